@@ -1,0 +1,160 @@
+import { ACTIVITY_BUCKET_SECONDS, EVENT_LOG_ENTRIES_MAX, MILESTONES_MAX } from '@runlog/schema/limits';
+import type { RunKey } from '@runlog/schema/run-key';
+import type {
+  DeliveredEntry,
+  DeliveredSnapshot,
+  EventLogEntry,
+  RunRow,
+  RunSnapshot,
+} from '@runlog/schema/snapshot';
+import type { RunDelta, SnapshotChanges } from '@runlog/schema/stream-api';
+import { freshnessOf, relativeTime } from './freshness.ts';
+import { isMilestone } from './milestone.ts';
+
+/** What leaves runlog: the folded state without its private window, plus what is a function of now. */
+
+export function deliverEntry(entry: EventLogEntry, nowMs: number): DeliveredEntry {
+  return { ...entry, relative_time: relativeTime({ occurredAtMs: Date.parse(entry.occurred_at), nowMs }) };
+}
+
+export function deliverSnapshot(state: RunSnapshot, nowMs: number): DeliveredSnapshot {
+  const { event_id_window: _, ...delivered } = state;
+  return {
+    ...delivered,
+    event_log: state.event_log.map((entry) => deliverEntry(entry, nowMs)),
+    milestones: state.milestones.map((entry) => deliverEntry(entry, nowMs)),
+    freshness: freshnessOf({ lastReceivedAtMs: Date.parse(state.last_received_at), nowMs }),
+  };
+}
+
+/** What a subscriber of a run gets that has no event yet: `position` is null, its first delta has `prev: null`. */
+export function emptySnapshot(key: RunKey): DeliveredSnapshot {
+  return {
+    cluster_id: key.cluster_id,
+    run_id: key.run_id,
+    group_id: key.group_id,
+    position: null,
+    first_seq: 0,
+    evicted_seq: null,
+    last_event_id: '',
+    partial: false,
+    started_at: null,
+    last_received_at: '',
+    last_event_at: null,
+    status: 'running',
+    task_name: null,
+    reward_mode: null,
+    slot_ids: [],
+    n_envs: null,
+    current_episode: 0,
+    current_batch: 0,
+    max_batches: null,
+    max_epochs: null,
+    batch_avg_accuracy: null,
+    batch_avg_reward: null,
+    ppo: { entropy: null, clip_fraction: null, kl_divergence: null },
+    total_events_received: 0,
+    duplicates: 0,
+    missing: 0,
+    unsure: 0,
+    cumulative_germinated: 0,
+    cumulative_fossilized: 0,
+    cumulative_pruned: 0,
+    counts: {},
+    emitters: {},
+    emitters_evicted: 0,
+    event_log: [],
+    milestones: [],
+    activity: [],
+    freshness: 'stale',
+  };
+}
+
+export function rowOf(state: RunSnapshot, nowMs: number): RunRow {
+  return {
+    cluster_id: state.cluster_id,
+    run_id: state.run_id,
+    group_id: state.group_id,
+    status: state.status,
+    task_name: state.task_name,
+    last_event_at: state.last_event_at,
+    last_received_at: state.last_received_at,
+    current_episode: state.current_episode,
+    current_batch: state.current_batch,
+    max_batches: state.max_batches,
+    batch_avg_accuracy: state.batch_avg_accuracy,
+    batch_avg_reward: state.batch_avg_reward,
+    events_per_second: eventsPerSecond(state, nowMs),
+    total_events_received: state.total_events_received,
+    duplicates: state.duplicates,
+    missing: state.missing,
+    seq: state.position.seq,
+  };
+}
+
+/** Over the running bucket and the one before it: 10 to 20 s, so that a slow run does not flicker. */
+function eventsPerSecond(state: RunSnapshot, nowMs: number): number {
+  const bucket = Math.floor(nowMs / 1_000 / ACTIVITY_BUCKET_SECONDS) * ACTIVITY_BUCKET_SECONDS;
+  const from = bucket - ACTIVITY_BUCKET_SECONDS;
+  let events = 0;
+  for (const [second, count] of state.activity) if (second >= from) events += count;
+  return Math.round((events / (nowMs / 1_000 - from)) * 10) / 10;
+}
+
+/**
+ * Entries after `seq` that the state still holds, in order: those of the log and of the milestones. They always bring
+ * a client from `seq` to this state (`applyDelta`); they are all that happened when `seq` is not below `evicted_seq`.
+ */
+export function entriesSince(state: RunSnapshot, seq: number): EventLogEntry[] {
+  const log = state.event_log.filter((entry) => entry.seq > seq);
+  const oldestInLog = log[0]?.seq ?? Number.POSITIVE_INFINITY;
+  const milestones = state.milestones.filter((entry) => entry.seq > seq && entry.seq < oldestInLog);
+  return [...milestones, ...log];
+}
+
+/** Top-level fields that differ. `before: null`: a client that holds the empty snapshot. */
+export function changesBetween(
+  before: RunSnapshot | null,
+  after: RunSnapshot,
+  nowMs: number,
+): SnapshotChanges {
+  const from: object = before ?? emptySnapshot(after);
+  const changes: Record<string, unknown> = {};
+  for (const [field, value] of Object.entries(after)) {
+    if (derivedFields.has(field)) continue;
+    const held = (from as Record<string, unknown>)[field];
+    if (held !== value && JSON.stringify(held) !== JSON.stringify(value)) changes[field] = value;
+  }
+  if (before === null || before.last_received_at !== after.last_received_at) {
+    changes.freshness = freshnessOf({ lastReceivedAtMs: Date.parse(after.last_received_at), nowMs });
+  }
+  return changes as SnapshotChanges;
+}
+
+/** Follow from the entries, travel in the frame itself, or never leave. */
+const derivedFields = new Set(['event_log', 'milestones', 'position', 'event_id_window']);
+
+/**
+ * A client's step: its snapshot and the next delta give the next snapshot. `epoch` is the subscription's. The caller
+ * has checked that `delta.prev` is the snapshot's `seq` (null: its position is null).
+ */
+export function applyDelta(
+  snapshot: DeliveredSnapshot,
+  step: { delta: RunDelta; epoch: string },
+): DeliveredSnapshot {
+  const { delta, epoch } = step;
+  return {
+    ...snapshot,
+    ...delta.set,
+    position: { epoch, seq: delta.seq },
+    event_log: newest([...snapshot.event_log, ...delta.entries], EVENT_LOG_ENTRIES_MAX),
+    milestones: newest(
+      [...snapshot.milestones, ...delta.entries.filter((entry) => isMilestone(entry.event_type))],
+      MILESTONES_MAX,
+    ),
+  };
+}
+
+function newest<Item>(items: Item[], max: number): Item[] {
+  return items.length > max ? items.slice(items.length - max) : items;
+}

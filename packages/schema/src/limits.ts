@@ -1,0 +1,58 @@
+/** Every bound of runlog that more than one package knows, with its unit and where it comes from. */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+// --- what an emitter may send ---
+/** Of a request body, before and after inflation. */
+export const BODY_BYTES_MAX = 4 * MIB;
+export const BODY_EVENTS_MAX = 1_000;
+/** Far below the broker's `max.message.bytes` of 1 MiB, so that no accepted event can be refused by the broker. */
+export const EVENT_BYTES_MAX = 256 * KIB;
+export const EVENT_DEPTH_MAX = 64;
+export const EVENT_ID_CHARS_MAX = 128;
+/** `errors` of an answer lists the first so many; the rest is counted. */
+export const ERRORS_LISTED_MAX = 100;
+/** Bodies read and not yet answered, over all requests; past it ingest answers 503. */
+export const INGEST_BYTES_IN_FLIGHT_MAX = 64 * MIB;
+/** A rejected event is kept in the quarantine topic up to here. */
+export const REJECTED_BYTES_MAX = 64 * KIB;
+
+// --- what a snapshot may hold: together below SNAPSHOT_BYTES_MAX for any input ---
+export const EVENT_LOG_ENTRIES_MAX = 100;
+export const MILESTONES_MAX = 100;
+/** In bytes of JSON, the ellipsis included. */
+export const MESSAGE_BYTES_MAX = 1 * KIB;
+export const METADATA_CHARS_MAX = 256;
+/** In bytes of JSON: 256 characters of ASCII fit, 256 control characters (six bytes each) do not. */
+export const METADATA_BYTES_MAX = 288;
+export const SLOT_IDS_MAX = 256;
+export const SLOT_ID_CHARS_MAX = 64;
+export const EVENT_TYPES_MAX = 64;
+export const EMITTERS_MAX = 64;
+export const EMITTER_GAPS_MAX = 20;
+/** The size of the largest body: a body that is sent again whole is recognised whole. */
+export const EVENT_ID_WINDOW = BODY_EVENTS_MAX + 24;
+export const ACTIVITY_BUCKET_SECONDS = 10;
+export const ACTIVITY_BUCKETS_MAX = 60;
+export const SNAPSHOT_BYTES_MAX = 512 * KIB;
+
+// --- the stream protocol ---
+export const STREAM_FRAME_BYTES_MAX = 64 * KIB;
+export const STREAM_CHANNELS_MAX = 1_000;
+export const STREAM_INDEX_ROWS_MAX = 1_000;
+/** Bytes a socket may have unsent before its channels are marked dirty instead of queued. */
+export const STREAM_QUEUE_BYTES_HIGH = 256 * KIB;
+/** A socket that stays above the mark for so long is closed with 4008. */
+export const STREAM_STUCK_MS_MAX = 30_000;
+export const STREAM_HEARTBEAT_MS = 25_000;
+export const STREAM_PONG_MS_MAX = 10_000;
+export const STREAM_AUTH_MS_MAX = 10_000;
+/** A client ahead of the gateway's fold waits so long for the fold before it is reset. */
+export const STREAM_AHEAD_MS_MAX = 10_000;
+export const STREAM_RECONNECT_MS_MIN = 500;
+export const STREAM_RECONNECT_MS_MAX = 20_000;
+
+// --- REST ---
+export const RUNS_PAGE_DEFAULT = 100;
+export const RUNS_PAGE_MAX = 1_000;

@@ -1,0 +1,32 @@
+import { z } from 'zod';
+
+/** One part of a run key. Case-sensitive; no slash, no leading dot or dash, so a key is also a safe path and channel. */
+export const runKeyPart = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    'must be 1 to 64 characters of A-Z a-z 0-9 . _ - and begin with a letter or digit',
+  );
+
+export interface RunKey {
+  readonly cluster_id: string;
+  readonly run_id: string;
+  readonly group_id: string;
+}
+
+export const DEFAULT_GROUP = 'default';
+
+/** `cluster/run/group`: the key of its records, its path in REST, its channel's name. */
+export function formatRunKey(key: RunKey): string {
+  return `${key.cluster_id}/${key.run_id}/${key.group_id}`;
+}
+
+const runKeyPattern =
+  /^([A-Za-z0-9][A-Za-z0-9._-]{0,63})\/([A-Za-z0-9][A-Za-z0-9._-]{0,63})\/([A-Za-z0-9][A-Za-z0-9._-]{0,63})$/;
+
+/** `null` when the text is not a run key. */
+export function parseRunKey(text: string): RunKey | null {
+  const match = runKeyPattern.exec(text);
+  if (match === null) return null;
+  return { cluster_id: match[1]!, run_id: match[2]!, group_id: match[3]! };
+}

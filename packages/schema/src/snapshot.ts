@@ -1,0 +1,158 @@
+import { z } from 'zod';
+import {
+  ACTIVITY_BUCKETS_MAX,
+  EMITTER_GAPS_MAX,
+  EVENT_LOG_ENTRIES_MAX,
+  MILESTONES_MAX,
+  SLOT_IDS_MAX,
+} from './limits.ts';
+import { runKeyPart } from './run-key.ts';
+
+/**
+ * RunSnapshot: everything runlog says about one run, bounded, and everything the fold needs to go on. JSON values
+ * only; the same bytes in every process.
+ */
+
+const offset = z.int().min(0);
+const count = z.int().min(0);
+/** A number of the run, or null while it is not known (NaN counts as not known: JSON cannot say it). */
+const figure = z.number().nullable();
+
+/** EventLogEntry of TELE-810 (`relative_time`, a function of now, is added at delivery), plus where and when it was. */
+export const eventLogEntrySchema = z.object({
+  /** HH:MM:SS in UTC. */
+  timestamp: z.string(),
+  event_type: z.string(),
+  env_id: z.int().min(0).nullable(),
+  message: z.string(),
+  metadata: z.record(z.string(), z.union([z.string(), z.number()])),
+  /** The run's episode before this event. */
+  episode: z.int().min(0),
+  /** Offset of the event's record. */
+  seq: offset,
+  /** The event's own timestamp, as it was sent. */
+  occurred_at: z.string(),
+});
+
+export type EventLogEntry = z.infer<typeof eventLogEntrySchema>;
+
+/** Numbering of one emitter within one run. Sequence numbers up to `last` arrived, but those inside `gaps`. */
+export const emitterStateSchema = z.object({
+  last: count,
+  /** Ranges [from, to] that have not come, oldest first. */
+  gaps: z.array(z.tuple([count, count])).max(EMITTER_GAPS_MAX),
+  /** The highest number of an evicted gap: at or below it a number outside `gaps` decides nothing. */
+  floor: count,
+  /** Numbers of evicted gaps that have not come. */
+  lost: count,
+  /** Offset of the newest record from this emitter; the one with the lowest is evicted first. */
+  seen: offset,
+});
+
+export type EmitterState = z.infer<typeof emitterStateSchema>;
+
+export const runStatusSchema = z.enum(['running', 'finished', 'failed']);
+export type RunStatus = z.infer<typeof runStatusSchema>;
+
+export const positionSchema = z.object({
+  /** Names the topic's incarnation and the fold's version; no dots. */
+  epoch: z.string().regex(/^[^.]+$/),
+  /** Offset of the last record folded; sparse, per run it only grows. */
+  seq: offset,
+});
+
+export type Position = z.infer<typeof positionSchema>;
+
+export const runSnapshotSchema = z.object({
+  cluster_id: runKeyPart,
+  run_id: runKeyPart,
+  group_id: runKeyPart,
+  position: positionSchema,
+  first_seq: offset,
+  /** Offset of the newest entry that left the log; null while none has. */
+  evicted_seq: offset.nullable(),
+  /** Of the record at `position.seq`. */
+  last_event_id: z.string(),
+  /** The log does not hold this run's beginning. */
+  partial: z.boolean(),
+  started_at: z.string().nullable(),
+  last_received_at: z.string(),
+  last_event_at: z.string().nullable(),
+  status: runStatusSchema,
+  task_name: z.string().nullable(),
+  reward_mode: z.string().nullable(),
+  slot_ids: z.array(z.string()).max(SLOT_IDS_MAX),
+  n_envs: figure,
+  current_episode: count,
+  current_batch: count,
+  max_batches: figure,
+  max_epochs: figure,
+  batch_avg_accuracy: figure,
+  batch_avg_reward: figure,
+  ppo: z.object({ entropy: figure, clip_fraction: figure, kl_divergence: figure }),
+  /** Duplicates included: received - duplicates = distinct events. */
+  total_events_received: count,
+  duplicates: count,
+  /** Numbers that emitters gave and that have not come. */
+  missing: count,
+  /** Events that only their `event_id` could tell from duplicates, and that were taken as new. */
+  unsure: count,
+  cumulative_germinated: count,
+  cumulative_fossilized: count,
+  cumulative_pruned: count,
+  /** Distinct events by type; types past the bound count as `other`. */
+  counts: z.record(z.string(), count),
+  emitters: z.record(z.string(), emitterStateSchema),
+  /** Distinct emitters whose numbering was forgotten because of the bound. */
+  emitters_evicted: count,
+  /** The newest entries, oldest first. */
+  event_log: z.array(eventLogEntrySchema).max(EVENT_LOG_ENTRIES_MAX),
+  /** The newest individual-class entries, oldest first: a flood of epochs never pushes a fossilisation out. */
+  milestones: z.array(eventLogEntrySchema).max(MILESTONES_MAX),
+  /** [second of the bucket's begin, events], oldest first, at most the newest 10 min by received_at. */
+  activity: z.array(z.tuple([count, count])).max(ACTIVITY_BUCKETS_MAX),
+  /** 48-bit hashes of the newest unnumbered event ids, eight characters each, oldest first; never delivered. */
+  event_id_window: z.string(),
+});
+
+/** A run as it is stored in the compacted topic and folded in memory. Treat as immutable. */
+export type RunSnapshot = z.infer<typeof runSnapshotSchema>;
+
+/** How old the newest event of a run is, by the receiver's clock. */
+export type Freshness = 'live' | 'slow' | 'stale';
+
+/** An entry as clients get it. */
+export interface DeliveredEntry extends EventLogEntry {
+  readonly relative_time: string;
+}
+
+/** A run as clients get it: without the fold's private window, with what is a function of now. */
+export interface DeliveredSnapshot
+  extends Omit<RunSnapshot, 'event_id_window' | 'event_log' | 'milestones' | 'position'> {
+  /** null: no event of this run has come yet. */
+  readonly position: Position | null;
+  readonly event_log: readonly DeliveredEntry[];
+  readonly milestones: readonly DeliveredEntry[];
+  readonly freshness: Freshness;
+}
+
+/** One line of the run index. */
+export interface RunRow {
+  readonly cluster_id: string;
+  readonly run_id: string;
+  readonly group_id: string;
+  readonly status: RunStatus;
+  readonly task_name: string | null;
+  readonly last_event_at: string | null;
+  readonly last_received_at: string;
+  readonly current_episode: number;
+  readonly current_batch: number;
+  readonly max_batches: number | null;
+  readonly batch_avg_accuracy: number | null;
+  readonly batch_avg_reward: number | null;
+  readonly events_per_second: number;
+  readonly total_events_received: number;
+  readonly duplicates: number;
+  readonly missing: number;
+  readonly seq: number;
+}

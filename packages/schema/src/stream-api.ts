@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import type { FrameFaultCode } from './faults.ts';
+import { STREAM_INDEX_ROWS_MAX } from './limits.ts';
+import {
+  type DeliveredEntry,
+  type DeliveredSnapshot,
+  positionSchema,
+  type RunRow,
+  type RunStatus,
+} from './snapshot.ts';
+
+/**
+ * Frames of `WS /v1/stream`, subprotocol `runlog.v1`: JSON objects, one a message or several separated by newlines.
+ * Channels are `run:<cluster/run/group>` and `runs:<glob>`.
+ */
+export const STREAM_SUBPROTOCOL = 'runlog.v1';
+
+const id = z.int();
+const channel = z.string().max(256);
+
+const subscribeFrame = z.looseObject({
+  id,
+  sub: z.array(
+    z.looseObject({
+      ch: channel,
+      /** What the client holds; the reply resumes there when it can. */
+      since: positionSchema.nullish(),
+      /** Of an index channel: rows wanted. */
+      limit: z.int().min(1).max(STREAM_INDEX_ROWS_MAX).nullish(),
+    }),
+  ),
+});
+const unsubscribeFrame = z.looseObject({ id, unsub: z.array(channel) });
+const pingFrame = z.looseObject({ id, ping: z.literal(true) });
+const authFrame = z.looseObject({ id, auth: z.string().max(512) });
+
+/** What a client may send. Unknown fields are ignored; anything else is answered with an error frame. */
+export const clientFrameSchema = z.union([subscribeFrame, unsubscribeFrame, pingFrame, authFrame]);
+
+export type ClientFrame = z.infer<typeof clientFrameSchema>;
+export type SubscribeFrame = z.infer<typeof subscribeFrame>;
+
+/** Changed top-level fields of the delivered snapshot; `event_log` and `milestones` follow from `entries`. */
+export type SnapshotChanges = Partial<Omit<DeliveredSnapshot, 'event_log' | 'milestones' | 'position'>>;
+
+/** One step of a run: from `prev` (null: nothing before) to `seq`. A client that is not at `prev` asks again. */
+export interface RunDelta {
+  readonly prev: number | null;
+  readonly seq: number;
+  readonly entries: readonly DeliveredEntry[];
+  readonly set: SnapshotChanges;
+}
+
+export type ServerFrame =
+  | {
+      readonly hello: {
+        readonly server: string;
+        readonly heartbeat_ms: number;
+        readonly reconnect: { readonly min_ms: number; readonly max_ms: number };
+      };
+    }
+  | { readonly id: number; readonly ok: true }
+  | { readonly id: number; readonly pong: true }
+  | { readonly tips: Readonly<Record<string, number | null>> }
+  | { readonly id: number; readonly ch: string; readonly snapshot: DeliveredSnapshot }
+  | { readonly id: number; readonly ch: string; readonly resume: RunDelta }
+  | { readonly id: number; readonly ch: string; readonly rows: readonly RunRow[]; readonly total: number }
+  | { readonly id: number; readonly ch: string; readonly moved: string }
+  | {
+      readonly id: number | null;
+      readonly ch?: string;
+      readonly error: { readonly code: FrameFaultCode; readonly message: string; readonly retry: boolean };
+    }
+  | ({ readonly ch: string } & RunDelta)
+  | { readonly ch: string; readonly rows: readonly RunRow[]; readonly gone: readonly string[] }
+  | { readonly ch: string; readonly reset: { readonly reason: string; readonly snapshot: DeliveredSnapshot } }
+  | { readonly ch: string; readonly lag: { readonly skipped: number } }
+  | { readonly ch: string; readonly end: { readonly status: Exclude<RunStatus, 'running'> } }
+  | { readonly drain: { readonly within_ms: number } };
+
+/** Channel of one run. */
+export function runChannel(key: string): string {
+  return `run:${key}`;
+}

@@ -1,0 +1,105 @@
+/** Names and settings of runlog's topics, and the record vocabulary of each: headers, special keys. */
+
+export interface TopicNames {
+  readonly events: string;
+  readonly rejected: string;
+  readonly meta: string;
+  /** The first incarnation; `run-meta` names the current one, and rebuilds count on (`run-snapshots.v2` …). */
+  readonly snapshots: string;
+  /** The aggregators' consumer group. */
+  readonly group: string;
+}
+
+export function topicNames(prefix: string): TopicNames {
+  return {
+    events: `${prefix}run-events`,
+    rejected: `${prefix}run-events-rejected`,
+    meta: `${prefix}run-meta`,
+    snapshots: `${prefix}run-snapshots`,
+    group: `${prefix}run-aggregator`,
+  };
+}
+
+/** One transactional id per snapshot topic and partition: whoever opens it last is the partition's only writer. */
+export function snapshotWriterId(snapshotsTopic: string, partition: number): string {
+  return `${snapshotsTopic}.${partition}`;
+}
+
+/** Key of the record that says which events the snapshots of its partition hold. No run key begins with `#`. */
+export const CHECKPOINT_KEY = '#checkpoint';
+/** Key of the one record of `run-meta`. */
+export const META_KEY = 'meta';
+
+/** Headers of a record of `run-events`. */
+export const eventHeaders = {
+  eventType: 'event_type',
+  eventId: 'event_id',
+  receivedAt: 'received_at',
+  schemaVersion: 'schema_version',
+  emitterId: 'emitter_id',
+  emitterSeq: 'emitter_seq',
+  /** Present on control records (`RUN_RETIRED`), which are no events. */
+  control: 'control',
+} as const;
+
+/** Headers of a record of `run-events-rejected`. */
+export const rejectedHeaders = {
+  code: 'code',
+  path: 'path',
+  message: 'message',
+  receivedAt: 'received_at',
+  /** `ingest`, or `topic:partition:offset` of a record that could not be folded. */
+  origin: 'origin',
+} as const;
+
+const HOUR_MS = 3_600_000;
+
+export interface TopicSettings {
+  readonly cleanupPolicy: 'delete' | 'compact';
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** In every topic; the writer lowers `min.insync.replicas` where the cluster has one broker. */
+const everywhere = {
+  'min.insync.replicas': '2',
+  'unclean.leader.election.enable': 'false',
+  'max.message.bytes': String(1024 * 1024),
+};
+
+/** Retention of events must reach back as far as runs are kept, else a rebuild would lose what operators still see. */
+export function eventTopicSettings(retentionHours: number): TopicSettings {
+  return {
+    cleanupPolicy: 'delete',
+    settings: {
+      ...everywhere,
+      'retention.ms': String(Math.round(retentionHours * HOUR_MS)),
+      'retention.bytes': '-1',
+    },
+  };
+}
+
+export function rejectedTopicSettings(retentionHours: number): TopicSettings {
+  return eventTopicSettings(retentionHours);
+}
+
+/**
+ * Small segments that roll every 10 min, because the active segment is never compacted; `min.compaction.lag` gives a
+ * restore a minute in which nothing vanishes under it; tombstones stay a day for readers that were away.
+ */
+export function snapshotTopicSettings(): TopicSettings {
+  return {
+    cleanupPolicy: 'compact',
+    settings: {
+      ...everywhere,
+      'segment.ms': '600000',
+      'segment.bytes': String(32 * 1024 * 1024),
+      'min.cleanable.dirty.ratio': '0.1',
+      'min.compaction.lag.ms': '60000',
+      'delete.retention.ms': String(24 * HOUR_MS),
+    },
+  };
+}
+
+export function metaTopicSettings(): TopicSettings {
+  return snapshotTopicSettings();
+}

@@ -1,0 +1,89 @@
+import { type HttpFaultCode, httpFaultBody, httpFaults } from '@runlog/schema/faults';
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import type { Logger } from './logger.ts';
+
+export type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+
+/** Seconds a client is asked to wait where nothing better is known. */
+const RETRY_AFTER_SECONDS = 1;
+
+/** A failure that a route answers with; thrown anywhere below it. */
+export class HttpFault extends Error {
+  readonly code: HttpFaultCode;
+
+  constructor(code: HttpFaultCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'HttpFault';
+    this.code = code;
+  }
+}
+
+export interface Health {
+  /** `null` when the service can do its work, else what it waits for. */
+  readonly notReadyBecause: () => string | null | Promise<string | null>;
+}
+
+/**
+ * The HTTP server of every service: errors in one shape, `/livez`, `/readyz`, answers 503 while closing, idle
+ * connections closed at once when it stops and busy ones after their answer.
+ */
+export function createHttpServer(options: {
+  log: Logger;
+  health: Health;
+  bodyBytesMax: number;
+}): FastifyInstance {
+  const server = fastify({
+    loggerInstance: options.log,
+    disableRequestLogging: true,
+    bodyLimit: options.bodyBytesMax,
+    return503OnClosing: true,
+    forceCloseConnections: 'idle',
+    requestTimeout: 60_000,
+    connectionTimeout: 0,
+    keepAliveTimeout: 72_000,
+    routerOptions: { maxParamLength: 256, ignoreTrailingSlash: true },
+    exposeHeadRoutes: true,
+  }) as unknown as FastifyInstance;
+
+  server.get('/livez', () => ({ status: 'live' }));
+  server.get('/readyz', async (_request, reply) => {
+    const reason = await options.health.notReadyBecause();
+    if (reason !== null) return sendFault(reply, 'not_ready', reason);
+    return { status: 'ready' };
+  });
+  server.setNotFoundHandler((request, reply) =>
+    sendFault(reply, 'not_found', `no ${request.method} ${request.url.split('?')[0]} here`),
+  );
+  server.setErrorHandler((error: unknown, request, reply) => {
+    if (error instanceof HttpFault) return sendFault(reply, error.code, error.message);
+    const known = error as { statusCode?: number; code?: string; message?: string };
+    switch (known.statusCode) {
+      case 413:
+        return sendFault(reply, 'body_too_large', `a body may have at most ${options.bodyBytesMax} bytes`);
+      case 415:
+        return sendFault(reply, 'unsupported_media_type', known.message ?? 'unsupported content type');
+      case 400:
+        return sendFault(reply, 'invalid_json', known.message ?? 'bad request');
+      default:
+        request.log.error({ err: error, path: request.url.split('?')[0] }, 'request failed');
+        return sendFault(reply, 'internal', 'an unexpected fault; the log of the service has it');
+    }
+  });
+  return server;
+}
+
+/** Answers with the fault's status and body; where a retry can succeed, with Retry-After. */
+export function sendFault(reply: FastifyReply, code: HttpFaultCode, message: string): FastifyReply {
+  const { status, retry } = httpFaults[code];
+  if (retry) reply.header('retry-after', String(RETRY_AFTER_SECONDS));
+  return reply.code(status).send(httpFaultBody(code, message));
+}
+
+/** Listens and gives the address that was really taken, as a URL a person can open. */
+export async function listen(server: FastifyInstance, at: { host: string; port: number }): Promise<string> {
+  await server.listen({ host: at.host, port: at.port });
+  const address = server.server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server has no TCP address');
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return `http://${host}:${address.port}`;
+}

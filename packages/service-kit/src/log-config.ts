@@ -1,0 +1,133 @@
+import { type TopicNames, topicNames } from '@runlog/schema/topics';
+import type { TopicIo } from '@runlog/topic-io/topic-io';
+import { z } from 'zod';
+import type { Logger } from './logger.ts';
+import { environment } from './read-config.ts';
+
+/** The variables that say where the log is and how its topics are made; every process that opens the log reads them. */
+export const logEnvironment = {
+  RUNLOG_ENGINE: z.enum(['embedded', 'kafka'], { error: 'must be embedded or kafka' }).optional(),
+  KAFKA_BROKERS: environment.list().optional(),
+  KAFKA_SSL: environment.flag().default(false),
+  KAFKA_SASL_MECHANISM: z
+    .enum(['plain', 'scram-sha-256', 'scram-sha-512'], {
+      error: 'must be plain, scram-sha-256 or scram-sha-512',
+    })
+    .optional(),
+  KAFKA_SASL_USERNAME: environment.text().optional(),
+  KAFKA_SASL_PASSWORD: environment.text().optional(),
+  RUNLOG_DATA_DIR: environment.text().default('./.runlog'),
+  RUNLOG_TOPIC_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,100}$/, 'must be 1 to 100 characters of A-Z a-z 0-9 . _ -')
+    .default(''),
+  RUNLOG_PARTITIONS: environment.integer(1, 1_000).optional(),
+  RUNLOG_REPLICATION_FACTOR: environment.integer(1, 15).optional(),
+  RUNLOG_EVENT_RETENTION_HOURS: environment.integer(1, 1_000_000).default(720),
+  RUNLOG_RUN_RETENTION_HOURS: environment.integer(1, 1_000_000).default(720),
+  RUNLOG_LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+      error: 'must be one of trace, debug, info, warn, error, fatal, silent',
+    })
+    .default('info'),
+};
+
+const logVariables = z.object(logEnvironment);
+export type LogVariables = z.infer<typeof logVariables>;
+
+export interface LogConfig {
+  readonly engine: 'embedded' | 'kafka';
+  readonly brokers: readonly string[];
+  readonly ssl: boolean;
+  readonly sasl?: {
+    mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+    username: string;
+    password: string;
+  };
+  readonly dataFolder: string;
+  readonly topics: TopicNames;
+  /** For creating topics; existing ones win. */
+  readonly partitions: number;
+  readonly replicationFactor: number | undefined;
+  readonly eventRetentionHours: number;
+  readonly runRetentionHours: number;
+  readonly logLevel: string;
+}
+
+/** Faults that only several variables together show. `single`: one service alone, which needs a real broker. */
+export function logFaults(variables: LogVariables, use: { single: boolean }): string[] {
+  const faults: string[] = [];
+  const engine = engineOf(variables, use);
+  if (use.single && engine === 'embedded') {
+    faults.push(
+      'RUNLOG_ENGINE=embedded is one process alone, for "runlog up": a single service needs KAFKA_BROKERS',
+    );
+  } else if (engine === 'kafka' && variables.KAFKA_BROKERS === undefined) {
+    faults.push('KAFKA_BROKERS is required for the kafka engine, such as KAFKA_BROKERS=127.0.0.1:9092');
+  }
+  const sasl = [variables.KAFKA_SASL_MECHANISM, variables.KAFKA_SASL_USERNAME, variables.KAFKA_SASL_PASSWORD];
+  const given = sasl.filter((value) => value !== undefined).length;
+  if (given !== 0 && given !== sasl.length) {
+    faults.push(
+      'KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD go together: set all three',
+    );
+  }
+  if (variables.RUNLOG_EVENT_RETENTION_HOURS < variables.RUNLOG_RUN_RETENTION_HOURS) {
+    faults.push(
+      'RUNLOG_EVENT_RETENTION_HOURS must not be below RUNLOG_RUN_RETENTION_HOURS: a run could not be rebuilt',
+    );
+  }
+  return faults;
+}
+
+function engineOf(variables: LogVariables, use: { single: boolean }): 'embedded' | 'kafka' {
+  if (variables.RUNLOG_ENGINE !== undefined) return variables.RUNLOG_ENGINE;
+  return use.single || variables.KAFKA_BROKERS !== undefined ? 'kafka' : 'embedded';
+}
+
+export function logConfigOf(variables: LogVariables, use: { single: boolean }): LogConfig {
+  const engine = engineOf(variables, use);
+  return {
+    engine,
+    brokers: variables.KAFKA_BROKERS ?? [],
+    ssl: variables.KAFKA_SSL,
+    ...(variables.KAFKA_SASL_MECHANISM === undefined
+      ? {}
+      : {
+          sasl: {
+            mechanism: variables.KAFKA_SASL_MECHANISM,
+            username: variables.KAFKA_SASL_USERNAME ?? '',
+            password: variables.KAFKA_SASL_PASSWORD ?? '',
+          },
+        }),
+    dataFolder: variables.RUNLOG_DATA_DIR,
+    topics: topicNames(variables.RUNLOG_TOPIC_PREFIX),
+    partitions: variables.RUNLOG_PARTITIONS ?? (engine === 'kafka' ? 12 : 4),
+    replicationFactor: variables.RUNLOG_REPLICATION_FACTOR,
+    eventRetentionHours: variables.RUNLOG_EVENT_RETENTION_HOURS,
+    runRetentionHours: variables.RUNLOG_RUN_RETENTION_HOURS,
+    logLevel: variables.RUNLOG_LOG_LEVEL,
+  };
+}
+
+/** Opens the configured engine; the other one is not even loaded. */
+export async function openLog(
+  config: LogConfig,
+  use: { clientId: string; log: Logger; readOnly?: boolean },
+): Promise<TopicIo> {
+  switch (config.engine) {
+    case 'embedded': {
+      const { openEmbedded } = await import('@runlog/topic-io/embedded');
+      return openEmbedded({ folder: config.dataFolder, readOnly: use.readOnly ?? false, log: use.log });
+    }
+    case 'kafka': {
+      const { openKafka } = await import('@runlog/topic-io/kafka');
+      const { brokers, ssl, sasl } = config;
+      return openKafka({ brokers, ssl, clientId: use.clientId, log: use.log, ...(sasl ? { sasl } : {}) });
+    }
+    default: {
+      const unreachable: never = config.engine;
+      throw new Error(`unknown engine ${String(unreachable)}`);
+    }
+  }
+}
