@@ -1,0 +1,158 @@
+import { randomUUID } from 'node:crypto';
+import type {
+  AppendResult,
+  Fetched,
+  LogRecord,
+  RecordToAppend,
+  TopicIo,
+  TopicReader,
+  TopicSpec,
+} from '@runlog/topic-io/topic-io';
+import { TopicIoError } from '@runlog/topic-io/topic-io';
+import { expect, onTestFinished } from 'vitest';
+
+/** One log under test, opened for a whole suite. */
+export interface OpenLog {
+  readonly io: TopicIo;
+  /** Disposes `io` and opens the same log again. */
+  reopen?(): Promise<TopicIo>;
+  dispose(): Promise<void>;
+}
+
+/** What the suite's parts share. `io()` is the engine as it stands now: a reopening test replaces it. */
+export interface ContractContext {
+  io(): TopicIo;
+  /** Reopens the log; `null` where the engine's harness cannot. */
+  reopen(): Promise<TopicIo | null>;
+  /** No condition in the suite waits longer than this. */
+  readonly waitMs: number;
+}
+
+export type Records = Extract<Fetched, { kind: 'records' }>;
+
+export function uniqueName(what: string): string {
+  return `contract-${what}-${randomUUID()}`;
+}
+
+export async function createTopic(io: TopicIo, overrides: Partial<TopicSpec> = {}): Promise<string> {
+  const spec: TopicSpec = {
+    name: uniqueName('topic'),
+    partitions: 1,
+    cleanupPolicy: 'delete',
+    settings: {},
+    ...overrides,
+  };
+  await io.ensureTopics([spec]);
+  return spec.name;
+}
+
+export function record(overrides: Partial<RecordToAppend> = {}): RecordToAppend {
+  return {
+    key: 'c1/r1/default',
+    value: Buffer.from('{}'),
+    headers: {},
+    timestampMs: Date.now(),
+    ...overrides,
+  };
+}
+
+/** `count` records whose values are `label-0`, `label-1` … */
+export function numbered(label: string, count: number): RecordToAppend[] {
+  return Array.from({ length: count }, (_, index) => record({ value: Buffer.from(`${label}-${index}`) }));
+}
+
+export function textOf(records: readonly LogRecord[]): (string | null)[] {
+  return records.map((one) => (one.value === null ? null : one.value.toString('utf8')));
+}
+
+/** Appends through a writer of its own and insists on every acknowledgement. Returns the base offset. */
+export async function appendAll(
+  io: TopicIo,
+  batch: { topic: string; partition?: number; records: readonly RecordToAppend[] },
+): Promise<number> {
+  await using writer = await io.writer();
+  const result = await writer.append({ partition: 0, ...batch });
+  expectAcknowledged(result, batch.records.length);
+  return result.baseOffset;
+}
+
+export function expectAcknowledged(result: AppendResult, count: number): void {
+  expect(result.fault).toBeUndefined();
+  expect(result.acknowledged).toBe(count);
+}
+
+/** Reads one partition until the fetch says that it reached the end. */
+export async function readToEnd(
+  io: TopicIo,
+  position: { topic: string; partition?: number; offset?: number },
+): Promise<{ records: LogRecord[]; nextOffset: number; stableEnd: number; startOffset: number }> {
+  const { topic, partition = 0, offset = 0 } = position;
+  await using reader = io.reader({ topic, signal: AbortSignal.timeout(60_000) });
+  reader.add({ partition, offset });
+  const records: LogRecord[] = [];
+  for (;;) {
+    const fetched = await nextRecords(reader);
+    expect(fetched.partition).toBe(partition);
+    records.push(...fetched.records);
+    if (fetched.nextOffset >= fetched.stableEnd) {
+      return {
+        records,
+        nextOffset: fetched.nextOffset,
+        stableEnd: fetched.stableEnd,
+        startOffset: fetched.startOffset,
+      };
+    }
+  }
+}
+
+const iterators = new WeakMap<TopicReader, AsyncIterator<Fetched>>();
+
+/** The reader's next answer, over one iterator however often it is asked. */
+export async function nextFetched(reader: TopicReader): Promise<Fetched> {
+  let iterator = iterators.get(reader);
+  if (iterator === undefined) {
+    iterator = reader[Symbol.asyncIterator]();
+    iterators.set(reader, iterator);
+  }
+  const next = await iterator.next();
+  if (next.done === true) throw new Error('the reader ended before it answered');
+  return next.value;
+}
+
+export async function nextRecords(reader: TopicReader): Promise<Records> {
+  const fetched = await nextFetched(reader);
+  if (fetched.kind !== 'records') throw new Error(`expected records, got ${JSON.stringify(fetched)}`);
+  return fetched;
+}
+
+/** Takes answers until one satisfies the condition, and returns all of them. */
+export async function fetchedUntil(
+  reader: TopicReader,
+  condition: (fetched: Fetched, all: readonly Fetched[]) => boolean,
+): Promise<Fetched[]> {
+  const all: Fetched[] = [];
+  for (;;) {
+    const fetched = await nextFetched(reader);
+    all.push(fetched);
+    if (condition(fetched, all)) return all;
+  }
+}
+
+/** A reader that is disposed when the test ends, and ends by itself rather than hang. */
+export function openReader(io: TopicIo, topic: string): TopicReader {
+  const reader = io.reader({ topic, signal: AbortSignal.timeout(60_000) });
+  onTestFinished(async () => {
+    await reader[Symbol.asyncDispose]();
+  });
+  return reader;
+}
+
+export async function rejectionOf(promise: Promise<unknown>): Promise<TopicIoError> {
+  try {
+    await promise;
+  } catch (error) {
+    expect(error).toBeInstanceOf(TopicIoError);
+    return error as TopicIoError;
+  }
+  throw new Error('expected a rejection');
+}

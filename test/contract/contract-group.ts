@@ -1,0 +1,109 @@
+import type { Assignment, GroupMember, TopicIo } from '@runlog/topic-io/topic-io';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type ContractContext, createTopic, uniqueName } from './contract-context.ts';
+
+interface FollowedMember {
+  readonly member: GroupMember;
+  latest(): Assignment | undefined;
+  leave(): Promise<void>;
+}
+
+/** Joins, and keeps the newest assignment. */
+async function join(io: TopicIo, where: { group: string; topic: string }): Promise<FollowedMember> {
+  const member = await io.groupMember(where);
+  let latest: Assignment | undefined;
+  const following = (async () => {
+    for await (const assignment of member) latest = assignment;
+  })();
+  const leave = async (): Promise<void> => {
+    await member[Symbol.asyncDispose]();
+    await following;
+  };
+  onTestFinished(leave);
+  return { member, latest: () => latest, leave };
+}
+
+const partitionsOf = (followed: FollowedMember): number[] =>
+  [...(followed.latest()?.partitions ?? [])].sort();
+
+export function describeGroups(context: ContractContext): void {
+  describe('a group', () => {
+    const poll = <T>(read: () => T) => expect.poll(read, { timeout: context.waitMs, interval: 20 });
+
+    it('gives every partition to a lone member', async () => {
+      const io = context.io();
+      const topic = await createTopic(io, { partitions: 4 });
+      const alone = await join(io, { group: uniqueName('group'), topic });
+      await poll(() => partitionsOf(alone)).toEqual([0, 1, 2, 3]);
+      const generation = alone.latest()?.generation ?? -1;
+      expect(await alone.member.confirm(generation)).toBe(true);
+    });
+
+    it('shares the partitions with a second member and takes them back when it leaves', async () => {
+      const io = context.io();
+      const topic = await createTopic(io, { partitions: 5 });
+      const group = uniqueName('group');
+      const first = await join(io, { group, topic });
+      await poll(() => partitionsOf(first)).toEqual([0, 1, 2, 3, 4]);
+      const alone = first.latest()?.generation ?? -1;
+
+      const second = await join(io, { group, topic });
+      await poll(() => [first, second].flatMap(partitionsOf).sort()).toEqual([0, 1, 2, 3, 4]);
+      expect(partitionsOf(first).length).toBeGreaterThan(0);
+      expect(partitionsOf(second).length).toBeGreaterThan(0);
+      const shared = first.latest()?.generation ?? -1;
+      expect(shared).toBeGreaterThan(alone);
+      expect(second.latest()?.generation).toBe(shared);
+      expect(await first.member.confirm(alone)).toBe(false);
+      expect(await Promise.all([first, second].map((one) => one.member.confirm(shared)))).toEqual([
+        true,
+        true,
+      ]);
+
+      await second.leave();
+      await poll(() => partitionsOf(first)).toEqual([0, 1, 2, 3, 4]);
+      expect(first.latest()?.generation).toBeGreaterThan(shared);
+      expect(await first.member.confirm(shared)).toBe(false);
+    });
+
+    it('gives an empty share where there are more members than partitions', async () => {
+      const io = context.io();
+      const topic = await createTopic(io, { partitions: 1 });
+      const group = uniqueName('group');
+      const members = [await join(io, { group, topic }), await join(io, { group, topic })];
+      await poll(() => {
+        const generations = new Set(members.map((one) => one.latest()?.generation));
+        return [generations.size, members.map((one) => partitionsOf(one).length).sort()];
+      }).toEqual([1, [0, 1]]);
+    });
+
+    it('keeps groups apart', async () => {
+      const io = context.io();
+      const topic = await createTopic(io, { partitions: 2 });
+      const one = await join(io, { group: uniqueName('group'), topic });
+      const other = await join(io, { group: uniqueName('group'), topic });
+      await poll(() => [partitionsOf(one), partitionsOf(other)]).toEqual([
+        [0, 1],
+        [0, 1],
+      ]);
+    });
+
+    it('ends the iteration when the member is disposed or aborted, and confirms nothing any more', async () => {
+      const io = context.io();
+      const topic = await createTopic(io);
+      const abort = new AbortController();
+      await using aborted = await io.groupMember({ group: uniqueName('group'), topic, signal: abort.signal });
+      const iterator = aborted[Symbol.asyncIterator]();
+      expect((await iterator.next()).value).toMatchObject({ partitions: [0] });
+      const waiting = iterator.next();
+      abort.abort();
+      expect((await waiting).done).toBe(true);
+
+      const left = await join(io, { group: uniqueName('group'), topic });
+      await poll(() => partitionsOf(left)).toEqual([0]);
+      await left.leave();
+      await left.leave();
+      expect(await left.member.confirm(left.latest()?.generation ?? -1)).toBe(false);
+    });
+  });
+}

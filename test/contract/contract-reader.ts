@@ -1,0 +1,269 @@
+import { describe, expect, it } from 'vitest';
+import {
+  appendAll,
+  type ContractContext,
+  createTopic,
+  fetchedUntil,
+  nextFetched,
+  nextRecords,
+  numbered,
+  openReader,
+  readToEnd,
+  record,
+  rejectionOf,
+  textOf,
+  uniqueName,
+} from './contract-context.ts';
+
+export function describeReading(context: ContractContext): void {
+  describe('a reader', () => {
+    it('yields every added partition at least once, even when it is empty', async () => {
+      const io = context.io();
+      const topic = await createTopic(io, { partitions: 3 });
+      const reader = openReader(io, topic);
+      for (const partition of [0, 1, 2]) reader.add({ partition, offset: 0 });
+      const all = await fetchedUntil(
+        reader,
+        (_, seen) => new Set(seen.map((one) => one.partition)).size === 3,
+      );
+      for (const fetched of all) {
+        expect(fetched).toMatchObject({
+          kind: 'records',
+          records: [],
+          nextOffset: 0,
+          stableEnd: 0,
+          startOffset: 0,
+        });
+      }
+    });
+
+    it('reads to the end, where the next offset equals the stable end', async () => {
+      const io = context.io();
+      const topic = await createTopic(io, { partitions: 2 });
+      await appendAll(io, { topic, partition: 1, records: numbered('read', 2_500) });
+      const { records, nextOffset, stableEnd, startOffset } = await readToEnd(io, { topic, partition: 1 });
+      expect(records.map((one) => one.offset)).toEqual(Array.from({ length: 2_500 }, (_, offset) => offset));
+      expect(textOf(records)).toEqual(Array.from({ length: 2_500 }, (_, index) => `read-${index}`));
+      expect({ nextOffset, stableEnd, startOffset }).toEqual({
+        nextOffset: 2_500,
+        stableEnd: 2_500,
+        startOffset: 0,
+      });
+    });
+
+    it('starts at any offset', async () => {
+      const io = context.io();
+      const topic = await createTopic(io);
+      await appendAll(io, { topic, records: numbered('from', 20) });
+      for (const offset of [1, 7, 19]) {
+        const { records } = await readToEnd(io, { topic, offset });
+        expect(records.map((one) => one.offset)).toEqual(
+          Array.from({ length: 20 - offset }, (_, index) => offset + index),
+        );
+      }
+      expect((await readToEnd(io, { topic, offset: 20 })).records).toEqual([]);
+    });
+
+    it('bounds what one answer holds', async () => {
+      const io = context.io();
+      const topic = await createTopic(io);
+      for (let round = 0; round < 4; round += 1) {
+        const large = Array.from({ length: 20 }, () => record({ value: Buffer.alloc(100_000) }));
+        await appendAll(io, { topic, records: large });
+      }
+      const reader = openReader(io, topic);
+      reader.add({ partition: 0, offset: 0 });
+      const answers = await fetchedUntil(
+        reader,
+        (one) => one.kind === 'records' && one.nextOffset === one.stableEnd,
+      );
+      expect(answers.length).toBeGreaterThan(1);
+    });
+
+    it('wakes up within a second when a record arrives', async () => {
+      const io = context.io();
+      const topic = await createTopic(io);
+      const reader = openReader(io, topic);
+      reader.add({ partition: 0, offset: 0 });
+      await nextRecords(reader);
+      await using writer = await io.writer();
+      const waitsMs: number[] = [];
+      for (let turn = 0; turn < 5; turn += 1) {
+        const arrived = fetchedUntil(reader, (one) => one.kind === 'records' && one.records.length > 0);
+        await writer.append({ topic, partition: 0, records: numbered(`live-${turn}`, 1) });
+        const acknowledgedAtMs = performance.now();
+        const last = (await arrived).at(-1);
+        waitsMs.push(performance.now() - acknowledgedAtMs);
+        expect(last).toMatchObject({ kind: 'records', partition: 0, nextOffset: turn + 1 });
+      }
+      // The best of five: the machine that tests run on is shared.
+      expect(Math.min(...waitsMs)).toBeLessThan(1_000);
+    });
+
+    it('takes and drops partitions while it runs', async () => {
+      const io = context.io();
+      const topic = await createTopic(io, { partitions: 3 });
+      for (const partition of [0, 1, 2]) {
+        await appendAll(io, { topic, partition, records: numbered(`p${partition}`, 2) });
+      }
+      const reader = openReader(io, topic);
+      const recordsOf = (partition: number) => (one: Awaited<ReturnType<typeof nextFetched>>) =>
+        one.partition === partition && one.kind === 'records' && one.records.length > 0;
+
+      reader.add({ partition: 0, offset: 0 });
+      await fetchedUntil(reader, recordsOf(0));
+      reader.add({ partition: 1, offset: 1 });
+      const added = (await fetchedUntil(reader, recordsOf(1))).at(-1);
+      expect(added?.kind === 'records' && textOf(added.records)).toEqual(['p1-1']);
+
+      reader.remove(0);
+      await appendAll(io, { topic, partition: 0, records: numbered('unseen', 1) });
+      await appendAll(io, { topic, partition: 1, records: numbered('seen', 1) });
+      const after = await fetchedUntil(reader, recordsOf(1));
+      expect(after.filter((one) => one.partition === 0)).toEqual([]);
+
+      reader.add({ partition: 0, offset: 1 });
+      const again = await fetchedUntil(
+        reader,
+        (_, all) =>
+          all.flatMap((one) => (one.partition === 0 && one.kind === 'records' ? one.records : [])).length ===
+          2,
+      );
+      const texts = again.flatMap((one) =>
+        one.partition === 0 && one.kind === 'records' ? textOf(one.records) : [],
+      );
+      expect(texts).toEqual(['p0-1', 'unseen-0']);
+    });
+
+    it('adds a partition while it waits without any', async () => {
+      const io = context.io();
+      const topic = await createTopic(io);
+      const reader = openReader(io, topic);
+      const answer = nextFetched(reader);
+      reader.add({ partition: 0, offset: 0 });
+      expect(await answer).toMatchObject({ kind: 'records', partition: 0, nextOffset: 0 });
+    });
+
+    it('says that a position lies outside the log, and drops that partition alone', async () => {
+      const io = context.io();
+      const topic = await createTopic(io, { partitions: 2 });
+      await appendAll(io, { topic, partition: 0, records: numbered('short', 3) });
+      const reader = openReader(io, topic);
+      reader.add({ partition: 0, offset: 9 });
+      reader.add({ partition: 1, offset: 0 });
+      const all = await fetchedUntil(
+        reader,
+        (_, seen) =>
+          seen.some((one) => one.kind === 'out_of_range') && seen.some((one) => one.partition === 1),
+      );
+      expect(all.find((one) => one.kind === 'out_of_range')).toEqual({
+        kind: 'out_of_range',
+        partition: 0,
+        requestedOffset: 9,
+        startOffset: 0,
+        stableEnd: 3,
+      });
+
+      await appendAll(io, { topic, partition: 0, records: numbered('dropped', 10) });
+      await appendAll(io, { topic, partition: 1, records: numbered('goes-on', 1) });
+      const later = await fetchedUntil(reader, (one) => one.kind === 'records' && one.records.length > 0);
+      expect(later.every((one) => one.partition === 1)).toBe(true);
+
+      reader.add({ partition: 0, offset: 12 });
+      const back = await fetchedUntil(reader, (one) => one.partition === 0);
+      expect(back.at(-1)).toMatchObject({ kind: 'records', nextOffset: 13 });
+    });
+
+    it('ends when it is aborted, in the middle of a wait or before it', async () => {
+      const io = context.io();
+      const topic = await createTopic(io);
+      const abort = new AbortController();
+      await using reader = io.reader({ topic, signal: abort.signal });
+      reader.add({ partition: 0, offset: 0 });
+      const iterator = reader[Symbol.asyncIterator]();
+      await iterator.next();
+      const waiting = iterator.next();
+      abort.abort();
+      expect((await waiting).done).toBe(true);
+
+      await using late = io.reader({ topic, signal: abort.signal });
+      late.add({ partition: 0, offset: 0 });
+      expect((await late[Symbol.asyncIterator]().next()).done).toBe(true);
+    });
+
+    it('ends when it is disposed', async () => {
+      const io = context.io();
+      const topic = await createTopic(io);
+      const reader = io.reader({ topic });
+      reader.add({ partition: 0, offset: 0 });
+      const iterator = reader[Symbol.asyncIterator]();
+      await iterator.next();
+      const waiting = iterator.next();
+      await reader[Symbol.asyncDispose]();
+      await reader[Symbol.asyncDispose]();
+      expect((await waiting).done).toBe(true);
+    });
+
+    it('lets several readers read the same partition, each at its own pace', async () => {
+      const io = context.io();
+      const topic = await createTopic(io);
+      await appendAll(io, { topic, records: numbered('shared', 100) });
+      const both = await Promise.all([readToEnd(io, { topic }), readToEnd(io, { topic, offset: 50 })]);
+      expect(both.map((one) => one.records.length)).toEqual([100, 50]);
+    });
+  });
+
+  describe('a log', () => {
+    it('still holds everything after it was closed and opened again', async () => {
+      const before = context.io();
+      const topic = await createTopic(before, { partitions: 2 });
+      await appendAll(before, { topic, partition: 1, records: numbered('kept', 10) });
+      const group = uniqueName('group');
+      await using fenced = await before.fencedWriter(uniqueName('writer'));
+      await fenced.commit({
+        records: [{ topic, partition: 0, records: numbered('committed', 3) }],
+        offsets: [{ group, topic, partition: 1, offset: 4 }],
+      });
+
+      const io = (await context.reopen()) ?? before;
+
+      expect(await io.describeTopic(topic)).toMatchObject({ name: topic, partitions: 2 });
+      expect((await readToEnd(io, { topic, partition: 1 })).records).toHaveLength(10);
+      expect((await readToEnd(io, { topic, partition: 0 })).records).toHaveLength(3);
+      expect(await appendAll(io, { topic, partition: 1, records: numbered('more', 1) })).toBe(10);
+    });
+
+    it('answers closed once it is disposed', async () => {
+      const before = context.io();
+      const topic = await createTopic(before);
+      const writer = await before.writer();
+      const fenced = await before.fencedWriter(uniqueName('writer'));
+      const reader = before.reader({ topic });
+      reader.add({ partition: 0, offset: 0 });
+      const iterator = reader[Symbol.asyncIterator]();
+      await iterator.next();
+      const waiting = iterator.next();
+
+      const after = await context.reopen();
+      if (after === null) {
+        await reader[Symbol.asyncDispose]();
+        await writer[Symbol.asyncDispose]();
+        await fenced[Symbol.asyncDispose]();
+        return;
+      }
+
+      expect((await waiting).done).toBe(true);
+      expect((await writer.append({ topic, partition: 0, records: numbered('late', 1) })).fault?.code).toBe(
+        'closed',
+      );
+      const commit = fenced.commit({ records: [{ topic, partition: 0, records: numbered('late', 1) }] });
+      expect((await rejectionOf(commit)).code).toBe('closed');
+      expect((await rejectionOf(before.describeTopic(topic))).code).toBe('closed');
+      expect((await rejectionOf(before.ping())).code).toBe('closed');
+      expect((await rejectionOf(before.writer())).code).toBe('closed');
+      expect((await rejectionOf(before.bounds(topic))).code).toBe('closed');
+      await before[Symbol.asyncDispose]();
+      expect((await readToEnd(after, { topic })).records).toEqual([]);
+    });
+  });
+}

@@ -1,0 +1,52 @@
+import type { TopicIo } from '@runlog/topic-io/topic-io';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { describeAppending } from './contract-append.ts';
+import type { ContractContext, OpenLog } from './contract-context.ts';
+import { describeFencedWriters } from './contract-fenced.ts';
+import { describeGroups } from './contract-group.ts';
+import { describeReading } from './contract-reader.ts';
+import { describeTopics } from './contract-topics.ts';
+
+/**
+ * The contract of the topic-io port, sentence by sentence. Every engine passes it unchanged. Topics, writer ids and
+ * groups have random names, so a shared broker is fine. `open` is called once for the suite.
+ */
+export function describeTopicIo(
+  name: string,
+  open: () => Promise<OpenLog>,
+  options: { testTimeoutMs?: number; waitMs?: number } = {},
+): void {
+  const { testTimeoutMs = 60_000, waitMs = 30_000 } = options;
+  describe(`topic-io contract: ${name}`, { timeout: testTimeoutMs }, () => {
+    let log: OpenLog | undefined;
+    let current: TopicIo | undefined;
+
+    beforeAll(async () => {
+      log = await open();
+      current = log.io;
+    }, 120_000);
+
+    afterAll(async () => {
+      await log?.dispose();
+    }, 120_000);
+
+    const context: ContractContext = {
+      io: () => {
+        if (current === undefined) throw new Error('the log is not open');
+        return current;
+      },
+      reopen: async () => {
+        if (log?.reopen === undefined) return null;
+        current = await log.reopen();
+        return current;
+      },
+      waitMs,
+    };
+
+    describeTopics(context);
+    describeAppending(context);
+    describeReading(context);
+    describeFencedWriters(context);
+    describeGroups(context);
+  });
+}
