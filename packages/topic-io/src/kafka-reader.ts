@@ -1,0 +1,351 @@
+import { BOUNDS } from './kafka-config.ts';
+import { KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './kafka-faults.ts';
+import { type FetchedPartition, fetchPartitions } from './kafka-fetch.ts';
+import { decodeBatches, UnreadableBatchError } from './kafka-record-batch.ts';
+import type { KafkaSession } from './kafka-session.ts';
+import { partitionBounds } from './kafka-topics.ts';
+import { type Fetched, TopicIoError, type TopicReader } from './topic-io.ts';
+
+const RETRY_DELAY_MIN_MS = 50;
+const RETRY_DELAY_MAX_MS = 1_000;
+/** So many empty answers in a row at one offset below the stable end: nothing is left there. */
+const EMPTY_ANSWERS_MAX = 2;
+
+interface Position {
+  readonly partition: number;
+  offset: number;
+  inFlight: boolean;
+  /** Waits for its turn to be tried again. */
+  blocked: boolean;
+  failures: number;
+  answered: boolean;
+  atEnd: boolean;
+  emptyAnswers: number;
+  /** Orders the partitions of a request: who got bytes longest ago comes first, as the answer's size is shared. */
+  servedAt: number;
+}
+
+interface ReaderNode {
+  fetching: boolean;
+  /** Answers of this broker that are not yet taken: the next fetch waits for them. */
+  unread: number;
+}
+
+interface QueuedItem {
+  readonly position: Position;
+  readonly node: ReaderNode;
+  readonly item: Fetched;
+}
+
+/** Reads partitions by long polls, one a broker at a time and at most one ahead of the caller. */
+export class KafkaReader implements TopicReader {
+  readonly #session: KafkaSession;
+  readonly #topic: string;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onFault: ((fault: TopicIoError | null) => void) | undefined;
+  readonly #onAbort = () => void this[Symbol.asyncDispose]();
+  readonly #positions = new Map<number, Position>();
+  readonly #nodes = new Map<number, ReaderNode>();
+  readonly #faulty = new Set<number>();
+  #queue: QueuedItem[] = [];
+  #waiting: ((result: Promise<IteratorResult<Fetched>> | IteratorResult<Fetched>) => void)[] = [];
+  #failure: TopicIoError | null = null;
+  #started = false;
+  #planning = false;
+  #closed = false;
+  #planAgain = false;
+  #faultBeganMs = 0;
+  readonly #retryTimers = new Set<NodeJS.Timeout>();
+  #serial = 0;
+
+  constructor(options: {
+    session: KafkaSession;
+    topic: string;
+    signal: AbortSignal | undefined;
+    onFault: ((fault: TopicIoError | null) => void) | undefined;
+  }) {
+    this.#session = options.session;
+    this.#topic = options.topic;
+    this.#signal = options.signal;
+    this.#onFault = options.onFault;
+    this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (this.#signal?.aborted) this.#onAbort();
+  }
+
+  add({ partition, offset }: { partition: number; offset: number }): void {
+    this.#positions.set(partition, {
+      partition,
+      offset,
+      inFlight: false,
+      blocked: false,
+      failures: 0,
+      answered: false,
+      atEnd: false,
+      emptyAnswers: 0,
+      servedAt: 0,
+    });
+    this.#pump();
+  }
+
+  remove(partition: number): void {
+    this.#positions.delete(partition);
+    this.#recovered(partition);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Fetched> {
+    return {
+      next: () => this.#next(),
+      // Leaving a loop is no farewell: the caller may go on reading from here.
+      return: async () => ({ done: true, value: undefined }),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#signal?.removeEventListener('abort', this.#onAbort);
+      for (const timer of this.#retryTimers) clearTimeout(timer);
+      this.#queue = [];
+      this.#positions.clear();
+      for (const answer of this.#waiting.splice(0)) answer({ done: true, value: undefined });
+    }
+    await this.#session.close({ abrupt: false });
+  }
+
+  #next(): Promise<IteratorResult<Fetched>> {
+    this.#started = true;
+    const item = this.#take();
+    if (item !== undefined) return Promise.resolve({ done: false, value: item });
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (this.#closed) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#pump();
+    });
+  }
+
+  /** The oldest item whose partition is still read from where it was fetched. */
+  #take(): Fetched | undefined {
+    let taken: Fetched | undefined;
+    while (taken === undefined) {
+      const next = this.#queue.shift();
+      if (next === undefined) break;
+      next.node.unread -= 1;
+      const current = this.#positions.get(next.position.partition) === next.position;
+      if (current) taken = next.item;
+      if (current && next.item.kind === 'out_of_range') this.remove(next.item.partition);
+    }
+    this.#pump();
+    return taken;
+  }
+
+  #pump(): void {
+    if (!this.#started || this.#closed) return;
+    if (this.#planning) {
+      this.#planAgain = true;
+      return;
+    }
+    if (![...this.#positions.values()].some(isIdle)) return;
+    this.#planning = true;
+    this.#planAgain = false;
+    void this.#plan().finally(() => {
+      this.#planning = false;
+      if (this.#planAgain) this.#pump();
+    });
+  }
+
+  /** Starts a fetch at every broker that is free and leads a partition of ours. */
+  async #plan(): Promise<void> {
+    let leaders: Map<number, number>;
+    try {
+      const partitions = await this.#session.once(() => this.#session.partitions(this.#topic));
+      leaders = new Map(partitions.map(({ partitionId, leader }) => [partitionId, leader]));
+    } catch (error) {
+      this.#retryAfter(toKafkaFault(error), [...this.#positions.keys()]);
+      return;
+    }
+    const byLeader = new Map<number, Position[]>();
+    for (const position of this.#positions.values()) {
+      if (!isIdle(position)) continue;
+      const leader = leaders.get(position.partition) ?? -1;
+      const group = byLeader.get(leader);
+      if (group === undefined) byLeader.set(leader, [position]);
+      else group.push(position);
+    }
+    for (const [nodeId, group] of byLeader) {
+      if (nodeId < 0) {
+        const message = `${this.#topic}/${group[0]?.partition} has no leader at the moment`;
+        const fault = new KafkaFault(KAFKA.leaderNotAvailable, message);
+        this.#session.recoverFrom(fault);
+        this.#retryAfter(
+          fault,
+          group.map((position) => position.partition),
+        );
+        continue;
+      }
+      let node = this.#nodes.get(nodeId);
+      if (node === undefined) {
+        node = { fetching: false, unread: 0 };
+        this.#nodes.set(nodeId, node);
+      }
+      if (!node.fetching && node.unread === 0) void this.#fetch({ nodeId, node, group });
+    }
+  }
+
+  async #fetch(options: { nodeId: number; node: ReaderNode; group: Position[] }): Promise<void> {
+    const { nodeId, node, group } = options;
+    node.fetching = true;
+    for (const position of group) position.inFlight = true;
+    group.sort((a, b) => a.servedAt - b.servedAt);
+    const positions = group.map(({ partition, offset }) => ({ partition, offset }));
+    try {
+      const answers = await this.#session.once(async () => {
+        const broker = await this.#session.broker(nodeId);
+        return fetchPartitions({ broker, topic: this.#topic, positions });
+      });
+      const isEmpty = answers.every((answer) => answer.bytes.length === 0);
+      for (const answer of answers) {
+        const position = group.find(({ partition }) => partition === answer.partition);
+        if (position === undefined || !this.#isCurrent(position)) continue;
+        if (answer.errorCode === 0) this.#accept({ answer, position, node, isEmpty });
+        else await this.#refused({ answer, position, node });
+      }
+    } catch (error) {
+      if (error instanceof UnreadableBatchError) this.#fail(error);
+      else
+        this.#retryAfter(
+          toKafkaFault(error),
+          group.filter((p) => this.#isCurrent(p)).map((p) => p.partition),
+        );
+    } finally {
+      node.fetching = false;
+      for (const position of group) position.inFlight = false;
+      this.#pump();
+    }
+  }
+
+  #accept(options: {
+    answer: FetchedPartition;
+    position: Position;
+    node: ReaderNode;
+    isEmpty: boolean;
+  }): void {
+    const { answer, position, node, isEmpty } = options;
+    const { partition, stableEnd, startOffset, bytes, aborted } = answer;
+    this.#recovered(partition);
+    if (bytes.length > 0) {
+      this.#serial += 1;
+      position.servedAt = this.#serial;
+    }
+    const decoded = decodeBatches({ bytes, fetchOffset: position.offset, aborted });
+    let { nextOffset } = decoded;
+    // Compaction may have removed everything up to the stable end; the broker then answers with nothing, for ever.
+    const mayBeBare = isEmpty && !answer.elsewhere && nextOffset < stableEnd;
+    position.emptyAnswers = mayBeBare ? position.emptyAnswers + 1 : 0;
+    if (position.emptyAnswers >= EMPTY_ANSWERS_MAX) nextOffset = stableEnd;
+    const atEnd = nextOffset === stableEnd;
+    const isNews =
+      decoded.records.length > 0 ||
+      nextOffset !== position.offset ||
+      !position.answered ||
+      atEnd !== position.atEnd;
+    position.offset = nextOffset;
+    position.atEnd = atEnd;
+    position.answered = true;
+    if (!isNews) return;
+    const { records } = decoded;
+    this.#push({
+      position,
+      node,
+      item: { kind: 'records', partition, records, nextOffset, stableEnd, startOffset },
+    });
+  }
+
+  async #refused(options: { answer: FetchedPartition; position: Position; node: ReaderNode }): Promise<void> {
+    const { answer, position, node } = options;
+    const { partition, errorCode } = answer;
+    const fault = new KafkaFault(
+      errorCode,
+      `fetch of ${this.#topic}/${partition} answers error ${errorCode}`,
+    );
+    this.#session.recoverFrom(fault);
+    if (errorCode !== KAFKA.offsetOutOfRange) {
+      this.#retryAfter(fault, [partition]);
+      return;
+    }
+    const { startOffset, stableEnd } = await this.#session.once(() =>
+      partitionBounds(this.#session, { topic: this.#topic, partition }),
+    );
+    if (!this.#isCurrent(position)) return;
+    if (position.offset >= startOffset && position.offset <= stableEnd) {
+      // A leader that was just elected, or one that no longer is: ask again.
+      this.#retryAfter(fault, [partition]);
+      return;
+    }
+    const requestedOffset = position.offset;
+    this.#push({
+      position,
+      node,
+      item: { kind: 'out_of_range', partition, requestedOffset, startOffset, stableEnd },
+    });
+  }
+
+  #push(queued: QueuedItem): void {
+    if (this.#closed) return;
+    queued.node.unread += 1;
+    this.#queue.push(queued);
+    const answer = this.#waiting.shift();
+    if (answer === undefined) return;
+    const item = this.#take();
+    if (item === undefined) this.#waiting.unshift(answer);
+    else answer({ done: false, value: item });
+  }
+
+  #isCurrent(position: Position): boolean {
+    return this.#positions.get(position.partition) === position;
+  }
+
+  #retryAfter(fault: KafkaFault, partitions: readonly number[]): void {
+    const positions = partitions.flatMap((partition) => this.#positions.get(partition) ?? []);
+    if (this.#closed || positions.length === 0) return;
+    const now = performance.now();
+    if (this.#faulty.size === 0) {
+      this.#faultBeganMs = now;
+      this.#onFault?.(toTopicIoError(fault, { doing: `read ${this.#topic}` }));
+    }
+    if (fault.code === null && now - this.#faultBeganMs >= BOUNDS.faultWorthALineMs) {
+      this.#session.reportUnanswered(fault);
+    }
+    let failures = 0;
+    for (const position of positions) {
+      this.#faulty.add(position.partition);
+      failures = Math.max(failures, position.failures);
+      position.failures += 1;
+      position.blocked = true;
+    }
+    const delayMs = Math.min(RETRY_DELAY_MIN_MS * 2 ** Math.min(failures, 10), RETRY_DELAY_MAX_MS);
+    const timer = setTimeout(() => {
+      this.#retryTimers.delete(timer);
+      for (const position of positions) position.blocked = false;
+      this.#pump();
+    }, delayMs);
+    this.#retryTimers.add(timer);
+  }
+
+  #recovered(partition: number): void {
+    const position = this.#positions.get(partition);
+    if (position !== undefined) position.failures = 0;
+    if (this.#faulty.delete(partition) && this.#faulty.size === 0) this.#onFault?.(null);
+  }
+
+  #fail(error: UnreadableBatchError): void {
+    const failure = new TopicIoError('unusable', `read ${this.#topic}: ${error.message}`, { cause: error });
+    this.#failure = failure;
+    for (const answer of this.#waiting.splice(0)) answer(Promise.reject(failure));
+    void this[Symbol.asyncDispose]();
+  }
+}
+
+function isIdle(position: Position): boolean {
+  return !position.inFlight && !position.blocked;
+}

@@ -1,0 +1,276 @@
+/** Types of the parts of kafkajs 2.2.4 that are used beneath its public interface. The package is frozen and pinned exactly. */
+
+declare module 'kafkajs/src/cluster/index.js' {
+  import type { Broker } from 'kafkajs/src/broker/index.js';
+
+  export interface PartitionMetadata {
+    readonly partitionErrorCode: number;
+    readonly partitionId: number;
+    readonly leader: number;
+    readonly replicas: readonly number[];
+  }
+
+  export interface TopicMetadata {
+    readonly topicErrorCode: number;
+    readonly topic: string;
+    readonly partitionMetadata: readonly PartitionMetadata[];
+  }
+
+  export interface ClusterMetadata {
+    readonly brokers: readonly { readonly nodeId: number; readonly host: string; readonly port: number }[];
+    readonly controllerId: number;
+    readonly topicMetadata: readonly TopicMetadata[];
+  }
+
+  export default class Cluster {
+    constructor(options: {
+      logger: unknown;
+      socketFactory: unknown;
+      brokers: readonly string[];
+      ssl: boolean;
+      sasl: unknown;
+      clientId: string;
+      connectionTimeout: number;
+      authenticationTimeout: number;
+      requestTimeout: number;
+      enforceRequestTimeout: boolean;
+      metadataMaxAge: number;
+      allowAutoTopicCreation: boolean;
+      maxInFlightRequests: number | null;
+      isolationLevel: number;
+      retry: { retries: number; initialRetryTime: number; maxRetryTime: number };
+    });
+    readonly targetTopics: Set<string>;
+    readonly brokerPool: {
+      metadata: ClusterMetadata | null;
+      metadataExpireAt: number | null;
+      readonly brokers: Readonly<Record<string, Broker>>;
+      readonly seedBroker: Broker | undefined;
+      createBroker(options: object): Broker;
+      connect(): Promise<void>;
+      connectBroker(broker: Broker): Promise<void>;
+    };
+    isConnected(): boolean;
+    connect(): Promise<void>;
+    disconnect(): Promise<void>;
+    refreshMetadata(): Promise<void>;
+    refreshMetadataIfNecessary(): Promise<void>;
+    findBroker(options: { nodeId: number | string }): Promise<Broker>;
+  }
+}
+
+declare module 'kafkajs/src/broker/index.js' {
+  import type { Socket } from 'node:net';
+  import type { ClusterMetadata } from 'kafkajs/src/cluster/index.js';
+
+  export interface ProtocolCall<T> {
+    readonly request: {
+      readonly apiKey: number;
+      readonly apiVersion: number;
+      readonly apiName: string;
+      encode(): Promise<unknown>;
+    };
+    readonly response: {
+      decode(raw: Buffer): Promise<T & { readonly clientSideThrottleTime: number }>;
+      parse(data: T): Promise<T>;
+    };
+    readonly requestTimeout?: number;
+    readonly logResponseError?: boolean;
+  }
+
+  export interface MessageToEncode {
+    readonly key: string;
+    readonly value: Buffer | null;
+    /** A string, because kafkajs takes the number 0 for "now". */
+    readonly timestamp: string;
+    readonly headers: Readonly<Record<string, string>>;
+  }
+
+  export interface Broker {
+    readonly nodeId: number | null;
+    readonly versions: Readonly<Record<number, { readonly maxVersion: number } | undefined>> | null;
+    readonly connectionPool: {
+      readonly host: string;
+      readonly port: number;
+      readonly pool: readonly { readonly socket?: Socket }[];
+      send<T>(call: ProtocolCall<T>): Promise<T>;
+    };
+    metadata(topics: readonly string[]): Promise<ClusterMetadata>;
+    isConnected(): boolean;
+    produce(options: {
+      acks: number;
+      timeout: number;
+      transactionalId?: string;
+      /** Strings and numbers both encode; the broker's own answer is passed back unchanged. */
+      producerId: unknown;
+      producerEpoch: number;
+      topicData: readonly {
+        readonly topic: string;
+        readonly partitions: readonly {
+          readonly partition: number;
+          readonly firstSequence: number;
+          readonly messages: readonly MessageToEncode[];
+        }[];
+      }[];
+    }): Promise<{
+      readonly topics: readonly {
+        readonly topicName: string;
+        readonly partitions: readonly {
+          readonly partition: number;
+          readonly errorCode: number;
+          readonly baseOffset: string;
+        }[];
+      }[];
+    }>;
+    initProducerId(options: {
+      transactionalId?: string;
+      transactionTimeout: number;
+    }): Promise<{ readonly producerId: unknown; readonly producerEpoch: number }>;
+    addPartitionsToTxn(options: {
+      transactionalId: string;
+      producerId: unknown;
+      producerEpoch: number;
+      topics: readonly { readonly topic: string; readonly partitions: readonly number[] }[];
+    }): Promise<unknown>;
+    addOffsetsToTxn(options: {
+      transactionalId: string;
+      producerId: unknown;
+      producerEpoch: number;
+      groupId: string;
+    }): Promise<unknown>;
+    txnOffsetCommit(options: {
+      transactionalId: string;
+      groupId: string;
+      producerId: unknown;
+      producerEpoch: number;
+      topics: readonly {
+        readonly topic: string;
+        readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+      }[];
+    }): Promise<unknown>;
+    endTxn(options: {
+      transactionalId: string;
+      producerId: unknown;
+      producerEpoch: number;
+      transactionResult: boolean;
+    }): Promise<unknown>;
+    listOffsets(options: {
+      isolationLevel: number;
+      topics: readonly {
+        readonly topic: string;
+        readonly partitions: readonly { readonly partition: number; readonly timestamp: number }[];
+      }[];
+    }): Promise<{
+      readonly responses: readonly {
+        readonly topic: string;
+        readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+      }[];
+    }>;
+    createTopics(options: {
+      topics: readonly {
+        readonly topic: string;
+        readonly numPartitions: number;
+        readonly replicationFactor: number;
+        readonly configEntries: readonly { readonly name: string; readonly value: string }[];
+      }[];
+      validateOnly: boolean;
+      timeout: number;
+    }): Promise<unknown>;
+    deleteTopics(options: { topics: readonly string[]; timeout: number }): Promise<unknown>;
+    describeConfigs(options: {
+      resources: readonly { readonly type: number; readonly name: string }[];
+      includeSynonyms: boolean;
+    }): Promise<{
+      readonly resources: readonly {
+        readonly resourceName: string;
+        readonly configEntries: readonly {
+          readonly configName: string;
+          readonly configValue: string | null;
+        }[];
+      }[];
+    }>;
+    findGroupCoordinator(options: {
+      groupId: string;
+      coordinatorType: number;
+    }): Promise<{ readonly coordinator: { readonly nodeId: number } }>;
+    joinGroup(options: {
+      groupId: string;
+      sessionTimeout: number;
+      rebalanceTimeout: number;
+      memberId: string;
+      groupProtocols: readonly { readonly name: string; readonly metadata: Buffer }[];
+    }): Promise<{
+      readonly generationId: number;
+      readonly leaderId: string;
+      readonly memberId: string;
+      readonly members: readonly { readonly memberId: string; readonly memberMetadata: Buffer }[];
+    }>;
+    syncGroup(options: {
+      groupId: string;
+      generationId: number;
+      memberId: string;
+      groupAssignment: readonly { readonly memberId: string; readonly memberAssignment: Buffer }[];
+    }): Promise<{ readonly memberAssignment: Buffer }>;
+    heartbeat(options: { groupId: string; groupGenerationId: number; memberId: string }): Promise<unknown>;
+    leaveGroup(options: { groupId: string; memberId: string }): Promise<unknown>;
+  }
+}
+
+declare module 'kafkajs/src/network/socketFactory.js' {
+  export default function createSocketFactory(): unknown;
+}
+
+declare module 'kafkajs/src/loggers/index.js' {
+  export interface LogEntry {
+    readonly namespace: string;
+    readonly label: string;
+    readonly log: { readonly message: string; readonly [field: string]: unknown };
+  }
+  const loggers: {
+    createLogger(options: { level: number; logCreator: () => (entry: LogEntry) => void }): unknown;
+    readonly LEVELS: { readonly INFO: number };
+  };
+  export default loggers;
+}
+
+declare module 'kafkajs/src/network/requestQueue/index.js' {
+  interface RequestQueue {
+    readonly pending: readonly unknown[];
+    readonly throttledUntil: number;
+    throttleCheckTimeoutId: NodeJS.Timeout | null;
+    checkPendingRequests(): void;
+    scheduleCheckPendingRequests(): void;
+  }
+  const requestQueue: { readonly prototype: RequestQueue };
+  export default requestQueue;
+}
+
+declare module 'kafkajs/src/protocol/encoder.js' {
+  export default class Encoder {
+    writeInt8(value: number): this;
+    writeInt16(value: number): this;
+    writeInt32(value: number): this;
+    writeInt64(value: number): this;
+    writeBoolean(value: boolean): this;
+    writeString(value: string): this;
+    writeArray(values: readonly (Encoder | string | number)[]): this;
+  }
+}
+
+declare module 'kafkajs/src/protocol/requests/metadata/v6/response.js' {
+  import type { ClusterMetadata } from 'kafkajs/src/cluster/index.js';
+
+  const response: { decode(raw: Buffer): Promise<ClusterMetadata & { clientSideThrottleTime: number }> };
+  export default response;
+}
+
+declare module 'kafkajs/src/consumer/assignerProtocol.js' {
+  const protocol: {
+    readonly MemberMetadata: { encode(options: { version: number; topics: readonly string[] }): Buffer };
+    readonly MemberAssignment: {
+      encode(options: { version: number; assignment: Readonly<Record<string, readonly number[]>> }): Buffer;
+      decode(buffer: Buffer): { readonly assignment: Readonly<Record<string, readonly number[]>> } | null;
+    };
+  };
+  export default protocol;
+}

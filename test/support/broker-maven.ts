@@ -1,0 +1,273 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+/** Apache Kafka itself, from its Maven artifacts on this machine's Java. The children die with this process. */
+export interface MavenBrokers extends AsyncDisposable {
+  readonly way: 'maven';
+  readonly brokers: readonly string[];
+  kill(index: number, signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
+  /** Starts a killed broker again on its own data and port; resolves when it serves. */
+  restart(index: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const KAFKA_VERSION = '4.3.1';
+const JAVA_VERSION_MIN = 17;
+const START_TIMEOUT_MS = 60_000;
+const CLUSTER_ID = 'cnVubG9nLXRlc3QtMDAwMA';
+const JVM_FLAGS = ['-Xms256m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
+const LAST_LINES = 60;
+
+const run = promisify(execFile);
+
+/** Why Kafka cannot be started from Maven here; `null` when it can. */
+export async function mavenObstacle(): Promise<string | null> {
+  let javaVersion: string;
+  try {
+    javaVersion = (await run('java', ['-version'])).stderr;
+  } catch {
+    return 'there is no `java` on the PATH';
+  }
+  const major = Number(/version "(\d+)/.exec(javaVersion)?.[1] ?? 0);
+  if (major < JAVA_VERSION_MIN) return `java is version ${major}, Kafka needs ${JAVA_VERSION_MIN} or newer`;
+  if (await hasJars(cacheFolder())) return null;
+  try {
+    await run('mvn', ['-v']);
+  } catch {
+    return 'there is no `mvn` on the PATH';
+  }
+  return null;
+}
+
+export async function startMavenBrokers({ count }: { count: number }): Promise<MavenBrokers> {
+  const jars = await resolveJars();
+  const folder = await mkdtemp(join(tmpdir(), 'runlog-kafka-'));
+  const ports = await freePorts(count * 2);
+  const nodes = Array.from({ length: count }, (_, index) => ({
+    id: index + 1,
+    port: ports[index] as number,
+    controllerPort: ports[count + index] as number,
+  }));
+  const log4jFile = join(folder, 'log4j2.properties');
+  await writeFile(log4jFile, LOG4J2);
+  const java = ['-cp', join(jars, '*'), `-Dlog4j2.configurationFile=${log4jFile}`, ...JVM_FLAGS];
+  const processes: (BrokerProcess | undefined)[] = [];
+  const fileOf = (id: number) => join(folder, `node-${id}.properties`);
+
+  const start = async (index: number) => {
+    const node = nodes[index];
+    if (node === undefined) throw new RangeError(`there is no broker ${index}`);
+    const broker = new BrokerProcess({ java, file: fileOf(node.id), folder });
+    processes[index] = broker;
+    await broker.started;
+  };
+  const stop = async () => {
+    await Promise.all(processes.map((broker) => broker?.end('SIGKILL')));
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  };
+
+  try {
+    await Promise.all(
+      nodes.map(async (node) => {
+        const dataFolder = join(folder, `data-${node.id}`);
+        await writeFile(fileOf(node.id), brokerProperties({ node, nodes, dataFolder }));
+        await run('java', [
+          ...java,
+          'kafka.tools.StorageTool',
+          'format',
+          '-t',
+          CLUSTER_ID,
+          '-c',
+          fileOf(node.id),
+        ]);
+      }),
+    );
+    await Promise.all(nodes.map((_, index) => start(index)));
+  } catch (error) {
+    await stop();
+    throw new Error('Apache Kafka from Maven did not start', { cause: error });
+  }
+  return {
+    way: 'maven',
+    brokers: nodes.map(({ port }) => `127.0.0.1:${port}`),
+    async kill(index, signal) {
+      const broker = processes[index];
+      if (broker === undefined) throw new RangeError(`there is no broker ${index}`);
+      if (signal === 'SIGKILL' || signal === 'SIGTERM') await broker.end(signal);
+      else broker.signal(signal);
+    },
+    restart: start,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** One broker's JVM, by its pid, with a watchdog that ends it even when this process is killed outright. */
+class BrokerProcess {
+  readonly started: Promise<void>;
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<void>;
+  readonly #onExit: () => void;
+
+  constructor({ java, file, folder }: { java: readonly string[]; file: string; folder: string }) {
+    const child = spawn('java', [...java, 'kafka.Kafka', file], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = child;
+    // Its standard input closes when this process ends, however it ends.
+    const watchdog = spawn('sh', ['-c', 'read _; kill -9 "$0"; rm -rf "$1"', String(child.pid), folder], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    watchdog.unref();
+    this.#onExit = () => child.kill('SIGKILL');
+    process.once('exit', this.#onExit);
+    this.#exited = new Promise((resolve) => {
+      child.once('exit', () => {
+        watchdog.kill('SIGKILL');
+        process.removeListener('exit', this.#onExit);
+        resolve();
+      });
+    });
+    const lastLines: string[] = [];
+    this.started = new Promise((resolve, reject) => {
+      const fail = (reason: string) => reject(new Error(`${reason}\n${lastLines.join('\n')}`));
+      const timer = setTimeout(() => fail('Kafka is not ready in time'), START_TIMEOUT_MS);
+      child.once('error', reject);
+      child.once('exit', (code, signal) => {
+        clearTimeout(timer);
+        fail(`Kafka ended (${signal ?? code}) before it was ready`);
+      });
+      for (const stream of [child.stdout, child.stderr]) {
+        createInterface({ input: stream }).on('line', (line) => {
+          lastLines.push(line);
+          if (lastLines.length > LAST_LINES) lastLines.shift();
+          if (!line.includes('Kafka Server started')) return;
+          clearTimeout(timer);
+          resolve();
+        });
+      }
+    });
+    // A broker that is killed while it starts is no unhandled rejection.
+    this.started.catch(() => undefined);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  async end(signal: NodeJS.Signals): Promise<void> {
+    this.#child.kill(signal);
+    await this.#exited;
+  }
+}
+
+function cacheFolder(): string {
+  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'runlog', `kafka-${KAFKA_VERSION}`);
+}
+
+async function hasJars(folder: string): Promise<boolean> {
+  const names = await readdir(folder).catch(() => []);
+  return names.some((name) => name.startsWith('kafka_2.13-'));
+}
+
+/** The folder with Kafka's jars, filled once; several processes may do it at the same time. */
+async function resolveJars(): Promise<string> {
+  const folder = cacheFolder();
+  if (await hasJars(folder)) return folder;
+  await mkdir(join(folder, '..'), { recursive: true });
+  const partial = await mkdtemp(`${folder}-partial-`);
+  try {
+    const pom = fileURLToPath(new URL('./kafka-pom.xml', import.meta.url));
+    const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${partial}`];
+    await run('mvn', ['-q', '-B', '-f', pom, ...goal], { maxBuffer: 16 * 1024 * 1024 });
+    await rename(partial, folder);
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true });
+    // Another process may have put the folder in place meanwhile.
+    if (!(await hasJars(folder))) throw error;
+  }
+  return folder;
+}
+
+interface Node {
+  readonly id: number;
+  readonly port: number;
+  readonly controllerPort: number;
+}
+
+function brokerProperties(options: { node: Node; nodes: readonly Node[]; dataFolder: string }): string {
+  const { node, nodes, dataFolder } = options;
+  const copies = Math.min(nodes.length, 3);
+  const copiesInSync = copies === 1 ? 1 : 2;
+  const listeners = `PLAINTEXT://127.0.0.1:${node.port},CONTROLLER://127.0.0.1:${node.controllerPort}`;
+  const properties: Record<string, string | number | boolean> = {
+    'process.roles': 'broker,controller',
+    'node.id': node.id,
+    'controller.quorum.voters': nodes.map((n) => `${n.id}@127.0.0.1:${n.controllerPort}`).join(','),
+    listeners,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${node.port}`,
+    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'controller.listener.names': 'CONTROLLER',
+    'log.dirs': dataFolder,
+    ...testBrokerSettings({ copies, copiesInSync }),
+    ...(nodes.length > 1 && { 'broker.session.timeout.ms': 3_000, 'broker.heartbeat.interval.ms': 500 }),
+  };
+  return Object.entries(properties)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('');
+}
+
+/** Kafka settings that make tests quick; the same ones for the container. */
+export function testBrokerSettings(options: { copies: number; copiesInSync: number }) {
+  return {
+    'auto.create.topics.enable': false,
+    'offsets.topic.num.partitions': 3,
+    'offsets.topic.replication.factor': options.copies,
+    'transaction.state.log.num.partitions': 3,
+    'transaction.state.log.replication.factor': options.copies,
+    'transaction.state.log.min.isr': options.copiesInSync,
+    'share.coordinator.state.topic.replication.factor': options.copies,
+    'share.coordinator.state.topic.min.isr': options.copiesInSync,
+    'group.initial.rebalance.delay.ms': 0,
+    'group.min.session.timeout.ms': 1_000,
+    'log.cleaner.backoff.ms': 200,
+    'transaction.abort.timed.out.transaction.cleanup.interval.ms': 500,
+  } as const;
+}
+
+/** Ports that were free a moment ago, all different. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen({ port: 0, host: '127.0.0.1' }, resolve);
+      });
+      return server;
+    }),
+  );
+  return Promise.all(
+    servers.map(async (server) => {
+      const address = server.address();
+      await new Promise((resolve) => server.close(resolve));
+      if (address === null || typeof address === 'string') throw new Error('a TCP server without a port');
+      return address.port;
+    }),
+  );
+}
+
+const LOG4J2 = `rootLogger.level = WARN
+rootLogger.appenderRef.stdout.ref = STDOUT
+appender.stdout.type = Console
+appender.stdout.name = STDOUT
+appender.stdout.layout.type = PatternLayout
+appender.stdout.layout.pattern = %d %p %m (%c)%n
+logger.server.name = kafka.server.KafkaRaftServer
+logger.server.level = INFO
+`;

@@ -1,0 +1,81 @@
+import { openKafka } from '@runlog/topic-io/kafka';
+import { type ContainerBroker, containerObstacle, startContainerBroker } from './broker-container.ts';
+import { type MavenBrokers, mavenObstacle, startMavenBrokers } from './broker-maven.ts';
+import { silentLog } from './silent-log.ts';
+
+/** A cluster that somebody else runs. */
+interface GivenBrokers extends AsyncDisposable {
+  readonly way: 'given';
+  readonly brokers: readonly string[];
+  stop(): Promise<void>;
+}
+
+export type TestBrokers = GivenBrokers | ContainerBroker | MavenBrokers;
+
+const PROBE_TOPIC = 'runlog-probe';
+
+/**
+ * A real broker for tests: `KAFKA_BROKERS`, else a container, else Apache Kafka from Maven on this machine's Java. With
+ * none of them it throws one error that says how to get each. `RUNLOG_TEST_BROKER=container|maven` forces one way.
+ */
+export async function startBroker(): Promise<TestBrokers> {
+  const broker = await chooseBroker(process.env.RUNLOG_TEST_BROKER);
+  try {
+    await proveReady(broker.brokers);
+  } catch (error) {
+    await broker.stop();
+    throw new Error(`the broker at ${broker.brokers.join(', ')} (${broker.way}) does not serve`, {
+      cause: error,
+    });
+  }
+  return broker;
+}
+
+/** Three brokers of one cluster that can be killed and restarted; always Apache Kafka from Maven. */
+export async function startCluster(options: { count: 1 | 3 }): Promise<MavenBrokers> {
+  const obstacle = await mavenObstacle();
+  if (obstacle !== null) {
+    throw new Error(
+      `killing brokers needs Apache Kafka from Maven: ${obstacle}. Install Java 17 or newer and Maven.`,
+    );
+  }
+  const cluster = await startMavenBrokers(options);
+  try {
+    await proveReady(cluster.brokers);
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+  return cluster;
+}
+
+async function chooseBroker(forced: string | undefined): Promise<TestBrokers> {
+  if (forced === 'maven') return startMavenBrokers({ count: 1 });
+  if (forced === 'container') return startContainerBroker();
+  if (forced !== undefined && forced !== '') {
+    throw new Error(`RUNLOG_TEST_BROKER is '${forced}'; it may be 'container' or 'maven'`);
+  }
+  const given = process.env.KAFKA_BROKERS;
+  if (given !== undefined && given !== '') {
+    const stop = async () => undefined;
+    return { way: 'given', brokers: given.split(','), stop, [Symbol.asyncDispose]: stop };
+  }
+  const noContainer = await containerObstacle();
+  if (noContainer === null) return startContainerBroker();
+  const noMaven = await mavenObstacle();
+  if (noMaven === null) return startMavenBrokers({ count: 1 });
+  throw new Error(
+    [
+      'Integration tests need a Kafka broker, and none of the three ways to one is open here:',
+      '  1. a running cluster: KAFKA_BROKERS is not set; set it to host:port,…',
+      `  2. a container: ${noContainer}; install Docker or Podman and start it`,
+      `  3. Apache Kafka from Maven: ${noMaven}; install Java 17 or newer and Maven (Debian: openjdk-17-jre-headless maven)`,
+    ].join('\n'),
+  );
+}
+
+/** A broker that only listens is not ready: it must create a topic, too. */
+async function proveReady(brokers: readonly string[]): Promise<void> {
+  await using log = await openKafka({ brokers, clientId: 'runlog-test-probe', log: silentLog });
+  await log.ensureTopics([{ name: PROBE_TOPIC, partitions: 1, cleanupPolicy: 'delete', settings: {} }]);
+}
