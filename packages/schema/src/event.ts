@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { EVENT_ID_CHARS_MAX } from './limits.ts';
+import { EMITTER_SEQ_MAX, EVENT_ID_CHARS_MAX } from './limits.ts';
 import { runKeyPart } from './run-key.ts';
 
 /**
@@ -17,7 +17,7 @@ const envId = z.int().min(-1);
 const text = z.string();
 const names = z.array(z.string());
 
-const trainingStarted = z.looseObject({
+const trainingStarted = z.object({
   n_envs: count,
   max_epochs: count,
   max_batches: count,
@@ -36,9 +36,9 @@ const trainingStarted = z.looseObject({
   start_episode: count.nullish(),
 });
 
-const seedGerminated = z.looseObject({ slot_id: text, env_id: envId, blueprint_id: text, params: float });
-const seedStageChanged = z.looseObject({ slot_id: text, env_id: envId, from_stage: text, to_stage: text });
-const seedGateEvaluated = z.looseObject({
+const seedGerminated = z.object({ slot_id: text, env_id: envId, blueprint_id: text, params: float });
+const seedStageChanged = z.object({ slot_id: text, env_id: envId, from_stage: text, to_stage: text });
+const seedGateEvaluated = z.object({
   slot_id: text,
   env_id: envId,
   gate: text,
@@ -48,15 +48,15 @@ const seedGateEvaluated = z.looseObject({
   checks_failed: names,
   message: text.nullish(),
 });
-const seedFossilized = z.looseObject({
+const seedFossilized = z.object({
   slot_id: text,
   env_id: envId,
   blueprint_id: text,
   improvement: float,
   params_added: float,
 });
-const seedPruned = z.looseObject({ slot_id: text, env_id: envId, reason: text });
-const ppoUpdateCompleted = z.looseObject({
+const seedPruned = z.object({ slot_id: text, env_id: envId, reason: text });
+const ppoUpdateCompleted = z.object({
   policy_loss: float,
   value_loss: float,
   entropy: float,
@@ -66,7 +66,7 @@ const ppoUpdateCompleted = z.looseObject({
   nan_grad_count: count,
   skipped: z.boolean().nullish(),
 });
-const batchEpochCompleted = z.looseObject({
+const batchEpochCompleted = z.object({
   episodes_completed: count,
   batch_idx: count,
   avg_accuracy: float,
@@ -75,24 +75,24 @@ const batchEpochCompleted = z.looseObject({
   n_envs: count,
   rolling_accuracy: float.nullish(),
 });
-const epochCompleted = z.looseObject({
+const epochCompleted = z.object({
   env_id: envId,
   val_accuracy: float,
   val_loss: float,
   inner_epoch: count,
 });
-const rewardComputed = z.looseObject({ env_id: envId, total_reward: float.nullish() });
+const rewardComputed = z.object({ env_id: envId, total_reward: float.nullish() });
 
-const olderSeedGerminated = z.looseObject({ env_id: envId, blueprint_id: text, params: float });
-const olderSeedStageChanged = z.looseObject({ env_id: envId, from: text, to: text });
-const olderSeedFossilized = z.looseObject({
+const olderSeedGerminated = z.object({ env_id: envId, blueprint_id: text, params: float });
+const olderSeedStageChanged = z.object({ env_id: envId, from: text, to: text });
+const olderSeedFossilized = z.object({
   env_id: envId,
   blueprint_id: text,
   improvement: float,
   params_added: float,
 });
-const seedCulled = z.looseObject({ env_id: envId, reason: text });
-const olderPpoUpdateCompleted = z.looseObject({
+const seedCulled = z.object({ env_id: envId, reason: text });
+const olderPpoUpdateCompleted = z.object({
   policy_loss: float,
   value_loss: float,
   entropy: float,
@@ -147,27 +147,29 @@ const envelope = {
   message: z.string().nullish(),
   severity: z.enum(['debug', 'info', 'warning', 'error', 'critical']).nullish(),
   emitter_id: runKeyPart.nullish(),
-  emitter_seq: z.int().min(1).nullish(),
+  emitter_seq: z.int().min(1).max(EMITTER_SEQ_MAX).nullish(),
 };
 
-const anyPayload = z.looseObject({}).nullish();
+const anyPayload = z.object({}).nullish();
 
-export const telemetryEventSchema = z.looseObject({ ...envelope, data: anyPayload });
+export const telemetryEventSchema = z.object({ ...envelope, data: anyPayload });
 
 /** A valid event of any type and age. `data` is typed by `payloadSchemas` after `modernise` (packages/run-state). */
-export type TelemetryEvent = z.infer<typeof telemetryEventSchema>;
+export type TelemetryEvent = Omit<z.infer<typeof telemetryEventSchema>, 'data'> & {
+  readonly data?: Readonly<Record<string, unknown>> | null | undefined;
+};
 
 /** The schema that judges events of each known type and shape; `other` judges the rest. */
 export const eventSchemas = {
   current: Object.fromEntries(
-    Object.entries(payloadSchemas).map(([type, data]) => [type, z.looseObject({ ...envelope, data })]),
+    Object.entries(payloadSchemas).map(([type, data]) => [type, z.object({ ...envelope, data })]),
   ),
   older: Object.fromEntries(
     Object.entries(olderPayloadSchemas).map(([type, data]) => [
       type,
       type.startsWith('SEED_')
-        ? z.looseObject({ ...envelope, slot_id: z.string().min(1), data })
-        : z.looseObject({ ...envelope, data }),
+        ? z.object({ ...envelope, slot_id: z.string().min(1), data })
+        : z.object({ ...envelope, data }),
     ]),
   ),
   other: telemetryEventSchema,

@@ -11,6 +11,8 @@ export const BODY_EVENTS_MAX = 1_000;
 export const EVENT_BYTES_MAX = 256 * KIB;
 export const EVENT_DEPTH_MAX = 64;
 export const EVENT_ID_CHARS_MAX = 128;
+/** A million events a second for twelve days; sums over emitters stay exact integers. */
+export const EMITTER_SEQ_MAX = 2 ** 40;
 /** `errors` of an answer lists the first so many; the rest is counted. */
 export const ERRORS_LISTED_MAX = 100;
 /** Bodies read and not yet answered, over all requests; past it ingest answers 503. */

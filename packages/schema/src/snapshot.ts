@@ -43,8 +43,8 @@ export const emitterStateSchema = z.object({
   gaps: z.array(z.tuple([count, count])).max(EMITTER_GAPS_MAX),
   /** The highest number of an evicted gap: at or below it a number outside `gaps` decides nothing. */
   floor: count,
-  /** Numbers of evicted gaps that have not come. */
-  lost: count,
+  /** Numbers of evicted gaps that have not come; null: not known, the emitter had been forgotten. */
+  lost: count.nullable(),
   /** Offset of the newest record from this emitter; the one with the lowest is evicted first. */
   seen: offset,
 });

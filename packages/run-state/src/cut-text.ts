@@ -1,0 +1,35 @@
+/** Text short enough to be stored: cut text ends in `…` and never splits a surrogate pair. */
+export function cutText(text: string, limits: { charsMax: number; jsonBytesMax: number }): string {
+  const { charsMax, jsonBytesMax } = limits;
+  // A character is at most six bytes of JSON (`\u0000`), so most text is decided by its length alone.
+  if (text.length <= charsMax && text.length * 6 <= jsonBytesMax) return text;
+  if (text.length <= charsMax && jsonBytes(text) <= jsonBytesMax) return text;
+  let bytes = ELLIPSIS_BYTES;
+  let end = 0;
+  while (end < text.length) {
+    const point = text.codePointAt(end) as number;
+    const width = point > 0xffff ? 2 : 1;
+    const next = bytes + pointBytes(point);
+    if (end + width > charsMax - 1 || next > jsonBytesMax) break;
+    bytes = next;
+    end += width;
+  }
+  return `${text.slice(0, end)}…`;
+}
+
+const ELLIPSIS_BYTES = 3;
+
+/** Bytes of the text within JSON's quotes, in UTF-8. */
+function jsonBytes(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text)) - 2;
+}
+
+/** The same for one code point, as JSON.stringify writes it: short escapes, \u00XX for controls, lone surrogates escaped. */
+function pointBytes(point: number): number {
+  if (point === 0x22 || point === 0x5c) return 2;
+  if (point < 0x20) return point === 8 || point === 9 || point === 10 || point === 12 || point === 13 ? 2 : 6;
+  if (point < 0x80) return 1;
+  if (point < 0x800) return 2;
+  if (point >= 0xd800 && point <= 0xdfff) return 6;
+  return point > 0xffff ? 4 : 3;
+}

@@ -1,0 +1,330 @@
+import { SNAPSHOT_BYTES_MAX } from '@runlog/schema/limits';
+import { type RunSnapshot, runSnapshotSchema } from '@runlog/schema/snapshot';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  batchCompleted,
+  epochCompleted,
+  foldEvents,
+  gateEvaluated,
+  otherEvent,
+  ppoUpdated,
+  recordOf,
+  seedFossilized,
+  TEST_EPOCH,
+  trainingStarted,
+} from '../../../test/support/event-factory.ts';
+import { countersOf, plainEntries, recording } from '../../../test/support/recordings.ts';
+import { evolve } from './evolve.ts';
+import { decodeRunRecord, type RunRecord } from './run-record.ts';
+
+/** A recording's records, as ingest stores them: bare NaN as text. */
+function recordsOf(name: 'short' | 'one-env'): RunRecord[] {
+  return recording(name).lines.map((line, seq) => {
+    const value = line.replace(/\bNaN\b/g, '"NaN"');
+    const { run_id, group_id } = JSON.parse(value) as { run_id: string; group_id: string };
+    const record = decodeRunRecord(
+      {
+        offset: seq,
+        key: `c1/${run_id}/${group_id}`,
+        value: Buffer.from(value),
+        headers: { received_at: new Date(1_767_484_800_000 + seq * 250).toISOString() },
+        timestampMs: 0,
+      },
+      TEST_EPOCH,
+    );
+    if (record.kind === 'unfoldable') throw new Error(record.reason);
+    return record;
+  });
+}
+
+function fold(records: readonly RunRecord[], state: RunSnapshot | null = null): RunSnapshot | null {
+  return records.reduce<RunSnapshot | null>((folded, record) => evolve(folded, record), state);
+}
+
+describe('evolve on recordings', () => {
+  it.each(['short', 'one-env'] as const)('gives the log and counters of the original for %s', (name) => {
+    const { expected } = recording(name);
+    const byGroup = new Map<string, RunRecord[]>();
+    for (const record of recordsOf(name)) {
+      byGroup.set(record.run.group_id, [...(byGroup.get(record.run.group_id) ?? []), record]);
+    }
+    expect([...byGroup.keys()].sort()).toEqual(Object.keys(expected).sort());
+    for (const [group, records] of byGroup) {
+      const state = fold(records)!;
+      expect(plainEntries(state.event_log)).toEqual(expected[group]!.event_log);
+      expect(countersOf(state as Parameters<typeof countersOf>[0])).toEqual(countersOf(expected[group]!));
+      expect(runSnapshotSchema.parse(state)).toEqual(state);
+      expect(state.partial).toBe(false);
+    }
+  });
+
+  it('gives the same state for any cut into snapshot and tail, through JSON', () => {
+    const records = recordsOf('one-env');
+    const whole = JSON.stringify(fold(records));
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: records.length }), (cut) => {
+        const snapshot = JSON.parse(JSON.stringify(fold(records.slice(0, cut)))) as RunSnapshot | null;
+        expect(JSON.stringify(fold(records.slice(cut), snapshot))).toBe(whole);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('ignores any redelivered record', () => {
+    const records = recordsOf('one-env');
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(records.length - 1), fc.nat(records.length - 1)), { maxLength: 20 }),
+        (repeats) => {
+          const delivered: RunRecord[] = [];
+          for (const [at, record] of records.entries()) {
+            delivered.push(record);
+            for (const [when, which] of repeats)
+              if (when === at && which <= at) delivered.push(records[which]!);
+          }
+          expect(JSON.stringify(fold(delivered))).toBe(JSON.stringify(fold(records)));
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  it('does not care about the order of keys in an event', () => {
+    const records = recordsOf('short');
+    const turned = records.map((record) =>
+      record.kind === 'event'
+        ? {
+            ...record,
+            event: Object.fromEntries(Object.entries(record.event).reverse()) as typeof record.event,
+          }
+        : record,
+    );
+    expect(JSON.stringify(fold(turned))).toBe(JSON.stringify(fold(records)));
+  });
+});
+
+describe('evolve', () => {
+  it('returns the same reference for a record at or below its position', () => {
+    const state = foldEvents([trainingStarted(), epochCompleted()]);
+    expect(evolve(state, recordOf(epochCompleted(), { seq: 1 }))).toBe(state);
+    expect(evolve(state, recordOf(epochCompleted(), { seq: 0 }))).toBe(state);
+  });
+
+  it('does not change the state it is given', () => {
+    const state = foldEvents([trainingStarted(), epochCompleted({ emitter_id: 'e', emitter_seq: 5 })]);
+    const before = JSON.stringify(state);
+    evolve(state, recordOf(batchCompleted({ emitter_id: 'e', emitter_seq: 3 }), { seq: 9 }));
+    expect(JSON.stringify(state)).toBe(before);
+  });
+
+  it('keeps the newest 100 entries and says where the newest evicted one was', () => {
+    const state = foldEvents(Array.from({ length: 103 }, () => epochCompleted()));
+    expect(state.event_log).toHaveLength(100);
+    expect(state.event_log[0]!.seq).toBe(3);
+    expect(state.evicted_seq).toBe(2);
+    expect(state.first_seq).toBe(0);
+  });
+
+  it('keeps milestones through a flood of epochs', () => {
+    const state = foldEvents([seedFossilized(), ...Array.from({ length: 500 }, () => epochCompleted())]);
+    expect(state.milestones.map((entry) => entry.event_type)).toEqual(['SEED_FOSSILIZED']);
+    expect(state.event_log.every((entry) => entry.event_type === 'EPOCH_COMPLETED')).toBe(true);
+  });
+
+  it('gives an entry the episode before its event', () => {
+    const state = foldEvents([
+      trainingStarted({ data: { start_episode: 7 } }),
+      batchCompleted(),
+      epochCompleted(),
+    ]);
+    expect(state.event_log.map((entry) => entry.episode)).toEqual([0, 7, 4]);
+  });
+
+  it('never shows the unknown environment -1', () => {
+    const state = foldEvents([
+      epochCompleted({ data: { env_id: -1 } }),
+      otherEvent('PLATEAU', { data: { env_id: 3 } }),
+    ]);
+    expect(state.event_log.map((entry) => entry.env_id)).toEqual([null, 3]);
+  });
+
+  it('writes the clock in UTC', () => {
+    const at = (timestamp: string) => foldEvents([epochCompleted({ timestamp })]).event_log[0]!.timestamp;
+    expect(at('2026-01-03T23:59:47.900000+00:00')).toBe('23:59:47');
+    expect(at('2026-01-03T23:59:47Z')).toBe('23:59:47');
+    expect(at('2026-01-03T23:59:47+02:00')).toBe('21:59:47');
+  });
+
+  it('takes the slot of the envelope over that of the payload', () => {
+    const slot = (slot_id: string | null) =>
+      foldEvents([seedFossilized({ slot_id })]).event_log[0]!.metadata.slot_id;
+    expect(slot('r9c9')).toBe('r9c9');
+    expect(slot('')).toBe('r0c0');
+    expect(slot(null)).toBe('r0c0');
+  });
+
+  it('says what a gate failed at, and only then', () => {
+    const [failed, passed] = foldEvents([
+      gateEvaluated({ data: { message: 'Alpha below threshold' } }),
+      gateEvaluated({ data: { passed: true, checks_failed: [], message: '' } }),
+    ]).event_log;
+    expect(failed!.metadata).toMatchObject({
+      result: 'FAIL',
+      failed_checks: 2,
+      detail: 'Alpha below threshold',
+    });
+    expect(Object.keys(passed!.metadata).sort()).toEqual([
+      'event_id',
+      'gate',
+      'result',
+      'slot_id',
+      'target_stage',
+    ]);
+  });
+
+  it('does not take figures from a skipped PPO update', () => {
+    const state = foldEvents([ppoUpdated(), ppoUpdated({ data: { skipped: true, entropy: 0 } })]);
+    expect(state.ppo.entropy).toBe(1.2);
+    expect(state.event_log[1]!.message).toBe('PPO skipped');
+  });
+
+  it('reads a figure that is not a number as not known', () => {
+    const state = foldEvents([batchCompleted({ data: { avg_reward: 'NaN' } })]);
+    expect(state.batch_avg_reward).toBeNull();
+  });
+
+  it('finishes a run, and sets it back when it goes on', () => {
+    const finished = foldEvents([trainingStarted(), otherEvent('RUN_FINISHED')]);
+    expect(finished.status).toBe('finished');
+    expect(foldEvents([otherEvent('RUN_HEARTBEAT')], finished).status).toBe('finished');
+    expect(foldEvents([epochCompleted()], finished).status).toBe('running');
+    expect(foldEvents([otherEvent('RUN_FAILED')], finished).status).toBe('failed');
+  });
+
+  it('counts a heartbeat without logging it', () => {
+    const state = foldEvents([epochCompleted()]);
+    const later = evolve(
+      state,
+      recordOf(otherEvent('RUN_HEARTBEAT'), { seq: 5, receivedAt: '2026-01-04T00:10:00.000Z' }),
+    )!;
+    expect(later.event_log).toEqual(state.event_log);
+    expect(later.last_received_at).toBe('2026-01-04T00:10:00.000Z');
+    expect(later.last_event_at).toBe(state.last_event_at);
+    expect(later.total_events_received).toBe(2);
+  });
+
+  it('keeps the largest of the times it is told', () => {
+    const state = foldEvents([epochCompleted({ timestamp: '2026-01-03T10:00:00+00:00' })]);
+    const late = evolve(
+      state,
+      recordOf(epochCompleted({ timestamp: '2026-01-03T09:00:00.5+00:00' }), {
+        seq: 5,
+        receivedAt: '2026-01-01T00:00:00.000Z',
+      }),
+    )!;
+    expect(late.last_event_at).toBe('2026-01-03T10:00:00+00:00');
+    expect(late.last_received_at).toBe(state.last_received_at);
+  });
+
+  it('is absent after it was retired, and partial when it goes on in the middle', () => {
+    const state = foldEvents([trainingStarted(), epochCompleted()]);
+    const run = { cluster_id: 'c1', run_id: 'r1', group_id: 'default' };
+    const retired: RunRecord = { kind: 'retired', key: 'c1/r1/default', run, seq: 2, epoch: TEST_EPOCH };
+    expect(evolve(state, retired)).toBeNull();
+    expect(evolve(null, retired)).toBeNull();
+    const anew = evolve(null, recordOf(epochCompleted(), { seq: 3 }))!;
+    expect(anew).toMatchObject({ partial: true, first_seq: 3, total_events_received: 1 });
+  });
+
+  it('counts types past the 64th as other', () => {
+    const state = foldEvents(Array.from({ length: 70 }, (_, index) => otherEvent(`TYPE_${index}`)));
+    expect(Object.keys(state.counts)).toHaveLength(65);
+    expect(state.counts.other).toBe(6);
+  });
+
+  it('counts activity by ten seconds over the newest ten minutes', () => {
+    let state: RunSnapshot | null = null;
+    const at = (seconds: number) => new Date(1_767_484_800_000 + seconds * 1_000).toISOString();
+    for (const [index, seconds] of [0, 3, 12, 5, 700, 100, 50].entries()) {
+      state = evolve(state, recordOf(epochCompleted(), { seq: index, receivedAt: at(seconds) }));
+    }
+    const start = 1_767_484_800;
+    expect(state!.activity).toEqual(
+      [[start + 700, 1]]
+        .flatMap((bucket) => [[start + 100 + 10, 0], bucket])
+        .filter(([, count]) => count! > 0),
+    );
+  });
+});
+
+describe('a snapshot', () => {
+  const text = fc.oneof(
+    fc.string({ maxLength: 4_000 }),
+    fc.constant('\u0000'.repeat(4_000)),
+    fc.constant('"\\'.repeat(3_000)),
+    fc.constant('✓'.repeat(3_000)),
+    fc.constant('\ud800'.repeat(2_000)),
+    fc.constant('😀'.repeat(2_000)),
+  );
+  const hostile = fc.record({
+    id: fc.string({ unit: 'grapheme', maxLength: 20 }).map((id) => id.replace(/[\p{Cc}\p{Cs}]/gu, '')),
+    message: text,
+    slot: text,
+    kind: fc.nat(5),
+    emitter: fc.nat(200),
+    n: fc.nat(2 ** 30),
+  });
+
+  it('never exceeds 512 KiB, whatever is sent', () => {
+    fc.assert(
+      fc.property(fc.array(hostile, { minLength: 1, maxLength: 12 }), fc.nat(2 ** 20), (seeds, salt) => {
+        let state: RunSnapshot | null = null;
+        for (let index = 0; index < 1_500; index += 1) {
+          const { id, message, slot, kind, emitter, n } = seeds[index % seeds.length]!;
+          const overrides = {
+            event_id: `${id}-${index}`,
+            message,
+            slot_id: slot,
+            emitter_id: `${'e'.repeat(60)}${(emitter + index) % 97}`,
+            emitter_seq: 1 + ((n + index * 7_919 * (salt + 1)) % 2 ** 39),
+          };
+          const value =
+            kind === 0
+              ? gateEvaluated({
+                  ...overrides,
+                  data: { gate: slot, target_stage: slot, message, slot_id: slot },
+                })
+              : kind === 1
+                ? trainingStarted({
+                    ...overrides,
+                    data: { task: message, slot_ids: Array.from({ length: 300 }, () => slot.slice(0, 80)) },
+                  })
+                : otherEvent(`TYPE_${'X'.repeat(50)}_${index % 90}`, overrides);
+          state = evolve(
+            state,
+            recordOf(value, {
+              seq: index,
+              receivedAt: new Date(1_767_484_800_000 + index * 9_000).toISOString(),
+            }),
+          );
+        }
+        expect(Buffer.byteLength(JSON.stringify(state))).toBeLessThanOrEqual(SNAPSHOT_BYTES_MAX);
+      }),
+      { numRuns: 8 },
+    );
+  }, 120_000);
+
+  it('cuts a message to 1 KiB and metadata to 256 characters, ending in an ellipsis', () => {
+    const [entry] = foldEvents([otherEvent('NOTE', { message: 'x'.repeat(5_000) })]).event_log;
+    expect(Buffer.byteLength(entry!.message)).toBe(1_024);
+    expect(entry!.message.endsWith('…')).toBe(true);
+    const [gate] = foldEvents([gateEvaluated({ data: { message: 'y'.repeat(5_000) } })]).event_log;
+    expect(gate!.metadata.detail).toBe(`${'y'.repeat(255)}…`);
+  });
+
+  it('never splits a surrogate pair', () => {
+    const [entry] = foldEvents([otherEvent('NOTE', { message: '😀'.repeat(3_000) })]).event_log;
+    expect(entry!.message).not.toMatch(/[\ud800-\udbff](?![\udc00-\udfff])/);
+  });
+});

@@ -1,0 +1,94 @@
+import type { TelemetryEvent } from '@runlog/schema/event';
+import { controlRecordSchema } from '@runlog/schema/log-records';
+import { DEFAULT_GROUP, parseRunKey, type RunKey } from '@runlog/schema/run-key';
+import { CHECKPOINT_KEY, eventHeaders } from '@runlog/schema/topics';
+import { validateEvent } from '@runlog/schema/validate-event';
+import { modernise } from './modernise.ts';
+
+interface Placed {
+  /** `cluster/run/group`. */
+  readonly key: string;
+  readonly run: RunKey;
+  /** Offset of the record. */
+  readonly seq: number;
+  /** Of the topic, from `run-meta`. */
+  readonly epoch: string;
+}
+
+/** A record of `run-events` as the fold reads it. */
+export type RunRecord =
+  | (Placed & {
+      readonly kind: 'event';
+      readonly event: TelemetryEvent;
+      /** ISO, UTC, by ingest's clock. */
+      readonly receivedAt: string;
+      readonly receivedAtMs: number;
+    })
+  | (Placed & { readonly kind: 'retired' });
+
+/** A record that no fold can read, with a sentence saying why; it belongs into quarantine. */
+export interface Unfoldable {
+  readonly kind: 'unfoldable';
+  readonly reason: string;
+}
+
+/** What `decodeRunRecord` needs of a log record. */
+export interface EncodedRecord {
+  readonly offset: number;
+  readonly key: string;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly timestampMs: number;
+}
+
+/** Parses and judges one record. Foreign producers write to Kafka too, so nothing is believed. */
+export function decodeRunRecord(record: EncodedRecord, epoch: string): RunRecord | Unfoldable {
+  const run = parseRunKey(record.key);
+  if (run === null) return unfoldable(`the key is not cluster/run/group: ${excerpt(record.key)}`);
+  if (record.value === null) return unfoldable('the record has no value');
+  const placed = { key: record.key, run, seq: record.offset, epoch };
+  let value: unknown;
+  try {
+    value = JSON.parse(record.value.toString('utf8'));
+  } catch (error) {
+    return unfoldable(`the value is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (record.headers[eventHeaders.control] !== undefined) {
+    if (!controlRecordSchema.safeParse(value).success) return unfoldable('unknown control record');
+    return { kind: 'retired', ...placed };
+  }
+  const verdict = validateEvent(value);
+  if ('fault' in verdict) return unfoldable(`${verdict.fault.path} ${verdict.fault.message}`.trim());
+  const { event } = verdict;
+  if (event.run_id !== run.run_id || (event.group_id ?? DEFAULT_GROUP) !== run.group_id) {
+    return unfoldable('run_id and group_id of the event differ from the key of its record');
+  }
+  return { kind: 'event', ...placed, event: modernise(event), ...receivedAt(record) };
+}
+
+function receivedAt(record: EncodedRecord): { receivedAt: string; receivedAtMs: number } {
+  const header = record.headers[eventHeaders.receivedAt];
+  const parsed = header === undefined ? Number.NaN : Date.parse(header);
+  const ms = Number.isNaN(parsed) ? record.timestampMs : parsed;
+  // Canonical, so that the largest is found by comparing text.
+  const canonical = header !== undefined && header.length === 24 && header.endsWith('Z') && ms === parsed;
+  return { receivedAt: canonical ? header : isoOf(ms), receivedAtMs: ms };
+}
+
+function isoOf(ms: number): string {
+  // The bounds of what toISOString writes with a four-digit year: anything else would throw or sort wrongly.
+  return new Date(Math.min(Math.max(ms, 0), 253_402_300_799_999)).toISOString();
+}
+
+function unfoldable(reason: string): Unfoldable {
+  return { kind: 'unfoldable', reason };
+}
+
+function excerpt(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text);
+}
+
+/** Whether a record of the snapshot topic is the partition's checkpoint rather than a run. */
+export function isCheckpoint(key: string): boolean {
+  return key === CHECKPOINT_KEY;
+}
