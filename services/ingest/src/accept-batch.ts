@@ -1,0 +1,210 @@
+import { isUtf8 } from 'node:buffer';
+import { SCHEMA_VERSION, type TelemetryEvent } from '@runlog/schema/event';
+import type { EventFaultCode, HttpFaultCode } from '@runlog/schema/faults';
+import type { EventError } from '@runlog/schema/ingest-api';
+import { BODY_EVENTS_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX, EVENT_ID_CHARS_MAX } from '@runlog/schema/limits';
+import { DEFAULT_GROUP, formatRunKey, runKeyPart } from '@runlog/schema/run-key';
+import { eventHeaders } from '@runlog/schema/topics';
+import { validateEvent } from '@runlog/schema/validate-event';
+import type { RecordToAppend } from '@runlog/topic-io/topic-io';
+import { duplicateName, type EventRange, quoteNonFinite, splitJson, splitLines } from './split-body.ts';
+
+export type BodyFormat = 'json' | 'ndjson';
+
+/** A valid event, ready to be appended. `value` is the event's own bytes as received, unless `normalized`. */
+export interface AcceptedEvent extends RecordToAppend {
+  readonly index: number;
+  readonly value: Buffer;
+  /** Bare NaN or Infinity became a string. */
+  readonly normalized: boolean;
+}
+
+/** A refused event: what the answer says of it, and what the quarantine topic keeps. */
+export interface RefusedEvent {
+  readonly error: EventError;
+  /** `cluster/run/group` where the event says so legibly, else the cluster. */
+  readonly key: string;
+  readonly value: Buffer;
+}
+
+export type Judgement =
+  | { readonly kind: 'refused'; readonly code: HttpFaultCode; readonly message: string }
+  | {
+      readonly kind: 'judged';
+      /** Events of the body; for NDJSON its lines that are not blank. */
+      readonly total: number;
+      readonly events: readonly AcceptedEvent[];
+      readonly refused: readonly RefusedEvent[];
+    };
+
+export interface BodyOrigin {
+  readonly format: BodyFormat;
+  readonly clusterId: string;
+  readonly receivedAtMs: number;
+}
+
+/** V8 quotes the source around a fault; of an answer that is enough. */
+const MESSAGE_CHARS_MAX = 200;
+
+/**
+ * Judges a whole body. JSON whose framing or any of whose events is not JSON is refused as a whole; an NDJSON line
+ * stands for itself. Events that are nested too deep are refused unread, because reading them is what is dangerous.
+ */
+export function acceptBatch(body: Buffer, origin: BodyOrigin): Judgement {
+  const lines = origin.format === 'ndjson';
+  const legible = isUtf8(body);
+  if (!legible && !lines) {
+    return { kind: 'refused', code: 'invalid_utf8', message: 'the body is not UTF-8' };
+  }
+  const split = lines ? splitLines(body, BODY_EVENTS_MAX) : splitJson(body, BODY_EVENTS_MAX);
+  switch (split.kind) {
+    case 'too_many':
+      return {
+        kind: 'refused',
+        code: 'too_many_events',
+        message: `a body may have at most ${BODY_EVENTS_MAX} events`,
+      };
+    case 'broken':
+      return { kind: 'refused', code: 'invalid_json', message: split.message };
+    case 'events':
+      break;
+    default: {
+      const unreachable: never = split;
+      throw new Error(`unknown split ${JSON.stringify(unreachable)}`);
+    }
+  }
+  const events: AcceptedEvent[] = [];
+  const refused: RefusedEvent[] = [];
+  const receivedAt = new Date(origin.receivedAtMs).toISOString();
+  for (const [index, range] of split.ranges.entries()) {
+    const bytes = body.subarray(range.start, range.end);
+    const verdict = judge(bytes, range, legible || isUtf8(bytes));
+    if (verdict.kind === 'valid') {
+      events.push(acceptedEvent(verdict, { index, receivedAt, origin }));
+    } else if (verdict.code === 'invalid_json' && !lines) {
+      const where = split.ranges.length === 1 ? 'the body' : `event ${index}`;
+      return { kind: 'refused', code: 'invalid_json', message: `${where} is not JSON: ${verdict.message}` };
+    } else {
+      const { code, path, message, value } = verdict;
+      const error = { index, event_id: eventIdOf(value), code, path, message };
+      refused.push({ error, key: keyOf(value, origin.clusterId), value: bytes });
+    }
+  }
+  return { kind: 'judged', total: split.ranges.length, events, refused };
+}
+
+interface Valid {
+  readonly kind: 'valid';
+  readonly event: TelemetryEvent;
+  readonly bytes: Buffer;
+  readonly normalized: boolean;
+}
+
+interface Fault {
+  readonly kind: 'fault';
+  readonly code: EventFaultCode;
+  readonly path: string;
+  readonly message: string;
+  /** What was parsed before the fault showed. */
+  readonly value: unknown;
+}
+
+function judge(bytes: Buffer, range: EventRange, legible: boolean): Valid | Fault {
+  if (!legible) return fault('invalid_utf8', 'the line is not UTF-8');
+  if (range.depth > EVENT_DEPTH_MAX) {
+    return fault('too_deep', `an event may be nested ${EVENT_DEPTH_MAX} deep, this one is ${range.depth}`);
+  }
+  const parsed = parse(bytes);
+  if ('message' in parsed) return fault('invalid_json', parsed.message);
+  const { value } = parsed;
+  if (bytes.length > EVENT_BYTES_MAX) {
+    const message = `an event may have at most ${EVENT_BYTES_MAX} bytes, this one has ${bytes.length}`;
+    return fault('event_too_large', message, value);
+  }
+  if (isObject(value) && Object.keys(value).length !== range.members) {
+    const name = duplicateName(bytes, { ...range, start: 0, end: bytes.length }) ?? '';
+    const message = `the key ${cut(JSON.stringify(name))} is there twice`;
+    return { kind: 'fault', code: 'duplicate_key', path: cut(name), message, value };
+  }
+  const verdict = validateEvent(value);
+  if ('fault' in verdict) return { kind: 'fault', ...verdict.fault, value };
+  return {
+    kind: 'valid',
+    event: verdict.event,
+    bytes: parsed.rewritten ?? bytes,
+    normalized: parsed.rewritten !== null,
+  };
+}
+
+function fault(code: EventFaultCode, message: string, value: unknown = null): Fault {
+  return { kind: 'fault', code, path: '', message, value };
+}
+
+type Parsed = { readonly value: unknown; readonly rewritten: Buffer | null } | { readonly message: string };
+
+/** Strictly first; only what that refuses is searched for bare non-finite numbers. */
+function parse(bytes: Buffer): Parsed {
+  try {
+    return { value: JSON.parse(bytes.toString('utf8')) as unknown, rewritten: null };
+  } catch (error) {
+    const rewritten = quoteNonFinite(bytes);
+    if (rewritten !== null) {
+      try {
+        return { value: JSON.parse(rewritten.toString('utf8')) as unknown, rewritten };
+      } catch {
+        // Broken in another way too: the fault of the bytes as they came is the one to tell.
+      }
+    }
+    return { message: cut(error instanceof Error ? error.message : String(error)) };
+  }
+}
+
+function acceptedEvent(
+  { event, bytes, normalized }: Valid,
+  at: { index: number; receivedAt: string; origin: BodyOrigin },
+): AcceptedEvent {
+  const headers: Record<string, string> = {
+    [eventHeaders.eventType]: event.event_type,
+    [eventHeaders.eventId]: event.event_id,
+    [eventHeaders.receivedAt]: at.receivedAt,
+    [eventHeaders.schemaVersion]: SCHEMA_VERSION,
+  };
+  if (event.emitter_id != null && event.emitter_seq != null) {
+    headers[eventHeaders.emitterId] = event.emitter_id;
+    headers[eventHeaders.emitterSeq] = String(event.emitter_seq);
+  }
+  return {
+    index: at.index,
+    key: formatRunKey({
+      cluster_id: at.origin.clusterId,
+      run_id: event.run_id,
+      group_id: event.group_id ?? DEFAULT_GROUP,
+    }),
+    value: bytes,
+    headers,
+    timestampMs: at.origin.receivedAtMs,
+    normalized,
+  };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Told back only where it is no longer than an id may be: the answer to a refused event stays small. */
+function eventIdOf(value: unknown): string | null {
+  if (!isObject(value) || typeof value.event_id !== 'string') return null;
+  return value.event_id.length <= EVENT_ID_CHARS_MAX ? value.event_id : null;
+}
+
+function keyOf(value: unknown, clusterId: string): string {
+  if (!isObject(value)) return clusterId;
+  const run = runKeyPart.safeParse(value.run_id);
+  const group = runKeyPart.safeParse(value.group_id ?? DEFAULT_GROUP);
+  if (!run.success || !group.success) return clusterId;
+  return formatRunKey({ cluster_id: clusterId, run_id: run.data, group_id: group.data });
+}
+
+function cut(text: string): string {
+  return text.length <= MESSAGE_CHARS_MAX ? text : `${text.slice(0, MESSAGE_CHARS_MAX - 1)}…`;
+}

@@ -1,0 +1,79 @@
+import type { HttpFaultBody, HttpFaultCode } from '@runlog/schema/faults';
+import type { IngestResponse } from '@runlog/schema/ingest-api';
+import { ERRORS_LISTED_MAX } from '@runlog/schema/limits';
+import type { TopicIoError } from '@runlog/topic-io/topic-io';
+import type { Judgement } from './accept-batch.ts';
+import type { Published } from './publish.ts';
+
+type Judged = Extract<Judgement, { kind: 'judged' }>;
+
+/** What a judged body is answered with. `retryAfter`: the client should wait before it sends events again. */
+export type Answer =
+  | { readonly kind: 'response'; readonly response: IngestResponse; readonly retryAfter: boolean }
+  | { readonly kind: 'all_rejected'; readonly response: IngestResponse & HttpFaultBody }
+  | { readonly kind: 'fault'; readonly code: HttpFaultCode; readonly message: string };
+
+/** Of a body whose valid events were appended, or (`dry_run`) only judged. */
+export function answerOf(judged: Judged, published: Published): Answer {
+  const { retry, fault, acknowledged } = published;
+  if (fault !== null && acknowledged === 0) {
+    return { kind: 'fault', code: faultCodeOf(fault), message: `nothing was published: ${fault.message}` };
+  }
+  const response: IngestResponse = {
+    accepted: acknowledged,
+    rejected: judged.refused.length,
+    retry: retry.length,
+    normalized: published.normalized,
+    errors: judged.refused.slice(0, ERRORS_LISTED_MAX).map((refused) => refused.error),
+    errors_unlisted: Math.max(0, judged.refused.length - ERRORS_LISTED_MAX),
+    retry_indexes: rangesOf(retry),
+  };
+  if (judged.total > 0 && judged.refused.length === judged.total) {
+    const message = `no event of the body is valid; the first one: ${firstFault(response)}`;
+    return { kind: 'all_rejected', response: { ...response, error: { code: 'all_rejected', message } } };
+  }
+  return { kind: 'response', response, retryAfter: retry.length > 0 };
+}
+
+/** As if every valid event had been acknowledged. */
+export function publishedDry(judged: Judged): Published {
+  const normalized = judged.events.filter((event) => event.normalized).length;
+  return { acknowledged: judged.events.length, normalized, retry: [], fault: null };
+}
+
+/** `[1, 2, 3, 7]` → `[[1, 3], [7, 7]]`; the indexes must ascend. */
+export function rangesOf(indexes: readonly number[]): [number, number][] {
+  const ranges: [number, number][] = [];
+  for (const index of indexes) {
+    const newest = ranges.at(-1);
+    if (newest !== undefined && newest[1] + 1 === index) newest[1] = index;
+    else ranges.push([index, index]);
+  }
+  return ranges;
+}
+
+function firstFault(response: IngestResponse): string {
+  const error = response.errors[0];
+  if (error === undefined) return 'none';
+  return error.path === '' ? error.message : `${error.path} ${error.message}`;
+}
+
+function faultCodeOf(fault: TopicIoError): HttpFaultCode {
+  switch (fault.code) {
+    case 'overloaded':
+      return 'overloaded';
+    case 'storage_full':
+      return 'storage_full';
+    case 'closed':
+      return 'closing';
+    case 'unavailable':
+    case 'fenced':
+    case 'too_large':
+    case 'unusable':
+      return 'log_unavailable';
+    default: {
+      const unreachable: never = fault.code;
+      throw new Error(`unknown fault ${String(unreachable)}`);
+    }
+  }
+}

@@ -1,0 +1,6 @@
+/** What ingest says in its log; pino's logger has this shape. */
+export interface IngestLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}

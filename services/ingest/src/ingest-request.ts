@@ -1,0 +1,108 @@
+import type { HttpFaultCode } from '@runlog/schema/faults';
+import { BODY_BYTES_MAX } from '@runlog/schema/limits';
+import { runKeyPart } from '@runlog/schema/run-key';
+import type { BodyFormat } from './accept-batch.ts';
+import { type ContentEncoding, contentEncodingOf, ENCODINGS_ACCEPTED } from './inflate.ts';
+
+export const FORMATS_ACCEPTED = 'application/json, application/x-ndjson';
+const DEFAULT_CLUSTER = 'local';
+
+/** What the head of a `POST /v1/events` says, before any byte of its body is read. */
+export type IngestRequest =
+  | {
+      readonly kind: 'request';
+      readonly format: BodyFormat;
+      readonly encoding: ContentEncoding;
+      readonly clusterId: string;
+      readonly dryRun: boolean;
+    }
+  | {
+      readonly kind: 'fault';
+      readonly code: HttpFaultCode;
+      readonly message: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    };
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
+/** In open mode the cluster is what the client says it is. */
+export function readIngestRequest(head: {
+  headers: Headers;
+  query: Readonly<Record<string, unknown>>;
+}): IngestRequest {
+  const format = formatOf(text(head.headers['content-type']));
+  if (format === null) {
+    return {
+      kind: 'fault',
+      code: 'unsupported_media_type',
+      message: `Content-Type must be application/json or application/x-ndjson, in UTF-8`,
+      headers: { 'accept-post': FORMATS_ACCEPTED },
+    };
+  }
+  const encoding = contentEncodingOf(text(head.headers['content-encoding']));
+  if (encoding === null) {
+    return {
+      kind: 'fault',
+      code: 'unsupported_encoding',
+      message: `Content-Encoding must be one of ${ENCODINGS_ACCEPTED}`,
+      headers: { 'accept-encoding': ENCODINGS_ACCEPTED },
+    };
+  }
+  const cluster = runKeyPart.safeParse(text(head.headers['x-cluster-id']) ?? DEFAULT_CLUSTER);
+  if (!cluster.success) {
+    const message = `the header X-Cluster-Id ${cluster.error.issues[0]?.message ?? 'is not usable'}`;
+    return { kind: 'fault', code: 'invalid_query', message };
+  }
+  const dryRun = dryRunOf(head.query);
+  if (dryRun === null) {
+    const message = 'the only query parameter is dry_run, and it is 1 or 0';
+    return { kind: 'fault', code: 'invalid_query', message };
+  }
+  if (Number(text(head.headers['content-length']) ?? 0) > BODY_BYTES_MAX) {
+    return { kind: 'fault', code: 'body_too_large', message: BODY_TOO_LARGE };
+  }
+  return { kind: 'request', format, encoding, clusterId: cluster.data, dryRun };
+}
+
+export const BODY_TOO_LARGE = `a body may have at most ${BODY_BYTES_MAX} bytes, before and after inflation`;
+
+function formatOf(contentType: string | undefined): BodyFormat | null {
+  if (contentType === undefined) return null;
+  const [type = '', ...parameters] = contentType.toLowerCase().split(';');
+  for (const parameter of parameters) {
+    const [name = '', value = ''] = parameter.split('=');
+    const charset = value.trim().replaceAll('"', '');
+    if (name.trim() === 'charset' && charset !== 'utf-8' && charset !== 'utf8' && charset !== 'us-ascii') {
+      return null;
+    }
+  }
+  switch (type.trim()) {
+    case 'application/json':
+      return 'json';
+    case 'application/x-ndjson':
+    case 'application/ndjson':
+      return 'ndjson';
+    default:
+      return null;
+  }
+}
+
+/** A misspelt `dry_run` would publish what should only be tried: so no other parameter is taken. */
+function dryRunOf(query: Readonly<Record<string, unknown>>): boolean | null {
+  if (Object.keys(query).some((name) => name !== 'dry_run')) return null;
+  switch (query.dry_run) {
+    case undefined:
+    case '0':
+    case 'false':
+      return false;
+    case '1':
+    case 'true':
+      return true;
+    default:
+      return null;
+  }
+}
+
+function text(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header.join(', ') : header;
+}

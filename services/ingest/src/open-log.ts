@@ -1,0 +1,82 @@
+import type { RunMeta } from '@runlog/schema/log-records';
+import type { TopicNames } from '@runlog/schema/topics';
+import type { LogConfig } from '@runlog/service-kit/log-config';
+import type { Logger } from '@runlog/service-kit/logger';
+import { type TopicIo, TopicIoError, type TopicWriter } from '@runlog/topic-io/topic-io';
+import type { Outage } from './outage.ts';
+import { createQuarantine, type Quarantine } from './quarantine.ts';
+
+/** Everything that publishing needs, once the topics are there. */
+export interface OpenLog {
+  readonly writer: TopicWriter;
+  readonly topic: string;
+  readonly partitions: number;
+  readonly outage: Outage;
+  readonly quarantine: Quarantine;
+}
+
+/** Makes the topics or finds them, and tells what all services agree on (packages/run-feed). */
+export type PrepareTopics = (options: {
+  io: TopicIo;
+  topics: TopicNames;
+  partitions: number;
+  replicationFactor: number | undefined;
+  eventRetentionHours: number;
+  epoch: () => string;
+  log: Logger;
+}) => Promise<RunMeta>;
+
+/** One attempt; rejects with what the log says. */
+export async function prepareLog(options: {
+  io: TopicIo;
+  config: LogConfig;
+  prepareTopics: PrepareTopics;
+  newEpoch: () => string;
+  outage: Outage;
+  log: Logger;
+  now: () => number;
+}): Promise<OpenLog> {
+  const { io, log, now } = options;
+  const { topics, partitions: partitionsWanted, replicationFactor, eventRetentionHours } = options.config;
+  const { partitions } = await options.prepareTopics({
+    io,
+    topics,
+    partitions: partitionsWanted,
+    replicationFactor,
+    eventRetentionHours,
+    epoch: options.newEpoch,
+    log,
+  });
+  const rejected = await io.describeTopic(topics.rejected);
+  if (rejected === null)
+    throw new TopicIoError('unavailable', `the topic ${topics.rejected} is not there yet`);
+  const writer = await io.writer();
+  const quarantine = createQuarantine({
+    writer,
+    topic: topics.rejected,
+    partitions: rejected.partitions,
+    log,
+    now,
+  });
+  return { writer, topic: topics.events, partitions, outage: options.outage, quarantine };
+}
+
+/** Whether waiting can help: what the log refuses for good must stop the service instead. */
+export function passes(error: unknown): boolean {
+  if (!(error instanceof TopicIoError)) return false;
+  switch (error.code) {
+    case 'unavailable':
+    case 'overloaded':
+    case 'storage_full':
+    case 'fenced':
+      return true;
+    case 'closed':
+    case 'too_large':
+    case 'unusable':
+      return false;
+    default: {
+      const unreachable: never = error.code;
+      throw new Error(`unknown fault ${String(unreachable)}`);
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import { partitionOf } from '@runlog/topic-io/partitioner';
+import {
+  type RecordToAppend,
+  TopicIoError,
+  type TopicIoErrorCode,
+  type TopicWriter,
+} from '@runlog/topic-io/topic-io';
+import type { AcceptedEvent } from './accept-batch.ts';
+
+/** What became of a body's valid events. `retry` indexes are ascending; their fate is unknown or they were not sent. */
+export interface Published {
+  readonly acknowledged: number;
+  /** Of the acknowledged events, those whose bare NaN became a string. */
+  readonly normalized: number;
+  readonly retry: readonly number[];
+  /** The gravest fault of any partition; `null` exactly when `retry` is empty. */
+  readonly fault: TopicIoError | null;
+}
+
+/** Bounds one request: what the log has not answered by then is `retry`, although it may still arrive. */
+export const PUBLISH_MS_MAX = 8_000;
+
+/**
+ * Appends each partition's events in the order of the body, all partitions at once, and waits for the log's word on
+ * every one of them, at most `waitMsMax`. Never rejects for a fault of the log.
+ */
+export async function publish(options: {
+  writer: TopicWriter;
+  topic: string;
+  partitions: number;
+  events: readonly AcceptedEvent[];
+  waitMsMax?: number;
+}): Promise<Published> {
+  const { writer, topic, events } = options;
+  const lanes = groupByPartition(events, options.partitions);
+  const answered = new Map<number, LaneAnswer>();
+  const appends = [...lanes].map(async ([partition, records]) => {
+    answered.set(partition, await appendLane(writer, { topic, partition, records }));
+  });
+  await withDeadline(Promise.all(appends), options.waitMsMax ?? PUBLISH_MS_MAX);
+  let acknowledged = 0;
+  let normalized = 0;
+  const retry: number[] = [];
+  let fault: TopicIoError | null = null;
+  for (const [partition, records] of lanes) {
+    const answer = answered.get(partition) ?? late;
+    acknowledged += answer.acknowledged;
+    for (const [position, event] of records.entries()) {
+      if (position >= answer.acknowledged) retry.push(event.index);
+      else if (event.normalized) normalized += 1;
+    }
+    if (answer.acknowledged < records.length) fault = graver(fault, answer.fault ?? unexplained);
+  }
+  return { acknowledged, normalized, retry: retry.sort((a, b) => a - b), fault };
+}
+
+interface LaneAnswer {
+  readonly acknowledged: number;
+  readonly fault?: TopicIoError;
+}
+
+const unexplained = new TopicIoError('unavailable', 'the log acknowledged a part of the events only');
+const late: LaneAnswer = {
+  acknowledged: 0,
+  fault: new TopicIoError('unavailable', 'the log did not acknowledge in time'),
+};
+
+async function appendLane(
+  writer: TopicWriter,
+  batch: { topic: string; partition: number; records: readonly RecordToAppend[] },
+): Promise<LaneAnswer> {
+  try {
+    return await writer.append(batch);
+  } catch (error) {
+    const fault =
+      error instanceof TopicIoError
+        ? error
+        : new TopicIoError('unavailable', 'the append failed in an unexpected way', { cause: error });
+    return { acknowledged: 0, fault };
+  }
+}
+
+function groupByPartition(
+  events: readonly AcceptedEvent[],
+  partitions: number,
+): ReadonlyMap<number, readonly AcceptedEvent[]> {
+  const lanes = new Map<number, AcceptedEvent[]>();
+  // Bodies mostly hold one run, so the hash of the key before is mostly the one wanted.
+  let key: string | null = null;
+  let lane: AcceptedEvent[] = [];
+  for (const event of events) {
+    if (event.key !== key) {
+      key = event.key;
+      const partition = partitionOf(key, partitions);
+      const found = lanes.get(partition);
+      lane = found ?? [];
+      if (found === undefined) lanes.set(partition, lane);
+    }
+    lane.push(event);
+  }
+  return lanes;
+}
+
+/** From the one an operator must act upon to the one that passes by itself. */
+const gravity: readonly TopicIoErrorCode[] = [
+  'storage_full',
+  'unusable',
+  'too_large',
+  'unavailable',
+  'fenced',
+  'closed',
+  'overloaded',
+];
+
+function graver(one: TopicIoError | null, other: TopicIoError): TopicIoError {
+  if (one === null) return other;
+  return gravity.indexOf(other.code) < gravity.indexOf(one.code) ? other : one;
+}
+
+/** Waits for `work`, but no longer than `msMax`. `work` must not reject. */
+async function withDeadline(work: Promise<unknown>, msMax: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, msMax);
+  });
+  try {
+    await Promise.race([work, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

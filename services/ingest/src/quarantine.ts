@@ -1,0 +1,97 @@
+import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
+import { rejectedHeaders } from '@runlog/schema/topics';
+import { partitionOf } from '@runlog/topic-io/partitioner';
+import type { RecordToAppend, TopicWriter } from '@runlog/topic-io/topic-io';
+import type { RefusedEvent } from './accept-batch.ts';
+import type { IngestLog } from './ingest-log.ts';
+
+/** Bytes handed to the writer and not yet answered; refused events beyond are counted, not kept. */
+const PENDING_BYTES_MAX = 4 * 1024 * 1024;
+const LOG_INTERVAL_MS_MIN = 10_000;
+
+/** Keeps refused events for a person to look at, best effort: it never delays or fails an answer. */
+export interface Quarantine {
+  offer(refused: readonly RefusedEvent[], receivedAtMs: number): void;
+  /** Resolves when everything offered so far has been written or given up. */
+  settled(): Promise<void>;
+}
+
+export function createQuarantine(options: {
+  writer: TopicWriter;
+  topic: string;
+  partitions: number;
+  log: IngestLog;
+  now: () => number;
+}): Quarantine {
+  const { writer, topic, log, now } = options;
+  const pending = new Set<Promise<void>>();
+  let pendingBytes = 0;
+  let lost = 0;
+  let loggedAtMs = Number.NEGATIVE_INFINITY;
+
+  const lose = (events: number, reason: string) => {
+    lost += events;
+    if (now() - loggedAtMs < LOG_INTERVAL_MS_MIN) return;
+    log.warn({ events: lost, reason, topic }, 'refused events were not kept');
+    loggedAtMs = now();
+    lost = 0;
+  };
+
+  const write = async (partition: number, records: readonly RecordToAppend[]) => {
+    try {
+      const { acknowledged, fault } = await writer.append({ topic, partition, records });
+      if (acknowledged < records.length) {
+        lose(records.length - acknowledged, fault?.message ?? 'not acknowledged');
+      }
+    } catch (error) {
+      lose(records.length, error instanceof Error ? error.message : String(error));
+    }
+  };
+
+  return {
+    offer(refused, receivedAtMs) {
+      const lanes = new Map<number, RecordToAppend[]>();
+      let bytes = 0;
+      for (const [position, event] of refused.entries()) {
+        const eventBytes = Math.min(event.value.length, REJECTED_BYTES_MAX);
+        if (pendingBytes + bytes + eventBytes > PENDING_BYTES_MAX) {
+          lose(refused.length - position, 'too many at once');
+          break;
+        }
+        bytes += eventBytes;
+        const partition = partitionOf(event.key, options.partitions);
+        const lane = lanes.get(partition) ?? [];
+        lane.push(recordOf(event, receivedAtMs));
+        lanes.set(partition, lane);
+      }
+      if (lanes.size === 0) return;
+      pendingBytes += bytes;
+      const all = Promise.all([...lanes].map(([partition, records]) => write(partition, records))).then(
+        () => {
+          pendingBytes -= bytes;
+          pending.delete(all);
+        },
+      );
+      pending.add(all);
+    },
+    async settled() {
+      await Promise.all(pending);
+    },
+  };
+}
+
+function recordOf({ error, key, value }: RefusedEvent, receivedAtMs: number): RecordToAppend {
+  return {
+    key,
+    // A copy: a view would keep the whole body in memory until the log has answered.
+    value: Buffer.from(value.subarray(0, REJECTED_BYTES_MAX)),
+    headers: {
+      [rejectedHeaders.code]: error.code,
+      [rejectedHeaders.path]: error.path,
+      [rejectedHeaders.message]: error.message,
+      [rejectedHeaders.receivedAt]: new Date(receivedAtMs).toISOString(),
+      [rejectedHeaders.origin]: 'ingest',
+    },
+    timestampMs: receivedAtMs,
+  };
+}

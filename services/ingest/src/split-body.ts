@@ -1,0 +1,275 @@
+/**
+ * Finds the events of a request body without building anything: one walk over the bytes that knows strings and
+ * brackets and nothing else. What stands between the marks is judged by `JSON.parse`, so a body is accepted exactly
+ * when `JSON.parse` accepts it: an array is valid when its brackets and commas are and every element is.
+ */
+
+/** Where one event lies in the body, without surrounding whitespace, and what the walk learned on the way. */
+export interface EventRange {
+  readonly start: number;
+  /** Exclusive. */
+  readonly end: number;
+  /** Nesting of arrays and objects: 0 for a bare string or number, 1 for a flat object. */
+  readonly depth: number;
+  /** Members of the outermost object, counted by its colons; meaningful only where the bytes are valid JSON. */
+  readonly members: number;
+}
+
+export type Split =
+  | { readonly kind: 'events'; readonly ranges: readonly EventRange[] }
+  | { readonly kind: 'too_many' }
+  | { readonly kind: 'broken'; readonly message: string };
+
+const TAB = 0x09;
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
+const COLON = 0x3a;
+const ARRAY_OPEN = 0x5b;
+const BACKSLASH = 0x5c;
+const ARRAY_CLOSE = 0x5d;
+
+/** What the walk has to do at a byte; most bytes are `PLAIN`. */
+const PLAIN = 0;
+const STRING = 1;
+const OPEN = 2;
+const CLOSE = 3;
+const SEPARATOR = 4;
+const MEMBER = 5;
+const kinds = new Uint8Array(256);
+kinds[QUOTE] = STRING;
+kinds[ARRAY_OPEN] = OPEN;
+kinds[0x7b] = OPEN;
+kinds[ARRAY_CLOSE] = CLOSE;
+kinds[0x7d] = CLOSE;
+kinds[COMMA] = SEPARATOR;
+kinds[COLON] = MEMBER;
+
+/** A JSON body: the elements of its array, or itself. `eventsMax` bounds the work as well as the answer. */
+export function splitJson(body: Uint8Array, eventsMax: number): Split {
+  const bodyEnd = trimmedEnd(body, body.length);
+  let at = skipSpace(body, byteOrderMarkBytes(body), bodyEnd);
+  if (at === bodyEnd) return { kind: 'broken', message: 'the body is empty' };
+  if (body[at] !== ARRAY_OPEN) {
+    return { kind: 'events', ranges: [rangeOf(walk(body, at, bodyEnd), at, bodyEnd)] };
+  }
+  const ranges: EventRange[] = [];
+  at = skipSpace(body, at + 1, bodyEnd);
+  if (body[at] === ARRAY_CLOSE && at < bodyEnd) {
+    if (at + 1 !== bodyEnd) return trailing(at + 1);
+    return { kind: 'events', ranges };
+  }
+  for (;;) {
+    const walked = walk(body, at, bodyEnd);
+    const stop = walked.next;
+    if (stop >= bodyEnd) return { kind: 'broken', message: 'the array does not end: the body is cut off' };
+    const end = trimmedEnd(body, stop, at);
+    if (end === at) return { kind: 'broken', message: `an event is missing at byte ${at}` };
+    if (ranges.length === eventsMax) return { kind: 'too_many' };
+    ranges.push(rangeOf(walked, at, end));
+    if (body[stop] === ARRAY_CLOSE) {
+      if (stop + 1 !== bodyEnd) return trailing(stop + 1);
+      return { kind: 'events', ranges };
+    }
+    if (body[stop] !== COMMA) return { kind: 'broken', message: `unexpected bracket at byte ${stop}` };
+    at = skipSpace(body, stop + 1, bodyEnd);
+  }
+}
+
+/** An NDJSON body: its lines, ended by LF or CR LF; lines of whitespace alone are no events and are not counted. */
+export function splitLines(body: Uint8Array, eventsMax: number): Split {
+  const ranges: EventRange[] = [];
+  let lineStart = byteOrderMarkBytes(body);
+  while (lineStart < body.length) {
+    const feed = body.indexOf(LINE_FEED, lineStart);
+    const lineEnd = feed === -1 ? body.length : feed;
+    const start = skipSpace(body, lineStart, lineEnd);
+    if (start < lineEnd) {
+      if (ranges.length === eventsMax) return { kind: 'too_many' };
+      const end = trimmedEnd(body, lineEnd, start);
+      ranges.push(rangeOf(walk(body, start, end), start, end));
+    }
+    lineStart = lineEnd + 1;
+  }
+  return { kind: 'events', ranges };
+}
+
+function trailing(at: number): Split {
+  return { kind: 'broken', message: `something follows the end of the array at byte ${at}` };
+}
+
+interface Walked {
+  readonly next: number;
+  readonly depth: number;
+  readonly members: number;
+}
+
+function rangeOf(walked: Walked, start: number, end: number): EventRange {
+  return { start, end, depth: walked.depth, members: walked.members };
+}
+
+/** From `at` to the comma or bracket that ends this value, or to `end`. */
+function walk(bytes: Uint8Array, at: number, end: number): Walked {
+  let next = at;
+  let level = 0;
+  let depth = 0;
+  let members = 0;
+  while (next < end) {
+    switch (kinds[bytes[next]!]) {
+      case PLAIN:
+        break;
+      case STRING:
+        next = stringEnd(bytes, next, end);
+        continue;
+      case OPEN:
+        level += 1;
+        if (level > depth) depth = level;
+        break;
+      case CLOSE:
+        if (level === 0) return { next, depth, members };
+        level -= 1;
+        break;
+      case SEPARATOR:
+        if (level === 0) return { next, depth, members };
+        break;
+      case MEMBER:
+        if (level === 1) members += 1;
+        break;
+    }
+    next += 1;
+  }
+  return { next, depth, members };
+}
+
+/** Just behind the closing quote of the string that begins at `at`; `end` when it is cut off. */
+function stringEnd(bytes: Uint8Array, at: number, end: number): number {
+  let next = at + 1;
+  while (next < end) {
+    const byte = bytes[next];
+    if (byte === QUOTE) return next + 1;
+    next += byte === BACKSLASH ? 2 : 1;
+  }
+  return end;
+}
+
+/** The name that the outermost object has twice, by its decoded form; `null` when every name is there once. */
+export function duplicateName(bytes: Buffer, range: EventRange): string | null {
+  const seen = new Set<string>();
+  let level = 0;
+  let nameStart = -1;
+  let nameEnd = -1;
+  let next = range.start;
+  while (next < range.end) {
+    switch (kinds[bytes[next]!]) {
+      case STRING:
+        nameStart = next;
+        next = stringEnd(bytes, next, range.end);
+        nameEnd = next;
+        continue;
+      case OPEN:
+        level += 1;
+        break;
+      case CLOSE:
+        level -= 1;
+        break;
+      case MEMBER: {
+        if (level !== 1) break;
+        const name = JSON.parse(bytes.toString('utf8', nameStart, nameEnd)) as string;
+        if (seen.has(name)) return name;
+        seen.add(name);
+        break;
+      }
+    }
+    next += 1;
+  }
+  return null;
+}
+
+/**
+ * Python writes NaN, Infinity and -Infinity bare. Gives the bytes with each of them, where a value may stand and
+ * never inside a string, as the string of the same letters; `null` when there is none. A misplaced one stays as it is,
+ * so what was broken otherwise stays broken.
+ */
+export function quoteNonFinite(bytes: Buffer): Buffer | null {
+  const parts: Buffer[] = [];
+  let copied = 0;
+  /** The last byte outside strings that is no whitespace; 0 at the beginning. */
+  let before = 0;
+  let next = 0;
+  while (next < bytes.length) {
+    const byte = bytes[next]!;
+    if (byte === QUOTE) {
+      next = stringEnd(bytes, next, bytes.length);
+      before = QUOTE;
+      continue;
+    }
+    const literalBytes = valueMayFollow(before) ? nonFiniteBytes(bytes, next) : 0;
+    if (literalBytes > 0 && valueEndsAt(bytes, next + literalBytes)) {
+      parts.push(
+        bytes.subarray(copied, next),
+        quoteMark,
+        bytes.subarray(next, next + literalBytes),
+        quoteMark,
+      );
+      next += literalBytes;
+      copied = next;
+      before = QUOTE;
+      continue;
+    }
+    if (!isSpace(byte)) before = byte;
+    next += 1;
+  }
+  if (parts.length === 0) return null;
+  parts.push(bytes.subarray(copied));
+  return Buffer.concat(parts);
+}
+
+const quoteMark = Buffer.from('"');
+const nonFinite = [Buffer.from('NaN'), Buffer.from('Infinity'), Buffer.from('-Infinity')];
+
+function nonFiniteBytes(bytes: Buffer, at: number): number {
+  const first = bytes[at];
+  if (first !== 0x4e && first !== 0x49 && first !== MINUS) return 0;
+  for (const literal of nonFinite) {
+    const end = at + literal.length;
+    if (end <= bytes.length && bytes.compare(literal, 0, literal.length, at, end) === 0)
+      return literal.length;
+  }
+  return 0;
+}
+
+function valueMayFollow(byte: number): boolean {
+  return byte === 0 || byte === COLON || byte === COMMA || byte === ARRAY_OPEN;
+}
+
+/** A name of an object is followed by a colon, a value never is: that tells `{"a":1,NaN:2}` from `[1,NaN]`. */
+function valueEndsAt(bytes: Uint8Array, at: number): boolean {
+  const next = skipSpace(bytes, at, bytes.length);
+  if (next === bytes.length) return true;
+  const kind = kinds[bytes[next]!];
+  return kind === SEPARATOR || kind === CLOSE;
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === SPACE || byte === LINE_FEED || byte === CARRIAGE_RETURN || byte === TAB;
+}
+
+function skipSpace(bytes: Uint8Array, from: number, end: number): number {
+  let at = from;
+  while (at < end && isSpace(bytes[at])) at += 1;
+  return at;
+}
+
+function trimmedEnd(bytes: Uint8Array, from: number, start = 0): number {
+  let end = from;
+  while (end > start && isSpace(bytes[end - 1])) end -= 1;
+  return end;
+}
+
+/** Windows tools write one; RFC 8259 lets a reader skip it. It is no part of any event. */
+function byteOrderMarkBytes(body: Uint8Array): number {
+  return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
+}

@@ -1,0 +1,171 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { listen } from '@runlog/service-kit/http-server';
+import type { Running } from '@runlog/service-kit/lifecycle';
+import type { Logger } from '@runlog/service-kit/logger';
+import type { TopicIo } from '@runlog/topic-io/topic-io';
+import type { IngestConfig } from './config.ts';
+import { createIngestServer, type IngestLimits } from './http-server.ts';
+import { type OpenLog, type PrepareTopics, passes, prepareLog } from './open-log.ts';
+import { createOutage } from './outage.ts';
+
+/** "ready" is said when the log is open, or after so long without it: ingest also starts beside a broker that is down. */
+const FIRST_ATTEMPT_MS_MAX = 5_000;
+const RETRY_DELAY_MS_MIN = 250;
+const RETRY_DELAY_MS_MAX = 5_000;
+const PING_MS_MAX = 3_000;
+/** Answers under way when stopping: longer than `publish` waits for the log. */
+const FINISH_MS_MAX = 12_000;
+/** For what is best effort when stopping. */
+const LAST_MS_MAX = 2_000;
+
+/**
+ * Starts ingest over a log that is already open and stays the caller's. Rejects when it cannot listen, or when the
+ * log refuses its topics for good; a refusal that shows only later goes to `fail`. Disposing finishes what is in flight.
+ */
+export async function startIngest(options: {
+  config: IngestConfig;
+  io: TopicIo;
+  log: Logger;
+  now: () => number;
+  /** Names a new incarnation of the topics, where none exists. */
+  newEpoch: () => string;
+  prepareTopics: PrepareTopics;
+  fail: (error: unknown) => void;
+  limits?: Partial<IngestLimits>;
+}): Promise<Running> {
+  const { config, io, log, now } = options;
+  const outage = createOutage({ log, now });
+  const stop = new AbortController();
+  let openLog: OpenLog | null = null;
+  let waitsFor = 'the topics are not prepared yet';
+  let inFlight = 0;
+  let idle: (() => void) | null = null;
+
+  const server = createIngestServer({
+    log,
+    now,
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
+    state: {
+      openLog: () => openLog,
+      closing: () => stop.signal.aborted,
+      inFlight: (change) => {
+        inFlight += change;
+        if (inFlight === 0) idle?.();
+      },
+      notReadyBecause: async () => {
+        if (stop.signal.aborted) return 'shutting down';
+        if (openLog === null) return waitsFor;
+        const fault = await pingFault(io);
+        if (fault === null) outage.answered();
+        return fault;
+      },
+    },
+  });
+
+  const prepare = async () => {
+    let delayMs = RETRY_DELAY_MS_MIN;
+    let said = false;
+    while (!stop.signal.aborted) {
+      try {
+        const { prepareTopics, newEpoch } = options;
+        const opened = await prepareLog({
+          io,
+          config: config.log,
+          prepareTopics,
+          newEpoch,
+          outage,
+          log,
+          now,
+        });
+        if (stop.signal.aborted) return await opened.writer[Symbol.asyncDispose]();
+        openLog = opened;
+        if (said) log.info({}, 'the topics are prepared');
+        return;
+      } catch (error) {
+        if (!passes(error)) throw error;
+        waitsFor = `the topics are not prepared yet: ${messageOf(error)}`;
+        if (!said)
+          log.warn({ err: error }, 'the topics cannot be prepared yet; trying again in the background');
+        said = true;
+      }
+      await pause(delayMs, stop.signal);
+      delayMs = Math.min(delayMs * 2, RETRY_DELAY_MS_MAX);
+    }
+  };
+
+  const url = await listen(server, { host: config.host, port: config.port });
+  let started = false;
+  const prepared = prepare();
+  prepared.catch((error: unknown) => {
+    if (started && !stop.signal.aborted) options.fail(error);
+  });
+  try {
+    await within(prepared, FIRST_ATTEMPT_MS_MAX);
+  } catch (error) {
+    stop.abort();
+    await server.close();
+    throw error;
+  }
+  started = true;
+
+  return {
+    addresses: { ingest: url },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      const finished = new Promise<void>((resolve) => {
+        if (inFlight === 0) resolve();
+        else idle = resolve;
+      });
+      await within(finished, FINISH_MS_MAX);
+      const closed = server.close();
+      if (inFlight > 0) server.server.closeAllConnections();
+      await closed;
+      if (openLog === null) {
+        await within(
+          prepared.catch(() => undefined),
+          LAST_MS_MAX,
+        );
+        return;
+      }
+      await within(openLog.quarantine.settled(), LAST_MS_MAX);
+      await openLog.writer[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function pingFault(io: TopicIo): Promise<string | null> {
+  try {
+    const answered = await within(
+      io.ping().then(() => true),
+      PING_MS_MAX,
+    );
+    return answered === true ? null : 'the log did not answer a ping in time';
+  } catch (error) {
+    return `the log does not answer: ${messageOf(error)}`;
+  }
+}
+
+/** The work's result, or `undefined` once `msMax` are over; the work itself goes on. */
+async function within<Result>(work: Promise<Result>, msMax: number): Promise<Result | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, msMax, undefined);
+  });
+  try {
+    return await Promise.race([work, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
