@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from 'kafkajs/src/broker/index.js';
 import { BOUNDS } from './kafka-config.ts';
 import { toTopicIoError } from './kafka-faults.ts';
@@ -12,6 +13,28 @@ interface PartitionRecords {
 }
 
 /**
+ * How often each id was taken from us lately. Contenders that all try again at once would fence each other for ever, so
+ * whoever lost an id waits a random time before taking it again, longer each time.
+ */
+export class LostIds {
+  readonly #losses = new Map<string, number>();
+
+  lost(id: string): void {
+    this.#losses.set(id, (this.#losses.get(id) ?? 0) + 1);
+  }
+
+  held(id: string): void {
+    this.#losses.delete(id);
+  }
+
+  /** Milliseconds to wait before the id is taken; 0 unless it was lost since it was last held. */
+  pauseMs(id: string, random: () => number): number {
+    const losses = this.#losses.get(id) ?? 0;
+    return losses === 0 ? 0 : random() * Math.min(25 * 2 ** losses, BOUNDS.takeAgainMaxMs);
+  }
+}
+
+/**
  * Kafka's transactional producer: one transaction a commit. Opening it asks the coordinator for a new producer epoch,
  * which aborts what an earlier holder left open and refuses everything it may still send.
  */
@@ -19,18 +42,32 @@ export class KafkaFencedWriter implements FencedWriter {
   readonly #session: KafkaSession;
   readonly #id: string;
   readonly #identity: ProducerIdentity;
+  readonly #lostIds: LostIds;
   readonly #nextSequences = new Map<string, number>();
   #state: 'ready' | 'committing' | 'spent' | 'closed' = 'ready';
 
-  private constructor(options: { session: KafkaSession; id: string; identity: ProducerIdentity }) {
+  private constructor(options: {
+    session: KafkaSession;
+    id: string;
+    identity: ProducerIdentity;
+    lostIds: LostIds;
+  }) {
     this.#session = options.session;
     this.#id = options.id;
     this.#identity = options.identity;
+    this.#lostIds = options.lostIds;
   }
 
   /** Resolves when every earlier holder of the id is fenced. */
-  static async open(options: { session: KafkaSession; id: string }): Promise<KafkaFencedWriter> {
-    const { session, id } = options;
+  static async open(options: {
+    session: KafkaSession;
+    id: string;
+    lostIds: LostIds;
+  }): Promise<KafkaFencedWriter> {
+    const { session, id, lostIds } = options;
+    const pauseMs = lostIds.pauseMs(id, Math.random);
+    // The session's end makes the attempt below fail at once.
+    if (pauseMs > 0) await delay(pauseMs, undefined, { signal: session.closing }).catch(() => undefined);
     const identity = await session.attempt(
       { doing: `take the writer id ${id}`, timeoutMs: BOUNDS.openFencedMs, transactional: true },
       async () => {
@@ -42,7 +79,7 @@ export class KafkaFencedWriter implements FencedWriter {
         return { producerId, producerEpoch };
       },
     );
-    return new KafkaFencedWriter({ session, id, identity });
+    return new KafkaFencedWriter({ session, id, identity, lostIds });
   }
 
   async commit(transaction: {
@@ -64,11 +101,13 @@ export class KafkaFencedWriter implements FencedWriter {
     const endsMs = performance.now() + BOUNDS.transactionMs;
     try {
       if (records.length > 0 || offsets.length > 0) await this.#transact({ records, offsets, endsMs });
+      this.#lostIds.held(this.#id);
       if (this.#state === 'committing') this.#state = 'ready';
     } catch (error) {
       if (this.#state === 'committing') this.#state = 'spent';
       const fault = toTopicIoError(error, { doing: `commit as ${this.#id}`, transactional: true });
-      if (fault.code !== 'fenced') await this.#abort();
+      if (fault.code === 'fenced') this.#lostIds.lost(this.#id);
+      else await this.#abort();
       throw fault;
     }
   }

@@ -2,7 +2,7 @@ import assignerProtocol from 'kafkajs/src/consumer/assignerProtocol.js';
 import { BOUNDS } from './kafka-config.ts';
 import { KAFKA, type KafkaFault, toKafkaFault } from './kafka-faults.ts';
 import type { KafkaSession } from './kafka-session.ts';
-import { type Assignment, type GroupMember, TopicIoError } from './topic-io.ts';
+import type { Assignment, GroupMember } from './topic-io.ts';
 
 const { MemberAssignment, MemberMetadata } = assignerProtocol;
 const PROTOCOL = 'RoundRobinAssigner';
@@ -38,9 +38,13 @@ export class KafkaGroupMember implements GroupMember {
   #membership: Membership | null = null;
   #newest: Assignment | null = null;
   #waiting: ((result: IteratorResult<Assignment>) => void)[] = [];
-  #wake: (() => void) | null = null;
+  readonly #pauses = new Set<() => void>();
   #disposal: Promise<void> | null = null;
   #running: Promise<void> = Promise.resolve();
+  #announceFirst: () => void = () => undefined;
+  readonly #firstAssignment = new Promise<void>((resolve) => {
+    this.#announceFirst = resolve;
+  });
 
   private constructor(options: GroupMemberOptions) {
     this.#session = options.session;
@@ -50,7 +54,10 @@ export class KafkaGroupMember implements GroupMember {
     this.#signal = options.signal;
   }
 
-  /** Resolves when the topic and the cluster answer; joining goes on behind it. */
+  /**
+   * Resolves when the first assignment is there, or after a while without one: other members or the remains of a killed
+   * one may hold the join up, and joining goes on behind it. Rejects when the cluster or the topic does not answer.
+   */
   static async open(options: GroupMemberOptions): Promise<KafkaGroupMember> {
     const { session, topic, group } = options;
     await session.attempt({ doing: `join group ${group}`, timeoutMs: BOUNDS.operationMs }, () =>
@@ -60,12 +67,13 @@ export class KafkaGroupMember implements GroupMember {
     member.#signal?.addEventListener('abort', member.#onAbort, { once: true });
     if (member.#signal?.aborted) member.#onAbort();
     else member.#running = member.#run();
+    await Promise.race([member.#firstAssignment, member.#pause(BOUNDS.operationMs)]);
     return member;
   }
 
   async confirm(generation: number): Promise<boolean> {
     for (;;) {
-      if (this.#disposal !== null) throw new TopicIoError('closed', `the member of ${this.#group} is closed`);
+      // Null once disposed, too.
       const membership = this.#membership;
       if (membership === null || membership.generation !== generation) return false;
       try {
@@ -102,7 +110,7 @@ export class KafkaGroupMember implements GroupMember {
     for (const answer of this.#waiting.splice(0)) answer({ done: true, value: undefined });
     const memberId = this.#memberId;
     await this.#session.close({ abrupt: true });
-    this.#wake?.();
+    for (const end of this.#pauses) end();
     await this.#running;
     if (memberId === '') return;
     const leaving = { doing: `leave group ${this.#group}`, timeoutMs: BOUNDS.closeMs };
@@ -159,7 +167,7 @@ export class KafkaGroupMember implements GroupMember {
 
   #lost(membership: Membership): void {
     if (this.#membership === membership) this.#membership = null;
-    this.#wake?.();
+    for (const end of this.#pauses) end();
   }
 
   async #join(): Promise<Membership> {
@@ -206,6 +214,7 @@ export class KafkaGroupMember implements GroupMember {
 
   #joined(membership: Membership, partitions: readonly number[]): void {
     this.#membership = membership;
+    this.#announceFirst();
     const assignment = { generation: membership.generation, partitions };
     const answer = this.#waiting.shift();
     if (answer === undefined) this.#newest = assignment;
@@ -226,11 +235,11 @@ export class KafkaGroupMember implements GroupMember {
     return new Promise((resolve) => {
       const end = () => {
         clearTimeout(timer);
-        if (this.#wake === end) this.#wake = null;
+        this.#pauses.delete(end);
         resolve();
       };
       const timer = setTimeout(end, timeoutMs);
-      this.#wake = end;
+      this.#pauses.add(end);
     });
   }
 }

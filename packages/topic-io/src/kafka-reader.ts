@@ -109,7 +109,8 @@ export class KafkaReader implements TopicReader {
       this.#positions.clear();
       for (const answer of this.#waiting.splice(0)) answer({ done: true, value: undefined });
     }
-    await this.#session.close({ abrupt: false });
+    // Only a long poll can be under way, and nobody waits for it.
+    await this.#session.close({ abrupt: true });
   }
 
   #next(): Promise<IteratorResult<Fetched>> {

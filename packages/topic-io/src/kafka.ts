@@ -1,5 +1,5 @@
 import { BOUNDS, type KafkaOptions } from './kafka-config.ts';
-import { KafkaFencedWriter } from './kafka-fenced-writer.ts';
+import { KafkaFencedWriter, LostIds } from './kafka-fenced-writer.ts';
 import { KafkaGroupMember } from './kafka-group.ts';
 import { KafkaWriter } from './kafka-lanes.ts';
 import { patchKafkajs } from './kafka-patches.ts';
@@ -25,6 +25,7 @@ export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
   /** Short questions, and nothing that is long under way. */
   const questions = session();
   const transactions = session(BOUNDS.produceRequestMs);
+  const lostIds = new LostIds();
   const refuseWhenClosed = () => {
     if (closed) throw new TopicIoError('closed', 'the log is closed');
   };
@@ -65,7 +66,7 @@ export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
     },
     async fencedWriter(id) {
       refuseWhenClosed();
-      return KafkaFencedWriter.open({ session: transactions, id });
+      return KafkaFencedWriter.open({ session: transactions, id, lostIds });
     },
     reader({ topic, signal, onFault }) {
       refuseWhenClosed();

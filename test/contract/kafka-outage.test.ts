@@ -1,0 +1,352 @@
+import { openKafka } from '@runlog/topic-io/kafka';
+import type { Fetched, RecordToAppend, TopicIo, TopicIoError, TopicWriter } from '@runlog/topic-io/topic-io';
+import type { TopicIoLog } from '@runlog/topic-io/topic-io-log';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startCluster } from '../support/broker.ts';
+import type { MavenBrokers } from '../support/broker-maven.ts';
+import { silentLog } from '../support/silent-log.ts';
+import {
+  appendAll,
+  createTopic,
+  expectAcknowledged,
+  numbered,
+  readToEnd,
+  record,
+  rejectionOf,
+  textOf,
+  uniqueName,
+} from './contract-context.ts';
+
+/** Milliseconds that an operation may take before it answers that Kafka does not. */
+const ANSWER_BOUND_MS = 14_000;
+
+interface Line {
+  readonly level: 'info' | 'warn' | 'error';
+  readonly message: string;
+}
+
+function recordingLog(): { log: TopicIoLog; lines: Line[] } {
+  const lines: Line[] = [];
+  const at = (level: Line['level']) => (_: object, message: string) => {
+    lines.push({ level, message });
+  };
+  return { lines, log: { debug: () => undefined, info: at('info'), warn: at('warn'), error: at('error') } };
+}
+
+describe('a broker that goes and comes back', { timeout: 120_000 }, () => {
+  let cluster: MavenBrokers;
+
+  beforeAll(async () => {
+    cluster = await startCluster({ count: 1 });
+  });
+
+  afterAll(async () => {
+    await cluster?.stop();
+  });
+
+  it('answers unavailable in bounded time while nothing listens, and works once the broker is there', async () => {
+    await cluster.kill(0, 'SIGKILL');
+    const { log, lines } = recordingLog();
+    const io = await openKafka({ brokers: cluster.brokers, clientId: 'runlog-outage', log });
+    const writer = await io.writer();
+    const beganMs = performance.now();
+    const [append, ...rejections] = await Promise.all([
+      writer.append({ topic: 'nowhere', partition: 0, records: numbered('lost', 1) }),
+      rejectionOf(io.ping()),
+      rejectionOf(io.bounds('nowhere')),
+      rejectionOf(io.describeTopic('nowhere')),
+      rejectionOf(
+        io.ensureTopics([{ name: 'nowhere', partitions: 1, cleanupPolicy: 'delete', settings: {} }]),
+      ),
+      rejectionOf(io.groupMember({ group: 'g', topic: 'nowhere' })),
+    ]);
+    expect(performance.now() - beganMs).toBeLessThan(ANSWER_BOUND_MS);
+    expect(append).toMatchObject({ acknowledged: 0, baseOffset: -1, fault: { code: 'unavailable' } });
+    expect(rejections.map((fault) => fault.code)).toEqual(rejections.map(() => 'unavailable'));
+    expect(lines).toEqual([{ level: 'warn', message: 'kafka does not answer; trying again' }]);
+
+    const faults: (TopicIoError | null)[] = [];
+    await using reader = io.reader({ topic: 'late', onFault: (fault) => faults.push(fault) });
+    reader.add({ partition: 0, offset: 0 });
+    const first = reader[Symbol.asyncIterator]().next();
+    await expect.poll(() => faults.length, { timeout: 20_000 }).toBe(1);
+
+    await cluster.restart(0);
+    await io.ensureTopics([{ name: 'late', partitions: 1, cleanupPolicy: 'delete', settings: {} }]);
+    expect((await first).value).toMatchObject({ kind: 'records', records: [], nextOffset: 0 });
+    expect(faults).toHaveLength(2);
+    expect(faults[1]).toBeNull();
+    expectAcknowledged(await writer.append({ topic: 'late', partition: 0, records: numbered('kept', 3) }), 3);
+    await io[Symbol.asyncDispose]();
+    expect(lines.map(({ level }) => level)).toEqual(['warn', 'info']);
+  });
+
+  it('lets a writer, a reader, a fenced writer and a group member live through a restart', async () => {
+    await using io = await openKafka({
+      brokers: cluster.brokers,
+      clientId: 'runlog-restart',
+      log: silentLog,
+    });
+    const topic = await createTopic(io, { partitions: 2 });
+    await using writer = await io.writer();
+    await using member = await io.groupMember({ group: uniqueName('group'), topic });
+    const assignments = member[Symbol.asyncIterator]();
+    const assigned = (await assignments.next()).value;
+    expect(assigned.partitions).toEqual([0, 1]);
+    await using fenced = await io.fencedWriter(uniqueName('writer'));
+    await fenced.commit({ records: [{ topic, partition: 1, records: numbered('before', 1) }] });
+    await using reader = io.reader({ topic });
+    reader.add({ partition: 0, offset: 0 });
+    const texts: (string | null)[] = [];
+    const read = (async () => {
+      for await (const fetched of reader) {
+        if (fetched.kind === 'records') texts.push(...textOf(fetched.records));
+      }
+    })();
+    expectAcknowledged(await writer.append({ topic, partition: 0, records: numbered('before', 2) }), 2);
+    await expect.poll(() => texts.length, { timeout: 10_000 }).toBe(2);
+
+    await cluster.kill(0, 'SIGKILL');
+    const pending = writer.append({ topic, partition: 0, records: numbered('during', 2) });
+    await cluster.restart(0);
+
+    const during = await pending;
+    if (during.fault !== undefined) {
+      const again = { topic, partition: 0, records: numbered('during', 2) };
+      await expect.poll(async () => (await writer.append(again)).acknowledged, { timeout: 20_000 }).toBe(2);
+    }
+    await expect.poll(() => texts.at(-1), { timeout: 20_000 }).toBe('during-1');
+    expect([...new Set(texts)]).toEqual(['before-0', 'before-1', 'during-0', 'during-1']);
+    await fenced.commit({ records: [{ topic, partition: 1, records: numbered('after', 1) }] });
+    expect(textOf((await readToEnd(io, { topic, partition: 1 })).records)).toEqual(['before-0', 'after-0']);
+    let { generation } = assigned;
+    const follow = (async () => {
+      for (let next = await assignments.next(); !next.done; next = await assignments.next()) {
+        ({ generation } = next.value);
+      }
+    })();
+    await expect.poll(() => member.confirm(generation), { timeout: 20_000 }).toBe(true);
+    await member[Symbol.asyncDispose]();
+    await reader[Symbol.asyncDispose]();
+    await Promise.all([follow, read]);
+  });
+
+  it('rejects an open fenced writer within its bound, when the broker hangs', async () => {
+    await using io = await openKafka({ brokers: cluster.brokers, clientId: 'runlog-hang', log: silentLog });
+    const topic = await createTopic(io);
+    await using fenced = await io.fencedWriter(uniqueName('writer'));
+    await using writer = await io.writer();
+    expectAcknowledged(await writer.append({ topic, partition: 0, records: numbered('a', 1) }), 1);
+    await cluster.kill(0, 'SIGSTOP');
+    try {
+      const beganMs = performance.now();
+      const [commit, append] = await Promise.all([
+        rejectionOf(fenced.commit({ records: [{ topic, partition: 0, records: numbered('b', 1) }] })),
+        writer.append({ topic, partition: 0, records: numbered('c', 1) }),
+      ]);
+      expect(performance.now() - beganMs).toBeLessThan(ANSWER_BOUND_MS);
+      expect(commit.code).toBe('unavailable');
+      expect(append).toMatchObject({ acknowledged: 0, fault: { code: 'unavailable' } });
+    } finally {
+      await cluster.kill(0, 'SIGCONT');
+    }
+    // What was given up may have arrived all the same, but what is acknowledged now comes after it and once.
+    const later = { topic, partition: 0, records: numbered('d', 1) };
+    await expect.poll(async () => (await writer.append(later)).acknowledged, { timeout: 30_000 }).toBe(1);
+    const texts = textOf((await readToEnd(io, { topic })).records);
+    expect(texts[0]).toBe('a-0');
+    expect(texts.filter((text) => text === 'd-0').length).toBeGreaterThan(0);
+    expect(texts).not.toContain('b-0');
+  });
+});
+
+describe('three brokers', { timeout: 180_000 }, () => {
+  let cluster: MavenBrokers;
+  let io: TopicIo;
+
+  beforeAll(async () => {
+    cluster = await startCluster({ count: 3 });
+    io = await openKafka({ brokers: cluster.brokers, clientId: 'runlog-cluster', log: silentLog });
+  });
+
+  afterAll(async () => {
+    await io?.[Symbol.asyncDispose]();
+    await cluster?.stop();
+  });
+
+  it('lose, double and reorder nothing acknowledged while brokers are killed under the writer', async () => {
+    const topic = await createTopic(io, { partitions: 6, settings: { 'min.insync.replicas': '2' } });
+    expect((await io.describeTopic(topic))?.replicationFactor).toBe(3);
+    await using writer = await io.writer();
+    await using reader = io.reader({ topic });
+    const live = followAll(reader, 6);
+    const emitters = Array.from({ length: 6 }, (_, partition) => new Emitter({ writer, topic, partition }));
+    const running = emitters.map((emitter) => emitter.run());
+    const everyoneReaches = async (count: number) => {
+      for (const emitter of emitters) {
+        await expect.poll(() => emitter.acknowledged, { timeout: 60_000 }).toBeGreaterThanOrEqual(count);
+      }
+    };
+
+    await everyoneReaches(200);
+    for (const index of [0, 1, 2]) {
+      await cluster.kill(index, 'SIGKILL');
+      const reached = Math.max(...emitters.map((emitter) => emitter.acknowledged));
+      await everyoneReaches(reached + 200);
+      await cluster.restart(index);
+      await everyoneReaches(reached + 400);
+      // The next one may go only when this one holds everything again: two of three must stay in sync.
+      await expect.poll(async () => (await io.describeTopic(topic))?.partitions, { timeout: 30_000 }).toBe(6);
+    }
+    for (const emitter of emitters) emitter.stop();
+    await Promise.all(running);
+
+    for (const emitter of emitters) {
+      const { partition } = emitter;
+      const { records } = await readToEnd(io, { topic, partition });
+      const byOffset = new Map(records.map((one) => [one.offset, Number(one.value?.toString())]));
+      for (const [first, baseOffset] of emitter.offsets) expect(byOffset.get(baseOffset)).toBe(first);
+      const numbers = records.map((one) => Number(one.value?.toString()));
+      const distinct = [...new Set(numbers)];
+      expect(distinct).toEqual(Array.from({ length: emitter.acknowledged }, (_, index) => index));
+      // Twice only what the writer had said to be of unknown fate.
+      const seen = new Set<number>();
+      for (const one of numbers) {
+        if (seen.has(one)) expect(emitter.resent).toContain(one);
+        seen.add(one);
+      }
+      await expect.poll(() => live.of(partition), { timeout: 30_000 }).toEqual(numbers);
+    }
+    await reader[Symbol.asyncDispose]();
+    await live.ended;
+  });
+
+  it('keep a transaction whole while the broker that coordinates it may be gone', async () => {
+    const topic = await createTopic(io, { partitions: 3, settings: { 'min.insync.replicas': '2' } });
+    const id = uniqueName('writer');
+    const committed: number[] = [];
+    const unknown = new Set<number>();
+    let writer = await io.fencedWriter(id);
+    const commit = async (round: number): Promise<void> => {
+      const records = [0, 1, 2].map((partition) => ({
+        topic,
+        partition,
+        records: [record({ value: Buffer.from(`${round}`) })],
+      }));
+      try {
+        await writer.commit({ records });
+        committed.push(round);
+      } catch {
+        unknown.add(round);
+        await writer[Symbol.asyncDispose]();
+        writer = await io.fencedWriter(id);
+      }
+    };
+    for (let round = 0; round < 10; round += 1) await commit(round);
+    await cluster.kill(1, 'SIGKILL');
+    for (let round = 10; round < 30; round += 1) await commit(round);
+    await cluster.restart(1);
+    for (let round = 30; round < 40; round += 1) await commit(round);
+    await writer[Symbol.asyncDispose]();
+
+    expect(committed.length).toBeGreaterThan(30);
+    const perPartition: number[][] = [];
+    for (const partition of [0, 1, 2]) {
+      const { records } = await readToEnd(io, { topic, partition });
+      perPartition.push(records.map((one) => Number(one.value?.toString())));
+    }
+    // All or nothing, in order, and everything that was said to be committed.
+    expect(perPartition[1]).toEqual(perPartition[0]);
+    expect(perPartition[2]).toEqual(perPartition[0]);
+    const rounds = perPartition[0] ?? [];
+    expect(rounds).toEqual([...new Set(rounds)].sort((a, b) => a - b));
+    expect(rounds.filter((round) => !unknown.has(round))).toEqual(committed);
+  });
+
+  it('let a group go on when the broker that coordinates it is killed', async () => {
+    const topic = await createTopic(io, { partitions: 6 });
+    const group = uniqueName('group');
+    const members = [await io.groupMember({ group, topic }), await io.groupMember({ group, topic })];
+    const latest = members.map(() => ({ generation: -1, partitions: [] as readonly number[] }));
+    const following = members.map(async (member, index) => {
+      for await (const assignment of member) latest[index] = assignment;
+    });
+    const agreed = async () => {
+      const partitions = latest.flatMap((one) => one.partitions).sort();
+      const generations = new Set(latest.map((one) => one.generation));
+      const confirmed = await Promise.all(
+        members.map((member, i) => member.confirm(latest[i]?.generation ?? -1)),
+      );
+      return { partitions, generations: generations.size, confirmed };
+    };
+    const whole = { partitions: [0, 1, 2, 3, 4, 5], generations: 1, confirmed: [true, true] };
+    await expect.poll(agreed, { timeout: 30_000 }).toEqual(whole);
+    for (const index of [0, 1, 2]) {
+      await cluster.kill(index, 'SIGKILL');
+      await expect.poll(agreed, { timeout: 40_000 }).toEqual(whole);
+      await cluster.restart(index);
+      await appendAll(io, { topic, records: numbered('alive', 1) });
+    }
+    await Promise.all(members.map((member) => member[Symbol.asyncDispose]()));
+    await Promise.all(following);
+  });
+});
+
+/** Numbers its records and sends each again until it is acknowledged, a few appends at a time. */
+class Emitter {
+  readonly partition: number;
+  readonly offsets: [first: number, baseOffset: number][] = [];
+  readonly resent = new Set<number>();
+  readonly #writer: TopicWriter;
+  readonly #topic: string;
+  acknowledged = 0;
+  #stopped = false;
+
+  constructor(options: { writer: TopicWriter; topic: string; partition: number }) {
+    this.#writer = options.writer;
+    this.#topic = options.topic;
+    this.partition = options.partition;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async run(): Promise<void> {
+    const { partition } = this;
+    while (!this.#stopped) {
+      const begin = this.acknowledged;
+      const appends = [0, 4, 8].map((ahead) => {
+        const records: RecordToAppend[] = [0, 1, 2, 3].map((index) =>
+          record({ value: Buffer.from(`${begin + ahead + index}`) }),
+        );
+        return this.#writer.append({ topic: this.#topic, partition, records });
+      });
+      for (const [index, append] of appends.entries()) {
+        const result = await append;
+        const first = begin + index * 4;
+        if (result.acknowledged > 0 && this.acknowledged === first) {
+          this.offsets.push([first, result.baseOffset]);
+          this.acknowledged += result.acknowledged;
+        }
+        if (result.fault === undefined) continue;
+        for (let one = this.acknowledged; one < begin + 12; one += 1) this.resent.add(one);
+      }
+    }
+  }
+}
+
+function followAll(
+  reader: AsyncIterable<Fetched> & { add(at: { partition: number; offset: number }): void },
+  count: number,
+) {
+  const numbers = Array.from({ length: count }, () => [] as number[]);
+  for (let partition = 0; partition < count; partition += 1) reader.add({ partition, offset: 0 });
+  const ended = (async () => {
+    for await (const fetched of reader) {
+      if (fetched.kind !== 'records') throw new Error('the log does not begin at 0');
+      for (const one of fetched.records) numbers[fetched.partition]?.push(Number(one.value?.toString()));
+    }
+  })();
+  return { ended, of: (partition: number) => numbers[partition] };
+}
