@@ -1,1 +1,12 @@
 #!/usr/bin/env node
+// Plain JavaScript that any Node can read, so that an old one is told what is wrong instead of showing a syntax error.
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  process.stderr.write(`runlog needs Node 20.19 or newer; this is ${process.versions.node}\n`);
+  process.exit(1);
+}
+
+const { register } = await import('tsx/esm/api');
+register();
+const { main } = await import('../src/main.ts');
+await main(process.argv.slice(2));

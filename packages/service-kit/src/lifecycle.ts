@@ -1,6 +1,6 @@
 import { TopicIoError } from '@runlog/topic-io/topic-io';
 import type { Logger } from './logger.ts';
-import { ConfigError } from './read-config.ts';
+import { ConfigError, describeConfigError } from './read-config.ts';
 
 /** Longest drain after SIGTERM; then the process ends by force, so that an orchestrator never has to. */
 const DRAIN_MS_MAX = 25_000;
@@ -8,6 +8,14 @@ const DRAIN_MS_MAX = 25_000;
 /** A started service: its addresses for the ready line, and how to stop it. */
 export interface Running extends AsyncDisposable {
   readonly addresses: Readonly<Record<string, string>>;
+}
+
+/** A start that failed for a reason that the message explains to a person, and says what to do. */
+export class StartError extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'StartError';
+  }
 }
 
 export interface ServiceContext {
@@ -66,14 +74,21 @@ export async function runProcess(
 /** What went wrong at the start, for a person: without a stack where the message says what to do. */
 function explainStart(error: unknown): void {
   if (error instanceof ConfigError) {
-    process.stderr.write(
-      `configuration is not usable:\n${error.faults.map((fault) => `  - ${fault}\n`).join('')}`,
-    );
-  } else if (error instanceof TopicIoError) {
+    process.stderr.write(describeConfigError(error));
+  } else if (error instanceof TopicIoError || error instanceof StartError) {
     process.stderr.write(`cannot start: ${error.message}\n`);
+  } else if (isPortTaken(error)) {
+    process.stderr.write(
+      `cannot start: ${error.address}:${error.port} is in use; end the process that listens there or set another port\n`,
+    );
   } else {
     process.stderr.write(
       `cannot start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
     );
   }
+}
+
+/** Of `listen` where another process, or another service of this one, already listens. */
+export function isPortTaken(error: unknown): error is Error & { address: string; port: number } {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
 }

@@ -42,6 +42,11 @@ export class ConfigError extends Error {
   }
 }
 
+/** Every fault on its own line, for a person. */
+export function describeConfigError(error: ConfigError): string {
+  return `configuration is not usable:\n${error.faults.map((fault) => `  - ${fault}\n`).join('')}`;
+}
+
 /** Parses the environment by a schema whose keys are variable names. An empty variable counts as not set. */
 export function readConfig<Schema extends z.ZodType>(
   schema: Schema,
@@ -60,6 +65,37 @@ export function readConfig<Schema extends z.ZodType>(
       return `${name === '' ? '' : `${name} `}${issue.message}${received}`;
     }),
   );
+}
+
+/**
+ * The same, plus the faults that only several variables together show. Those are told even where other variables
+ * cannot be read, unless they name one of these.
+ */
+export function readCheckedConfig<Schema extends z.ZodType>(
+  schema: Schema,
+  env: Readonly<Record<string, string | undefined>>,
+  faultsOf: (variables: z.infer<Schema>) => readonly string[],
+): z.infer<Schema> {
+  let unreadable: readonly string[] = [];
+  let readable = env;
+  try {
+    readConfig(schema, env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    unreadable = error.faults;
+    const names = new Set(unreadable.map(nameIn));
+    readable = Object.fromEntries(Object.entries(env).filter(([name]) => !names.has(name)));
+  }
+  const variables = readConfig(schema, readable);
+  const names = unreadable.map(nameIn);
+  const together = faultsOf(variables).filter((fault) => !names.some((name) => fault.includes(name)));
+  const faults = [...new Set([...unreadable, ...together])];
+  if (faults.length > 0) throw new ConfigError(faults);
+  return variables;
+}
+
+function nameIn(fault: string): string {
+  return fault.split(' ')[0]!;
 }
 
 function isSecret(name: string): boolean {

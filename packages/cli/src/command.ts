@@ -1,0 +1,82 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+
+/** What a command's end means to a script. */
+export const exitCodes = {
+  ok: 0,
+  /** The work was done in part, or not at all; stderr says which. */
+  failed: 1,
+  /** The command line or the configuration is wrong; nothing was done. */
+  usage: 2,
+  /** A service could not be reached, also after retries. */
+  unreachable: 3,
+} as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** An option as `util.parseArgs` knows it, plus what its help says. */
+export interface CommandOption {
+  readonly type: 'string' | 'boolean';
+  readonly short?: string;
+  /** Name of the value in the help, such as `NAME`. */
+  readonly value?: string;
+  readonly help: string;
+}
+
+export interface Command {
+  /** Arguments after the command's name. */
+  readonly usage: string;
+  readonly description: string;
+  readonly options: Readonly<Record<string, CommandOption>>;
+  readonly examples: readonly string[];
+  /** Variables that it reads, each with what it means. */
+  readonly environment: readonly (readonly [name: string, meaning: string])[];
+  readonly run: (args: readonly string[], env: Readonly<NodeJS.ProcessEnv>) => Promise<ExitCode>;
+}
+
+/** A fault of the command line: printed with a hint to the help, exit code 2. */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'UsageError';
+  }
+}
+
+/** A fault that a person can act upon: printed without a stack. */
+export class CommandError extends Error {
+  readonly exitCode: ExitCode;
+
+  constructor(message: string, exitCode: ExitCode, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'CommandError';
+    this.exitCode = exitCode;
+  }
+}
+
+/** `util.parseArgs` by a command's options; every fault becomes a `UsageError`. */
+export function parseCommandLine<Options extends NonNullable<ParseArgsConfig['options']>>(
+  args: readonly string[],
+  options: Options,
+) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new UsageError(message.split('. ')[0]!);
+  }
+}
+
+/** A whole number of an option, within its range. */
+export function wholeNumber(option: {
+  name: string;
+  text: string | undefined;
+  fallback: number;
+  min: number;
+  max: number;
+}): number {
+  if (option.text === undefined) return option.fallback;
+  const value = /^\d{1,15}$/.test(option.text) ? Number(option.text) : Number.NaN;
+  if (value >= option.min && value <= option.max) return value;
+  throw new UsageError(
+    `--${option.name} must be a whole number from ${option.min} to ${option.max} (is "${option.text}")`,
+  );
+}

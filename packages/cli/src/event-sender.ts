@@ -1,0 +1,96 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { EventError } from '@runlog/schema/ingest-api';
+import { CommandError, exitCodes } from './command.ts';
+import { type SendOptions, sendEvents } from './send-events.ts';
+
+const BODY_EVENTS_MAX = 500;
+/** An event waits so long for others to travel with: short enough to look live. */
+const GATHER_MS = 250;
+/** Of one cluster, sent or not; past it the sender is full. */
+const QUEUE_EVENTS_MAX = 10_000;
+const PATIENCE_MS = 60_000;
+
+export interface SenderTotals {
+  readonly sent: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  /** Events sent again, each time counted. */
+  readonly retried: number;
+}
+
+export interface EventSender {
+  add(event: { clusterId: string; line: Buffer }): void;
+  /** A queue is at its bound; what is added nevertheless is kept. */
+  full(): boolean;
+  totals(): SenderTotals;
+  /** Why sending ended for good; `null` while it goes on. */
+  fault(): CommandError | null;
+  /** Resolves when everything added is settled, or sending has ended for good. */
+  drain(): Promise<void>;
+}
+
+/** One queue and one request at a time per cluster, since a request speaks for one cluster; order is kept. */
+export function createEventSender(options: {
+  ingestUrl: string;
+  key: string | undefined;
+  random: () => number;
+  now: () => number;
+  signal: AbortSignal;
+  onRetry: NonNullable<SendOptions['onRetry']>;
+  onRefused: (fault: EventError) => void;
+}): EventSender {
+  const queues = new Map<string, { lines: Buffer[]; work: Promise<void> }>();
+  const totals = { sent: 0, accepted: 0, rejected: 0, retried: 0 };
+  let fault: CommandError | null = null;
+  const hurry = new AbortController();
+
+  const sendAll = async (clusterId: string, lines: Buffer[]) => {
+    while (lines.length > 0 && fault === null) {
+      if (lines.length < BODY_EVENTS_MAX) {
+        await delay(GATHER_MS, undefined, { signal: hurry.signal }).catch(() => {});
+      }
+      // They leave the queue when they are settled, so that the bound covers what is on its way.
+      const body = lines.slice(0, BODY_EVENTS_MAX);
+      totals.sent += body.length;
+      const target = { ingestUrl: options.ingestUrl, key: options.key, clusterId };
+      const outcome = await sendEvents(body, target, {
+        random: options.random,
+        now: options.now,
+        patienceMs: PATIENCE_MS,
+        signal: options.signal,
+        onRetry: (retry) => {
+          totals.retried += retry.events;
+          options.onRetry(retry);
+        },
+      });
+      totals.accepted += outcome.accepted;
+      totals.rejected += outcome.rejected;
+      for (const refused of outcome.refused.slice(0, 3)) options.onRefused(refused);
+      lines.splice(0, body.length);
+    }
+  };
+  const fail = (error: unknown) => {
+    fault ??=
+      error instanceof CommandError
+        ? error
+        : new CommandError('ended before everything was delivered', exitCodes.failed, { cause: error });
+  };
+
+  return {
+    add({ clusterId, line }) {
+      const queue = queues.get(clusterId) ?? { lines: [], work: Promise.resolve() };
+      queues.set(clusterId, queue);
+      queue.lines.push(line);
+      if (queue.lines.length === 1) {
+        queue.work = queue.work.then(() => sendAll(clusterId, queue.lines)).catch(fail);
+      }
+    },
+    full: () => [...queues.values()].some((queue) => queue.lines.length >= QUEUE_EVENTS_MAX),
+    totals: () => totals,
+    fault: () => fault,
+    async drain() {
+      hurry.abort();
+      await Promise.all([...queues.values()].map((queue) => queue.work));
+    },
+  };
+}

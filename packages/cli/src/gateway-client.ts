@@ -1,0 +1,65 @@
+import { formatRunKey, type RunKey } from '@runlog/schema/run-key';
+import type { DeliveredSnapshot, RunRow } from '@runlog/schema/snapshot';
+import { CommandError, exitCodes } from './command.ts';
+import { faultMessage, unreachableReason } from './send-events.ts';
+
+const ANSWER_MS_MAX = 15_000;
+
+export interface GatewayTarget {
+  readonly gatewayUrl: string;
+  readonly key: string | undefined;
+}
+
+export interface RunsPage {
+  readonly runs: readonly RunRow[];
+  readonly total: number;
+  readonly next: string | null;
+}
+
+/** One page of the run list; `query` holds the REST parameters of `GET /v1/runs`. */
+export async function listRuns(
+  target: GatewayTarget,
+  query: Readonly<Record<string, string>>,
+): Promise<RunsPage> {
+  const response = await get(target, `/v1/runs?${new URLSearchParams(query)}`);
+  if (response.status !== 200) throw await refusal(target, response);
+  return (await response.json()) as RunsPage;
+}
+
+/** `null`: there is no such run. */
+export async function getRun(target: GatewayTarget, key: RunKey): Promise<DeliveredSnapshot | null> {
+  const response = await get(target, `/v1/runs/${formatRunKey(key)}`);
+  if (response.status === 404) return null;
+  if (response.status !== 200) throw await refusal(target, response);
+  return (await response.json()) as DeliveredSnapshot;
+}
+
+/** Address of a run's page in the dashboard. */
+export function runPage(target: GatewayTarget, key: RunKey): string {
+  return `${target.gatewayUrl}/#/${formatRunKey(key)}`;
+}
+
+/** A request to the gateway; a share that is not its own answers with a redirect, which is followed. */
+async function get(target: GatewayTarget, path: string): Promise<Response> {
+  try {
+    return await fetch(`${target.gatewayUrl}${path}`, {
+      headers: {
+        accept: 'application/json',
+        ...(target.key === undefined ? {} : { authorization: `Bearer ${target.key}` }),
+      },
+      signal: AbortSignal.timeout(ANSWER_MS_MAX),
+    });
+  } catch (error) {
+    const reason = unreachableReason(target.gatewayUrl, error);
+    throw new CommandError(`${reason}; is the gateway up (RUNLOG_GATEWAY_URL)?`, exitCodes.unreachable, {
+      cause: error,
+    });
+  }
+}
+
+async function refusal(target: GatewayTarget, response: Response): Promise<CommandError> {
+  const message = faultMessage(await response.text()) ?? response.statusText;
+  const code = response.status >= 500 ? exitCodes.unreachable : exitCodes.failed;
+  const hint = response.status === 401 ? '; set RUNLOG_KEY to a key that may view' : '';
+  return new CommandError(`${target.gatewayUrl} answered ${response.status}: ${message}${hint}`, code);
+}

@@ -1,0 +1,162 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { BODY_EVENTS_MAX, EVENT_BYTES_MAX } from '@runlog/schema/limits';
+import type { LineFault } from './judge-line.ts';
+import { createLineNumberer, emitterIdOf, type NumberedLine } from './number-lines.ts';
+import { readLines } from './read-lines.ts';
+import { type SendOptions, type SendTarget, sendEvents } from './send-events.ts';
+
+/** Of one body: below ingest's bound, so that two of them in memory are little. */
+const BODY_BYTES_MAX = 1024 * 1024;
+const PATIENCE_MS = 60_000;
+/** Broken lines told one by one; a file that is something else entirely would tell millions. */
+const REFUSED_TOLD_MAX = 100;
+/** At a recorded pace: how long an event may wait for others to travel with. */
+const GATHER_MS_MAX = 500;
+
+/** What became of a file so far. Blank lines count as lines and as nothing else. */
+export interface FileImport {
+  lines: number;
+  accepted: number;
+  refused: number;
+  normalized: number;
+  /** Of the file as it lies on disk. */
+  bytesRead: number;
+}
+
+/** When an event may be sent at the earliest. */
+export interface Pace {
+  /** Milliseconds to wait for an event that occurred then; 0 when it is due. */
+  waitMs(occurredAtMs: number): number;
+}
+
+export interface FileImportOptions {
+  readonly path: string;
+  readonly runId: string;
+  readonly groupId: string | undefined;
+  readonly target: SendTarget;
+  readonly pace: Pace | undefined;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+  readonly onRefused: (line: number | string, fault: LineFault) => void;
+  readonly onRetry: NonNullable<SendOptions['onRetry']>;
+  readonly onProgress: (soFar: FileImport) => void;
+  /** Once for each `run/group` of the file, before any event of it is sent. */
+  readonly onRun: (run: string) => Promise<void>;
+}
+
+interface Line {
+  readonly number: number;
+  readonly bytes: Buffer;
+}
+
+/**
+ * Sends one recorded file in order, one body in flight while the next one is gathered. Rejects when ingest cannot be
+ * reached or refuses the sender; what was sent until then is numbered, so that the same call later goes on.
+ */
+export async function importFile(options: FileImportOptions): Promise<FileImport> {
+  const { signal, pace } = options;
+  const result: FileImport = { lines: 0, accepted: 0, refused: 0, normalized: 0, bytesRead: 0 };
+  const refuse = (line: number, fault: LineFault) => {
+    result.refused += 1;
+    if (result.refused <= REFUSED_TOLD_MAX) options.onRefused(line, fault);
+  };
+  const send = async (lines: readonly Line[]) => {
+    const outcome = await sendEvents(
+      lines.map((line) => line.bytes),
+      options.target,
+      {
+        random: options.random,
+        now: options.now,
+        patienceMs: PATIENCE_MS,
+        signal,
+        onRetry: options.onRetry,
+      },
+    );
+    result.accepted += outcome.accepted;
+    result.normalized += outcome.normalized;
+    for (const { index, ...fault } of outcome.refused) refuse(lines[index]!.number, fault);
+    result.refused += outcome.rejected - outcome.refused.length;
+    options.onProgress(result);
+  };
+
+  let batch: Line[] = [];
+  let batchBytes = 0;
+  let batchSinceMs = 0;
+  let inFlight: Promise<void> = Promise.resolve();
+  const flush = async () => {
+    if (batch.length === 0) return;
+    await inFlight;
+    const lines = batch;
+    batch = [];
+    batchBytes = 0;
+    inFlight = send(lines);
+    // It is awaited before the next one; until then a failure must not count as unhandled.
+    inFlight.catch(() => {});
+  };
+
+  const source = readLines(options.path, { lineBytesMax: EVENT_BYTES_MAX, signal });
+  const runs = new Set<string>();
+  let number: ((line: Buffer) => NumberedLine) | null = null;
+  for await (const line of source) {
+    result.lines += 1;
+    result.bytesRead = source.bytesRead();
+    const bytes = withoutByteOrderMark(line.bytes);
+    if (isBlank(bytes)) continue;
+    number ??= createLineNumberer({
+      runId: options.runId,
+      groupId: options.groupId,
+      emitterId: emitterIdOf(bytes),
+    });
+    if (line.cut) {
+      const message = `an event may have at most ${EVENT_BYTES_MAX} bytes`;
+      refuse(line.number, { code: 'event_too_large', path: '', message });
+      continue;
+    }
+    const numbered = number(bytes);
+    if (numbered.kind === 'refused') {
+      const { fault } = numbered;
+      const hint = line.unterminated ? ' (the last line, without a line end: still being written?)' : '';
+      refuse(line.number, { ...fault, message: `${fault.message}${hint}` });
+      options.onProgress(result);
+      continue;
+    }
+    const run = `${numbered.runId}/${numbered.groupId}`;
+    if (!runs.has(run)) {
+      runs.add(run);
+      await options.onRun(run);
+    }
+    const waitMs = pace?.waitMs(numbered.occurredAtMs) ?? 0;
+    if (waitMs > 0) {
+      if (waitMs > GATHER_MS_MAX || options.now() - batchSinceMs > GATHER_MS_MAX) await flush();
+      await pauseFor(waitMs, { signal, onTick: () => options.onProgress(result) });
+    }
+    if (batch.length === 0) batchSinceMs = options.now();
+    batch.push({ number: line.number, bytes: numbered.bytes });
+    batchBytes += numbered.bytes.length + 1;
+    if (batch.length >= BODY_EVENTS_MAX || batchBytes >= BODY_BYTES_MAX) await flush();
+  }
+  await flush();
+  await inFlight;
+  result.bytesRead = source.bytesRead();
+  if (result.refused > REFUSED_TOLD_MAX) {
+    const message = `${result.refused - REFUSED_TOLD_MAX} more refused lines are not listed`;
+    options.onRefused('…', { code: 'schema', path: '', message });
+  }
+  return result;
+}
+
+async function pauseFor(ms: number, options: { signal: AbortSignal; onTick: () => void }): Promise<void> {
+  for (let left = ms; left > 0; left -= 1_000) {
+    await delay(Math.min(left, 1_000), undefined, { signal: options.signal });
+    options.onTick();
+  }
+}
+
+function withoutByteOrderMark(line: Buffer): Buffer {
+  return line[0] === 0xef && line[1] === 0xbb && line[2] === 0xbf ? line.subarray(3) : line;
+}
+
+function isBlank(line: Buffer): boolean {
+  return line.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d);
+}

@@ -1,0 +1,100 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { formatRunKey } from '@runlog/schema/run-key';
+import type { RunRow } from '@runlog/schema/snapshot';
+import type { ClientConfig } from './client-config.ts';
+import { CommandError } from './command.ts';
+import { listRuns, runPage } from './gateway-client.ts';
+import { formatCount } from './progress.ts';
+
+/** Runs that are asked about; beyond them an import is told in sum alone. */
+const RUNS_TOLD_MAX = 20;
+const CATCH_UP_MS_MAX = 5_000;
+const ASK_AGAIN_MS = 200;
+
+export interface ImportReport {
+  /** Before the first event of a `run/group` is sent: what the gateway has of it already. */
+  begins(run: string): Promise<void>;
+  /** What the gateway made of it: how much was new (ingest cannot know), and where to look. */
+  lines(end: { accepted: number; signal: AbortSignal }): Promise<string[]>;
+}
+
+/** An import works without a gateway: where none answers, or not to this key, the report is empty. */
+export function createImportReport(options: {
+  config: ClientConfig;
+  clusterId: string | undefined;
+}): ImportReport {
+  const { config, clusterId } = options;
+  const runs = new Set<string>();
+  const before = new Map<string, RunRow>();
+  let silent = false;
+
+  const ask = async (): Promise<RunRow[] | null> => {
+    const rows: RunRow[] = [];
+    try {
+      for (const run of new Set([...runs].map((name) => name.split('/')[0]!))) {
+        rows.push(...(await rowsOf(config, run, clusterId)));
+      }
+    } catch (error) {
+      if (error instanceof CommandError) return null;
+      throw error;
+    }
+    return rows.filter((row) => runs.has(`${row.run_id}/${row.group_id}`));
+  };
+
+  return {
+    async begins(run) {
+      if (silent) return;
+      if (runs.size === RUNS_TOLD_MAX) silent = true;
+      runs.add(run);
+      const rows = await ask();
+      if (rows === null) silent = true;
+      for (const row of rows ?? [])
+        if (`${row.run_id}/${row.group_id}` === run) before.set(formatRunKey(row), row);
+    },
+    async lines({ accepted, signal }) {
+      if (silent || runs.size === 0) return [];
+      let after: RunRow[] = [];
+      let change = { received: 0, duplicates: 0 };
+      for (let waitedMs = 0; waitedMs <= CATCH_UP_MS_MAX && !signal.aborted; waitedMs += ASK_AGAIN_MS) {
+        const rows = await ask();
+        if (rows === null) return [];
+        after = rows;
+        change = changeSince(before, after);
+        if (change.received >= accepted) break;
+        await delay(ASK_AGAIN_MS);
+      }
+      const lines = after.map((row) => runLine(config, row));
+      // Others may write to the same runs; then the sums say nothing about this import.
+      if (change.received !== accepted) return lines;
+      const fresh = formatCount(accepted - change.duplicates);
+      return [
+        `${fresh} new, ${formatCount(change.duplicates)} known already and not counted twice`,
+        ...lines,
+      ];
+    },
+  };
+}
+
+async function rowsOf(config: ClientConfig, run: string, clusterId: string | undefined): Promise<RunRow[]> {
+  // With a key, the key names the cluster, and only ingest knows which.
+  const cluster = config.key === undefined ? { cluster: clusterId ?? 'local' } : {};
+  const page = await listRuns(config, { run, limit: '1000', ...cluster });
+  return [...page.runs];
+}
+
+function changeSince(before: ReadonlyMap<string, RunRow>, after: readonly RunRow[]) {
+  let received = 0;
+  let duplicates = 0;
+  for (const row of after) {
+    const old = before.get(formatRunKey(row));
+    received += row.total_events_received - (old?.total_events_received ?? 0);
+    duplicates += row.duplicates - (old?.duplicates ?? 0);
+  }
+  return { received, duplicates };
+}
+
+function runLine(config: ClientConfig, row: RunRow): string {
+  const distinct = formatCount(row.total_events_received - row.duplicates);
+  const missing = row.missing === 0 ? '' : `, ${formatCount(row.missing)} missing`;
+  return `  ${formatRunKey(row)}: ${distinct} events${missing}  ${runPage(config, row)}`;
+}

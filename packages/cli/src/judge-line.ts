@@ -1,0 +1,39 @@
+import { acceptBatch } from '@runlog/ingest/accept-batch';
+import { quoteNonFinite } from '@runlog/ingest/split-body';
+import type { EventFaultCode } from '@runlog/schema/faults';
+
+export interface LineFault {
+  readonly code: EventFaultCode;
+  readonly path: string;
+  readonly message: string;
+}
+
+/**
+ * Ingest's own verdict on one line, by ingest's own code: a line that is numbered here and refused there would leave a
+ * gap in the numbers, and the run would miss an event for ever. `null`: the line is as ingest wants it.
+ */
+export function judgeLine(line: Buffer): LineFault | null {
+  const judgement = acceptBatch(line, { format: 'ndjson', clusterId: 'local', receivedAtMs: 0 });
+  if (judgement.kind === 'refused') throw new Error(`one line was refused as a body: ${judgement.message}`);
+  const [refused] = judgement.refused;
+  if (refused === undefined) return null;
+  const { code, path, message } = refused.error;
+  return { code, path, message };
+}
+
+/** The object on a line, bare NaN read as ingest reads it; `null` when there is none. */
+export function readObject(line: Buffer): Record<string, unknown> | null {
+  const value = parse(line) ?? parse(quoteNonFinite(line));
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : null;
+}
+
+function parse(line: Buffer | null): unknown {
+  if (line === null) return undefined;
+  try {
+    return JSON.parse(line.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs';
+import { ConfigError, describeConfigError } from '@runlog/service-kit/read-config';
+import { type Command, CommandError, type ExitCode, exitCodes, UsageError } from './command.ts';
+import { commandHelp, nearestName, overview } from './help.ts';
+
+interface TableEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** Loaded when asked for: `runlog runs` must not wait for the services. */
+  readonly load: () => Promise<{ command: Command }>;
+}
+
+const table: readonly TableEntry[] = [
+  {
+    name: 'up',
+    summary: 'run ingest, aggregator and gateway in one process',
+    load: () => import('./up.ts'),
+  },
+  {
+    name: 'simulate',
+    summary: 'send believable training runs to ingest',
+    load: () => import('./simulate.ts'),
+  },
+  {
+    name: 'import',
+    summary: 'send recorded events.jsonl files to ingest',
+    load: () => import('./import.ts'),
+  },
+  { name: 'runs', summary: 'list runs', load: () => import('./runs.ts') },
+  { name: 'show', summary: 'show one run and its event log', load: () => import('./show.ts') },
+  {
+    name: 'topics',
+    summary: 'print the topics, or create what is missing',
+    load: () => import('./topics.ts'),
+  },
+];
+
+/** Runs one command line and ends the process with its exit code. */
+export async function main(args: readonly string[]): Promise<void> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // The reader of a pipe has left (`runlog runs | head`): nothing more to do, and nothing wrong.
+    if (error.code === 'EPIPE') process.exit(exitCodes.ok);
+    throw error;
+  });
+  process.exitCode = await run(args);
+}
+
+async function run(args: readonly string[]): Promise<ExitCode> {
+  const [name, ...rest] = args;
+  if (name === undefined) {
+    process.stderr.write(overview(table, version()));
+    return exitCodes.usage;
+  }
+  if (name === '--version' || name === '-v') {
+    process.stdout.write(`${version()}\n`);
+    return exitCodes.ok;
+  }
+  if (name === '--help' || name === '-h' || (name === 'help' && rest.length === 0)) {
+    process.stdout.write(overview(table, version()));
+    return exitCodes.ok;
+  }
+  const wanted = name === 'help' ? rest[0]! : name;
+  const entry = table.find((candidate) => candidate.name === wanted);
+  if (entry === undefined) return unknownCommand(wanted);
+  const { command } = await entry.load();
+  const options = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
+  if (name === 'help' || options.includes('--help') || options.includes('-h')) {
+    process.stdout.write(commandHelp({ ...entry, command }));
+    return exitCodes.ok;
+  }
+  try {
+    return await command.run(rest, process.env);
+  } catch (error) {
+    return explain(error, wanted);
+  }
+}
+
+function unknownCommand(name: string): ExitCode {
+  const nearest = nearestName(
+    name,
+    table.map((entry) => entry.name),
+  );
+  const hint = nearest === null ? '' : ` Did you mean "runlog ${nearest}"?`;
+  process.stderr.write(`runlog: there is no command "${name}".${hint}\n"runlog help" lists them.\n`);
+  return exitCodes.usage;
+}
+
+function explain(error: unknown, name: string): ExitCode {
+  if (error instanceof UsageError) {
+    process.stderr.write(`runlog ${name}: ${error.message}\n"runlog ${name} --help" explains it.\n`);
+    return exitCodes.usage;
+  }
+  if (error instanceof ConfigError) {
+    process.stderr.write(describeConfigError(error));
+    return exitCodes.usage;
+  }
+  if (error instanceof CommandError) {
+    process.stderr.write(`runlog ${name}: ${error.message}\n`);
+    return error.exitCode;
+  }
+  throw error;
+}
+
+function version(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  return String((manifest as { version: unknown }).version);
+}

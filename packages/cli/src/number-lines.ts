@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { basename, dirname, resolve } from 'node:path';
+import { DEFAULT_GROUP } from '@runlog/schema/run-key';
+import { type FieldToInsert, insertFields } from './insert-fields.ts';
+import { judgeLine, type LineFault, readObject } from './judge-line.ts';
+
+/** What a recorded file says of itself, and what the command line adds. */
+export interface Recording {
+  /** For lines without a run_id. */
+  readonly runId: string;
+  /** For lines without a group_id; `undefined`: they stay without. */
+  readonly groupId: string | undefined;
+  /** Names the file as an emitter; see `emitterIdOf`. */
+  readonly emitterId: string;
+}
+
+export type NumberedLine =
+  | {
+      readonly kind: 'event';
+      readonly bytes: Buffer;
+      readonly runId: string;
+      readonly groupId: string;
+      /** The event's own, for playing at the recorded pace. */
+      readonly occurredAtMs: number;
+    }
+  | { readonly kind: 'refused'; readonly fault: LineFault };
+
+/**
+ * Numbers the valid lines (none may be blank) of one recording per run, from 1, and gives each the fields it lacks; no other byte changes.
+ * The number depends on nothing but the lines before: the same file, or a longer copy of it, gets the same numbers
+ * again, which is what makes a repeated import harmless. Lines that carry an emitter's numbers keep them.
+ */
+export function createLineNumberer(recording: Recording): (line: Buffer) => NumberedLine {
+  // Bounded by the runs of one file, which the services bound as well.
+  const numbered = new Map<string, number>();
+  return (line) => {
+    const raw = readObject(line);
+    if (raw === null || Object.keys(raw).length === 0) return { kind: 'refused', fault: faultOf(line) };
+    const runId = typeof raw.run_id === 'string' ? raw.run_id : recording.runId;
+    const groupId = typeof raw.group_id === 'string' ? raw.group_id : (recording.groupId ?? DEFAULT_GROUP);
+    const key = `${runId}/${groupId}`;
+    const seq = (numbered.get(key) ?? 0) + 1;
+    const ownNumbers = (raw.emitter_id ?? null) !== null || (raw.emitter_seq ?? null) !== null;
+    const fields: FieldToInsert[] = [];
+    const give = (name: string, value: string | number) => {
+      if ((raw[name] ?? null) !== null) return;
+      fields.push({ name, json: JSON.stringify(value), replacesNull: name in raw });
+    };
+    give('run_id', recording.runId);
+    if (recording.groupId !== undefined) give('group_id', recording.groupId);
+    if (!ownNumbers) {
+      give('emitter_id', recording.emitterId);
+      give('emitter_seq', seq);
+    }
+    const bytes = insertFields(line, fields);
+    const fault = judgeLine(bytes);
+    if (fault !== null) return { kind: 'refused', fault };
+    if (!ownNumbers) numbered.set(key, seq);
+    return { kind: 'event', bytes, runId, groupId, occurredAtMs: Date.parse(String(raw.timestamp)) };
+  };
+}
+
+function faultOf(line: Buffer): LineFault {
+  const fault = judgeLine(line);
+  if (fault === null) throw new Error('a line that is no JSON object was judged valid');
+  return fault;
+}
+
+/** The emitter's name of a recording: what a file that only grows never changes is its first line. */
+export function emitterIdOf(firstLine: Buffer): string {
+  return `file-${createHash('sha256').update(firstLine).digest('hex').slice(0, 32)}`;
+}
+
+/** A run's name out of a file's: `logs/2025-12-05_111053.events.jsonl` is the run `2025-12-05_111053`. */
+export function runIdOfFile(path: string): string {
+  const name = basename(path)
+    .replace(/\.gz$/i, '')
+    .replace(/\.(jsonl|ndjson|json|log|txt)$/i, '')
+    .replace(/\.?events$/i, '');
+  // Trainers that keep a folder per run call every file in it events.jsonl.
+  const source = name === '' ? basename(dirname(resolve(path))) : name;
+  const legal = source
+    .normalize('NFKD')
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 64)
+    .replace(/[-.]+$/, '');
+  return legal === '' ? 'imported' : legal;
+}

@@ -1,0 +1,62 @@
+const REPAINT_MS_MIN = 1_000;
+
+/** One line on stderr that is repainted at most once a second; where stderr is no terminal, one line each time. */
+export interface Progress {
+  update(text: () => string): void;
+  /** A line that stays. */
+  note(text: string): void;
+  end(): void;
+}
+
+export function createProgress(options: {
+  stream: { write(text: string): unknown; isTTY?: boolean };
+  now: () => number;
+}): Progress {
+  const { stream, now } = options;
+  const terminal = stream.isTTY === true;
+  let paintedAtMs = now();
+  let painted = false;
+  const clear = () => {
+    if (painted) stream.write('\r\u001b[2K');
+    painted = false;
+  };
+  return {
+    update(text) {
+      if (now() - paintedAtMs < REPAINT_MS_MIN) return;
+      paintedAtMs = now();
+      if (!terminal) {
+        stream.write(`${text()}\n`);
+        return;
+      }
+      clear();
+      stream.write(text());
+      painted = true;
+    },
+    note(text) {
+      clear();
+      stream.write(`${text}\n`);
+    },
+    end: clear,
+  };
+}
+
+/** `1h 02m`, `3m 20s`, `12s`. */
+export function formatDuration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole >= 3_600) return `${Math.floor(whole / 3_600)}h ${pad(Math.floor((whole % 3_600) / 60))}m`;
+  return whole >= 60 ? `${Math.floor(whole / 60)}m ${pad(whole % 60)}s` : `${whole}s`;
+}
+
+function pad(value: number): string {
+  return String(value).padStart(2, '0');
+}
+
+/** `12,345`. */
+export function formatCount(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+/** An event rate: one decimal under 100 a second, none above. */
+export function formatRate(perSecond: number): string {
+  return perSecond < 100 ? perSecond.toFixed(1) : formatCount(Math.round(perSecond));
+}

@@ -1,0 +1,88 @@
+import { createReadStream } from 'node:fs';
+import { type Readable, Transform, type TransformCallback } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+
+const CHUNK_BYTES = 256 * 1024;
+
+export interface FileLine {
+  /** From 1, as editors count. */
+  readonly number: number;
+  /** Without its line end. */
+  readonly bytes: Buffer;
+  /** Longer than the bound; `bytes` is its beginning. */
+  readonly cut: boolean;
+  /** The file ends here without a line end: it may still be written to. */
+  readonly unterminated: boolean;
+}
+
+export interface LineSource extends AsyncIterable<FileLine> {
+  /** Of the file as it lies on disk, compressed or not. */
+  readonly bytesRead: () => number;
+}
+
+/** Lines of a file of any size (`.gz`: inflated on the way) with at most one chunk and one line in memory. */
+export function readLines(path: string, options: { lineBytesMax: number; signal?: AbortSignal }): LineSource {
+  let bytesRead = 0;
+  const chunks = (): Readable => {
+    const signal = options.signal === undefined ? {} : { signal: options.signal };
+    const file = createReadStream(path, { highWaterMark: CHUNK_BYTES, ...signal });
+    const counter = new Transform({
+      transform(chunk: Buffer, _encoding, done: TransformCallback) {
+        bytesRead += chunk.length;
+        done(null, chunk);
+      },
+    });
+    file.on('error', (error) => counter.destroy(error));
+    file.pipe(counter);
+    if (!path.endsWith('.gz')) return counter;
+    const inflate = createGunzip();
+    counter.on('error', (error) => inflate.destroy(error));
+    return counter.pipe(inflate);
+  };
+  return {
+    bytesRead: () => bytesRead,
+    [Symbol.asyncIterator]: () => splitLines(chunks(), options.lineBytesMax),
+  };
+}
+
+/** Lines of a byte stream. What exceeds the bound is dropped while it is read, up to the next line end. */
+export async function* splitLines(
+  chunks: AsyncIterable<Buffer>,
+  lineBytesMax: number,
+): AsyncGenerator<FileLine> {
+  let number = 0;
+  let parts: Buffer[] = [];
+  let partBytes = 0;
+  let cut = false;
+  const keep = (part: Buffer) => {
+    const room = lineBytesMax - partBytes;
+    if (part.length > room) cut = true;
+    const kept = part.length > room ? part.subarray(0, room) : part;
+    if (kept.length === 0) return;
+    parts.push(kept);
+    partBytes += kept.length;
+  };
+  const take = (unterminated: boolean): FileLine => {
+    number += 1;
+    const whole = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+    const line = { number, bytes: withoutReturn(whole), cut, unterminated };
+    parts = [];
+    partBytes = 0;
+    cut = false;
+    return line;
+  };
+  for await (const chunk of chunks) {
+    let from = 0;
+    for (let end = chunk.indexOf(0x0a); end !== -1; end = chunk.indexOf(0x0a, from)) {
+      keep(chunk.subarray(from, end));
+      yield take(false);
+      from = end + 1;
+    }
+    keep(chunk.subarray(from));
+  }
+  if (partBytes > 0) yield take(true);
+}
+
+function withoutReturn(line: Buffer): Buffer {
+  return line.at(-1) === 0x0d ? line.subarray(0, -1) : line;
+}

@@ -1,0 +1,88 @@
+import { formatRunKey } from '@runlog/schema/run-key';
+import type { RunRow } from '@runlog/schema/snapshot';
+import { gatewayVariables, readClientConfig } from './client-config.ts';
+import { type Command, exitCodes, parseCommandLine, UsageError, wholeNumber } from './command.ts';
+import { listRuns } from './gateway-client.ts';
+import { formatCount, formatDuration, formatRate } from './progress.ts';
+import { textTable } from './text-table.ts';
+
+const PAGE_RUNS = 1_000;
+
+const options = {
+  cluster: { type: 'string', value: 'NAME', help: 'of this cluster alone' },
+  run: { type: 'string', value: 'GLOB', help: 'whose name matches, such as "sim-*"' },
+  status: { type: 'string', value: 'STATUS', help: 'running, finished or failed' },
+  limit: { type: 'string', value: 'N', help: 'at most so many (50)' },
+  json: { type: 'boolean', help: 'one JSON object a line' },
+  url: { type: 'string', value: 'URL', help: 'the gateway; wins over RUNLOG_GATEWAY_URL' },
+} as const;
+
+export const command: Command = {
+  usage: '[options]',
+  description: 'Lists runs, those with the newest events first.',
+  options,
+  examples: ['runlog runs', 'runlog runs --status running --json', 'runlog runs --run "sim-*" --limit 500'],
+  environment: gatewayVariables,
+  run: async (args, env) => {
+    const { values, positionals } = parseCommandLine(args, options);
+    if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
+    const target = readClientConfig(env, { gatewayUrl: values.url });
+    const limit = wholeNumber({ name: 'limit', text: values.limit, fallback: 50, min: 1, max: 1_000_000 });
+    const filter: Record<string, string> = {};
+    for (const name of ['cluster', 'run', 'status'] as const) {
+      if (values[name] !== undefined) filter[name] = values[name];
+    }
+    const rows: RunRow[] = [];
+    let total = 0;
+    let cursor: string | null = null;
+    do {
+      const page = await listRuns(target, {
+        ...filter,
+        limit: String(Math.min(PAGE_RUNS, limit - rows.length)),
+        ...(cursor === null ? {} : { cursor }),
+      });
+      rows.push(...page.runs);
+      total = page.total;
+      cursor = page.next;
+    } while (cursor !== null && rows.length < limit);
+    process.stdout.write(
+      values.json === true
+        ? rows.map((row) => `${JSON.stringify(row)}\n`).join('')
+        : runsText(rows, { total, nowMs: Date.now() }),
+    );
+    return exitCodes.ok;
+  },
+};
+
+/** The list as a person reads it. */
+export function runsText(rows: readonly RunRow[], at: { total: number; nowMs: number }): string {
+  if (rows.length === 0) return 'no runs\n';
+  const table = textTable(rows, [
+    { title: 'RUN', text: formatRunKey },
+    { title: 'STATUS', text: (row) => row.status },
+    { title: 'TASK', text: (row) => row.task_name ?? '-' },
+    { title: 'LAST', text: (row) => age(row.last_received_at, at.nowMs), right: true },
+    { title: 'EV/S', text: (row) => formatRate(row.events_per_second), right: true },
+    { title: 'EVENTS', text: (row) => formatCount(row.total_events_received - row.duplicates), right: true },
+    { title: 'MISSING', text: (row) => formatCount(row.missing), right: true },
+    { title: 'BATCH', text: batch, right: true },
+    { title: 'ACCURACY', text: (row) => figure(row.batch_avg_accuracy), right: true },
+    { title: 'REWARD', text: (row) => figure(row.batch_avg_reward), right: true },
+  ]);
+  const more = at.total > rows.length ? `${formatCount(at.total - rows.length)} more runs: --limit\n` : '';
+  return `${table}\n${more}`;
+}
+
+function batch(row: RunRow): string {
+  return row.max_batches === null ? String(row.current_batch) : `${row.current_batch}/${row.max_batches}`;
+}
+
+/** A number with two decimals; `-` where it is not known. */
+export function figure(value: number | null): string {
+  return value === null ? '-' : value.toFixed(2);
+}
+
+/** How long ago, by this machine's clock. */
+export function age(at: string, nowMs: number): string {
+  return `${formatDuration((nowMs - Date.parse(at)) / 1_000)} ago`;
+}

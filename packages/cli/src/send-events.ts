@@ -1,0 +1,179 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type EventError, type IngestResponse, ingestResponseSchema } from '@runlog/schema/ingest-api';
+import { CommandError, exitCodes } from './command.ts';
+import { retryAfterMs, retryDelayMs } from './retry.ts';
+
+/** Longest wait for one answer: ingest answers only when the log has the events. */
+const ANSWER_MS_MAX = 60_000;
+
+export interface SendTarget {
+  readonly ingestUrl: string;
+  readonly key: string | undefined;
+  /** In open mode; with a key, the key names the cluster. */
+  readonly clusterId: string | undefined;
+}
+
+export interface SendOptions {
+  readonly random: () => number;
+  /** Milliseconds; only differences count. */
+  readonly now: () => number;
+  /** Gives up when nothing was taken for so long. */
+  readonly patienceMs: number;
+  readonly signal?: AbortSignal;
+  /** Before each wait: events to be sent again, and why. */
+  readonly onRetry?: (retry: { events: number; reason: string; delayMs: number }) => void;
+}
+
+/** What became of the lines. `refused` by index into them; at most the first 100 of a body are listed. */
+export interface SendOutcome {
+  readonly accepted: number;
+  readonly normalized: number;
+  readonly rejected: number;
+  readonly refused: readonly EventError[];
+}
+
+type Answer =
+  | { readonly kind: 'judged'; readonly response: IngestResponse; readonly retryAfterMs: number }
+  | { readonly kind: 'later'; readonly reason: string; readonly retryAfterMs: number }
+  | { readonly kind: 'never'; readonly message: string };
+
+/**
+ * Sends one event a line until each is taken or refused, in order: what must be sent again goes before anything else.
+ * The same bytes may reach the log twice (an answer can get lost); numbered events are not doubled by that.
+ */
+export async function sendEvents(
+  lines: readonly Buffer[],
+  target: SendTarget,
+  options: SendOptions,
+): Promise<SendOutcome> {
+  let pending = lines.map((line, index) => ({ line, index }));
+  let accepted = 0;
+  let normalized = 0;
+  let rejected = 0;
+  const refused: EventError[] = [];
+  let attempt = 0;
+  let progressAtMs = options.now();
+  while (pending.length > 0) {
+    const answer = await post(
+      pending.map(({ line }) => line),
+      target,
+      options.signal,
+    );
+    let reason: string;
+    switch (answer.kind) {
+      case 'never':
+        throw new CommandError(answer.message, exitCodes.failed);
+      case 'later':
+        reason = answer.reason;
+        break;
+      case 'judged': {
+        const { response } = answer;
+        accepted += response.accepted;
+        normalized += response.normalized;
+        rejected += response.rejected;
+        for (const error of response.errors) refused.push({ ...error, index: pending[error.index]!.index });
+        if (response.accepted + response.rejected > 0) {
+          attempt = 0;
+          progressAtMs = options.now();
+        }
+        pending = response.retry_indexes.flatMap(([first, last]) => pending.slice(first, last + 1));
+        reason = 'ingest asks for them again';
+        break;
+      }
+      default: {
+        const unreachable: never = answer;
+        throw new Error(`unknown answer ${String(unreachable)}`);
+      }
+    }
+    if (pending.length === 0) break;
+    if (options.now() - progressAtMs >= options.patienceMs) {
+      throw new CommandError(`${reason}; gave up after ${attempt + 1} attempts`, exitCodes.unreachable);
+    }
+    const delayMs = retryDelayMs({ attempt, retryAfterMs: answer.retryAfterMs, random: options.random });
+    options.onRetry?.({ events: pending.length, reason, delayMs });
+    await delay(delayMs, undefined, options.signal === undefined ? {} : { signal: options.signal });
+    attempt += 1;
+  }
+  return { accepted, normalized, rejected, refused };
+}
+
+async function post(
+  lines: readonly Buffer[],
+  target: SendTarget,
+  signal: AbortSignal | undefined,
+): Promise<Answer> {
+  const timeout = AbortSignal.timeout(ANSWER_MS_MAX);
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(`${target.ingestUrl}/v1/events`, {
+      method: 'POST',
+      redirect: 'error',
+      headers: {
+        'content-type': 'application/x-ndjson',
+        ...(target.key === undefined ? {} : { authorization: `Bearer ${target.key}` }),
+        ...(target.clusterId === undefined ? {} : { 'x-cluster-id': target.clusterId }),
+      },
+      body: joinLines(lines),
+      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+    });
+    text = await response.text();
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    return { kind: 'later', reason: unreachableReason(target.ingestUrl, error), retryAfterMs: 0 };
+  }
+  const waitMs = retryAfterMs(response.headers.get('retry-after'), Date.now());
+  const judged = ingestResponseSchema.safeParse(jsonOrNull(text));
+  if (judged.success) return { kind: 'judged', response: judged.data, retryAfterMs: waitMs };
+  const message = faultMessage(text) ?? response.statusText;
+  switch (response.status) {
+    case 408:
+    case 429:
+    case 500:
+    case 502:
+    case 503:
+    case 504:
+      return {
+        kind: 'later',
+        reason: `ingest answered ${response.status}: ${message}`,
+        retryAfterMs: waitMs,
+      };
+    case 401:
+      return { kind: 'never', message: `ingest wants a key that may publish: set RUNLOG_KEY (${message})` };
+    case 403:
+      return { kind: 'never', message: `this key may not publish there: ${message}` };
+    default:
+      return {
+        kind: 'never',
+        message: `${target.ingestUrl} answered ${response.status} (${message}): is it runlog's ingest?`,
+      };
+  }
+}
+
+function joinLines(lines: readonly Buffer[]): Buffer<ArrayBuffer> {
+  const newline = Buffer.from('\n');
+  return Buffer.concat(lines.flatMap((line) => [line, newline]));
+}
+
+/** Why a request got no answer, in words that say what to check. */
+export function unreachableReason(url: string, error: unknown): string {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  const code = (cause as { code?: unknown }).code;
+  if (error instanceof Error && error.name === 'TimeoutError') return `${url} did not answer in time`;
+  if (code === 'ECONNREFUSED') return `nothing listens at ${url}`;
+  return `${url} cannot be reached (${code ?? (cause instanceof Error ? cause.message : String(cause))})`;
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** The message of runlog's own error body. */
+export function faultMessage(text: string): string | null {
+  const body = jsonOrNull(text) as { error?: { message?: unknown } } | null;
+  return typeof body?.error?.message === 'string' ? body.error.message : null;
+}

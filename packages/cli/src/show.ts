@@ -1,0 +1,96 @@
+import { formatRunKey } from '@runlog/schema/run-key';
+import type { DeliveredEntry, DeliveredSnapshot } from '@runlog/schema/snapshot';
+import { gatewayVariables, readClientConfig } from './client-config.ts';
+import {
+  type Command,
+  CommandError,
+  exitCodes,
+  parseCommandLine,
+  UsageError,
+  wholeNumber,
+} from './command.ts';
+import { getRun, runPage } from './gateway-client.ts';
+import { formatCount } from './progress.ts';
+import { selectRun } from './run-selection.ts';
+import { age, figure } from './runs.ts';
+import { printable, textTable } from './text-table.ts';
+
+const options = {
+  entries: { type: 'string', value: 'N', help: 'newest entries of the event log (20)' },
+  milestones: { type: 'boolean', help: 'seeds, PPO updates and batches only, from further back' },
+  json: { type: 'boolean', help: 'the whole snapshot as JSON' },
+  url: { type: 'string', value: 'URL', help: 'the gateway; wins over RUNLOG_GATEWAY_URL' },
+} as const;
+
+export const command: Command = {
+  usage: 'RUN [options]',
+  description:
+    "Shows one run: its figures, whether every event arrived, and the end of its event log. RUN is cluster/run/group, cluster/run, or a run's name alone where only one run has it.",
+  options,
+  examples: ['runlog show run-7', 'runlog show c1/run-7/A --milestones', 'runlog show c1/run-7 --json'],
+  environment: gatewayVariables,
+  run: async (args, env) => {
+    const { values, positionals } = parseCommandLine(args, options);
+    if (positionals.length > 1) throw new UsageError(`unexpected argument "${positionals[1]}"`);
+    const target = readClientConfig(env, { gatewayUrl: values.url });
+    const entries = wholeNumber({ name: 'entries', text: values.entries, fallback: 20, min: 0, max: 100 });
+    const key = await selectRun(positionals[0], target);
+    const snapshot = await getRun(target, key);
+    if (snapshot === null) {
+      throw new CommandError(`there is no run ${formatRunKey(key)}`, exitCodes.failed);
+    }
+    if (values.json === true) {
+      process.stdout.write(`${JSON.stringify(snapshot, null, 2)}\n`);
+    } else {
+      const log = values.milestones === true ? snapshot.milestones : snapshot.event_log;
+      const newest = entries === 0 ? [] : log.slice(-entries);
+      process.stdout.write(`${runText(snapshot, Date.now())}\n  ${runPage(target, key)}\n`);
+      if (newest.length > 0) process.stdout.write(`\n${entriesText(newest)}\n`);
+    }
+    return exitCodes.ok;
+  },
+};
+
+/** The figures of a run as a person reads them. */
+export function runText(run: DeliveredSnapshot, nowMs: number): string {
+  const distinct = run.total_events_received - run.duplicates;
+  const facts: [string, string][] = [
+    ['status', `${run.status}, ${run.freshness}; last event ${age(run.last_received_at, nowMs)}`],
+    ['task', `${run.task_name ?? '-'}${run.reward_mode === null ? '' : `, reward ${run.reward_mode}`}`],
+    ['progress', `batch ${run.current_batch}/${run.max_batches ?? '?'}, episode ${run.current_episode}`],
+    [
+      'batch',
+      `accuracy ${figure(run.batch_avg_accuracy)}, reward ${figure(run.batch_avg_reward)}; entropy ${figure(run.ppo.entropy)}, clip ${figure(run.ppo.clip_fraction)}`,
+    ],
+    [
+      'seeds',
+      `${run.cumulative_germinated} germinated, ${run.cumulative_fossilized} fossilised, ${run.cumulative_pruned} pruned`,
+    ],
+    [
+      'events',
+      `${formatCount(distinct)} (${formatCount(run.duplicates)} duplicates dropped, ${formatCount(run.missing)} missing)`,
+    ],
+  ];
+  if (run.partial) facts.push(['note', 'the beginning of this run is no longer in the log']);
+  const lines = facts.map(([name, text]) => `  ${name.padEnd(9)} ${printable(text)}`);
+  return [formatRunKey(run), ...lines].join('\n');
+}
+
+/** Entries of the event log, oldest first. */
+export function entriesText(entries: readonly DeliveredEntry[]): string {
+  return textTable(entries, [
+    { title: 'TIME', text: (entry) => entry.timestamp },
+    { title: 'TYPE', text: (entry) => entry.event_type },
+    { title: 'ENV', text: (entry) => (entry.env_id === null ? '--' : String(entry.env_id).padStart(2, '0')) },
+    { title: 'EP', text: (entry) => String(entry.episode), right: true },
+    { title: 'MESSAGE', text: (entry) => entry.message },
+    { title: 'DETAILS', text: details },
+  ]);
+}
+
+function details(entry: DeliveredEntry): string {
+  return Object.entries(entry.metadata)
+    .filter(([name]) => name !== 'event_id')
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
+}

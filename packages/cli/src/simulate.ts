@@ -1,0 +1,133 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { ingestVariables, readClientConfig } from './client-config.ts';
+import {
+  type Command,
+  CommandError,
+  exitCodes,
+  parseCommandLine,
+  UsageError,
+  wholeNumber,
+} from './command.ts';
+import { createEventSender, type SenderTotals } from './event-sender.ts';
+import { createProgress, formatCount, formatDuration, formatRate } from './progress.ts';
+import { seededRandom } from './seeded-random.ts';
+import { createFleet } from './simulated-fleet.ts';
+import { encodeEvent } from './simulated-run.ts';
+import { stopSignal } from './stop-signal.ts';
+
+const TICK_MS = 50;
+/** What a stopped simulation gets to deliver what it has already made up. */
+const DRAIN_MS_MAX = 10_000;
+
+const options = {
+  runs: { type: 'string', value: 'N', help: 'runs at a time, each group counted (6)' },
+  rate: { type: 'string', value: 'N', help: 'events a second, all runs together (50)' },
+  seconds: { type: 'string', value: 'N', help: 'stop after so long (default: until Ctrl-C)' },
+  url: { type: 'string', value: 'URL', help: 'ingest; wins over RUNLOG_INGEST_URL' },
+  seed: {
+    type: 'string',
+    value: 'N',
+    help: 'of the made-up numbers, to see the same runs again (default: random)',
+  },
+} as const;
+
+export const command: Command = {
+  usage: '[options]',
+  description:
+    'Sends believable training runs to ingest: three clusters, A/B groups, the whole life of seeds (germination, stages, gates, fossilisation or pruning), PPO updates, batches and rewards, with a run that fails and a bare NaN now and then. Every event is numbered by its emitter. Where a run ends the next one begins.',
+  options,
+  examples: ['runlog simulate', 'runlog simulate --runs 40 --rate 2000 --seconds 60'],
+  environment: ingestVariables,
+  run: async (args, env) => {
+    const { values, positionals } = parseCommandLine(args, options);
+    if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
+    const config = readClientConfig(env, { ingestUrl: values.url });
+    const seconds = wholeNumber({
+      name: 'seconds',
+      text: values.seconds,
+      fallback: 0,
+      min: 1,
+      max: 10_000_000,
+    });
+    return simulate({
+      runs: wholeNumber({ name: 'runs', text: values.runs, fallback: 6, min: 1, max: 10_000 }),
+      rate: wholeNumber({ name: 'rate', text: values.rate, fallback: 50, min: 1, max: 100_000 }),
+      seconds: seconds === 0 ? Number.POSITIVE_INFINITY : seconds,
+      seed: wholeNumber({
+        name: 'seed',
+        text: values.seed,
+        fallback: Math.floor(Math.random() * 2 ** 32),
+        min: 0,
+        max: 2 ** 32 - 1,
+      }),
+      ingestUrl: config.ingestUrl,
+      key: config.key,
+    });
+  },
+};
+
+async function simulate(use: {
+  runs: number;
+  rate: number;
+  seconds: number;
+  seed: number;
+  ingestUrl: string;
+  key: string | undefined;
+}) {
+  const stopped = stopSignal();
+  const givenUp = new AbortController();
+  const now = () => performance.now();
+  const progress = createProgress({ stream: process.stderr, now });
+  const sender = createEventSender({
+    ingestUrl: use.ingestUrl,
+    key: use.key,
+    random: Math.random,
+    now,
+    signal: givenUp.signal,
+    onRetry: (retry) => progress.note(`${retry.reason}; again in ${formatDuration(retry.delayMs / 1_000)}`),
+    onRefused: (fault) => progress.note(`refused: ${fault.code}: ${fault.path} ${fault.message}`),
+  });
+  const fleet = createFleet({
+    runs: use.runs,
+    random: seededRandom(use.seed),
+    clock: Date.now,
+    name: `sim-${new Date().toISOString().slice(2, 16).replace(/[-:]/g, '').replace('T', '-')}-${use.seed % 1000}`,
+  });
+  const startedAtMs = now();
+  const elapsedSeconds = () => (now() - startedAtMs) / 1_000;
+  const emit = () => {
+    const next = fleet.next();
+    if (next !== null) sender.add({ clusterId: next.clusterId, line: encodeEvent(next.event) });
+    return next !== null;
+  };
+
+  let due = 0;
+  let tickAtMs = now();
+  while (!stopped.aborted && elapsedSeconds() < use.seconds && sender.fault() === null) {
+    // What cannot be sent is not made up: a trainer that is not heard would wait as well.
+    due = sender.full() ? 0 : Math.min(due + ((now() - tickAtMs) / 1_000) * use.rate, use.rate);
+    tickAtMs = now();
+    for (; due >= 1; due -= 1) emit();
+    progress.update(() => totalsLine(sender.totals(), elapsedSeconds()));
+    await delay(TICK_MS, undefined, { signal: stopped }).catch(() => {});
+  }
+  fleet.end();
+  while (emit());
+  const drain = setTimeout(() => givenUp.abort(), DRAIN_MS_MAX);
+  await sender.drain();
+  clearTimeout(drain);
+  progress.end();
+  const totals = sender.totals();
+  process.stdout.write(`${totalsLine(totals, elapsedSeconds())}\n`);
+  const fault = sender.fault();
+  if (fault !== null) throw new CommandError(fault.message, fault.exitCode, { cause: fault });
+  return totals.rejected === 0 && totals.accepted === totals.sent ? exitCodes.ok : exitCodes.failed;
+}
+
+function totalsLine(totals: SenderTotals, seconds: number): string {
+  const rate = formatRate(totals.accepted / Math.max(seconds, 0.001));
+  const figures = (['sent', 'accepted', 'rejected', 'retried'] as const).map(
+    (name) => `${formatCount(totals[name])} ${name}`,
+  );
+  return `${formatDuration(seconds)}: ${figures.join(', ')}, ${rate} events/s`;
+}

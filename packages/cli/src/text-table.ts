@@ -1,0 +1,28 @@
+export interface Column<Row> {
+  readonly title: string;
+  readonly text: (row: Row) => string;
+  readonly right?: boolean;
+}
+
+/** Rows under titles, columns as wide as their widest text, two spaces apart. */
+export function textTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
+  const cells = rows.map((row) => columns.map((column) => printable(column.text(row))));
+  const widths = columns.map((column, at) =>
+    Math.max(column.title.length, ...cells.map((line) => line[at]!.length)),
+  );
+  const line = (texts: readonly string[]) =>
+    texts
+      .map((text, at) =>
+        columns[at]!.right === true ? text.padStart(widths[at]!) : text.padEnd(widths[at]!),
+      )
+      .join('  ')
+      .trimEnd();
+  return [line(columns.map((column) => column.title)), ...cells.map(line)].join('\n');
+}
+
+/** Text of events is written by others: no control character of theirs may reach a terminal. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, (character) =>
+    character === '\n' || character === '\t' ? ' ' : '�',
+  );
+}

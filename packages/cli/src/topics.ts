@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto';
+import { prepareTopics, readMeta } from '@runlog/run-feed/prepare-topics';
+import {
+  type LogConfig,
+  logConfigOf,
+  logEnvironment,
+  logFaults,
+  openLog,
+} from '@runlog/service-kit/log-config';
+import { createLogger } from '@runlog/service-kit/logger';
+import { ConfigError, readConfig } from '@runlog/service-kit/read-config';
+import { type TopicDescription, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import { z } from 'zod';
+import { type Command, CommandError, exitCodes, parseCommandLine, UsageError } from './command.ts';
+import { textTable } from './text-table.ts';
+
+const options = {
+  create: { type: 'boolean', help: 'create what is missing, as the services do when they start' },
+  json: { type: 'boolean', help: 'as JSON' },
+} as const;
+
+export const command: Command = {
+  usage: '[options]',
+  description:
+    "Prints runlog's topics as they are in the log: partitions, replication and settings. With --create, for clusters where the services themselves may not create topics. What exists is never changed.",
+  options,
+  examples: [
+    'KAFKA_BROKERS=127.0.0.1:9092 runlog topics',
+    'KAFKA_BROKERS=kafka:9092 RUNLOG_PARTITIONS=24 runlog topics --create',
+  ],
+  environment: [
+    ['KAFKA_BROKERS', 'comma-separated; also KAFKA_SSL, KAFKA_SASL_MECHANISM, _USERNAME, _PASSWORD'],
+    ['RUNLOG_DATA_DIR', 'the embedded log, where no broker is named (./.runlog)'],
+    ['RUNLOG_TOPIC_PREFIX', 'before every topic name'],
+    ['RUNLOG_PARTITIONS', 'for --create (12 on Kafka, 4 embedded)'],
+    ['RUNLOG_REPLICATION_FACTOR', 'for --create (3; 1 on a single broker)'],
+    ['RUNLOG_EVENT_RETENTION_HOURS', 'for --create (720)'],
+  ],
+  run: async (args, env) => {
+    const { values, positionals } = parseCommandLine(args, options);
+    if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
+    const config = readLogConfig(env);
+    const create = values.create === true;
+    try {
+      const log = createLogger({ service: 'topics', level: 'warn', destination: 'stderr' });
+      await using io = await openLog(config, { clientId: 'runlog-topics', log, readOnly: !create });
+      if (create) {
+        const { topics, partitions, replicationFactor, eventRetentionHours } = config;
+        const epoch = () => randomBytes(8).toString('hex');
+        await prepareTopics({
+          io,
+          topics,
+          partitions,
+          replicationFactor,
+          eventRetentionHours,
+          epoch,
+          log,
+        });
+      }
+      const found = await describeAll(io, config);
+      process.stdout.write(values.json === true ? `${JSON.stringify(found, null, 2)}\n` : topicsText(found));
+      return found.some((topic) => topic.partitions === null) ? exitCodes.failed : exitCodes.ok;
+    } catch (error) {
+      if (!(error instanceof TopicIoError)) throw error;
+      const code = error.code === 'unavailable' ? exitCodes.unreachable : exitCodes.failed;
+      throw new CommandError(error.message, code, { cause: error });
+    }
+  },
+};
+
+function readLogConfig(env: Readonly<NodeJS.ProcessEnv>): LogConfig {
+  const variables = readConfig(z.object(logEnvironment), env);
+  const faults = logFaults(variables, { single: false });
+  if (faults.length > 0) throw new ConfigError(faults);
+  return logConfigOf(variables, { single: false });
+}
+
+/** A topic of runlog; `partitions` is null where it does not exist. */
+type FoundTopic =
+  | TopicDescription
+  | { readonly name: string; readonly partitions: null; readonly settings: Record<string, never> };
+
+async function describeAll(io: TopicIo, { topics }: LogConfig): Promise<FoundTopic[]> {
+  const meta = (await io.describeTopic(topics.meta)) === null ? null : await readMeta(io, topics);
+  const names = [topics.events, meta?.snapshots ?? topics.snapshots, topics.rejected, topics.meta];
+  const described: FoundTopic[] = [];
+  for (const name of names) {
+    described.push((await io.describeTopic(name)) ?? { name, partitions: null, settings: {} });
+  }
+  return described;
+}
+
+function topicsText(topics: readonly FoundTopic[]): string {
+  const table = textTable(topics, [
+    { title: 'TOPIC', text: (topic) => topic.name },
+    {
+      title: 'PARTITIONS',
+      text: (topic) => (topic.partitions === null ? 'missing' : String(topic.partitions)),
+      right: true,
+    },
+    {
+      title: 'REPLICAS',
+      text: (topic) => (topic.partitions === null ? '-' : String(topic.replicationFactor)),
+      right: true,
+    },
+    {
+      title: 'SETTINGS',
+      text: (topic) =>
+        ['cleanup.policy', 'retention.ms', 'segment.ms', 'min.insync.replicas']
+          .filter((name) => topic.settings[name] !== undefined)
+          .map((name) => `${name}=${topic.settings[name]}`)
+          .join(' '),
+    },
+  ]);
+  const hint = topics.some((topic) => topic.partitions === null)
+    ? 'runlog topics --create makes what is missing\n'
+    : '';
+  return `${table}\n${hint}`;
+}

@@ -1,0 +1,54 @@
+import { type AggregatorConfig, aggregatorConfigOf, aggregatorEnvironment } from '@runlog/aggregator/config';
+import {
+  type GatewayConfig,
+  gatewayConfigOf,
+  gatewayEnvironment,
+  gatewayFaults,
+} from '@runlog/gateway/config';
+import { type IngestConfig, ingestEnvironment, ingestFaults } from '@runlog/ingest/config';
+import { type LogConfig, logConfigOf, logEnvironment, logFaults } from '@runlog/service-kit/log-config';
+import { readCheckedConfig } from '@runlog/service-kit/read-config';
+import { z } from 'zod';
+
+const upEnvironment = z.object({
+  ...logEnvironment,
+  ...ingestEnvironment,
+  ...aggregatorEnvironment,
+  ...gatewayEnvironment,
+});
+
+export interface UpConfig {
+  readonly log: LogConfig;
+  readonly ingest: IngestConfig;
+  readonly aggregator: AggregatorConfig;
+  readonly gateway: GatewayConfig;
+}
+
+/** The three services' variables, read at once. Throws `ConfigError` with every fault. */
+export function readUpConfig(env: Readonly<NodeJS.ProcessEnv>): UpConfig {
+  const variables = readCheckedConfig(upEnvironment, env, (read) => [
+    ...logFaults(read, { single: false }),
+    ...ingestFaults(read),
+    ...gatewayFaults(read),
+    ...sharedPorts(read),
+  ]);
+  const log = logConfigOf(variables, { single: false });
+  return {
+    log,
+    ingest: { host: variables.RUNLOG_INGEST_HOST, port: variables.RUNLOG_INGEST_PORT, log },
+    aggregator: aggregatorConfigOf(variables, log),
+    gateway: gatewayConfigOf(variables, log),
+  };
+}
+
+function sharedPorts(variables: z.infer<typeof upEnvironment>): string[] {
+  const ports = ['RUNLOG_INGEST_PORT', 'RUNLOG_GATEWAY_PORT', 'RUNLOG_AGGREGATOR_PORT'] as const;
+  return ports.flatMap((name, at) =>
+    ports
+      .slice(at + 1)
+      .filter((other) => variables[name] !== 0 && variables[other] === variables[name])
+      .map(
+        (other) => `${name} and ${other} are both ${variables[name]}: each service needs a port of its own`,
+      ),
+  );
+}

@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto';
+import { startAggregator } from '@runlog/aggregator/start-aggregator';
+import { startGateway } from '@runlog/gateway/start-gateway';
+import { startIngest } from '@runlog/ingest/start-ingest';
+import {
+  isPortTaken,
+  type Running,
+  runProcess,
+  type ServiceContext,
+  StartError,
+} from '@runlog/service-kit/lifecycle';
+import { openLog } from '@runlog/service-kit/log-config';
+import { createLogger, type Logger } from '@runlog/service-kit/logger';
+import { type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
+import { readUpConfig } from './up-config.ts';
+
+export const command: Command = {
+  usage: '',
+  description:
+    'Runs ingest, aggregator and gateway in one process, over an embedded log in a folder of this machine, or over Kafka where KAFKA_BROKERS is set. Prints one JSON line when it is ready and stops on Ctrl-C or SIGTERM without losing anything.\nExit code: 0 stopped, 1 a port or the data folder is in use (stderr says which), 2 wrong configuration.',
+  options: {},
+  examples: [
+    'runlog up',
+    'RUNLOG_DATA_DIR=/var/lib/runlog runlog up',
+    'KAFKA_BROKERS=127.0.0.1:9092 runlog up',
+    'RUNLOG_INGEST_PORT=0 RUNLOG_GATEWAY_PORT=0 RUNLOG_AGGREGATOR_PORT=0 runlog up',
+  ],
+  environment: [
+    ['RUNLOG_DATA_DIR', 'folder of the embedded log (./.runlog)'],
+    ['RUNLOG_INGEST_PORT, _HOST', 'where events are published (4000, 127.0.0.1); port 0: any free one'],
+    ['RUNLOG_GATEWAY_PORT, _HOST', 'dashboard, REST and streams (8080, 127.0.0.1)'],
+    ['RUNLOG_AGGREGATOR_PORT, _HOST', 'health and metrics (4001, 127.0.0.1)'],
+    ['RUNLOG_OPEN', 'true: may bind other addresses than loopback without keys'],
+    ['RUNLOG_ALLOWED_ORIGINS', 'web pages of other origins that may open streams'],
+    ['KAFKA_BROKERS', 'use Kafka; also KAFKA_SSL, KAFKA_SASL_MECHANISM, _USERNAME, _PASSWORD'],
+    ['RUNLOG_ENGINE', 'embedded or kafka, where KAFKA_BROKERS shall not decide'],
+    ['RUNLOG_TOPIC_PREFIX', 'before every topic name'],
+    ['RUNLOG_PARTITIONS', 'for creating topics (4 embedded, 12 on Kafka)'],
+    ['RUNLOG_REPLICATION_FACTOR', 'for creating topics (3; 1 on a single broker)'],
+    ['RUNLOG_EVENT_RETENTION_HOURS', 'how long events are kept (720)'],
+    ['RUNLOG_RUN_RETENTION_HOURS', 'how long a silent run is kept (720)'],
+    ['RUNLOG_SNAPSHOT_INTERVAL_MS', 'at most so often a snapshot of a run is written (2000)'],
+    ['RUNLOG_SNAPSHOT_BYTES_PER_SECOND', 'budget of all snapshots (16 MiB)'],
+    ['RUNLOG_LOG_LEVEL', 'trace, debug, info, warn, error, fatal or silent (info)'],
+  ],
+  run: async (args, env) => {
+    const { positionals } = parseCommandLine(args, {});
+    if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
+    let log = createLogger({ service: 'runlog', level: 'info' });
+    await runProcess(
+      () => log,
+      async (context) => {
+        const config = readUpConfig(env);
+        log = createLogger({ service: 'runlog', level: config.log.logLevel });
+        return startAll(config, { context, log });
+      },
+    );
+    // Signals end the process from here on.
+    return exitCodes.ok;
+  },
+};
+
+type UpConfig = ReturnType<typeof readUpConfig>;
+
+/** Gateway and aggregator first, so that what ingest accepts is seen at once; stopping goes the other way round. */
+async function startAll(config: UpConfig, use: { context: ServiceContext; log: Logger }): Promise<Running> {
+  const loggerOf = (service: string) => createLogger({ service, level: config.log.logLevel });
+  const started: AsyncDisposable[] = [];
+  const stopAll = async () => {
+    const faults: unknown[] = [];
+    while (started.length > 0) {
+      try {
+        await started.pop()![Symbol.asyncDispose]();
+      } catch (error) {
+        faults.push(error);
+      }
+    }
+    if (faults.length > 0) throw new AggregateError(faults, 'not everything could be stopped cleanly');
+  };
+  try {
+    const io = await openLog(config.log, { clientId: 'runlog-up', log: use.log });
+    started.push(io);
+    const shared = {
+      io,
+      now: Date.now,
+      random: Math.random,
+      newEpoch: () => randomBytes(8).toString('hex'),
+      fail: use.context.fail,
+    };
+    const gateway = await listening('RUNLOG_GATEWAY_PORT', () =>
+      startGateway({ config: config.gateway, log: loggerOf('gateway'), ...shared }),
+    );
+    started.push(gateway);
+    const aggregator = await listening('RUNLOG_AGGREGATOR_PORT', () =>
+      startAggregator({ config: config.aggregator, log: loggerOf('aggregator'), ...shared }),
+    );
+    started.push(aggregator);
+    const ingest = await listening('RUNLOG_INGEST_PORT', () =>
+      startIngest({ config: config.ingest, log: loggerOf('ingest'), ...shared }),
+    );
+    started.push(ingest);
+    const addresses = { ...ingest.addresses, ...gateway.addresses, ...aggregator.addresses };
+    process.stderr.write(banner({ ingest: addresses.ingest!, gateway: addresses.gateway! }));
+    return { addresses, [Symbol.asyncDispose]: stopAll };
+  } catch (error) {
+    await stopAll().catch((fault: unknown) => use.log.warn({ err: fault }, 'stopping failed'));
+    throw error;
+  }
+}
+
+async function listening(variable: string, start: () => Promise<Running>): Promise<Running> {
+  try {
+    return await start();
+  } catch (error) {
+    if (!isPortTaken(error)) throw error;
+    throw new StartError(
+      `port ${error.port} on ${error.address} is in use (is runlog running already?); set ${variable} to another port, 0 for any free one`,
+      { cause: error },
+    );
+  }
+}
+
+/** The event's id and time come from the shell, so that the line can be pasted again and counts again. */
+function banner(addresses: { ingest: string; gateway: string }): string {
+  const event =
+    `{"event_id":"hello-'$(date +%s)'","event_type":"EPOCH_COMPLETED","timestamp":"'$(date -u +%Y-%m-%dT%H:%M:%SZ)'",` +
+    `"run_id":"hello","data":{"env_id":0,"val_accuracy":61.5,"val_loss":1.04,"inner_epoch":1}}`;
+  const lines = [
+    '',
+    `  dashboard   ${addresses.gateway}`,
+    `  ingest      ${addresses.ingest}/v1/events`,
+    '',
+    '  Send an event:',
+    `    curl ${addresses.ingest}/v1/events -H 'content-type: application/json' -d '${event}'`,
+    '  Or believable training runs, from another terminal:',
+    `    ${addresses.ingest === 'http://127.0.0.1:4000' ? '' : `RUNLOG_INGEST_URL=${addresses.ingest} `}npx runlog simulate`,
+    '',
+    '',
+  ];
+  return lines.join('\n');
+}
