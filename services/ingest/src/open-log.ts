@@ -1,5 +1,4 @@
-import type { RunMeta } from '@runlog/schema/log-records';
-import type { TopicNames } from '@runlog/schema/topics';
+import { prepareTopics } from '@runlog/run-feed/prepare-topics';
 import type { LogConfig } from '@runlog/service-kit/log-config';
 import type { Logger } from '@runlog/service-kit/logger';
 import { type TopicIo, TopicIoError, type TopicWriter } from '@runlog/topic-io/topic-io';
@@ -15,22 +14,10 @@ export interface OpenLog {
   readonly quarantine: Quarantine;
 }
 
-/** Makes the topics or finds them, and tells what all services agree on (packages/run-feed). */
-export type PrepareTopics = (options: {
-  io: TopicIo;
-  topics: TopicNames;
-  partitions: number;
-  replicationFactor: number | undefined;
-  eventRetentionHours: number;
-  epoch: () => string;
-  log: Logger;
-}) => Promise<RunMeta>;
-
 /** One attempt; rejects with what the log says. */
 export async function prepareLog(options: {
   io: TopicIo;
   config: LogConfig;
-  prepareTopics: PrepareTopics;
   newEpoch: () => string;
   outage: Outage;
   log: Logger;
@@ -38,7 +25,7 @@ export async function prepareLog(options: {
 }): Promise<OpenLog> {
   const { io, log, now } = options;
   const { topics, partitions: partitionsWanted, replicationFactor, eventRetentionHours } = options.config;
-  const { partitions } = await options.prepareTopics({
+  const { partitions } = await prepareTopics({
     io,
     topics,
     partitions: partitionsWanted,

@@ -5,7 +5,7 @@ import type { Logger } from '@runlog/service-kit/logger';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import type { IngestConfig } from './config.ts';
 import { createIngestServer, type IngestLimits } from './http-server.ts';
-import { type OpenLog, type PrepareTopics, passes, prepareLog } from './open-log.ts';
+import { type OpenLog, passes, prepareLog } from './open-log.ts';
 import { createOutage } from './outage.ts';
 
 /** "ready" is said when the log is open, or after so long without it: ingest also starts beside a broker that is down. */
@@ -29,8 +29,8 @@ export async function startIngest(options: {
   now: () => number;
   /** Names a new incarnation of the topics, where none exists. */
   newEpoch: () => string;
-  prepareTopics: PrepareTopics;
-  fail: (error: unknown) => void;
+  /** Told of a refusal by the log that shows only after the start. */
+  fail?: (error: unknown) => void;
   limits?: Partial<IngestLimits>;
 }): Promise<Running> {
   const { config, io, log, now } = options;
@@ -67,11 +67,10 @@ export async function startIngest(options: {
     let said = false;
     while (!stop.signal.aborted) {
       try {
-        const { prepareTopics, newEpoch } = options;
+        const { newEpoch } = options;
         const opened = await prepareLog({
           io,
           config: config.log,
-          prepareTopics,
           newEpoch,
           outage,
           log,
@@ -97,7 +96,10 @@ export async function startIngest(options: {
   let started = false;
   const prepared = prepare();
   prepared.catch((error: unknown) => {
-    if (started && !stop.signal.aborted) options.fail(error);
+    if (!started || stop.signal.aborted) return;
+    waitsFor = messageOf(error);
+    log.error({ err: error }, 'the log cannot be used');
+    options.fail?.(error);
   });
   try {
     await within(prepared, FIRST_ATTEMPT_MS_MAX);

@@ -1,0 +1,62 @@
+import { ConfigError } from '@runlog/service-kit/read-config';
+import { describe, expect, it } from 'vitest';
+import { readIngestConfig } from './config.ts';
+
+const kafka = { KAFKA_BROKERS: '127.0.0.1:9092' };
+
+function faultsOf(env: Record<string, string>): readonly string[] {
+  try {
+    readIngestConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+describe('the configuration of ingest', () => {
+  it('listens on loopback by default', () => {
+    expect(readIngestConfig(kafka)).toMatchObject({
+      host: '127.0.0.1',
+      port: 4000,
+      log: { engine: 'kafka', brokers: ['127.0.0.1:9092'], topics: { events: 'run-events' } },
+    });
+  });
+
+  it.each(['0.0.0.0', '::', '10.0.0.1', 'example.com', '127.0.0.1.example.com'])(
+    'refuses to listen on %s unless that is said to be meant',
+    (host) => {
+      const env = { ...kafka, RUNLOG_INGEST_HOST: host };
+      expect(faultsOf(env)).toEqual([expect.stringContaining('RUNLOG_OPEN=true')]);
+      expect(readIngestConfig({ ...env, RUNLOG_OPEN: 'true' }).host).toBe(host);
+    },
+  );
+
+  it.each(['127.0.0.1', '127.9.9.9', '::1', 'localhost'])('listens on %s without more ado', (host) => {
+    expect(readIngestConfig({ ...kafka, RUNLOG_INGEST_HOST: host }).host).toBe(host);
+  });
+
+  it('does not start open where keys are asked for', () => {
+    const env = { ...kafka, RUNLOG_KEYS_FILE: 'keys.json', RUNLOG_OPEN: 'true' };
+    expect(faultsOf(env)).toEqual([expect.stringContaining('RUNLOG_KEYS_FILE is not supported yet')]);
+  });
+
+  it('lists every fault at once, of single variables and of several together', () => {
+    const faults = faultsOf({
+      RUNLOG_INGEST_PORT: '70000',
+      RUNLOG_INGEST_HOST: '0.0.0.0',
+      RUNLOG_LOG_LEVEL: 'loud',
+      RUNLOG_ENGINE: 'embedded',
+    });
+    expect(faults).toEqual([
+      expect.stringContaining('RUNLOG_LOG_LEVEL'),
+      expect.stringContaining('RUNLOG_INGEST_PORT'),
+      expect.stringContaining('needs KAFKA_BROKERS'),
+      expect.stringContaining('RUNLOG_INGEST_HOST=0.0.0.0'),
+    ]);
+  });
+
+  it('does not complain of what a variable that it could not read might have said', () => {
+    expect(faultsOf({ KAFKA_BROKERS: ',' })).toEqual([expect.stringContaining('comma-separated list')]);
+  });
+});

@@ -1,0 +1,45 @@
+import { TopicIoError } from '@runlog/topic-io/topic-io';
+import { describe, expect, it } from 'vitest';
+import { createOutage } from './outage.ts';
+
+function observed() {
+  const lines: string[] = [];
+  const clock = { ms: 0 };
+  const say = (_fields: object, message: string) => lines.push(message);
+  const outage = createOutage({ log: { info: say, warn: say, error: say }, now: () => clock.ms });
+  return { outage, lines, clock };
+}
+
+const down = new TopicIoError('unavailable', 'no broker answers');
+
+describe('an outage', () => {
+  it('is said once when it begins and once when it is over', () => {
+    const { outage, lines, clock } = observed();
+    outage.answered();
+    for (let request = 0; request < 50; request += 1) outage.failed(down);
+    clock.ms += 60_000;
+    outage.answered();
+    outage.answered();
+    expect(lines).toEqual([
+      'the log does not take events; clients are asked to retry',
+      'the log takes events again',
+    ]);
+  });
+
+  it('is not over while some partitions still fail', () => {
+    const { outage, lines, clock } = observed();
+    for (let request = 0; request < 50; request += 1) {
+      outage.failed(down);
+      clock.ms += 1_000;
+      outage.answered();
+    }
+    expect(lines).toHaveLength(1);
+  });
+
+  it('is not what a full queue of this process is, nor its end', () => {
+    const { outage, lines } = observed();
+    outage.failed(new TopicIoError('overloaded', 'full'));
+    outage.failed(new TopicIoError('closed', 'closed'));
+    expect(lines).toEqual([]);
+  });
+});
