@@ -49,6 +49,8 @@ export interface RunDelta {
   readonly seq: number;
   readonly entries: readonly DeliveredEntry[];
   readonly set: SnapshotChanges;
+  /** Where `prev` is null: the epoch, which the empty snapshot could not say. */
+  readonly epoch?: string;
 }
 
 export type ServerFrame =

@@ -1,0 +1,123 @@
+import { applyDelta } from '@runlog/run-state/delivery';
+import type { DeliveredEntry, DeliveredSnapshot, Position, RunStatus } from '@runlog/schema/snapshot';
+import type { RunDelta } from '@runlog/schema/stream-api';
+
+/** What a subscriber of a run is told, in order. */
+export type RunUpdate =
+  /** Start over from here. `reason`: why, when the server said so of its own accord. */
+  | { readonly kind: 'snapshot'; readonly snapshot: DeliveredSnapshot; readonly reason: string | null }
+  /** What is new. `skipped` entries before them were not sent, because this client read too slowly. */
+  | {
+      readonly kind: 'step';
+      readonly snapshot: DeliveredSnapshot;
+      readonly entries: readonly DeliveredEntry[];
+      readonly skipped: number;
+    }
+  | { readonly kind: 'end'; readonly status: Exclude<RunStatus, 'running'> }
+  /** The server will not stream this channel. */
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string };
+
+/** A frame of one run's channel, as far as a client reads it. */
+export interface RunFrame {
+  readonly id?: number | null;
+  readonly snapshot?: DeliveredSnapshot;
+  readonly resume?: RunDelta;
+  readonly reset?: { readonly reason: string; readonly snapshot: DeliveredSnapshot };
+  readonly lag?: { readonly skipped: number };
+  readonly end?: { readonly status: Exclude<RunStatus, 'running'> };
+  readonly prev?: number | null;
+  readonly seq?: number;
+  readonly entries?: readonly DeliveredEntry[];
+  readonly set?: RunDelta['set'];
+  readonly epoch?: string;
+}
+
+/** `ask`: the replica cannot go on from what it holds; subscribe the channel again from `RunReplica.since`. */
+export type RunReaction = { readonly updates: readonly RunUpdate[]; readonly ask: boolean };
+
+/** One run as a client holds it: frames in, updates out. Never shows a state that the server did not have. */
+export class RunReplica {
+  #snapshot: DeliveredSnapshot | null = null;
+  #awaited: number | null = null;
+  #skipped = 0;
+  /** A delta did not fit and none has since. */
+  #mismatched = false;
+  /** Asking from what is held was no use: the next question is for a whole snapshot. */
+  #startOver = false;
+
+  get snapshot(): DeliveredSnapshot | null {
+    return this.#snapshot;
+  }
+
+  /** For the next question; null asks for a snapshot. */
+  get since(): Position | null {
+    return this.#startOver ? null : (this.#snapshot?.position ?? null);
+  }
+
+  /** The channel was asked for by this frame id: what comes before its answer belongs to an earlier subscription. */
+  asked(id: number): void {
+    this.#awaited = id;
+    this.#skipped = 0;
+  }
+
+  /** The connection is gone, and with it whatever was asked. */
+  disconnected(): void {
+    this.#awaited = null;
+  }
+
+  receive(frame: RunFrame): RunReaction {
+    if (frame.reset !== undefined) return this.#replace(frame.reset.snapshot, frame.reset.reason);
+    if (this.#awaited !== null && frame.id !== this.#awaited) return nothing;
+    if (frame.snapshot !== undefined) return this.#replace(frame.snapshot, null);
+    if (frame.resume !== undefined) {
+      this.#awaited = null;
+      return this.#step(frame.resume);
+    }
+    if (frame.lag !== undefined) {
+      this.#skipped += frame.lag.skipped;
+      return nothing;
+    }
+    if (frame.end !== undefined) return { updates: [{ kind: 'end', status: frame.end.status }], ask: false };
+    const { prev, seq, entries, set, epoch } = frame;
+    if (prev === undefined || seq === undefined || entries === undefined || set === undefined) return nothing;
+    return this.#step({ prev, seq, entries, set, ...(epoch === undefined ? {} : { epoch }) });
+  }
+
+  /** The server's position of a quiet run; true: something was lost on the way. */
+  isBehind(tip: number | null): boolean {
+    return this.#awaited === null && this.#snapshot !== null && tip !== this.#seq();
+  }
+
+  #replace(snapshot: DeliveredSnapshot, reason: string | null): RunReaction {
+    this.#awaited = null;
+    this.#startOver = false;
+    this.#mismatched = false;
+    this.#skipped = 0;
+    this.#snapshot = snapshot;
+    return { updates: [{ kind: 'snapshot', snapshot, reason }], ask: false };
+  }
+
+  #step(delta: RunDelta): RunReaction {
+    const held = this.#snapshot;
+    const epoch = held?.position?.epoch ?? delta.epoch;
+    if (held === null || epoch === undefined || delta.prev !== this.#seq()) {
+      this.#startOver = this.#mismatched || held === null || epoch === undefined;
+      this.#mismatched = true;
+      return { updates: [], ask: true };
+    }
+    const skipped = this.#skipped;
+    this.#skipped = 0;
+    this.#mismatched = false;
+    this.#snapshot = applyDelta(held, { delta, epoch });
+    return {
+      updates: [{ kind: 'step', snapshot: this.#snapshot, entries: delta.entries, skipped }],
+      ask: false,
+    };
+  }
+
+  #seq(): number | null {
+    return this.#snapshot?.position?.seq ?? null;
+  }
+}
+
+const nothing: RunReaction = { updates: [], ask: false };

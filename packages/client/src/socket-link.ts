@@ -1,0 +1,81 @@
+/** As much of a browser's WebSocket as is needed; the `ws` package's has it too. */
+export interface SocketLike {
+  send(text: string): void;
+  close(code?: number, reason?: string): void;
+  addEventListener(type: 'open', listener: () => void): void;
+  addEventListener(type: 'error', listener: () => void): void;
+  addEventListener(type: 'message', listener: (event: { data: unknown }) => void): void;
+  addEventListener(type: 'close', listener: (event: { code: number; reason: string }) => void): void;
+}
+
+export type SocketConstructor = new (url: string, protocols: string[]) => SocketLike;
+
+/** A connection that is dead is given up so long after the heartbeat that did not come. */
+const GRACE_MS = 10_000;
+const HELLO_MS_MAX = 10_000;
+const CHECK_MS = 1_000;
+/** No close frame came. */
+const ABNORMAL = 1006;
+
+/** One connection of the stream: frames as objects, one `onClose` whatever happens, and an end to silence. */
+export interface Link {
+  send(frame: object): void;
+  /** The server will be heard at least so often; else the connection is taken for dead. */
+  expectEvery(intervalMs: number): void;
+  close(): void;
+}
+
+export function connect(options: {
+  url: string;
+  protocol: string;
+  webSocket: SocketConstructor | undefined;
+  onOpen: () => void;
+  onFrame: (frame: unknown) => void;
+  onClose: (close: { code: number; reason: string }) => void;
+}): Link {
+  const Socket = options.webSocket ?? (globalThis.WebSocket as SocketConstructor | undefined);
+  if (Socket === undefined) throw new Error('there is no global WebSocket here: give one as `webSocket`');
+  const socket = new Socket(options.url, [options.protocol]);
+  let silentMsMax = HELLO_MS_MAX;
+  let silentMs = 0;
+  let isOver = false;
+
+  const over = (close: { code: number; reason: string }) => {
+    if (isOver) return;
+    isOver = true;
+    clearInterval(timer);
+    options.onClose(close);
+  };
+  // Counts seconds of silence itself: no clock is compared, so a machine that slept gives up late rather than never.
+  const timer = setInterval(() => {
+    silentMs += CHECK_MS;
+    if (silentMs < silentMsMax) return;
+    socket.close();
+    over({ code: ABNORMAL, reason: 'the server fell silent' });
+  }, CHECK_MS);
+
+  socket.addEventListener('open', () => {
+    if (!isOver) options.onOpen();
+  });
+  socket.addEventListener('message', ({ data }) => {
+    if (isOver || typeof data !== 'string') return;
+    silentMs = 0;
+    for (const line of data.split('\n')) if (line !== '' && !isOver) options.onFrame(JSON.parse(line));
+  });
+  socket.addEventListener('close', ({ code, reason }) => over({ code, reason: String(reason) }));
+  // Every error is followed by a close.
+  socket.addEventListener('error', () => undefined);
+
+  return {
+    send(frame) {
+      if (!isOver) socket.send(JSON.stringify(frame));
+    },
+    expectEvery(intervalMs) {
+      silentMsMax = intervalMs + GRACE_MS;
+    },
+    close() {
+      socket.close(1000);
+      over({ code: 1000, reason: '' });
+    },
+  };
+}

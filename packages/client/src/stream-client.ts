@@ -1,0 +1,260 @@
+import type { RunRow } from '@runlog/schema/snapshot';
+import type { STREAM_SUBPROTOCOL } from '@runlog/schema/stream-api';
+import { type RunFrame, RunReplica, type RunUpdate } from './run-replica.ts';
+import { connect, type Link, type SocketConstructor } from './socket-link.ts';
+
+// Said here and checked against the contract, so that a page need not load the contract's validator.
+const SUBPROTOCOL: typeof STREAM_SUBPROTOCOL = 'runlog.v1';
+/** Until the server has said its own. */
+const RECONNECT_MS_MIN = 500;
+const RECONNECT_MS_MAX = 20_000;
+/** A connection that held so long counts as good: the next failure starts again with a short delay. */
+const SETTLED_MS = 5_000;
+const CHANNELS_PER_FRAME = 150;
+
+export type StreamStatus =
+  | { readonly state: 'connecting' }
+  | { readonly state: 'open' }
+  | { readonly state: 'waiting'; readonly retryInMs: number }
+  /** The server refused for good; the client will not try again. */
+  | { readonly state: 'stopped'; readonly code: number; readonly reason: string }
+  | { readonly state: 'closed' };
+
+export type IndexUpdate =
+  | { readonly kind: 'rows'; readonly rows: readonly RunRow[]; readonly total: number }
+  /** Rows that are new or changed, and keys (`cluster/run/group`) of runs that are no more. */
+  | { readonly kind: 'changes'; readonly rows: readonly RunRow[]; readonly gone: readonly string[] }
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string };
+
+export interface StreamClientOptions {
+  /** `ws://…/v1/stream`. */
+  readonly url: string;
+  /** Where there is no global WebSocket: a constructor of the same interface. */
+  readonly webSocket?: SocketConstructor;
+  readonly key?: string;
+  /** From 0 to below 1; spreads reconnects. */
+  readonly random: () => number;
+  readonly onStatus?: (status: StreamStatus) => void;
+}
+
+export interface StreamClient {
+  /**
+   * Calls the listener with a snapshot, then with every step, over reconnects; gaps are repaired before they are seen.
+   * A second listener of a run begins with what is held. The returned function ends it.
+   */
+  subscribeRun(key: string, listener: (update: RunUpdate) => void): () => void;
+  /** `*` in the glob is any run of characters of `cluster/run/group`. After a reconnect the rows come anew. */
+  subscribeIndex(glob: string, listener: (update: IndexUpdate) => void): () => void;
+  close(): void;
+}
+
+/** Connects at once and again until it is closed or refused. */
+export function createStreamClient(options: StreamClientOptions): StreamClient {
+  return new ReconnectingClient(options);
+}
+
+interface RunChannel {
+  readonly kind: 'run';
+  readonly replica: RunReplica;
+  readonly listeners: Set<(update: RunUpdate) => void>;
+}
+
+interface IndexChannel {
+  readonly kind: 'index';
+  readonly listeners: Set<(update: IndexUpdate) => void>;
+}
+
+/** Everything a server may send, as far as this client reads it. */
+interface Frame extends RunFrame {
+  readonly ch?: string;
+  readonly hello?: { readonly heartbeat_ms: number; readonly reconnect: { min_ms: number; max_ms: number } };
+  readonly tips?: Readonly<Record<string, number | null>>;
+  readonly rows?: readonly RunRow[];
+  readonly total?: number;
+  readonly gone?: readonly string[];
+  readonly error?: { readonly code: string; readonly message: string; readonly retry: boolean };
+  readonly moved?: string;
+  readonly drain?: { readonly within_ms: number };
+}
+
+class ReconnectingClient implements StreamClient {
+  readonly #options: StreamClientOptions;
+  readonly #channels = new Map<string, RunChannel | IndexChannel>();
+  #link: Link | null = null;
+  #isOpen = false;
+  #isClosed = false;
+  #nextId = 1;
+  #attempt = 0;
+  #reconnect = { min_ms: RECONNECT_MS_MIN, max_ms: RECONNECT_MS_MAX };
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #settleTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: StreamClientOptions) {
+    this.#options = options;
+    this.#connect();
+  }
+
+  subscribeRun(key: string, listener: (update: RunUpdate) => void): () => void {
+    const ch = `run:${key}`;
+    let channel = this.#channels.get(ch);
+    if (channel?.kind !== 'run') {
+      channel = { kind: 'run', replica: new RunReplica(), listeners: new Set() };
+      this.#channels.set(ch, channel);
+      this.#ask([ch]);
+    }
+    const { snapshot } = channel.replica;
+    channel.listeners.add(listener);
+    if (snapshot !== null) listener({ kind: 'snapshot', snapshot, reason: null });
+    return () => this.#unsubscribe(ch, channel.listeners, listener);
+  }
+
+  subscribeIndex(glob: string, listener: (update: IndexUpdate) => void): () => void {
+    const ch = `runs:${glob}`;
+    let channel = this.#channels.get(ch);
+    if (channel?.kind !== 'index') {
+      channel = { kind: 'index', listeners: new Set() };
+      this.#channels.set(ch, channel);
+    }
+    channel.listeners.add(listener);
+    this.#ask([ch]);
+    return () => this.#unsubscribe(ch, channel.listeners, listener);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#stop({ state: 'closed' });
+    this.#link?.close();
+  }
+
+  #connect(): void {
+    this.#say({ state: 'connecting' });
+    this.#link = connect({
+      url: this.#options.url,
+      protocol: SUBPROTOCOL,
+      webSocket: this.#options.webSocket,
+      onOpen: () => {
+        const { key } = this.#options;
+        if (key !== undefined) this.#link?.send({ id: 0, auth: key });
+      },
+      onFrame: (frame) => this.#receive(frame as Frame),
+      onClose: (close) => this.#closed(close),
+    });
+  }
+
+  #closed(close: { code: number; reason: string }): void {
+    this.#link = null;
+    this.#isOpen = false;
+    clearTimeout(this.#settleTimer);
+    if (this.#isClosed) return;
+    for (const channel of this.#channels.values()) if (channel.kind === 'run') channel.replica.disconnected();
+    if (isFinal(close.code)) {
+      this.#stop({ state: 'stopped', ...close });
+      return;
+    }
+    const { min_ms, max_ms } = this.#reconnect;
+    const retryInMs = this.#options.random() * Math.min(max_ms, min_ms * 2 ** this.#attempt);
+    this.#attempt += 1;
+    this.#say({ state: 'waiting', retryInMs });
+    this.#retryTimer = setTimeout(() => this.#connect(), retryInMs);
+  }
+
+  #stop(status: StreamStatus): void {
+    this.#isClosed = true;
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#settleTimer);
+    this.#say(status);
+  }
+
+  #receive(frame: Frame): void {
+    if (frame.hello !== undefined) this.#greeted(frame.hello);
+    else if (frame.tips !== undefined) this.#compare(frame.tips);
+    else if (frame.ch !== undefined) this.#receiveOf(frame.ch, frame);
+  }
+
+  #greeted(hello: NonNullable<Frame['hello']>): void {
+    this.#isOpen = true;
+    this.#reconnect = hello.reconnect;
+    this.#link?.expectEvery(hello.heartbeat_ms);
+    this.#settleTimer = setTimeout(() => {
+      this.#attempt = 0;
+    }, SETTLED_MS);
+    this.#say({ state: 'open' });
+    this.#ask([...this.#channels.keys()]);
+  }
+
+  #compare(tips: Readonly<Record<string, number | null>>): void {
+    const lost = Object.entries(tips).filter(([ch, tip]) => {
+      const channel = this.#channels.get(ch);
+      return channel?.kind === 'run' && channel.replica.isBehind(tip);
+    });
+    this.#ask(lost.map(([ch]) => ch));
+  }
+
+  #receiveOf(ch: string, frame: Frame): void {
+    const channel = this.#channels.get(ch);
+    if (channel === undefined) return;
+    const refused = refusalOf(frame);
+    if (channel.kind === 'index') {
+      const update = refused ?? indexUpdateOf(frame);
+      if (update !== null) for (const listener of channel.listeners) listener(update);
+      return;
+    }
+    if (refused !== null) {
+      for (const listener of channel.listeners) listener(refused);
+      return;
+    }
+    const { updates, ask } = channel.replica.receive(frame);
+    for (const update of updates) for (const listener of channel.listeners) listener(update);
+    if (ask) this.#ask([ch]);
+  }
+
+  #ask(channels: readonly string[]): void {
+    if (!this.#isOpen) return;
+    for (let from = 0; from < channels.length; from += CHANNELS_PER_FRAME) {
+      const id = this.#nextId;
+      this.#nextId += 1;
+      const sub = channels.slice(from, from + CHANNELS_PER_FRAME).map((ch) => {
+        const channel = this.#channels.get(ch);
+        if (channel?.kind !== 'run') return { ch };
+        channel.replica.asked(id);
+        const { since } = channel.replica;
+        return since === null ? { ch } : { ch, since };
+      });
+      this.#link?.send({ id, sub });
+    }
+  }
+
+  #unsubscribe<Update>(
+    ch: string,
+    listeners: Set<(update: Update) => void>,
+    listener: (update: Update) => void,
+  ): void {
+    if (!listeners.delete(listener) || listeners.size > 0) return;
+    this.#channels.delete(ch);
+    if (!this.#isOpen) return;
+    this.#link?.send({ id: this.#nextId, unsub: [ch] });
+    this.#nextId += 1;
+  }
+
+  #say(status: StreamStatus): void {
+    this.#options.onStatus?.(status);
+  }
+}
+
+function refusalOf(frame: Frame): { kind: 'refused'; code: string; message: string } | null {
+  if (frame.error !== undefined) {
+    return { kind: 'refused', code: frame.error.code, message: frame.error.message };
+  }
+  return frame.moved === undefined ? null : { kind: 'refused', code: 'moved', message: frame.moved };
+}
+
+function indexUpdateOf(frame: Frame): IndexUpdate | null {
+  if (frame.rows === undefined) return null;
+  if (frame.total !== undefined) return { kind: 'rows', rows: frame.rows, total: frame.total };
+  return { kind: 'changes', rows: frame.rows, gone: frame.gone ?? [] };
+}
+
+/** 4500 to 4999 say "do not come back"; 1009 is what a stock server says of a frame that is too large. */
+function isFinal(code: number): boolean {
+  return code === 1009 || (code >= 4_500 && code < 5_000);
+}

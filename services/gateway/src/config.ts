@@ -1,0 +1,67 @@
+import { isIPv4 } from 'node:net';
+import { type LogConfig, logConfigOf, logEnvironment, logFaults } from '@runlog/service-kit/log-config';
+import { ConfigError, environment, readConfig } from '@runlog/service-kit/read-config';
+import { z } from 'zod';
+
+/** The gateway's own variables; `runlog up` reads them beside those of the other services. */
+export const gatewayEnvironment = {
+  RUNLOG_GATEWAY_HOST: environment.host().default('127.0.0.1'),
+  RUNLOG_GATEWAY_PORT: environment.port().default(8080),
+  RUNLOG_ALLOWED_ORIGINS: environment.list().optional(),
+  RUNLOG_OPEN: environment.flag().default(false),
+  RUNLOG_KEYS_FILE: environment.text().optional(),
+};
+
+const gatewayVariables = z.object(gatewayEnvironment);
+export type GatewayVariables = z.infer<typeof gatewayVariables>;
+
+export interface GatewayConfig {
+  readonly host: string;
+  /** 0 = any free one. */
+  readonly port: number;
+  /** Beside the gateway's own: origins whose pages may open the stream; `*` is any. */
+  readonly allowedOrigins: readonly string[];
+  readonly log: LogConfig;
+}
+
+/** Faults that only several variables together show. */
+export function gatewayFaults(variables: GatewayVariables): string[] {
+  const faults: string[] = [];
+  if (variables.RUNLOG_KEYS_FILE !== undefined) {
+    faults.push(
+      'RUNLOG_KEYS_FILE is not supported yet: the gateway would show every run to anyone, so it does not start with it',
+    );
+  }
+  if (!isLoopback(variables.RUNLOG_GATEWAY_HOST) && !variables.RUNLOG_OPEN) {
+    faults.push(
+      `RUNLOG_GATEWAY_HOST=${variables.RUNLOG_GATEWAY_HOST} shows every run to other machines without a key: ` +
+        'set RUNLOG_OPEN=true if that is meant',
+    );
+  }
+  for (const origin of variables.RUNLOG_ALLOWED_ORIGINS ?? []) {
+    if (origin === '*' || (URL.canParse(origin) && new URL(origin).origin === origin)) continue;
+    faults.push(`RUNLOG_ALLOWED_ORIGINS holds "${origin}": an origin is like https://board.example:8443`);
+  }
+  return faults;
+}
+
+export function gatewayConfigOf(variables: GatewayVariables, log: LogConfig): GatewayConfig {
+  return {
+    host: variables.RUNLOG_GATEWAY_HOST,
+    port: variables.RUNLOG_GATEWAY_PORT,
+    allowedOrigins: variables.RUNLOG_ALLOWED_ORIGINS ?? [],
+    log,
+  };
+}
+
+/** For the service alone. Throws `ConfigError` with every fault. */
+export function readGatewayConfig(env: Readonly<Record<string, string | undefined>>): GatewayConfig {
+  const variables = readConfig(z.object({ ...logEnvironment, ...gatewayEnvironment }), env);
+  const faults = [...logFaults(variables, { single: true }), ...gatewayFaults(variables)];
+  if (faults.length > 0) throw new ConfigError(faults);
+  return gatewayConfigOf(variables, logConfigOf(variables, { single: true }));
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}

@@ -1,0 +1,61 @@
+import { createHttpServer, listen } from '@runlog/service-kit/http-server';
+import type { Logger } from '@runlog/service-kit/logger';
+import type { Clock } from './clock.ts';
+import type { Hub } from './hub.ts';
+import { addRestRoutes, type RunsAtHand } from './rest.ts';
+import { SocketServer } from './socket-server.ts';
+import { addStreamRoute } from './sse.ts';
+import { addPageRoutes } from './web-bundle.ts';
+
+/** A gateway takes no bodies. */
+const BODY_BYTES_MAX = 1_024;
+
+/** What the server shows; everything is `null` until the feed has caught up. */
+export interface GatewayView {
+  readonly hub: () => Hub | null;
+  readonly runs: () => RunsAtHand | null;
+  readonly notReadyBecause: () => string | null;
+}
+
+export interface GatewayServer extends AsyncDisposable {
+  readonly url: string;
+}
+
+/** Listens with every route and the stream. Disposing closes the streams within some 3 s, then the server. */
+export async function serveGateway(options: {
+  at: { host: string; port: number };
+  allowedOrigins: readonly string[];
+  view: GatewayView;
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+}): Promise<GatewayServer> {
+  const { view, clock, log } = options;
+  let closing = false;
+  const server = createHttpServer({
+    log,
+    health: { notReadyBecause: () => (closing ? 'closing' : view.notReadyBecause()) },
+    bodyBytesMax: BODY_BYTES_MAX,
+  });
+  addRestRoutes(server, { runs: view.runs, clock });
+  const streams = addStreamRoute(server, { hub: view.hub, clock });
+  await addPageRoutes(server);
+  const sockets = new SocketServer({
+    server: server.server,
+    hub: view.hub,
+    allowedOrigins: options.allowedOrigins,
+    clock,
+    random: options.random,
+    log,
+  });
+  const url = await listen(server, options.at);
+  return {
+    url,
+    async [Symbol.asyncDispose]() {
+      closing = true;
+      await sockets[Symbol.asyncDispose]();
+      streams.endAll();
+      await server.close();
+    },
+  };
+}

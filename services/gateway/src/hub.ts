@@ -1,0 +1,389 @@
+import type { RunChange } from '@runlog/run-feed/run-change';
+import {
+  changesBetween,
+  deliverEntry,
+  deliverSnapshot,
+  emptySnapshot,
+  entriesSince,
+} from '@runlog/run-state/delivery';
+import { ACTIVITY_BUCKET_SECONDS } from '@runlog/schema/limits';
+import { parseRunKey } from '@runlog/schema/run-key';
+import type { DeliveredSnapshot, EventLogEntry, Position, RunSnapshot } from '@runlog/schema/snapshot';
+import { type RunDelta, runChannel, type ServerFrame, type SnapshotChanges } from '@runlog/schema/stream-api';
+import type { Clock } from './clock.ts';
+import { RunIndex } from './run-index.ts';
+
+/** Least time between two flushes; below it changes of a run are merged into one delta. */
+const FLUSH_INTERVAL_MS = 10;
+const ACTIVITY_BUCKET_MS = ACTIVITY_BUCKET_SECONDS * 1_000;
+
+/** One frame as it travels; `seq` is where a client of the run stands after it (null: nowhere, undefined: unmoved). */
+export interface EncodedFrame {
+  readonly text: string;
+  readonly seq?: number | null;
+}
+
+/** What the hub needs of whoever subscribes a run. */
+export interface RunListener {
+  /** False: there is no room; the hub skips the subscription until it asks to catch up. May not call back. */
+  deliver(frames: readonly EncodedFrame[]): boolean;
+  /** The fold has reached the position that a waiting subscription is at: it may join now. */
+  reached(): void;
+}
+
+/** One client's interest in one run. `live`: it has every delta so far and gets the next. */
+export interface RunSubscription {
+  readonly channel: RunChannel;
+  readonly listener: RunListener;
+  standing: 'idle' | 'live' | 'behind' | 'ahead';
+  /** While behind: where the client is. */
+  seq: number | null;
+  /** While behind: the channel's counters when it fell behind. */
+  incarnation: number;
+  entriesTotal: number;
+  /** While ahead: the position to wait for. */
+  awaitedSeq: number;
+}
+
+export type JoinReply =
+  | { readonly kind: 'snapshot'; readonly snapshot: DeliveredSnapshot }
+  | { readonly kind: 'resume'; readonly delta: RunDelta }
+  | { readonly kind: 'ahead' };
+
+/** A run that somebody subscribes. Deltas go from `flushed` to `current`. */
+interface RunChannel {
+  readonly key: string;
+  readonly ch: string;
+  readonly live: Set<RunSubscription>;
+  readonly ahead: Set<RunSubscription>;
+  subscriptions: number;
+  current: RunSnapshot | null;
+  flushed: RunSnapshot | null;
+  pending: EventLogEntry[];
+  flushedAtMs: number;
+  /** Counts retirements: a client of an earlier one cannot be brought here by a delta. */
+  incarnation: number;
+  /** Entries that left in deltas since the channel exists. */
+  entriesTotal: number;
+  activitySent: RunSnapshot['activity'] | null;
+  activityBucket: number;
+}
+
+/**
+ * Fans the changes of runs out to subscriptions, without I/O. One delta is made and encoded per changed run and flush,
+ * whatever the number of its subscribers. A subscription is answered at the channel's newest state, after that state's
+ * delta went to the subscriptions before it, all in one synchronous step: nothing is lost or doubled between the two.
+ */
+export class Hub {
+  readonly epoch: string;
+  readonly index: RunIndex;
+  readonly #states: ReadonlyMap<string, RunSnapshot>;
+  readonly #clock: Clock;
+  readonly #channels = new Map<string, RunChannel>();
+  readonly #changed = new Set<RunChannel>();
+  readonly #activityOwed = new Set<RunChannel>();
+  #cancelFlush: (() => void) | null = null;
+  #cancelActivity: (() => void) | null = null;
+  #flushedAtMs = Number.NEGATIVE_INFINITY;
+
+  /** `states` may run ahead of the changes handed to `apply`, never behind. */
+  constructor(options: { epoch: string; states: ReadonlyMap<string, RunSnapshot>; clock: Clock }) {
+    this.epoch = options.epoch;
+    this.#states = options.states;
+    this.#clock = options.clock;
+    this.index = new RunIndex({ states: options.states, clock: options.clock });
+  }
+
+  /** Takes what a batch of records did. Flushes at once when the last flush is long enough ago, else soon. */
+  apply(changes: readonly RunChange[]): void {
+    this.index.touch(changes);
+    for (const change of changes) {
+      const channel = this.#channels.get(change.key);
+      if (channel === undefined) continue;
+      if (change.after === null) this.#retire(channel);
+      else this.#advance(channel, change.after, change.entries);
+    }
+    if (this.#changed.size === 0 || this.#cancelFlush !== null) return;
+    const dueInMs = this.#flushedAtMs + FLUSH_INTERVAL_MS - this.#clock.now();
+    if (dueInMs <= 0) this.flush();
+    else this.#cancelFlush = this.#clock.after(Math.min(dueInMs, FLUSH_INTERVAL_MS), () => this.flush());
+  }
+
+  /** Sends every pending change now. */
+  flush(): void {
+    this.#cancelFlush?.();
+    this.#cancelFlush = null;
+    this.#flushedAtMs = this.#clock.now();
+    for (const channel of this.#changed) this.#flushChannel(channel);
+  }
+
+  /** Registers interest; nothing is delivered before `join`. */
+  attach(key: string, listener: RunListener): RunSubscription {
+    let channel = this.#channels.get(key);
+    if (channel === undefined) {
+      const state = this.#states.get(key) ?? null;
+      channel = {
+        key,
+        ch: runChannel(key),
+        live: new Set(),
+        ahead: new Set(),
+        subscriptions: 0,
+        current: state,
+        flushed: state,
+        pending: [],
+        flushedAtMs: this.#clock.now(),
+        incarnation: 0,
+        entriesTotal: 0,
+        activitySent: state?.activity ?? null,
+        activityBucket: this.#bucket(),
+      };
+      this.#channels.set(key, channel);
+    }
+    channel.subscriptions += 1;
+    return { channel, listener, standing: 'idle', seq: null, incarnation: 0, entriesTotal: 0, awaitedSeq: 0 };
+  }
+
+  detach(subscription: RunSubscription): void {
+    const { channel } = subscription;
+    channel.live.delete(subscription);
+    channel.ahead.delete(subscription);
+    subscription.standing = 'idle';
+    channel.subscriptions -= 1;
+    if (channel.subscriptions > 0) return;
+    this.#channels.delete(channel.key);
+    this.#changed.delete(channel);
+    this.#activityOwed.delete(channel);
+  }
+
+  /**
+   * Puts the subscription into the live stream and gives what brings its client there. `ahead`: the client has seen
+   * more than the fold; `reached` is called when that is over, and then `join` again (or `stopWaiting`).
+   */
+  join(subscription: RunSubscription, since: Position | null): JoinReply {
+    const { channel } = subscription;
+    this.#flushChannel(channel);
+    const state = channel.current;
+    if (since !== null && since.epoch === this.epoch) {
+      if (state === null || since.seq > state.position.seq) {
+        channel.live.delete(subscription);
+        channel.ahead.add(subscription);
+        subscription.standing = 'ahead';
+        subscription.awaitedSeq = since.seq;
+        return { kind: 'ahead' };
+      }
+      if (isRetained(state, since.seq)) {
+        this.#goLive(subscription);
+        return { kind: 'resume', delta: this.#merged(state, since.seq) };
+      }
+    }
+    this.#goLive(subscription);
+    return { kind: 'snapshot', snapshot: this.#snapshot(channel) };
+  }
+
+  /** Ends the waiting of a subscription that is ahead: its client starts over from what there is. */
+  stopWaiting(subscription: RunSubscription): EncodedFrame {
+    this.#flushChannel(subscription.channel);
+    this.#goLive(subscription);
+    return this.#reset(subscription.channel, 'this position has not been reached here');
+  }
+
+  /** Brings a subscription that had no room back into the live stream, in one merged step. */
+  catchUp(subscription: RunSubscription): EncodedFrame[] {
+    const { channel } = subscription;
+    this.#flushChannel(channel);
+    const state = channel.current;
+    const { seq, incarnation, entriesTotal } = subscription;
+    this.#goLive(subscription);
+    if (state === null || incarnation !== channel.incarnation) return [this.#reset(channel, 'retired')];
+    const delta = this.#merged(state, seq);
+    const skipped = Math.max(0, channel.entriesTotal - entriesTotal - delta.entries.length);
+    const frames = [
+      encode({ ch: channel.ch, lag: { skipped } }),
+      encode({ ch: channel.ch, ...delta }, delta.seq),
+    ];
+    if (state.status !== 'running') frames.push(encode({ ch: channel.ch, end: { status: state.status } }));
+    return frames;
+  }
+
+  /** The client's position, when the run has been quiet since then and the subscription is live; else undefined. */
+  tipOf(subscription: RunSubscription, quietSinceMs: number): number | null | undefined {
+    const { channel } = subscription;
+    if (subscription.standing !== 'live' || channel.flushedAtMs > quietSinceMs) return undefined;
+    return channel.flushed?.position.seq ?? null;
+  }
+
+  /** Runs that somebody subscribes, and their subscriptions. */
+  get load(): { channels: number; subscriptions: number } {
+    let subscriptions = 0;
+    for (const channel of this.#channels.values()) subscriptions += channel.subscriptions;
+    return { channels: this.#channels.size, subscriptions };
+  }
+
+  dispose(): void {
+    this.#cancelFlush?.();
+    this.#cancelActivity?.();
+    this.index.dispose();
+  }
+
+  #advance(channel: RunChannel, after: RunSnapshot, entries: readonly EventLogEntry[]): void {
+    // The channel began at a state that already holds this change.
+    if (channel.current !== null && after.position.seq <= channel.current.position.seq) return;
+    const from = channel.current?.position.seq ?? -1;
+    channel.current = after;
+    for (const entry of entries) if (entry.seq > from) channel.pending.push(entry);
+    this.#changed.add(channel);
+  }
+
+  #retire(channel: RunChannel): void {
+    this.#flushChannel(channel);
+    if (channel.current === null) return;
+    channel.current = null;
+    channel.flushed = null;
+    channel.activitySent = null;
+    channel.incarnation += 1;
+    channel.flushedAtMs = this.#clock.now();
+    this.#activityOwed.delete(channel);
+    const incarnationBefore = channel.incarnation - 1;
+    this.#send(channel, [this.#reset(channel, 'retired')], { seq: null, incarnation: incarnationBefore });
+  }
+
+  #flushChannel(channel: RunChannel): void {
+    this.#changed.delete(channel);
+    const { current, flushed, pending } = channel;
+    if (current === null || (current === flushed && !this.#activityOwed.has(channel))) return;
+    const nowMs = this.#clock.now();
+    const { activity: _, ...set } = changesBetween(flushed, current, nowMs) as SnapshotChanges;
+    const delta: RunDelta = {
+      prev: flushed?.position.seq ?? null,
+      seq: current.position.seq,
+      entries: channel.live.size === 0 ? [] : pending.map((entry) => deliverEntry(entry, nowMs)),
+      set: { ...set, ...this.#activityDue(channel, current) },
+      ...(flushed === null ? { epoch: this.epoch } : {}),
+    };
+    if (current === flushed && delta.set.activity === undefined) return;
+    const entriesBefore = channel.entriesTotal;
+    channel.flushed = current;
+    channel.pending = [];
+    channel.entriesTotal += pending.length;
+    channel.flushedAtMs = nowMs;
+    if (channel.live.size > 0) {
+      const frames = [encode({ ch: channel.ch, ...delta }, delta.seq)];
+      if (current.status !== 'running' && flushed?.status !== current.status) {
+        frames.push(encode({ ch: channel.ch, end: { status: current.status } }));
+      }
+      this.#send(channel, frames, { seq: delta.prev, entriesTotal: entriesBefore });
+    }
+    for (const subscription of channel.ahead) {
+      if (current.position.seq < subscription.awaitedSeq) continue;
+      channel.ahead.delete(subscription);
+      subscription.standing = 'idle';
+      subscription.listener.reached();
+    }
+  }
+
+  /** Hands frames to every live subscription; one without room is left at `standing`, behind. */
+  #send(
+    channel: RunChannel,
+    frames: readonly EncodedFrame[],
+    standing: { seq: number | null; entriesTotal?: number; incarnation?: number },
+  ): void {
+    for (const subscription of channel.live) {
+      if (subscription.listener.deliver(frames)) continue;
+      channel.live.delete(subscription);
+      subscription.standing = 'behind';
+      subscription.seq = standing.seq;
+      subscription.entriesTotal = standing.entriesTotal ?? channel.entriesTotal;
+      subscription.incarnation = standing.incarnation ?? channel.incarnation;
+    }
+  }
+
+  /**
+   * `activity` changes with every event and is the same few numbers for 10 s: it travels once a bucket, and once more
+   * after the last event so that a quiet run's clients hold what the snapshot holds.
+   */
+  #activityDue(channel: RunChannel, current: RunSnapshot): SnapshotChanges {
+    if (sameActivity(channel.activitySent, current.activity)) {
+      this.#activityOwed.delete(channel);
+      return {};
+    }
+    const bucket = this.#bucket();
+    if (channel.activitySent !== null && bucket === channel.activityBucket) {
+      this.#activityOwed.add(channel);
+      this.#cancelActivity ??= this.#clock.after(
+        (bucket + 1) * ACTIVITY_BUCKET_MS - this.#clock.now() + 1,
+        () => this.#flushActivity(),
+      );
+      return {};
+    }
+    this.#activityOwed.delete(channel);
+    channel.activitySent = current.activity;
+    channel.activityBucket = bucket;
+    return { activity: current.activity };
+  }
+
+  #flushActivity(): void {
+    this.#cancelActivity = null;
+    for (const channel of [...this.#activityOwed]) this.#flushChannel(channel);
+  }
+
+  #goLive(subscription: RunSubscription): void {
+    subscription.channel.ahead.delete(subscription);
+    subscription.channel.live.add(subscription);
+    subscription.standing = 'live';
+  }
+
+  /** A step over everything the client may have missed: all fields, because what it holds is not known here. */
+  #merged(state: RunSnapshot, since: number | null): RunDelta {
+    const nowMs = this.#clock.now();
+    const {
+      event_log: _log,
+      milestones: _milestones,
+      position: _position,
+      ...set
+    } = withoutEntries(state, nowMs);
+    return {
+      prev: since,
+      seq: state.position.seq,
+      entries: entriesSince(state, since ?? -1).map((entry) => deliverEntry(entry, nowMs)),
+      set,
+      ...(since === null ? { epoch: this.epoch } : {}),
+    };
+  }
+
+  #snapshot(channel: RunChannel): DeliveredSnapshot {
+    if (channel.current !== null) return deliverSnapshot(channel.current, this.#clock.now());
+    const key = parseRunKey(channel.key);
+    if (key === null) throw new Error(`a channel of no run: ${channel.key}`);
+    return emptySnapshot(key);
+  }
+
+  #reset(channel: RunChannel, reason: string): EncodedFrame {
+    const snapshot = this.#snapshot(channel);
+    return encode({ ch: channel.ch, reset: { reason, snapshot } }, snapshot.position?.seq ?? null);
+  }
+
+  #bucket(): number {
+    return Math.floor(this.#clock.now() / ACTIVITY_BUCKET_MS);
+  }
+}
+
+/** JSON of one frame. */
+export function encode(frame: ServerFrame, seq?: number | null): EncodedFrame {
+  const text = JSON.stringify(frame);
+  return seq === undefined ? { text } : { text, seq };
+}
+
+/** Whether everything after `seq` is still in the log of the same run. */
+function isRetained(state: RunSnapshot, seq: number): boolean {
+  return seq >= state.first_seq && (state.evicted_seq === null || seq >= state.evicted_seq);
+}
+
+function withoutEntries(state: RunSnapshot, nowMs: number): DeliveredSnapshot {
+  return deliverSnapshot({ ...state, event_log: [], milestones: [] }, nowMs);
+}
+
+function sameActivity(left: RunSnapshot['activity'] | null, right: RunSnapshot['activity']): boolean {
+  if (left === right) return true;
+  if (left === null || left.length !== right.length) return false;
+  return left.every(([second, count], at) => right[at]?.[0] === second && right[at]?.[1] === count);
+}

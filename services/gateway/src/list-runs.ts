@@ -1,0 +1,129 @@
+import { rowOf } from '@runlog/run-state/delivery';
+import { RUNS_PAGE_DEFAULT, RUNS_PAGE_MAX } from '@runlog/schema/limits';
+import { formatRunKey } from '@runlog/schema/run-key';
+import { type RunRow, type RunSnapshot, runStatusSchema } from '@runlog/schema/snapshot';
+import { z } from 'zod';
+import { compileGlob } from './glob.ts';
+
+/** What runs can be sorted by; a leading `-` means descending. */
+const sortFields = {
+  last_received_at: (state: RunSnapshot) => state.last_received_at,
+  cluster_id: (state: RunSnapshot) => state.cluster_id,
+  run_id: (state: RunSnapshot) => state.run_id,
+  group_id: (state: RunSnapshot) => state.group_id,
+  status: (state: RunSnapshot) => state.status,
+  task_name: (state: RunSnapshot) => state.task_name,
+  started_at: (state: RunSnapshot) => state.started_at,
+  events: (state: RunSnapshot) => state.total_events_received,
+  duplicates: (state: RunSnapshot) => state.duplicates,
+  missing: (state: RunSnapshot) => state.missing,
+  episode: (state: RunSnapshot) => state.current_episode,
+  batch: (state: RunSnapshot) => state.current_batch,
+  accuracy: (state: RunSnapshot) => state.batch_avg_accuracy,
+  reward: (state: RunSnapshot) => state.batch_avg_reward,
+} as const satisfies Record<string, (state: RunSnapshot) => SortValue>;
+
+type SortValue = string | number | null;
+type SortField = keyof typeof sortFields;
+
+const sortNames = Object.keys(sortFields) as SortField[];
+const text = z.string().max(256);
+
+/** The query of `GET /v1/runs`. */
+export const runsQuerySchema = z.strictObject({
+  cluster: text.optional(),
+  /** Of the run's id; of the whole key when it holds a slash. */
+  run: text.optional(),
+  status: runStatusSchema.optional(),
+  /** Part of the key or of the task's name, whatever the case. */
+  q: text.optional(),
+  sort: z
+    .string()
+    .refine((sort) => sortNames.includes(sort.replace(/^-/, '') as SortField), {
+      error: `must be one of ${sortNames.join(', ')}, with a leading - for descending`,
+    })
+    .default('-last_received_at'),
+  limit: z
+    .string()
+    .regex(/^\d{1,6}$/, 'must be a whole number')
+    .transform(Number)
+    .refine((limit) => limit >= 1 && limit <= RUNS_PAGE_MAX, `must be from 1 to ${RUNS_PAGE_MAX}`)
+    .default(RUNS_PAGE_DEFAULT),
+  cursor: z.string().max(1_024).transform(readCursor).optional(),
+});
+
+export type RunsQuery = z.infer<typeof runsQuerySchema>;
+
+/** Where a page ended: the last run's sort value and key. */
+const cursorSchema = z.tuple([z.union([z.string(), z.number(), z.null()]), z.string()]);
+type Cursor = z.infer<typeof cursorSchema>;
+
+/**
+ * One page of runs. `next` continues after this page's last run by its sort value then, so runs that move meanwhile
+ * may be seen twice or not at all, and runs that do not are seen exactly once.
+ */
+export function listRuns(
+  states: ReadonlyMap<string, RunSnapshot>,
+  query: RunsQuery,
+  nowMs: number,
+): { runs: RunRow[]; total: number; next: string | null } {
+  const descending = query.sort.startsWith('-');
+  const valueOf = sortFields[query.sort.replace(/^-/, '') as SortField];
+  const isWanted = filterOf(query);
+  const found: { key: string; value: SortValue; state: RunSnapshot }[] = [];
+  for (const [key, state] of states)
+    if (isWanted(key, state)) found.push({ key, value: valueOf(state), state });
+  const order = (a: { key: string; value: SortValue }, b: { key: string; value: SortValue }) =>
+    compareValues(a.value, b.value, descending) || compareValues(a.key, b.key, false);
+  found.sort(order);
+  const { cursor } = query;
+  let from = 0;
+  if (cursor !== undefined) {
+    const [value, key] = cursor;
+    from = found.findIndex((run) => order(run, { key, value }) > 0);
+    if (from === -1) from = found.length;
+  }
+  const page = found.slice(from, from + query.limit);
+  const last = page.at(-1);
+  return {
+    runs: page.map(({ state }) => rowOf(state, nowMs)),
+    total: found.length,
+    next:
+      last !== undefined && from + page.length < found.length ? writeCursor([last.value, last.key]) : null,
+  };
+}
+
+function filterOf(query: RunsQuery): (key: string, state: RunSnapshot) => boolean {
+  const { cluster, status } = query;
+  const part = query.q?.toLowerCase();
+  const glob = query.run === undefined ? undefined : compileGlob(query.run);
+  const ofWholeKey = query.run?.includes('/') ?? false;
+  return (key, state) =>
+    (cluster === undefined || state.cluster_id === cluster) &&
+    (status === undefined || state.status === status) &&
+    (glob === undefined || glob(ofWholeKey ? formatRunKey(state) : state.run_id)) &&
+    (part === undefined ||
+      key.toLowerCase().includes(part) ||
+      (state.task_name?.toLowerCase().includes(part) ?? false));
+}
+
+/** Unknown values come last, whatever the direction. */
+function compareValues(a: SortValue, b: SortValue, descending: boolean): number {
+  if (a === b) return 0;
+  if (a === null) return 1;
+  if (b === null) return -1;
+  return a < b === descending ? 1 : -1;
+}
+
+function writeCursor(cursor: Cursor): string {
+  return Buffer.from(JSON.stringify(cursor)).toString('base64url');
+}
+
+function readCursor(sent: string, context: z.RefinementCtx): Cursor {
+  try {
+    return cursorSchema.parse(JSON.parse(Buffer.from(sent, 'base64url').toString('utf8')));
+  } catch {
+    context.addIssue({ code: 'custom', message: 'is not a cursor that this service gave' });
+    return z.NEVER;
+  }
+}

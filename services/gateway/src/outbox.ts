@@ -1,0 +1,100 @@
+import { STREAM_QUEUE_BYTES_HIGH, STREAM_STUCK_MS_MAX } from '@runlog/schema/limits';
+import type { Clock } from './clock.ts';
+import type { EncodedFrame } from './hub.ts';
+import type { Outlet } from './session.ts';
+
+/** Frames are gathered into messages of about this size: one write is a tenth of the cost of sixteen. */
+const MESSAGE_CHARS_MAX = 64 * 1024;
+/** Once full, room is said again only when this much is left, so that a slow reader does not flap. */
+const QUEUE_BYTES_LOW = STREAM_QUEUE_BYTES_HIGH / 2;
+
+/** A connection that takes text. */
+export interface MessageSink {
+  /** `written` is called when the system has taken the message. */
+  send(message: string, written: () => void): void;
+  /** Handed over and not yet taken by the system. */
+  readonly bufferedBytes: number;
+}
+
+/**
+ * The bounded queue before one connection. Frames pushed in one tick leave in as few messages as fit, by newlines. It
+ * holds at most the high mark plus what was pushed last; a queue that stays full for 30 s is reported as stuck, once.
+ */
+export class Outbox implements Outlet {
+  readonly #sink: MessageSink;
+  readonly #clock: Clock;
+  readonly #defer: (run: () => void) => void;
+  readonly #on: { full: () => void; drained: () => void; stuck: () => void };
+  #queue: string[] = [];
+  #queuedChars = 0;
+  #scheduled = false;
+  #full = false;
+  #closed = false;
+  #cancelStuck: (() => void) | null = null;
+
+  constructor(options: {
+    sink: MessageSink;
+    clock: Clock;
+    /** Runs once the current tick is over. */
+    defer: (run: () => void) => void;
+    on: { full: () => void; drained: () => void; stuck: () => void };
+  }) {
+    this.#sink = options.sink;
+    this.#clock = options.clock;
+    this.#defer = options.defer;
+    this.#on = options.on;
+  }
+
+  get hasRoom(): boolean {
+    return !this.#full && !this.#closed;
+  }
+
+  push(frame: EncodedFrame): void {
+    if (this.#closed) return;
+    this.#queue.push(frame.text);
+    this.#queuedChars += frame.text.length + 1;
+    if (!this.#full && this.#queuedChars + this.#sink.bufferedBytes > STREAM_QUEUE_BYTES_HIGH) {
+      this.#full = true;
+      this.#cancelStuck = this.#clock.after(STREAM_STUCK_MS_MAX, this.#on.stuck);
+      this.#on.full();
+    }
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#defer(() => this.flush());
+  }
+
+  /** Hands everything queued to the connection now. */
+  flush(): void {
+    this.#scheduled = false;
+    if (this.#closed) return;
+    const queue = this.#queue;
+    this.#queue = [];
+    this.#queuedChars = 0;
+    let message = '';
+    for (const text of queue) {
+      if (message !== '' && message.length + text.length >= MESSAGE_CHARS_MAX) {
+        this.#sink.send(message, this.#written);
+        message = '';
+      }
+      message = message === '' ? text : `${message}\n${text}`;
+    }
+    if (message !== '') this.#sink.send(message, this.#written);
+  }
+
+  /** From now on everything is dropped. */
+  dispose(): void {
+    this.#closed = true;
+    this.#queue = [];
+    this.#cancelStuck?.();
+    this.#cancelStuck = null;
+  }
+
+  readonly #written = (): void => {
+    if (this.#closed || !this.#full) return;
+    if (this.#queuedChars + this.#sink.bufferedBytes > QUEUE_BYTES_LOW) return;
+    this.#full = false;
+    this.#cancelStuck?.();
+    this.#cancelStuck = null;
+    this.#on.drained();
+  };
+}

@@ -1,0 +1,110 @@
+import { deliverSnapshot } from '@runlog/run-state/delivery';
+import { parseRunKey } from '@runlog/schema/run-key';
+import type { RunSnapshot } from '@runlog/schema/snapshot';
+import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
+import { z } from 'zod';
+import type { Clock } from './clock.ts';
+import type { History } from './history.ts';
+import { listRuns, runsQuerySchema } from './list-runs.ts';
+
+const EVENTS_PAGE_DEFAULT = 100;
+const EVENTS_PAGE_MAX = 1_000;
+/** History reads going on at once; each may look at many records. */
+const HISTORY_READS_MAX = 4;
+
+const offset = z
+  .string()
+  .regex(/^\d{1,15}$/, 'must be a seq: a whole number')
+  .transform(Number);
+
+const eventsQuerySchema = z
+  .strictObject({
+    before: offset.optional(),
+    after: offset.optional(),
+    limit: z
+      .string()
+      .regex(/^\d{1,6}$/, 'must be a whole number')
+      .transform(Number)
+      .refine((limit) => limit >= 1 && limit <= EVENTS_PAGE_MAX, `must be from 1 to ${EVENTS_PAGE_MAX}`)
+      .default(EVENTS_PAGE_DEFAULT),
+  })
+  .refine((query) => query.before === undefined || query.after === undefined, {
+    error: 'before and after exclude each other',
+  });
+
+/** What the routes read; `null` while the gateway has not caught up with the log. */
+export interface RunsAtHand {
+  readonly states: ReadonlyMap<string, RunSnapshot>;
+  readonly history: History | null;
+}
+
+/** `GET /v1/runs`, `/v1/runs/{cluster}/{run}/{group}` and its `/events`. */
+export function addRestRoutes(
+  server: FastifyInstance,
+  options: { runs: () => RunsAtHand | null; clock: Clock },
+): void {
+  const { clock } = options;
+  let historyReads = 0;
+
+  const atHand = (): RunsAtHand => {
+    const runs = options.runs();
+    if (runs === null) throw new HttpFault('not_ready', 'this gateway is still reading the log');
+    return runs;
+  };
+
+  server.get('/v1/runs', (request) =>
+    listRuns(atHand().states, readQuery(runsQuerySchema, request.query), clock.now()),
+  );
+
+  server.get<RunRoute>('/v1/runs/:cluster/:run/:group', (request, reply) => {
+    const state = atHand().states.get(keyOf(request.params));
+    if (state === undefined) throw noSuchRun(request.params);
+    const etag = `"${state.position.epoch}.${state.position.seq}"`;
+    // What is a function of now is the only difference, so a poller that has this position has the run.
+    reply.header('etag', etag).header('cache-control', 'no-cache');
+    if (request.headers['if-none-match'] === etag) return reply.code(304).send();
+    return deliverSnapshot(state, clock.now());
+  });
+
+  server.get<RunRoute>('/v1/runs/:cluster/:run/:group/events', async (request, reply) => {
+    const { states, history } = atHand();
+    const key = keyOf(request.params);
+    const query = readQuery(eventsQuerySchema, request.query);
+    if (!states.has(key)) throw noSuchRun(request.params);
+    if (history === null) throw new HttpFault('log_unavailable', 'the log cannot be read here');
+    if (historyReads >= HISTORY_READS_MAX) throw new HttpFault('overloaded', 'too many reads of history');
+    const gone = new AbortController();
+    request.raw.once('close', () => gone.abort());
+    historyReads += 1;
+    try {
+      const page = await history.page({ key, ...query, signal: gone.signal });
+      return reply
+        .type('application/json; charset=utf-8')
+        .send(`{"events":[${page.events.join(',')}],"next":${page.next}}`);
+    } finally {
+      historyReads -= 1;
+    }
+  });
+}
+
+export interface RunRoute {
+  Params: { cluster: string; run: string; group: string };
+}
+
+/** The run key of a path; 404 when it cannot be one. */
+export function keyOf(params: RunRoute['Params']): string {
+  const key = `${params.cluster}/${params.run}/${params.group}`;
+  if (parseRunKey(key) === null) throw noSuchRun(params);
+  return key;
+}
+
+function noSuchRun(params: RunRoute['Params']): HttpFault {
+  return new HttpFault('no_such_run', `there is no run ${params.cluster}/${params.run}/${params.group}`);
+}
+
+function readQuery<Schema extends z.ZodType>(schema: Schema, query: unknown): z.infer<Schema> {
+  const result = schema.safeParse(query);
+  if (result.success) return result.data;
+  const faults = result.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`.trim());
+  throw new HttpFault('invalid_query', faults.join('; '));
+}

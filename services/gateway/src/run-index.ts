@@ -1,0 +1,190 @@
+import type { RunChange } from '@runlog/run-feed/run-change';
+import { rowOf } from '@runlog/run-state/delivery';
+import type { RunRow, RunSnapshot } from '@runlog/schema/snapshot';
+import type { Clock } from './clock.ts';
+import { compileGlob } from './glob.ts';
+
+/** Least time between two frames of one index channel. */
+const INDEX_INTERVAL_MS = 1_000;
+/** Rows of one live frame (some 200 KiB); what is beyond follows with the next. */
+const INDEX_ROWS_PER_FRAME_MAX = 500;
+
+/** What the index needs of whoever subscribes it. It may not call back. */
+export interface IndexListener {
+  /** False: there is no room; the subscription then asks by `catchUp`. */
+  deliver(text: string): boolean;
+}
+
+/** One client's interest in one glob. Rows are whole, so taking one twice is harmless. */
+export interface IndexSubscription {
+  readonly channel: IndexChannel;
+  readonly listener: IndexListener;
+  /** Changes up to this version have been sent to a subscription that is behind; `null`: it is live. */
+  behind: number | null;
+}
+
+interface IndexChannel {
+  readonly ch: string;
+  readonly matches: (key: string) => boolean;
+  readonly subscriptions: Set<IndexSubscription>;
+  version: number;
+  sentAtMs: number;
+  cancel: (() => void) | null;
+}
+
+/**
+ * The run index: rows by glob, then the rows that changed, at most once a second a glob and computed once for all its
+ * subscribers. It remembers which keys changed only since the slowest of them was served.
+ */
+export class RunIndex {
+  readonly #states: ReadonlyMap<string, RunSnapshot>;
+  readonly #clock: Clock;
+  readonly #channels = new Map<string, IndexChannel>();
+  /** Key → version of its last change, oldest change first. */
+  readonly #changed = new Map<string, number>();
+  #version = 0;
+
+  constructor(options: { states: ReadonlyMap<string, RunSnapshot>; clock: Clock }) {
+    this.#states = options.states;
+    this.#clock = options.clock;
+  }
+
+  touch(changes: readonly RunChange[]): void {
+    if (this.#channels.size === 0) return;
+    this.#version += 1;
+    for (const { key } of changes) {
+      this.#changed.delete(key);
+      this.#changed.set(key, this.#version);
+    }
+    for (const channel of this.#channels.values()) {
+      if (channel.cancel !== null) continue;
+      if (changes.some((change) => channel.matches(change.key))) this.#schedule(channel);
+      else channel.version = this.#version;
+    }
+  }
+
+  /** Registers interest; nothing is delivered before `join`. */
+  attach(glob: string, listener: IndexListener): IndexSubscription {
+    let channel = this.#channels.get(glob);
+    if (channel === undefined) {
+      channel = {
+        ch: `runs:${glob}`,
+        matches: compileGlob(glob),
+        subscriptions: new Set(),
+        version: this.#version,
+        sentAtMs: Number.NEGATIVE_INFINITY,
+        cancel: null,
+      };
+      this.#channels.set(glob, channel);
+    }
+    const subscription: IndexSubscription = { channel, listener, behind: this.#version };
+    channel.subscriptions.add(subscription);
+    return subscription;
+  }
+
+  detach(subscription: IndexSubscription): void {
+    const { channel } = subscription;
+    channel.subscriptions.delete(subscription);
+    if (channel.subscriptions.size > 0) return;
+    channel.cancel?.();
+    channel.cancel = null;
+    this.#channels.delete(channel.ch.slice('runs:'.length));
+    this.#forget();
+  }
+
+  /** The newest rows of the glob; from now on the subscription is live. */
+  join(subscription: IndexSubscription, limit: number): { rows: RunRow[]; total: number } {
+    const { channel } = subscription;
+    subscription.behind = null;
+    const found: RunSnapshot[] = [];
+    for (const [key, state] of this.#states) if (channel.matches(key)) found.push(state);
+    found.sort((a, b) => compareText(b.last_received_at, a.last_received_at));
+    const nowMs = this.#clock.now();
+    return { rows: found.slice(0, limit).map((state) => rowOf(state, nowMs)), total: found.length };
+  }
+
+  /** The next frame of a subscription that had no room; `null`: it has everything and is live again. */
+  catchUp(subscription: IndexSubscription): string | null {
+    if (subscription.behind === null) return null;
+    const { channel } = subscription;
+    const step = this.#since(channel, subscription.behind);
+    if (step === null) {
+      subscription.behind = null;
+      this.#forget();
+      return null;
+    }
+    subscription.behind = step.version;
+    return step.text;
+  }
+
+  dispose(): void {
+    for (const channel of this.#channels.values()) channel.cancel?.();
+  }
+
+  #schedule(channel: IndexChannel): void {
+    const dueInMs = channel.sentAtMs + INDEX_INTERVAL_MS - this.#clock.now();
+    channel.cancel = this.#clock.after(Math.min(Math.max(0, dueInMs), INDEX_INTERVAL_MS), () =>
+      this.#flush(channel),
+    );
+  }
+
+  #flush(channel: IndexChannel): void {
+    channel.cancel = null;
+    const before = channel.version;
+    const step = this.#since(channel, before);
+    if (step === null) return;
+    channel.version = step.version;
+    channel.sentAtMs = this.#clock.now();
+    for (const subscription of channel.subscriptions) {
+      if (subscription.behind === null && !subscription.listener.deliver(step.text))
+        subscription.behind = before;
+    }
+    if (step.more) this.#schedule(channel);
+    this.#forget();
+  }
+
+  /** One frame of what changed after `version`, oldest change first. */
+  #since(channel: IndexChannel, version: number): { text: string; version: number; more: boolean } | null {
+    const nowMs = this.#clock.now();
+    const rows: RunRow[] = [];
+    const gone: string[] = [];
+    let reached = version;
+    let more = false;
+    for (const [key, changedAt] of this.#changed) {
+      if (changedAt <= version || !channel.matches(key)) continue;
+      // A version is sent whole: the next frame begins after it.
+      if (rows.length + gone.length >= INDEX_ROWS_PER_FRAME_MAX && changedAt > reached) {
+        more = true;
+        break;
+      }
+      reached = changedAt;
+      const state = this.#states.get(key);
+      if (state === undefined) gone.push(key);
+      else rows.push(rowOf(state, nowMs));
+    }
+    if (rows.length + gone.length === 0) return null;
+    return {
+      text: JSON.stringify({ ch: channel.ch, rows, gone }),
+      version: more ? reached : this.#version,
+      more,
+    };
+  }
+
+  /** Drops what every subscription has. */
+  #forget(): void {
+    let served = Number.POSITIVE_INFINITY;
+    for (const channel of this.#channels.values()) {
+      served = Math.min(served, channel.version);
+      for (const { behind } of channel.subscriptions) if (behind !== null) served = Math.min(served, behind);
+    }
+    for (const [key, version] of this.#changed) {
+      if (version > served) break;
+      this.#changed.delete(key);
+    }
+  }
+}
+
+function compareText(left: string, right: string): number {
+  if (left === right) return 0;
+  return left < right ? -1 : 1;
+}

@@ -1,0 +1,338 @@
+import type { FrameFaultCode } from '@runlog/schema/faults';
+import { frameFaults } from '@runlog/schema/faults';
+import { STREAM_AHEAD_MS_MAX, STREAM_CHANNELS_MAX, STREAM_HEARTBEAT_MS } from '@runlog/schema/limits';
+import { parseRunKey } from '@runlog/schema/run-key';
+import type { Position } from '@runlog/schema/snapshot';
+import { type ClientFrame, clientFrameSchema, type SubscribeFrame } from '@runlog/schema/stream-api';
+import type { Clock } from './clock.ts';
+import { isGlob } from './glob.ts';
+import { type EncodedFrame, encode, type Hub, type RunListener, type RunSubscription } from './hub.ts';
+import type { IndexListener, IndexSubscription } from './run-index.ts';
+
+/** Rows of an index reply when the client names no limit. */
+const INDEX_ROWS_DEFAULT = 200;
+/** Frames taken out of one message: a message of nothing but faults must not grow into megabytes of answers. */
+const FRAMES_PER_MESSAGE_MAX = 256;
+
+/** Where a session writes. */
+export interface Outlet {
+  push(frame: EncodedFrame): void;
+  /** False: what is not urgent should wait for `Session.drained`. */
+  readonly hasRoom: boolean;
+}
+
+/**
+ * One client of the stream protocol: what it sends goes in by `receive`, what it gets comes out of the outlet. Memory
+ * grows with its subscriptions and never with what it has not read: a reply or a merged step is made when there is room.
+ */
+export class Session {
+  readonly #outlet: Outlet;
+  readonly #clock: Clock;
+  readonly #channels = new Map<string, RunInterest | IndexInterest>();
+  /** Interests that have something to say and wait for room, longest first. */
+  readonly #owed = new Set<RunInterest | IndexInterest>();
+  readonly #context: InterestContext;
+
+  constructor(options: { hub: Hub; outlet: Outlet; clock: Clock }) {
+    this.#outlet = options.outlet;
+    this.#clock = options.clock;
+    this.#context = {
+      hub: options.hub,
+      outlet: options.outlet,
+      clock: options.clock,
+      owe: (interest) => this.#owed.add(interest),
+      pump: () => this.#pump(),
+    };
+  }
+
+  /** One message: a frame, or several separated by newlines. Whatever it holds, the session goes on. */
+  receive(message: string): void {
+    let frames = 0;
+    for (const line of message.split('\n')) {
+      if (line.trim() === '') continue;
+      frames += 1;
+      if (frames > FRAMES_PER_MESSAGE_MAX) {
+        this.#fault(null, 'bad_frame', `a message may have at most ${FRAMES_PER_MESSAGE_MAX} frames`);
+        break;
+      }
+      this.#receiveFrame(line);
+    }
+    this.#pump();
+  }
+
+  /** A binary message: no frame of this protocol. */
+  receiveBinary(): void {
+    this.#fault(null, 'bad_frame', 'frames are JSON text; binary messages are not understood');
+  }
+
+  /** The outlet has room again. */
+  drained(): void {
+    this.#pump();
+  }
+
+  /** Says that the connection lives, and where quiet runs stand so that a lost delta shows. */
+  heartbeat(): void {
+    const quietSinceMs = this.#clock.now() - STREAM_HEARTBEAT_MS;
+    const tips: Record<string, number | null> = {};
+    for (const interest of this.#channels.values()) {
+      if (interest instanceof IndexInterest) continue;
+      const tip = interest.tip(quietSinceMs);
+      if (tip !== undefined) tips[interest.ch] = tip;
+    }
+    this.#outlet.push(encode({ tips }));
+  }
+
+  dispose(): void {
+    for (const interest of this.#channels.values()) interest.dispose();
+    this.#channels.clear();
+    this.#owed.clear();
+  }
+
+  #receiveFrame(line: string): void {
+    let sent: unknown;
+    try {
+      sent = JSON.parse(line);
+    } catch {
+      this.#fault(null, 'bad_frame', 'a frame must be one JSON object');
+      return;
+    }
+    const parsed = clientFrameSchema.safeParse(sent);
+    if (!parsed.success) {
+      this.#fault(idOf(sent), 'bad_frame', explain(sent));
+      return;
+    }
+    this.#handle(parsed.data);
+  }
+
+  #handle(frame: ClientFrame): void {
+    if ('sub' in frame) this.#subscribe(frame as SubscribeFrame);
+    else if ('unsub' in frame) {
+      for (const ch of frame.unsub as string[]) this.#drop(ch);
+      this.#outlet.push(encode({ id: frame.id, ok: true }));
+    } else if ('ping' in frame) this.#outlet.push(encode({ id: frame.id, pong: true }));
+    // An open gateway takes any key.
+    else this.#outlet.push(encode({ id: frame.id, ok: true }));
+  }
+
+  #subscribe(frame: SubscribeFrame): void {
+    if (frame.sub.length > STREAM_CHANNELS_MAX) {
+      this.#fault(frame.id, 'too_many_channels', tooMany);
+      return;
+    }
+    for (const { ch, since, limit } of frame.sub) {
+      const separator = ch.indexOf(':');
+      const name = ch.slice(separator + 1);
+      const kind = ch.slice(0, separator);
+      const known = (kind === 'run' && parseRunKey(name) !== null) || (kind === 'runs' && isGlob(name));
+      if (!known) {
+        this.#fault(frame.id, 'bad_channel', 'a channel is run:<cluster/run/group> or runs:<glob>', ch);
+        continue;
+      }
+      this.#drop(ch);
+      if (this.#channels.size >= STREAM_CHANNELS_MAX) {
+        this.#fault(frame.id, 'too_many_channels', tooMany, ch);
+        continue;
+      }
+      const interest =
+        kind === 'run'
+          ? new RunInterest(this.#context, { ch, key: name, id: frame.id, since: since ?? null })
+          : new IndexInterest(this.#context, {
+              ch,
+              glob: name,
+              id: frame.id,
+              limit: limit ?? INDEX_ROWS_DEFAULT,
+            });
+      this.#channels.set(ch, interest);
+      this.#owed.add(interest);
+    }
+  }
+
+  #drop(ch: string): void {
+    const interest = this.#channels.get(ch);
+    if (interest === undefined) return;
+    interest.dispose();
+    this.#channels.delete(ch);
+    this.#owed.delete(interest);
+  }
+
+  #pump(): void {
+    for (const interest of this.#owed) {
+      if (!this.#outlet.hasRoom) return;
+      this.#owed.delete(interest);
+      interest.serve();
+    }
+  }
+
+  #fault(id: number | null, code: FrameFaultCode, message: string, ch?: string): void {
+    const error = { code, message, retry: frameFaults[code].retry };
+    this.#outlet.push(encode(ch === undefined ? { id, error } : { id, ch, error }));
+  }
+}
+
+const tooMany = `a connection may have at most ${STREAM_CHANNELS_MAX} channels`;
+
+interface InterestContext {
+  readonly hub: Hub;
+  readonly outlet: Outlet;
+  readonly clock: Clock;
+  readonly owe: (interest: RunInterest | IndexInterest) => void;
+  readonly pump: () => void;
+}
+
+/** A subscribed run: answered once, then live; behind while there is no room. */
+class RunInterest implements RunListener {
+  readonly ch: string;
+  readonly #context: InterestContext;
+  readonly #subscription: RunSubscription;
+  readonly #id: number;
+  readonly #since: Position | null;
+  #next: 'reply' | 'give_up' | 'catch_up' = 'reply';
+  #cancelWait: (() => void) | null = null;
+
+  constructor(context: InterestContext, of: { ch: string; key: string; id: number; since: Position | null }) {
+    this.ch = of.ch;
+    this.#context = context;
+    this.#id = of.id;
+    this.#since = of.since;
+    this.#subscription = context.hub.attach(of.key, this);
+  }
+
+  deliver(frames: readonly EncodedFrame[]): boolean {
+    const { outlet } = this.#context;
+    if (!outlet.hasRoom) {
+      this.#context.owe(this);
+      return false;
+    }
+    for (const frame of frames) outlet.push(frame);
+    return true;
+  }
+
+  reached(): void {
+    this.#stopTimer();
+    this.#askToBeServed('reply');
+  }
+
+  /** There is room: says what is owed. */
+  serve(): void {
+    const { hub, outlet } = this.#context;
+    const next = this.#next;
+    this.#next = 'catch_up';
+    switch (next) {
+      case 'reply':
+        this.#reply();
+        return;
+      case 'give_up':
+        outlet.push(hub.stopWaiting(this.#subscription));
+        return;
+      case 'catch_up':
+        for (const frame of hub.catchUp(this.#subscription)) outlet.push(frame);
+        return;
+      default: {
+        const unreachable: never = next;
+        throw new Error(`nothing is served as ${String(unreachable)}`);
+      }
+    }
+  }
+
+  tip(quietSinceMs: number): number | null | undefined {
+    return this.#context.hub.tipOf(this.#subscription, quietSinceMs);
+  }
+
+  dispose(): void {
+    this.#stopTimer();
+    this.#context.hub.detach(this.#subscription);
+  }
+
+  #reply(): void {
+    const { hub, outlet, clock } = this.#context;
+    const reply = hub.join(this.#subscription, this.#since);
+    switch (reply.kind) {
+      case 'snapshot': {
+        const seq = reply.snapshot.position?.seq ?? null;
+        outlet.push(encode({ id: this.#id, ch: this.ch, snapshot: reply.snapshot }, seq));
+        return;
+      }
+      case 'resume':
+        outlet.push(encode({ id: this.#id, ch: this.ch, resume: reply.delta }, reply.delta.seq));
+        return;
+      case 'ahead':
+        this.#cancelWait = clock.after(STREAM_AHEAD_MS_MAX, () => {
+          this.#cancelWait = null;
+          this.#askToBeServed('give_up');
+        });
+        return;
+      default: {
+        const unreachable: never = reply;
+        throw new Error(`no reply is ${String(unreachable)}`);
+      }
+    }
+  }
+
+  #askToBeServed(next: 'reply' | 'give_up'): void {
+    this.#next = next;
+    this.#context.owe(this);
+    this.#context.pump();
+  }
+
+  #stopTimer(): void {
+    this.#cancelWait?.();
+    this.#cancelWait = null;
+  }
+}
+
+/** A subscribed glob of the run index. */
+class IndexInterest implements IndexListener {
+  readonly #context: InterestContext;
+  readonly #subscription: IndexSubscription;
+  readonly #of: { ch: string; id: number; limit: number };
+  #replied = false;
+
+  constructor(context: InterestContext, of: { ch: string; glob: string; id: number; limit: number }) {
+    this.#context = context;
+    this.#of = of;
+    this.#subscription = context.hub.index.attach(of.glob, this);
+  }
+
+  deliver(text: string): boolean {
+    const { outlet } = this.#context;
+    if (!outlet.hasRoom) {
+      this.#context.owe(this);
+      return false;
+    }
+    outlet.push({ text });
+    return true;
+  }
+
+  serve(): void {
+    const { hub, outlet } = this.#context;
+    if (!this.#replied) {
+      this.#replied = true;
+      const { ch, id, limit } = this.#of;
+      outlet.push(encode({ id, ch, ...hub.index.join(this.#subscription, limit) }));
+      return;
+    }
+    const text = hub.index.catchUp(this.#subscription);
+    if (text === null) return;
+    outlet.push({ text });
+    this.#context.owe(this);
+  }
+
+  dispose(): void {
+    this.#context.hub.index.detach(this.#subscription);
+  }
+}
+
+function idOf(sent: unknown): number | null {
+  const id = (sent as { id?: unknown } | null)?.id;
+  return typeof id === 'number' && Number.isSafeInteger(id) ? id : null;
+}
+
+function explain(sent: unknown): string {
+  if (typeof sent !== 'object' || sent === null || Array.isArray(sent))
+    return 'a frame must be one JSON object';
+  if (idOf(sent) === null) return 'a frame needs an "id" that is a whole number';
+  for (const verb of ['sub', 'unsub', 'ping', 'auth']) {
+    if (verb in sent) return `"${verb}" is not of the form the protocol describes`;
+  }
+  return 'a frame is one of sub, unsub, ping, auth';
+}

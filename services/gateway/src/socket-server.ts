@@ -1,0 +1,240 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type CloseReason, closeCodes, httpFaultBody } from '@runlog/schema/faults';
+import {
+  STREAM_FRAME_BYTES_MAX,
+  STREAM_HEARTBEAT_MS,
+  STREAM_PONG_MS_MAX,
+  STREAM_RECONNECT_MS_MAX,
+  STREAM_RECONNECT_MS_MIN,
+} from '@runlog/schema/limits';
+import { STREAM_SUBPROTOCOL } from '@runlog/schema/stream-api';
+import type { Logger } from '@runlog/service-kit/logger';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Clock } from './clock.ts';
+import { encode, type Hub } from './hub.ts';
+import { Outbox } from './outbox.ts';
+import { Session } from './session.ts';
+
+const STREAM_PATH = '/v1/stream';
+const TICK_MS = 1_000;
+/** Heartbeats are spread over so many ticks: each connection has its own second. */
+const HEARTBEAT_TICKS = STREAM_HEARTBEAT_MS / TICK_MS;
+/** How long a connection may take to close before it is cut. */
+const CLOSE_MS_MAX = 1_000;
+/** When draining: the window in which connections are closed, so that their clients do not come back all at once. */
+const DRAIN_MS_MAX = 3_000;
+const DRAIN_MS_PER_CONNECTION = 10;
+const SERVER = 'runlog/0.1.0';
+
+interface Connection {
+  readonly socket: WebSocket;
+  readonly session: Session;
+  readonly outbox: Outbox;
+  /** The tick of the cycle in which it gets its heartbeat. */
+  readonly tick: number;
+  pingedAtMs: number | null;
+  full: boolean;
+  closing: boolean;
+}
+
+/** `WS /v1/stream`: the only place that knows `ws`. */
+export class SocketServer implements AsyncDisposable {
+  readonly #sockets: WebSocketServer;
+  readonly #options: SocketServerOptions;
+  readonly #connections = new Set<Connection>();
+  #timer: NodeJS.Timeout | null = null;
+  #ticks = 0;
+  #draining = false;
+
+  constructor(options: SocketServerOptions) {
+    this.#options = options;
+    const socketOptions = {
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      // Twice what is allowed: a frame somewhat too large is answered with the protocol's own close code.
+      maxPayload: 2 * STREAM_FRAME_BYTES_MAX,
+      maxFragments: 64,
+      maxBufferedChunks: 1_024,
+      closeTimeout: CLOSE_MS_MAX,
+      handleProtocols: (offered: Set<string>) =>
+        offered.has(STREAM_SUBPROTOCOL) ? STREAM_SUBPROTOCOL : (false as const),
+    };
+    this.#sockets = new WebSocketServer(socketOptions);
+    options.server.on('upgrade', this.#upgrade);
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Tells every client, closes each at a random time of a short window, and cuts what has not closed then. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#draining = true;
+    const { clock, random } = this.#options;
+    const windowMs = Math.min(DRAIN_MS_MAX, this.#connections.size * DRAIN_MS_PER_CONNECTION);
+    await Promise.all(
+      [...this.#connections].map(
+        (connection) =>
+          new Promise<void>((resolve) => {
+            connection.outbox.push(encode({ drain: { within_ms: windowMs } }));
+            connection.socket.once('close', () => resolve());
+            clock.after(random() * windowMs, () => this.#close(connection, 'draining'));
+          }),
+      ),
+    );
+    this.#options.server.off('upgrade', this.#upgrade);
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#sockets.close();
+  }
+
+  readonly #upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    socket.on('error', () => socket.destroy());
+    const { allowedOrigins } = this.#options;
+    const hub = this.#draining ? null : this.#options.hub();
+    if (request.url?.split('?')[0] !== STREAM_PATH) {
+      refuse(socket, '404 Not Found', httpFaultBody('not_found', `the stream is at ${STREAM_PATH}`));
+    } else if (!isAllowedOrigin(request, allowedOrigins)) {
+      const message = 'this origin is not in RUNLOG_ALLOWED_ORIGINS';
+      refuse(socket, '403 Forbidden', httpFaultBody('forbidden', message));
+    } else if (hub === null) {
+      const body = this.#draining
+        ? httpFaultBody('closing', 'this gateway is closing')
+        : httpFaultBody('not_ready', 'this gateway is still reading the log');
+      refuse(socket, '503 Service Unavailable', body);
+    } else {
+      this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket, hub));
+    }
+  };
+
+  #open(socket: WebSocket, hub: Hub): void {
+    const { clock, log } = this.#options;
+    const outbox = new Outbox({
+      sink: {
+        send: (message, written) => socket.send(message, { binary: false, compress: false }, () => written()),
+        get bufferedBytes() {
+          return socket.bufferedAmount;
+        },
+      },
+      clock,
+      defer: setImmediate,
+      on: {
+        full: () => {
+          connection.full = true;
+          // Who does not read is not read: else its requests would queue answers without end.
+          socket.pause();
+        },
+        drained: () => {
+          connection.full = false;
+          connection.pingedAtMs = null;
+          socket.resume();
+          session.drained();
+        },
+        stuck: () => this.#close(connection, 'slow_client'),
+      },
+    });
+    const session = new Session({ hub, outlet: outbox, clock });
+    const tick = this.#ticks % HEARTBEAT_TICKS;
+    const connection: Connection = {
+      socket,
+      session,
+      outbox,
+      tick,
+      pingedAtMs: null,
+      full: false,
+      closing: false,
+    };
+    this.#connections.add(connection);
+    this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
+
+    socket.on('message', (data: Buffer, isBinary) => {
+      if (connection.closing) return;
+      connection.pingedAtMs = null;
+      if (data.length > STREAM_FRAME_BYTES_MAX) this.#close(connection, 'frame_too_large');
+      else if (isBinary) session.receiveBinary();
+      else session.receive(data.toString('utf8'));
+    });
+    socket.on('pong', () => {
+      connection.pingedAtMs = null;
+    });
+    // The close that follows is what counts; a client that breaks the framing is no fault of ours.
+    socket.on('error', (error) => log.debug({ err: error }, 'a stream connection broke'));
+    socket.on('close', () => {
+      this.#connections.delete(connection);
+      outbox.dispose();
+      session.dispose();
+      if (this.#connections.size > 0 || this.#timer === null) return;
+      clearInterval(this.#timer);
+      this.#timer = null;
+    });
+    outbox.push(
+      encode({
+        hello: {
+          server: SERVER,
+          heartbeat_ms: STREAM_HEARTBEAT_MS,
+          reconnect: { min_ms: STREAM_RECONNECT_MS_MIN, max_ms: STREAM_RECONNECT_MS_MAX },
+        },
+      }),
+    );
+  }
+
+  /** One timer for all: heartbeats for those whose second it is, and an end to those that do not answer. */
+  #tick(): void {
+    this.#ticks += 1;
+    const nowMs = this.#options.clock.now();
+    for (const connection of this.#connections) {
+      // What cannot be written cannot be answered: a full queue has its own clock.
+      if (connection.full || connection.closing) continue;
+      if (connection.pingedAtMs !== null && nowMs - connection.pingedAtMs > STREAM_PONG_MS_MAX) {
+        this.#close(connection, 'no_pong');
+      } else if (connection.tick === this.#ticks % HEARTBEAT_TICKS) {
+        connection.session.heartbeat();
+        connection.pingedAtMs = nowMs;
+        connection.socket.ping();
+      }
+    }
+  }
+
+  #close(connection: Connection, reason: CloseReason): void {
+    const { socket, outbox, session } = connection;
+    if (connection.closing) return;
+    connection.closing = true;
+    if (!connection.full) outbox.flush();
+    outbox.dispose();
+    session.dispose();
+    // A paused socket would never see the other side's close.
+    socket.resume();
+    socket.close(closeCodes[reason].close, reason);
+  }
+}
+
+export interface SocketServerOptions {
+  readonly server: Server;
+  /** `null` until the feed has caught up. */
+  readonly hub: () => Hub | null;
+  readonly allowedOrigins: readonly string[];
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+/** No Origin: not a browser, so nobody's cookie-like authority is borrowed. Else this server's own, or one allowed. */
+function isAllowedOrigin(request: IncomingMessage, allowed: readonly string[]): boolean {
+  const { origin, host } = request.headers;
+  if (origin === undefined) return true;
+  if (allowed.includes('*') || allowed.includes(origin)) return true;
+  return URL.canParse(origin) && new URL(origin).host === host;
+}
+
+function refuse(socket: Duplex, status: string, body: object): void {
+  const text = JSON.stringify(body);
+  const head = [
+    `HTTP/1.1 ${status}`,
+    'content-type: application/json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(text)}`,
+    ...(status.startsWith('503') ? ['retry-after: 1'] : []),
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${text}`);
+}

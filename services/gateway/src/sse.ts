@@ -1,0 +1,83 @@
+import { STREAM_HEARTBEAT_MS, STREAM_QUEUE_BYTES_HIGH, STREAM_STUCK_MS_MAX } from '@runlog/schema/limits';
+import type { Position } from '@runlog/schema/snapshot';
+import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
+import type { Clock } from './clock.ts';
+import type { EncodedFrame, Hub } from './hub.ts';
+import { keyOf, type RunRoute } from './rest.ts';
+import { type Outlet, Session } from './session.ts';
+
+/** Streams that are open; ended when the gateway drains. */
+export interface OpenStreams {
+  endAll(): void;
+}
+
+/**
+ * `GET …/stream`: the frames of the run's channel as server-sent events, each with the id `epoch.seq` where one stands
+ * after it. `Last-Event-ID` resumes as `since` does on the WebSocket.
+ */
+export function addStreamRoute(
+  server: FastifyInstance,
+  options: { hub: () => Hub | null; clock: Clock },
+): OpenStreams {
+  const { clock } = options;
+  const open = new Set<() => void>();
+
+  server.get<RunRoute>('/v1/runs/:cluster/:run/:group/stream', (request, reply) => {
+    const hub = options.hub();
+    if (hub === null) throw new HttpFault('not_ready', 'this gateway is still reading the log');
+    const ch = `run:${keyOf(request.params)}`;
+    const since = readEventId(request.headers['last-event-id']);
+    reply.hijack();
+    const response = reply.raw;
+    response.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+      connection: 'keep-alive',
+    });
+
+    let cancelStuck: (() => void) | null = null;
+    const outlet: Outlet = {
+      get hasRoom() {
+        return cancelStuck === null;
+      },
+      push(frame: EncodedFrame) {
+        const id = typeof frame.seq === 'number' ? `id: ${hub.epoch}.${frame.seq}\n` : '';
+        response.write(`${id}data: ${frame.text}\n\n`);
+        if (response.writableLength <= STREAM_QUEUE_BYTES_HIGH) return;
+        cancelStuck ??= clock.after(STREAM_STUCK_MS_MAX, () => response.destroy());
+      },
+    };
+    const session = new Session({ hub, outlet, clock });
+    const heartbeat = setInterval(() => {
+      if (outlet.hasRoom) response.write(': alive\n\n');
+    }, STREAM_HEARTBEAT_MS);
+    const end = () => response.end();
+    open.add(end);
+    response.on('drain', () => {
+      cancelStuck?.();
+      cancelStuck = null;
+      session.drained();
+    });
+    response.on('close', () => {
+      open.delete(end);
+      clearInterval(heartbeat);
+      cancelStuck?.();
+      session.dispose();
+    });
+    session.receive(JSON.stringify({ id: 0, sub: [{ ch, since }] }));
+  });
+
+  return {
+    endAll() {
+      for (const end of open) end();
+    },
+  };
+}
+
+/** `epoch.seq`, or null: an id that is not ours means a fresh start. */
+function readEventId(header: string | string[] | undefined): Position | null {
+  if (typeof header !== 'string') return null;
+  const match = /^([^.]{1,128})\.(\d{1,15})$/.exec(header);
+  return match === null ? null : { epoch: match[1] as string, seq: Number(match[2]) };
+}
