@@ -1,0 +1,379 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { EVENT_ID_CHARS_MAX } from './limits.ts';
+import { validateEvent, validateEventPlainly } from './validate-event.ts';
+
+type Json = Record<string, unknown>;
+
+/** Python's bare literals, which ingest turns into strings before it validates. */
+const nonFinite = /(?<=[:[,] ?)(?:-?Infinity|NaN)(?=[,\]}])/g;
+
+function recorded(name: string): Json[] {
+  const url = new URL(`../../../test/fixtures/${name}.events.jsonl`, import.meta.url);
+  const lines = readFileSync(url, 'utf8').split('\n');
+  return lines
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line.replaceAll(nonFinite, '"$&"')) as Json);
+}
+
+const recordings = [...recorded('short'), ...recorded('one-env')];
+
+/** One payload of each type and age, with nothing that is not required. */
+const payloads: Record<string, Json> = {
+  TRAINING_STARTED: {
+    n_envs: 4,
+    max_epochs: 150,
+    max_batches: 50,
+    task: 'cifar_scale',
+    host_params: 1_000_000,
+    slot_ids: ['r0c0'],
+    seed: 1,
+    n_episodes: 200,
+    lr: 0.0003,
+    clip_ratio: 0.2,
+    entropy_coef: 0.01,
+    param_budget: 500_000,
+    policy_device: 'cpu',
+    env_devices: ['cpu'],
+    reward_mode: 'shaped',
+  },
+  SEED_GERMINATED: { slot_id: 'r0c0', env_id: 0, blueprint_id: 'conv', params: 10 },
+  SEED_STAGE_CHANGED: { slot_id: 'r0c0', env_id: 0, from_stage: 'A', to_stage: 'B' },
+  SEED_GATE_EVALUATED: {
+    slot_id: 'r0c0',
+    env_id: 0,
+    gate: 'G2',
+    passed: true,
+    target_stage: 'B',
+    checks_passed: ['a'],
+    checks_failed: [],
+  },
+  SEED_FOSSILIZED: { slot_id: 'r0c0', env_id: 0, blueprint_id: 'conv', improvement: 1.5, params_added: 10 },
+  SEED_PRUNED: { slot_id: 'r0c0', env_id: 0, reason: 'stale' },
+  PPO_UPDATE_COMPLETED: {
+    policy_loss: 0.1,
+    value_loss: 0.2,
+    entropy: 1.2,
+    grad_norm: 1,
+    kl_divergence: 0.01,
+    clip_fraction: 0.15,
+    nan_grad_count: 0,
+  },
+  BATCH_EPOCH_COMPLETED: {
+    episodes_completed: 4,
+    batch_idx: 1,
+    avg_accuracy: 70.1,
+    avg_reward: 1.5,
+    total_episodes: 200,
+    n_envs: 4,
+  },
+  EPOCH_COMPLETED: { env_id: 0, val_accuracy: 40.5, val_loss: 0.2, inner_epoch: 1 },
+  REWARD_COMPUTED: { env_id: 0 },
+};
+
+const olderPayloads: Record<string, Json> = {
+  SEED_GERMINATED: { env_id: 0, blueprint_id: 'conv', params: 10 },
+  SEED_STAGE_CHANGED: { env_id: 0, from: 'A', to: 'B' },
+  SEED_FOSSILIZED: { env_id: 0, blueprint_id: 'conv', improvement: 1.5, params_added: 10 },
+  SEED_CULLED: { env_id: 0, reason: 'stale' },
+  PPO_UPDATE_COMPLETED: {
+    policy_loss: 0.1,
+    value_loss: 0.2,
+    entropy: 1.2,
+    clip_fraction: 0.15,
+    approx_kl: 0.01,
+  },
+};
+
+function event(overrides: Json = {}): Json {
+  return {
+    event_id: 'e1',
+    event_type: 'NOTE',
+    timestamp: '2026-01-03T23:59:47.900000+00:00',
+    run_id: 'r1',
+    ...overrides,
+  };
+}
+
+/** The fault as `path: message`, or null for a valid event. Both ways of judging must say the same. */
+function faultOf(value: unknown): string | null {
+  const verdict = validateEvent(value);
+  expect(validateEventPlainly(value)).toEqual(verdict);
+  if ('fault' in verdict) return `${verdict.fault.path}: ${verdict.fault.message}`;
+  expect(verdict.event).toBe(value);
+  return null;
+}
+
+function without(record: Json, name: string): Json {
+  return Object.fromEntries(Object.entries(record).filter(([each]) => each !== name));
+}
+
+const payloadFields = Object.entries(payloads).flatMap(([type, data]) =>
+  Object.keys(data)
+    // Without it, and with its older name, these are older events.
+    .map((field) => ({ type, field, data })),
+);
+
+describe('a payload', () => {
+  it.each(Object.keys(payloads))('of %s is valid with what is required, and with more', (event_type) => {
+    expect(faultOf(event({ event_type, data: payloads[event_type] }))).toBeNull();
+    expect(
+      faultOf(event({ event_type, data: { ...payloads[event_type], unheard_of: { of: [] } } })),
+    ).toBeNull();
+  });
+
+  it.each(Object.keys(payloads))('of %s must be there', (event_type) => {
+    for (const data of [undefined, null]) {
+      expect(faultOf(event({ event_type, data }))).toMatch(/^data: /);
+    }
+  });
+
+  it.each(payloadFields.filter(({ type, field }) => !(field === 'slot_id' && type in olderPayloads)))(
+    'of $type must have $field',
+    ({ type, field, data }) => {
+      const fault = faultOf(event({ event_type: type, data: without(data, field) }));
+      expect(fault).toMatch(
+        new RegExp(`^data\\.${field}: (is required \\(expected \\w+\\)|must be a number)`),
+      );
+    },
+  );
+
+  it.each(payloadFields)('of $type has no object for $field', ({ type, field, data }) => {
+    expect(faultOf(event({ event_type: type, data: { ...data, [field]: {} } }))).toMatch(
+      new RegExp(`^data\\.${field}: `),
+    );
+  });
+
+  it.each(Object.entries(olderPayloads))('of %s is valid in its older shape', (event_type, data) => {
+    expect(faultOf(event({ event_type, data, slot_id: 'r0c0' }))).toBeNull();
+  });
+
+  it.each(Object.entries(olderPayloads).filter(([type]) => type.startsWith('SEED_')))(
+    'of an older %s needs the slot in the envelope',
+    (event_type, data) => {
+      for (const slot_id of [undefined, null, '']) {
+        expect(faultOf(event({ event_type, data, slot_id }))).toMatch(/^slot_id: /);
+      }
+    },
+  );
+
+  it.each(
+    Object.entries(olderPayloads).flatMap(([type, data]) =>
+      Object.keys(data)
+        // Without these the shape is no longer recognised as the older one, and judged as the current one.
+        .filter((field) => !['blueprint_id', 'from', 'approx_kl'].includes(field))
+        .map((field) => ({ type, field, data })),
+    ),
+  )('of an older $type must have $field', ({ type, field, data }) => {
+    const fault = faultOf(event({ event_type: type, slot_id: 'r0c0', data: without(data, field) }));
+    expect(fault).toMatch(new RegExp(`^data\\.${field}: `));
+  });
+
+  it('may be anything for another type, but no list', () => {
+    for (const data of [undefined, null, {}, { any: { thing: [1] } }])
+      expect(faultOf(event({ data }))).toBeNull();
+    for (const data of [[], 'x', 1]) expect(faultOf(event({ data }))).toMatch(/^data: /);
+  });
+
+  it.each([
+    ['NaN', null],
+    ['Infinity', null],
+    ['-Infinity', null],
+    ['nan', 'data.val_loss: must be a number, or one of "NaN", "Infinity", "-Infinity"'],
+    ['1', 'data.val_loss: must be a number, or one of "NaN", "Infinity", "-Infinity"'],
+    [null, 'data.val_loss: must be a number, or one of "NaN", "Infinity", "-Infinity"'],
+    [Number.POSITIVE_INFINITY, 'data.val_loss: must be a number, or one of "NaN", "Infinity", "-Infinity"'],
+  ])('has for a float %j', (val_loss, fault) => {
+    const data = { ...payloads.EPOCH_COMPLETED, val_loss };
+    expect(faultOf(event({ event_type: 'EPOCH_COMPLETED', data }))).toBe(fault);
+  });
+
+  it.each([
+    ['env_id', -1, true],
+    ['env_id', -2, false],
+    ['env_id', 1.5, false],
+    ['env_id', 'NaN', false],
+    ['inner_epoch', -1, false],
+    ['inner_epoch', 2 ** 53, false],
+    ['inner_epoch', 2 ** 53 - 1, true],
+  ])('has for the whole number %s the value %j: %s', (field, value, valid) => {
+    const data = { ...payloads.EPOCH_COMPLETED, [field]: value };
+    expect(faultOf(event({ event_type: 'EPOCH_COMPLETED', data })) === null).toBe(valid);
+  });
+});
+
+describe('the envelope', () => {
+  it.each(['event_id', 'event_type', 'run_id'])('must have %s', (field) => {
+    expect(faultOf(without(event(), field))).toBe(`${field}: is required (expected string)`);
+  });
+
+  it('must have a timestamp', () => {
+    expect(faultOf(without(event(), 'timestamp'))).toMatch(/^timestamp: /);
+  });
+
+  it.each([
+    ['2026-01-03T23:59:47.900000+00:00', true],
+    ['2026-01-03T23:59:47Z', true],
+    ['2026-01-03T23:59:47.123456789Z', true],
+    ['2026-01-03T23:59:47+05:30', true],
+    ['2026-01-03T23:59:47', false],
+    ['2026-01-03 23:59:47Z', false],
+    ['2026-02-30T00:00:00Z', false],
+    ['yesterday', false],
+    [1767484787, false],
+  ])('has the timestamp %j: %s', (timestamp, valid) => {
+    const fault = faultOf(event({ timestamp }));
+    if (valid) expect(fault).toBeNull();
+    else expect(fault).toMatch(/^timestamp: must be ISO 8601 with a UTC offset, such as /);
+  });
+
+  it.each([
+    ['a', true],
+    ['A.b_c-9', true],
+    ['x'.repeat(64), true],
+    ['x'.repeat(65), false],
+    ['', false],
+    ['.a', false],
+    ['-a', false],
+    ['a/b', false],
+    ['ä', false],
+    ['a\n', false],
+    [7, false],
+  ])('has the run %j: %s', (id, valid) => {
+    expect(faultOf(event({ run_id: id })) === null).toBe(valid);
+    expect(faultOf(event({ group_id: id })) === null).toBe(valid);
+    expect(faultOf(event({ emitter_id: id, emitter_seq: 1 })) === null).toBe(valid);
+  });
+
+  it.each([
+    ['✓ any text', true],
+    ['x'.repeat(EVENT_ID_CHARS_MAX), true],
+    ['x'.repeat(EVENT_ID_CHARS_MAX + 1), false],
+    ['', false],
+    ['a\u0000', false],
+    ['a\n', false],
+    ['\ud800', false],
+    ['\ud83d\ude00', true],
+  ])('has the event id %j: %s', (event_id, valid) => {
+    expect(faultOf(event({ event_id })) === null).toBe(valid);
+  });
+
+  it.each([
+    ['A', true],
+    ['A_1', true],
+    [`A${'B'.repeat(63)}`, true],
+    [`A${'B'.repeat(64)}`, false],
+    ['a', false],
+    ['1A', false],
+    ['', false],
+    ['A\n', false],
+    ['__proto__', false],
+  ])('has the type %j: %s', (event_type, valid) => {
+    expect(faultOf(event({ event_type })) === null).toBe(valid);
+  });
+
+  it.each([
+    [{ emitter_id: 'm1', emitter_seq: 1 }, null],
+    [{ emitter_id: null, emitter_seq: null }, null],
+    [{ emitter_id: 'm1' }, 'emitter_seq'],
+    [{ emitter_id: 'm1', emitter_seq: null }, 'emitter_seq'],
+    [{ emitter_seq: 1 }, 'emitter_id'],
+    [{ emitter_id: 'm1', emitter_seq: 0 }, 'emitter_seq'],
+    [{ emitter_id: 'm1', emitter_seq: 1.5 }, 'emitter_seq'],
+    [{ emitter_id: 'm1', emitter_seq: '1' }, 'emitter_seq'],
+    [{ emitter_id: 'm1', emitter_seq: 2 ** 53 }, 'emitter_seq'],
+  ])('has the emitter %j, at fault: %j', (emitter, path) => {
+    expect(faultOf(event(emitter))?.split(':')[0] ?? null).toBe(path);
+  });
+
+  it.each(['group_id', 'seed_id', 'slot_id', 'epoch', 'message', 'severity'])(
+    'may have null for %s',
+    (field) => {
+      expect(faultOf(event({ [field]: null }))).toBeNull();
+      expect(faultOf(event({ [field]: { not: 'this' } }))).toMatch(new RegExp(`^${field}: `));
+    },
+  );
+
+  it.each([null, undefined, 'text', 5, true, [], [event()]])('is no object: %j', (value) => {
+    expect(faultOf(value)).toBe(': an event must be a JSON object');
+  });
+
+  it('is not taken from a prototype', () => {
+    expect(faultOf(JSON.parse(`{"__proto__": ${JSON.stringify(event())}}`))).toMatch(/is required/);
+  });
+
+  it('may have members named as those of every object', () => {
+    const text = `${JSON.stringify(event()).slice(0, -1)},"__proto__":{"run_id":5},"constructor":1,"toString":null}`;
+    expect(faultOf(JSON.parse(text))).toBeNull();
+  });
+});
+
+describe('recorded events', () => {
+  it('are valid', () => {
+    for (const value of recordings) expect(faultOf(value)).toBeNull();
+  });
+
+  it('are returned as they came, even frozen', () => {
+    const frozen = Object.freeze({ ...recordings[0]!, data: Object.freeze(recordings[0]!.data) });
+    expect(faultOf(frozen)).toBeNull();
+  });
+
+  it('are judged alike by the compiled and the plain schemas, whatever is changed in them', () => {
+    const strange = fc.oneof(
+      fc.constantFrom(
+        undefined,
+        null,
+        '',
+        'NaN',
+        'Infinity',
+        0,
+        -1,
+        -2,
+        1.5,
+        2 ** 53,
+        Number.POSITIVE_INFINITY,
+        {},
+        [],
+      ),
+      fc.jsonValue({ maxDepth: 2 }),
+    );
+    const types = [...Object.keys(payloads), ...Object.keys(olderPayloads), 'NOTE', 'note'];
+    const change = fc.oneof(
+      fc.record({ at: fc.constant('type' as const), value: fc.constantFrom(...types) }),
+      fc.record({
+        at: fc.constantFrom('envelope' as const, 'data' as const),
+        field: fc.nat(),
+        value: strange,
+      }),
+      fc.record({ at: fc.constantFrom('drop' as const, 'drop data' as const), field: fc.nat() }),
+    );
+    const bases = [
+      ...recordings,
+      ...Object.entries(olderPayloads).map(([event_type, data]) => event({ event_type, data, slot_id: 's' })),
+    ];
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...bases),
+        fc.array(change, { minLength: 1, maxLength: 3 }),
+        (base, changes) => {
+          const value: Json = { ...base, data: { ...(base.data as Json) } };
+          const data = value.data as Json;
+          for (const each of changes) {
+            if (each.at === 'type') {
+              value.event_type = each.value;
+              continue;
+            }
+            const target = each.at === 'data' || each.at === 'drop data' ? data : value;
+            const names = Object.keys(target);
+            const name = names[each.field % Math.max(1, names.length)] ?? 'x';
+            if ('value' in each) target[name] = each.value;
+            else delete target[name];
+          }
+          faultOf(value);
+        },
+      ),
+      { numRuns: 5_000 },
+    );
+  });
+});
