@@ -54,7 +54,7 @@ describe('evolve on recordings', () => {
       const state = fold(records)!;
       expect(plainEntries(state.event_log)).toEqual(expected[group]!.event_log);
       expect(countersOf(state as Parameters<typeof countersOf>[0])).toEqual(countersOf(expected[group]!));
-      expect(runSnapshotSchema.parse(state)).toEqual(state);
+      expect(JSON.stringify(runSnapshotSchema.parse(state))).toBe(JSON.stringify(state));
       expect(state.partial).toBe(false);
     }
   });

@@ -121,6 +121,7 @@ export type Fetched =
  */
 export interface TopicReader extends AsyncDisposable, AsyncIterable<Fetched> {
   add(position: { partition: number; offset: number }): void;
+  /** From here on nothing is yielded that was fetched before, also when the partition is added again elsewhere. */
   remove(partition: number): void;
 }
 

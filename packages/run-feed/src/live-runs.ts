@@ -1,0 +1,74 @@
+import type { RunMeta } from '@runlog/schema/log-records';
+import type { RunSnapshot } from '@runlog/schema/snapshot';
+import type { TopicNames } from '@runlog/schema/topics';
+import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import type { FeedLog } from './feed-log.ts';
+import { restore } from './restore.ts';
+import type { RunChange } from './run-change.ts';
+import { RunTable } from './run-table.ts';
+
+export interface LiveRunsOptions {
+  readonly io: TopicIo;
+  readonly topics: TopicNames;
+  readonly meta: RunMeta;
+  readonly log: FeedLog;
+  readonly signal: AbortSignal;
+}
+
+/** Every run, live: the snapshots, then the tail of the events, folded as they come. It never waits for an aggregator. */
+export interface LiveRuns {
+  readonly meta: RunMeta;
+  /** By `cluster/run/group`. */
+  readonly states: ReadonlyMap<string, RunSnapshot>;
+  /** Every partition has been at its end once. */
+  readonly caughtUp: boolean;
+  /** Restores, then yields what each batch changed; `states` has moved already. To be iterated once; ends on abort. */
+  changes(): AsyncIterable<readonly RunChange[]>;
+}
+
+export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
+  const { io, topics, meta, log, signal } = options;
+  const table = new RunTable(meta);
+  const partitions = Array.from({ length: meta.partitions }, (_, partition) => partition);
+  const behind = new Set(partitions);
+
+  async function* changes(): AsyncGenerator<readonly RunChange[]> {
+    const next = await restore(table, { io, topics, meta, partitions, log, signal });
+    await using reader = io.reader({
+      topic: topics.events,
+      signal,
+      onFault: (fault) => {
+        if (fault === null) log.info({}, 'reading events again');
+        else log.warn({ err: fault }, 'events cannot be read; retrying');
+      },
+    });
+    for (const [partition, offset] of next) reader.add({ partition, offset });
+    for await (const fetched of reader) {
+      if (fetched.kind === 'out_of_range') throw truncated(topics.events, fetched);
+      const { changes: folded } = table.fold(fetched.records, fetched.partition);
+      if (fetched.nextOffset >= fetched.stableEnd) behind.delete(fetched.partition);
+      if (folded.length > 0) yield folded;
+    }
+  }
+
+  return {
+    meta,
+    states: table.states,
+    get caughtUp() {
+      return behind.size === 0;
+    },
+    changes,
+  };
+}
+
+/** A reader was overtaken by retention, or the topic was recreated: either way the state is no fold of the log. */
+export function truncated(
+  topic: string,
+  at: { partition: number; requestedOffset: number; startOffset: number; stableEnd: number },
+): TopicIoError {
+  return new TopicIoError(
+    'unusable',
+    `${topic} partition ${at.partition} holds offsets ${at.startOffset} to ${at.stableEnd}, but folding stands at ` +
+      `${at.requestedOffset}: records were deleted before they were folded, or the topic was recreated`,
+  );
+}

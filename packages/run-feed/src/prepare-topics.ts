@@ -1,0 +1,148 @@
+import { FOLD_VERSION } from '@runlog/run-state/evolve';
+import { type RunMeta, runMetaSchema } from '@runlog/schema/log-records';
+import {
+  eventTopicSettings,
+  META_KEY,
+  metaTopicSettings,
+  rejectedTopicSettings,
+  snapshotTopicSettings,
+  type TopicNames,
+  type TopicSettings,
+} from '@runlog/schema/topics';
+import { type TopicDescription, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import type { FeedLog } from './feed-log.ts';
+import { readToEnd } from './read-to-end.ts';
+
+/** Contenders for an empty `run-meta` fence each other; after so many rounds something else is wrong. */
+const ROUNDS_MAX = 20;
+
+export interface PrepareOptions {
+  readonly io: TopicIo;
+  readonly topics: TopicNames;
+  /** For creating topics; existing ones win. */
+  readonly partitions: number;
+  readonly replicationFactor: number | undefined;
+  readonly eventRetentionHours: number;
+  /** Names a new incarnation of the topics; called only when there is none yet. */
+  readonly epoch: () => string;
+  readonly log: FeedLog;
+}
+
+/**
+ * Makes the topics exist and agrees with every other process on `run-meta`: the first to write it under its fenced id
+ * wins, the others read what it wrote, and any of them can finish what another began. Rejects with `unusable` where
+ * the topics contradict `run-meta` or were written by another version of the fold.
+ */
+export async function prepareTopics(options: PrepareOptions): Promise<RunMeta> {
+  const { io, topics, log } = options;
+  const ensure = async (name: string, partitions: number, settings: TopicSettings) => {
+    const { replicationFactor } = options;
+    const [made] = await io.ensureTopics([{ name, partitions, replicationFactor, ...settings }]);
+    return made!;
+  };
+  await ensure(topics.meta, 1, metaTopicSettings());
+  // The events topic decides the partition count: two processes with different settings must not split it.
+  const events = await ensure(
+    topics.events,
+    options.partitions,
+    eventTopicSettings(options.eventRetentionHours),
+  );
+  await ensure(topics.rejected, events.partitions, rejectedTopicSettings(options.eventRetentionHours));
+  const meta = await agreeOnMeta(options, {
+    epoch: options.epoch(),
+    fold: FOLD_VERSION,
+    partitions: events.partitions,
+    snapshots: topics.snapshots,
+  });
+  const snapshots = await ensure(meta.snapshots, meta.partitions, snapshotTopicSettings());
+  refuseContradictions(meta, { events, snapshots });
+  if (events.partitions !== options.partitions) {
+    log.info(
+      { topic: topics.events, partitions: events.partitions, configured: options.partitions },
+      'the existing topic keeps its partition count',
+    );
+  }
+  return meta;
+}
+
+/** `null`: nothing has been agreed on yet. */
+export async function readMeta(io: TopicIo, topics: TopicNames): Promise<RunMeta | null> {
+  let value: Buffer | null = null;
+  await readToEnd(io, {
+    topic: topics.meta,
+    partitions: [0],
+    onRecords: (records) => {
+      for (const record of records) if (record.key === META_KEY) value = record.value;
+    },
+  });
+  if (value === null) return null;
+  const result = runMetaSchema.safeParse(parseJson(value));
+  if (result.success) return result.data;
+  throw new TopicIoError(
+    'unusable',
+    `${topics.meta} holds a record that is not run-meta's; is the prefix right?`,
+  );
+}
+
+async function agreeOnMeta(options: PrepareOptions, proposal: RunMeta): Promise<RunMeta> {
+  const { io, topics, log } = options;
+  for (let round = 1; round <= ROUNDS_MAX; round += 1) {
+    const agreed = await readMeta(io, topics);
+    if (agreed !== null) return agreed;
+    try {
+      await using writer = await io.fencedWriter(topics.meta);
+      // Everyone before us is fenced now: what is absent after this read stays absent until our commit.
+      const written = await readMeta(io, topics);
+      if (written !== null) return written;
+      const value = Buffer.from(JSON.stringify(proposal));
+      const record = { key: META_KEY, value, headers: {}, timestampMs: Date.now() };
+      await writer.commit({ records: [{ topic: topics.meta, partition: 0, records: [record] }] });
+      log.info({ ...proposal }, 'began a new epoch');
+      return proposal;
+    } catch (error) {
+      if (!(error instanceof TopicIoError) || error.code !== 'fenced') throw error;
+    }
+  }
+  throw new TopicIoError('unavailable', `no agreement on ${topics.meta} after ${ROUNDS_MAX} rounds`);
+}
+
+function refuseContradictions(
+  meta: RunMeta,
+  found: { events: TopicDescription; snapshots: TopicDescription },
+): void {
+  for (const topic of [found.events, found.snapshots]) {
+    if (topic.partitions === meta.partitions) continue;
+    throw new TopicIoError(
+      'unusable',
+      `${topic.name} has ${topic.partitions} partitions, but run-meta says ${meta.partitions}: keys would move between ` +
+        'partitions and snapshots would be wrong. Partitions cannot be added to a running runlog',
+    );
+  }
+  if (found.snapshots.settings['cleanup.policy']?.includes('delete')) {
+    throw new TopicIoError(
+      'unusable',
+      `${found.snapshots.name} has cleanup.policy=${found.snapshots.settings['cleanup.policy']}: it would lose ` +
+        'snapshots. Set it to compact',
+    );
+  }
+  if (meta.fold > FOLD_VERSION) {
+    throw new TopicIoError(
+      'unusable',
+      `the topics are written by fold version ${meta.fold}, this build has ${FOLD_VERSION}: update this process`,
+    );
+  }
+  if (meta.fold < FOLD_VERSION) {
+    throw new TopicIoError(
+      'unusable',
+      `the topics are written by fold version ${meta.fold}, this build has ${FOLD_VERSION}: run "runlog rebuild"`,
+    );
+  }
+}
+
+function parseJson(value: Buffer): unknown {
+  try {
+    return JSON.parse(value.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,58 @@
+import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
+
+/** Where a partition's reading ended, and where its log began then. */
+export interface ReadPartition {
+  readonly nextOffset: number;
+  readonly startOffset: number;
+}
+
+/**
+ * Reads partitions of a topic to their end: until the next offset reaches the stable offset of the latest fetch, not
+ * of the first, because compaction may have removed what was newest then. Records arrive in order per partition;
+ * `from` defaults to the log's beginning.
+ */
+export async function readToEnd(
+  io: TopicIo,
+  options: {
+    topic: string;
+    partitions: readonly number[];
+    from?: (partition: number) => number;
+    signal?: AbortSignal;
+    onRecords: (records: readonly LogRecord[], partition: number) => void;
+  },
+): Promise<Map<number, ReadPartition>> {
+  const ended = new Map<number, ReadPartition>();
+  if (options.partitions.length === 0) return ended;
+  await using reader = io.reader({
+    topic: options.topic,
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
+  for (const partition of options.partitions)
+    reader.add({ partition, offset: options.from?.(partition) ?? 0 });
+  for await (const fetched of reader) {
+    switch (fetched.kind) {
+      case 'out_of_range':
+        // Retention moved the beginning past the position; a position beyond the end is the end.
+        if (fetched.requestedOffset < fetched.startOffset) {
+          reader.add({ partition: fetched.partition, offset: fetched.startOffset });
+        } else {
+          ended.set(fetched.partition, { nextOffset: fetched.stableEnd, startOffset: fetched.startOffset });
+        }
+        break;
+      case 'records':
+        if (fetched.records.length > 0) options.onRecords(fetched.records, fetched.partition);
+        if (fetched.nextOffset >= fetched.stableEnd) {
+          reader.remove(fetched.partition);
+          ended.set(fetched.partition, { nextOffset: fetched.nextOffset, startOffset: fetched.startOffset });
+        }
+        break;
+      default: {
+        const unreachable: never = fetched;
+        throw new Error(`unknown fetch ${JSON.stringify(unreachable)}`);
+      }
+    }
+    if (ended.size === options.partitions.length) return ended;
+  }
+  options.signal?.throwIfAborted();
+  throw new Error(`the reader of ${options.topic} ended before the log did`);
+}

@@ -1,0 +1,190 @@
+import { setTimeout } from 'node:timers/promises';
+import { FOLD_VERSION } from '@runlog/run-state/evolve';
+import { checkpointSchema, type RunMeta } from '@runlog/schema/log-records';
+import { formatRunKey } from '@runlog/schema/run-key';
+import { type RunSnapshot, runSnapshotSchema } from '@runlog/schema/snapshot';
+import { CHECKPOINT_KEY, type TopicNames } from '@runlog/schema/topics';
+import { partitionOf } from '@runlog/topic-io/partitioner';
+import { type LogRecord, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import { z } from 'zod';
+import type { FeedLog } from './feed-log.ts';
+import { readToEnd } from './read-to-end.ts';
+import type { RunTable } from './run-table.ts';
+
+/** The stable end of another partition's topic may lag behind for as long as a transaction lasts, and a bit. */
+const RECREATED_AFTER_MS = 30_000;
+const RECHECK_MS = 500;
+
+const compiledSnapshot = z.compile(runSnapshotSchema);
+
+export interface RestoreOptions {
+  readonly io: TopicIo;
+  readonly topics: TopicNames;
+  readonly meta: RunMeta;
+  readonly partitions: readonly number[];
+  readonly log: FeedLog;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Fills the table from the snapshot topic and says, per partition, from which offset of the events topic to fold on.
+ * Snapshots ahead of that offset skip by their own position. A snapshot that cannot be read is folded anew from the
+ * events where they reach back to the beginning; else its run is left out, its bytes stay, and it is said.
+ */
+export async function restore(table: RunTable, options: RestoreOptions): Promise<Map<number, number>> {
+  const { io, topics, meta, partitions, signal } = options;
+  const checkpoints = new Map<number, number>();
+  const unreadable = new Map<string, number>();
+  await readToEnd(io, {
+    topic: meta.snapshots,
+    partitions,
+    signal,
+    onRecords: (records, partition) => {
+      // Within a batch only the newest of a key is worth parsing.
+      const newest = new Map<string, LogRecord>();
+      for (const record of records) newest.set(record.key, record);
+      for (const record of newest.values()) {
+        if (record.key === CHECKPOINT_KEY) checkpoints.set(partition, readCheckpoint(record, meta));
+        else restoreRun(table, { record, partition, meta, unreadable });
+      }
+    },
+  });
+  const bounds = await boundsCovering(table, { ...options, checkpoints });
+  const next = new Map<number, number>();
+  for (const partition of partitions) {
+    const { startOffset } = bounds[partition]!;
+    const checkpoint = checkpoints.get(partition);
+    if (checkpoint !== undefined && checkpoint < startOffset) {
+      throw new TopicIoError(
+        'unusable',
+        `${topics.events} partition ${partition} begins at ${startOffset}, but the snapshots end at ${checkpoint}: ` +
+          `${startOffset - checkpoint} records were deleted before they were folded. "runlog rebuild" starts anew ` +
+          'from what is left',
+      );
+    }
+    next.set(partition, checkpoint ?? startOffset);
+  }
+  await refold(table, { ...options, unreadable, next, bounds });
+  return next;
+}
+
+function readCheckpoint(record: LogRecord, meta: RunMeta): number {
+  const result = checkpointSchema.safeParse(parseJson(record.value));
+  if (!result.success) {
+    throw new TopicIoError(
+      'unusable',
+      `${meta.snapshots}: the checkpoint at offset ${record.offset} is not readable`,
+    );
+  }
+  const { epoch, fold, next } = result.data;
+  if (epoch !== meta.epoch || fold !== FOLD_VERSION) {
+    throw new TopicIoError(
+      'unusable',
+      `${meta.snapshots} was written in epoch ${epoch} by fold version ${fold}; run-meta says ${meta.epoch} and ` +
+        `version ${meta.fold}. Was a topic recreated? "runlog rebuild" writes new snapshots`,
+    );
+  }
+  return next;
+}
+
+function restoreRun(
+  table: RunTable,
+  input: { record: LogRecord; partition: number; meta: RunMeta; unreadable: Map<string, number> },
+): void {
+  const { record, partition, meta, unreadable } = input;
+  unreadable.delete(record.key);
+  if (record.value === null) {
+    table.states.delete(record.key);
+    return;
+  }
+  const parsed = compiledSnapshot.safeParse(parseJson(record.value));
+  const state: RunSnapshot | null = parsed.success ? parsed.data : null;
+  if (state !== null && formatRunKey(state) === record.key && state.position.epoch === meta.epoch) {
+    table.states.set(record.key, state);
+  } else {
+    table.states.delete(record.key);
+    unreadable.set(record.key, partition);
+  }
+}
+
+/**
+ * Bounds of the events topic that reach past everything the snapshots speak of. A snapshot ahead of the events' end
+ * means that the topic was recreated; but the end may lag for a moment, so that is believed only after 30 s.
+ */
+async function boundsCovering(
+  table: RunTable,
+  options: RestoreOptions & { checkpoints: ReadonlyMap<number, number> },
+) {
+  const { io, topics, meta, partitions, checkpoints, signal } = options;
+  const needed = new Map<number, { offset: number; of: string }>();
+  for (const [partition, offset] of checkpoints) needed.set(partition, { offset, of: 'the checkpoint' });
+  const single = partitions.length === 1 ? partitions[0]! : null;
+  for (const [key, state] of table.states) {
+    const partition = single ?? partitionOf(key, meta.partitions);
+    const offset = state.position.seq + 1;
+    if (offset > (needed.get(partition)?.offset ?? 0))
+      needed.set(partition, { offset, of: `the snapshot of ${key}` });
+  }
+  const begun = performance.now();
+  for (;;) {
+    const bounds = await io.bounds(topics.events);
+    const ahead = partitions.find(
+      (partition) => (needed.get(partition)?.offset ?? 0) > bounds[partition]!.stableEnd,
+    );
+    if (ahead === undefined) return bounds;
+    if (performance.now() - begun > RECREATED_AFTER_MS) {
+      const { offset, of } = needed.get(ahead)!;
+      throw new TopicIoError(
+        'unusable',
+        `${of} is at offset ${offset} of ${topics.events} partition ${ahead}, which ends at ` +
+          `${bounds[ahead]!.stableEnd}: the events topic was recreated, ${meta.snapshots} was not. ` +
+          '"runlog rebuild" writes new snapshots',
+      );
+    }
+    await setTimeout(RECHECK_MS, undefined, { signal });
+  }
+}
+
+async function refold(
+  table: RunTable,
+  options: RestoreOptions & {
+    unreadable: ReadonlyMap<string, number>;
+    next: ReadonlyMap<number, number>;
+    bounds: readonly { startOffset: number }[];
+  },
+): Promise<void> {
+  const { io, topics, unreadable, bounds, log, signal } = options;
+  for (const partition of new Set(unreadable.values())) {
+    const keys = new Set([...unreadable].filter(([, at]) => at === partition).map(([key]) => key));
+    if (bounds[partition]!.startOffset > 0) {
+      for (const key of keys) table.leftOut.add(key);
+      log.error(
+        { partition, runs: [...keys] },
+        'unreadable snapshots of truncated history: these runs are left out',
+      );
+      continue;
+    }
+    log.warn({ partition, runs: [...keys] }, 'unreadable snapshots: folding these runs anew');
+    const next = options.next.get(partition)!;
+    await readToEnd(io, {
+      topic: topics.events,
+      partitions: [partition],
+      signal,
+      onRecords: (records) => {
+        table.fold(
+          records.filter((record) => keys.has(record.key) && record.offset < next),
+          partition,
+        );
+      },
+    });
+  }
+}
+
+function parseJson(value: Buffer | null): unknown {
+  if (value === null) return undefined;
+  try {
+    return JSON.parse(value.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}

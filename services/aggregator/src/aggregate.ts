@@ -1,0 +1,209 @@
+import { setTimeout } from 'node:timers/promises';
+import { truncated } from '@runlog/run-feed/live-runs';
+import type { RunMeta } from '@runlog/schema/log-records';
+import type { TopicNames } from '@runlog/schema/topics';
+import type { Logger } from '@runlog/service-kit/logger';
+import {
+  type Assignment,
+  type GroupMember,
+  type TopicIo,
+  TopicIoError,
+  type TopicReader,
+} from '@runlog/topic-io/topic-io';
+import { PartitionOwner } from './partition-owner.ts';
+import { SnapshotBudget } from './snapshot-budget.ts';
+
+/** An owner that was fenced and is still the assignee claims anew after so long: a zombie's claim then lies behind it. */
+const RECLAIM_MS_MIN = 200;
+const RECLAIM_JITTER_MS = 800;
+
+export interface AggregateOptions {
+  readonly io: TopicIo;
+  readonly topics: TopicNames;
+  readonly meta: RunMeta;
+  readonly snapshotIntervalMs: number;
+  readonly snapshotBytesPerSecond: number;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+/** The partitions of this process: claimed as the group assigns them, folded from one reader, flushed on a timer. */
+export class Aggregation implements AsyncDisposable {
+  readonly #options: AggregateOptions;
+  readonly #budget: SnapshotBudget;
+  readonly #owners = new Map<number, PartitionOwner>();
+  readonly #claims = new Map<number, Promise<void>>();
+  readonly #reader: TopicReader;
+  readonly #stop = new AbortController();
+  #member: GroupMember | null = null;
+  #assignment: Assignment | null = null;
+  #failure: unknown = null;
+  /** The fold and flush loops; the last flush waits for them. */
+  #loops: Promise<unknown> = Promise.resolve();
+
+  constructor(options: AggregateOptions) {
+    this.#options = options;
+    this.#budget = new SnapshotBudget({
+      bytesPerSecond: options.snapshotBytesPerSecond,
+      nowMs: options.now(),
+    });
+    this.#reader = options.io.reader({
+      topic: options.topics.events,
+      signal: this.#stop.signal,
+      onFault: (fault) => {
+        if (fault === null) options.log.info({}, 'reading events again');
+        else options.log.warn({ err: fault }, 'events cannot be read; retrying');
+      },
+    });
+  }
+
+  /** Restored every partition the group gave it; an aggregator without partitions is ready as a spare. */
+  get ready(): boolean {
+    return this.#assignment?.partitions.every((partition) => this.#owners.has(partition)) ?? false;
+  }
+
+  /** Runs until disposed. Rejects on what cannot be survived: contradictions between topics and snapshots. */
+  async run(): Promise<void> {
+    const { io, topics } = this.#options;
+    this.#member = await io.groupMember({ group: topics.group, topic: topics.events });
+    const stopOn = (error: unknown) => this.#fail(error);
+    this.#loops = Promise.all([this.#foldEvents().catch(stopOn), this.#flushOnTimer().catch(stopOn)]);
+    void this.#followAssignments(this.#member).catch(stopOn);
+    await this.#loops;
+    if (this.#failure !== null) throw this.#failure;
+  }
+
+  /** Never waits for a claim: a claim that the group has overtaken is decided by the next assignment. */
+  async #followAssignments(member: GroupMember): Promise<void> {
+    for await (const assignment of member) {
+      if (this.#stop.signal.aborted) return;
+      this.#assignment = assignment;
+      this.#options.log.info({ ...assignment }, 'partitions assigned');
+      for (const partition of [...this.#owners.keys()]) {
+        if (!this.#isMine(partition)) await this.#release(partition);
+      }
+      for (const partition of assignment.partitions) this.#claim(partition);
+    }
+  }
+
+  #isMine(partition: number): boolean {
+    return !this.#stop.signal.aborted && (this.#assignment?.partitions.includes(partition) ?? false);
+  }
+
+  /** Claims side by side: one partition's restore holds up no other. */
+  #claim(partition: number): void {
+    if (this.#owners.has(partition) || this.#claims.has(partition)) return;
+    const claim = this.#claimUntilItHolds(partition)
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => this.#claims.delete(partition));
+    this.#claims.set(partition, claim);
+  }
+
+  /** Until it holds, or the partition is no longer ours. Passing faults are retried after jitter. */
+  async #claimUntilItHolds(partition: number): Promise<void> {
+    const { io, topics, meta, now, log } = this.#options;
+    const member = this.#member!;
+    while (this.#isMine(partition)) {
+      const { generation } = this.#assignment!;
+      const confirm = () => member.confirm(generation);
+      try {
+        const owner = await PartitionOwner.claim({
+          ...{ io, topics, meta, partition, confirm, now, log },
+          budget: this.#budget,
+          signal: this.#stop.signal,
+        });
+        if (owner !== null && this.#isMine(partition)) {
+          this.#owners.set(partition, owner);
+          this.#reader.add({ partition, offset: owner.nextOffset });
+          log.info({ partition, next: owner.nextOffset, runs: owner.runs }, 'partition restored');
+          return;
+        }
+        await owner?.[Symbol.asyncDispose]();
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        if (!isPassing(error)) throw error;
+        log.warn({ err: error, partition }, 'claiming a partition failed; trying again');
+      }
+      await this.#pause();
+    }
+  }
+
+  async #foldEvents(): Promise<void> {
+    for await (const fetched of this.#reader) {
+      const owner = this.#owners.get(fetched.partition);
+      if (owner === undefined) continue;
+      if (fetched.kind === 'out_of_range') throw truncated(this.#options.topics.events, fetched);
+      owner.fold(fetched);
+    }
+  }
+
+  async #flushOnTimer(): Promise<void> {
+    const { snapshotIntervalMs } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      await setTimeout(snapshotIntervalMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      const withNews = [...this.#owners.values()].filter((owner) => owner.hasNews);
+      await Promise.all(withNews.map((owner) => this.#flush(owner)));
+    }
+  }
+
+  async #flush(owner: PartitionOwner): Promise<void> {
+    try {
+      await owner.flush();
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      const { partition } = owner;
+      if (this.#owners.get(partition) !== owner) return;
+      this.#options.log.warn({ err: error, partition }, 'flush failed; claiming the partition anew');
+      await this.#release(partition);
+      await this.#pause();
+      if (this.#isMine(partition)) this.#claim(partition);
+    }
+  }
+
+  async #release(partition: number): Promise<void> {
+    this.#reader.remove(partition);
+    const owner = this.#owners.get(partition);
+    this.#owners.delete(partition);
+    await owner?.[Symbol.asyncDispose]();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stop.signal.aborted) return;
+    this.#failure = error;
+    this.#stop.abort();
+  }
+
+  async #pause(): Promise<void> {
+    const ms = RECLAIM_MS_MIN + this.#options.random() * RECLAIM_JITTER_MS;
+    await setTimeout(ms, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+  }
+
+  /** Stops reading, writes what is folded, leaves the group: in this order, so that the next owner has little to fold. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#reader[Symbol.asyncDispose]();
+    await this.#loops;
+    await Promise.all(this.#claims.values());
+    for (const owner of [...this.#owners.values()]) {
+      try {
+        while (owner.hasNews) await owner.flush();
+      } catch (error) {
+        const { partition } = owner;
+        this.#options.log.warn(
+          { err: error, partition },
+          'the last flush failed; the next owner folds it anew',
+        );
+      }
+      await this.#release(owner.partition);
+    }
+    await this.#member?.[Symbol.asyncDispose]();
+  }
+}
+
+/** Failures after which claiming again can succeed. */
+function isPassing(error: unknown): boolean {
+  return error instanceof TopicIoError && error.code !== 'unusable' && error.code !== 'too_large';
+}

@@ -1,0 +1,50 @@
+import { FOLD_VERSION } from '@runlog/run-state/evolve';
+import type { Checkpoint } from '@runlog/schema/log-records';
+import type { RunSnapshot } from '@runlog/schema/snapshot';
+import { CHECKPOINT_KEY } from '@runlog/schema/topics';
+import type { RecordToAppend } from '@runlog/topic-io/topic-io';
+import type { DirtyRuns } from './dirty-runs.ts';
+
+/** One transaction of a partition: snapshots of dirty runs, then the checkpoint that they allow. */
+export interface Flush {
+  readonly records: readonly RecordToAppend[];
+  readonly checkpoint: number;
+  readonly runs: number;
+  readonly bytes: number;
+}
+
+/**
+ * Takes dirty runs, oldest first, while their snapshots fit the bytes; the first always goes, so that every run is
+ * written in the end. Runs that do not fit stay dirty and hold the checkpoint back to what they lack.
+ */
+export function buildFlush(input: {
+  dirty: DirtyRuns;
+  states: ReadonlyMap<string, RunSnapshot>;
+  /** The partition is folded up to this offset. */
+  folded: number;
+  epoch: string;
+  bytesMax: number;
+  nowMs: number;
+}): Flush {
+  const { dirty, states, folded, epoch, bytesMax, nowMs } = input;
+  const records: RecordToAppend[] = [];
+  let bytes = 0;
+  for (const key of dirty.keys()) {
+    if (records.length > 0 && bytes >= bytesMax) break;
+    const state = states.get(key);
+    // An absent run was retired: its snapshot goes with the checkpoint that passes its control record.
+    const value = state === undefined ? null : Buffer.from(JSON.stringify(state));
+    records.push({ key, value, headers: {}, timestampMs: nowMs });
+    bytes += value?.length ?? 0;
+    dirty.take(key);
+  }
+  const runs = records.length;
+  const checkpoint: Checkpoint = { epoch, fold: FOLD_VERSION, next: dirty.checkpoint(folded) };
+  records.push({
+    key: CHECKPOINT_KEY,
+    value: Buffer.from(JSON.stringify(checkpoint)),
+    headers: {},
+    timestampMs: nowMs,
+  });
+  return { records, checkpoint: checkpoint.next, runs, bytes };
+}

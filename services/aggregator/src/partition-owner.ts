@@ -1,0 +1,153 @@
+import { restore } from '@runlog/run-feed/restore';
+import { RunTable, type UnfoldableRecord } from '@runlog/run-feed/run-table';
+import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
+import type { RunMeta } from '@runlog/schema/log-records';
+import { rejectedHeaders, snapshotWriterId, type TopicNames } from '@runlog/schema/topics';
+import type { Logger } from '@runlog/service-kit/logger';
+import type { FencedWriter, LogRecord, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
+import { buildFlush } from './build-flush.ts';
+import { DirtyRuns } from './dirty-runs.ts';
+import type { SnapshotBudget } from './snapshot-budget.ts';
+
+/** Of one transaction: small enough to commit well within its timeout. */
+const FLUSH_BYTES_MAX = 8 * 1024 * 1024;
+
+export interface OwnerOptions {
+  readonly io: TopicIo;
+  readonly topics: TopicNames;
+  readonly meta: RunMeta;
+  readonly partition: number;
+  /** Whether the group still says that the partition is ours; asked after fencing, before restoring. */
+  readonly confirm: () => Promise<boolean>;
+  readonly budget: SnapshotBudget;
+  readonly now: () => number;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Owns one partition's snapshots for as long as nobody fences it. The order of `claim` matters: init fences whoever
+ * wrote before, the heartbeat confirms that nobody can own the partition after us without fencing us, and only what
+ * is read after both is surely the last word of the former owner.
+ */
+export class PartitionOwner implements AsyncDisposable {
+  readonly partition: number;
+  readonly #options: OwnerOptions;
+  readonly #writer: FencedWriter;
+  readonly #table: RunTable;
+  readonly #dirty = new DirtyRuns();
+  #quarantine: RecordToAppend[] = [];
+  /** Offset of the next record to fold. */
+  #folded: number;
+  /** The checkpoint that is stored; -1: not known, so the next flush writes it. */
+  #stored = -1;
+
+  private constructor(options: OwnerOptions, held: { writer: FencedWriter; table: RunTable; next: number }) {
+    this.partition = options.partition;
+    this.#options = options;
+    this.#writer = held.writer;
+    this.#table = held.table;
+    this.#folded = held.next;
+  }
+
+  /** `null`: the group moved on; the next assignment decides. */
+  static async claim(options: OwnerOptions): Promise<PartitionOwner | null> {
+    const { io, topics, meta, partition, log, signal } = options;
+    const writer = await io.fencedWriter(snapshotWriterId(meta.snapshots, partition));
+    try {
+      if (!(await options.confirm())) {
+        await writer[Symbol.asyncDispose]();
+        return null;
+      }
+      const table = new RunTable(meta);
+      const next = await restore(table, { io, topics, meta, partitions: [partition], log, signal });
+      return new PartitionOwner(options, { writer, table, next: next.get(partition)! });
+    } catch (error) {
+      await writer[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get nextOffset(): number {
+    return this.#folded;
+  }
+
+  get runs(): number {
+    return this.#table.states.size;
+  }
+
+  get dirtyRuns(): number {
+    return this.#dirty.size;
+  }
+
+  fold(batch: { records: readonly LogRecord[]; nextOffset: number }): void {
+    const from = this.#folded;
+    const { changes, unfoldable } = this.#table.fold(batch.records, this.partition);
+    for (const change of changes) this.#dirty.mark(change.key, from);
+    for (const refused of unfoldable) this.#quarantine.push(this.#rejectedRecord(refused));
+    this.#folded = batch.nextOffset;
+  }
+
+  /** Whether a flush would move anything. */
+  get hasNews(): boolean {
+    return this.#dirty.size > 0 || this.#quarantine.length > 0 || this.#folded !== this.#stored;
+  }
+
+  /**
+   * One transaction: snapshots, checkpoint, quarantined records, and the group's offset for lag tools. Rejects when
+   * the partition was taken over or the log cannot be reached; then this owner is spent and must be claimed anew.
+   */
+  async flush(): Promise<void> {
+    const { topics, meta, budget, now, log } = this.#options;
+    const nowMs = now();
+    const flush = buildFlush({
+      dirty: this.#dirty,
+      states: this.#table.states,
+      folded: this.#folded,
+      epoch: meta.epoch,
+      bytesMax: Math.min(FLUSH_BYTES_MAX, budget.available(nowMs)),
+      nowMs,
+    });
+    const quarantine = this.#quarantine;
+    this.#quarantine = [];
+    budget.spend(flush.bytes);
+    await this.#writer.commit({
+      records: [
+        // The reason a record was passed over must be durable no later than the position that passes it.
+        { topic: topics.rejected, partition: this.partition, records: quarantine },
+        { topic: meta.snapshots, partition: this.partition, records: flush.records },
+      ].filter(({ records }) => records.length > 0),
+      offsets: [
+        { group: topics.group, topic: topics.events, partition: this.partition, offset: flush.checkpoint },
+      ],
+    });
+    this.#stored = flush.checkpoint;
+    log.debug(
+      { partition: this.partition, runs: flush.runs, bytes: flush.bytes, next: flush.checkpoint },
+      'snapshots committed',
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writer[Symbol.asyncDispose]();
+  }
+
+  #rejectedRecord(refused: UnfoldableRecord): RecordToAppend {
+    const { record, reason } = refused;
+    const { topics, now, log } = this.#options;
+    const origin = `${topics.events}:${this.partition}:${record.offset}`;
+    log.warn({ origin, reason }, 'a record cannot be folded; it goes to quarantine');
+    return {
+      key: record.key,
+      value: record.value?.subarray(0, REJECTED_BYTES_MAX) ?? null,
+      headers: {
+        [rejectedHeaders.code]: 'unfoldable',
+        [rejectedHeaders.path]: '',
+        [rejectedHeaders.message]: reason,
+        [rejectedHeaders.receivedAt]: new Date(now()).toISOString(),
+        [rejectedHeaders.origin]: origin,
+      },
+      timestampMs: now(),
+    };
+  }
+}

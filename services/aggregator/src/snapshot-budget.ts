@@ -1,0 +1,28 @@
+/**
+ * Bytes of snapshots a process may write a second: with 10,000 active runs, a snapshot each every 2 s would be
+ * 200 MB/s. What it does not allow waits for a later flush; correctness never depends on how often anything is flushed.
+ */
+export class SnapshotBudget {
+  readonly #bytesPerSecond: number;
+  #available: number;
+  #atMs: number;
+
+  /** One second's worth may be spent at once. */
+  constructor(options: { bytesPerSecond: number; nowMs: number }) {
+    this.#bytesPerSecond = options.bytesPerSecond;
+    this.#available = options.bytesPerSecond;
+    this.#atMs = options.nowMs;
+  }
+
+  /** Bytes that may be spent now; a spender that exceeds it by its last snapshot leaves a debt. */
+  available(nowMs: number): number {
+    const earned = (Math.max(0, nowMs - this.#atMs) / 1_000) * this.#bytesPerSecond;
+    this.#available = Math.min(this.#bytesPerSecond, this.#available + earned);
+    this.#atMs = nowMs;
+    return this.#available;
+  }
+
+  spend(bytes: number): void {
+    this.#available -= bytes;
+  }
+}
