@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { ConfigError, describeConfigError } from '@runlog/service-kit/read-config';
 import { type Command, CommandError, type ExitCode, exitCodes, UsageError } from './command.ts';
 import { commandHelp, nearestName, overview } from './help.ts';
 
@@ -71,7 +70,7 @@ async function run(args: readonly string[]): Promise<ExitCode> {
   try {
     return await command.run(rest, process.env);
   } catch (error) {
-    return explain(error, wanted);
+    return await explain(error, wanted);
   }
 }
 
@@ -85,11 +84,13 @@ function unknownCommand(name: string): ExitCode {
   return exitCodes.usage;
 }
 
-function explain(error: unknown, name: string): ExitCode {
+async function explain(error: unknown, name: string): Promise<ExitCode> {
   if (error instanceof UsageError) {
     process.stderr.write(`runlog ${name}: ${error.message}\n"runlog ${name} --help" explains it.\n`);
     return exitCodes.usage;
   }
+  // Loaded here alone: it brings zod, which `runlog help` should not wait for.
+  const { ConfigError, describeConfigError } = await import('@runlog/service-kit/read-config');
   if (error instanceof ConfigError) {
     process.stderr.write(describeConfigError(error));
     return exitCodes.usage;

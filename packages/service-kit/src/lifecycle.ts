@@ -5,6 +5,9 @@ import { ConfigError, describeConfigError } from './read-config.ts';
 /** Longest drain after SIGTERM; then the process ends by force, so that an orchestrator never has to. */
 const DRAIN_MS_MAX = 25_000;
 
+/** A stop that comes while the service is still starting waits so long for it. */
+const START_MS_MAX = 5_000;
+
 /** A started service: its addresses for the ready line, and how to stop it. */
 export interface Running extends AsyncDisposable {
   readonly addresses: Readonly<Record<string, string>>;
@@ -31,27 +34,35 @@ export async function runProcess(
   log: () => Logger,
   start: (context: ServiceContext) => Promise<Running>,
 ): Promise<void> {
-  let stopping = false;
-  let running: Running | null = null;
-  const stop = (reason: string, exitCode: number) => {
-    if (stopping) {
-      if (exitCode === 0) process.exit(1);
+  let started: (running: Running | null) => void = () => {};
+  const starting = new Promise<Running | null>((resolve) => {
+    started = resolve;
+  });
+  let exitCode: number | null = null;
+  const stop = (reason: string, wanted: 0 | 1) => {
+    if (exitCode !== null) {
+      exitCode = Math.max(exitCode, wanted);
+      if (wanted === 0) process.exit(1);
       return;
     }
-    stopping = true;
+    exitCode = wanted;
     log().info({ reason }, 'stopping');
-    const timer = setTimeout(() => {
+    setTimeout(() => {
       log().error({ drainMsMax: DRAIN_MS_MAX }, 'drain took too long; ending by force');
       process.exit(1);
-    }, DRAIN_MS_MAX);
-    timer.unref();
-    void Promise.resolve(running?.[Symbol.asyncDispose]())
-      .then(() => log().info({}, 'stopped'))
-      .catch((error: unknown) => {
-        log().error({ err: error }, 'stopping failed');
-        return 1;
-      })
-      .then((failed) => process.exit(failed ?? exitCode));
+    }, DRAIN_MS_MAX).unref();
+    // What is still starting is stopped when it has started, so that nothing is left half open in the log.
+    setTimeout(() => started(null), START_MS_MAX).unref();
+    void starting
+      .then((running) => running?.[Symbol.asyncDispose]())
+      .then(
+        () => log().info({}, 'stopped'),
+        (error: unknown) => {
+          log().error({ err: error }, 'stopping failed');
+          exitCode = 1;
+        },
+      )
+      .then(() => process.exit(exitCode ?? 1));
   };
   const fail = (error: unknown) => {
     log().fatal({ err: error }, 'a fault that cannot be survived');
@@ -62,9 +73,9 @@ export async function runProcess(
   process.on('unhandledRejection', fail);
   process.on('uncaughtException', fail);
   try {
-    running = await start({ fail });
-    if (stopping) await running[Symbol.asyncDispose]();
-    else log().info(running.addresses, 'ready');
+    const running = await start({ fail });
+    if (exitCode === null) log().info(running.addresses, 'ready');
+    started(running);
   } catch (error) {
     explainStart(error);
     process.exit(error instanceof ConfigError ? 2 : 1);

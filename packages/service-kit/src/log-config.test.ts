@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { logConfigOf, logEnvironment, logFaults } from './log-config.ts';
+import { readConfig } from './read-config.ts';
+
+function variables(env: Record<string, string> = {}) {
+  return readConfig(z.object(logEnvironment), env);
+}
+
+const up = { single: false };
+const single = { single: true };
+
+describe('where the log is', () => {
+  test('"up" without any variable uses the embedded log with four partitions', () => {
+    expect(logFaults(variables(), up)).toEqual([]);
+    expect(logConfigOf(variables(), up)).toMatchObject({
+      engine: 'embedded',
+      dataFolder: './.runlog',
+      partitions: 4,
+      replicationFactor: undefined,
+      eventRetentionHours: 720,
+      runRetentionHours: 720,
+      topics: { events: 'run-events', snapshots: 'run-snapshots', meta: 'run-meta' },
+    });
+  });
+
+  test('naming brokers means Kafka, with twelve partitions', () => {
+    const config = logConfigOf(variables({ KAFKA_BROKERS: 'a:9092,b:9092' }), up);
+    expect(config).toMatchObject({ engine: 'kafka', brokers: ['a:9092', 'b:9092'], partitions: 12 });
+  });
+
+  test('RUNLOG_ENGINE wins over the brokers for "up"', () => {
+    const read = variables({ KAFKA_BROKERS: 'a:9092', RUNLOG_ENGINE: 'embedded' });
+    expect(logFaults(read, up)).toEqual([]);
+    expect(logConfigOf(read, up).engine).toBe('embedded');
+  });
+
+  test('a single service refuses the embedded log and wants brokers', () => {
+    expect(logFaults(variables({ RUNLOG_ENGINE: 'embedded' }), single)).toEqual([
+      expect.stringContaining('RUNLOG_ENGINE=embedded'),
+    ]);
+    expect(logFaults(variables(), single)).toEqual([expect.stringContaining('KAFKA_BROKERS is required')]);
+  });
+
+  test('all faults are told, not the first', () => {
+    const read = variables({
+      RUNLOG_ENGINE: 'kafka',
+      KAFKA_SASL_USERNAME: 'runlog',
+      RUNLOG_EVENT_RETENTION_HOURS: '1',
+    });
+    expect(logFaults(read, up)).toEqual([
+      expect.stringContaining('KAFKA_BROKERS is required'),
+      expect.stringContaining('set all three'),
+      expect.stringContaining('RUNLOG_EVENT_RETENTION_HOURS must not be below'),
+    ]);
+  });
+
+  test('a prefix stands before every name', () => {
+    const { topics } = logConfigOf(variables({ RUNLOG_TOPIC_PREFIX: 'staging.' }), up);
+    for (const name of Object.values(topics)) expect(name).toMatch(/^staging\.run-/);
+  });
+
+  test('the three SASL variables together are credentials', () => {
+    const read = variables({
+      KAFKA_BROKERS: 'a:9092',
+      KAFKA_SSL: 'true',
+      KAFKA_SASL_MECHANISM: 'scram-sha-512',
+      KAFKA_SASL_USERNAME: 'runlog',
+      KAFKA_SASL_PASSWORD: 'secret',
+    });
+    expect(logFaults(read, single)).toEqual([]);
+    expect(logConfigOf(read, single)).toMatchObject({
+      ssl: true,
+      sasl: { mechanism: 'scram-sha-512', username: 'runlog', password: 'secret' },
+    });
+  });
+});
