@@ -1,0 +1,71 @@
+import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
+
+/**
+ * Who owns a folder: a process, told apart from every other that had or will have its pid. The pid alone says nothing:
+ * in a container it is 1 before and after every restart.
+ */
+export interface OwnerIdentity {
+  readonly pid: number;
+  readonly host: string;
+  /** Clock ticks after boot at which the process began; null where the system does not say. */
+  readonly processStart: string | null;
+  readonly bootId: string | null;
+  /** Which pids mean the same: two containers on one kernel have one boot id and a pid 1 each. */
+  readonly pidNamespace: string | null;
+}
+
+export function thisProcess(): OwnerIdentity {
+  return {
+    pid: process.pid,
+    host: hostname(),
+    processStart: processStartOf(process.pid),
+    bootId: readOrNull(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()),
+    pidNamespace: readOrNull(() => readlinkSync('/proc/self/ns/pid')),
+  };
+}
+
+/** `unknown`: it runs, if at all, where its pid cannot be looked up from here. */
+export type Liveness = 'alive' | 'dead' | 'unknown';
+
+export function livenessOf(
+  owner: OwnerIdentity,
+  here: OwnerIdentity,
+  startOf: (pid: number) => string | null = processStartOf,
+  isRunning: (pid: number) => boolean = isProcessRunning,
+): Liveness {
+  if (owner.bootId !== null && here.bootId !== null) {
+    if (owner.bootId !== here.bootId) return 'dead';
+    if (owner.pidNamespace !== here.pidNamespace) return 'unknown';
+    if (owner.processStart !== null) return startOf(owner.pid) === owner.processStart ? 'alive' : 'dead';
+  } else if (owner.host !== here.host) {
+    return 'unknown';
+  }
+  return isRunning(owner.pid) ? 'alive' : 'dead';
+}
+
+/** Field 22 of /proc/PID/stat, counted behind the command name, which may itself hold spaces and brackets. */
+function processStartOf(pid: number): string | null {
+  return readOrNull(() => {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+  });
+}
+
+function isProcessRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it runs, under another user.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function readOrNull<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch {
+    return null;
+  }
+}

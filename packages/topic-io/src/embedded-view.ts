@@ -1,0 +1,111 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { closedFault } from './embedded-committer.ts';
+import { decodeRecord, readRecordKey, timestampOf, writeRecordKey } from './embedded-records.ts';
+import { readBounds, type StoredTopic } from './embedded-stage.ts';
+import type { EmbeddedStore } from './embedded-store.ts';
+import { checkPlace, type TopicCatalog } from './embedded-topics.ts';
+import type { LogRecord, PartitionBounds } from './topic-io.ts';
+
+export interface PartitionPlace {
+  readonly topic: StoredTopic;
+  readonly partition: number;
+  readonly bounds: PartitionBounds;
+}
+
+const scanRecordsMax = 1_000;
+
+/** The readable side of a log, and who wants to know when it changes. */
+export class LogView {
+  readonly #store: EmbeddedStore;
+  readonly #catalog: TopicCatalog;
+  readonly #listeners = new Map<string, Set<() => void>>();
+  #closed = false;
+
+  constructor(options: { store: EmbeddedStore; catalog: TopicCatalog }) {
+    this.#store = options.store;
+    this.#catalog = options.catalog;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** From here to the next turn of the event loop, everything is read from one state: the newest. */
+  refresh(): void {
+    if (this.#closed) throw closedFault();
+    this.#store.refresh();
+  }
+
+  find(topicName: string, partition: number): PartitionPlace | null {
+    const topic = this.#catalog.find(topicName);
+    if (topic === null || partition >= topic.partitions) return null;
+    return { topic, partition, bounds: readBounds(this.#store, topic.id, partition) };
+  }
+
+  /** At least one record if there is one, then as many as the limits allow. Values are copies. */
+  read(
+    place: PartitionPlace,
+    limits: { fromOffset: number; recordsMax: number; bytesMax: number },
+  ): { records: LogRecord[]; nextOffset: number } {
+    const { stableEnd } = place.bounds;
+    const records: LogRecord[] = [];
+    let bytes = 0;
+    for (const { key, value } of this.#range(place, limits.fromOffset)) {
+      const { offset } = readRecordKey(key);
+      records.push(decodeRecord(value, offset));
+      bytes += value.length;
+      if (records.length >= limits.recordsMax || bytes >= limits.bytesMax)
+        return { records, nextOffset: offset + 1 };
+    }
+    // Behind the last record there may be offsets whose records were compacted away.
+    return { records, nextOffset: stableEnd };
+  }
+
+  async offsetAtTime(position: { topic: string; partition: number; timestampMs: number }): Promise<number> {
+    this.refresh();
+    checkPlace(this.#catalog.find(position.topic), position);
+    let fromOffset = 0;
+    for (;;) {
+      this.refresh();
+      const place = this.find(position.topic, position.partition);
+      if (place === null) return 0;
+      let scanned = 0;
+      for (const { key, value } of this.#range(place, fromOffset)) {
+        const { offset } = readRecordKey(key);
+        if (timestampOf(value) >= position.timestampMs) return offset;
+        fromOffset = offset + 1;
+        scanned += 1;
+        if (scanned >= scanRecordsMax) break;
+      }
+      if (scanned < scanRecordsMax) return place.bounds.stableEnd;
+      await nextTurn();
+    }
+  }
+
+  /** Returns how to stop. */
+  onChange(topic: string, listener: () => void): () => void {
+    const listeners = this.#listeners.get(topic) ?? new Set();
+    this.#listeners.set(topic, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.#listeners.delete(topic);
+    };
+  }
+
+  changed(topics: ReadonlySet<string>): void {
+    for (const topic of topics) {
+      for (const listener of this.#listeners.get(topic) ?? []) listener();
+    }
+  }
+
+  #range(place: PartitionPlace, fromOffset: number): Iterable<{ key: Buffer; value: Buffer }> {
+    const { topic, partition, bounds } = place;
+    const start = writeRecordKey({
+      topicId: topic.id,
+      partition,
+      offset: Math.max(fromOffset, bounds.startOffset),
+    });
+    const end = writeRecordKey({ topicId: topic.id, partition, offset: bounds.stableEnd });
+    return this.#store.records.getRange({ start, end });
+  }
+}

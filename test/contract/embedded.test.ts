@@ -1,0 +1,23 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openEmbedded } from '@runlog/topic-io/embedded';
+import { silentLog } from '../support/silent-log.ts';
+import { describeTopicIo } from './topic-io-contract.ts';
+
+describeTopicIo('embedded', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'runlog-contract-'));
+  let io = await openEmbedded({ folder, log: silentLog });
+  return {
+    io,
+    async reopen() {
+      await io[Symbol.asyncDispose]();
+      io = await openEmbedded({ folder, log: silentLog });
+      return io;
+    },
+    async dispose() {
+      await io[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true });
+    },
+  };
+});
