@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net';
 import { type LogConfig, logConfigOf, logEnvironment, logFaults } from '@runlog/service-kit/log-config';
-import { ConfigError, environment, readConfig } from '@runlog/service-kit/read-config';
+import { environment, readCheckedConfig } from '@runlog/service-kit/read-config';
 import { z } from 'zod';
 
 /** The gateway's own variables; `runlog up` reads them beside those of the other services. */
@@ -54,11 +54,13 @@ export function gatewayConfigOf(variables: GatewayVariables, log: LogConfig): Ga
   };
 }
 
-/** For the service alone. Throws `ConfigError` with every fault. */
+/** For the service alone. Throws `ConfigError` with every fault at once. */
 export function readGatewayConfig(env: Readonly<Record<string, string | undefined>>): GatewayConfig {
-  const variables = readConfig(z.object({ ...logEnvironment, ...gatewayEnvironment }), env);
-  const faults = [...logFaults(variables, { single: true }), ...gatewayFaults(variables)];
-  if (faults.length > 0) throw new ConfigError(faults);
+  const schema = z.object({ ...logEnvironment, ...gatewayEnvironment });
+  const variables = readCheckedConfig(schema, env, (read) => [
+    ...logFaults(read, { single: true }),
+    ...gatewayFaults(read),
+  ]);
   return gatewayConfigOf(variables, logConfigOf(variables, { single: true }));
 }
 

@@ -19,6 +19,8 @@ export interface GatewayView {
 
 export interface GatewayServer extends AsyncDisposable {
   readonly url: string;
+  /** Ends every stream, because what they were fed from is gone; their clients come back and resume. */
+  endStreams(): void;
 }
 
 /** Listens with every route and the stream. Disposing closes the streams within some 3 s, then the server. */
@@ -51,6 +53,10 @@ export async function serveGateway(options: {
   const url = await listen(server, options.at);
   return {
     url,
+    endStreams() {
+      sockets.closeAll('server_error');
+      streams.endAll();
+    },
     async [Symbol.asyncDispose]() {
       closing = true;
       await sockets[Symbol.asyncDispose]();

@@ -228,6 +228,8 @@ export class Hub {
   #advance(channel: RunChannel, after: RunSnapshot, entries: readonly EventLogEntry[]): void {
     // The channel began at a state that already holds this change.
     if (channel.current !== null && after.position.seq <= channel.current.position.seq) return;
+    // Retired and begun anew within one batch.
+    if (channel.current !== null && after.first_seq > channel.current.position.seq) this.#retire(channel);
     const from = channel.current?.position.seq ?? -1;
     channel.current = after;
     for (const entry of entries) if (entry.seq > from) channel.pending.push(entry);

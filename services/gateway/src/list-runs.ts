@@ -68,11 +68,11 @@ export function listRuns(
   nowMs: number,
 ): { runs: RunRow[]; total: number; next: string | null } {
   const descending = query.sort.startsWith('-');
-  const valueOf = sortFields[query.sort.replace(/^-/, '') as SortField];
+  const sortValueOf = sortFields[query.sort.replace(/^-/, '') as SortField];
   const isWanted = filterOf(query);
   const found: { key: string; value: SortValue; state: RunSnapshot }[] = [];
   for (const [key, state] of states)
-    if (isWanted(key, state)) found.push({ key, value: valueOf(state), state });
+    if (isWanted(key, state)) found.push({ key, value: sortValueOf(state), state });
   const order = (a: { key: string; value: SortValue }, b: { key: string; value: SortValue }) =>
     compareValues(a.value, b.value, descending) || compareValues(a.key, b.key, false);
   found.sort(order);

@@ -69,6 +69,11 @@ export class SocketServer implements AsyncDisposable {
     return this.#connections.size;
   }
 
+  /** Ends every connection; their clients come back and resume. */
+  closeAll(reason: CloseReason): void {
+    for (const connection of this.#connections) this.#close(connection, reason);
+  }
+
   /** Tells every client, closes each at a random time of a short window, and cuts what has not closed then. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#draining = true;

@@ -1,0 +1,50 @@
+import { createLogger } from '@runlog/service-kit/logger';
+import { systemClock } from './clock.ts';
+import { serveGateway } from './gateway-server.ts';
+import { Hub } from './hub.ts';
+import { type MadeUpEvent, MadeUpRuns } from './made-up-runs.ts';
+
+/** For tests: the real server over runs that are made by hand. */
+export interface MadeUpGateway extends AsyncDisposable {
+  readonly url: string;
+  readonly runs: MadeUpRuns;
+  readonly hub: Hub;
+  isCaughtUp: boolean;
+  /** Appends events of a run and hands out what that changed. */
+  append(key: string, events: readonly MadeUpEvent[]): void;
+  retire(key: string): void;
+  endStreams(): void;
+}
+
+export async function startMadeUpGateway(
+  options: { runs?: MadeUpRuns; port?: number; allowedOrigins?: readonly string[] } = {},
+): Promise<MadeUpGateway> {
+  const runs = options.runs ?? new MadeUpRuns();
+  const clock = systemClock(Date.now);
+  const hub = new Hub({ epoch: runs.epoch, states: runs.states, clock });
+  const gateway = { isCaughtUp: true };
+  const server = await serveGateway({
+    at: { host: '127.0.0.1', port: options.port ?? 0 },
+    allowedOrigins: options.allowedOrigins ?? [],
+    view: {
+      hub: () => (gateway.isCaughtUp ? hub : null),
+      runs: () => (gateway.isCaughtUp ? { states: runs.states, history: null } : null),
+      notReadyBecause: () => (gateway.isCaughtUp ? null : 'made up'),
+    },
+    clock,
+    random: () => 0.5,
+    log: createLogger({ service: 'gateway', level: 'silent' }),
+  });
+  return Object.assign(gateway, {
+    url: server.url,
+    runs,
+    hub,
+    append: (key: string, events: readonly MadeUpEvent[]) => hub.apply([runs.append(key, events)]),
+    retire: (key: string) => hub.apply([runs.retire(key)]),
+    endStreams: () => server.endStreams(),
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]();
+      hub.dispose();
+    },
+  });
+}

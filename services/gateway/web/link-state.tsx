@@ -1,0 +1,31 @@
+import type { StreamStatus } from '@runlog/client/stream-client';
+import { link } from './store.ts';
+
+/** Of the connection alone; whether a run is alive is said in its header. */
+export function LinkState() {
+  const { text, tone } = describeLink(link.value);
+  return (
+    <output class={`link link-${tone}`} data-state={link.value.state}>
+      {text}
+    </output>
+  );
+}
+
+function describeLink(status: StreamStatus): { text: string; tone: 'good' | 'warn' | 'bad' } {
+  switch (status.state) {
+    case 'open':
+      return { text: 'connected', tone: 'good' };
+    case 'connecting':
+      return { text: 'connecting …', tone: 'warn' };
+    case 'waiting':
+      return { text: 'connection lost, trying again …', tone: 'warn' };
+    case 'stopped':
+      return { text: `refused (${status.code} ${status.reason})`, tone: 'bad' };
+    case 'closed':
+      return { text: 'closed', tone: 'bad' };
+    default: {
+      const unreachable: never = status;
+      throw new Error(`no status is ${String(unreachable)}`);
+    }
+  }
+}

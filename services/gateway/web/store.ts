@@ -1,0 +1,188 @@
+import { batch, computed, signal } from '@preact/signals';
+import { createStreamClient, type StreamStatus } from '@runlog/client/stream-client';
+import type { DeliveredSnapshot, Freshness, RunRow } from '@runlog/schema/snapshot';
+import { LogLines } from './log-lines.ts';
+import { RateMeter } from './rate-meter.ts';
+
+/** Runs kept in the page; those that were silent longest go first. */
+const ROWS_MAX = 1_000;
+const SLOW_AFTER_MS = 2_000;
+const STALE_AFTER_MS = 5_000;
+
+/** Everything the page shows. */
+export const link = signal<StreamStatus>({ state: 'connecting' });
+export const rows = signal<ReadonlyMap<string, RunRow>>(new Map());
+/** Runs the server has; `null` until it said so. */
+export const totalRuns = signal<number | null>(null);
+export const selected = signal<string | null>(keyInHash());
+export const search = signal('');
+/** Goes on once a second, for what is a function of time. */
+export const nowMs = signal(Date.now());
+
+/** The selected run. `lines` is replaced on every drawn change. */
+export interface ShownRun {
+  readonly snapshot: DeliveredSnapshot;
+  readonly log: LogLines;
+  readonly eventsPerSecond: number;
+  /** What the server said, and when by this page's clock: no two clocks are compared. */
+  readonly freshness: Freshness;
+  readonly freshnessAtMs: number;
+}
+
+export const shown = signal<ShownRun | null>(null);
+
+export const freshness = computed<Freshness>(() => {
+  const run = shown.value;
+  if (run === null) return 'stale';
+  const startMs = run.freshness === 'live' ? 0 : run.freshness === 'slow' ? SLOW_AFTER_MS : STALE_AFTER_MS;
+  const ageMs = startMs + Math.max(0, nowMs.value - run.freshnessAtMs);
+  if (ageMs < SLOW_AFTER_MS) return 'live';
+  return ageMs < STALE_AFTER_MS ? 'slow' : 'stale';
+});
+
+/** How far this machine's clock is ahead of the server's, to about a second. */
+export const clockAheadMs = signal(0);
+
+const client = createStreamClient({
+  url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/v1/stream`,
+  random: Math.random,
+  onStatus: (status) => {
+    link.value = status;
+  },
+});
+
+/** Begins to follow the index, the selected run, and the address bar. */
+export function start(): void {
+  void readServerClock();
+  client.subscribeIndex('*', (update) => {
+    if (update.kind === 'refused') return;
+    const next = new Map(update.kind === 'rows' ? [] : rows.value);
+    for (const row of update.rows) next.set(`${row.cluster_id}/${row.run_id}/${row.group_id}`, row);
+    if (update.kind === 'changes') for (const key of update.gone) next.delete(key);
+    batch(() => {
+      rows.value = bounded(next);
+      totalRuns.value = update.kind === 'rows' ? update.total : Math.max(totalRuns.value ?? 0, next.size);
+      if (selected.value === null) select(newestOf(next));
+    });
+  });
+  let unfollow: () => void = () => undefined;
+  selected.subscribe((key) => {
+    unfollow();
+    shown.value = null;
+    unfollow = key === null ? () => undefined : follow(key);
+  });
+  addEventListener('hashchange', () => {
+    selected.value = keyInHash();
+  });
+  setInterval(() => {
+    nowMs.value = Date.now();
+  }, 1_000);
+}
+
+/** Streams one run into `shown`, drawn at most once a frame however many events come. */
+function follow(key: string): () => void {
+  let log = new LogLines();
+  let snapshot: DeliveredSnapshot | null = null;
+  let fresh: { freshness: Freshness; atMs: number } = { freshness: 'stale', atMs: 0 };
+  let frame = 0;
+  const rate = new RateMeter();
+
+  const draw = () => {
+    frame = 0;
+    if (snapshot === null) return;
+    const atMs = Date.now();
+    batch(() => {
+      nowMs.value = atMs;
+      shown.value = {
+        snapshot: snapshot as DeliveredSnapshot,
+        log,
+        eventsPerSecond: rate.at(performance.now()),
+        freshness: fresh.freshness,
+        freshnessAtMs: fresh.atMs,
+      };
+    });
+  };
+  const soon = () => {
+    if (frame === 0) frame = requestAnimationFrame(draw);
+  };
+  const timer = setInterval(soon, 1_000);
+  const unsubscribe = client.subscribeRun(key, (update) => {
+    switch (update.kind) {
+      case 'snapshot': {
+        // Another incarnation of the run: what was shown is not its past.
+        if (snapshot?.position?.epoch !== update.snapshot.position?.epoch || update.reason === 'retired') {
+          log = new LogLines();
+          rate.reset();
+        }
+        snapshot = update.snapshot;
+        const oldestInLog = snapshot.event_log[0]?.seq ?? Number.POSITIVE_INFINITY;
+        for (const entry of snapshot.milestones) if (entry.seq < oldestInLog) log.add(entry);
+        for (const entry of snapshot.event_log) log.add(entry);
+        fresh = { freshness: snapshot.freshness, atMs: Date.now() };
+        break;
+      }
+      case 'step': {
+        const first = update.entries[0];
+        if (update.skipped > 0 && first !== undefined) {
+          const secondMs = Math.floor(Date.parse(first.occurred_at) / 1_000) * 1_000;
+          log.addGap({ skipped: update.skipped, secondMs });
+        }
+        for (const entry of update.entries) log.add(entry);
+        if (update.snapshot.last_received_at !== snapshot?.last_received_at) {
+          fresh = { freshness: update.snapshot.freshness, atMs: Date.now() };
+        }
+        snapshot = update.snapshot;
+        break;
+      }
+      case 'end':
+      case 'refused':
+        return;
+      default: {
+        const unreachable: never = update;
+        throw new Error(`no update is ${String(unreachable)}`);
+      }
+    }
+    rate.record({ total: snapshot.total_events_received, atMs: performance.now() });
+    soon();
+  });
+  return () => {
+    unsubscribe();
+    clearInterval(timer);
+    cancelAnimationFrame(frame);
+  };
+}
+
+export function select(key: string | null): void {
+  if (key === null) return;
+  history.replaceState(null, '', `#${key}`);
+  selected.value = key;
+}
+
+function keyInHash(): string | null {
+  const key = decodeURIComponent(location.hash.slice(1));
+  return /^[^/]+\/[^/]+\/[^/]+$/.test(key) ? key : null;
+}
+
+function newestOf(known: ReadonlyMap<string, RunRow>): string | null {
+  let newest: [string, RunRow] | null = null;
+  for (const entry of known) {
+    if (newest === null || entry[1].last_received_at > newest[1].last_received_at) newest = entry;
+  }
+  return newest?.[0] ?? null;
+}
+
+function bounded(known: Map<string, RunRow>): ReadonlyMap<string, RunRow> {
+  if (known.size <= ROWS_MAX) return known;
+  const newest = [...known].sort(([, a], [, b]) => (a.last_received_at < b.last_received_at ? 1 : -1));
+  return new Map(newest.slice(0, ROWS_MAX));
+}
+
+async function readServerClock(): Promise<void> {
+  try {
+    const response = await fetch('/livez');
+    const date = response.headers.get('date');
+    if (date !== null) clockAheadMs.value = Date.now() - Date.parse(date);
+  } catch {
+    // Without it ages are by this machine's clock.
+  }
+}

@@ -1,0 +1,103 @@
+import type { ServerFrame } from '@runlog/schema/stream-api';
+import { WebSocket } from 'ws';
+
+/** A frame by any of its fields. */
+export type AnyFrame = Partial<
+  Record<
+    | 'id'
+    | 'ch'
+    | 'hello'
+    | 'ok'
+    | 'pong'
+    | 'tips'
+    | 'snapshot'
+    | 'resume'
+    | 'rows'
+    | 'total'
+    | 'gone'
+    | 'error'
+    | 'prev'
+    | 'seq'
+    | 'entries'
+    | 'set'
+    | 'reset'
+    | 'lag'
+    | 'end'
+    | 'drain',
+    unknown
+  >
+>;
+
+/** A raw client of `WS /v1/stream`: sends what it is given and keeps what comes. */
+export class StreamSocket implements AsyncDisposable {
+  readonly socket: WebSocket;
+  readonly frames: ServerFrame[] = [];
+  readonly closed: Promise<{ code: number; reason: string }>;
+  #waiting: (() => void)[] = [];
+  #read = 0;
+
+  constructor(socket: WebSocket) {
+    this.socket = socket;
+    socket.on('message', (data: Buffer) => {
+      for (const line of data.toString('utf8').split('\n')) this.frames.push(JSON.parse(line) as ServerFrame);
+      this.#wake();
+    });
+    this.closed = new Promise((resolve) => {
+      socket.on('close', (code, reason) => {
+        resolve({ code, reason: reason.toString() });
+        this.#wake();
+      });
+    });
+    socket.on('error', () => undefined);
+  }
+
+  /** Resolves once the connection stands; rejects with the HTTP status when it is refused. */
+  static async open(
+    gateway: string,
+    options: { path?: string; origin?: string; protocols?: string[] } = {},
+  ): Promise<StreamSocket> {
+    const url = `${gateway.replace('http', 'ws')}${options.path ?? '/v1/stream'}`;
+    const socket = new WebSocket(url, options.protocols ?? ['runlog.v1'], {
+      perMessageDeflate: false,
+      ...(options.origin === undefined ? {} : { origin: options.origin }),
+    });
+    const stream = new StreamSocket(socket);
+    await new Promise<void>((resolve, reject) => {
+      socket.once('open', () => resolve());
+      socket.once('unexpected-response', (_request, response) => {
+        reject(new Error(`refused with ${response.statusCode}`));
+        response.destroy();
+      });
+      socket.once('error', reject);
+    });
+    return stream;
+  }
+
+  send(frame: object | string): void {
+    this.socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame));
+  }
+
+  /** The next frame not yet taken that fits; frames before it are passed over. Rejects when the socket closes. */
+  async next(fits: (frame: AnyFrame) => boolean = () => true): Promise<AnyFrame> {
+    for (;;) {
+      while (this.#read < this.frames.length) {
+        const frame = this.frames[this.#read] as AnyFrame;
+        this.#read += 1;
+        if (fits(frame)) return frame;
+      }
+      if (this.socket.readyState === WebSocket.CLOSED) throw new Error('the stream closed first');
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.socket.terminate();
+    await this.closed;
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}
