@@ -53,6 +53,7 @@ describe('the Kafka engine', () => {
       await writer.commit({ records: [{ topic, partition: 0, records: good }] });
     }
     await appendAll(io, { topic, records: numbered('plain', 1) });
+    await expect.poll(async () => (await io.bounds(topic))[0]?.stableEnd, { timeout: 20_000 }).toBe(22);
 
     const read = await readToEnd(io, { topic });
     const expected = ['good-0', 'good-1', 'good-0', 'good-1', 'good-0', 'good-1', 'plain-0'];
@@ -82,12 +83,14 @@ describe('the Kafka engine', () => {
       );
       await writer.commit({ records: [{ topic, partition: 0, records }] });
     }
-    const end = (await io.bounds(topic))[0]?.stableEnd;
+    // Three records and a commit marker a round. A commit is answered when it is decided; that it is visible follows.
+    const end = rounds * 4;
+    await expect.poll(async () => (await io.bounds(topic))[0]?.stableEnd, { timeout: 20_000 }).toBe(end);
     await expect
       .poll(async () => (await readToEnd(io, { topic })).records.length, { timeout: 40_000, interval: 200 })
       .toBeLessThan(20);
 
-    for (let offset = 0; offset <= (end ?? 0); offset += 7) {
+    for (let offset = 0; offset <= end; offset += 7) {
       const read = await readToEnd(io, { topic, offset });
       expect(read.nextOffset).toBe(end);
       expect(read.records.every((one) => one.offset >= offset)).toBe(true);

@@ -118,7 +118,10 @@ describe('a broker that goes and comes back', { timeout: 120_000 }, () => {
     await expect.poll(() => texts.at(-1), { timeout: 20_000 }).toBe('during-1');
     expect([...new Set(texts)]).toEqual(['before-0', 'before-1', 'during-0', 'during-1']);
     await fenced.commit({ records: [{ topic, partition: 1, records: numbered('after', 1) }] });
-    expect(textOf((await readToEnd(io, { topic, partition: 1 })).records)).toEqual(['before-0', 'after-0']);
+    // Kafka answers a commit when it is decided; that it is visible follows.
+    await expect
+      .poll(async () => textOf((await readToEnd(io, { topic, partition: 1 })).records), { timeout: 20_000 })
+      .toEqual(['before-0', 'after-0']);
     let { generation } = assigned;
     const follow = (async () => {
       for (let next = await assignments.next(); !next.done; next = await assignments.next()) {

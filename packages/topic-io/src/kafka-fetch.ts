@@ -31,8 +31,10 @@ export async function fetchPartitions(options: {
   broker: Broker;
   topic: string;
   positions: readonly { readonly partition: number; readonly offset: number }[];
+  /** How long the broker may wait for the first byte. */
+  waitMs: number;
 }): Promise<readonly FetchedPartition[]> {
-  const { broker, topic, positions } = options;
+  const { broker, topic, positions, waitMs } = options;
   if ((broker.versions?.[FETCH]?.maxVersion ?? VERSION) < VERSION) {
     throw new KafkaFault(35, 'the broker is older than Kafka 2.3');
   }
@@ -44,7 +46,7 @@ export async function fetchPartitions(options: {
       encode: async () =>
         new Encoder()
           .writeInt32(CONSUMER)
-          .writeInt32(BOUNDS.longPollMs)
+          .writeInt32(waitMs)
           .writeInt32(1) // Bytes to wait for: answer as soon as there is anything.
           .writeInt32(BOUNDS.fetchBytes)
           .writeInt8(READ_COMMITTED)

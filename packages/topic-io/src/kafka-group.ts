@@ -72,6 +72,7 @@ export class KafkaGroupMember implements GroupMember {
   }
 
   async confirm(generation: number): Promise<boolean> {
+    const endsMs = performance.now() + BOUNDS.sessionMs;
     for (;;) {
       // Null once disposed, too.
       const membership = this.#membership;
@@ -81,11 +82,12 @@ export class KafkaGroupMember implements GroupMember {
         return this.#membership === membership;
       } catch (error) {
         const fault = toKafkaFault(error);
-        if (REJOIN_AT_ONCE.has(fault.code)) {
+        // Without a verdict for so long the session is over, as far as we can know: join again rather than stand still.
+        if (REJOIN_AT_ONCE.has(fault.code) || performance.now() >= endsMs) {
+          if (fault.code === KAFKA.unknownMemberId) this.#memberId = '';
           this.#lost(membership);
           return false;
         }
-        // No verdict: ask again until there is one. The session's end on the broker's side is one, too.
         await this.#pause(REJOIN_DELAY_MIN_MS);
       }
     }
@@ -108,10 +110,10 @@ export class KafkaGroupMember implements GroupMember {
     this.#signal?.removeEventListener('abort', this.#onAbort);
     this.#membership = null;
     for (const answer of this.#waiting.splice(0)) answer({ done: true, value: undefined });
-    const memberId = this.#memberId;
     await this.#session.close({ abrupt: true });
     for (const end of this.#pauses) end();
     await this.#running;
+    const memberId = this.#memberId;
     if (memberId === '') return;
     const leaving = { doing: `leave group ${this.#group}`, timeoutMs: BOUNDS.closeMs };
     try {

@@ -1,17 +1,23 @@
 import { createRequire } from 'node:module';
+import Connection from 'kafkajs/src/network/connection.js';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
 
 /** The one release whose internals are known; on any other nothing is replaced. */
 const KNOWN_VERSION = '2.2.4';
 const CHECK_PENDING_INTERVAL_MS = 10;
 
+let patched = false;
+
 /**
- * kafkajs re-arms a timer with a negative delay on every connection, some 900 wake-ups a second and 4 % of a core while
- * idle. The replacement arms it only while requests wait. Call once before the first connection; further calls are free.
+ * Two repairs, made once and before the first connection:
+ * - every connection re-arms a timer with a negative delay, some 900 wake-ups a second and 4 % of a core while idle;
+ *   the replacement arms it only while requests wait;
+ * - requests that meet a lost connection at the same time each open a socket of their own, and all but the last leak.
  */
 export function patchKafkajs(): void {
   const { version } = createRequire(import.meta.url)('kafkajs/package.json') as { version: string };
-  if (version !== KNOWN_VERSION) return;
+  if (patched || version !== KNOWN_VERSION) return;
+  patched = true;
   RequestQueue.prototype.scheduleCheckPendingRequests = function (this: typeof RequestQueue.prototype) {
     if (this.pending.length === 0 || this.throttleCheckTimeoutId !== null) return;
     const throttledMs = this.throttledUntil - Date.now();
@@ -20,5 +26,15 @@ export function patchKafkajs(): void {
       this.throttleCheckTimeoutId = null;
       this.checkPendingRequests();
     }, delayMs);
+  };
+  const connect = Connection.prototype.connect;
+  const connecting = new WeakMap<object, Promise<unknown>>();
+  Connection.prototype.connect = function (this: object) {
+    let attempt = connecting.get(this);
+    if (attempt === undefined) {
+      attempt = connect.call(this).finally(() => connecting.delete(this));
+      connecting.set(this, attempt);
+    }
+    return attempt;
   };
 }

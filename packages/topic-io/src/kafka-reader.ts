@@ -199,10 +199,12 @@ export class KafkaReader implements TopicReader {
     for (const position of group) position.inFlight = true;
     group.sort((a, b) => a.servedAt - b.servedAt);
     const positions = group.map(({ partition, offset }) => ({ partition, offset }));
+    // Who has no answer yet is waiting for one, even if it is that there is nothing.
+    const waitMs = group.some(({ answered }) => !answered) ? 0 : BOUNDS.longPollMs;
     try {
       const answers = await this.#session.once(async () => {
         const broker = await this.#session.broker(nodeId);
-        return fetchPartitions({ broker, topic: this.#topic, positions });
+        return fetchPartitions({ broker, topic: this.#topic, positions, waitMs });
       });
       const isEmpty = answers.every((answer) => answer.bytes.length === 0);
       for (const answer of answers) {

@@ -19,10 +19,12 @@ const CONTROL = 0x20;
 describe('decodeBatches', () => {
   it('gives back what was encoded, record by record', () => {
     const text = fc.string({ unit: 'binary', maxLength: 40 });
+    // An object cannot hold that name like any other.
+    const headerName = fc.string({ minLength: 1, maxLength: 12 }).filter((name) => name !== '__proto__');
     const someRecord = fc.record({
       key: text,
       value: fc.option(fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes))),
-      headers: fc.dictionary(fc.string({ minLength: 1, maxLength: 12 }), text, { maxKeys: 4 }),
+      headers: fc.dictionary(headerName, text, { maxKeys: 4 }),
       timestampMs: fc.integer({ min: 0, max: 4_102_444_800_000 }),
       gap: fc.integer({ min: 1, max: 300 }),
     });

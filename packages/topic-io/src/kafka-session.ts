@@ -1,8 +1,9 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker, ProtocolCall } from 'kafkajs/src/broker/index.js';
 import Cluster, { type ClusterMetadata } from 'kafkajs/src/cluster/index.js';
 import loggers from 'kafkajs/src/loggers/index.js';
-import createSocketFactory from 'kafkajs/src/network/socketFactory.js';
+import createSocketFactory, { type SocketFactory } from 'kafkajs/src/network/socketFactory.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import metadataResponse from 'kafkajs/src/protocol/requests/metadata/v6/response.js';
 import { BOUNDS, type KafkaOptions } from './kafka-config.ts';
@@ -40,6 +41,8 @@ export class KafkaSession implements AsyncDisposable {
 
   constructor(options: { kafka: KafkaOptions; reachability: Reachability; requestTimeoutMs: number }) {
     const { kafka } = options;
+    // One a request under way.
+    setMaxListeners(0, this.#closing.signal);
     this.#reachability = options.reachability;
     this.#cluster = new Cluster({
       logger: loggers.createLogger({
@@ -47,7 +50,7 @@ export class KafkaSession implements AsyncDisposable {
         // What kafkajs calls an error is mostly a retry of its own; what lasts is reported by Reachability.
         logCreator: () => (entry) => kafka.log.debug({ ...entry.log, namespace: entry.namespace }, 'kafkajs'),
       }),
-      socketFactory: createSocketFactory(),
+      socketFactory: socketFactory(),
       brokers: kafka.brokers,
       ssl: kafka.ssl ?? false,
       sasl: kafka.sasl ?? null,
@@ -281,6 +284,12 @@ export class KafkaSession implements AsyncDisposable {
     if (seedBroker !== undefined) all.add(seedBroker);
     return [...all];
   }
+}
+
+/** kafkajs's sockets. It adds a listener to a dead one each time it disconnects it again, once a failed request. */
+function socketFactory(): SocketFactory {
+  const create = createSocketFactory();
+  return (options) => create(options).setMaxListeners(0);
 }
 
 function destroySockets(broker: Broker, reason: string): void {

@@ -25,7 +25,7 @@ declare module 'kafkajs/src/cluster/index.js' {
   export default class Cluster {
     constructor(options: {
       logger: unknown;
-      socketFactory: unknown;
+      socketFactory: (options: object) => unknown;
       brokers: readonly string[];
       ssl: boolean;
       sasl: unknown;
@@ -216,8 +216,16 @@ declare module 'kafkajs/src/broker/index.js' {
   }
 }
 
+declare module 'kafkajs/src/network/connection.js' {
+  const connection: { readonly prototype: { connect(this: object): Promise<unknown> } };
+  export default connection;
+}
+
 declare module 'kafkajs/src/network/socketFactory.js' {
-  export default function createSocketFactory(): unknown;
+  import type { Socket } from 'node:net';
+
+  export type SocketFactory = (options: object) => Socket;
+  export default function createSocketFactory(): SocketFactory;
 }
 
 declare module 'kafkajs/src/loggers/index.js' {
