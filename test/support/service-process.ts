@@ -1,0 +1,95 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export type ServiceName = 'ingest' | 'aggregator' | 'gateway' | 'up';
+
+/** Long enough for a cold start on two busy cores; a process that is not ready by then is a failure, with its output. */
+const READY_MS_MAX = 60_000;
+
+const alive = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of alive) child.kill('SIGKILL');
+});
+
+/** A real process of a service, started as its users start it, ended by its own pid. */
+export class ServiceProcess implements AsyncDisposable {
+  readonly name: ServiceName;
+  /** Addresses of the ready line: `ingest`, `gateway`, `aggregator`. */
+  readonly addresses: Readonly<Record<string, string>>;
+  readonly #child: ChildProcess;
+  readonly #output: string[];
+
+  private constructor(name: ServiceName, held: { child: ChildProcess; output: string[]; ready: object }) {
+    this.name = name;
+    this.#child = held.child;
+    this.#output = held.output;
+    this.addresses = held.ready as Record<string, string>;
+  }
+
+  /** Resolves with the ready line. Ports are any free ones unless the environment names them. */
+  static async start(name: ServiceName, env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
+    const args =
+      name === 'up'
+        ? ['packages/cli/bin/runlog.js', 'up']
+        : ['--import', 'tsx', `services/${name}/src/main.ts`];
+    const child = spawn(process.execPath, args, {
+      cwd: root,
+      env: {
+        PATH: process.env.PATH ?? '',
+        HOME: process.env.HOME ?? '',
+        RUNLOG_INGEST_PORT: '0',
+        RUNLOG_GATEWAY_PORT: '0',
+        RUNLOG_AGGREGATOR_PORT: '0',
+        RUNLOG_SNAPSHOT_INTERVAL_MS: '200',
+        ...env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    alive.add(child);
+    child.once('exit', () => alive.delete(child));
+    const output: string[] = [];
+    child.stderr.on('data', (data: Buffer) => output.push(data.toString()));
+    const ready = new Promise<object>((resolve, reject) => {
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        output.push(`${line}\n`);
+        if (line.includes('"msg":"ready"')) resolve(JSON.parse(line) as object);
+      });
+      child.once('exit', (code, signal) =>
+        reject(new Error(`${name} ended (${code ?? signal}) before it was ready:\n${output.join('')}`)),
+      );
+      setTimeout(() => reject(new Error(`${name} was not ready:\n${output.join('')}`)), READY_MS_MAX).unref();
+    });
+    try {
+      return new ServiceProcess(name, { child, output, ready: await ready });
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw error;
+    }
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  get output(): string {
+    return this.#output.join('');
+  }
+
+  /** Resolves with the exit code, or the signal's name. */
+  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | string> {
+    if (this.#child.exitCode !== null) return this.#child.exitCode;
+    if (this.#child.signalCode !== null) return this.#child.signalCode;
+    const exited = once(this.#child, 'exit') as Promise<[number | null, string | null]>;
+    this.#child.kill(signal);
+    const [code, by] = await exited;
+    return code ?? by ?? 'unknown';
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end('SIGKILL');
+  }
+}
