@@ -3,7 +3,7 @@ import { KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './kafka-faults.
 import { type FetchedPartition, fetchPartitions } from './kafka-fetch.ts';
 import { decodeBatches, UnreadableBatchError } from './kafka-record-batch.ts';
 import type { KafkaSession } from './kafka-session.ts';
-import { partitionBounds } from './kafka-topics.ts';
+import { isCompacted, partitionBounds } from './kafka-topics.ts';
 import { type Fetched, TopicIoError, type TopicReader } from './topic-io.ts';
 
 const RETRY_DELAY_MIN_MS = 50;
@@ -57,6 +57,7 @@ export class KafkaReader implements TopicReader {
   #faultBeganMs = 0;
   readonly #retryTimers = new Set<NodeJS.Timeout>();
   #serial = 0;
+  #compacted: boolean | null = null;
 
   constructor(options: {
     session: KafkaSession;
@@ -210,7 +211,7 @@ export class KafkaReader implements TopicReader {
       for (const answer of answers) {
         const position = group.find(({ partition }) => partition === answer.partition);
         if (position === undefined || !this.#isCurrent(position)) continue;
-        if (answer.errorCode === 0) this.#accept({ answer, position, node, isEmpty });
+        if (answer.errorCode === 0) await this.#accept({ answer, position, node, isEmpty });
         else await this.#refused({ answer, position, node });
       }
     } catch (error) {
@@ -227,12 +228,12 @@ export class KafkaReader implements TopicReader {
     }
   }
 
-  #accept(options: {
+  async #accept(options: {
     answer: FetchedPartition;
     position: Position;
     node: ReaderNode;
     isEmpty: boolean;
-  }): void {
+  }): Promise<void> {
     const { answer, position, node, isEmpty } = options;
     const { partition, stableEnd, startOffset, bytes, aborted } = answer;
     this.#recovered(partition);
@@ -241,11 +242,11 @@ export class KafkaReader implements TopicReader {
       position.servedAt = this.#serial;
     }
     const decoded = decodeBatches({ bytes, fetchOffset: position.offset, aborted });
-    let { nextOffset } = decoded;
-    // Compaction may have removed everything up to the stable end; the broker then answers with nothing, for ever.
-    const mayBeBare = isEmpty && !answer.elsewhere && nextOffset < stableEnd;
+    const mayBeBare = isEmpty && !answer.elsewhere && decoded.nextOffset < stableEnd;
     position.emptyAnswers = mayBeBare ? position.emptyAnswers + 1 : 0;
-    if (position.emptyAnswers >= EMPTY_ANSWERS_MAX) nextOffset = stableEnd;
+    const isBare = position.emptyAnswers >= EMPTY_ANSWERS_MAX && (await this.#mayHaveHoles());
+    if (!this.#isCurrent(position)) return;
+    const nextOffset = isBare ? stableEnd : decoded.nextOffset;
     const atEnd = nextOffset === stableEnd;
     const isNews =
       decoded.records.length > 0 ||
@@ -262,6 +263,15 @@ export class KafkaReader implements TopicReader {
       node,
       item: { kind: 'records', partition, records, nextOffset, stableEnd, startOffset },
     });
+  }
+
+  /**
+   * Compaction may remove everything up to the stable end; the broker then answers with nothing, for ever. Elsewhere an
+   * empty answer below the stable end means that the records come later (tiered storage does that), and skipping loses them.
+   */
+  async #mayHaveHoles(): Promise<boolean> {
+    this.#compacted ??= await this.#session.once(() => isCompacted(this.#session, this.#topic));
+    return this.#compacted;
   }
 
   async #refused(options: { answer: FetchedPartition; position: Position; node: ReaderNode }): Promise<void> {

@@ -142,18 +142,28 @@ async function describe(session: KafkaSession, name: string): Promise<TopicDescr
         `${name}/${leaderless?.partitionId ?? 0} has no leader yet`,
       );
     }
-    const broker = await session.anyBroker();
-    const answer = await broker.describeConfigs({
-      resources: [{ type: TOPIC_RESOURCE, name }],
-      includeSynonyms: false,
-    });
-    const settings: Record<string, string> = {};
-    for (const { configName, configValue } of answer.resources[0]?.configEntries ?? []) {
-      if (configValue !== null) settings[configName] = configValue;
-    }
+    const settings = await readSettings(session, name);
     const replicationFactor = partitions[0]?.replicas.length ?? 0;
     return { name, partitions: partitions.length, replicationFactor, settings };
   });
+}
+
+/** Whether offsets below the end may hold no record for good. Use within `attempt`. */
+export async function isCompacted(session: KafkaSession, topic: string): Promise<boolean> {
+  const settings = await readSettings(session, topic);
+  const policies = settings['cleanup.policy']?.split(',') ?? [];
+  return policies.includes('compact') && settings['remote.storage.enable'] !== 'true';
+}
+
+async function readSettings(session: KafkaSession, name: string): Promise<Record<string, string>> {
+  const broker = await session.anyBroker();
+  const resources = [{ type: TOPIC_RESOURCE, name }];
+  const answer = await broker.describeConfigs({ resources, includeSynonyms: false });
+  const settings: Record<string, string> = {};
+  for (const { configName, configValue } of answer.resources[0]?.configEntries ?? []) {
+    if (configValue !== null) settings[configName] = configValue;
+  }
+  return settings;
 }
 
 function configEntries(spec: TopicSpec, replicationFactor: number) {
