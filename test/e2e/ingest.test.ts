@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { type IngestResponse, ingestResponseSchema } from '@runlog/schema/ingest-api';
 import { BODY_BYTES_MAX, BODY_EVENTS_MAX, REJECTED_BYTES_MAX } from '@runlog/schema/limits';
 import { createLogger } from '@runlog/service-kit/logger';
+import { openEmbedded } from '@runlog/topic-io/embedded';
 import { openKafka } from '@runlog/topic-io/kafka';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
@@ -72,12 +76,25 @@ async function recordsOf(io: TopicIo, topic: string): Promise<(LogRecord & { par
   return found;
 }
 
-describe('ingest over a log', () => {
+async function temporaryFolder() {
+  const path = await mkdtemp(join(tmpdir(), 'runlog-ingest-'));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+describe.each(['embedded', 'kafka'] as const)('ingest over the %s log', (engine) => {
   let io: TopicIo;
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   beforeAll(async () => {
-    io = await openKafka({ brokers: inject('kafkaBrokers'), clientId: 'ingest-e2e', log: silentLog });
+    folder = await temporaryFolder();
+    io =
+      engine === 'embedded'
+        ? await openEmbedded({ folder: folder.path, log: silentLog })
+        : await openKafka({ brokers: inject('kafkaBrokers'), clientId: 'ingest-e2e', log: silentLog });
   });
-  afterAll(() => io[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await io[Symbol.asyncDispose]();
+    await folder[Symbol.asyncDispose]();
+  });
 
   /** An ingest with topics of its own, and what its topics hold. */
   async function fresh(options: { now?: () => number } = {}) {
@@ -211,6 +228,32 @@ describe('ingest over a log', () => {
       [body],
     );
     await expect(post(ingest.url, eventText())).rejects.toThrow();
+  });
+});
+
+describe('ingest over a log that is full', () => {
+  it('says so with 503, publishes nothing of the body, and still answers the rest', async () => {
+    await using folder = await temporaryFolder();
+    await using io = await openEmbedded({
+      folder: folder.path,
+      mapBytesMax: 8 * 1024 * 1024,
+      log: silentLog,
+    });
+    const ingest = await start(io, configFor());
+    try {
+      const body = Array.from({ length: 15 }, () => eventText({ message: 'x'.repeat(200_000) })).join('\n');
+      const answers: { status: number; code: string | undefined }[] = [];
+      while (answers.length < 10 && answers.at(-1)?.status !== 503) {
+        const response = await post(ingest.url, body);
+        const { error } = (await response.json()) as { error?: { code: string } };
+        answers.push({ status: response.status, code: error?.code });
+      }
+      expect(answers.at(-1)).toEqual({ status: 503, code: 'storage_full' });
+      expect((await fetch(`${ingest.url}/livez`)).status).toBe(200);
+      expect((await post(ingest.url, eventText(), { query: '?dry_run=1' })).status).toBe(200);
+    } finally {
+      await ingest.stop();
+    }
   });
 });
 

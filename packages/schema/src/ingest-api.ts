@@ -12,7 +12,10 @@ export const eventErrorSchema = z.object({
 
 export type EventError = z.infer<typeof eventErrorSchema>;
 
-/** Answer of `POST /v1/events`: what became of each event. Indexes count the body's events (NDJSON: its lines) from 0. */
+/**
+ * Answer of `POST /v1/events`: what became of each event. Indexes count the body's events from 0 (NDJSON: its lines
+ * that are not blank).
+ */
 export const ingestResponseSchema = z.object({
   /** Acknowledged by the broker (with `dry_run=1`: valid). */
   accepted: z.int().min(0),

@@ -7,6 +7,8 @@ import type { Published } from './publish.ts';
 
 type Judged = Extract<Judgement, { kind: 'judged' }>;
 
+type Outcome = Omit<Published, 'settled'>;
+
 /** What a judged body is answered with. `retryAfter`: the client should wait before it sends events again. */
 export type Answer =
   | { readonly kind: 'response'; readonly response: IngestResponse; readonly retryAfter: boolean }
@@ -14,7 +16,7 @@ export type Answer =
   | { readonly kind: 'fault'; readonly code: HttpFaultCode; readonly message: string };
 
 /** Of a body whose valid events were appended, or (`dry_run`) only judged. */
-export function answerOf(judged: Judged, published: Published): Answer {
+export function answerOf(judged: Judged, published: Outcome): Answer {
   const { retry, fault, acknowledged } = published;
   if (fault !== null && acknowledged === 0) {
     return { kind: 'fault', code: faultCodeOf(fault), message: `nothing was published: ${fault.message}` };
@@ -36,7 +38,7 @@ export function answerOf(judged: Judged, published: Published): Answer {
 }
 
 /** As if every valid event had been acknowledged. */
-export function publishedDry(judged: Judged): Published {
+export function publishedDry(judged: Judged): Outcome {
   const normalized = judged.events.filter((event) => event.normalized).length;
   return { acknowledged: judged.events.length, normalized, retry: [], fault: null };
 }

@@ -11,9 +11,14 @@ export class ByteBudget {
     return this.#bytesHeld;
   }
 
-  /** A share that grows with what is read and gives everything back at once when disposed. */
+  /** A share that grows with what is read and gives everything back when disposed. */
   share(): ByteShare {
     let held = 0;
+    const kept: Promise<unknown>[] = [];
+    const release = () => {
+      this.#bytesHeld -= held;
+      held = 0;
+    };
     return {
       grow: (bytes) => {
         if (this.#bytesHeld + bytes > this.#bytesMax) return false;
@@ -21,9 +26,12 @@ export class ByteBudget {
         held += bytes;
         return true;
       },
+      keepUntil: (work) => {
+        kept.push(work);
+      },
       [Symbol.dispose]: () => {
-        this.#bytesHeld -= held;
-        held = 0;
+        if (kept.length === 0) release();
+        else void Promise.allSettled(kept).then(release);
       },
     };
   }
@@ -32,4 +40,6 @@ export class ByteBudget {
 export interface ByteShare extends Disposable {
   /** False, and nothing taken, when the budget has no room for it. */
   grow(bytes: number): boolean;
+  /** The bytes are in use until this has ended, even when the share is disposed before. */
+  keepUntil(work: Promise<unknown>): void;
 }

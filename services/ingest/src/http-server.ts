@@ -17,6 +17,8 @@ import type { OpenLog } from './open-log.ts';
 import { publish } from './publish.ts';
 import { drainBody, type ReadLimits, readBody } from './read-body.ts';
 
+type RequestHead = Extract<IngestRequest, { kind: 'request' }>;
+
 const EVENTS_PATH = '/v1/events';
 
 const defaultLimits: IngestLimits = {
@@ -61,7 +63,7 @@ export function createIngestServer(options: {
   for (const url of ['/', '/livez', '/readyz']) refuseOtherMethods(server, url, ['GET', 'HEAD']);
   refuseOtherMethods(server, EVENTS_PATH, ['POST']);
 
-  const heads = new WeakMap<FastifyRequest, Extract<IngestRequest, { kind: 'request' }>>();
+  const heads = new WeakMap<FastifyRequest, RequestHead>();
   server.post(EVENTS_PATH, {
     onRequest: async (request, reply) => {
       const head = readIngestRequest({
@@ -92,7 +94,7 @@ export function createIngestServer(options: {
   async function takeEvents(
     request: FastifyRequest,
     reply: FastifyReply,
-    { head, share }: { head: Extract<IngestRequest, { kind: 'request' }>; share: ByteShare },
+    { head, share }: { head: RequestHead; share: ByteShare },
   ): Promise<FastifyReply> {
     const unable = state.closing() ? closing : state.openLog() === null ? notPrepared : null;
     if (unable !== null) return refuse(request, reply, unable);
@@ -135,12 +137,12 @@ export function createIngestServer(options: {
         throw new Error(`unknown end of inflation ${String(unreachable)}`);
       }
     }
-    return judgeAndPublish(reply, { head, body: inflated.body });
+    return judgeAndPublish(reply, { head, share, body: inflated.body });
   }
 
   async function judgeAndPublish(
     reply: FastifyReply,
-    { head, body }: { head: Extract<IngestRequest, { kind: 'request' }>; body: Buffer },
+    { head, share, body }: { head: RequestHead; share: ByteShare; body: Buffer },
   ): Promise<FastifyReply> {
     const receivedAtMs = now();
     const judged = acceptBatch(body, { format: head.format, clusterId: head.clusterId, receivedAtMs });
@@ -155,6 +157,7 @@ export function createIngestServer(options: {
       partitions: log.partitions,
       events,
     });
+    share.keepUntil(published.settled);
     if (published.fault !== null) log.outage.failed(published.fault);
     else if (published.acknowledged > 0) log.outage.answered();
     const answer = answerOf(judged, published);

@@ -15,6 +15,8 @@ export interface Published {
   readonly retry: readonly number[];
   /** The gravest fault of any partition; `null` exactly when `retry` is empty. */
   readonly fault: TopicIoError | null;
+  /** Resolves when the log has answered everything, also what was given up: until then the events are in use. */
+  readonly settled: Promise<unknown>;
 }
 
 /** Bounds one request: what the log has not answered by then is `retry`, although it may still arrive. */
@@ -37,7 +39,8 @@ export async function publish(options: {
   const appends = [...lanes].map(async ([partition, records]) => {
     answered.set(partition, await appendLane(writer, { topic, partition, records }));
   });
-  await withDeadline(Promise.all(appends), options.waitMsMax ?? PUBLISH_MS_MAX);
+  const settled = Promise.all(appends);
+  await withDeadline(settled, options.waitMsMax ?? PUBLISH_MS_MAX);
   let acknowledged = 0;
   let normalized = 0;
   const retry: number[] = [];
@@ -51,7 +54,7 @@ export async function publish(options: {
     }
     if (answer.acknowledged < records.length) fault = graver(fault, answer.fault ?? unexplained);
   }
-  return { acknowledged, normalized, retry: retry.sort((a, b) => a - b), fault };
+  return { acknowledged, normalized, retry: retry.sort((a, b) => a - b), fault, settled };
 }
 
 interface LaneAnswer {
