@@ -1,0 +1,160 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { openEmbedded } from '@runlog/topic-io/embedded';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { silentLog } from '../support/silent-log.ts';
+import { createTopic, numbered, readToEnd, rejectionOf, uniqueName } from './contract-context.ts';
+
+interface Fact {
+  readonly open?: boolean;
+  readonly writing?: string;
+  readonly value?: string;
+  readonly refused?: string;
+  readonly message?: string;
+  readonly topic?: string;
+  readonly partition?: number;
+  readonly next?: number;
+}
+
+interface Child {
+  readonly pid: number;
+  readonly facts: Fact[];
+  /** Resolves when everything that the process said was read. */
+  readonly ended: Promise<unknown>;
+  kill(): void;
+  /** Asks it to close and end. */
+  endInput(): void;
+}
+
+const killRounds = 6;
+const script = fileURLToPath(new URL('../support/embedded-child.ts', import.meta.url));
+
+function startChild(mode: 'load' | 'follow' | 'own', folder: string, topic = ''): Child {
+  const child: ChildProcessByStdio<Writable, Readable, null> = spawn(
+    process.execPath,
+    ['--import', 'tsx', script, mode, folder, topic],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  );
+  const facts: Fact[] = [];
+  const lines = createInterface({ input: child.stdout });
+  lines.on('line', (line) => facts.push(JSON.parse(line) as Fact));
+  const ended = Promise.all([once(child, 'exit'), once(lines, 'close')]);
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  return {
+    pid: child.pid ?? 0,
+    facts,
+    ended,
+    kill: () => void child.kill('SIGKILL'),
+    endInput: () => void child.stdin.end(),
+  };
+}
+
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'runlog-processes-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+describe('an embedded log and real processes', () => {
+  it('keeps what was acknowledged, once and in order, when its owner is killed in the middle of the load', async () => {
+    const folder = await temporaryFolder();
+    const acknowledged = new Map<string, number>();
+    for (let round = 0; round < killRounds; round += 1) {
+      const child = startChild('load', folder);
+      // Killed at another moment of its work every time.
+      const factsMin = 1 + round * 17;
+      await expect.poll(() => child.facts.length, { timeout: 30_000, interval: 1 }).toBeGreaterThan(factsMin);
+      child.kill();
+      await child.ended;
+      for (const fact of child.facts) acknowledged.set(`${fact.topic}/${fact.partition}`, fact.next ?? 0);
+
+      await using io = await openEmbedded({ folder, log: silentLog });
+      expect(acknowledged.size).toBeGreaterThan(0);
+      for (const [place, next] of acknowledged) {
+        const [topic = '', partition = ''] = place.split('/');
+        const { records, stableEnd } = await readToEnd(io, { topic, partition: Number(partition) });
+        expect(stableEnd).toBeGreaterThanOrEqual(next);
+        expect(records).toHaveLength(stableEnd);
+        expect(records.findIndex((one, index) => one.offset !== index || Number(one.value) !== index)).toBe(
+          -1,
+        );
+      }
+      const [one, other] = await io.bounds('atomic');
+      expect(one).toEqual(other);
+    }
+  }, 120_000);
+
+  it('refuses a second owner by name, and opens at once when the first one was killed', async () => {
+    const folder = await temporaryFolder();
+    const owner = startChild('own', folder);
+    await expect.poll(() => owner.facts, { timeout: 30_000 }).toEqual([{ open: true }]);
+
+    const refusal = await rejectionOf(openEmbedded({ folder, log: silentLog }));
+    expect(refusal.code).toBe('unusable');
+    expect(refusal.message).toContain(folder);
+    expect(refusal.message).toContain(`process ${owner.pid} on host `);
+
+    owner.kill();
+    await owner.ended;
+    const io = await openEmbedded({ folder, log: silentLog });
+    await io[Symbol.asyncDispose]();
+  });
+
+  it('hands the folder over when its owner ends properly', async () => {
+    const folder = await temporaryFolder();
+    const owner = startChild('own', folder);
+    await expect.poll(() => owner.facts, { timeout: 30_000 }).toEqual([{ open: true }]);
+    owner.endInput();
+    await owner.ended;
+    const io = await openEmbedded({ folder, log: silentLog });
+    await io[Symbol.asyncDispose]();
+    expect((await readdir(folder)).filter((name) => name.endsWith('.sock') || name.endsWith('.tmp'))).toEqual(
+      [],
+    );
+  });
+
+  it('lets exactly one of several processes own a folder whose owner was killed', async () => {
+    const folder = await temporaryFolder();
+    const first = startChild('own', folder);
+    await expect.poll(() => first.facts, { timeout: 30_000 }).toEqual([{ open: true }]);
+    first.kill();
+    await first.ended;
+
+    const contenders = [1, 2, 3, 4].map(() => startChild('own', folder));
+    await expect.poll(() => contenders.every((one) => one.facts.length > 0), { timeout: 60_000 }).toBe(true);
+    expect(contenders.filter((one) => one.facts[0]?.open === true)).toHaveLength(1);
+    expect(contenders.filter((one) => one.facts[0]?.refused === 'unusable')).toHaveLength(3);
+  }, 90_000);
+
+  it('is read by another process beside its owner, new records included, and takes no writes from it', async () => {
+    const folder = await temporaryFolder();
+    await using io = await openEmbedded({ folder, log: silentLog });
+    const topic = await createTopic(io, { name: uniqueName('followed') });
+    await using writer = await io.writer();
+    await writer.append({ topic, partition: 0, records: numbered('before', 2) });
+
+    const follower = startChild('follow', folder, topic);
+    const values = () => follower.facts.flatMap((fact) => (fact.value === undefined ? [] : [fact.value]));
+    await expect.poll(values, { timeout: 30_000 }).toEqual(['before-0', 'before-1']);
+    expect(follower.facts[0]).toEqual({ open: true, writing: 'unusable' });
+
+    await writer.append({ topic, partition: 0, records: numbered('after', 2) });
+    await expect.poll(values, { timeout: 10_000 }).toEqual(['before-0', 'before-1', 'after-0', 'after-1']);
+
+    // A reader that dies leaves the owner alone.
+    follower.kill();
+    await follower.ended;
+    expect((await writer.append({ topic, partition: 0, records: numbered('later', 1) })).acknowledged).toBe(
+      1,
+    );
+  });
+});
