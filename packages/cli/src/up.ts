@@ -131,7 +131,7 @@ function banner(addresses: { ingest: string; gateway: string }): string {
     `  ingest      ${addresses.ingest}/v1/events`,
     '',
     '  Send an event:',
-    `    curl ${addresses.ingest}/v1/events -H 'content-type: application/json' -d '${event}'`,
+    `    curl -sS ${addresses.ingest}/v1/events -H 'content-type: application/json' -d '${event}'`,
     '  Or believable training runs, from another terminal:',
     `    ${addresses.ingest === 'http://127.0.0.1:4000' ? '' : `RUNLOG_INGEST_URL=${addresses.ingest} `}npx runlog simulate`,
     '',

@@ -13,6 +13,8 @@ export interface LiveRunsOptions {
   readonly meta: RunMeta;
   readonly log: FeedLog;
   readonly signal: AbortSignal;
+  /** Resolves after the time or on abort. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 /** Every run, live: the snapshots, then the tail of the events, folded as they come. It never waits for an aggregator. */
@@ -27,13 +29,13 @@ export interface LiveRuns {
 }
 
 export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
-  const { io, topics, meta, log, signal } = options;
+  const { io, topics, meta, log, signal, sleep } = options;
   const table = new RunTable(meta);
   const partitions = Array.from({ length: meta.partitions }, (_, partition) => partition);
   const behind = new Set(partitions);
 
   async function* changes(): AsyncGenerator<readonly RunChange[]> {
-    const next = await restore(table, { io, topics, meta, partitions, log, signal });
+    const next = await restore(table, { io, topics, meta, partitions, log, signal, sleep });
     await using reader = io.reader({
       topic: topics.events,
       signal,

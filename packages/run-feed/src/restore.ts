@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import { checkpointSchema, type RunMeta } from '@runlog/schema/log-records';
 import { formatRunKey } from '@runlog/schema/run-key';
@@ -24,6 +23,8 @@ export interface RestoreOptions {
   readonly partitions: readonly number[];
   readonly log: FeedLog;
   readonly signal: AbortSignal;
+  /** Resolves after the time or on abort. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 /**
@@ -125,14 +126,13 @@ async function boundsCovering(
     if (offset > (needed.get(partition)?.offset ?? 0))
       needed.set(partition, { offset, of: `the snapshot of ${key}` });
   }
-  const begun = performance.now();
-  for (;;) {
+  for (let waitedMs = 0; ; waitedMs += RECHECK_MS) {
     const bounds = await io.bounds(topics.events);
     const ahead = partitions.find(
       (partition) => (needed.get(partition)?.offset ?? 0) > bounds[partition]!.stableEnd,
     );
     if (ahead === undefined) return bounds;
-    if (performance.now() - begun > RECREATED_AFTER_MS) {
+    if (waitedMs >= RECREATED_AFTER_MS) {
       const { offset, of } = needed.get(ahead)!;
       throw new TopicIoError(
         'unusable',
@@ -141,7 +141,8 @@ async function boundsCovering(
           '"runlog rebuild" writes new snapshots',
       );
     }
-    await setTimeout(RECHECK_MS, undefined, { signal });
+    await options.sleep(RECHECK_MS, signal);
+    signal.throwIfAborted();
   }
 }
 

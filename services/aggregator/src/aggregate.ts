@@ -1,7 +1,7 @@
-import { setTimeout } from 'node:timers/promises';
 import { truncated } from '@runlog/run-feed/live-runs';
 import type { RunMeta } from '@runlog/schema/log-records';
 import type { TopicNames } from '@runlog/schema/topics';
+import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
 import {
   type Assignment,
@@ -23,7 +23,7 @@ export interface AggregateOptions {
   readonly meta: RunMeta;
   readonly snapshotIntervalMs: number;
   readonly snapshotBytesPerSecond: number;
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
 }
@@ -46,7 +46,7 @@ export class Aggregation implements AsyncDisposable {
     this.#options = options;
     this.#budget = new SnapshotBudget({
       bytesPerSecond: options.snapshotBytesPerSecond,
-      nowMs: options.now(),
+      nowMs: options.clock.now(),
     });
     this.#reader = options.io.reader({
       topic: options.topics.events,
@@ -102,14 +102,14 @@ export class Aggregation implements AsyncDisposable {
 
   /** Until it holds, or the partition is no longer ours. Passing faults are retried after jitter. */
   async #claimUntilItHolds(partition: number): Promise<void> {
-    const { io, topics, meta, now, log } = this.#options;
+    const { io, topics, meta, clock, log } = this.#options;
     const member = this.#member!;
     while (this.#isMine(partition)) {
       const { generation } = this.#assignment!;
       const confirm = () => member.confirm(generation);
       try {
         const owner = await PartitionOwner.claim({
-          ...{ io, topics, meta, partition, confirm, now, log },
+          ...{ io, topics, meta, partition, confirm, clock, log },
           budget: this.#budget,
           signal: this.#stop.signal,
         });
@@ -139,10 +139,10 @@ export class Aggregation implements AsyncDisposable {
   }
 
   async #flushOnTimer(): Promise<void> {
-    const { snapshotIntervalMs } = this.#options;
+    const { snapshotIntervalMs, clock } = this.#options;
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      await setTimeout(snapshotIntervalMs, undefined, { signal }).catch(() => undefined);
+      await clock.sleep(snapshotIntervalMs, signal);
       if (signal.aborted) return;
       const withNews = [...this.#owners.values()].filter((owner) => owner.hasNews);
       await Promise.all(withNews.map((owner) => this.#flush(owner)));
@@ -177,8 +177,8 @@ export class Aggregation implements AsyncDisposable {
   }
 
   async #pause(): Promise<void> {
-    const ms = RECLAIM_MS_MIN + this.#options.random() * RECLAIM_JITTER_MS;
-    await setTimeout(ms, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+    const { clock, random } = this.#options;
+    await clock.sleep(RECLAIM_MS_MIN + random() * RECLAIM_JITTER_MS, this.#stop.signal);
   }
 
   /** Stops reading, writes what is folded, leaves the group: in this order, so that the next owner has little to fold. */

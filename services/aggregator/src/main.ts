@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { systemClock } from '@runlog/service-kit/clock';
 import { runProcess } from '@runlog/service-kit/lifecycle';
 import { openLog } from '@runlog/service-kit/log-config';
 import { createLogger, type Logger } from '@runlog/service-kit/logger';
@@ -17,7 +18,7 @@ await runProcess(
       config,
       io,
       log,
-      now: Date.now,
+      clock: systemClock,
       random: Math.random,
       newEpoch: () => randomUUID(),
       fail,

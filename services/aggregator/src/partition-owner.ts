@@ -3,6 +3,7 @@ import { RunTable, type UnfoldableRecord } from '@runlog/run-feed/run-table';
 import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
 import type { RunMeta } from '@runlog/schema/log-records';
 import { rejectedHeaders, snapshotWriterId, type TopicNames } from '@runlog/schema/topics';
+import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
 import type { FencedWriter, LogRecord, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
 import { buildFlush } from './build-flush.ts';
@@ -20,7 +21,7 @@ export interface OwnerOptions {
   /** Whether the group still says that the partition is ours; asked after fencing, before restoring. */
   readonly confirm: () => Promise<boolean>;
   readonly budget: SnapshotBudget;
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
@@ -52,7 +53,7 @@ export class PartitionOwner implements AsyncDisposable {
 
   /** `null`: the group moved on; the next assignment decides. */
   static async claim(options: OwnerOptions): Promise<PartitionOwner | null> {
-    const { io, topics, meta, partition, log, signal } = options;
+    const { io, topics, meta, partition, clock, log, signal } = options;
     const writer = await io.fencedWriter(snapshotWriterId(meta.snapshots, partition));
     try {
       if (!(await options.confirm())) {
@@ -60,7 +61,11 @@ export class PartitionOwner implements AsyncDisposable {
         return null;
       }
       const table = new RunTable(meta);
-      const next = await restore(table, { io, topics, meta, partitions: [partition], log, signal });
+      const next = await restore(table, {
+        ...{ io, topics, meta, log, signal },
+        partitions: [partition],
+        sleep: clock.sleep,
+      });
       return new PartitionOwner(options, { writer, table, next: next.get(partition)! });
     } catch (error) {
       await writer[Symbol.asyncDispose]();
@@ -98,8 +103,8 @@ export class PartitionOwner implements AsyncDisposable {
    * the partition was taken over or the log cannot be reached; then this owner is spent and must be claimed anew.
    */
   async flush(): Promise<void> {
-    const { topics, meta, budget, now, log } = this.#options;
-    const nowMs = now();
+    const { topics, meta, budget, clock, log } = this.#options;
+    const nowMs = clock.now();
     const flush = buildFlush({
       dirty: this.#dirty,
       states: this.#table.states,
@@ -134,7 +139,8 @@ export class PartitionOwner implements AsyncDisposable {
 
   #rejectedRecord(refused: UnfoldableRecord): RecordToAppend {
     const { record, reason } = refused;
-    const { topics, now, log } = this.#options;
+    const { topics, clock, log } = this.#options;
+    const nowMs = clock.now();
     const origin = `${topics.events}:${this.partition}:${record.offset}`;
     log.warn({ origin, reason }, 'a record cannot be folded; it goes to quarantine');
     return {
@@ -144,10 +150,10 @@ export class PartitionOwner implements AsyncDisposable {
         [rejectedHeaders.code]: 'unfoldable',
         [rejectedHeaders.path]: '',
         [rejectedHeaders.message]: reason,
-        [rejectedHeaders.receivedAt]: new Date(now()).toISOString(),
+        [rejectedHeaders.receivedAt]: new Date(nowMs).toISOString(),
         [rejectedHeaders.origin]: origin,
       },
-      timestampMs: now(),
+      timestampMs: nowMs,
     };
   }
 }

@@ -1,4 +1,5 @@
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
+import type { Clock } from '@runlog/service-kit/clock';
 import { createHttpServer, listen } from '@runlog/service-kit/http-server';
 import type { Running } from '@runlog/service-kit/lifecycle';
 import type { Logger } from '@runlog/service-kit/logger';
@@ -11,7 +12,7 @@ export interface StartAggregatorOptions {
   readonly config: AggregatorConfig;
   readonly io: TopicIo;
   readonly log: Logger;
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly random: () => number;
   readonly newEpoch: () => string;
   /** Called once with what cannot be survived. */
@@ -20,7 +21,7 @@ export interface StartAggregatorOptions {
 
 /** Health endpoint at once, the work as soon as the log answers. Does not dispose the log it was given. */
 export async function startAggregator(options: StartAggregatorOptions): Promise<Running> {
-  const { config, io, log, now, random, newEpoch, fail } = options;
+  const { config, io, log, clock, random, newEpoch, fail } = options;
   const stop = new AbortController();
   let aggregation: Aggregation | null = null;
   const server = createHttpServer({
@@ -61,7 +62,7 @@ export async function startAggregator(options: StartAggregatorOptions): Promise<
       meta,
       snapshotIntervalMs: config.snapshotIntervalMs,
       snapshotBytesPerSecond: config.snapshotBytesPerSecond,
-      now,
+      clock,
       random,
       log,
     });

@@ -127,7 +127,7 @@ class Feed {
       epoch: newEpoch,
       log,
     });
-    const live = openLiveRuns({ io, topics, meta, log, signal: this.#signal });
+    const live = openLiveRuns({ io, topics, meta, log, signal: this.#signal, sleep: systemSleep });
     const hub = new Hub({ epoch: meta.epoch, states: live.states, clock });
     const history = new History({ io, topic: { name: topics.events, partitions: meta.partitions }, now });
     const current = { hub, runs: { states: live.states, history }, isCaughtUp: () => live.caughtUp };
