@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { startAggregator } from '@runlog/aggregator/start-aggregator';
 import { startGateway } from '@runlog/gateway/start-gateway';
 import { startIngest } from '@runlog/ingest/start-ingest';
+import { systemClock } from '@runlog/service-kit/clock';
 import {
   isPortTaken,
   type Running,
@@ -92,7 +93,12 @@ async function startAll(config: UpConfig, use: { context: ServiceContext; log: L
     );
     started.push(gateway);
     const aggregator = await listening('RUNLOG_AGGREGATOR_PORT', () =>
-      startAggregator({ config: config.aggregator, log: loggerOf('aggregator'), ...shared }),
+      startAggregator({
+        config: config.aggregator,
+        log: loggerOf('aggregator'),
+        clock: systemClock,
+        ...shared,
+      }),
     );
     started.push(aggregator);
     const ingest = await listening('RUNLOG_INGEST_PORT', () =>

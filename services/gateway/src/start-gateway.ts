@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { openLiveRuns } from '@runlog/run-feed/live-runs';
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
+import { systemClock as wallClock } from '@runlog/service-kit/clock';
 import type { Running } from '@runlog/service-kit/lifecycle';
 import type { Logger } from '@runlog/service-kit/logger';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
@@ -127,7 +128,7 @@ class Feed {
       epoch: newEpoch,
       log,
     });
-    const live = openLiveRuns({ io, topics, meta, log, signal: this.#signal, sleep: systemSleep });
+    const live = openLiveRuns({ io, topics, meta, log, signal: this.#signal, sleep: wallClock.sleep });
     const hub = new Hub({ epoch: meta.epoch, states: live.states, clock });
     const history = new History({ io, topic: { name: topics.events, partitions: meta.partitions }, now });
     const current = { hub, runs: { states: live.states, history }, isCaughtUp: () => live.caughtUp };
