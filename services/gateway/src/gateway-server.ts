@@ -10,6 +10,9 @@ import { addPageRoutes } from './web-bundle.ts';
 /** A gateway takes no bodies. */
 const BODY_BYTES_MAX = 1_024;
 
+/** For answers under way when the server closes. */
+const FINISH_MS_MAX = 1_000;
+
 /** What the server shows; everything is `null` until the feed has caught up. */
 export interface GatewayView {
   readonly hub: () => Hub | null;
@@ -61,7 +64,10 @@ export async function serveGateway(options: {
       closing = true;
       await sockets[Symbol.asyncDispose]();
       streams.endAll();
+      // A browser keeps connections on which it has asked nothing yet; nobody else would ever close those.
+      const cancel = clock.after(FINISH_MS_MAX, () => server.server.closeAllConnections());
       await server.close();
+      cancel();
     },
   };
 }

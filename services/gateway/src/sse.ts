@@ -33,7 +33,8 @@ export function addStreamRoute(
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
-      connection: 'keep-alive',
+      // Ends with the stream, so that closing the server need not wait for an idle connection.
+      connection: 'close',
     });
 
     let cancelStuck: (() => void) | null = null;

@@ -104,7 +104,7 @@ class Feed {
         this.#waitsFor = `the log cannot be read: ${error.message}`;
         log.warn({ err: error, retryInMs: delayMs }, 'the log cannot be read; trying again');
       }
-      await delay(delayMs, undefined, { signal: this.#signal }).catch(() => undefined);
+      await pause(delayMs, this.#signal);
       delayMs = Math.min(delayMs * 2, RETRY_DELAY_MS_MAX);
     }
   }
@@ -112,7 +112,7 @@ class Feed {
   async caughtUpWithin(msMax: number): Promise<void> {
     const untilMs = performance.now() + msMax;
     while (this.hub() === null && performance.now() < untilMs && !this.#signal.aborted) {
-      await delay(CAUGHT_UP_CHECK_MS, undefined, { signal: this.#signal }).catch(() => undefined);
+      await pause(CAUGHT_UP_CHECK_MS, this.#signal);
     }
   }
 
@@ -144,6 +144,15 @@ class Feed {
       if (!this.#signal.aborted) this.#onLost();
       hub.dispose();
     }
+  }
+}
+
+/** Resolves after the time or on abort. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
   }
 }
 

@@ -1,0 +1,325 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { DeliveredSnapshot } from '@runlog/schema/snapshot';
+import { describe, expect, it } from 'vitest';
+import { StreamSocket } from '../../../test/support/stream-socket.ts';
+import { startMadeUpGateway } from './made-up-gateway.ts';
+
+const KEY = 'c1/r1/default';
+const CH = `run:${KEY}`;
+
+const many = (count: number) => Array.from({ length: count }, () => ({}));
+
+describe('the stream over real sockets', () => {
+  it('greets, answers a subscription with a snapshot and streams deltas', async () => {
+    await using gateway = await startMadeUpGateway();
+    gateway.append(KEY, many(2));
+    await using stream = await StreamSocket.open(gateway.url);
+    expect(stream.socket.protocol).toBe('runlog.v1');
+    expect(await stream.next()).toEqual({
+      hello: {
+        server: 'runlog/0.1.0',
+        heartbeat_ms: 25_000,
+        reconnect: { min_ms: 500, max_ms: 20_000 },
+      },
+    });
+    stream.send({ id: 1, sub: [{ ch: CH }, { ch: 'run:c1/r2/default' }] });
+    expect(await stream.next()).toMatchObject({
+      id: 1,
+      ch: CH,
+      snapshot: { position: { epoch: 'e1', seq: 2 } },
+    });
+    expect(await stream.next()).toMatchObject({
+      id: 1,
+      ch: 'run:c1/r2/default',
+      snapshot: { position: null },
+    });
+    gateway.append(KEY, [{}]);
+    expect(await stream.next()).toMatchObject({ ch: CH, prev: 2, seq: 3, entries: [{ seq: 3 }] });
+    gateway.append('c1/r2/default', [{}]);
+    expect(await stream.next()).toMatchObject({ ch: 'run:c1/r2/default', prev: null, seq: 4, epoch: 'e1' });
+  });
+
+  it('resumes from a position of a connection before', async () => {
+    await using gateway = await startMadeUpGateway();
+    gateway.append(KEY, many(5));
+    await using stream = await StreamSocket.open(gateway.url);
+    stream.send({ id: 7, sub: [{ ch: CH, since: { epoch: 'e1', seq: 3 } }] });
+    const reply = await stream.next((frame) => frame.id === 7);
+    expect(reply).toMatchObject({ ch: CH, resume: { prev: 3, seq: 5, entries: [{ seq: 4 }, { seq: 5 }] } });
+  });
+
+  it('answers ping, auth and unsub, and sends nothing of a channel after unsub', async () => {
+    await using gateway = await startMadeUpGateway();
+    await using stream = await StreamSocket.open(gateway.url);
+    await stream.next();
+    stream.send({ id: 0, auth: 'any key' });
+    expect(await stream.next()).toEqual({ id: 0, ok: true });
+    stream.send({ id: 3, ping: true });
+    expect(await stream.next()).toEqual({ id: 3, pong: true });
+    stream.send({ id: 4, sub: [{ ch: CH }] });
+    await stream.next();
+    stream.send({ id: 5, unsub: [CH] });
+    expect(await stream.next()).toEqual({ id: 5, ok: true });
+    gateway.append(KEY, [{}]);
+    stream.send({ id: 6, ping: true });
+    expect(await stream.next()).toEqual({ id: 6, pong: true });
+    expect(gateway.hub.load).toEqual({ channels: 0, subscriptions: 0 });
+  });
+
+  it.each([
+    ['broken JSON', '{"id":1,', { id: null, error: { code: 'bad_frame', retry: false } }],
+    ['no object', '42', { id: null, error: { code: 'bad_frame' } }],
+    ['an unknown frame', '{"id":9,"dance":true}', { id: 9, error: { code: 'bad_frame' } }],
+    ['a subscription of no list', '{"id":9,"sub":"run:x"}', { id: 9, error: { code: 'bad_frame' } }],
+    [
+      'a bad channel',
+      '{"id":9,"sub":[{"ch":"run:c1/r1"}]}',
+      { id: 9, ch: 'run:c1/r1', error: { code: 'bad_channel' } },
+    ],
+    [
+      'a channel of no kind',
+      '{"id":9,"sub":[{"ch":"logs"}]}',
+      { id: 9, ch: 'logs', error: { code: 'bad_channel' } },
+    ],
+    [
+      'too many channels at once',
+      JSON.stringify({ id: 9, sub: Array.from({ length: 1_001 }, (_, at) => ({ ch: `run:c/r${at}/d` })) }),
+      { id: 9, error: { code: 'too_many_channels' } },
+    ],
+  ])('answers %s with an error and goes on', async (_name, sent, expected) => {
+    await using gateway = await startMadeUpGateway();
+    await using stream = await StreamSocket.open(gateway.url);
+    await stream.next();
+    stream.send(sent);
+    expect(await stream.next()).toMatchObject(expected);
+    stream.send({ id: 10, ping: true });
+    expect(await stream.next()).toEqual({ id: 10, pong: true });
+  });
+
+  it('refuses the channel after the thousandth and keeps the others', async () => {
+    await using gateway = await startMadeUpGateway();
+    await using stream = await StreamSocket.open(gateway.url);
+    for (const part of [0, 1]) {
+      const sub = Array.from({ length: 500 }, (_, at) => ({ ch: `run:c/r${part * 500 + at}/d` }));
+      stream.send({ id: part, sub });
+    }
+    stream.send({ id: 2, sub: [{ ch: 'run:c/r0/d' }, { ch: 'run:c/other/d' }] });
+    expect(await stream.next((frame) => frame.error !== undefined)).toMatchObject({
+      id: 2,
+      ch: 'run:c/other/d',
+      error: { code: 'too_many_channels' },
+    });
+    await stream.next((frame) => frame.id === 2 && frame.ch === 'run:c/r0/d');
+    expect(gateway.hub.load.subscriptions).toBe(1_000);
+  });
+
+  it('answers a binary message with an error and closes on a frame over 64 KiB', async () => {
+    await using gateway = await startMadeUpGateway();
+    await using stream = await StreamSocket.open(gateway.url);
+    await stream.next();
+    stream.socket.send(Buffer.from('{"id":1,"ping":true}'));
+    expect(await stream.next()).toMatchObject({ id: null, error: { code: 'bad_frame' } });
+    stream.send(`{"id":1,"ping":true,"padding":"${'x'.repeat(64 * 1024)}"}`);
+    expect((await stream.closed).code).toBe(4504);
+  });
+
+  it('does not accept another path, another origin, or anyone before it has caught up', async () => {
+    await using gateway = await startMadeUpGateway({ allowedOrigins: ['https://board.example'] });
+    await expect(StreamSocket.open(gateway.url, { path: '/v1/other' })).rejects.toThrow('404');
+    await expect(StreamSocket.open(gateway.url, { origin: 'https://evil.example' })).rejects.toThrow('403');
+    await using same = await StreamSocket.open(gateway.url, { origin: gateway.url });
+    await using allowed = await StreamSocket.open(gateway.url, { origin: 'https://board.example' });
+    expect(await same.next()).toHaveProperty('hello');
+    expect(await allowed.next()).toHaveProperty('hello');
+    gateway.isCaughtUp = false;
+    await expect(StreamSocket.open(gateway.url)).rejects.toThrow('503');
+    expect((await fetch(`${gateway.url}/readyz`)).status).toBe(503);
+    expect((await fetch(`${gateway.url}/livez`)).status).toBe(200);
+    const early = await fetch(`${gateway.url}/v1/runs`);
+    expect(early.status).toBe(503);
+    expect(early.headers.get('retry-after')).not.toBeNull();
+  });
+
+  it('streams the index: rows, then what changed, then what is gone', async () => {
+    await using gateway = await startMadeUpGateway();
+    gateway.append(KEY, [{}]);
+    gateway.append('c2/r1/default', [{}]);
+    await using stream = await StreamSocket.open(gateway.url);
+    stream.send({ id: 1, sub: [{ ch: 'runs:*' }, { ch: 'runs:c1/*', limit: 1 }] });
+    const all = await stream.next((frame) => frame.ch === 'runs:*');
+    expect(all).toMatchObject({ id: 1, total: 2, rows: [{ cluster_id: 'c2' }, { cluster_id: 'c1' }] });
+    expect(await stream.next()).toMatchObject({ ch: 'runs:c1/*', total: 1 });
+    gateway.append('c1/r9/default', [{}]);
+    const changed = await stream.next((frame) => frame.ch === 'runs:c1/*');
+    expect(changed).toMatchObject({ rows: [{ run_id: 'r9', total_events_received: 1 }], gone: [] });
+    gateway.retire(KEY);
+    const gone = await stream.next((frame) => frame.ch === 'runs:c1/*');
+    expect(gone).toMatchObject({ rows: [], gone: [KEY] });
+  });
+
+  it('does not let a client that never reads grow, and keeps serving the others', async () => {
+    await using gateway = await startMadeUpGateway();
+    await using stuck = await StreamSocket.open(gateway.url);
+    await using swift = await StreamSocket.open(gateway.url);
+    stuck.send({ id: 1, sub: [{ ch: CH }] });
+    swift.send({ id: 1, sub: [{ ch: CH }] });
+    await stuck.next((frame) => frame.id === 1);
+    await swift.next((frame) => frame.id === 1);
+    stuck.socket.pause();
+    const filler = 'x'.repeat(200);
+    const batches = 400;
+    for (let at = 1; at <= batches; at += 1) {
+      gateway.append(
+        KEY,
+        Array.from({ length: 100 }, () => ({ metadata: { filler } })),
+      );
+      gateway.hub.flush();
+      await swift.next((frame) => frame.seq === at * 100);
+    }
+    stuck.socket.resume();
+    const lag = await stuck.next((frame) => frame.lag !== undefined);
+    expect((lag.lag as { skipped: number }).skipped).toBeGreaterThan(0);
+    const merged = await stuck.next();
+    expect(merged.seq).toBe(batches * 100);
+    gateway.append(KEY, [{}]);
+    expect(await stuck.next()).toMatchObject({ prev: batches * 100, seq: batches * 100 + 1 });
+  });
+
+  it('says that it drains and closes with a code to reconnect', async () => {
+    const gateway = await startMadeUpGateway();
+    await using stream = await StreamSocket.open(gateway.url);
+    await stream.next();
+    const disposed = gateway[Symbol.asyncDispose]();
+    expect(await stream.next()).toMatchObject({ drain: { within_ms: expect.any(Number) } });
+    expect((await stream.closed).code).toBe(4001);
+    await disposed;
+  });
+});
+
+describe('REST', () => {
+  it('gives a run with its position as ETag, and 304 while it has not moved', async () => {
+    await using gateway = await startMadeUpGateway();
+    gateway.append(KEY, many(3));
+    const response = await fetch(`${gateway.url}/v1/runs/${KEY}`);
+    const snapshot = (await response.json()) as DeliveredSnapshot;
+    expect(snapshot).toMatchObject({ position: { epoch: 'e1', seq: 3 }, total_events_received: 3 });
+    expect(snapshot.event_log.every((entry) => /^\(\d+[smh] ago\)$/.test(entry.relative_time))).toBe(true);
+    const etag = response.headers.get('etag') ?? '';
+    const again = await fetch(`${gateway.url}/v1/runs/${KEY}`, { headers: { 'if-none-match': etag } });
+    expect(again.status).toBe(304);
+  });
+
+  it('answers a run that is not there, and a key that cannot be, with 404 in exactly this form', async () => {
+    await using gateway = await startMadeUpGateway();
+    for (const key of ['c1/none/default', 'c1/-bad/default', 'c1/a%20b/default']) {
+      const response = await fetch(`${gateway.url}/v1/runs/${key}`);
+      expect(response.status).toBe(404);
+      expect(await response.json()).toEqual({ error: { code: 'no_such_run', message: expect.any(String) } });
+    }
+  });
+
+  it('pages through all runs exactly once, in order', async () => {
+    await using gateway = await startMadeUpGateway();
+    for (let at = 0; at < 25; at += 1) gateway.append(`c1/r${at}/default`, many((at % 5) + 1));
+    const seen: string[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const query: string = cursor === '' ? '' : `&cursor=${cursor}`;
+      const response: Response = await fetch(`${gateway.url}/v1/runs?sort=-events&limit=7${query}`);
+      const page = (await response.json()) as {
+        runs: { run_id: string }[];
+        total: number;
+        next: string | null;
+      };
+      expect(page.total).toBe(25);
+      seen.push(...page.runs.map((row) => row.run_id));
+      cursor = page.next;
+    }
+    expect(seen).toHaveLength(25);
+    expect(new Set(seen).size).toBe(25);
+    expect(seen.slice(0, 5)).toEqual(['r14', 'r19', 'r24', 'r4', 'r9']);
+  });
+
+  it('filters by cluster, glob, status and text', async () => {
+    await using gateway = await startMadeUpGateway();
+    gateway.append('c1/resnet-1/default', [{}]);
+    gateway.append('c1/resnet-2/b', [{ status: 'finished' }]);
+    gateway.append('c2/vit/default', [{}]);
+    const idsOf = async (query: string) => {
+      const response = await fetch(`${gateway.url}/v1/runs?sort=run_id&${query}`);
+      return ((await response.json()) as { runs: { run_id: string }[] }).runs.map((row) => row.run_id);
+    };
+    expect(await idsOf('cluster=c1')).toEqual(['resnet-1', 'resnet-2']);
+    expect(await idsOf('run=resnet-*')).toEqual(['resnet-1', 'resnet-2']);
+    expect(await idsOf('run=c1/*/b')).toEqual(['resnet-2']);
+    expect(await idsOf('status=finished')).toEqual(['resnet-2']);
+    expect(await idsOf('q=VIT')).toEqual(['vit']);
+    expect(await idsOf('q=cifar')).toHaveLength(3);
+  });
+
+  it.each(['sort=colour', 'limit=0', 'limit=many', 'cursor=%%%', 'cursor=YWJj', 'status=odd', 'unknown=1'])(
+    'refuses %s with 400 and says why',
+    async (query) => {
+      await using gateway = await startMadeUpGateway();
+      const response = await fetch(`${gateway.url}/v1/runs?${query}`);
+      expect(response.status).toBe(400);
+      const body = (await response.json()) as { error: { code: string; message: string } };
+      expect(body.error.message).not.toBe('');
+    },
+  );
+});
+
+describe('server-sent events', () => {
+  it('streams a run and resumes by Last-Event-ID', async () => {
+    await using gateway = await startMadeUpGateway();
+    gateway.append(KEY, many(3));
+    const read = async (headers: Record<string, string>, until: string) => {
+      const abort = new AbortController();
+      const response = await fetch(`${gateway.url}/v1/runs/${KEY}/stream`, { headers, signal: abort.signal });
+      expect(response.headers.get('content-type')).toContain('text/event-stream');
+      const decoder = new TextDecoder();
+      let text = '';
+      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+        text += decoder.decode(chunk, { stream: true });
+        if (text.includes(until) && text.endsWith('\n\n')) break;
+      }
+      abort.abort();
+      return text;
+    };
+    const first = await read({}, 'id: e1.3');
+    expect(first).toContain('"snapshot"');
+    gateway.append(KEY, many(2));
+    const second = await read({ 'last-event-id': 'e1.3' }, 'id: e1.5');
+    expect(second).toContain('"resume":{"prev":3,"seq":5');
+    await expect.poll(() => gateway.hub.load.subscriptions).toBe(0);
+    const fresh = await read({ 'last-event-id': 'nonsense' }, 'id: e1.5');
+    expect(fresh).toContain('"snapshot"');
+  });
+});
+
+describe('the page', () => {
+  it('is served with its script and style, and loads nothing from elsewhere', async () => {
+    await using gateway = await startMadeUpGateway();
+    const page = await fetch(gateway.url);
+    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
+    const html = await page.text();
+    for (const [, path] of html.matchAll(/(?:src|href)="(\/[^"]*)"/g)) {
+      const asset = await fetch(`${gateway.url}${path}`);
+      expect(asset.status).toBe(200);
+      expect(asset.headers.get('x-content-type-options')).toBe('nosniff');
+    }
+    expect(html).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
+  });
+
+  it('survives a client that breaks off in the middle of an upgrade', async () => {
+    await using gateway = await startMadeUpGateway();
+    const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
+    await once(socket, 'connect');
+    socket.write('GET /v1/stream HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n');
+    await once(socket, 'data');
+    socket.destroy();
+    expect((await fetch(`${gateway.url}/livez`)).status).toBe(200);
+  });
+});

@@ -1,0 +1,131 @@
+import type { EventLogEntry } from '@runlog/schema/snapshot';
+import { expect, describe as group, it } from 'vitest';
+import { clockOf, describe, envsOf, LogLines, titleOf } from './log-lines.ts';
+
+let made = 0;
+
+function entry(eventType: string, overrides: Partial<EventLogEntry> = {}): EventLogEntry {
+  made += 1;
+  const { metadata, ...rest } = overrides;
+  return {
+    timestamp: '23:59:47',
+    event_type: eventType,
+    env_id: 0,
+    message: '',
+    episode: 0,
+    seq: made,
+    occurred_at: '2026-01-03T23:59:47.900000+00:00',
+    ...rest,
+    metadata: { event_id: `event-${made}`, ...metadata },
+  };
+}
+
+const textOf = (line: { spans: readonly { text: string }[] }) => line.spans.map((span) => span.text).join('');
+const tonesOf = (of: EventLogEntry) => describe(of).map((span) => span.tone);
+
+group('the text of an event', () => {
+  it.each([
+    ['SEED_GERMINATED', { slot_id: 'r0c1', blueprint: 'conv_light' }, 'r0c1 GERM conv_light'],
+    ['SEED_GERMINATED', { slot_id: 'r0c1', blueprint: 'depthwise_conv' }, 'r0c1 GERM depthwise…'],
+    ['SEED_STAGE_CHANGED', { slot_id: 'r0c1', from: 'TRAINING', to: 'BLENDING' }, 'r0c1 TRAIN→BLEND'],
+    ['SEED_STAGE_CHANGED', { slot_id: 'r0c1', from: 'NEW_STAGE', to: 'HOLDING' }, 'r0c1 NEW_STAGE→HOLD'],
+    [
+      'SEED_GATE_EVALUATED',
+      { slot_id: 'r0c1', gate: 'G2', target_stage: 'BLENDING', result: 'PASS' },
+      'r0c1 G2 ✓ →BLEND',
+    ],
+    [
+      'SEED_GATE_EVALUATED',
+      { slot_id: 'r0c1', gate: 'G2', target_stage: 'BLENDING', result: 'FAIL', failed_checks: 2 },
+      'r0c1 G2 ✗ →BLEND (2 failed)',
+    ],
+    ['SEED_FOSSILIZED', { slot_id: 'r0c1', improvement: 2.345 }, 'r0c1 FOSS +2.3%'],
+    ['SEED_FOSSILIZED', { slot_id: 'r0c1', improvement: -0.5 }, 'r0c1 FOSS -0.5%'],
+    ['SEED_PRUNED', { slot_id: 'r0c1', reason: 'stagnation' }, 'r0c1 PRUNE stagnat…'],
+    ['SEED_PRUNED', { slot_id: 'r0c1', reason: 'too slow' }, 'r0c1 PRUNE too slow'],
+    ['SEED_CULLED', { slot_id: 'r0c1', reason: '' }, 'r0c1 PRUNE'],
+    ['PPO_UPDATE_COMPLETED', { entropy: 1.234, clip_fraction: 0.15 }, 'PPO ent:1.23 clip:15%'],
+    ['PPO_UPDATE_COMPLETED', { reason: 'buffer rollback' }, 'PPO skipped (buffer rollback)'],
+    ['BATCH_EPOCH_COMPLETED', { batch: 42, episodes: 100 }, 'ROUND #42 +100eps'],
+    ['TRAINING_STARTED', {}, '▶ TRAINING STARTED'],
+  ])('of %s %j is %s', (eventType, metadata, expected) => {
+    expect(
+      textOf({ spans: describe(entry(eventType, { metadata: metadata as EventLogEntry['metadata'] })) }),
+    ).toBe(expected);
+  });
+
+  it('shows a clip fraction above 20 % as a warning', () => {
+    expect(tonesOf(entry('PPO_UPDATE_COMPLETED', { metadata: { clip_fraction: 0.2 } }))).toEqual([
+      'ppo',
+      'good',
+    ]);
+    expect(tonesOf(entry('PPO_UPDATE_COMPLETED', { metadata: { clip_fraction: 0.21 } }))).toEqual([
+      'ppo',
+      'warn',
+    ]);
+  });
+});
+
+group('the lines of the log', () => {
+  it('rolls up what is not individual, by second and type, with the distinct environments', () => {
+    const log = new LogLines();
+    for (let at = 0; at < 16; at += 1) log.add(entry('EPOCH_COMPLETED', { env_id: at % 5 }));
+    log.add(entry('REWARD_COMPUTED'));
+    expect(log.lines.map(textOf)).toEqual(['EPOCH ×16', 'REWARD ×1']);
+    expect(envsOf(log.lines[0]!)).toBe('0 1 2+');
+    expect(envsOf({ envIds: [3, 1, 2] })).toBe('3 1 2');
+  });
+
+  it('does not roll up over seconds, nor individual events', () => {
+    const log = new LogLines();
+    log.add(entry('EPOCH_COMPLETED'));
+    log.add(entry('EPOCH_COMPLETED', { occurred_at: '2026-01-03T23:59:48.000000+00:00' }));
+    log.add(entry('SEED_PRUNED'));
+    log.add(entry('SEED_PRUNED'));
+    expect(log.lines).toHaveLength(4);
+  });
+
+  it('takes an event once, whatever the number of times it comes', () => {
+    const log = new LogLines();
+    const same = entry('EPOCH_COMPLETED');
+    for (let at = 0; at < 3; at += 1) log.add(same);
+    expect(log.lines.map(textOf)).toEqual(['EPOCH ×1']);
+  });
+
+  it('sorts by second and arrival, over midnight too', () => {
+    const log = new LogLines();
+    log.add(entry('SEED_PRUNED', { occurred_at: '2026-01-04T00:00:01+00:00', metadata: { slot_id: 'c' } }));
+    log.add(entry('SEED_PRUNED', { occurred_at: '2026-01-03T23:59:59.9+00:00', metadata: { slot_id: 'a' } }));
+    log.add(entry('SEED_PRUNED', { occurred_at: '2026-01-03T23:59:59.1+00:00', metadata: { slot_id: 'b' } }));
+    expect(log.lines.map(textOf)).toEqual(['a PRUNE', 'b PRUNE', 'c PRUNE']);
+  });
+
+  it('keeps the newest 300 and counts the others', () => {
+    const log = new LogLines();
+    for (let at = 0; at < 450; at += 1) log.add(entry('SEED_PRUNED'));
+    log.add(entry('EPOCH_COMPLETED', { occurred_at: '2020-01-01T00:00:00+00:00' }));
+    expect(log.lines).toHaveLength(300);
+    expect(log.trimmed).toBe(151);
+  });
+
+  it('says how many events were not shown', () => {
+    const log = new LogLines();
+    log.addGap({ skipped: 1_200, secondMs: 0 });
+    expect(log.lines.map(textOf)[0]).toContain('1,200 events not shown');
+  });
+});
+
+group('clock and title', () => {
+  it('shows the full time on the first line and on the first of each minute', () => {
+    const at = (text: string) => ({ secondMs: Date.parse(text) });
+    expect(clockOf(at('2026-01-03T23:59:47Z'), undefined)).toBe('23:59:47');
+    expect(clockOf(at('2026-01-03T23:59:48Z'), at('2026-01-03T23:59:47Z'))).toBe('     :48');
+    expect(clockOf(at('2026-01-04T00:00:00Z'), at('2026-01-03T23:59:48Z'))).toBe('00:00:00');
+    expect(clockOf(at('2026-01-04T23:59:48Z'), at('2026-01-03T23:59:48Z'))).toBe('23:59:48');
+  });
+
+  it('has a decimal in the rate below 100 a second', () => {
+    expect(titleOf({ events: 1_234, eventsPerSecond: 45.23 })).toBe('EVENTS 1,234 (45.2/s)');
+    expect(titleOf({ events: 0, eventsPerSecond: 1_234.5 })).toBe('EVENTS 0 (1,235/s)');
+  });
+});

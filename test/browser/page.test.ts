@@ -1,0 +1,150 @@
+import { type MadeUpGateway, startMadeUpGateway } from '@runlog/gateway/made-up-gateway';
+import type { MadeUpEvent } from '@runlog/gateway/made-up-runs';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { launchChromium } from '../support/chromium.ts';
+
+const KEY = 'c1/resnet-a/default';
+
+let browser: Browser;
+let page: Page;
+let faults: string[] = [];
+
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+
+afterAll(async () => {
+  await browser?.close();
+});
+
+afterEach(async () => {
+  await page?.close();
+  expect(faults).toEqual([]);
+});
+
+async function open(url: string): Promise<void> {
+  faults = [];
+  page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  page.on('pageerror', (error) => faults.push(String(error)));
+  page.on('console', (message) => {
+    const isOfOutage = message.text().includes('WebSocket connection');
+    if (message.type() === 'error' && !isOfOutage) faults.push(message.text());
+  });
+  await page.goto(url);
+}
+
+const lifecycle = (nowMs: number): MadeUpEvent[] => [
+  { eventType: 'TRAINING_STARTED', envId: null, receivedAtMs: nowMs },
+  {
+    eventType: 'SEED_GERMINATED',
+    metadata: { slot_id: 'r0c1', blueprint: 'depthwise_conv' },
+    receivedAtMs: nowMs,
+  },
+  { eventType: 'EPOCH_COMPLETED', envId: 0, receivedAtMs: nowMs },
+  { eventType: 'EPOCH_COMPLETED', envId: 1, receivedAtMs: nowMs },
+  { eventType: 'SEED_FOSSILIZED', metadata: { slot_id: 'r0c1', improvement: 2.34 }, receivedAtMs: nowMs },
+];
+
+const lines = () => page.locator('.line .text').allTextContents();
+const append = (gateway: MadeUpGateway, events: MadeUpEvent[], key = KEY) => gateway.append(key, events);
+
+describe('the page', () => {
+  it('tells what to do when there is no run, and shows the first one as it comes', async () => {
+    await using gateway = await startMadeUpGateway();
+    await open(gateway.url);
+    await page.getByText('No runs yet').waitFor();
+    expect(await page.locator('pre').first().textContent()).toContain('curl');
+    append(gateway, [{ receivedAtMs: Date.now() }]);
+    await page.locator('.head h1').filter({ hasText: 'resnet-a' }).waitFor();
+    await page.getByText('● LIVE').waitFor();
+    expect(await lines()).toEqual(['EPOCH ×1']);
+  });
+
+  it('streams the selected run: individual events one by one, the others rolled up in place', async () => {
+    await using gateway = await startMadeUpGateway();
+    const nowMs = Math.floor(Date.now() / 1_000) * 1_000;
+    append(gateway, lifecycle(nowMs));
+    await open(`${gateway.url}/#${KEY}`);
+    await page.getByText('FOSS +2.3%').waitFor();
+    expect(await lines()).toEqual([
+      '▶ TRAINING STARTED',
+      'r0c1 GERM depthwise…',
+      'EPOCH ×2',
+      'r0c1 FOSS +2.3%',
+    ]);
+    append(gateway, [{ envId: 2, receivedAtMs: nowMs }]);
+    await page.getByText('EPOCH ×3').waitFor();
+    expect(await lines()).toHaveLength(4);
+    expect(await page.locator('.line').nth(2).locator('.envs').textContent()).toBe('0 1 2');
+    expect(await page.locator('.log-head h2').textContent()).toMatch(/^EVENTS 6 \(/);
+  });
+
+  it('goes to another run by its link, and back by the address', async () => {
+    await using gateway = await startMadeUpGateway();
+    append(gateway, [{ receivedAtMs: Date.now() }]);
+    append(gateway, [{ eventType: 'SEED_PRUNED', metadata: { slot_id: 'r9c9', reason: 'x' } }], 'c2/vit/b');
+    await open(`${gateway.url}/#${KEY}`);
+    await page.locator('.head h1').filter({ hasText: 'resnet-a' }).waitFor();
+    await page.getByRole('link', { name: /vit/ }).click();
+    await page.getByText('r9c9').waitFor();
+    expect(new URL(page.url()).hash).toBe('#c2/vit/b');
+    await page.goBack();
+    await page.locator('.head h1').filter({ hasText: 'resnet-a' }).waitFor();
+    expect(gateway.hub.load.subscriptions).toBe(1);
+  });
+
+  it('says that the connection is lost, and goes on without losing a line when the gateway is back', async () => {
+    const first = await startMadeUpGateway();
+    const { runs } = first;
+    append(first, lifecycle(Date.now()));
+    await open(`${first.url}/#${KEY}`);
+    await page.getByText('FOSS +2.3%').waitFor();
+    await first[Symbol.asyncDispose]();
+    await page.getByText('connection lost').waitFor();
+    runs.append(KEY, [{ eventType: 'SEED_PRUNED', metadata: { slot_id: 'r7c7', reason: 'x' } }]);
+    await using second = await startMadeUpGateway({ runs, port: Number(new URL(first.url).port) });
+    await page.getByText('r7c7').waitFor();
+    append(second, [{ eventType: 'SEED_PRUNED', metadata: { slot_id: 'r8c8', reason: 'x' } }]);
+    await page.getByText('r8c8').waitFor();
+    await page.getByText('connected').waitFor();
+    // Two epochs of one second, two seeds, a start, two that came after.
+    expect((await lines()).length).toBeGreaterThanOrEqual(6);
+  });
+
+  it('keeps up with 1,000 events a second: bounded rows, the newest shown, no long stalls', async () => {
+    await using gateway = await startMadeUpGateway();
+    append(gateway, [{ receivedAtMs: Date.now() }]);
+    await open(`${gateway.url}/#${KEY}`);
+    await page.locator('.line').first().waitFor();
+    const types = ['EPOCH_COMPLETED', 'SEED_STAGE_CHANGED', 'REWARD_COMPUTED', 'SEED_GERMINATED'];
+    let sent = 1;
+    await new Promise<void>((resolve) => {
+      const timer = setInterval(() => {
+        const events = Array.from({ length: 20 }, (_, at) => ({
+          eventType: types[at % types.length] as string,
+          receivedAtMs: Date.now(),
+          metadata: { slot_id: `r${at}c0`, from: 'TRAINING', to: 'BLENDING', blueprint: 'conv' },
+        }));
+        append(gateway, events);
+        sent += events.length;
+        if (sent < 3_000) return;
+        clearInterval(timer);
+        resolve();
+      }, 20);
+    });
+    append(gateway, [
+      { eventType: 'SEED_PRUNED', metadata: { slot_id: 'last', reason: 'x' }, receivedAtMs: Date.now() },
+    ]);
+    await page.getByText('last PRUNE x').waitFor();
+    expect(await page.locator('.line').count()).toBeLessThanOrEqual(300);
+    expect(await page.locator('.log-head h2').textContent()).toContain(
+      `EVENTS ${(sent + 1).toLocaleString('en')} `,
+    );
+    // The end is in view: the log follows.
+    const isAtEnd = await page
+      .locator('.lines')
+      .evaluate((list) => list.scrollHeight - list.scrollTop - list.clientHeight < 2);
+    expect(isAtEnd).toBe(true);
+  });
+});
