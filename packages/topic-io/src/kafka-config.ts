@@ -28,6 +28,7 @@ export const BOUNDS = {
   /** Opening a fenced writer waits for the transaction of a killed holder, at most `transactionMs`. */
   openFencedMs: 20_000,
   abortMs: 2_000,
+  visibleMs: 1_000,
   takeAgainMaxMs: 1_000,
   closeMs: 2_000,
   metadataAgeMs: 60_000,

@@ -4,12 +4,20 @@ import { BOUNDS } from './kafka-config.ts';
 import { toTopicIoError } from './kafka-faults.ts';
 import { isTooLarge, type ProducerIdentity, produce, toMessage, wireBytes } from './kafka-produce.ts';
 import type { AttemptOptions, KafkaSession } from './kafka-session.ts';
+import { stableEndOf } from './kafka-topics.ts';
 import { type FencedWriter, type GroupOffset, type RecordToAppend, TopicIoError } from './topic-io.ts';
 
 interface PartitionRecords {
   readonly topic: string;
   readonly partition: number;
   readonly records: readonly RecordToAppend[];
+}
+
+interface WrittenEnd {
+  readonly topic: string;
+  readonly partition: number;
+  /** Behind the last record. */
+  readonly endOffset: number;
 }
 
 /**
@@ -132,20 +140,45 @@ export class KafkaFencedWriter implements FencedWriter {
         coordinator.addPartitionsToTxn({ ...producer, topics }),
       );
     }
-    for (const entry of records) await this.#send(entry, endsMs);
+    const ends: WrittenEnd[] = [];
+    for (const entry of records) ends.push(await this.#send(entry, endsMs));
     for (const [group, ofGroup] of groupBy(offsets, (offset) => offset.group)) {
       await this.#sendOffsets({ group, offsets: ofGroup, endsMs });
     }
     await this.#end({ commit: true, endsMs });
+    await this.#awaitVisible(ends);
   }
 
-  async #send(entry: PartitionRecords, endsMs: number): Promise<void> {
+  /**
+   * Kafka answers a commit when it is decided and then marks the partitions. So that a reader who begins now sees it,
+   * wait for the marks; not for long, as another id's open transaction may hold the stable end back.
+   */
+  async #awaitVisible(ends: readonly WrittenEnd[]): Promise<void> {
+    const endsMs = performance.now() + BOUNDS.visibleMs;
+    for (const { topic, partition, endOffset } of ends) {
+      let pauseMs = 1;
+      while (performance.now() < endsMs) {
+        try {
+          const stableEnd = await this.#session.once(() => stableEndOf(this.#session, { topic, partition }));
+          if (stableEnd >= endOffset) break;
+        } catch {
+          // It is committed all the same.
+        }
+        await delay(pauseMs, undefined, { signal: this.#session.closing }).catch(() => undefined);
+        if (this.#session.closing.aborted) return;
+        pauseMs = Math.min(pauseMs * 2, 50);
+      }
+    }
+  }
+
+  async #send(entry: PartitionRecords, endsMs: number): Promise<WrittenEnd> {
     const { topic, partition } = entry;
     const key = `${topic}/${partition}`;
+    let endOffset = 0;
     for (const records of batches(entry.records)) {
       const messages = records.map(toMessage);
       const firstSequence = this.#nextSequences.get(key) ?? 0;
-      await this.#attempt({ doing: `write to ${key}`, endsMs }, () =>
+      const baseOffset = await this.#attempt({ doing: `write to ${key}`, endsMs }, () =>
         produce({
           session: this.#session,
           topic,
@@ -157,7 +190,9 @@ export class KafkaFencedWriter implements FencedWriter {
         }),
       );
       this.#nextSequences.set(key, firstSequence + messages.length);
+      endOffset = baseOffset + messages.length;
     }
+    return { topic, partition, endOffset };
   }
 
   async #sendOffsets(options: {

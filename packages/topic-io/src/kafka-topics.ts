@@ -92,6 +92,14 @@ export async function partitionBounds(
   return { startOffset, stableEnd: Math.max(startOffset, stableEnd) };
 }
 
+/** Use within `attempt`. */
+export function stableEndOf(
+  session: KafkaSession,
+  position: { topic: string; partition: number },
+): Promise<number> {
+  return offsetAt(session, { ...position, timestamp: LATEST });
+}
+
 export async function offsetAtTime(
   session: KafkaSession,
   position: { topic: string; partition: number; timestampMs: number },
