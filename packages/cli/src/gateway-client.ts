@@ -39,15 +39,35 @@ export function runPage(target: GatewayTarget, key: RunKey): string {
   return `${target.gatewayUrl}/#/${formatRunKey(key)}`;
 }
 
+/** The body of a `text/event-stream` answer. The signal ends the stream as well as the request. */
+export async function openStream(
+  target: GatewayTarget,
+  stream: { path: string; lastEventId: string | null; signal: AbortSignal },
+): Promise<AsyncIterable<Uint8Array>> {
+  const response = await get(target, stream.path, {
+    signal: stream.signal,
+    accept: 'text/event-stream',
+    ...(stream.lastEventId === null ? {} : { 'last-event-id': stream.lastEventId }),
+  });
+  if (response.status !== 200 || response.body === null) throw await refusal(target, response);
+  return response.body as unknown as AsyncIterable<Uint8Array>;
+}
+
 /** A request to the gateway; a share that is not its own answers with a redirect, which is followed. */
-async function get(target: GatewayTarget, path: string): Promise<Response> {
+async function get(
+  target: GatewayTarget,
+  path: string,
+  options: { signal?: AbortSignal; accept?: string; 'last-event-id'?: string } = {},
+): Promise<Response> {
+  const { signal, ...headers } = options;
   try {
     return await fetch(`${target.gatewayUrl}${path}`, {
       headers: {
         accept: 'application/json',
+        ...headers,
         ...(target.key === undefined ? {} : { authorization: `Bearer ${target.key}` }),
       },
-      signal: AbortSignal.timeout(ANSWER_MS_MAX),
+      signal: signal ?? AbortSignal.timeout(ANSWER_MS_MAX),
     });
   } catch (error) {
     const reason = unreachableReason(target.gatewayUrl, error);

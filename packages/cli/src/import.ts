@@ -123,7 +123,7 @@ async function importFiles(files: readonly SourceFile[], options: ImportOptions)
         progress.note(
           `${file.path}:${line}: ${fault.code}: ${fault.path === '' ? '' : `${fault.path} `}${fault.message}`,
         ),
-      onRetry: (retry) => progress.note(`${retry.reason}; again in ${formatDuration(retry.delayMs / 1_000)}`),
+      onRetry: ({ reason }) => progress.trouble(`${reason}; trying again`),
       onProgress: (soFar) =>
         progress.update(() => progressLine(file, soFar, (now() - fileStartedAtMs) / 1_000)),
       onRun: (run) => report.begins(run),

@@ -27,6 +27,7 @@ const table: readonly TableEntry[] = [
   },
   { name: 'runs', summary: 'list runs', load: () => import('./runs.ts') },
   { name: 'show', summary: 'show one run and its event log', load: () => import('./show.ts') },
+  { name: 'tail', summary: 'follow the event log of one run', load: () => import('./tail.ts') },
   {
     name: 'topics',
     summary: 'print the topics, or create what is missing',

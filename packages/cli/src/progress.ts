@@ -1,10 +1,14 @@
 const REPAINT_MS_MIN = 1_000;
+/** The same trouble is told again only after so long. */
+const TROUBLE_MS_MIN = 5_000;
 
 /** One line on stderr that is repainted at most once a second; where stderr is no terminal, one line each time. */
 export interface Progress {
   update(text: () => string): void;
   /** A line that stays. */
   note(text: string): void;
+  /** A note of something that may go on happening: told when it begins and then now and then. */
+  trouble(reason: string): void;
   end(): void;
 }
 
@@ -16,11 +20,22 @@ export function createProgress(options: {
   const terminal = stream.isTTY === true;
   let paintedAtMs = now();
   let painted = false;
+  let trouble = { reason: '', atMs: Number.NEGATIVE_INFINITY };
   const clear = () => {
     if (painted) stream.write('\r\u001b[2K');
     painted = false;
   };
+  const note = (text: string) => {
+    clear();
+    stream.write(`${text}\n`);
+  };
   return {
+    note,
+    trouble(reason) {
+      if (reason === trouble.reason && now() - trouble.atMs < TROUBLE_MS_MIN) return;
+      trouble = { reason, atMs: now() };
+      note(reason);
+    },
     update(text) {
       if (now() - paintedAtMs < REPAINT_MS_MIN) return;
       paintedAtMs = now();
@@ -31,10 +46,6 @@ export function createProgress(options: {
       clear();
       stream.write(text());
       painted = true;
-    },
-    note(text) {
-      clear();
-      stream.write(`${text}\n`);
     },
     end: clear,
   };

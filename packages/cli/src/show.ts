@@ -88,6 +88,13 @@ export function entriesText(entries: readonly DeliveredEntry[]): string {
   ]);
 }
 
+/** One entry on a line of its own, in columns that hold over a stream. */
+export function entryLine(entry: DeliveredEntry): string {
+  const env = entry.env_id === null ? '--' : String(entry.env_id).padStart(2, '0');
+  const line = `${entry.timestamp}  ${entry.event_type.padEnd(21)}  ${env}  ${entry.message}  ${details(entry)}`;
+  return printable(line).trimEnd();
+}
+
 function details(entry: DeliveredEntry): string {
   return Object.entries(entry.metadata)
     .filter(([name]) => name !== 'event_id')

@@ -84,7 +84,7 @@ async function simulate(use: {
     random: Math.random,
     now,
     signal: givenUp.signal,
-    onRetry: (retry) => progress.note(`${retry.reason}; again in ${formatDuration(retry.delayMs / 1_000)}`),
+    onRetry: ({ reason }) => progress.trouble(`${reason}; trying again`),
     onRefused: (fault) => progress.note(`refused: ${fault.code}: ${fault.path} ${fault.message}`),
   });
   const fleet = createFleet({

@@ -83,7 +83,8 @@ async function startAll(config: UpConfig, use: { context: ServiceContext; log: L
     started.push(io);
     const shared = {
       io,
-      now: Date.now,
+      now: systemClock.now,
+      clock: systemClock,
       random: Math.random,
       newEpoch: () => randomBytes(8).toString('hex'),
       fail: use.context.fail,
@@ -93,12 +94,7 @@ async function startAll(config: UpConfig, use: { context: ServiceContext; log: L
     );
     started.push(gateway);
     const aggregator = await listening('RUNLOG_AGGREGATOR_PORT', () =>
-      startAggregator({
-        config: config.aggregator,
-        log: loggerOf('aggregator'),
-        clock: systemClock,
-        ...shared,
-      }),
+      startAggregator({ config: config.aggregator, log: loggerOf('aggregator'), ...shared }),
     );
     started.push(aggregator);
     const ingest = await listening('RUNLOG_INGEST_PORT', () =>

@@ -1,0 +1,126 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type RunFrame, RunReplica } from '@runlog/client/run-replica';
+import { formatRunKey } from '@runlog/schema/run-key';
+import type { DeliveredEntry, RunStatus } from '@runlog/schema/snapshot';
+import { gatewayVariables, readClientConfig } from './client-config.ts';
+import { type Command, exitCodes, parseCommandLine, UsageError, wholeNumber } from './command.ts';
+import { createProgress } from './progress.ts';
+import { retryDelayMs } from './retry.ts';
+import { selectRun } from './run-selection.ts';
+import { openRunStream } from './run-stream.ts';
+import { entryLine } from './show.ts';
+import { stopSignal } from './stop-signal.ts';
+
+const options = {
+  entries: { type: 'string', value: 'N', help: 'begin with the newest N entries (10)' },
+  'until-end': {
+    type: 'boolean',
+    help: 'stop when the run ends: exit code 0 if it finished, 1 if it failed',
+  },
+  json: { type: 'boolean', help: 'one JSON object a line' },
+  url: { type: 'string', value: 'URL', help: 'the gateway; wins over RUNLOG_GATEWAY_URL' },
+} as const;
+
+export const command: Command = {
+  usage: 'RUN [options]',
+  description:
+    'Follows the event log of one run until Ctrl-C. A lost connection is taken up where it broke, without a gap or a repeat. RUN is written as for "runlog show".',
+  options,
+  examples: ['runlog tail run-7', 'runlog tail c1/run-7/A --json', 'runlog tail run-7 --until-end && deploy'],
+  environment: gatewayVariables,
+  run: async (args, env) => {
+    const { values, positionals } = parseCommandLine(args, options);
+    if (positionals.length > 1) throw new UsageError(`unexpected argument "${positionals[1]}"`);
+    const target = readClientConfig(env, { gatewayUrl: values.url });
+    const entries = wholeNumber({ name: 'entries', text: values.entries, fallback: 10, min: 0, max: 100 });
+    const key = await selectRun(positionals[0], target);
+    const print = (entry: DeliveredEntry) =>
+      process.stdout.write(`${values.json === true ? JSON.stringify(entry) : entryLine(entry)}\n`);
+    const untilEnd = values['until-end'] === true;
+    const signal = stopSignal();
+    const progress = createProgress({ stream: process.stderr, now: () => performance.now() });
+    const follower = createFollower({ entries, print, note: progress.note });
+    for (let attempt = 0; !signal.aborted; ) {
+      try {
+        for await (const data of openRunStream(target, { key, since: follower.since(), signal })) {
+          attempt = 0;
+          const status = follower.receive(JSON.parse(data) as RunFrame);
+          if (untilEnd && status !== 'running') return status === 'failed' ? exitCodes.failed : exitCodes.ok;
+          if (follower.mustAskAgain()) break;
+        }
+      } catch (error) {
+        if (signal.aborted) break;
+        progress.trouble(
+          `${formatRunKey(key)}: ${error instanceof Error ? error.message : error}; trying again`,
+        );
+      }
+      const delayMs = retryDelayMs({ attempt, retryAfterMs: 0, random: Math.random });
+      await delay(delayMs, undefined, { signal }).catch(() => {});
+      attempt += 1;
+    }
+    return exitCodes.ok;
+  },
+};
+
+interface Follower {
+  /** Gives the run's status after the frame. */
+  receive(frame: RunFrame): RunStatus;
+  since(): RunReplica['since'];
+  /** What was received does not continue what is held. */
+  mustAskAgain(): boolean;
+}
+
+/** Prints each entry of a run once, whatever frames bring it. */
+export function createFollower(use: {
+  entries: number;
+  print: (entry: DeliveredEntry) => void;
+  note: (text: string) => void;
+}): Follower {
+  const replica = new RunReplica();
+  let printed: { epoch: string; seq: number } | null = null;
+  let ask = false;
+  const printNew = (entries: readonly DeliveredEntry[]) => {
+    const epoch = replica.snapshot?.position?.epoch;
+    if (epoch === undefined) return;
+    const fresh =
+      printed === null
+        ? use.entries === 0
+          ? []
+          : entries.slice(-use.entries)
+        : entries.filter((entry) => printed?.epoch !== epoch || entry.seq > printed.seq);
+    for (const entry of fresh) use.print(entry);
+    printed = { epoch, seq: Math.max(entries.at(-1)?.seq ?? 0, printed?.epoch === epoch ? printed.seq : 0) };
+  };
+  return {
+    receive(frame) {
+      const reaction = replica.receive(frame);
+      ask = reaction.ask;
+      for (const update of reaction.updates) {
+        switch (update.kind) {
+          case 'snapshot':
+            if (update.reason !== null) use.note(`the run starts over: ${update.reason}`);
+            printNew(update.snapshot.event_log);
+            break;
+          case 'step':
+            if (update.skipped > 0)
+              use.note(`${update.skipped} entries were not sent: this reader was too slow`);
+            printNew(update.entries);
+            break;
+          case 'end':
+            use.note(`the run has ended: ${update.status}`);
+            break;
+          case 'refused':
+            use.note(update.message);
+            break;
+          default: {
+            const unreachable: never = update;
+            throw new Error(`unknown update ${String(unreachable)}`);
+          }
+        }
+      }
+      return replica.snapshot?.status ?? 'running';
+    },
+    since: () => replica.since,
+    mustAskAgain: () => ask,
+  };
+}

@@ -1,0 +1,68 @@
+import { type Difference, type VerifyReport, verify } from '@runlog/run-feed/verify';
+import { type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
+import { logAccessVariables, requireMeta, withLog } from './log-access.ts';
+import { createProgressLine } from './progress-line.ts';
+import { abortOnSignals } from './stop-signal.ts';
+
+const options = {
+  json: { type: 'boolean', help: 'the report as one JSON line' },
+} as const;
+
+/** A report names so many differences; the rest is counted. */
+const DIFFERENCES_LISTED_MAX = 100;
+
+export const command: Command = {
+  usage: '[options]',
+  description:
+    'Proves that the snapshots equal a fold of the events topic: folds it from its start and compares every stored snapshot at its own position, byte for byte; every run with an event below the checkpoint must have a snapshot or have been retired. Runs beside the services and changes nothing.\nExit code: 0 all equal, 1 a difference, or nothing to compare, 3 the log cannot be reached.',
+  options,
+  examples: ['runlog verify', 'KAFKA_BROKERS=127.0.0.1:9092 runlog verify --json'],
+  environment: logAccessVariables,
+  run: async (args, env) => {
+    const { values, positionals } = parseCommandLine(args, options);
+    if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
+    return withLog(env, { command: 'verify', readOnly: true }, async ({ io, config }) => {
+      const meta = await requireMeta(io, config);
+      using stop = abortOnSignals();
+      using line = createProgressLine('events');
+      const report = await verify({
+        ...{ io, topics: config.topics, meta, signal: stop.signal },
+        onProgress: ({ events, eventsTotal }) => line.update({ done: events, total: eventsTotal }),
+      });
+      line.clear();
+      const failed = report.differences.length > 0 || report.compared === 0;
+      process.stdout.write(values.json === true ? jsonReport(report, failed) : textReport(report));
+      return failed ? exitCodes.failed : exitCodes.ok;
+    });
+  },
+};
+
+function jsonReport(report: VerifyReport, failed: boolean): string {
+  const { differences, ...counts } = report;
+  return `${JSON.stringify({
+    ok: !failed,
+    ...counts,
+    differing: differences.length,
+    differences: differences.slice(0, DIFFERENCES_LISTED_MAX),
+  })}\n`;
+}
+
+function textReport(report: VerifyReport): string {
+  const { runsInTopic, compared, truncated, unfoldable, events, differences } = report;
+  const lines = differences.slice(0, DIFFERENCES_LISTED_MAX).map(differenceLine);
+  if (differences.length > lines.length) lines.push(`… and ${differences.length - lines.length} more`);
+  lines.push(
+    `${events} events folded, ${runsInTopic} runs in the topic, ${compared} snapshots compared, ` +
+      `${truncated} truncated (begun before the topic), ${unfoldable} records unfoldable`,
+  );
+  if (differences.length > 0) lines.push(`FAILED: ${differences.length} differ from the fold of the topic`);
+  else if (compared === 0) lines.push('FAILED: there was nothing to compare');
+  else lines.push('OK: every snapshot equals the fold of the topic');
+  return `${lines.join('\n')}\n`;
+}
+
+function differenceLine({ key, seq, field, message, stored, folded }: Difference): string {
+  const where = `${key} at ${seq ?? '-'}`;
+  if (field === '') return `${where}: ${message}`;
+  return `${where}: ${message}: stored ${JSON.stringify(stored)}, folded ${JSON.stringify(folded)}`;
+}
