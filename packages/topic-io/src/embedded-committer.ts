@@ -39,6 +39,10 @@ export class Committer {
     this.#onWritten = options.onWritten;
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   submit(work: Work): void {
     if (this.#closed) {
       work.settle(closedFault());

@@ -49,7 +49,7 @@ export class EmbeddedFencedWriter implements FencedWriter {
   }
 
   async commit(transaction: Transaction): Promise<void> {
-    if (this.#closed) throw closedFault();
+    if (this.#closed || this.#committer.closed) throw closedFault();
     if (this.#spentBy !== null) {
       throw new TopicIoError(this.#spentBy.code, `writer ${this.#id} is spent: ${this.#spentBy.message}`, {
         cause: this.#spentBy,

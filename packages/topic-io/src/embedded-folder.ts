@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { checkPermissions, faultOfDataFile } from './embedded-data-file.ts';
 import { isLockFile } from './embedded-lock.ts';
 import { TopicIoError } from './topic-io.ts';
 
@@ -9,14 +10,13 @@ export const markerFile = 'runlog-log.json';
 export const dataFile = 'log.mdb';
 const formatName = 'runlog embedded log';
 export const formatVersion = 1;
-/** Two LMDB meta pages: less than this cannot be a database. */
-const dataBytesMin = 8_192;
-
 interface Marker {
   readonly name: string;
   readonly version: number;
   /** `creating` until the database was written once: a folder left so by a crash holds nothing yet. */
   readonly state: 'creating' | 'ready';
+  /** What the database had at least when this was written; it never shrinks, so less means that it was cut. */
+  readonly dataBytes: number;
 }
 
 export function unusable(folder: string, what: string, cause?: unknown): TopicIoError {
@@ -47,18 +47,25 @@ export async function inspectFolder(folder: string, mode: { create: boolean }): 
     if (!mode.create) throw unusable(folder, 'is just being created; try again when the owner runs');
     return;
   }
-  const data = await stat(join(folder, dataFile)).catch(() => null);
-  if (data === null || data.size < dataBytesMin) {
+  const data = join(folder, dataFile);
+  await checkPermissions(data, { readOnly: !mode.create });
+  const fault = await faultOfDataFile(data, { bytesMin: marker.dataBytes }).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return 'is missing';
+      throw error;
+    },
+  );
+  if (fault !== null) {
     throw unusable(
       folder,
-      `${dataFile} is ${data === null ? 'missing' : `cut to ${data.size} bytes`}; restore the folder from a copy, ` +
-        'or move it away to start with an empty log',
+      `${dataFile} ${fault}; restore the folder from a copy, or move it away to start with an empty log`,
     );
   }
 }
 
 export async function writeMarker(folder: string, state: Marker['state']): Promise<void> {
-  const marker: Marker = { name: formatName, version: formatVersion, state };
+  const dataBytes = state === 'ready' ? (await stat(join(folder, dataFile))).size : 0;
+  const marker: Marker = { name: formatName, version: formatVersion, state, dataBytes };
   const temporary = join(folder, `${markerFile}-${randomUUID()}.tmp`);
   try {
     await writeFile(temporary, `${JSON.stringify(marker)}\n`, { flush: true });
@@ -94,7 +101,8 @@ async function readMarker(folder: string): Promise<Marker> {
 function parseMarker(text: string): Marker | null {
   try {
     const parsed = JSON.parse(text) as Marker | null;
-    return typeof parsed === 'object' && typeof parsed?.version === 'number' ? parsed : null;
+    if (typeof parsed !== 'object' || typeof parsed?.version !== 'number') return null;
+    return { ...parsed, dataBytes: typeof parsed.dataBytes === 'number' ? parsed.dataBytes : 0 };
   } catch {
     return null;
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { link, readdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Liveness, livenessOf, type OwnerIdentity, thisProcess } from './embedded-owner.ts';
 import { answersOnSocket, listenAsOwner, type OwnerSocket } from './embedded-owner-socket.ts';
 import { TopicIoError } from './topic-io.ts';
@@ -73,14 +73,26 @@ function holdLock(held: {
     owner: identity,
     async [Symbol.asyncDispose]() {
       released ??= (async () => {
-        const temporary = join(folder, `owner-${randomUUID()}.tmp`);
-        await writeFile(temporary, JSON.stringify({ ...identity, released: true }));
-        await rename(temporary, entryPath(folder, number));
         await socket?.close();
+        await markReleased(entryPath(folder, number), identity);
       })();
       await released;
     },
   };
+}
+
+async function markReleased(path: string, identity: OwnerIdentity): Promise<void> {
+  const content = JSON.stringify({ released: true, ...identity });
+  const temporary = join(dirname(path), `owner-${randomUUID()}.tmp`);
+  try {
+    await writeFile(temporary, content);
+    await rename(temporary, path);
+  } catch {
+    await removeIfThere(temporary);
+    // A full disk still takes what needs no new block.
+    const { size } = await stat(path);
+    await writeFile(path, content.padEnd(size), { flag: 'r+' });
+  }
 }
 
 async function isHeld(folder: string, found: OwnerEntry, here: OwnerIdentity): Promise<boolean> {

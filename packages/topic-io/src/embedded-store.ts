@@ -1,4 +1,4 @@
-import { statfsSync, statSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ABORT, type Database, open, type RootDatabase } from 'lmdb';
 import { dataFile, unusable } from './embedded-folder.ts';
@@ -69,13 +69,6 @@ export function openStore(options: {
   const [records, bounds, meta, newest, tombstones] = databases as [Bytes, Bytes, Bytes, Bytes, Bytes];
   const statsOf = (): StoreStats => sumStats(root, databases);
 
-  const stats = statsOf();
-  const fileBytes = statSync(join(folder, dataFile)).size;
-  if (stats.usedPages > 0 && fileBytes < (stats.lastPageNumber + 1) * stats.pageSize) {
-    // LMDB maps the file: touching a page beyond its end would kill the process.
-    void root.close();
-    throw unusable(folder, `${dataFile} is cut off at ${fileBytes} bytes; restore the folder from a copy`);
-  }
   const room = new Room({ folder, mapBytesMax, statsOf });
   let broken: WriteOutcome | null = null;
 
@@ -117,36 +110,27 @@ export function openStore(options: {
   };
 }
 
-function openRoot(options: {
-  folder: string;
-  readOnly: boolean;
-  mapBytesMax: number;
-}): RootDatabase<Buffer, Buffer> {
-  const { folder, readOnly, mapBytesMax } = options;
-  const shared = {
-    path: join(folder, dataFile),
-    noSubdir: true,
-    readOnly,
-    encoding: 'binary' as const,
-    keyEncoding: 'binary' as const,
-    maxDbs: databaseNames.length + 1,
-    // A commit is on the disk when it becomes visible: nobody ever reads what a power cut could take back.
-    overlappingSync: false,
-    // Its extra promise of a batch cannot be caught by anybody when the disk is full.
-    eventTurnBatching: false,
-    compression: false,
-    cache: false,
-  };
+/**
+ * The map is left to grow by itself: LMDB kills the process when it cannot map what it is asked for at the start (a
+ * limit of address space), and on Windows the file would be as large as the map at once.
+ */
+function openRoot(options: { folder: string; readOnly: boolean }): RootDatabase<Buffer, Buffer> {
+  const { folder, readOnly } = options;
   try {
-    // Windows makes the file as large as the map at once; elsewhere the map is address space alone.
-    if (process.platform === 'win32') return open<Buffer, Buffer>(shared);
-    try {
-      return open<Buffer, Buffer>({ ...shared, mapSize: mapBytesMax });
-    } catch (error) {
-      if ((error as { code?: unknown }).code !== 12) throw error;
-      // ENOMEM, a limit of address space: LMDB grows the map as it needs.
-      return open<Buffer, Buffer>(shared);
-    }
+    return open<Buffer, Buffer>({
+      path: join(folder, dataFile),
+      noSubdir: true,
+      readOnly,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      maxDbs: databaseNames.length + 1,
+      // A commit is on the disk when it becomes visible: nobody ever reads what a power cut could take back.
+      overlappingSync: false,
+      // Its extra promise of a batch cannot be caught by anybody when the disk is full.
+      eventTurnBatching: false,
+      compression: false,
+      cache: false,
+    });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw unusable(folder, `${dataFile} does not open (${message}); restore the folder from a copy`, error);

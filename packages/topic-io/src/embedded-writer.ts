@@ -37,7 +37,7 @@ export class EmbeddedWriter implements TopicWriter {
     partition: number;
     records: readonly RecordToAppend[];
   }): Promise<AppendResult> {
-    if (this.#closed) return refused(closedFault());
+    if (this.#closed || this.#committer.closed) return refused(closedFault());
     if (batch.records.length === 0) return { acknowledged: 0, baseOffset: -1 };
     try {
       const topic = checkPlace(this.#catalog.find(batch.topic), batch);

@@ -29,13 +29,12 @@ export interface EmbeddedOptions {
   readonly folder: string;
   /** Reads beside a living owner; everything that writes is refused with `unusable`. */
   readonly readOnly?: boolean;
-  /** What the log may hold before appends end with `storage_full`; address space, not disk, until it is written. */
+  /** What the log may hold before appends end with `storage_full`; by default as much as the disk. */
   readonly mapBytesMax?: number;
   readonly log: TopicIoLog;
   readonly now?: () => number;
 }
 
-const mapBytesDefault = 64 * 1024 ** 3;
 /** How long a reader in another process than the owner's may be behind. */
 const readOnlyPollMs = 100;
 
@@ -44,12 +43,12 @@ const readOnlyPollMs = 100;
  * folder is another's, not a runlog log, damaged, or cannot be written; nothing in it is touched then.
  */
 export async function openEmbedded(options: EmbeddedOptions): Promise<TopicIo> {
-  const { log, now = Date.now, mapBytesMax = mapBytesDefault, readOnly = false } = options;
+  const { log, now = Date.now, mapBytesMax = Number.MAX_SAFE_INTEGER, readOnly = false } = options;
   try {
     await inspectFolder(options.folder, { create: !readOnly });
     const folder = await realpath(options.folder);
     const opened = readOnly
-      ? { store: openStore({ folder, readOnly, mapBytesMax }), lock: null }
+      ? { folder, store: openStore({ folder, readOnly, mapBytesMax }), lock: null }
       : await openAsOwner({ folder, mapBytesMax });
     return new EmbeddedTopicIo({ ...opened, log, now });
   } catch (error) {
@@ -76,7 +75,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<TopicIo> {
 async function openAsOwner(options: {
   folder: string;
   mapBytesMax: number;
-}): Promise<{ store: EmbeddedStore; lock: FolderLock }> {
+}): Promise<{ folder: string; store: EmbeddedStore; lock: FolderLock }> {
   const { folder, mapBytesMax } = options;
   const lock = await lockFolder(folder);
   try {
@@ -85,8 +84,8 @@ async function openAsOwner(options: {
     const isNew = !(await isReady(folder));
     if (isNew) await writeMarker(folder, 'creating');
     const store = openStore({ folder, readOnly: false, mapBytesMax });
-    if (isNew) await writeMarker(folder, 'ready');
-    return { store, lock };
+    await writeMarker(folder, 'ready');
+    return { folder, store, lock };
   } catch (error) {
     await lock[Symbol.asyncDispose]();
     throw error;
@@ -95,6 +94,8 @@ async function openAsOwner(options: {
 
 class EmbeddedTopicIo implements TopicIo {
   readonly engine = 'embedded';
+  readonly #folder: string;
+  readonly #log: TopicIoLog;
   readonly #store: EmbeddedStore;
   /** `null`: opened for reading alone. */
   readonly #lock: FolderLock | null;
@@ -107,12 +108,15 @@ class EmbeddedTopicIo implements TopicIo {
   #disposal: Promise<void> | null = null;
 
   constructor(options: {
+    folder: string;
     store: EmbeddedStore;
     lock: FolderLock | null;
     log: TopicIoLog;
     now: () => number;
   }) {
-    const { store, lock, log, now } = options;
+    const { folder, store, lock, log, now } = options;
+    this.#folder = folder;
+    this.#log = log;
     this.#store = store;
     this.#lock = lock;
     this.#catalog = new TopicCatalog({ store, remember: lock !== null });
@@ -219,7 +223,14 @@ class EmbeddedTopicIo implements TopicIo {
     await housekept;
     this.#view.close();
     await this.#store[Symbol.asyncDispose]();
-    await this.#lock?.[Symbol.asyncDispose]();
+    if (this.#lock === null) return;
+    try {
+      await writeMarker(this.#folder, 'ready');
+    } catch (error) {
+      // It only says how large the log has grown; on a full disk the older one stays.
+      this.#log.warn({ err: error }, 'the marker of the embedded log could not be renewed');
+    }
+    await this.#lock[Symbol.asyncDispose]();
   }
 
   #checkOpen(): void {
