@@ -60,7 +60,16 @@ export function connect(options: {
   socket.addEventListener('message', ({ data }) => {
     if (isOver || typeof data !== 'string') return;
     silentMs = 0;
-    for (const line of data.split('\n')) if (line !== '' && !isOver) options.onFrame(JSON.parse(line));
+    for (const line of data.split('\n')) {
+      if (line === '' || isOver) continue;
+      const frame = parse(line);
+      if (frame === undefined) {
+        socket.close();
+        over({ code: ABNORMAL, reason: 'the server sent a frame that is not JSON' });
+      } else {
+        options.onFrame(frame);
+      }
+    }
   });
   socket.addEventListener('close', ({ code, reason }) => over({ code, reason: String(reason) }));
   // Every error is followed by a close.
@@ -78,4 +87,12 @@ export function connect(options: {
       over({ code: 1000, reason: '' });
     },
   };
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
 }

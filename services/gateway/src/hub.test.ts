@@ -272,6 +272,34 @@ describe('the hub', () => {
     expect(timeless(client.held.get(`run:${KEY}`))).toEqual(timeless(stateOf(KEY)));
   });
 
+  it('resets the clients of a run that was retired and began anew within one batch', () => {
+    const { runs, clock, hub, stateOf } = setUp();
+    hub.apply([runs.append(KEY, epochs(3))]);
+    const client = new TestClient({ hub, clock });
+    client.subscribe(KEY);
+    const { before } = runs.retire(KEY);
+    hub.apply([{ ...runs.append(KEY, epochs(2)), before }]);
+    clock.advance(30_000);
+    client.turn();
+    expect(client.frames.filter((frame) => frame.reset !== undefined)).toHaveLength(1);
+    expect(timeless(client.held.get(`run:${KEY}`))).toEqual(timeless(stateOf(KEY)));
+  });
+
+  it('says where quiet runs stand with a heartbeat', () => {
+    const { runs, clock, hub } = setUp();
+    const client = new TestClient({ hub, clock });
+    hub.apply([runs.append(KEY, epochs(3))]);
+    client.subscribe(KEY);
+    client.subscribe('c1/none/default');
+    clock.advance(20_000);
+    hub.apply([runs.append('c1/busy/default', [{}])]);
+    client.subscribe('c1/busy/default');
+    clock.advance(10_000);
+    client.session.heartbeat();
+    client.turn();
+    expect(client.frames.at(-1)).toEqual({ tips: { [`run:${KEY}`]: 3, 'run:c1/none/default': null } });
+  });
+
   it('says the end once a run has finished', () => {
     const { runs, clock, hub } = setUp();
     const client = new TestClient({ hub, clock });

@@ -1,6 +1,7 @@
 import type { RunChange } from '@runlog/run-feed/run-change';
 import { rowOf } from '@runlog/run-state/delivery';
 import type { RunRow, RunSnapshot } from '@runlog/schema/snapshot';
+import type { ServerFrame } from '@runlog/schema/stream-api';
 import type { Clock } from './clock.ts';
 import { compileGlob } from './glob.ts';
 
@@ -164,7 +165,7 @@ export class RunIndex {
     }
     if (rows.length + gone.length === 0) return null;
     return {
-      text: JSON.stringify({ ch: channel.ch, rows, gone }),
+      text: JSON.stringify({ ch: channel.ch, rows, gone } satisfies ServerFrame),
       version: more ? reached : this.#version,
       more,
     };

@@ -22,7 +22,9 @@ export function addStreamRoute(
   const { clock } = options;
   const open = new Set<() => void>();
 
-  server.get<RunRoute>('/v1/runs/:cluster/:run/:group/stream', (request, reply) => {
+  // A HEAD would stay open for ever.
+  const route = { exposeHeadRoute: false };
+  server.get<RunRoute>('/v1/runs/:cluster/:run/:group/stream', route, (request, reply) => {
     const hub = options.hub();
     if (hub === null) throw new HttpFault('not_ready', 'this gateway is still reading the log');
     const ch = `run:${keyOf(request.params)}`;
@@ -53,8 +55,14 @@ export function addStreamRoute(
     const heartbeat = setInterval(() => {
       if (outlet.hasRoom) response.write(': alive\n\n');
     }, STREAM_HEARTBEAT_MS);
-    const end = () => response.end();
+    const end = () => {
+      session.dispose();
+      clearInterval(heartbeat);
+      response.end();
+    };
     open.add(end);
+    // The close that follows is what counts.
+    response.on('error', () => undefined);
     response.on('drain', () => {
       cancelStuck?.();
       cancelStuck = null;

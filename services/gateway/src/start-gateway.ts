@@ -14,6 +14,7 @@ import type { RunsAtHand } from './rest.ts';
 
 /** "ready" is said when the log has been read, or after so long: the gateway also starts beside a broker that is down. */
 const FIRST_ATTEMPT_MS_MAX = 5_000;
+const STOP_MS_MAX = 2_000;
 const CAUGHT_UP_CHECK_MS = 20;
 const RETRY_DELAY_MS_MIN = 250;
 const RETRY_DELAY_MS_MAX = 5_000;
@@ -66,7 +67,10 @@ export async function startGateway(options: GatewayOptions): Promise<Running> {
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
       stop.abort();
-      await reading.catch(() => undefined);
+      // An operation of the log that is under way cannot be broken off; it ends when the log is closed.
+      const patience = new AbortController();
+      await Promise.race([reading.catch(() => undefined), pause(STOP_MS_MAX, patience.signal)]);
+      patience.abort();
     },
   };
 }

@@ -1,0 +1,46 @@
+import { ConfigError } from '@runlog/service-kit/read-config';
+import { describe, expect, it } from 'vitest';
+import { readGatewayConfig } from './config.ts';
+
+const env = { KAFKA_BROKERS: '127.0.0.1:9092' };
+
+function faultsOf(variables: Record<string, string>): readonly string[] {
+  try {
+    readGatewayConfig({ ...env, ...variables });
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.faults;
+  }
+}
+
+describe('the configuration of the gateway', () => {
+  it('has the documented defaults', () => {
+    expect(readGatewayConfig(env)).toMatchObject({ host: '127.0.0.1', port: 8080, allowedOrigins: [] });
+  });
+
+  it.each(['0.0.0.0', '::', '192.168.1.4', 'gateway.example'])(
+    'refuses to show runs on %s without being told',
+    (host) => {
+      expect(faultsOf({ RUNLOG_GATEWAY_HOST: host })).toHaveLength(1);
+      expect(faultsOf({ RUNLOG_GATEWAY_HOST: host, RUNLOG_OPEN: 'true' })).toEqual([]);
+    },
+  );
+
+  it.each(['127.0.0.1', '127.1.2.3', '::1', 'localhost'])('takes %s for this machine', (host) => {
+    expect(faultsOf({ RUNLOG_GATEWAY_HOST: host })).toEqual([]);
+  });
+
+  it('does not start with keys that it would not check', () => {
+    expect(faultsOf({ RUNLOG_KEYS_FILE: 'keys.json' })[0]).toContain('RUNLOG_KEYS_FILE is not supported yet');
+  });
+
+  it('lists every fault at once', () => {
+    const faults = faultsOf({
+      RUNLOG_GATEWAY_PORT: 'http',
+      RUNLOG_GATEWAY_HOST: '0.0.0.0',
+      RUNLOG_ALLOWED_ORIGINS: 'https://a.example, https://b.example/path',
+    });
+    expect(faults).toHaveLength(3);
+  });
+});

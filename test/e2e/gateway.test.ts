@@ -1,0 +1,223 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { GatewayConfig } from '@runlog/gateway/config';
+import { startGateway } from '@runlog/gateway/start-gateway';
+import { RunTable } from '@runlog/run-feed/run-table';
+import { deliverSnapshot } from '@runlog/run-state/delivery';
+import type { DeliveredSnapshot } from '@runlog/schema/snapshot';
+import { eventHeaders, topicNames } from '@runlog/schema/topics';
+import type { Running } from '@runlog/service-kit/lifecycle';
+import { createLogger } from '@runlog/service-kit/logger';
+import { openEmbedded } from '@runlog/topic-io/embedded';
+import { openKafka } from '@runlog/topic-io/kafka';
+import { partitionOf } from '@runlog/topic-io/partitioner';
+import type { LogRecord, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
+import { describe, expect, it } from 'vitest';
+import { StreamSocket } from '../support/stream-socket.ts';
+
+const PARTITIONS = 3;
+const KEY = 'c1/short/default';
+const log = createLogger({ service: 'gateway', level: 'silent' });
+const fixture = new URL('../fixtures/one-env.events.jsonl', import.meta.url);
+
+function configOf(overrides: Partial<GatewayConfig['log']> = {}): GatewayConfig {
+  return {
+    host: '127.0.0.1',
+    port: 0,
+    allowedOrigins: [],
+    log: {
+      engine: 'embedded',
+      brokers: [],
+      ssl: false,
+      dataFolder: '',
+      topics: topicNames(''),
+      partitions: PARTITIONS,
+      replicationFactor: undefined,
+      eventRetentionHours: 24,
+      runRetentionHours: 24,
+      logLevel: 'silent',
+      ...overrides,
+    },
+  };
+}
+
+const faults: unknown[] = [];
+
+function start(io: TopicIo): Promise<Running> {
+  return startGateway({
+    config: configOf(),
+    io,
+    log,
+    now: Date.now,
+    random: () => 0.5,
+    newEpoch: () => 'epoch-1',
+    fail: (error) => faults.push(error),
+  });
+}
+
+async function openLogFolder() {
+  const folder = await mkdtemp(join(tmpdir(), 'runlog-gateway-'));
+  const io = await openEmbedded({ folder, log });
+  return {
+    io,
+    async [Symbol.asyncDispose]() {
+      await io[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The recorded run, under any name. */
+async function recorded(key: string): Promise<RecordToAppend[]> {
+  const [, run_id, group_id] = key.split('/');
+  const lines = (await readFile(fixture, 'utf8')).trim().split('\n');
+  return lines.map((line) => {
+    // As ingest rewrites what Python's encoder writes for a number that is none.
+    const json = line.replaceAll(/([[:,] ?)(NaN|-?Infinity)\b/g, '$1"$2"');
+    const event: Record<string, unknown> = { ...JSON.parse(json), run_id, group_id };
+    const timestampMs = Date.now();
+    return {
+      key,
+      value: Buffer.from(JSON.stringify(event)),
+      headers: {
+        [eventHeaders.eventType]: String(event.event_type),
+        [eventHeaders.eventId]: String(event.event_id),
+        [eventHeaders.receivedAt]: new Date(timestampMs).toISOString(),
+        [eventHeaders.schemaVersion]: '1',
+      },
+      timestampMs,
+    };
+  });
+}
+
+/** Appends and gives the records as they are in the log. */
+async function append(io: TopicIo, records: readonly RecordToAppend[]): Promise<LogRecord[]> {
+  await using writer = await io.writer();
+  const partition = partitionOf(records[0]!.key, PARTITIONS);
+  const result = await writer.append({ topic: 'run-events', partition, records });
+  expect(result.acknowledged).toBe(records.length);
+  return records.map((record, at) => ({ ...record, offset: result.baseOffset + at }));
+}
+
+function folded(records: readonly LogRecord[]): DeliveredSnapshot {
+  const table = new RunTable({
+    epoch: 'epoch-1',
+    fold: 1,
+    partitions: PARTITIONS,
+    snapshots: 'run-snapshots',
+  });
+  const key = records[0]!.key;
+  table.fold(records, partitionOf(key, PARTITIONS));
+  return deliverSnapshot(table.states.get(key)!, Date.now());
+}
+
+const timeless = (snapshot: unknown) =>
+  JSON.parse(
+    JSON.stringify(snapshot, (name, value) =>
+      name === 'relative_time' || name === 'freshness' ? undefined : value,
+    ),
+  ) as unknown;
+
+async function get<Body>(url: string): Promise<Body> {
+  const response = await fetch(url);
+  expect(response.status).toBe(200);
+  return (await response.json()) as Body;
+}
+
+interface Page {
+  events: { seq: number; received_at: string; event: { event_id: string } }[];
+  next: number | null;
+}
+
+describe('the gateway over a real log', () => {
+  it('shows what was in the log before it started and what comes after, as an offline fold does', async () => {
+    await using opened = await openLogFolder();
+    const { io } = opened;
+    const records = await recorded(KEY);
+    {
+      // Whoever comes first makes the topics.
+      await using _first = await start(io);
+    }
+    const before = await append(io, records.slice(0, 60));
+    await using gateway = await start(io);
+    const url = gateway.addresses.gateway!;
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    expect(timeless(await get(`${url}/v1/runs/${KEY}`))).toEqual(timeless(folded(before)));
+
+    await using stream = await StreamSocket.open(url);
+    stream.send({ id: 1, sub: [{ ch: `run:${KEY}` }] });
+    const reply = await stream.next((frame) => frame.id === 1);
+    expect(timeless(reply.snapshot)).toEqual(timeless(folded(before)));
+    const after = await append(io, records.slice(60));
+    const all = [...before, ...after];
+    await stream.next((frame) => frame.seq === all.at(-1)?.offset);
+    const seqs = stream.frames
+      .flatMap((frame) => ('entries' in frame ? frame.entries : []))
+      .map(({ seq }) => seq);
+    expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b));
+    expect(timeless(await get(`${url}/v1/runs/${KEY}`))).toEqual(timeless(folded(all)));
+    expect(faults).toEqual([]);
+  });
+
+  it('reads history out of the topic, both ways, page by page', async () => {
+    await using opened = await openLogFolder();
+    const { io } = opened;
+    await using gateway = await start(io);
+    const url = `${gateway.addresses.gateway}/v1/runs/${KEY}`;
+    // Another run of the same partition lies between.
+    const other = Array.from({ length: 50 }, (_, at) => `c1/other-${at}/default`).find(
+      (key) => partitionOf(key, PARTITIONS) === partitionOf(KEY, PARTITIONS),
+    )!;
+    const records = await recorded(KEY);
+    const first = await append(io, records.slice(0, 50));
+    await append(io, await recorded(other));
+    const second = await append(io, records.slice(50));
+    const written = [...first, ...second].map((record) => record.offset);
+    await expect.poll(async () => (await fetch(url)).status).toBe(200);
+    await expect.poll(async () => (await get<DeliveredSnapshot>(url)).position?.seq).toBe(written.at(-1));
+
+    const back: number[] = [];
+    let next: number | null = null;
+    do {
+      const page: Page = await get<Page>(`${url}/events?limit=30${next === null ? '' : `&before=${next}`}`);
+      back.unshift(...page.events.map((event) => event.seq));
+      next = page.next;
+    } while (next !== null);
+    expect(back).toEqual(written);
+
+    const forth: number[] = [];
+    next = 0;
+    const start0 = await get<Page>(`${url}/events?before=1&limit=1`);
+    forth.push(...start0.events.map((event) => event.seq));
+    while (next !== null) {
+      const page: Page = await get<Page>(`${url}/events?limit=30&after=${next}`);
+      forth.push(...page.events.map((event) => event.seq));
+      next = page.next;
+    }
+    expect(forth).toEqual(written);
+
+    const one = await get<Page>(`${url}/events?limit=1`);
+    expect(one.events[0]?.event).toEqual(JSON.parse(second.at(-1)!.value!.toString()));
+    expect((await fetch(`${url}/events?before=1&after=1`)).status).toBe(400);
+    expect((await fetch(`${url}/events?limit=0`)).status).toBe(400);
+    expect((await fetch(`${gateway.addresses.gateway}/v1/runs/c1/none/default/events`)).status).toBe(404);
+  });
+
+  it('listens while the broker is down: alive, not ready, and nothing is shown', async () => {
+    const io = await openKafka({ brokers: ['127.0.0.1:1'], ssl: false, clientId: 'test', log });
+    try {
+      await using gateway = await start(io);
+      const url = gateway.addresses.gateway!;
+      expect((await fetch(`${url}/livez`)).status).toBe(200);
+      const ready = await fetch(`${url}/readyz`);
+      expect(ready.status).toBe(503);
+      expect(await ready.json()).toMatchObject({ error: { code: 'not_ready' } });
+      expect((await fetch(`${url}/v1/runs/${KEY}`)).status).toBe(503);
+      expect((await fetch(`${url}/v1/runs/${KEY}/stream`)).status).toBe(503);
+      await expect(StreamSocket.open(url)).rejects.toThrow('503');
+    } finally {
+      await io[Symbol.asyncDispose]();
+    }
+  });
+});
