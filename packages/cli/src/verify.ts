@@ -1,8 +1,8 @@
-import { type Difference, type VerifyReport, verify } from '@runlog/run-feed/verify';
+import { type Difference, type VerifyProgress, type VerifyReport, verify } from '@runlog/run-feed/verify';
 import { type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
 import { logAccessVariables, requireMeta, withLog } from './log-access.ts';
-import { createProgressLine } from './progress-line.ts';
-import { abortOnSignals } from './stop-signal.ts';
+import { createProgress, formatCount, formatDuration, formatRate } from './progress.ts';
+import { stopSignal } from './stop-signal.ts';
 
 const options = {
   json: { type: 'boolean', help: 'the report as one JSON line' },
@@ -23,19 +23,25 @@ export const command: Command = {
     if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
     return withLog(env, { command: 'verify', readOnly: true }, async ({ io, config }) => {
       const meta = await requireMeta(io, config);
-      using stop = abortOnSignals();
-      using line = createProgressLine('events');
+      const progress = createProgress({ stream: process.stderr, now: Date.now });
+      const begunMs = Date.now();
       const report = await verify({
-        ...{ io, topics: config.topics, meta, signal: stop.signal },
-        onProgress: ({ events, eventsTotal }) => line.update({ done: events, total: eventsTotal }),
+        ...{ io, topics: config.topics, meta, signal: stopSignal() },
+        onProgress: (folded) => progress.update(() => progressText(folded, Date.now() - begunMs)),
       });
-      line.clear();
+      progress.end();
       const failed = report.differences.length > 0 || report.compared === 0;
       process.stdout.write(values.json === true ? jsonReport(report, failed) : textReport(report));
       return failed ? exitCodes.failed : exitCodes.ok;
     });
   },
 };
+
+function progressText({ events, eventsTotal }: VerifyProgress, elapsedMs: number): string {
+  const perSecond = events / Math.max(elapsedMs / 1_000, 0.001);
+  const left = formatDuration((eventsTotal - events) / Math.max(perSecond, 1));
+  return `verify: ${formatCount(events)} of ${formatCount(eventsTotal)} events, ${formatRate(perSecond)}/s, ${left} left`;
+}
 
 function jsonReport(report: VerifyReport, failed: boolean): string {
   const { differences, ...counts } = report;

@@ -1,20 +1,17 @@
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
-import { checkpointSchema, type RunMeta } from '@runlog/schema/log-records';
+import type { RunMeta } from '@runlog/schema/log-records';
 import { formatRunKey } from '@runlog/schema/run-key';
-import { type RunSnapshot, runSnapshotSchema } from '@runlog/schema/snapshot';
 import { CHECKPOINT_KEY, type TopicNames } from '@runlog/schema/topics';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import { type LogRecord, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
-import { z } from 'zod';
 import type { FeedLog } from './feed-log.ts';
 import { readToEnd } from './read-to-end.ts';
 import type { RunTable } from './run-table.ts';
+import { parseCheckpoint, parseSnapshot } from './stored-snapshots.ts';
 
 /** The stable end of another partition's topic may lag behind for as long as a transaction lasts, and a bit. */
 const RECREATED_AFTER_MS = 30_000;
 const RECHECK_MS = 500;
-
-const compiledSnapshot = z.compile(runSnapshotSchema);
 
 export interface RestoreOptions {
   readonly io: TopicIo;
@@ -70,14 +67,14 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
 }
 
 function readCheckpoint(record: LogRecord, meta: RunMeta): number {
-  const result = checkpointSchema.safeParse(parseJson(record.value));
-  if (!result.success) {
+  const checkpoint = parseCheckpoint(record.value);
+  if (checkpoint === null) {
     throw new TopicIoError(
       'unusable',
       `${meta.snapshots}: the checkpoint at offset ${record.offset} is not readable`,
     );
   }
-  const { epoch, fold, next } = result.data;
+  const { epoch, fold, next } = checkpoint;
   if (epoch !== meta.epoch || fold !== FOLD_VERSION) {
     throw new TopicIoError(
       'unusable',
@@ -98,8 +95,7 @@ function restoreRun(
     table.states.delete(record.key);
     return;
   }
-  const parsed = compiledSnapshot.safeParse(parseJson(record.value));
-  const state: RunSnapshot | null = parsed.success ? parsed.data : null;
+  const state = parseSnapshot(record.value);
   if (state !== null && formatRunKey(state) === record.key && state.position.epoch === meta.epoch) {
     table.states.set(record.key, state);
   } else {
@@ -178,14 +174,5 @@ async function refold(
         );
       },
     });
-  }
-}
-
-function parseJson(value: Buffer | null): unknown {
-  if (value === null) return undefined;
-  try {
-    return JSON.parse(value.toString('utf8'));
-  } catch {
-    return undefined;
   }
 }

@@ -1,0 +1,63 @@
+import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
+
+/** Records of one partition to replay: `from` inclusive, `to` exclusive. */
+export interface ReplayRange {
+  readonly partition: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface ReplayedRecord {
+  readonly partition: number;
+  readonly record: LogRecord;
+}
+
+/**
+ * Yields the records of the ranges in the order of their timestamps (`received_at`), and of their offsets within a
+ * partition. Holds one fetch a partition; a range that retention has begun to delete is read from where it begins now.
+ */
+export async function* replay(
+  io: TopicIo,
+  options: { topic: string; ranges: readonly ReplayRange[]; signal: AbortSignal },
+): AsyncGenerator<ReplayedRecord> {
+  const sources = options.ranges.map((range) => recordsOf(io, { ...options, range }));
+  try {
+    const heads = await Promise.all(sources.map((source) => source.next()));
+    for (;;) {
+      let first = -1;
+      for (const [index, head] of heads.entries()) {
+        if (head.done === true) continue;
+        const held = first === -1 ? undefined : heads[first];
+        if (held === undefined || head.value.timestampMs < (held.value as LogRecord).timestampMs)
+          first = index;
+      }
+      if (first === -1) return;
+      yield { partition: options.ranges[first]!.partition, record: heads[first]!.value as LogRecord };
+      heads[first] = await sources[first]!.next();
+    }
+  } finally {
+    await Promise.all(sources.map((source) => source.return(undefined)));
+  }
+}
+
+async function* recordsOf(
+  io: TopicIo,
+  options: { topic: string; range: ReplayRange; signal: AbortSignal },
+): AsyncGenerator<LogRecord, undefined> {
+  const { partition, from, to } = options.range;
+  if (from >= to) return;
+  await using reader = io.reader({ topic: options.topic, signal: options.signal });
+  reader.add({ partition, offset: from });
+  for await (const fetched of reader) {
+    if (fetched.kind === 'out_of_range') {
+      if (fetched.requestedOffset >= fetched.startOffset) return;
+      reader.add({ partition, offset: fetched.startOffset });
+      continue;
+    }
+    for (const record of fetched.records) {
+      if (record.offset >= to) return;
+      yield record;
+    }
+    if (fetched.nextOffset >= to || fetched.nextOffset >= fetched.stableEnd) return;
+  }
+}

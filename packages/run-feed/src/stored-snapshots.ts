@@ -1,0 +1,59 @@
+import { type Checkpoint, checkpointSchema } from '@runlog/schema/log-records';
+import { type RunSnapshot, runSnapshotSchema } from '@runlog/schema/snapshot';
+import { CHECKPOINT_KEY } from '@runlog/schema/topics';
+import type { TopicIo } from '@runlog/topic-io/topic-io';
+import { z } from 'zod';
+import { readToEnd } from './read-to-end.ts';
+
+const compiledSnapshot = z.compile(runSnapshotSchema);
+
+/** A partition of a snapshot topic, as it is stored, judged by nobody yet. */
+export interface StoredPartition {
+  /** null: none was written yet, or it cannot be read. */
+  readonly checkpoint: Checkpoint | null;
+  /** The newest bytes of every run that has a snapshot. */
+  readonly snapshots: Map<string, Buffer>;
+}
+
+/** Reads the newest record of every key of one partition. */
+export async function readStoredPartition(
+  io: TopicIo,
+  at: { topic: string; partition: number; signal?: AbortSignal },
+): Promise<StoredPartition> {
+  let checkpoint: Checkpoint | null = null;
+  const snapshots = new Map<string, Buffer>();
+  await readToEnd(io, {
+    topic: at.topic,
+    partitions: [at.partition],
+    ...(at.signal ? { signal: at.signal } : {}),
+    onRecords: (records) => {
+      for (const { key, value } of records) {
+        if (key === CHECKPOINT_KEY) checkpoint = parseCheckpoint(value);
+        else if (value === null) snapshots.delete(key);
+        else snapshots.set(key, value);
+      }
+    },
+  });
+  return { checkpoint, snapshots };
+}
+
+/** `null`: not a snapshot of this version. */
+export function parseSnapshot(value: Buffer | null): RunSnapshot | null {
+  const result = compiledSnapshot.safeParse(parseJson(value));
+  return result.success ? result.data : null;
+}
+
+/** `null`: not a checkpoint. */
+export function parseCheckpoint(value: Buffer | null): Checkpoint | null {
+  const result = checkpointSchema.safeParse(parseJson(value));
+  return result.success ? result.data : null;
+}
+
+function parseJson(value: Buffer | null): unknown {
+  if (value === null) return undefined;
+  try {
+    return JSON.parse(value.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,205 @@
+import type { RunMeta } from '@runlog/schema/log-records';
+import type { RunSnapshot } from '@runlog/schema/snapshot';
+import type { TopicNames } from '@runlog/schema/topics';
+import type { PartitionBounds, TopicIo } from '@runlog/topic-io/topic-io';
+import { firstDifference } from './first-difference.ts';
+import { readToEnd } from './read-to-end.ts';
+import { RunTable } from './run-table.ts';
+import { parseSnapshot, readStoredPartition, type StoredPartition } from './stored-snapshots.ts';
+
+/** A run whose stored snapshot is not what a fold of the topic gives. */
+export interface Difference {
+  readonly key: string;
+  readonly partition: number;
+  /** Position of the stored snapshot; null where there is none to read. */
+  readonly seq: number | null;
+  /** Dotted path of the first field that differs; empty where the whole snapshot is missing or too many. */
+  readonly field: string;
+  readonly stored: unknown;
+  readonly folded: unknown;
+  readonly message: string;
+}
+
+export interface VerifyReport {
+  /** Distinct runs that the events topic holds records of. */
+  readonly runsInTopic: number;
+  /** Snapshots that were compared, byte for byte. */
+  readonly compared: number;
+  /** Snapshots of runs that began before what the topic still holds: nothing to compare them with. */
+  readonly truncated: number;
+  /** Records that no fold can read. */
+  readonly unfoldable: number;
+  readonly events: number;
+  readonly differences: readonly Difference[];
+}
+
+export interface VerifyProgress {
+  /** Events folded so far, over all partitions, and how many there are to fold. */
+  readonly events: number;
+  readonly eventsTotal: number;
+}
+
+/**
+ * Folds the events topic from its start with the very `evolve` that writes the snapshots, and compares every stored
+ * snapshot at its own position. Also while the system runs: the snapshots are read first, so what they speak of is in
+ * the topic. Every run with a record below its partition's checkpoint must have a snapshot or have been retired.
+ */
+export async function verify(options: {
+  io: TopicIo;
+  topics: TopicNames;
+  meta: RunMeta;
+  signal: AbortSignal;
+  onProgress?: (progress: VerifyProgress) => void;
+}): Promise<VerifyReport> {
+  const { io, topics, meta, signal } = options;
+  const bounds = await io.bounds(topics.events);
+  const progress = {
+    events: 0,
+    eventsTotal: bounds.reduce((sum, { startOffset, stableEnd }) => sum + stableEnd - startOffset, 0),
+  };
+  const total = { runsInTopic: 0, compared: 0, truncated: 0, unfoldable: 0, events: 0 };
+  const differences: Difference[] = [];
+  for (let partition = 0; partition < meta.partitions; partition += 1) {
+    const stored = await readStoredPartition(io, { topic: meta.snapshots, partition, signal });
+    // Anew: the topic may have grown up to what the snapshots speak of.
+    const now = (await io.bounds(topics.events))[partition]!;
+    const verified = await verifyPartition({
+      ...{ io, topics, meta, signal, partition, stored },
+      bounds: now,
+      onEvents: (count) => {
+        progress.events += count;
+        options.onProgress?.(progress);
+      },
+    });
+    total.runsInTopic += verified.runsInTopic;
+    total.compared += verified.compared;
+    total.truncated += verified.truncated;
+    total.unfoldable += verified.unfoldable;
+    total.events += verified.events;
+    differences.push(...verified.differences);
+  }
+  return { ...total, differences };
+}
+
+async function verifyPartition(options: {
+  io: TopicIo;
+  topics: TopicNames;
+  meta: RunMeta;
+  partition: number;
+  stored: StoredPartition;
+  bounds: PartitionBounds;
+  signal: AbortSignal;
+  onEvents: (count: number) => void;
+}): Promise<VerifyReport> {
+  const { io, topics, meta, partition, stored, bounds, signal } = options;
+  const table = new RunTable(meta);
+  const expectations = new Expectations(stored, { partition, startOffset: bounds.startOffset });
+  const checkpoint = stored.checkpoint?.next ?? bounds.startOffset;
+  const seen = new Set<string>();
+  let unfoldable = 0;
+  let events = 0;
+  await readToEnd(io, {
+    topic: topics.events,
+    partitions: [partition],
+    from: () => bounds.startOffset,
+    signal,
+    onRecords: (records) => {
+      for (const record of records) {
+        if (record.offset === checkpoint || (record.offset > checkpoint && !expectations.reached)) {
+          expectations.reachCheckpoint(table.states);
+        }
+        const folded = table.fold([record], partition);
+        unfoldable += folded.unfoldable.length;
+        if (folded.unfoldable.length > 0) continue;
+        seen.add(record.key);
+        const after = table.states.get(record.key) ?? null;
+        if (after === null) expectations.retired(record.key);
+        else expectations.compare(record.key, after);
+      }
+      events += records.length;
+      options.onEvents(records.length);
+    },
+  });
+  if (!expectations.reached) expectations.reachCheckpoint(table.states);
+  const { compared, truncated, differences } = expectations.finish();
+  return { runsInTopic: seen.size, compared, truncated, unfoldable, events, differences };
+}
+
+/** What the stored snapshots of a partition claim, and what of it the fold has confirmed. */
+class Expectations {
+  /** The fold has come to the checkpoint. */
+  reached = false;
+  readonly #partition: number;
+  readonly #open = new Map<string, { bytes: Buffer; state: RunSnapshot }>();
+  readonly #stored: StoredPartition;
+  /** Runs below the checkpoint without a snapshot: only a later retirement explains them. */
+  readonly #unexplained = new Map<string, number>();
+  readonly #differences: Difference[] = [];
+  #compared = 0;
+  #truncated = 0;
+
+  constructor(stored: StoredPartition, at: { partition: number; startOffset: number }) {
+    this.#stored = stored;
+    this.#partition = at.partition;
+    for (const [key, bytes] of stored.snapshots) {
+      const state = parseSnapshot(bytes);
+      if (state === null) {
+        this.#differ({ key, seq: null, field: '', message: 'the stored snapshot cannot be read' });
+      } else if (state.first_seq < at.startOffset) {
+        this.#truncated += 1;
+      } else {
+        this.#open.set(key, { bytes, state });
+      }
+    }
+  }
+
+  compare(key: string, folded: RunSnapshot): void {
+    const expected = this.#open.get(key);
+    if (expected === undefined || folded.position.seq < expected.state.position.seq) return;
+    this.#open.delete(key);
+    this.#compared += 1;
+    const { bytes, state } = expected;
+    if (folded.position.seq === state.position.seq && bytes.equals(Buffer.from(JSON.stringify(folded))))
+      return;
+    const { field, left, right } = firstDifference(state, folded);
+    this.#differ({
+      ...{ key, field, seq: state.position.seq, stored: left, folded: right },
+      message: field === '' ? 'the bytes differ, the values do not' : `${field} differs`,
+    });
+  }
+
+  retired(key: string): void {
+    this.#unexplained.delete(key);
+  }
+
+  reachCheckpoint(states: ReadonlyMap<string, RunSnapshot>): void {
+    this.reached = true;
+    for (const [key, state] of states) {
+      if (!this.#stored.snapshots.has(key)) this.#unexplained.set(key, state.position.seq);
+    }
+  }
+
+  finish(): { compared: number; truncated: number; differences: readonly Difference[] } {
+    for (const [key, { state }] of this.#open) {
+      this.#differ({
+        ...{ key, seq: state.position.seq, field: '' },
+        message: 'the topic holds no record at the position of the stored snapshot',
+      });
+    }
+    for (const [key, seq] of this.#unexplained) {
+      this.#differ({ key, seq, field: '', message: 'events below the checkpoint, but no snapshot' });
+    }
+    return { compared: this.#compared, truncated: this.#truncated, differences: this.#differences };
+  }
+
+  #differ(difference: {
+    key: string;
+    seq: number | null;
+    field: string;
+    stored?: unknown;
+    folded?: unknown;
+    message: string;
+  }): void {
+    this.#differences.push({ stored: null, folded: null, partition: this.#partition, ...difference });
+  }
+}
