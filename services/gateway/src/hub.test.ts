@@ -285,6 +285,24 @@ describe('the hub', () => {
     expect(timeless(client.held.get(`run:${KEY}`))).toEqual(timeless(stateOf(KEY)));
   });
 
+  it('resets a client that was behind while its run was retired and began anew', () => {
+    const { runs, clock, hub, stateOf } = setUp();
+    const client = new TestClient({ hub, clock, isSlow: true });
+    client.subscribe(KEY);
+    for (let at = 0; at < 20; at += 1) {
+      hub.apply([runs.append(KEY, epochs(100))]);
+      clock.advance(10);
+      client.turn();
+    }
+    hub.apply([runs.retire(KEY)]);
+    hub.apply([runs.append(KEY, epochs(3))]);
+    clock.advance(20_000);
+    client.isSlow = false;
+    client.turn();
+    expect(client.frames.at(-1)).toMatchObject({ reset: { reason: 'retired' } });
+    expect(timeless(client.held.get(`run:${KEY}`))).toEqual(timeless(stateOf(KEY)));
+  });
+
   it('says where quiet runs stand with a heartbeat', () => {
     const { runs, clock, hub } = setUp();
     const client = new TestClient({ hub, clock });
