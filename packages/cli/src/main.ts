@@ -29,6 +29,16 @@ const table: readonly TableEntry[] = [
   { name: 'show', summary: 'show one run and its event log', load: () => import('./show.ts') },
   { name: 'tail', summary: 'follow the event log of one run', load: () => import('./tail.ts') },
   {
+    name: 'replay',
+    summary: 'print events or states out of the topic, from any offset or time',
+    load: () => import('./replay.ts'),
+  },
+  {
+    name: 'verify',
+    summary: 'prove that the snapshots equal a fold of the topic',
+    load: () => import('./verify.ts'),
+  },
+  {
     name: 'topics',
     summary: 'print the topics, or create what is missing',
     load: () => import('./topics.ts'),

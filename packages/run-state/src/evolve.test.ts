@@ -230,9 +230,14 @@ describe('evolve', () => {
   it('is absent after it was retired, and partial when it goes on in the middle', () => {
     const state = foldEvents([trainingStarted(), epochCompleted()]);
     const run = { cluster_id: 'c1', run_id: 'r1', group_id: 'default' };
-    const retired: RunRecord = { kind: 'retired', key: 'c1/r1/default', run, seq: 2, epoch: TEST_EPOCH };
-    expect(evolve(state, retired)).toBeNull();
-    expect(evolve(null, retired)).toBeNull();
+    const retired = (through: number | null): RunRecord => {
+      return { kind: 'retired', key: 'c1/r1/default', run, seq: 2, epoch: TEST_EPOCH, through };
+    };
+    expect(evolve(state, retired(null))).toBeNull();
+    expect(evolve(null, retired(null))).toBeNull();
+    expect(evolve(state, retired(1))).toBeNull();
+    // An event came between the decision to retire and its record.
+    expect(evolve(state, retired(0))).toBe(state);
     const anew = evolve(null, recordOf(epochCompleted(), { seq: 3 }))!;
     expect(anew).toMatchObject({ partial: true, first_seq: 3, total_events_received: 1 });
   });

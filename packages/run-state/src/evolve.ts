@@ -32,7 +32,7 @@ export function evolve(state: RunSnapshot | null, record: RunRecord): RunSnapsho
   if (state !== null && record.seq <= state.position.seq) return state;
   switch (record.kind) {
     case 'retired':
-      return null;
+      return record.through !== null && state !== null && state.position.seq > record.through ? state : null;
     case 'event':
       return receive(state ?? begin(record), record);
     default: {

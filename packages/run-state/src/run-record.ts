@@ -24,7 +24,11 @@ export type RunRecord =
       readonly receivedAt: string;
       readonly receivedAtMs: number;
     })
-  | (Placed & { readonly kind: 'retired' });
+  | (Placed & {
+      readonly kind: 'retired';
+      /** Only while the run's position is at or below it; null: in any case. */
+      readonly through: number | null;
+    });
 
 /** A record that no fold can read, with a sentence saying why; it belongs into quarantine. */
 export interface Unfoldable {
@@ -54,8 +58,9 @@ export function decodeRunRecord(record: EncodedRecord, epoch: string): RunRecord
     return unfoldable(`the value is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
   if (record.headers[eventHeaders.control] !== undefined) {
-    if (!controlRecordSchema.safeParse(value).success) return unfoldable('unknown control record');
-    return { kind: 'retired', ...placed };
+    const control = controlRecordSchema.safeParse(value);
+    if (!control.success) return unfoldable('unknown control record');
+    return { kind: 'retired', ...placed, through: control.data.through };
   }
   const verdict = validateEvent(value);
   if ('fault' in verdict) return unfoldable(`${verdict.fault.path} ${verdict.fault.message}`.trim());

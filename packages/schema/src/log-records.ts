@@ -21,7 +21,12 @@ export const runMetaSchema = z.object({
 
 export type RunMeta = z.infer<typeof runMetaSchema>;
 
-/** Value of a control record of `run-events`, beside its header `control`. */
-export const controlRecordSchema = z.object({ control: z.literal('RUN_RETIRED'), reason: z.string() });
+/** Value of a control record of `run-events`, beside its header `control`: an event about a run, not of it. */
+export const controlRecordSchema = z.object({
+  control: z.literal('RUN_RETIRED'),
+  reason: z.enum(['deleted', 'retention']),
+  /** Retires the run only while its position is at or below this offset: an event that came between keeps it. */
+  through: z.int().min(0).nullable(),
+});
 
 export type ControlRecord = z.infer<typeof controlRecordSchema>;

@@ -15,7 +15,8 @@ export interface Flush {
 
 /**
  * Takes dirty runs, oldest first, while their snapshots fit the bytes; the first always goes, so that every run is
- * written in the end. Runs that do not fit stay dirty and hold the checkpoint back to what they lack.
+ * written in the end. Runs that do not fit stay dirty and hold the checkpoint back to what they lack. A retired run's
+ * tombstone waits until the checkpoint passes its control record: a restart in between must not bring the run back.
  */
 export function buildFlush(input: {
   dirty: DirtyRuns;
@@ -28,14 +29,27 @@ export function buildFlush(input: {
 }): Flush {
   const { dirty, states, folded, epoch, bytesMax, nowMs } = input;
   const records: RecordToAppend[] = [];
+  const retired: [key: string, through: number][] = [];
   let bytes = 0;
-  for (const key of dirty.keys()) {
-    if (records.length > 0 && bytes >= bytesMax) break;
+  let passable = folded;
+  for (const [key, { since, through }] of dirty.entries()) {
     const state = states.get(key);
-    // An absent run was retired: its snapshot goes with the checkpoint that passes its control record.
-    const value = state === undefined ? null : Buffer.from(JSON.stringify(state));
+    if (state === undefined) {
+      retired.push([key, through]);
+      continue;
+    }
+    if (records.length > 0 && bytes >= bytesMax) {
+      passable = since;
+      break;
+    }
+    const value = Buffer.from(JSON.stringify(state));
     records.push({ key, value, headers: {}, timestampMs: nowMs });
-    bytes += value?.length ?? 0;
+    bytes += value.length;
+    dirty.take(key);
+  }
+  for (const [key, through] of retired) {
+    if (through > passable) continue;
+    records.push({ key, value: null, headers: {}, timestampMs: nowMs });
     dirty.take(key);
   }
   const runs = records.length;

@@ -1,32 +1,41 @@
+/** What the stored snapshot of a run lacks. */
+export interface Lack {
+  /** An offset at or below the first record it lacks. */
+  readonly since: number;
+  /** An offset above the last record it lacks. */
+  readonly through: number;
+}
+
 /**
- * Runs of one partition that changed since their snapshot was written, oldest first, each with the offset of the
- * first record its stored snapshot lacks. The lowest of them bounds the checkpoint.
+ * Runs of one partition that changed since their snapshot was written, oldest first. What the oldest lacks bounds the
+ * checkpoint.
  */
 export class DirtyRuns {
-  readonly #since = new Map<string, number>();
+  readonly #lacks = new Map<string, Lack>();
 
-  /** `since`: an offset at or below the first record that changed the run. Known runs keep their place and offset. */
-  mark(key: string, since: number): void {
-    if (!this.#since.has(key)) this.#since.set(key, since);
+  /** A run that is dirty already keeps its place and where its lack begins. */
+  mark(key: string, lack: Lack): void {
+    const since = this.#lacks.get(key)?.since ?? lack.since;
+    this.#lacks.set(key, { since, through: lack.through });
   }
 
   take(key: string): void {
-    this.#since.delete(key);
+    this.#lacks.delete(key);
   }
 
   /** Oldest first. */
-  keys(): IterableIterator<string> {
-    return this.#since.keys();
+  entries(): IterableIterator<[key: string, lack: Lack]> {
+    return this.#lacks.entries();
   }
 
   get size(): number {
-    return this.#since.size;
+    return this.#lacks.size;
   }
 
   /** Everything below it is in the stored snapshots, given that the partition is folded up to `folded`. */
   checkpoint(folded: number): number {
-    // Marked in order of folding, so the first is the lowest.
-    for (const since of this.#since.values()) return Math.min(since, folded);
+    // Marked in order of folding, so the first lacks the lowest.
+    for (const { since } of this.#lacks.values()) return Math.min(since, folded);
     return folded;
   }
 }

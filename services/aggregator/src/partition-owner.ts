@@ -88,7 +88,7 @@ export class PartitionOwner implements AsyncDisposable {
   fold(batch: { records: readonly LogRecord[]; nextOffset: number }): void {
     const from = this.#folded;
     const { changes, unfoldable } = this.#table.fold(batch.records, this.partition);
-    for (const change of changes) this.#dirty.mark(change.key, from);
+    for (const { key } of changes) this.#dirty.mark(key, { since: from, through: batch.nextOffset });
     for (const refused of unfoldable) this.#quarantine.push(this.#rejectedRecord(refused));
     this.#folded = batch.nextOffset;
   }

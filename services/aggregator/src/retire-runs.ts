@@ -1,0 +1,42 @@
+import type { ControlRecord } from '@runlog/schema/log-records';
+import type { RunSnapshot } from '@runlog/schema/snapshot';
+import { eventHeaders } from '@runlog/schema/topics';
+import type { RecordToAppend } from '@runlog/topic-io/topic-io';
+
+/** Of one sweep of one partition: the rest goes with the next. */
+const RETIRED_PER_SWEEP_MAX = 1_000;
+
+/** Runs that have been silent for longer than the retention. */
+export function silentRuns(
+  states: ReadonlyMap<string, RunSnapshot>,
+  at: { nowMs: number; retentionMs: number },
+): RunSnapshot[] {
+  const before = new Date(at.nowMs - at.retentionMs).toISOString();
+  const silent: RunSnapshot[] = [];
+  for (const state of states.values()) {
+    // Canonical ISO text compares as time does.
+    if (state.last_received_at < before) silent.push(state);
+    if (silent.length >= RETIRED_PER_SWEEP_MAX) break;
+  }
+  return silent;
+}
+
+/** The control record that retires a run; every reader folds it to "absent". */
+export function retirement(options: {
+  key: string;
+  reason: ControlRecord['reason'];
+  through: number | null;
+  nowMs: number;
+}): RecordToAppend {
+  const { key, reason, through, nowMs } = options;
+  const control: ControlRecord = { control: 'RUN_RETIRED', reason, through };
+  return {
+    key,
+    value: Buffer.from(JSON.stringify(control)),
+    headers: {
+      [eventHeaders.control]: control.control,
+      [eventHeaders.receivedAt]: new Date(nowMs).toISOString(),
+    },
+    timestampMs: nowMs,
+  };
+}
