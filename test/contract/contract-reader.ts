@@ -135,6 +135,28 @@ export function describeReading(context: ContractContext): void {
       expect(texts).toEqual(['p0-1', 'unseen-0']);
     });
 
+    it('yields nothing of before when a partition is removed and added elsewhere', async () => {
+      const io = context.io();
+      const topic = await createTopic(io);
+      for (let round = 0; round < 4; round += 1) {
+        const large = Array.from({ length: 20 }, () => record({ value: Buffer.alloc(100_000) }));
+        await appendAll(io, { topic, records: large });
+      }
+      const reader = openReader(io, topic);
+      reader.add({ partition: 0, offset: 0 });
+      const before = await nextRecords(reader);
+      expect(before.nextOffset).toBeLessThan(70);
+
+      reader.remove(0);
+      reader.add({ partition: 0, offset: 75 });
+
+      const after = await fetchedUntil(reader, (one) => one.kind === 'records' && one.nextOffset === 80);
+      const offsets = after.flatMap((one) =>
+        one.kind === 'records' ? one.records.map((each) => each.offset) : [],
+      );
+      expect(offsets).toEqual([75, 76, 77, 78, 79]);
+    });
+
     it('adds a partition while it waits without any', async () => {
       const io = context.io();
       const topic = await createTopic(io);

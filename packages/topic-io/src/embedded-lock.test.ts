@@ -2,7 +2,7 @@ import { link, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { lockFolder } from './embedded-lock.ts';
+import { checkReadableBeside, lockFolder } from './embedded-lock.ts';
 import { type OwnerIdentity, thisProcess } from './embedded-owner.ts';
 import { listenAsOwner } from './embedded-owner-socket.ts';
 import { TopicIoError } from './topic-io.ts';
@@ -85,6 +85,18 @@ describe('the lock of a folder', () => {
     );
     await using taken = await lockFolder(folder);
     expect(taken.owner.pid).toBe(process.pid);
+  });
+
+  it('lets readers in beside an owner of this machine, and refuses them beside one in another container', async () => {
+    const folder = await temporaryFolder();
+    const lock = await lockFolder(folder);
+    await expect(checkReadableBeside(folder)).resolves.toBeUndefined();
+    await lock[Symbol.asyncDispose]();
+
+    await using elsewhere = await lockFolder(folder, { ...thisProcess(), pid: 1, pidNamespace: 'pid:[1]' });
+    await expect(checkReadableBeside(folder)).rejects.toMatchObject({ code: 'unusable' });
+    await elsewhere[Symbol.asyncDispose]();
+    await expect(checkReadableBeside(folder)).resolves.toBeUndefined();
   });
 
   it('works in a folder whose path is too long for a socket', async () => {

@@ -54,11 +54,22 @@ export async function lockFolder(
   );
 }
 
-/** The living owner, if there is one and it can be told. */
-export async function ownerOf(folder: string): Promise<OwnerIdentity | null> {
+/**
+ * LMDB tells its readers apart by pid, so one beside an owner in another container could pass for the owner itself and
+ * take its reading state with it when it ends: such a reader is refused.
+ */
+export async function checkReadableBeside(
+  folder: string,
+  here: OwnerIdentity = thisProcess(),
+): Promise<void> {
   const found = await newestEntry(folder);
-  if (found === null || found.released || found.owner === null) return null;
-  return (await isHeld(folder, found, thisProcess())) ? found.owner : null;
+  if (found === null || found.released || found.owner === null) return;
+  if (livenessOf(found.owner, here) !== 'unknown' || !(await isHeld(folder, found, here))) return;
+  throw new TopicIoError(
+    'unusable',
+    `${folder} is in use by process ${found.owner.pid} in another container or on another host (${found.owner.host}); ` +
+      'run this there, or stop that process',
+  );
 }
 
 function holdLock(held: {

@@ -44,6 +44,22 @@ describe('the record codec', () => {
     );
   });
 
+  it('does not let half characters of neighbouring texts grow together', () => {
+    const record = {
+      key: 'k\ud83d',
+      value: Buffer.from('v'),
+      headers: { '\ude00n': 'x\ud83d', '\ude00m': '' },
+      timestampMs: 1,
+    };
+    const { encoded } = encodeRecords([record]);
+    expect(decodeRecord(encoded[0]!, 0)).toEqual({
+      ...record,
+      key: 'k\ufffd',
+      headers: { '\ufffdn': 'x\ufffd', '\ufffdm': '' },
+      offset: 0,
+    });
+  });
+
   it('keeps a header named __proto__', () => {
     const headers = JSON.parse('{"__proto__":"kept"}') as Record<string, string>;
     const { encoded } = encodeRecords([{ key: 'k', value: null, headers, timestampMs: 1 }]);

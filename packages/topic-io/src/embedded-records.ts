@@ -33,71 +33,87 @@ export function readRecordKey(key: Buffer): RecordPlace {
 
 /** Encodes a batch into one allocation; the returned buffers are windows of it, and nothing of the input is kept. */
 export function encodeRecords(records: readonly RecordToAppend[]): { encoded: Buffer[]; bytes: number } {
-  const sizes = records.map(encodedBytes);
-  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  const drafts = records.map(draftOf);
+  const bytes = drafts.reduce((sum, draft) => sum + draft.bytes, 0);
   const target = Buffer.allocUnsafeSlow(bytes);
   const encoded: Buffer[] = [];
   let at = 0;
-  for (const [index, record] of records.entries()) {
-    const end = at + sizes[index]!;
-    writeRecord(record, target, at);
+  for (const draft of drafts) {
+    const end = at + draft.bytes;
+    writeRecord(draft, target, at);
     encoded.push(target.subarray(at, end));
     at = end;
   }
   return { encoded, bytes };
 }
 
-export function encodedBytes(record: RecordToAppend): number {
-  let bytes = fixedBytes + Buffer.byteLength(record.key) + (record.value?.length ?? 0);
-  for (const name in record.headers) {
-    bytes += 8 + Buffer.byteLength(name) + Buffer.byteLength(record.headers[name]!);
-  }
-  return bytes;
+interface Draft {
+  readonly record: RecordToAppend;
+  /** The key, then header names and values in turn. */
+  readonly parts: readonly string[];
+  /** All of them in one when that is ASCII: one conversion is far cheaper than a dozen. */
+  readonly asciiText: string | null;
+  readonly bytes: number;
 }
 
-function writeRecord(record: RecordToAppend, target: Buffer, start: number): void {
-  const names = Object.keys(record.headers);
-  let lengthAt = start + fixedBytes;
-  let at = lengthAt + names.length * 8;
+function draftOf(record: RecordToAppend): Draft {
+  const parts = [record.key];
+  let text = record.key;
+  for (const name of Object.keys(record.headers)) {
+    const value = record.headers[name]!;
+    parts.push(name, value);
+    text += name + value;
+  }
+  // As many bytes as characters. Otherwise part by part: halves of a pair in two parts must not become one character.
+  const isAscii = Buffer.byteLength(text) === text.length;
+  const textBytes = isAscii ? text.length : parts.reduce((sum, part) => sum + Buffer.byteLength(part), 0);
+  const bytes = fixedBytes + (parts.length - 1) * 4 + textBytes + (record.value?.length ?? 0);
+  return { record, parts, asciiText: isAscii ? text : null, bytes };
+}
+
+function writeRecord(draft: Draft, target: Buffer, start: number): void {
+  const { record, parts, asciiText } = draft;
   target[start] = record.value === null ? tombstoneFlag : 0;
   target.writeDoubleLE(record.timestampMs, start + 1);
-  const keyLength = target.write(record.key, at);
-  target.writeUInt32LE(keyLength, start + 9);
-  target.writeUInt16LE(names.length, start + 13);
-  at += keyLength;
-  for (const name of names) {
-    const nameLength = target.write(name, at);
-    at += nameLength;
-    const textLength = target.write(record.headers[name]!, at);
-    at += textLength;
-    target.writeUInt32LE(nameLength, lengthAt);
-    target.writeUInt32LE(textLength, lengthAt + 4);
-    lengthAt += 8;
+  target.writeUInt16LE((parts.length - 1) / 2, start + 13);
+  let at = start + fixedBytes + (parts.length - 1) * 4;
+  let lengthAt = start + 9;
+  for (const [index, part] of parts.entries()) {
+    const length = asciiText === null ? target.write(part, at) : part.length;
+    target.writeUInt32LE(length, lengthAt);
+    lengthAt = start + fixedBytes + index * 4;
+    if (asciiText === null) at += length;
   }
+  if (asciiText !== null) at += target.write(asciiText, at, 'latin1');
   if (record.value !== null) target.set(record.value, at);
 }
 
 /** The record's value is a window of `encoded`, which must therefore be a copy of its own. */
 export function decodeRecord(encoded: Buffer, offset: number): LogRecord {
-  const headerCount = encoded.readUInt16LE(13);
-  let lengthAt = fixedBytes;
-  let at = lengthAt + headerCount * 8;
+  const partsCount = encoded.readUInt16LE(13) * 2;
+  const textStart = fixedBytes + partsCount * 4;
+  let textEnd = textStart + encoded.readUInt32LE(9);
+  for (let at = fixedBytes; at < textStart; at += 4) textEnd += encoded.readUInt32LE(at);
+  const text = encoded.toString('utf8', textStart, textEnd);
+  const isAscii = text.length === textEnd - textStart;
+
+  let position = 0;
   const take = (length: number): string => {
-    const start = at;
-    at += length;
-    return encoded.toString('utf8', start, at);
+    const from = position;
+    position += length;
+    if (isAscii) return text.substring(from, position);
+    return encoded.toString('utf8', textStart + from, textStart + position);
   };
   const key = take(encoded.readUInt32LE(9));
   const headers: Record<string, string> = {};
-  for (let index = 0; index < headerCount; index += 1) {
-    const name = take(encoded.readUInt32LE(lengthAt));
-    const text = take(encoded.readUInt32LE(lengthAt + 4));
+  for (let at = fixedBytes; at < textStart; at += 8) {
+    const name = take(encoded.readUInt32LE(at));
+    const value = take(encoded.readUInt32LE(at + 4));
     // Assignment to this one name would set the prototype.
-    if (name === '__proto__') Object.defineProperty(headers, name, { value: text, enumerable: true });
-    else headers[name] = text;
-    lengthAt += 8;
+    if (name === '__proto__') Object.defineProperty(headers, name, { value, enumerable: true });
+    else headers[name] = value;
   }
-  const value = isTombstone(encoded) ? null : encoded.subarray(at);
+  const value = isTombstone(encoded) ? null : encoded.subarray(textEnd);
   return { key, value, headers, timestampMs: timestampOf(encoded), offset };
 }
 

@@ -53,7 +53,7 @@ export class TopicCatalog {
   }
 
   async remove(committer: Committer, name: string): Promise<void> {
-    await committer.write((stage) => {
+    const stageRemoval = (stage: Stage): void => {
       const topic = this.findStaged(stage, name);
       if (topic === null) return;
       stage.setMeta(metaKeys.topic(name), null);
@@ -67,7 +67,9 @@ export class TopicCatalog {
       }
       stage.touchedTopics.add(name);
       stage.changedTopics.add(name);
-    });
+    };
+    // It makes room in the end, so it must work on a full disk.
+    await committer.write(stageRemoval, { freeing: true });
   }
 }
 

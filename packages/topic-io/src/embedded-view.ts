@@ -38,7 +38,7 @@ export class LogView {
 
   find(topicName: string, partition: number): PartitionPlace | null {
     const topic = this.#catalog.find(topicName);
-    if (topic === null || partition >= topic.partitions) return null;
+    if (topic === null || !(partition >= 0 && partition < topic.partitions)) return null;
     return { topic, partition, bounds: readBounds(this.#store, topic.id, partition) };
   }
 

@@ -4,7 +4,7 @@ import { EmbeddedFencedWriter } from './embedded-fenced-writer.ts';
 import { inspectFolder, isReady, unusable, writeMarker } from './embedded-folder.ts';
 import { EmbeddedGroups } from './embedded-group.ts';
 import { Housekeeping } from './embedded-housekeeping.ts';
-import { type FolderLock, lockFolder } from './embedded-lock.ts';
+import { checkReadableBeside, type FolderLock, lockFolder } from './embedded-lock.ts';
 import { EmbeddedReader } from './embedded-reader.ts';
 import { readBounds, type Stage } from './embedded-stage.ts';
 import { type EmbeddedStore, openStore } from './embedded-store.ts';
@@ -47,6 +47,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<TopicIo> {
   try {
     await inspectFolder(options.folder, { create: !readOnly });
     const folder = await realpath(options.folder);
+    if (readOnly) await checkReadableBeside(folder);
     const opened = readOnly
       ? { folder, store: openStore({ folder, readOnly, mapBytesMax }), lock: null }
       : await openAsOwner({ folder, mapBytesMax });
