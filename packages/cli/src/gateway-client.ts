@@ -36,7 +36,7 @@ export async function getRun(target: GatewayTarget, key: RunKey): Promise<Delive
 
 /** Address of a run's page in the dashboard. */
 export function runPage(target: GatewayTarget, key: RunKey): string {
-  return `${target.gatewayUrl}/#/${formatRunKey(key)}`;
+  return `${target.gatewayUrl}/#${formatRunKey(key)}`;
 }
 
 /** The body of a `text/event-stream` answer. The signal ends the stream as well as the request. */

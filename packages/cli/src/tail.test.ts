@@ -1,0 +1,80 @@
+import { emptySnapshot } from '@runlog/run-state/delivery';
+import type { DeliveredEntry, DeliveredSnapshot } from '@runlog/schema/snapshot';
+import { describe, expect, test } from 'vitest';
+import { createFollower } from './tail.ts';
+
+function entry(seq: number): DeliveredEntry {
+  return {
+    timestamp: '23:59:47',
+    event_type: 'EPOCH_COMPLETED',
+    env_id: 0,
+    message: 'EPOCH_COMPLETED',
+    metadata: { event_id: `e-${seq}` },
+    episode: 0,
+    seq,
+    occurred_at: '2026-01-03T23:59:47Z',
+    relative_time: '(1s ago)',
+  };
+}
+
+function snapshot(seqs: readonly number[], epoch = 'one'): DeliveredSnapshot {
+  return {
+    ...emptySnapshot({ cluster_id: 'c1', run_id: 'r1', group_id: 'default' }),
+    position: { epoch, seq: seqs.at(-1)! },
+    event_log: seqs.map(entry),
+  };
+}
+
+function follow(entries: number) {
+  const printed: number[] = [];
+  const notes: string[] = [];
+  const follower = createFollower({
+    entries,
+    print: ({ seq }) => printed.push(seq),
+    note: (text) => notes.push(text),
+  });
+  return { follower, printed, notes };
+}
+
+describe('following a run', () => {
+  test('begins with the newest entries and goes on with each new one', () => {
+    const { follower, printed } = follow(2);
+    follower.receive({ id: 0, snapshot: snapshot([1, 2, 3]) });
+    follower.receive({ prev: 3, seq: 6, entries: [entry(5), entry(6)], set: {} });
+    expect(printed).toEqual([2, 3, 5, 6]);
+    expect(follower.since()).toEqual({ epoch: 'one', seq: 6 });
+  });
+
+  test('prints nothing twice when a whole snapshot comes after a break', () => {
+    const { follower, printed } = follow(10);
+    follower.receive({ id: 0, snapshot: snapshot([1, 2, 3]) });
+    follower.receive({ id: 0, snapshot: snapshot([2, 3, 4]) });
+    follower.receive({ id: 0, resume: { prev: 4, seq: 5, entries: [entry(5)], set: {} } });
+    expect(printed).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test('asks again where a step is missing', () => {
+    const { follower, printed } = follow(10);
+    follower.receive({ id: 0, snapshot: snapshot([1]) });
+    follower.receive({ prev: 4, seq: 5, entries: [entry(5)], set: {} });
+    expect(follower.mustAskAgain()).toBe(true);
+    expect(printed).toEqual([1]);
+    expect(follower.since()).toEqual({ epoch: 'one', seq: 1 });
+  });
+
+  test('starts over in a new epoch, and says so', () => {
+    const { follower, printed, notes } = follow(10);
+    follower.receive({ id: 0, snapshot: snapshot([7, 8]) });
+    follower.receive({ reset: { reason: 'the topic was rebuilt', snapshot: snapshot([1, 2], 'two') } });
+    expect(printed).toEqual([7, 8, 1, 2]);
+    expect(notes).toEqual(['the run starts over: the topic was rebuilt']);
+  });
+
+  test('gives the status that the run has', () => {
+    const { follower } = follow(0);
+    expect(follower.receive({ id: 0, snapshot: snapshot([1]) })).toBe('running');
+    expect(follower.receive({ prev: 1, seq: 2, entries: [entry(2)], set: { status: 'failed' } })).toBe(
+      'failed',
+    );
+  });
+});
