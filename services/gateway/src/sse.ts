@@ -3,8 +3,9 @@ import type { Position } from '@runlog/schema/snapshot';
 import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
 import type { Clock } from './clock.ts';
 import type { EncodedFrame, Hub } from './hub.ts';
+import type { Outlet } from './interests.ts';
 import { keyOf, type RunRoute } from './rest.ts';
-import { type Outlet, Session } from './session.ts';
+import { Session } from './session.ts';
 
 /** Streams that are open; ended when the gateway drains. */
 export interface OpenStreams {

@@ -1,0 +1,164 @@
+import { STREAM_AHEAD_MS_MAX } from '@runlog/schema/limits';
+import type { Position } from '@runlog/schema/snapshot';
+import type { Clock } from './clock.ts';
+import { type EncodedFrame, encode, type Hub, type RunListener, type RunSubscription } from './hub.ts';
+import type { IndexListener, IndexSubscription } from './run-index.ts';
+
+/** Where a session writes. */
+export interface Outlet {
+  push(frame: EncodedFrame): void;
+  /** False: what is not urgent should wait for `Session.drained`. */
+  readonly hasRoom: boolean;
+}
+
+/** What an interest needs of its session. */
+export interface InterestContext {
+  readonly hub: Hub;
+  readonly outlet: Outlet;
+  readonly clock: Clock;
+  readonly owe: (interest: RunInterest | IndexInterest) => void;
+  readonly pump: () => void;
+}
+
+/** A subscribed run: answered once, then live; behind while there is no room. */
+export class RunInterest implements RunListener {
+  readonly ch: string;
+  readonly #context: InterestContext;
+  readonly #subscription: RunSubscription;
+  readonly #id: number;
+  readonly #since: Position | null;
+  #next: 'reply' | 'give_up' | 'catch_up' = 'reply';
+  #cancelWait: (() => void) | null = null;
+
+  constructor(context: InterestContext, of: { ch: string; key: string; id: number; since: Position | null }) {
+    this.ch = of.ch;
+    this.#context = context;
+    this.#id = of.id;
+    this.#since = of.since;
+    this.#subscription = context.hub.attach(of.key, this);
+  }
+
+  deliver(frames: readonly EncodedFrame[]): boolean {
+    const { outlet } = this.#context;
+    if (!outlet.hasRoom) {
+      this.#context.owe(this);
+      return false;
+    }
+    for (const frame of frames) outlet.push(frame);
+    return true;
+  }
+
+  reached(): void {
+    this.#stopTimer();
+    this.#askToBeServed('reply');
+  }
+
+  /** There is room: says what is owed. */
+  serve(): void {
+    const { hub, outlet } = this.#context;
+    const next = this.#next;
+    this.#next = 'catch_up';
+    switch (next) {
+      case 'reply':
+        this.#reply();
+        return;
+      case 'give_up':
+        outlet.push(hub.stopWaiting(this.#subscription));
+        return;
+      case 'catch_up':
+        for (const frame of hub.catchUp(this.#subscription)) outlet.push(frame);
+        return;
+      default: {
+        const unreachable: never = next;
+        throw new Error(`nothing is served as ${String(unreachable)}`);
+      }
+    }
+  }
+
+  tip(quietSinceMs: number): number | null | undefined {
+    return this.#context.hub.tipOf(this.#subscription, quietSinceMs);
+  }
+
+  dispose(): void {
+    this.#stopTimer();
+    this.#context.hub.detach(this.#subscription);
+  }
+
+  #reply(): void {
+    const { hub, outlet, clock } = this.#context;
+    const reply = hub.join(this.#subscription, this.#since);
+    switch (reply.kind) {
+      case 'snapshot': {
+        const seq = reply.snapshot.position?.seq ?? null;
+        outlet.push(encode({ id: this.#id, ch: this.ch, snapshot: reply.snapshot }, seq));
+        return;
+      }
+      case 'resume':
+        outlet.push(encode({ id: this.#id, ch: this.ch, resume: reply.delta }, reply.delta.seq));
+        return;
+      case 'ahead':
+        this.#cancelWait = clock.after(STREAM_AHEAD_MS_MAX, () => {
+          this.#cancelWait = null;
+          this.#askToBeServed('give_up');
+        });
+        return;
+      default: {
+        const unreachable: never = reply;
+        throw new Error(`no reply is ${String(unreachable)}`);
+      }
+    }
+  }
+
+  #askToBeServed(next: 'reply' | 'give_up'): void {
+    this.#next = next;
+    this.#context.owe(this);
+    this.#context.pump();
+  }
+
+  #stopTimer(): void {
+    this.#cancelWait?.();
+    this.#cancelWait = null;
+  }
+}
+
+/** A subscribed glob of the run index. */
+export class IndexInterest implements IndexListener {
+  readonly #context: InterestContext;
+  readonly #subscription: IndexSubscription;
+  readonly #of: { ch: string; id: number; limit: number };
+  #replied = false;
+
+  constructor(context: InterestContext, of: { ch: string; glob: string; id: number; limit: number }) {
+    this.#context = context;
+    this.#of = of;
+    this.#subscription = context.hub.index.attach(of.glob, this);
+  }
+
+  deliver(text: string): boolean {
+    const { outlet } = this.#context;
+    if (!outlet.hasRoom) {
+      this.#context.owe(this);
+      return false;
+    }
+    outlet.push({ text });
+    return true;
+  }
+
+  serve(): void {
+    const { hub, outlet } = this.#context;
+    if (!this.#replied) {
+      this.#replied = true;
+      const { ch, id, limit } = this.#of;
+      outlet.push(encode({ id, ch, ...hub.index.join(this.#subscription, limit) }));
+      return;
+    }
+    const text = hub.index.catchUp(this.#subscription);
+    if (text === null) return;
+    outlet.push({ text });
+    this.#context.owe(this);
+  }
+
+  dispose(): void {
+    this.#context.hub.index.detach(this.#subscription);
+  }
+}
