@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** Time as an argument: real in a process, virtual in a simulation. */
 export interface Clock {
@@ -6,9 +6,15 @@ export interface Clock {
   readonly now: () => number;
   /** Resolves after the time, or at once when the signal aborts; never rejects. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Calls `run` once after the delay; the returned function cancels it. */
+  readonly after: (delayMs: number, run: () => void) => () => void;
 }
 
 export const systemClock: Clock = {
   now: Date.now,
-  sleep: (ms, signal) => setTimeout(ms, undefined, { signal }).catch(() => undefined),
+  sleep: (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined),
+  after: (delayMs, run) => {
+    const timer = setTimeout(run, delayMs);
+    return () => clearTimeout(timer);
+  },
 };

@@ -1,6 +1,6 @@
+import type { Clock } from '@runlog/service-kit/clock';
 import { createHttpServer, listen } from '@runlog/service-kit/http-server';
 import type { Logger } from '@runlog/service-kit/logger';
-import type { Clock } from './clock.ts';
 import type { Hub } from './hub.ts';
 import { addRestRoutes, type RunsAtHand } from './rest.ts';
 import { SocketServer } from './socket-server.ts';

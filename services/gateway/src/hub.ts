@@ -10,7 +10,7 @@ import { ACTIVITY_BUCKET_SECONDS } from '@runlog/schema/limits';
 import { parseRunKey } from '@runlog/schema/run-key';
 import type { DeliveredSnapshot, EventLogEntry, Position, RunSnapshot } from '@runlog/schema/snapshot';
 import { type RunDelta, runChannel, type ServerFrame, type SnapshotChanges } from '@runlog/schema/stream-api';
-import type { Clock } from './clock.ts';
+import type { Clock } from '@runlog/service-kit/clock';
 import { RunIndex } from './run-index.ts';
 
 /** Least time between two flushes; below it changes of a run are merged into one delta. */

@@ -1,6 +1,6 @@
 import { STREAM_AHEAD_MS_MAX } from '@runlog/schema/limits';
 import type { Position } from '@runlog/schema/snapshot';
-import type { Clock } from './clock.ts';
+import type { Clock } from '@runlog/service-kit/clock';
 import { type EncodedFrame, encode, type Hub, type RunListener, type RunSubscription } from './hub.ts';
 import type { IndexListener, IndexSubscription } from './run-index.ts';
 

@@ -1,5 +1,5 @@
+import { systemClock } from '@runlog/service-kit/clock';
 import { createLogger } from '@runlog/service-kit/logger';
-import { systemClock } from './clock.ts';
 import { serveGateway } from './gateway-server.ts';
 import { Hub } from './hub.ts';
 import { type MadeUpEvent, MadeUpRuns } from './made-up-runs.ts';
@@ -20,7 +20,7 @@ export async function startMadeUpGateway(
   options: { runs?: MadeUpRuns; port?: number; allowedOrigins?: readonly string[] } = {},
 ): Promise<MadeUpGateway> {
   const runs = options.runs ?? new MadeUpRuns();
-  const clock = systemClock(Date.now);
+  const clock = systemClock;
   const hub = new Hub({ epoch: runs.epoch, states: runs.states, clock });
   const gateway = { isCaughtUp: true };
   const server = await serveGateway({

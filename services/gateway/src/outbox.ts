@@ -1,5 +1,5 @@
 import { STREAM_QUEUE_BYTES_HIGH, STREAM_STUCK_MS_MAX } from '@runlog/schema/limits';
-import type { Clock } from './clock.ts';
+import type { Clock } from '@runlog/service-kit/clock';
 import type { EncodedFrame } from './hub.ts';
 import type { Outlet } from './interests.ts';
 

@@ -1,9 +1,9 @@
 import { deliverSnapshot } from '@runlog/run-state/delivery';
 import { parseRunKey } from '@runlog/schema/run-key';
 import type { RunSnapshot } from '@runlog/schema/snapshot';
+import type { Clock } from '@runlog/service-kit/clock';
 import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
 import { z } from 'zod';
-import type { Clock } from './clock.ts';
 import type { History } from './history.ts';
 import { listRuns, runsQuerySchema } from './list-runs.ts';
 

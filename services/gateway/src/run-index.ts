@@ -2,7 +2,7 @@ import type { RunChange } from '@runlog/run-feed/run-change';
 import { rowOf } from '@runlog/run-state/delivery';
 import type { RunRow, RunSnapshot } from '@runlog/schema/snapshot';
 import type { ServerFrame } from '@runlog/schema/stream-api';
-import type { Clock } from './clock.ts';
+import type { Clock } from '@runlog/service-kit/clock';
 import { compileGlob } from './glob.ts';
 
 /** Least time between two frames of one index channel. */

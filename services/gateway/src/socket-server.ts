@@ -9,9 +9,9 @@ import {
   STREAM_RECONNECT_MS_MIN,
 } from '@runlog/schema/limits';
 import { STREAM_SUBPROTOCOL } from '@runlog/schema/stream-api';
+import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Clock } from './clock.ts';
 import { encode, type Hub } from './hub.ts';
 import { Outbox } from './outbox.ts';
 import { Session } from './session.ts';

@@ -1,7 +1,7 @@
 import { STREAM_HEARTBEAT_MS, STREAM_QUEUE_BYTES_HIGH, STREAM_STUCK_MS_MAX } from '@runlog/schema/limits';
 import type { Position } from '@runlog/schema/snapshot';
+import type { Clock } from '@runlog/service-kit/clock';
 import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
-import type { Clock } from './clock.ts';
 import type { EncodedFrame, Hub } from './hub.ts';
 import type { Outlet } from './interests.ts';
 import { keyOf, type RunRoute } from './rest.ts';

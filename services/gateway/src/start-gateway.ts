@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { openLiveRuns } from '@runlog/run-feed/live-runs';
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
-import { systemClock as wallClock } from '@runlog/service-kit/clock';
+import { type Clock, systemClock } from '@runlog/service-kit/clock';
 import type { Running } from '@runlog/service-kit/lifecycle';
 import type { Logger } from '@runlog/service-kit/logger';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
-import { systemClock } from './clock.ts';
 import type { GatewayConfig } from './config.ts';
 import { serveGateway } from './gateway-server.ts';
 import { History } from './history.ts';
@@ -39,7 +38,7 @@ export interface GatewayOptions {
 export async function startGateway(options: GatewayOptions): Promise<Running> {
   const { config, log, now } = options;
   const stop = new AbortController();
-  const clock = systemClock(now);
+  const clock: Clock = { ...systemClock, now };
   const feed = new Feed(options, stop.signal, () => server.endStreams());
   const server = await serveGateway({
     at: { host: config.host, port: config.port },
@@ -94,7 +93,7 @@ class Feed {
   readonly notReadyBecause = (): string | null => (this.hub() === null ? this.#waitsFor : null);
 
   /** Ends on abort; rejects with what waiting cannot mend. */
-  async run(clock: ReturnType<typeof systemClock>): Promise<void> {
+  async run(clock: Clock): Promise<void> {
     const { log } = this.#options;
     let delayMs = RETRY_DELAY_MS_MIN;
     while (!this.#signal.aborted) {
@@ -120,7 +119,7 @@ class Feed {
     }
   }
 
-  async #read(clock: ReturnType<typeof systemClock>, onCaughtUp: () => void): Promise<void> {
+  async #read(clock: Clock, onCaughtUp: () => void): Promise<void> {
     const { io, log, config, newEpoch, now } = this.#options;
     const { topics, partitions, replicationFactor, eventRetentionHours } = config.log;
     const meta = await prepareTopics({
@@ -132,7 +131,7 @@ class Feed {
       epoch: newEpoch,
       log,
     });
-    const live = openLiveRuns({ io, topics, meta, log, signal: this.#signal, sleep: wallClock.sleep });
+    const live = openLiveRuns({ io, topics, meta, log, signal: this.#signal, sleep: clock.sleep });
     const hub = new Hub({ epoch: meta.epoch, states: live.states, clock });
     const history = new History({ io, topic: { name: topics.events, partitions: meta.partitions }, now });
     const current = { hub, runs: { states: live.states, history }, isCaughtUp: () => live.caughtUp };
