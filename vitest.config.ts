@@ -11,7 +11,7 @@ export default defineConfig({
           include: [
             'packages/*/src/**/*.test.ts',
             'services/*/{src,web}/**/*.test.{ts,tsx}',
-            'test/unit/**/*.test.ts',
+            'test/{unit,simulation}/**/*.test.ts',
           ],
         },
       },

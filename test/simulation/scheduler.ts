@@ -1,0 +1,116 @@
+import type { SeededRandom } from './seeded-random.ts';
+
+/** Whoever an event belongs to: what was meant for the dead never happens, what was meant for the frozen waits. */
+export interface EventOwner {
+  readonly crashed: boolean;
+  readonly frozenUntilMs: number;
+}
+
+interface Event {
+  atMs: number;
+  readonly order: number;
+  run: (() => void) | null;
+  readonly owner: EventOwner | null;
+}
+
+/**
+ * Virtual time: a queue of events by time, ties in seeded order. After each event every promise that it settled runs
+ * on to its next wait, before the next event: so a history depends on its seed alone, and costs no time to wait in.
+ */
+export class Scheduler {
+  nowMs: number;
+  /** Events that ran. */
+  ran = 0;
+  readonly #random: SeededRandom;
+  readonly #heap: Event[] = [];
+
+  constructor(options: { startMs: number; random: SeededRandom }) {
+    this.nowMs = options.startMs;
+    this.#random = options.random;
+  }
+
+  /** Runs once after the delay; the returned function cancels it. */
+  after(delayMs: number, run: () => void, owner: EventOwner | null = null): () => void {
+    const event: Event = { atMs: this.nowMs + Math.max(0, delayMs), order: this.#random.next(), run, owner };
+    this.#push(event);
+    return () => {
+      event.run = null;
+    };
+  }
+
+  /** Runs events until the condition holds or none is left. Rejects with what an event throws. */
+  run(isOver: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const step = () => {
+        try {
+          if (isOver() || !this.#runNext()) {
+            resolve();
+            return;
+          }
+        } catch (error) {
+          reject(error);
+          return;
+        }
+        // A tick that is asked for from a microtask runs when no microtask is left.
+        queueMicrotask(nextStep);
+      };
+      const nextStep = () => process.nextTick(step);
+      process.nextTick(step);
+    });
+  }
+
+  #runNext(): boolean {
+    for (;;) {
+      const event = this.#pop();
+      if (event === null) return false;
+      const { run, owner } = event;
+      if (run === null || owner?.crashed) continue;
+      if (owner !== null && owner.frozenUntilMs > event.atMs) {
+        event.atMs = owner.frozenUntilMs;
+        this.#push(event);
+        continue;
+      }
+      this.nowMs = Math.max(this.nowMs, event.atMs);
+      this.ran += 1;
+      event.run = null;
+      run();
+      return true;
+    }
+  }
+
+  #push(event: Event): void {
+    const heap = this.#heap;
+    let index = heap.length;
+    heap.push(event);
+    while (index > 0) {
+      const above = (index - 1) >> 1;
+      if (!isBefore(event, heap[above]!)) break;
+      heap[index] = heap[above]!;
+      index = above;
+    }
+    heap[index] = event;
+  }
+
+  #pop(): Event | null {
+    const heap = this.#heap;
+    const first = heap[0];
+    if (first === undefined) return null;
+    const last = heap.pop()!;
+    if (heap.length === 0) return first;
+    let index = 0;
+    for (;;) {
+      let below = 2 * index + 1;
+      if (below >= heap.length) break;
+      if (below + 1 < heap.length && isBefore(heap[below + 1]!, heap[below]!)) below += 1;
+      if (!isBefore(heap[below]!, last)) break;
+      heap[index] = heap[below]!;
+      index = below;
+    }
+    heap[index] = last;
+    return first;
+  }
+}
+
+function isBefore(left: Event, right: Event): boolean {
+  return left.atMs < right.atMs || (left.atMs === right.atMs && left.order < right.order);
+}

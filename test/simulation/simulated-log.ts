@@ -1,0 +1,228 @@
+import {
+  type GroupOffset,
+  type LogRecord,
+  type PartitionBounds,
+  type RecordToAppend,
+  type TopicDescription,
+  TopicIoError,
+  type TopicSpec,
+} from '@runlog/topic-io/topic-io';
+import { NOT_YET } from './network.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import { SimulatedGroup } from './simulated-group.ts';
+import { SimulatedPartition, type Transaction } from './simulated-partition.ts';
+
+const TRANSACTION_MS_MAX = 10_000;
+const MESSAGE_BYTES_MAX = 1024 * 1024;
+
+interface Topic {
+  readonly description: TopicDescription;
+  readonly partitions: readonly SimulatedPartition[];
+}
+
+interface WriterId {
+  epoch: number;
+  current: Transaction | null;
+}
+
+/** Called when records become visible, with what is new in one partition. */
+export type VisibleListener = (of: {
+  topic: string;
+  partition: number;
+  records: readonly LogRecord[];
+}) => void;
+
+export interface SimulatedLogOptions {
+  readonly scheduler: Scheduler;
+  readonly random: SeededRandom;
+  /** Kafka answers a commit when it is decided, before its markers are written: readers see it later. */
+  readonly markerDelayMsMax: number;
+  readonly onVisible?: VisibleListener;
+}
+
+/** The broker's side of the log: what happens here happens at once, whole and in one order. */
+export class SimulatedLog {
+  readonly scheduler: Scheduler;
+  readonly #options: SimulatedLogOptions;
+  readonly #topics = new Map<string, Topic>();
+  readonly #writerIds = new Map<string, WriterId>();
+  readonly #groups = new Map<string, SimulatedGroup>();
+
+  constructor(options: SimulatedLogOptions) {
+    this.#options = options;
+    this.scheduler = options.scheduler;
+  }
+
+  ensureTopic(spec: TopicSpec): TopicDescription {
+    let topic = this.#topics.get(spec.name);
+    if (topic === undefined) {
+      topic = {
+        description: {
+          name: spec.name,
+          partitions: spec.partitions,
+          replicationFactor: spec.replicationFactor ?? 1,
+          settings: { ...spec.settings, 'cleanup.policy': spec.cleanupPolicy },
+        },
+        partitions: Array.from(
+          { length: spec.partitions },
+          (_, partition) => new SimulatedPartition(spec.name, partition),
+        ),
+      };
+      this.#topics.set(spec.name, topic);
+    }
+    return topic.description;
+  }
+
+  describeTopic(name: string): TopicDescription | null {
+    return this.#topics.get(name)?.description ?? null;
+  }
+
+  deleteTopic(name: string): void {
+    this.#topics.delete(name);
+  }
+
+  /** null: there is none. */
+  partition(topic: string, index: number): SimulatedPartition | null {
+    return this.#topics.get(topic)?.partitions[index] ?? null;
+  }
+
+  partitions(topic: string): readonly SimulatedPartition[] {
+    const found = this.#topics.get(topic);
+    if (found === undefined) throw new TopicIoError('unavailable', `there is no topic ${topic}`);
+    return found.partitions;
+  }
+
+  bounds(topic: string): PartitionBounds[] {
+    return this.partitions(topic).map(({ startOffset, stableEnd }) => ({ startOffset, stableEnd }));
+  }
+
+  group(name: string, topic: string): SimulatedGroup {
+    let group = this.#groups.get(name);
+    if (group === undefined) {
+      group = new SimulatedGroup({
+        scheduler: this.scheduler,
+        random: this.#options.random.fork(`group ${name}`),
+        partitions: () => this.partitions(topic).length,
+      });
+      this.#groups.set(name, group);
+    }
+    return group;
+  }
+
+  append(at: { topic: string; partition: number; records: readonly RecordToAppend[] }): number {
+    const partition = this.#writable(at);
+    const base = partition.end;
+    const records = partition.append(at.records, null);
+    this.#options.onVisible?.({ topic: at.topic, partition: at.partition, records });
+    return base;
+  }
+
+  /** Fences every earlier holder of the id and aborts what it left open. */
+  initWriter(id: string): number | typeof NOT_YET {
+    const writer = this.#writerIds.get(id) ?? { epoch: 0, current: null };
+    this.#writerIds.set(id, writer);
+    if (writer.current?.state === 'deciding') return NOT_YET;
+    writer.epoch += 1;
+    if (writer.current !== null) this.#abort(writer, writer.current);
+    return writer.epoch;
+  }
+
+  appendInTransaction(
+    holder: { id: string; epoch: number },
+    at: { topic: string; partition: number; records: readonly RecordToAppend[] },
+  ): true | typeof NOT_YET {
+    const writer = this.held(holder);
+    const partition = this.#writable(at);
+    if (writer.current?.state === 'deciding') return NOT_YET;
+    writer.current ??= this.#begin(writer);
+    partition.append(at.records, writer.current);
+    return true;
+  }
+
+  commitOffsets(holder: { id: string; epoch: number }, offsets: readonly GroupOffset[]): true {
+    this.held(holder);
+    for (const offset of offsets)
+      this.group(offset.group, offset.topic).offsets.set(offset.partition, offset.offset);
+    return true;
+  }
+
+  commitTransaction(holder: { id: string; epoch: number }): true {
+    const writer = this.held(holder);
+    const { current } = writer;
+    if (current === null) return true;
+    current.state = 'deciding';
+    const { markerDelayMsMax, random } = this.#options;
+    const waiting = new Set(current.partitions);
+    for (const partition of current.partitions) {
+      const mark = () => {
+        const records = partition.mark(current);
+        waiting.delete(partition);
+        if (waiting.size === 0) {
+          current.state = 'committed';
+          writer.current = null;
+        }
+        this.#options.onVisible?.({ topic: partition.topic, partition: partition.index, records });
+      };
+      if (markerDelayMsMax === 0) mark();
+      else this.scheduler.after(random.next() * markerDelayMsMax, mark);
+    }
+    return true;
+  }
+
+  abortTransaction(holder: { id: string; epoch: number }): true {
+    const writer = this.held(holder);
+    if (writer.current?.state === 'open') this.#abort(writer, writer.current);
+    return true;
+  }
+
+  /** The id's state, for its holder alone. */
+  protected held(holder: { id: string; epoch: number }): WriterId {
+    const writer = this.#writerIds.get(holder.id);
+    if (writer === undefined) throw new TopicIoError('fenced', `nobody holds ${holder.id}`);
+    if (!this.mayWrite(holder.epoch, writer.epoch)) {
+      throw new TopicIoError('fenced', `another holder of ${holder.id} took over`);
+    }
+    return writer;
+  }
+
+  protected mayWrite(epoch: number, current: number): boolean {
+    return epoch === current;
+  }
+
+  #begin(writer: WriterId): Transaction {
+    const transaction: Transaction = { state: 'open', partitions: new Set() };
+    this.scheduler.after(TRANSACTION_MS_MAX, () => {
+      if (transaction.state !== 'open') return;
+      // A coordinator that gives up a transaction also fences its producer.
+      writer.epoch += 1;
+      this.#abort(writer, transaction);
+    });
+    return transaction;
+  }
+
+  #abort(writer: WriterId, transaction: Transaction): void {
+    transaction.state = 'aborted';
+    for (const partition of transaction.partitions) partition.mark(transaction);
+    writer.current = null;
+  }
+
+  #writable(at: {
+    topic: string;
+    partition: number;
+    records: readonly RecordToAppend[];
+  }): SimulatedPartition {
+    const partition = this.partition(at.topic, at.partition);
+    if (partition === null) {
+      throw new TopicIoError('unavailable', `there is no partition ${at.partition} of topic ${at.topic}`);
+    }
+    return partition;
+  }
+}
+
+/** Refuses what no broker takes. */
+export function refuseTooLarge(records: readonly RecordToAppend[]): void {
+  if (records.some((record) => (record.value?.length ?? 0) > MESSAGE_BYTES_MAX)) {
+    throw new TopicIoError('too_large', `a record exceeds ${MESSAGE_BYTES_MAX} bytes`);
+  }
+}

@@ -1,0 +1,155 @@
+import type { LogRecord, RecordToAppend } from '@runlog/topic-io/topic-io';
+import type { SeededRandom } from './seeded-random.ts';
+
+/** `deciding`: committed, but not every partition has its marker. */
+export interface Transaction {
+  state: 'open' | 'deciding' | 'committed' | 'aborted';
+  readonly partitions: Set<SimulatedPartition>;
+}
+
+interface Entry {
+  readonly offset: number;
+  /** null: a transaction's marker. */
+  readonly record: LogRecord | null;
+  readonly transaction: Transaction | null;
+}
+
+/** One partition as a broker keeps it: markers take offsets, open transactions hold back the stable end. */
+export class SimulatedPartition {
+  startOffset = 0;
+  end = 0;
+  readonly topic: string;
+  readonly index: number;
+  readonly #entries: Entry[] = [];
+  readonly #undecided = new Map<Transaction, number>();
+  readonly #listeners = new Set<() => void>();
+
+  constructor(topic: string, index: number) {
+    this.topic = topic;
+    this.index = index;
+  }
+
+  get stableEnd(): number {
+    let stable = this.end;
+    for (const first of this.#undecided.values()) stable = Math.min(stable, first);
+    return stable;
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  append(records: readonly RecordToAppend[], transaction: Transaction | null): LogRecord[] {
+    const appended: LogRecord[] = [];
+    if (transaction !== null) {
+      transaction.partitions.add(this);
+      if (!this.#undecided.has(transaction)) this.#undecided.set(transaction, this.end);
+    }
+    for (const { key, value, headers, timestampMs } of records) {
+      const record: LogRecord = {
+        key,
+        value: value === null ? null : Buffer.from(value),
+        headers: { ...headers },
+        timestampMs,
+        offset: this.end,
+      };
+      this.#entries.push({ offset: this.end, record, transaction });
+      appended.push(record);
+      this.end += 1;
+    }
+    this.#changed();
+    return appended;
+  }
+
+  /** Writes the transaction's marker here and gives the records that it decides. */
+  mark(transaction: Transaction): LogRecord[] {
+    this.#undecided.delete(transaction);
+    this.#entries.push({ offset: this.end, record: null, transaction });
+    this.end += 1;
+    this.#changed();
+    return this.#entries.flatMap((entry) =>
+      entry.transaction === transaction && entry.record !== null ? [entry.record] : [],
+    );
+  }
+
+  /** Committed records from the offset on. */
+  read(
+    from: number,
+    limits: { recordsMax: number; bytesMax: number },
+  ): { records: LogRecord[]; nextOffset: number } {
+    const { stableEnd } = this;
+    const records: LogRecord[] = [];
+    let bytes = 0;
+    for (let at = this.#find(from); at < this.#entries.length; at += 1) {
+      const entry = this.#entries[at]!;
+      if (entry.offset >= stableEnd) break;
+      if (!isVisible(entry)) continue;
+      if (records.length >= limits.recordsMax || bytes >= limits.bytesMax) {
+        return { records, nextOffset: entry.offset };
+      }
+      records.push(entry.record);
+      bytes += entry.record.value?.length ?? 0;
+    }
+    return { records, nextOffset: stableEnd };
+  }
+
+  offsetAtTime(timestampMs: number): number {
+    const found = this.#entries.find(
+      (entry) => isVisible(entry) && entry.offset < this.stableEnd && entry.record.timestampMs >= timestampMs,
+    );
+    return found?.offset ?? this.stableEnd;
+  }
+
+  /** Removes what compaction may: anything below the stable end that a newer record of its key stands for. */
+  compact(random: SeededRandom, share: number): void {
+    const { stableEnd } = this;
+    const newest = new Map<string, number>();
+    for (const entry of this.#entries) {
+      if (entry.offset < stableEnd && isVisible(entry)) newest.set(entry.record.key, entry.offset);
+    }
+    const kept = this.#entries.filter((entry) => {
+      if (entry.offset >= stableEnd) return true;
+      if (isVisible(entry) && newest.get(entry.record.key) === entry.offset) return true;
+      return !random.chance(share);
+    });
+    this.#entries.splice(0, this.#entries.length, ...kept);
+  }
+
+  /** Retention: everything below the offset is gone. */
+  deleteBelow(offset: number): void {
+    if (offset <= this.startOffset) return;
+    this.startOffset = Math.min(offset, this.stableEnd);
+    this.#entries.splice(0, this.#find(this.startOffset));
+  }
+
+  /** Newest committed record of every key, offsets ascending. */
+  newestByKey(): Map<string, LogRecord> {
+    const newest = new Map<string, LogRecord>();
+    for (const entry of this.#entries) {
+      if (entry.offset < this.stableEnd && isVisible(entry)) newest.set(entry.record.key, entry.record);
+    }
+    return newest;
+  }
+
+  #changed(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  #find(offset: number): number {
+    let low = 0;
+    let high = this.#entries.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#entries[middle]!.offset < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+function isVisible(entry: Entry): entry is Entry & { record: LogRecord } {
+  if (entry.record === null) return false;
+  const state = entry.transaction?.state;
+  return state === undefined || state === 'deciding' || state === 'committed';
+}

@@ -1,0 +1,161 @@
+import { type Fetched, TopicIoError, type TopicReader } from '@runlog/topic-io/topic-io';
+import type { Connection } from './simulated-topic-io.ts';
+
+const RETRY_MS = 300;
+
+interface Position {
+  offset: number;
+  answered: boolean;
+}
+
+/** Reads when asked, a few records at a time, one fetch under way; what was fetched for a removed position is dropped. */
+export class SimulatedReader implements TopicReader {
+  readonly #connection: Connection;
+  readonly #topic: string;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onFault: ((fault: TopicIoError | null) => void) | undefined;
+  readonly #positions = new Map<number, Position>();
+  readonly #watched = new Map<number, () => void>();
+  readonly #onAbort = (): void => this.#close();
+  #turn: Promise<unknown> = Promise.resolve();
+  #wake: (() => void) | null = null;
+  #closed = false;
+  #hasFault = false;
+
+  constructor(
+    connection: Connection,
+    options: {
+      topic: string;
+      signal?: AbortSignal;
+      onFault?: (fault: TopicIoError | null) => void;
+    },
+  ) {
+    this.#connection = connection;
+    this.#topic = options.topic;
+    this.#signal = options.signal;
+    this.#onFault = options.onFault;
+    connection.resources.add(this);
+    this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (this.#signal?.aborted === true) this.#close();
+  }
+
+  add({ partition, offset }: { partition: number; offset: number }): void {
+    if (this.#closed) return;
+    this.#positions.set(partition, { offset, answered: false });
+    this.#watch(partition);
+    this.#wake?.();
+  }
+
+  remove(partition: number): void {
+    this.#positions.delete(partition);
+    this.#watched.get(partition)?.();
+    this.#watched.delete(partition);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Fetched> {
+    return {
+      next: () => {
+        const answer = this.#turn.then(() => this.#next());
+        this.#turn = answer.catch(() => undefined);
+        return answer;
+      },
+      return: async () => ({ done: true, value: undefined }),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    for (const stop of this.#watched.values()) stop();
+    this.#watched.clear();
+    this.#positions.clear();
+    this.#connection.resources.delete(this);
+    this.#wake?.();
+  }
+
+  async #next(): Promise<IteratorResult<Fetched>> {
+    while (!this.#closed) {
+      const due = this.#due();
+      if (due === null) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        this.#wake = null;
+        continue;
+      }
+      const fetched = await this.#fetch(due);
+      if (fetched === null || this.#closed) continue;
+      const position = this.#positions.get(due);
+      // To the end of the order: the others are served first.
+      this.#positions.delete(due);
+      if (fetched.kind === 'records') this.#positions.set(due, position!);
+      return { done: false, value: fetched };
+    }
+    return { done: true, value: undefined };
+  }
+
+  /** The long poll: the first partition with something to say. */
+  #due(): number | null {
+    const { log } = this.#connection;
+    for (const [partition, { offset, answered }] of this.#positions) {
+      const at = log.partition(this.#topic, partition);
+      if (at === null || !answered || offset !== at.stableEnd) return partition;
+    }
+    return null;
+  }
+
+  async #fetch(partition: number): Promise<Fetched | null> {
+    const { log, network, process, limits } = this.#connection;
+    const position = this.#positions.get(partition);
+    if (position === undefined) return null;
+    const requestedOffset = position.offset;
+    let fetched: Fetched;
+    try {
+      fetched = await network.ask(process, (): Fetched => {
+        const at = log.partition(this.#topic, partition);
+        if (at === null) {
+          throw new TopicIoError('unavailable', `there is no partition ${partition} of topic ${this.#topic}`);
+        }
+        const { startOffset, stableEnd } = at;
+        if (requestedOffset < startOffset || requestedOffset > stableEnd) {
+          return { kind: 'out_of_range', partition, requestedOffset, startOffset, stableEnd };
+        }
+        const recordsMax = process.random.integer(1, limits.recordsMax);
+        const read = at.read(requestedOffset, { recordsMax, bytesMax: limits.bytesMax });
+        return { kind: 'records', partition, ...read, stableEnd, startOffset };
+      });
+    } catch (error) {
+      if (this.#closed) return null;
+      this.#faulty(error as TopicIoError);
+      await this.#connection.pause(RETRY_MS);
+      return null;
+    }
+    if (this.#positions.get(partition) !== position) return null;
+    this.#faulty(null);
+    this.#watch(partition);
+    if (fetched.kind === 'records') position.offset = fetched.nextOffset;
+    position.answered = true;
+    return fetched;
+  }
+
+  #faulty(fault: TopicIoError | null): void {
+    if ((fault !== null) === this.#hasFault) return;
+    this.#hasFault = fault !== null;
+    this.#onFault?.(fault);
+  }
+
+  #watch(partition: number): void {
+    if (this.#watched.has(partition)) return;
+    const at = this.#connection.log.partition(this.#topic, partition);
+    if (at !== null)
+      this.#watched.set(
+        partition,
+        at.onChange(() => this.#wake?.()),
+      );
+  }
+}

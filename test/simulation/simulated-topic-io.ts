@@ -1,0 +1,119 @@
+import {
+  type FencedWriter,
+  type GroupMember,
+  type PartitionBounds,
+  type TopicDescription,
+  type TopicIo,
+  TopicIoError,
+  type TopicReader,
+  type TopicSpec,
+  type TopicWriter,
+} from '@runlog/topic-io/topic-io';
+import type { Network, NOT_YET } from './network.ts';
+import type { SimulatedLog } from './simulated-log.ts';
+import { SimulatedMember } from './simulated-member.ts';
+import type { SimulatedProcess } from './simulated-process.ts';
+import { SimulatedReader } from './simulated-reader.ts';
+import { SimulatedFencedWriter, SimulatedWriter } from './simulated-writer.ts';
+
+export interface AnswerLimits {
+  /** Each answer holds a seeded number of records up to this. */
+  readonly recordsMax: number;
+  readonly bytesMax: number;
+}
+
+/** What the parts of one process's log share. */
+export interface Connection {
+  readonly log: SimulatedLog;
+  readonly network: Network;
+  readonly process: SimulatedProcess;
+  readonly limits: AnswerLimits;
+  /** Open, and closed with the log. */
+  readonly resources: Set<AsyncDisposable>;
+  readonly pause: (ms: number) => Promise<void>;
+}
+
+/** The port of one simulated process. */
+export class SimulatedTopicIo implements TopicIo {
+  // Callers may not branch on it; it has to be one of the two.
+  readonly engine = 'kafka';
+  readonly #connection: Connection;
+  #closed = false;
+
+  constructor(options: {
+    log: SimulatedLog;
+    network: Network;
+    process: SimulatedProcess;
+    limits: AnswerLimits;
+  }) {
+    const { clock } = options.process;
+    this.#connection = {
+      ...options,
+      resources: new Set(),
+      pause: (ms) => new Promise((resolve) => clock.after(ms, resolve)),
+    };
+  }
+
+  ensureTopics(specs: readonly TopicSpec[]): Promise<TopicDescription[]> {
+    return this.#ask((log) => specs.map((spec) => log.ensureTopic(spec)));
+  }
+
+  describeTopic(name: string): Promise<TopicDescription | null> {
+    return this.#ask((log) => log.describeTopic(name));
+  }
+
+  deleteTopic(name: string): Promise<void> {
+    return this.#ask((log) => log.deleteTopic(name));
+  }
+
+  bounds(topic: string): Promise<PartitionBounds[]> {
+    return this.#ask((log) => log.bounds(topic));
+  }
+
+  offsetAtTime(at: { topic: string; partition: number; timestampMs: number }): Promise<number> {
+    return this.#ask((log) => log.partitions(at.topic)[at.partition]!.offsetAtTime(at.timestampMs));
+  }
+
+  async writer(options: { laneBytesMax?: number } = {}): Promise<TopicWriter> {
+    this.#refuseClosed();
+    return new SimulatedWriter(this.#connection, options);
+  }
+
+  async fencedWriter(id: string): Promise<FencedWriter> {
+    const epoch = await this.#ask((log) => log.initWriter(id));
+    return new SimulatedFencedWriter(this.#connection, { id, epoch });
+  }
+
+  reader(options: {
+    topic: string;
+    signal?: AbortSignal;
+    onFault?: (fault: TopicIoError | null) => void;
+  }): TopicReader {
+    this.#refuseClosed();
+    return new SimulatedReader(this.#connection, options);
+  }
+
+  async groupMember(options: { group: string; topic: string; signal?: AbortSignal }): Promise<GroupMember> {
+    this.#refuseClosed();
+    return await SimulatedMember.open(this.#connection, options);
+  }
+
+  async ping(): Promise<void> {
+    await this.#ask(() => null);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    for (const resource of [...this.#connection.resources]) await resource[Symbol.asyncDispose]();
+  }
+
+  async #ask<Answer>(effect: (log: SimulatedLog) => Answer | typeof NOT_YET): Promise<Answer> {
+    this.#refuseClosed();
+    const { log, network, process } = this.#connection;
+    return await network.ask(process, () => effect(log));
+  }
+
+  #refuseClosed(): void {
+    if (this.#closed) throw new TopicIoError('closed', 'the log is closed');
+  }
+}

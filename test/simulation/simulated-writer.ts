@@ -1,0 +1,163 @@
+import {
+  type AppendResult,
+  type FencedWriter,
+  type GroupOffset,
+  type RecordToAppend,
+  TopicIoError,
+  type TopicWriter,
+} from '@runlog/topic-io/topic-io';
+import { refuseTooLarge } from './simulated-log.ts';
+import type { Connection } from './simulated-topic-io.ts';
+
+const LANE_BYTES_MAX = 64 * 1024 * 1024;
+
+interface Waiting {
+  readonly records: readonly RecordToAppend[];
+  readonly bytes: number;
+  readonly answer: (result: AppendResult) => void;
+}
+
+interface Lane {
+  readonly topic: string;
+  readonly partition: number;
+  waiting: Waiting[];
+  bytes: number;
+  busy: boolean;
+}
+
+/** Lanes as the port describes them: one request in flight each, whatever waits goes with the next. */
+export class SimulatedWriter implements TopicWriter {
+  readonly #connection: Connection;
+  readonly #laneBytesMax: number;
+  readonly #lanes = new Map<string, Lane>();
+  #closed = false;
+
+  constructor(connection: Connection, options: { laneBytesMax?: number }) {
+    this.#connection = connection;
+    this.#laneBytesMax = options.laneBytesMax ?? LANE_BYTES_MAX;
+    connection.resources.add(this);
+  }
+
+  get pendingBytes(): number {
+    let bytes = 0;
+    for (const lane of this.#lanes.values()) bytes += lane.bytes;
+    return bytes;
+  }
+
+  append(batch: {
+    topic: string;
+    partition: number;
+    records: readonly RecordToAppend[];
+  }): Promise<AppendResult> {
+    const { topic, partition, records } = batch;
+    if (this.#closed) return Promise.resolve(failed(new TopicIoError('closed', 'the writer is closed')));
+    if (records.length === 0) return Promise.resolve({ acknowledged: 0, baseOffset: -1 });
+    try {
+      refuseTooLarge(records);
+    } catch (error) {
+      return Promise.resolve(failed(error));
+    }
+    const name = `${topic}/${partition}`;
+    const lane = this.#lanes.get(name) ?? { topic, partition, waiting: [], bytes: 0, busy: false };
+    this.#lanes.set(name, lane);
+    const bytes = records.reduce((sum, record) => sum + record.key.length + (record.value?.length ?? 0), 0);
+    if (lane.bytes + bytes > this.#laneBytesMax) {
+      return Promise.resolve(failed(new TopicIoError('overloaded', `the lane of ${name} is full`)));
+    }
+    lane.bytes += bytes;
+    return new Promise((answer) => {
+      lane.waiting.push({ records, bytes, answer });
+      if (!lane.busy) void this.#drain(lane);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#connection.resources.delete(this);
+    for (const lane of this.#lanes.values()) this.#fail(lane, lane.waiting.splice(0), 'closed');
+  }
+
+  async #drain(lane: Lane): Promise<void> {
+    const { log, network, process } = this.#connection;
+    const { topic, partition } = lane;
+    lane.busy = true;
+    while (lane.waiting.length > 0) {
+      const batch = lane.waiting.splice(0);
+      try {
+        const records = batch.flatMap((one) => one.records);
+        let base = await network.ask(process, () => log.append({ topic, partition, records }));
+        for (const one of batch) {
+          lane.bytes -= one.bytes;
+          one.answer({ acknowledged: one.records.length, baseOffset: base });
+          base += one.records.length;
+        }
+      } catch (error) {
+        // Order within a key: what was queued behind a batch of unknown fate ends like it.
+        for (const one of [...batch, ...lane.waiting.splice(0)]) {
+          lane.bytes -= one.bytes;
+          one.answer(failed(error));
+        }
+      }
+    }
+    lane.busy = false;
+  }
+
+  #fail(lane: Lane, waiting: readonly Waiting[], code: 'closed'): void {
+    for (const one of waiting) {
+      lane.bytes -= one.bytes;
+      one.answer(failed(new TopicIoError(code, 'the writer is closed')));
+    }
+  }
+}
+
+function failed(error: unknown): AppendResult {
+  if (!(error instanceof TopicIoError)) throw error;
+  return { acknowledged: 0, baseOffset: -1, fault: error };
+}
+
+/** One transaction a commit, each of its steps a request of its own, so that anything can happen between two of them. */
+export class SimulatedFencedWriter implements FencedWriter {
+  readonly #connection: Connection;
+  readonly #holder: { id: string; epoch: number };
+  #state: 'ready' | 'committing' | 'spent' | 'closed' = 'ready';
+
+  constructor(connection: Connection, holder: { id: string; epoch: number }) {
+    this.#connection = connection;
+    this.#holder = holder;
+    connection.resources.add(this);
+  }
+
+  async commit(transaction: {
+    records: readonly { topic: string; partition: number; records: readonly RecordToAppend[] }[];
+    offsets?: readonly GroupOffset[];
+  }): Promise<void> {
+    const { log, network, process } = this.#connection;
+    const { id } = this.#holder;
+    if (this.#state === 'closed') throw new TopicIoError('closed', `the writer ${id} is closed`);
+    if (this.#state === 'spent') throw new TopicIoError('unavailable', `the writer ${id} is spent`);
+    if (this.#state === 'committing') throw new Error(`the writer ${id} commits one transaction at a time`);
+    this.#state = 'committing';
+    try {
+      for (const { records } of transaction.records) refuseTooLarge(records);
+      for (const entry of transaction.records) {
+        if (entry.records.length === 0) continue;
+        await network.ask(process, () => log.appendInTransaction(this.#holder, entry));
+      }
+      const { offsets = [] } = transaction;
+      if (offsets.length > 0) await network.ask(process, () => log.commitOffsets(this.#holder, offsets));
+      await network.ask(process, () => log.commitTransaction(this.#holder));
+      if (this.#state === 'committing') this.#state = 'ready';
+    } catch (error) {
+      if (this.#state === 'committing') this.#state = 'spent';
+      if (error instanceof TopicIoError && error.code === 'unavailable') {
+        await network.ask(process, () => log.abortTransaction(this.#holder)).catch(() => undefined);
+      }
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#state = 'closed';
+    this.#connection.resources.delete(this);
+  }
+}
