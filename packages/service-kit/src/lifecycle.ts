@@ -8,6 +8,9 @@ const DRAIN_MS_MAX = 25_000;
 /** A stop that comes while the service is still starting waits so long for it. */
 const START_MS_MAX = 5_000;
 
+/** One Ctrl-C under npm arrives twice, from the terminal and from npm: within this time it counts once. */
+const SAME_SIGNAL_MS = 1_000;
+
 /** A started service: its addresses for the ready line, and how to stop it. */
 export interface Running extends AsyncDisposable {
   readonly addresses: Readonly<Record<string, string>>;
@@ -39,13 +42,15 @@ export async function runProcess(
     started = resolve;
   });
   let exitCode: number | null = null;
+  let stoppingSinceMs = 0;
   const stop = (reason: string, wanted: 0 | 1) => {
     if (exitCode !== null) {
       exitCode = Math.max(exitCode, wanted);
-      if (wanted === 0) process.exit(1);
+      if (wanted === 0 && performance.now() - stoppingSinceMs > SAME_SIGNAL_MS) process.exit(1);
       return;
     }
     exitCode = wanted;
+    stoppingSinceMs = performance.now();
     log().info({ reason }, 'stopping');
     setTimeout(() => {
       log().error({ drainMsMax: DRAIN_MS_MAX }, 'drain took too long; ending by force');
