@@ -1,0 +1,149 @@
+import { readFileSync, watch } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { type Key, keysFileSchema } from '@runlog/schema/keys';
+import { type KeyRing, keyLookup } from './keys.ts';
+import { ConfigError } from './read-config.ts';
+
+/** What the key file says in its log; pino's logger has this shape. */
+export interface KeyFileLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** A watch can miss a change (network folders, bind mounts of one file); looking at the file's state does not. */
+const POLL_MS = 2_000;
+
+/** Keys out of a file, reloaded while this is open. */
+export interface KeyFile extends KeyRing, AsyncDisposable {}
+
+type ParsedKeys =
+  | { readonly kind: 'keys'; readonly keys: readonly Key[] }
+  | { readonly kind: 'fault'; readonly fault: string };
+
+/** Every fault of the text at once, none of which quotes it: it may hold a key by mistake. */
+export function parseKeys(text: string): ParsedKeys {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { kind: 'fault', fault: 'is not JSON' };
+  }
+  const parsed = keysFileSchema.safeParse(value);
+  if (parsed.success) return { kind: 'keys', keys: parsed.data.keys };
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`.trim());
+  return { kind: 'fault', fault: faults.join('; ') };
+}
+
+/** For a configuration: what is wrong with the file that `RUNLOG_KEYS_FILE` names, if anything. */
+export function keyFileFaults(path: string | undefined): string[] {
+  if (path === undefined) return [];
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    return [`RUNLOG_KEYS_FILE=${path} cannot be read: ${messageOf(error)}; "runlog keys add" makes it`];
+  }
+  const parsed = parseKeys(text);
+  return parsed.kind === 'keys' ? [] : [`RUNLOG_KEYS_FILE=${path} cannot be used: ${parsed.fault}`];
+}
+
+/**
+ * Loads the file; throws `ConfigError` when it is missing or broken. From then on a change takes effect within some
+ * 2 s, mostly at once; a change to something unreadable is logged and the keys before it stay.
+ */
+export async function openKeyFile(options: { path: string; log: KeyFileLog }): Promise<KeyFile> {
+  const { path, log } = options;
+  const faults = keyFileFaults(path);
+  if (faults.length > 0) throw new ConfigError(faults);
+  const listeners = new Set<() => void>();
+  // Before reading: a change in between is then read again, never missed.
+  let state = await stateOf(path);
+  let text = await readFile(path, 'utf8');
+  let find = keyLookup(keysOf(text));
+  let reading: Promise<void> = Promise.resolve();
+  let isClosed = false;
+  let isDue = false;
+
+  const reload = async () => {
+    const before = state;
+    state = await stateOf(path);
+    if (isClosed || state === before) return;
+    let read: string;
+    try {
+      read = await readFile(path, 'utf8');
+    } catch (error) {
+      log.error(
+        { path, reason: messageOf(error) },
+        'the key file cannot be read; the keys before stay valid',
+      );
+      return;
+    }
+    if (isClosed || read === text) return;
+    text = read;
+    const parsed = parseKeys(read);
+    if (parsed.kind === 'fault') {
+      log.error({ path, reason: parsed.fault }, 'the key file cannot be used; the keys before stay valid');
+      return;
+    }
+    find = keyLookup(parsed.keys);
+    log.info({ path, keys: parsed.keys.length }, 'keys reloaded');
+    for (const listener of listeners) listener();
+  };
+  // A folder where much else changes costs one look at a time.
+  const check = () => {
+    if (isDue) return;
+    isDue = true;
+    reading = reading
+      .then(() => {
+        isDue = false;
+        return reload();
+      })
+      .catch((error: unknown) => {
+        log.error(
+          { path, reason: messageOf(error) },
+          'reloading the keys failed; the keys before stay valid',
+        );
+      });
+  };
+  const timer = setInterval(check, POLL_MS);
+  // The folder, because a file that is replaced by a rename is another file to its watcher.
+  const watcher = watch(dirname(path), { persistent: false }, check);
+  watcher.on('error', (error) => log.warn({ path, reason: error.message }, 'the key file is only polled'));
+  check();
+
+  return {
+    find: (secret) => find(secret),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async [Symbol.asyncDispose]() {
+      isClosed = true;
+      clearInterval(timer);
+      watcher.close();
+      await reading;
+    },
+  };
+}
+
+function keysOf(text: string): readonly Key[] {
+  const parsed = parseKeys(text);
+  if (parsed.kind === 'fault') throw new ConfigError([`RUNLOG_KEYS_FILE cannot be used: ${parsed.fault}`]);
+  return parsed.keys;
+}
+
+/** Differs whenever the file was written or replaced; empty while it is not there. */
+async function stateOf(path: string): Promise<string> {
+  try {
+    const { ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+    return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+  } catch {
+    return '';
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,35 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { KEY_CHARS_MAX, type Key } from '@runlog/schema/keys';
+
+/** The keys that are valid now. */
+export interface KeyRing {
+  /** `null`: not a key, or no longer one. */
+  find(secret: string): Key | null;
+  /** Calls the listener after every change; the returned function ends that. */
+  onChange(listener: () => void): () => void;
+}
+
+/** What a key file stores instead of the key. */
+export function digestOf(secret: string): string {
+  return createHash('sha256').update(secret, 'utf8').digest('hex');
+}
+
+/**
+ * Finds keys by their SHA-256. The look-up's time can at most tell how far the digest of a guess agrees with a stored
+ * digest; to use that, an attacker would have to choose digests, which needs preimages. What is found is compared in
+ * constant time.
+ */
+export function keyLookup(keys: readonly Key[]): (secret: string) => Key | null {
+  const byDigest = new Map(keys.map((key) => [key.sha256, { key, digest: Buffer.from(key.sha256, 'hex') }]));
+  return (secret) => {
+    if (secret === '' || secret.length > KEY_CHARS_MAX) return null;
+    const digest = createHash('sha256').update(secret, 'utf8').digest();
+    const found = byDigest.get(digest.toString('hex'));
+    return found !== undefined && timingSafeEqual(found.digest, digest) ? found.key : null;
+  };
+}
+
+/** The key of an `Authorization: Bearer KEY` header; `null`: there is none, or the header is of another kind. */
+export function bearerOf(header: string | undefined): string | null {
+  return /^bearer +([^\s]+) *$/i.exec(header ?? '')?.[1] ?? null;
+}
