@@ -31,9 +31,18 @@ function configFor(overrides: Record<string, string> = {}): IngestConfig {
   });
 }
 
-async function start(io: TopicIo, config: IngestConfig, options: { now?: () => number } = {}) {
+async function start(
+  io: TopicIo,
+  config: IngestConfig,
+  options: { now?: () => number; brokerIsDown?: boolean } = {},
+) {
   const newEpoch = () => randomBytes(4).toString('hex');
-  const running = await startIngest({ config, io, log, now: options.now ?? Date.now, newEpoch });
+  const fail = (error: unknown) => {
+    throw error;
+  };
+  const now = options.now ?? Date.now;
+  const running = await startIngest({ config, io, log, now, newEpoch, fail });
+  if (options.brokerIsDown !== true) await running.ready;
   return { url: running.addresses.ingest!, stop: () => running[Symbol.asyncDispose]() };
 }
 
@@ -290,7 +299,7 @@ describe('ingest without a log', () => {
     const port = await freePort();
     const brokers = [`127.0.0.1:${port}`];
     await using io = await openKafka({ brokers, clientId: 'ingest-e2e', log: silentLog });
-    const ingest = await start(io, configFor({ KAFKA_BROKERS: brokers.join() }));
+    const ingest = await start(io, configFor({ KAFKA_BROKERS: brokers.join() }), { brokerIsDown: true });
     try {
       expect((await fetch(`${ingest.url}/livez`)).status).toBe(200);
       const ready = await fetch(`${ingest.url}/readyz`);

@@ -102,8 +102,10 @@ async function startAll(config: UpConfig, use: { context: ServiceContext; log: L
     );
     started.push(ingest);
     const addresses = { ...ingest.addresses, ...gateway.addresses, ...aggregator.addresses };
-    process.stderr.write(banner({ ingest: addresses.ingest!, gateway: addresses.gateway! }));
-    return { addresses, [Symbol.asyncDispose]: stopAll };
+    const ready = Promise.all([gateway.ready, aggregator.ready, ingest.ready]).then(() => {
+      process.stderr.write(banner({ ingest: addresses.ingest!, gateway: addresses.gateway! }));
+    });
+    return { addresses, ready, [Symbol.asyncDispose]: stopAll };
   } catch (error) {
     await stopAll().catch((fault: unknown) => use.log.warn({ err: fault }, 'stopping failed'));
     throw error;

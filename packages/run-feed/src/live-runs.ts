@@ -15,6 +15,8 @@ export interface LiveRunsOptions {
   readonly signal: AbortSignal;
   /** Resolves after the time or on abort. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Called once, when every partition has been at its end. */
+  readonly onCaughtUp?: () => void;
 }
 
 /** Every run, live: the snapshots, then the tail of the events, folded as they come. It never waits for an aggregator. */
@@ -48,7 +50,9 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
     for await (const fetched of reader) {
       if (fetched.kind === 'out_of_range') throw truncated(topics.events, fetched);
       const { changes: folded } = table.fold(fetched.records, fetched.partition);
+      const wasBehind = behind.size > 0;
       if (fetched.nextOffset >= fetched.stableEnd) behind.delete(fetched.partition);
+      if (wasBehind && behind.size === 0) options.onCaughtUp?.();
       if (folded.length > 0) yield folded;
     }
   }

@@ -1,7 +1,7 @@
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import type { RunMeta } from '@runlog/schema/log-records';
 import { formatRunKey } from '@runlog/schema/run-key';
-import { CHECKPOINT_KEY, type TopicNames } from '@runlog/schema/topics';
+import { CHECKPOINT_KEY, isReservedKey, type TopicNames } from '@runlog/schema/topics';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import { type LogRecord, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import type { FeedLog } from './feed-log.ts';
@@ -43,7 +43,7 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
       for (const record of records) newest.set(record.key, record);
       for (const record of newest.values()) {
         if (record.key === CHECKPOINT_KEY) checkpoints.set(partition, readCheckpoint(record, meta));
-        else restoreRun(table, { record, partition, meta, unreadable });
+        else if (!isReservedKey(record.key)) restoreRun(table, { record, partition, meta, unreadable });
       }
     },
   });

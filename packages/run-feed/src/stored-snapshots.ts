@@ -1,6 +1,6 @@
 import { type Checkpoint, checkpointSchema } from '@runlog/schema/log-records';
 import { type RunSnapshot, runSnapshotSchema } from '@runlog/schema/snapshot';
-import { CHECKPOINT_KEY } from '@runlog/schema/topics';
+import { CHECKPOINT_KEY, isReservedKey } from '@runlog/schema/topics';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
 import { readToEnd } from './read-to-end.ts';
@@ -29,6 +29,7 @@ export async function readStoredPartition(
     onRecords: (records) => {
       for (const { key, value } of records) {
         if (key === CHECKPOINT_KEY) checkpoint = parseCheckpoint(value);
+        else if (isReservedKey(key)) continue;
         else if (value === null) snapshots.delete(key);
         else snapshots.set(key, value);
       }

@@ -1,7 +1,7 @@
 import type { TelemetryEvent } from '@runlog/schema/event';
 import { controlRecordSchema } from '@runlog/schema/log-records';
 import { DEFAULT_GROUP, parseRunKey, type RunKey } from '@runlog/schema/run-key';
-import { CHECKPOINT_KEY, eventHeaders } from '@runlog/schema/topics';
+import { eventHeaders } from '@runlog/schema/topics';
 import { validateEvent } from '@runlog/schema/validate-event';
 import { modernise } from './modernise.ts';
 
@@ -91,9 +91,4 @@ function unfoldable(reason: string): Unfoldable {
 
 function excerpt(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text);
-}
-
-/** Whether a record of the snapshot topic is the partition's checkpoint rather than a run. */
-export function isCheckpoint(key: string): boolean {
-  return key === CHECKPOINT_KEY;
 }

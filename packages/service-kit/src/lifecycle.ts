@@ -14,6 +14,8 @@ const SAME_SIGNAL_MS = 1_000;
 /** A started service: its addresses for the ready line, and how to stop it. */
 export interface Running extends AsyncDisposable {
   readonly addresses: Readonly<Record<string, string>>;
+  /** Resolves when the service can do its work, which is when the ready line is due; never when it stops before. */
+  readonly ready: Promise<void>;
 }
 
 /** A start that failed for a reason that the message explains to a person, and says what to do. */
@@ -79,8 +81,9 @@ export async function runProcess(
   process.on('uncaughtException', fail);
   try {
     const running = await start({ fail });
-    if (exitCode === null) log().info(running.addresses, 'ready');
     started(running);
+    await running.ready;
+    if (exitCode === null) log().info(running.addresses, 'ready');
   } catch (error) {
     explainStart(error);
     process.exit(error instanceof ConfigError ? 2 : 1);

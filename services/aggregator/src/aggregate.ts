@@ -1,5 +1,6 @@
 import { truncated } from '@runlog/run-feed/live-runs';
 import type { RunMeta } from '@runlog/schema/log-records';
+import { formatRunKey } from '@runlog/schema/run-key';
 import type { TopicNames } from '@runlog/schema/topics';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
@@ -11,11 +12,14 @@ import {
   type TopicReader,
 } from '@runlog/topic-io/topic-io';
 import { PartitionOwner } from './partition-owner.ts';
+import { retirement, silentRuns } from './retire-runs.ts';
 import { SnapshotBudget } from './snapshot-budget.ts';
 
 /** An owner that was fenced and is still the assignee claims anew after so long: a zombie's claim then lies behind it. */
 const RECLAIM_MS_MIN = 200;
 const RECLAIM_JITTER_MS = 800;
+/** Between two looks for silent runs; far longer than a control record takes to come back. */
+const RETIRE_SWEEP_MS = 60_000;
 
 export interface AggregateOptions {
   readonly io: TopicIo;
@@ -23,6 +27,8 @@ export interface AggregateOptions {
   readonly meta: RunMeta;
   readonly snapshotIntervalMs: number;
   readonly snapshotBytesPerSecond: number;
+  /** A run silent for longer is retired. */
+  readonly runRetentionMs: number;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
@@ -68,7 +74,11 @@ export class Aggregation implements AsyncDisposable {
     const { io, topics } = this.#options;
     this.#member = await io.groupMember({ group: topics.group, topic: topics.events });
     const stopOn = (error: unknown) => this.#fail(error);
-    this.#loops = Promise.all([this.#foldEvents().catch(stopOn), this.#flushOnTimer().catch(stopOn)]);
+    this.#loops = Promise.all([
+      this.#foldEvents().catch(stopOn),
+      this.#flushOnTimer().catch(stopOn),
+      this.#retireOnTimer().catch(stopOn),
+    ]);
     void this.#followAssignments(this.#member).catch(stopOn);
     await this.#loops;
     if (this.#failure !== null) throw this.#failure;
@@ -146,6 +156,29 @@ export class Aggregation implements AsyncDisposable {
       if (signal.aborted) return;
       const withNews = [...this.#owners.values()].filter((owner) => owner.hasNews);
       await Promise.all(withNews.map((owner) => this.#flush(owner)));
+    }
+  }
+
+  /** Retirement is an event like any other: it takes effect when it comes back and is folded, here as everywhere. */
+  async #retireOnTimer(): Promise<void> {
+    const { io, topics, clock, runRetentionMs, log } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      await clock.sleep(RETIRE_SWEEP_MS, signal);
+      for (const owner of signal.aborted ? [] : [...this.#owners.values()]) {
+        const nowMs = clock.now();
+        const silent = silentRuns(owner.states, { nowMs, retentionMs: runRetentionMs });
+        if (silent.length === 0) continue;
+        const records = silent.map((run) =>
+          retirement({ key: formatRunKey(run), reason: 'retention', through: run.position.seq, nowMs }),
+        );
+        await using writer = await io.writer();
+        const { partition } = owner;
+        const { acknowledged, fault } = await writer.append({ topic: topics.events, partition, records });
+        log.info({ partition, runs: acknowledged }, 'silent runs retired');
+        if (fault !== undefined)
+          log.warn({ err: fault, partition }, 'retiring silent runs failed; later again');
+      }
     }
   }
 

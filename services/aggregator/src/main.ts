@@ -25,6 +25,7 @@ await runProcess(
     });
     return {
       addresses: aggregator.addresses,
+      ready: aggregator.ready,
       async [Symbol.asyncDispose]() {
         await aggregator[Symbol.asyncDispose]();
         await io[Symbol.asyncDispose]();

@@ -2,6 +2,8 @@ import { restore } from '@runlog/run-feed/restore';
 import { RunTable, type UnfoldableRecord } from '@runlog/run-feed/run-table';
 import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
 import type { RunMeta } from '@runlog/schema/log-records';
+import { formatRunKey } from '@runlog/schema/run-key';
+import type { RunSnapshot } from '@runlog/schema/snapshot';
 import { rejectedHeaders, snapshotWriterId, type TopicNames } from '@runlog/schema/topics';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
@@ -24,6 +26,11 @@ export interface OwnerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
+  /** Set where a topic is filled that nobody reads yet: no group offsets, no second quarantine of the same records. */
+  readonly rebuild?: {
+    /** States to begin with where the topic has no checkpoint yet. */
+    readonly seeds: readonly RunSnapshot[];
+  };
 }
 
 /**
@@ -66,15 +73,31 @@ export class PartitionOwner implements AsyncDisposable {
         partitions: [partition],
         sleep: clock.sleep,
       });
-      return new PartitionOwner(options, { writer, table, next: next.get(partition)! });
+      const owner = new PartitionOwner(options, { writer, table, next: next.get(partition)! });
+      owner.#takeSeeds();
+      return owner;
     } catch (error) {
       await writer[Symbol.asyncDispose]();
       throw error;
     }
   }
 
+  #takeSeeds(): void {
+    for (const seed of this.#options.rebuild?.seeds ?? []) {
+      const key = formatRunKey(seed);
+      // A resumed rebuild has folded on from its seeds already.
+      if (this.#table.states.has(key)) continue;
+      this.#table.states.set(key, seed);
+      this.#dirty.mark(key, { since: this.#folded, through: this.#folded });
+    }
+  }
+
   get nextOffset(): number {
     return this.#folded;
+  }
+
+  get states(): ReadonlyMap<string, RunSnapshot> {
+    return this.#table.states;
   }
 
   get runs(): number {
@@ -89,7 +112,9 @@ export class PartitionOwner implements AsyncDisposable {
     const from = this.#folded;
     const { changes, unfoldable } = this.#table.fold(batch.records, this.partition);
     for (const { key } of changes) this.#dirty.mark(key, { since: from, through: batch.nextOffset });
-    for (const refused of unfoldable) this.#quarantine.push(this.#rejectedRecord(refused));
+    if (this.#options.rebuild === undefined) {
+      for (const refused of unfoldable) this.#quarantine.push(this.#rejectedRecord(refused));
+    }
     this.#folded = batch.nextOffset;
   }
 
@@ -103,7 +128,7 @@ export class PartitionOwner implements AsyncDisposable {
    * the partition was taken over or the log cannot be reached; then this owner is spent and must be claimed anew.
    */
   async flush(): Promise<void> {
-    const { topics, meta, budget, clock, log } = this.#options;
+    const { topics, meta, budget, clock, log, rebuild } = this.#options;
     const nowMs = clock.now();
     const flush = buildFlush({
       dirty: this.#dirty,
@@ -122,9 +147,17 @@ export class PartitionOwner implements AsyncDisposable {
         { topic: topics.rejected, partition: this.partition, records: quarantine },
         { topic: meta.snapshots, partition: this.partition, records: flush.records },
       ].filter(({ records }) => records.length > 0),
-      offsets: [
-        { group: topics.group, topic: topics.events, partition: this.partition, offset: flush.checkpoint },
-      ],
+      offsets:
+        rebuild === undefined
+          ? [
+              {
+                group: topics.group,
+                topic: topics.events,
+                partition: this.partition,
+                offset: flush.checkpoint,
+              },
+            ]
+          : [],
     });
     this.#stored = flush.checkpoint;
     log.debug(

@@ -1,3 +1,4 @@
+import { metaChange } from '@runlog/run-feed/follow-meta';
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
 import type { Clock } from '@runlog/service-kit/clock';
 import { createHttpServer, listen } from '@runlog/service-kit/http-server';
@@ -7,6 +8,8 @@ import { untilItSucceeds } from '@runlog/service-kit/retry';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { Aggregation } from './aggregate.ts';
 import type { AggregatorConfig } from './config.ts';
+
+const READY_CHECK_MS = 20;
 
 export interface StartAggregatorOptions {
   readonly config: AggregatorConfig;
@@ -35,48 +38,65 @@ export async function startAggregator(options: StartAggregatorOptions): Promise<
       },
     },
   });
+  /** One incarnation of the topics after the other: a rebuild switches `run-meta`, and everything starts from there. */
   const work = async () => {
-    const meta = await untilItSucceeds(
-      () =>
-        prepareTopics({
-          io,
-          topics: config.log.topics,
-          partitions: config.log.partitions,
-          replicationFactor: config.log.replicationFactor,
-          eventRetentionHours: config.log.eventRetentionHours,
-          epoch: newEpoch,
-          log,
-        }),
-      {
+    while (!stop.signal.aborted) {
+      const meta = await untilItSucceeds(prepare, {
         signal: stop.signal,
         random,
         retryable: (error) => error instanceof TopicIoError && error.code !== 'unusable',
         onFailure: (error, attempts) => {
           if (attempts === 1) log.warn({ err: error }, 'the log cannot be reached; retrying');
         },
-      },
-    );
-    aggregation = new Aggregation({
+      });
+      await using current = new Aggregation({
+        ...{ io, topics: config.log.topics, meta, clock, random, log },
+        snapshotIntervalMs: config.snapshotIntervalMs,
+        snapshotBytesPerSecond: config.snapshotBytesPerSecond,
+        runRetentionMs: config.log.runRetentionHours * 3_600_000,
+      });
+      aggregation = current;
+      const follow = new AbortController();
+      const changed = metaChange(io, {
+        ...{ topics: config.log.topics, meta },
+        signal: AbortSignal.any([stop.signal, follow.signal]),
+      });
+      try {
+        const switched = await Promise.race([current.run(), changed]);
+        if (switched !== undefined) log.info({ ...switched }, 'run-meta was switched; claiming anew');
+      } finally {
+        follow.abort();
+        await changed.catch(() => undefined);
+      }
+    }
+  };
+  const prepare = () => {
+    const { topics, partitions, replicationFactor, eventRetentionHours } = config.log;
+    return prepareTopics({
       io,
-      topics: config.log.topics,
-      meta,
-      snapshotIntervalMs: config.snapshotIntervalMs,
-      snapshotBytesPerSecond: config.snapshotBytesPerSecond,
-      clock,
-      random,
+      topics,
+      partitions,
+      replicationFactor,
+      eventRetentionHours,
+      epoch: newEpoch,
       log,
     });
-    await aggregation.run();
   };
   const url = await listen(server, { host: config.host, port: config.port });
   const working = work().catch((error: unknown) => {
     if (!stop.signal.aborted) fail(error);
   });
+  const whenReady = async () => {
+    while (!(aggregation?.ready ?? false)) {
+      if (stop.signal.aborted) return new Promise<void>(() => undefined);
+      await clock.sleep(READY_CHECK_MS, stop.signal);
+    }
+  };
   return {
     addresses: { aggregator: url },
+    ready: whenReady(),
     async [Symbol.asyncDispose]() {
       stop.abort();
-      await aggregation?.[Symbol.asyncDispose]();
       await working;
       await server.close();
     },

@@ -299,7 +299,7 @@ describe('the hub', () => {
     clock.advance(20_000);
     client.isSlow = false;
     client.turn();
-    expect(client.frames.at(-1)).toMatchObject({ reset: { reason: 'retired' } });
+    expect(client.frames.at(-1)).toMatchObject({ reset: { reason: 'the run began anew' } });
     expect(timeless(client.held.get(`run:${KEY}`))).toEqual(timeless(stateOf(KEY)));
   });
 

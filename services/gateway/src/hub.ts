@@ -75,9 +75,9 @@ interface RunChannel {
  * delta went to the subscriptions before it, all in one synchronous step: nothing is lost or doubled between the two.
  */
 export class Hub {
-  readonly epoch: string;
   readonly index: RunIndex;
-  readonly #states: ReadonlyMap<string, RunSnapshot>;
+  #epoch: string;
+  #states: ReadonlyMap<string, RunSnapshot>;
   readonly #clock: Clock;
   readonly #channels = new Map<string, RunChannel>();
   readonly #changed = new Set<RunChannel>();
@@ -88,10 +88,42 @@ export class Hub {
 
   /** `states` may run ahead of the changes handed to `apply`, never behind. */
   constructor(options: { epoch: string; states: ReadonlyMap<string, RunSnapshot>; clock: Clock }) {
-    this.epoch = options.epoch;
+    this.#epoch = options.epoch;
     this.#states = options.states;
     this.#clock = options.clock;
     this.index = new RunIndex({ states: options.states, clock: options.clock });
+  }
+
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  /**
+   * Another incarnation of all runs, after a rebuild that changed something: positions of the former one mean nothing
+   * here, so every subscription starts over, in the stream it has.
+   */
+  switchTo(incarnation: { epoch: string; states: ReadonlyMap<string, RunSnapshot> }): void {
+    this.flush();
+    this.#epoch = incarnation.epoch;
+    this.#states = incarnation.states;
+    for (const channel of this.#channels.values()) {
+      const state = incarnation.states.get(channel.key) ?? null;
+      channel.current = state;
+      channel.flushed = state;
+      channel.activitySent = state?.activity ?? null;
+      channel.flushedAtMs = this.#clock.now();
+      channel.incarnation += 1;
+      this.#activityOwed.delete(channel);
+      const waiting = [...channel.ahead];
+      const before = { seq: null, incarnation: channel.incarnation - 1 };
+      this.#send(channel, [this.#reset(channel, 'the snapshots were rebuilt')], before);
+      for (const subscription of waiting) {
+        channel.ahead.delete(subscription);
+        subscription.standing = 'idle';
+        subscription.listener.reached();
+      }
+    }
+    this.index.switchTo(incarnation.states);
   }
 
   /** Takes what a batch of records did. Flushes at once when the last flush is long enough ago, else soon. */
@@ -163,7 +195,7 @@ export class Hub {
     const { channel } = subscription;
     this.#flushChannel(channel);
     const state = channel.current;
-    if (since !== null && since.epoch === this.epoch) {
+    if (since !== null && since.epoch === this.#epoch) {
       if (state === null || since.seq > state.position.seq) {
         channel.live.delete(subscription);
         channel.ahead.add(subscription);
@@ -194,7 +226,8 @@ export class Hub {
     const state = channel.current;
     const { seq, incarnation, entriesTotal } = subscription;
     this.#goLive(subscription);
-    if (state === null || incarnation !== channel.incarnation) return [this.#reset(channel, 'retired')];
+    if (state === null || incarnation !== channel.incarnation)
+      return [this.#reset(channel, 'the run began anew')];
     const delta = this.#merged(state, seq);
     const skipped = Math.max(0, channel.entriesTotal - entriesTotal - delta.entries.length);
     const frames = [
@@ -260,7 +293,7 @@ export class Hub {
       seq: current.position.seq,
       entries: channel.live.size === 0 ? [] : pending.map((entry) => deliverEntry(entry, nowMs)),
       set: { ...set, ...this.#activityDue(channel, current) },
-      ...(flushed === null ? { epoch: this.epoch } : {}),
+      ...(flushed === null ? { epoch: this.#epoch } : {}),
     };
     if (current === flushed && delta.set.activity === undefined) return;
     const entriesBefore = channel.entriesTotal;
@@ -348,7 +381,7 @@ export class Hub {
       seq: state.position.seq,
       entries: entriesSince(state, since ?? -1).map((entry) => deliverEntry(entry, nowMs)),
       set,
-      ...(since === null ? { epoch: this.epoch } : {}),
+      ...(since === null ? { epoch: this.#epoch } : {}),
     };
   }
 

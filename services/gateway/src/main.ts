@@ -21,6 +21,7 @@ await runProcess(
     });
     return {
       addresses: gateway.addresses,
+      ready: gateway.ready,
       async [Symbol.asyncDispose]() {
         await gateway[Symbol.asyncDispose]();
         await io[Symbol.asyncDispose]();

@@ -38,7 +38,7 @@ interface IndexChannel {
  * subscribers. It remembers which keys changed only since the slowest of them was served.
  */
 export class RunIndex {
-  readonly #states: ReadonlyMap<string, RunSnapshot>;
+  #states: ReadonlyMap<string, RunSnapshot>;
   readonly #clock: Clock;
   readonly #channels = new Map<string, IndexChannel>();
   /** Key → version of its last change, oldest change first. */
@@ -50,7 +50,7 @@ export class RunIndex {
     this.#clock = options.clock;
   }
 
-  touch(changes: readonly RunChange[]): void {
+  touch(changes: readonly Pick<RunChange, 'key'>[]): void {
     if (this.#channels.size === 0) return;
     this.#version += 1;
     for (const { key } of changes) {
@@ -62,6 +62,13 @@ export class RunIndex {
       if (changes.some((change) => channel.matches(change.key))) this.#schedule(channel);
       else channel.version = this.#version;
     }
+  }
+
+  /** Another incarnation of all runs: whatever either holds has changed. */
+  switchTo(states: ReadonlyMap<string, RunSnapshot>): void {
+    const keys = new Set([...this.#states.keys(), ...states.keys()]);
+    this.#states = states;
+    this.touch([...keys].map((key) => ({ key })));
   }
 
   /** Registers interest; nothing is delivered before `join`. */

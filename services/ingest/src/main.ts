@@ -21,6 +21,7 @@ await runProcess(
     });
     return {
       addresses: ingest.addresses,
+      ready: ingest.ready,
       async [Symbol.asyncDispose]() {
         await ingest[Symbol.asyncDispose]();
         await io[Symbol.asyncDispose]();

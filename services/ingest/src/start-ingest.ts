@@ -8,8 +8,6 @@ import { createIngestServer, type IngestLimits } from './http-server.ts';
 import { type OpenLog, passes, prepareLog } from './open-log.ts';
 import { createOutage } from './outage.ts';
 
-/** "ready" is said when the log is open, or after so long without it: ingest also starts beside a broker that is down. */
-const FIRST_ATTEMPT_MS_MAX = 5_000;
 const RETRY_DELAY_MS_MIN = 250;
 const RETRY_DELAY_MS_MAX = 5_000;
 const PING_MS_MAX = 3_000;
@@ -19,8 +17,8 @@ const FINISH_MS_MAX = 12_000;
 const LAST_MS_MAX = 2_000;
 
 /**
- * Starts ingest over a log that is already open and stays the caller's. Rejects when it cannot listen, or when the
- * log refuses its topics for good; a refusal that shows only later goes to `fail`. Disposing finishes what is in flight.
+ * Starts ingest over a log that is already open and stays the caller's. Rejects when it cannot listen, and
+ * prepares the topics in the background; what the log refuses for good goes to `fail`. Disposing finishes what is in flight.
  */
 export async function startIngest(options: {
   config: IngestConfig;
@@ -29,8 +27,8 @@ export async function startIngest(options: {
   now: () => number;
   /** Names a new incarnation of the topics, where none exists. */
   newEpoch: () => string;
-  /** Told of a refusal by the log that shows only after the start. */
-  fail?: (error: unknown) => void;
+  /** Told when the log refuses for good. */
+  fail: (error: unknown) => void;
   limits?: Partial<IngestLimits>;
 }): Promise<Running> {
   const { config, io, log, now } = options;
@@ -93,25 +91,18 @@ export async function startIngest(options: {
   };
 
   const url = await listen(server, { host: config.host, port: config.port });
-  let started = false;
-  const prepared = prepare();
-  prepared.catch((error: unknown) => {
-    if (!started || stop.signal.aborted) return;
+  const prepared = prepare().catch((error: unknown) => {
+    if (stop.signal.aborted) return;
     waitsFor = messageOf(error);
-    log.error({ err: error }, 'the log cannot be used');
-    options.fail?.(error);
+    options.fail(error);
   });
-  try {
-    await within(prepared, FIRST_ATTEMPT_MS_MAX);
-  } catch (error) {
-    stop.abort();
-    await server.close();
-    throw error;
-  }
-  started = true;
-
+  const ready = prepared.then(() => {
+    // A start that was refused or broken off is never ready.
+    if (openLog === null) return new Promise<void>(() => undefined);
+  });
   return {
     addresses: { ingest: url },
+    ready,
     async [Symbol.asyncDispose]() {
       stop.abort();
       const finished = new Promise<void>((resolve) => {
@@ -123,10 +114,7 @@ export async function startIngest(options: {
       if (inFlight > 0) server.server.closeAllConnections();
       await closed;
       if (openLog === null) {
-        await within(
-          prepared.catch(() => undefined),
-          LAST_MS_MAX,
-        );
+        await within(prepared, LAST_MS_MAX);
         return;
       }
       await within(openLog.quarantine.settled(), LAST_MS_MAX);

@@ -1,0 +1,48 @@
+import { type RunMeta, runMetaSchema } from '@runlog/schema/log-records';
+import { META_KEY, type TopicNames } from '@runlog/schema/topics';
+import type { TopicIo } from '@runlog/topic-io/topic-io';
+
+/**
+ * Resolves with the first `run-meta` that differs from the given one: a rebuild has switched the snapshot topic, or a
+ * newer build writes. Rejects when the signal aborts.
+ */
+export async function metaChange(
+  io: TopicIo,
+  options: { topics: TopicNames; meta: RunMeta; signal: AbortSignal },
+): Promise<RunMeta> {
+  const { topics, meta, signal } = options;
+  await using reader = io.reader({ topic: topics.meta, signal });
+  reader.add({ partition: 0, offset: 0 });
+  let newest: RunMeta | null = null;
+  for await (const fetched of reader) {
+    if (fetched.kind === 'out_of_range') {
+      reader.add({ partition: 0, offset: fetched.startOffset });
+      continue;
+    }
+    for (const { key, value } of fetched.records) {
+      if (key === META_KEY && value !== null) newest = parseMeta(value) ?? newest;
+    }
+    // What lies before the end may be older than the meta we hold.
+    const atEnd = fetched.nextOffset >= fetched.stableEnd;
+    if (atEnd && newest !== null && !sameMeta(newest, meta)) return newest;
+  }
+  signal.throwIfAborted();
+  throw new Error(`the reader of ${topics.meta} ended`);
+}
+
+function parseMeta(value: Buffer): RunMeta | null {
+  try {
+    return runMetaSchema.safeParse(JSON.parse(value.toString('utf8'))).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
+export function sameMeta(left: RunMeta, right: RunMeta): boolean {
+  return (
+    left.epoch === right.epoch &&
+    left.fold === right.fold &&
+    left.partitions === right.partitions &&
+    left.snapshots === right.snapshots
+  );
+}

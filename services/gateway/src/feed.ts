@@ -1,0 +1,149 @@
+import { metaChange } from '@runlog/run-feed/follow-meta';
+import { type LiveRuns, openLiveRuns } from '@runlog/run-feed/live-runs';
+import { prepareTopics } from '@runlog/run-feed/prepare-topics';
+import type { RunMeta } from '@runlog/schema/log-records';
+import type { Clock } from '@runlog/service-kit/clock';
+import type { Logger } from '@runlog/service-kit/logger';
+import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import type { GatewayConfig } from './config.ts';
+import { History } from './history.ts';
+import { Hub } from './hub.ts';
+import type { RunsAtHand } from './rest.ts';
+
+const RETRY_DELAY_MS_MIN = 250;
+const RETRY_DELAY_MS_MAX = 5_000;
+
+export interface FeedOptions {
+  readonly config: GatewayConfig;
+  readonly io: TopicIo;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly newEpoch: () => string;
+  readonly signal: AbortSignal;
+  /** Every run is at hand for the first time. */
+  readonly onReady: () => void;
+  /** The log cannot be read for now: what clients hold cannot go on. */
+  readonly onLost: () => void;
+}
+
+/**
+ * Reads the log for ever into one hub, starting over with back-off when it cannot be reached. A rebuild that began a
+ * new epoch is read beside the old state until it has caught up; then the hub switches, and no stream breaks.
+ */
+export class Feed {
+  readonly #options: FeedOptions;
+  #current: { hub: Hub; runs: RunsAtHand } | null = null;
+  #waitsFor = 'the topics are not prepared yet';
+  #delayMs = RETRY_DELAY_MS_MIN;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+  }
+
+  readonly hub = (): Hub | null => this.#current?.hub ?? null;
+  readonly runs = (): RunsAtHand | null => this.#current?.runs ?? null;
+  readonly notReadyBecause = (): string | null => (this.#current === null ? this.#waitsFor : null);
+
+  /** Ends on abort; rejects with what waiting cannot mend. */
+  async run(): Promise<void> {
+    const { log, clock, signal, onLost } = this.#options;
+    while (!signal.aborted) {
+      try {
+        for (;;) await this.#readIncarnation(await this.#prepare());
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!passes(error)) throw error;
+        this.#waitsFor = `the log cannot be read: ${error.message}`;
+        log.warn({ err: error, retryInMs: this.#delayMs }, 'the log cannot be read; trying again');
+      } finally {
+        this.#current?.hub.dispose();
+        if (this.#current !== null && !signal.aborted) onLost();
+        this.#current = null;
+      }
+      await clock.sleep(this.#delayMs, signal);
+      this.#delayMs = Math.min(this.#delayMs * 2, RETRY_DELAY_MS_MAX);
+    }
+  }
+
+  #prepare(): Promise<RunMeta> {
+    const { io, log, config, newEpoch } = this.#options;
+    const { topics, partitions, replicationFactor, eventRetentionHours } = config.log;
+    return prepareTopics({
+      ...{ io, topics, partitions, replicationFactor, eventRetentionHours, log },
+      epoch: newEpoch,
+    });
+  }
+
+  /** Until a rebuild began another epoch, or it rejects. */
+  async #readIncarnation(meta: RunMeta): Promise<void> {
+    const { io, log, config, clock, signal } = this.#options;
+    const over = new AbortController();
+    const until = AbortSignal.any([signal, over.signal]);
+    const { topics } = config.log;
+    const switched = this.#epochChange(meta, until).finally(() => over.abort());
+    const live: LiveRuns = openLiveRuns({
+      ...{ io, topics, meta, log, signal: until, sleep: clock.sleep },
+      onCaughtUp: () => this.#show(live),
+    });
+    if (this.#current === null) this.#waitsFor = 'this gateway is still reading the log';
+    try {
+      for await (const changes of live.changes()) {
+        if (live.caughtUp) this.#current?.hub.apply(changes);
+      }
+    } catch (error) {
+      // Broken off by the switch, in the middle of whatever it was doing.
+      if (signal.aborted || !over.signal.aborted) throw error;
+    } finally {
+      over.abort();
+      await switched.catch((error: unknown) => {
+        if (!until.aborted) throw error;
+      });
+    }
+  }
+
+  #show(live: LiveRuns): void {
+    const { io, config, clock, onReady } = this.#options;
+    const { meta, states } = live;
+    const topic = { name: config.log.topics.events, partitions: meta.partitions };
+    const runs = { states, history: new History({ io, topic, now: clock.now }) };
+    this.#delayMs = RETRY_DELAY_MS_MIN;
+    if (this.#current === null) {
+      this.#current = { hub: new Hub({ epoch: meta.epoch, states, clock }), runs };
+      onReady();
+    } else {
+      const { hub } = this.#current;
+      this.#current = { hub, runs };
+      hub.switchTo({ epoch: meta.epoch, states });
+    }
+  }
+
+  /** A rebuild that proved every byte keeps the epoch: what is held here is what it wrote. */
+  async #epochChange(meta: RunMeta, signal: AbortSignal): Promise<void> {
+    const { io, config, log } = this.#options;
+    let held = meta;
+    while (held.epoch === meta.epoch && held.fold === meta.fold) {
+      held = await metaChange(io, { topics: config.log.topics, meta: held, signal });
+      log.info({ ...held }, 'run-meta was switched');
+    }
+  }
+}
+
+/** Whether waiting can help: what the log refuses for good must stop the service instead. */
+function passes(error: unknown): error is TopicIoError {
+  if (!(error instanceof TopicIoError)) return false;
+  switch (error.code) {
+    case 'unavailable':
+    case 'overloaded':
+    case 'storage_full':
+    case 'fenced':
+      return true;
+    case 'closed':
+    case 'too_large':
+    case 'unusable':
+      return false;
+    default: {
+      const unreachable: never = error.code;
+      throw new Error(`unknown fault ${String(unreachable)}`);
+    }
+  }
+}
