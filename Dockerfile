@@ -1,0 +1,31 @@
+# One image for ingest, aggregator, gateway and the `runlog` command; what it runs is the container's command.
+FROM node:20-bookworm-slim AS dependencies
+WORKDIR /app
+# Only what decides the dependencies, so that a change of the sources does not install them again.
+COPY package.json package-lock.json ./
+COPY packages/cli/package.json packages/cli/
+COPY packages/client/package.json packages/client/
+COPY packages/run-feed/package.json packages/run-feed/
+COPY packages/run-state/package.json packages/run-state/
+COPY packages/schema/package.json packages/schema/
+COPY packages/service-kit/package.json packages/service-kit/
+COPY packages/topic-io/package.json packages/topic-io/
+COPY services/aggregator/package.json services/aggregator/
+COPY services/gateway/package.json services/gateway/
+COPY services/ingest/package.json services/ingest/
+# Native parts come prebuilt as packages of their own: no install script is needed, so none may run.
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
+FROM node:20-bookworm-slim
+ENV NODE_ENV=production
+# npm links no command whose file is not there yet, and the sources come last.
+RUN ln -s /app/packages/cli/bin/runlog.js /usr/local/bin/runlog
+WORKDIR /app
+COPY --from=dependencies /app ./
+COPY tsconfig.json ./
+COPY packages packages
+COPY services services
+# The sources belong to root: the service can read them and change nothing.
+USER node
+# In exec form, and `runlog` replaces itself by node: SIGTERM reaches the process that drains.
+CMD ["runlog", "help"]
