@@ -1,0 +1,1800 @@
+"""Emit TelemetryEvents from a training loop to runlog. One file, standard library only, Python 3.9 or newer.
+
+    import runlog
+
+    run = runlog.start(run="resnet-7", url="http://127.0.0.1:4000")
+    run.epoch_completed(env_id=0, val_accuracy=71.2, val_loss=0.83, inner_epoch=4)
+    run.emit("PLATEAU_DETECTED", env_id=0, patience=5)
+    run.finish()
+
+`emit` appends to a queue and returns. It does no I/O, no JSON, waits for no lock and never raises. One daemon thread
+numbers the events, sends them in compressed batches, sends again what may not have arrived, and keeps on disk what
+the server cannot take now. `python -m runlog drain DIR` sends what a killed process left there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import collections
+import collections.abc
+import dataclasses
+import datetime
+import email.utils
+import enum
+import hashlib
+import http.client
+import io
+import itertools
+import json
+import logging
+import math
+import os
+import random
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+import zlib
+from typing import (
+    Any,
+    Callable,
+    Deque,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    SupportsFloat,
+    Tuple,
+    Type,
+    Union,
+)
+from urllib.parse import urlsplit
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows: spool folders are not locked there
+    fcntl = None  # type: ignore[assignment]
+
+__version__ = "0.1.0"
+__all__ = ["LogHandler", "Options", "Run", "drain", "start"]
+
+_log = logging.getLogger("runlog")
+
+DEFAULT_URL = "http://127.0.0.1:4000"
+# The server's limits (its 413 is obeyed too, should it have lower ones).
+EVENT_BYTES_MAX = 256 * 1024
+# Far below the 4 MiB of a body.
+_BATCH_BYTES_MAX = 1024 * 1024
+_SEGMENT_BYTES_MAX = 1024 * 1024
+_ANSWER_BYTES_MAX = 1024 * 1024
+_RETRY_AFTER_MAX_S = 300.0
+# A report of losses at most so often.
+_LOSS_REPORT_S = 10.0
+
+_KEY_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+_EVENT_TYPE = re.compile(r"[A-Z][A-Z0-9_]{0,63}\Z")
+_SEVERITIES = frozenset(("debug", "info", "warning", "error", "critical"))
+# Rare and precious: these never give way to a flood of metrics.
+_LIFECYCLE_PREFIXES = ("SEED_", "RUN_", "TRAINING_STARTED", "CHECKPOINT_")
+_TERMINAL = frozenset(("RUN_FINISHED", "RUN_FAILED"))
+
+Number = SupportsFloat
+"""A float, an int, a numpy scalar or a tensor of one element."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Bounds and waits of an emitter; the defaults suit a training loop. Times in seconds, sizes in bytes."""
+
+    batch_events_max: int = 500
+    batch_bytes_max: int = _BATCH_BYTES_MAX
+    batch_interval: float = 1.0
+    """An event waits at most so long before it is sent."""
+    queue_events_max: int = 50_000
+    """Of metrics not yet numbered; beyond it the oldest is dropped and counted."""
+    lifecycle_events_max: int = 10_000
+    """The same for lifecycle events, which have a queue of their own."""
+    memory_bytes_max: int = 8 * 1024 * 1024
+    """Of numbered events in memory; beyond it they go to the spool, and without a spool no more are numbered."""
+    spool_bytes_max: int = 1024 * 1024 * 1024
+    """Of all segments in the spool folder together; a quarter of it (at most 16 MiB) is kept for lifecycle events."""
+    away_after: float = 5.0
+    """A server that has failed for so long is away: events go to the spool."""
+    connect_timeout: float = 5.0
+    request_timeout: float = 15.0
+    """Of a whole request, however slowly its answer trickles."""
+    backoff_min: float = 0.5
+    backoff_max: float = 30.0
+    heartbeat_interval: float = 10.0
+    """A run that is silent for so long says that it lives; 0 = never."""
+    exit_timeout: float = 5.0
+    """The end of the process is held up for at most so long."""
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Values: whatever a training loop holds, as JSON, without importing what made it
+# ---------------------------------------------------------------------------------------------------------------
+
+_TEXT_MAX = 1024
+_ITEMS_MAX = 4096
+_DEPTH_MAX = 32
+
+
+def _plain(value: Any) -> Any:
+    """What `json` cannot write, as something it can: numpy scalars, tensors, enums, dates, sets, dataclasses."""
+    if isinstance(value, enum.Enum):
+        return value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    elements = _elements(value)
+    if elements == 1 and callable(getattr(value, "item", None)):
+        return value.item()
+    if elements is not None and callable(getattr(value, "tolist", None)):
+        if elements <= _ITEMS_MAX:
+            return value.tolist()
+        return f"<{type(value).__name__} of {elements} elements>"
+    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, collections.abc.Mapping):
+        return dict(value)
+    if isinstance(value, (set, frozenset, collections.deque, range)):
+        return list(value)
+    if hasattr(type(value), "__index__"):
+        return int(value)
+    if hasattr(type(value), "__float__"):
+        return float(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    return str(value)[:_TEXT_MAX]
+
+
+def _elements(value: Any) -> Optional[int]:
+    """Elements of an array-like: numpy has `size` as a number, torch has `numel()`."""
+    numel = getattr(value, "numel", None)
+    if callable(numel):
+        return int(numel())
+    size = getattr(value, "size", None)
+    if isinstance(size, int):
+        return size
+    return 1 if callable(getattr(value, "item", None)) else None
+
+
+def _clean(value: Any, depth: int = 0) -> Any:
+    """The thorough way, for what the fast one refused: non-finite floats, odd keys, cycles, objects that raise."""
+    try:
+        if value is None or value is True or value is False:
+            return value
+        if isinstance(value, str):
+            return str(value)
+        if isinstance(value, int):
+            return int(value)
+        if isinstance(value, float):
+            if math.isfinite(value):
+                return float(value)
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        if depth >= _DEPTH_MAX:
+            return f"<{type(value).__name__} nested too deep>"
+        if isinstance(value, dict):
+            return {_key(key): _clean(inner, depth + 1) for key, inner in list(value.items())}
+        if isinstance(value, (list, tuple)):
+            return [_clean(inner, depth + 1) for inner in list(value)]
+        return _clean(_plain(value), depth + 1)
+    except Exception as error:
+        return f"<{type(value).__name__}: {type(error).__name__}>"
+
+
+def _key(key: Any) -> str:
+    return key if type(key) is str else str(key)[:_TEXT_MAX]
+
+
+_fast_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=_plain).encode
+_quote = json.encoder.encode_basestring_ascii
+
+
+def _encode(value: Any) -> str:
+    try:
+        return _fast_encode(value)
+    except Exception:
+        return _fast_encode(_clean(value))
+
+
+def _number_or_null(value: Any) -> str:
+    """Of an envelope field that must be a number or null."""
+    text = _encode(value)
+    return text if text[:1] in "-0123456789" and text[:1] else "null"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The wire: one request, one outcome
+# ---------------------------------------------------------------------------------------------------------------
+
+
+class _Answered(NamedTuple):
+    """The server judged every event."""
+
+    accepted: int
+    rejected: int
+    again: List[int]
+    """Indexes of events to send again, ascending."""
+    wait: float
+    first_error: str
+
+
+class _TooLarge(NamedTuple):
+    """413: nothing was published; fewer events may pass."""
+
+    message: str
+
+
+class _Later(NamedTuple):
+    """The fate of the whole batch is unknown, or it was refused for now."""
+
+    message: str
+    wait: Optional[float]
+    """The server's Retry-After."""
+    misconfigured: bool
+    """Waiting alone will hardly help: a wrong key, a wrong address."""
+
+
+_Outcome = Union[_Answered, _TooLarge, _Later]
+
+
+class _DeadlineReader(io.RawIOBase):
+    def __init__(self, wire: _DeadlineSocket) -> None:
+        self._wire = wire
+        self._raw: Any = wire.sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> Optional[int]:
+        self._wire.arm()
+        count: Optional[int] = self._raw.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _DeadlineSocket:
+    """A socket whose timeout ends at one moment, so that a server that trickles bytes cannot hold the thread."""
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self.sock = sock
+        self.deadline = deadline
+
+    def arm(self) -> None:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise socket.timeout("the request took too long")
+        self.sock.settimeout(left)
+
+    def sendall(self, data: bytes) -> None:
+        self.arm()
+        self.sock.sendall(data)
+
+    def makefile(self, *_args: Any, **_options: Any) -> io.BufferedReader:
+        return io.BufferedReader(_DeadlineReader(self))
+
+    def close(self) -> None:
+        self.sock.close()
+
+
+class _Wire:
+    """Sends batches over one kept-alive connection. Used by one thread; `sever` may be called by another."""
+
+    def __init__(self, url: str, key: Optional[str], cluster: Optional[str], options: Options) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"url must be http://host:port or https://host:port, not {url!r}")
+        self._https = parts.scheme == "https"
+        self._host = parts.hostname
+        self._port = parts.port
+        self._path = parts.path.rstrip("/") + "/v1/events"
+        self._options = options
+        self._connection: Optional[http.client.HTTPConnection] = None
+        self.severed = False
+        self._headers = {
+            "Content-Type": "application/x-ndjson",
+            "Content-Encoding": "gzip",
+            "User-Agent": f"runlog-python/{__version__}",
+        }
+        if key:
+            self._headers["Authorization"] = f"Bearer {key}"
+        if cluster:
+            self._headers["X-Cluster-Id"] = cluster
+
+    def send(self, lines: Sequence[bytes], deadline: float) -> _Outcome:
+        squeeze = zlib.compressobj(1, zlib.DEFLATED, 31)
+        body = squeeze.compress(b"\n".join(lines)) + squeeze.flush()
+        while True:
+            reused = self._connection is not None
+            try:
+                status, retry_after, answer = self._post(body, deadline)
+            except Exception as error:
+                self.close()
+                # A kept connection may have been closed by the server in between: that is no failure of its own.
+                late = isinstance(error, socket.timeout) or time.monotonic() >= deadline
+                if reused and not late and not self.severed:
+                    continue
+                return _Later(f"{type(error).__name__}: {error}", None, False)
+            return _outcome(status, retry_after, answer, len(lines))
+
+    def _post(self, body: bytes, deadline: float) -> Tuple[int, Optional[float], bytes]:
+        connection = self._connection or self._connect(deadline)
+        self._connection = connection
+        wire: Any = connection.sock
+        wire.deadline = deadline
+        try:
+            connection.request("POST", self._path, body, self._headers)
+        except (BrokenPipeError, ConnectionResetError):
+            # The server may have refused the body early and said why before it closed.
+            connection_error = True
+        else:
+            connection_error = False
+        response = connection.getresponse()
+        answer = response.read(_ANSWER_BYTES_MAX)
+        if connection_error or response.will_close or not response.isclosed():
+            self.close()
+        return response.status, _retry_after(response.getheader("Retry-After")), answer
+
+    def _connect(self, deadline: float) -> http.client.HTTPConnection:
+        timeout = max(0.01, min(self._options.connect_timeout, deadline - time.monotonic()))
+        maker = http.client.HTTPSConnection if self._https else http.client.HTTPConnection
+        connection = maker(self._host, self._port, timeout=timeout)
+        connection.connect()
+        connection.sock = _DeadlineSocket(connection.sock, deadline)
+        return connection
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except Exception:
+                pass
+
+    def sever(self) -> None:
+        """Ends a request that another thread waits in; there will be no other."""
+        self.severed = True
+        try:
+            self._connection.sock.sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
+        except Exception:
+            pass
+
+    def forget(self) -> None:
+        """In a forked child: gives up the parent's connection without a byte on it."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        # A buffer of it may have been locked by a thread that does not exist here, so it must never be finalised.
+        _never_finalised.append(connection)
+        try:
+            os.close(connection.sock.sock.detach())  # type: ignore[union-attr]
+        except Exception:
+            pass
+
+
+_never_finalised: List[Any] = []
+
+
+def _retry_after(header: Optional[str]) -> Optional[float]:
+    if header is None:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            seconds = email.utils.parsedate_to_datetime(header).timestamp() - time.time()
+        except Exception:
+            return None
+    return min(max(seconds, 0.0), _RETRY_AFTER_MAX_S) if math.isfinite(seconds) else None
+
+
+def _outcome(status: int, retry_after: Optional[float], body: bytes, count: int) -> _Outcome:
+    if status == 413:
+        return _TooLarge(_fault_of(body))
+    if status in (200, 422):
+        try:
+            answer = json.loads(body)
+            again: List[int] = []
+            for first, last in answer["retry_indexes"]:
+                again.extend(range(first, last + 1))
+            accepted, rejected = int(answer["accepted"]), int(answer["rejected"])
+            errors = answer["errors"]
+            first_error = f"{errors[0]['path']} {errors[0]['message']}".strip() if errors else ""
+        except Exception:
+            return _Later(f"HTTP {status} whose body is not runlog's; is the address right?", retry_after, True)
+        judged = accepted + rejected + len(again) == count
+        if not judged or again != sorted(set(again)) or (again and not 0 <= again[0] <= again[-1] < count):
+            return _Later(f"HTTP {status} that does not speak of the {count} events sent", retry_after, True)
+        return _Answered(accepted, rejected, again, retry_after or 0.0, first_error)
+    passing = status in (408, 425, 429) or status >= 500
+    return _Later(f"HTTP {status} {_fault_of(body)}".strip(), retry_after, not passing)
+
+
+def _fault_of(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["error"]["message"])[:200]
+    except Exception:
+        return ""
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The spool: NDJSON segments of an emitter in a folder of its own, deleted once every event of them is acknowledged
+# ---------------------------------------------------------------------------------------------------------------
+
+_META = "emitter.json"
+_LOCK = "lock"
+
+
+def _default_spool() -> str:
+    named = os.environ.get("RUNLOG_SPOOL_DIR")
+    if named:
+        return named
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(cache, "runlog", "spool")
+
+
+def _spool_bytes(root: str) -> int:
+    total = 0
+    for folder, _, files in os.walk(root):
+        for name in files:
+            if name.endswith(".ndjson"):
+                try:
+                    total += os.stat(os.path.join(folder, name)).st_size
+                except OSError:
+                    pass
+    return total
+
+
+def _segments(folder: str) -> List[str]:
+    """Oldest first: their names are zero-padded numbers."""
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(".ndjson"))
+    except OSError:
+        return []
+    return [os.path.join(folder, name) for name in names]
+
+
+def _read_segment(path: str) -> List[bytes]:
+    """Its events; a last line that a crash tore off is no event."""
+    with open(path, "rb") as file:
+        *lines, _torn = file.read().split(b"\n")
+    return [line for line in lines if line]
+
+
+def _lock_folder(folder: str) -> Optional[int]:
+    """A descriptor that holds the folder until it is closed or its process dies; None when another process has it."""
+    descriptor = os.open(os.path.join(folder, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+    if fcntl is not None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return None
+    return descriptor
+
+
+def _remove_folder(folder: str) -> None:
+    for name in (_META, _LOCK):
+        try:
+            os.unlink(os.path.join(folder, name))
+        except OSError:
+            pass
+    try:
+        os.rmdir(folder)
+    except OSError:
+        pass
+
+
+class _Spool:
+    """Written and read by one thread at a time. Every method may raise OSError."""
+
+    def __init__(self, root: str, bytes_max: int, meta: Mapping[str, Any]) -> None:
+        self._root = root
+        self._bytes_max = bytes_max
+        self._meta = dict(meta)
+        self._folder: Optional[str] = None
+        self._lock: Optional[int] = None
+        self._file: Optional[io.FileIO] = None
+        self._file_bytes = 0
+        self._count = 0
+        self._used = 0
+        self.segments: Deque[str] = collections.deque()
+        self._adopted: Dict[str, int] = {}
+
+    def room(self, lifecycle: bool) -> int:
+        reserve = 0 if lifecycle else min(16 * 1024 * 1024, self._bytes_max // 4)
+        return self._bytes_max - reserve - self._used
+
+    def append(self, lines: Iterable[bytes], size: int) -> None:
+        """All of them or, when it raises, none."""
+        if self._file is not None and self._file_bytes + size > _SEGMENT_BYTES_MAX:
+            self.seal()
+        if self._file is None:
+            self._open_segment()
+        file = self._file
+        assert file is not None
+        data = b"".join(line + b"\n" for line in lines)
+        written = 0
+        try:
+            while written < len(data):
+                written += file.write(data[written:]) or 0
+        except OSError:
+            # The half-written line must not become the head of the next one.
+            try:
+                file.truncate(self._file_bytes)
+                file.seek(self._file_bytes)
+            except OSError:
+                self.seal()
+            raise
+        self._file_bytes += len(data)
+        self._used += len(data)
+
+    def seal(self) -> None:
+        """The next event begins a new segment."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+    def oldest(self) -> Optional[str]:
+        if not self.segments:
+            return None
+        if len(self.segments) == 1:
+            self.seal()
+        return self.segments[0]
+
+    def remove_oldest(self) -> None:
+        path = self.segments.popleft()
+        self._used = max(0, self._used - os.stat(path).st_size)
+        os.unlink(path)
+        folder = os.path.dirname(path)
+        if folder in self._adopted and not _segments(folder):
+            _remove_folder(folder)
+            os.close(self._adopted.pop(folder))
+
+    def adopt(self) -> bool:
+        """Takes over what a process that no longer lives left for the same server; one folder at a call."""
+        try:
+            names = sorted(os.listdir(self._root))
+        except OSError:
+            return False
+        for name in names:
+            folder = os.path.join(self._root, name)
+            if folder == self._folder or folder in self._adopted:
+                continue
+            # It is written under the lock, so a folder that has it and is not locked has lost its process.
+            meta = _read_meta(folder)
+            if not meta or any(meta.get(part) != self._meta[part] for part in ("url", "cluster", "key")):
+                continue
+            lock = _lock_folder(folder)
+            if lock is None:
+                continue
+            if not _segments(folder):
+                _remove_folder(folder)
+                os.close(lock)
+                continue
+            self._adopted[folder] = lock
+            self.segments.extend(_segments(folder))
+            return True
+        return False
+
+    def close(self) -> None:
+        """Leaves what is not yet sent where `drain` finds it."""
+        self.seal()
+        if self._folder is not None and not _segments(self._folder):
+            _remove_folder(self._folder)
+        for descriptor in [*self._adopted.values(), self._lock]:
+            if descriptor is not None:
+                os.close(descriptor)
+        self._adopted = {}
+        self._lock = None
+
+    def forget(self) -> None:
+        """In a forked child: the parent's descriptors would keep its folders locked beyond its death."""
+        for descriptor in [*self._adopted.values(), self._lock]:
+            if descriptor is not None:
+                os.close(descriptor)
+        if self._file is not None:
+            self._file.close()
+
+    def _open_segment(self) -> None:
+        if self._folder is None:
+            folder = os.path.join(self._root, self._meta["emitter_id"])
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            self._lock = _lock_folder(folder)
+            with open(os.path.join(folder, _META), "w", encoding="utf-8") as file:
+                json.dump(self._meta, file)
+            self._folder = folder
+        self._used = _spool_bytes(self._root)
+        self._count += 1
+        path = os.path.join(self._folder, f"{self._count:08d}.ndjson")
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._file = io.FileIO(descriptor, "w")
+        self._file_bytes = 0
+        self.segments.append(path)
+
+
+def _read_meta(folder: str) -> Dict[str, Any]:
+    try:
+        with open(os.path.join(folder, _META), encoding="utf-8") as file:
+            meta = json.load(file)
+        return meta if isinstance(meta, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The emitter: two lanes in, one thread, one request in flight
+# ---------------------------------------------------------------------------------------------------------------
+
+# (ordinal in its lane, time in ns, run, type, data, message, severity, slot_id, seed_id, epoch)
+_Item = Tuple[int, int, "Run", Any, Optional[Dict[str, Any]], Any, Any, Any, Any, Any]
+# (an event's JSON, whether it is of the lifecycle)
+_Line = Tuple[bytes, bool]
+
+
+class _Lane:
+    """
+    A bounded queue that drops its oldest item. Its ends never wait for each other: `append`, `popleft` and `next`
+    are single steps of the interpreter, and the ordinals tell afterwards how many items fell out.
+    """
+
+    __slots__ = ("count", "highest", "queue", "taken")
+
+    def __init__(self, items_max: int) -> None:
+        self.queue: Deque[_Item] = collections.deque(maxlen=items_max)
+        self.count = itertools.count(1)
+        self.highest = 0
+        self.taken = 0
+
+    def take(self, items_max: int) -> List[_Item]:
+        items: List[_Item] = []
+        queue = self.queue
+        try:
+            while len(items) < items_max:
+                items.append(queue.popleft())
+        except IndexError:
+            pass
+        self.taken += len(items)
+        for item in items:
+            if item[0] > self.highest:
+                self.highest = item[0]
+        return items
+
+    def dropped(self) -> int:
+        return max(0, self.highest - self.taken)
+
+
+class _Emitter:
+    def __init__(
+        self, url: str, key: Optional[str], cluster: Optional[str], spool: Optional[str], options: Options
+    ) -> None:
+        self.url = url
+        self.key = key
+        self.cluster = cluster
+        self.spool_root = spool
+        self.options = options
+        self.runs: List[Run] = []
+        self.wire = _Wire(url, key, cluster, options)
+        self._run_keys = itertools.count()
+        self._reset()
+
+    def _reset(self) -> None:
+        """State of a process: all of it is new after a fork."""
+        options = self.options
+        self.pid = os.getpid()
+        self.emitter_id = os.urandom(8).hex()
+        self.metrics = _Lane(options.queue_events_max)
+        self.lifecycle = _Lane(options.lifecycle_events_max)
+        # A lock as a bell: the thread waits for it, whoever has something releases it, which never waits.
+        self.bell = threading.Lock()
+        self.bell.acquire()
+        self.running = False
+        self._starting = threading.Lock()
+        # Between the thread and whoever closes; `emit` never touches it, and no network I/O happens under it.
+        # Reentrant: a signal handler that closes may have interrupted its own thread here.
+        self._state = threading.RLock()
+        self._memory: Deque[_Line] = collections.deque()
+        self._memory_bytes = 0
+        self._loaded: Deque[_Line] = collections.deque()
+        self._segment: Optional[str] = None
+        self.spool = self._make_spool()
+        self._spool_broken_until = 0.0
+        self._batch_events = options.batch_events_max
+        self._attempt = 0
+        self._failing_since: Optional[float] = None
+        self._next_try = 0.0
+        self._not_before = 0.0
+        self._hurry = False
+        self._adopt_at = 0.0
+        self._close_by: Optional[float] = None
+        self._send_by = 0.0
+        self._done = False
+        self._abandoned = False
+        self._warned: Dict[str, bool] = {}
+        self.numbered = 0
+        self.accepted = 0
+        self.lost: Dict[str, int] = {"invalid": 0, "oversize": 0, "rejected": 0, "not_spooled": 0}
+        self._lost_reported = 0
+        self._lost_reported_at = -_LOSS_REPORT_S
+        for run in self.runs:
+            run._renumber()
+
+    def _make_spool(self) -> Optional[_Spool]:
+        if self.spool_root is None:
+            return None
+        meta = {
+            "emitter_id": self.emitter_id,
+            "url": self.url,
+            "cluster": self.cluster,
+            "key": None if self.key is None else hashlib.sha256(self.key.encode()).hexdigest()[:16],
+            "pid": self.pid,
+        }
+        return _Spool(self.spool_root, self.options.spool_bytes_max, meta)
+
+    def next_run_key(self) -> int:
+        return next(self._run_keys)
+
+    # --- called by the training loop ---
+
+    def ring(self) -> None:
+        try:
+            self.bell.release()
+        except RuntimeError:
+            pass
+
+    def ensure_running(self) -> None:
+        """Starts the thread: at `start`, and at the first event of a forked child."""
+        if self.running or self._done or not self._starting.acquire(blocking=False):
+            return
+        try:
+            if not self.running:
+                threading.Thread(target=self._loop, name="runlog", daemon=True).start()
+                self.running = True
+                _end_with_multiprocessing(self)
+        except RuntimeError as error:
+            self._warn("thread", f"cannot start a thread ({error}); events are sent when the run is closed")
+        finally:
+            self._starting.release()
+
+    def settled(self) -> bool:
+        """Whether everything emitted is acknowledged, refused or counted as lost."""
+        if not self._state.acquire(blocking=False):
+            return False
+        try:
+            lanes = self.metrics.queue or self.lifecycle.queue
+            return not (lanes or self._memory or self._loaded or self._spooled())
+        finally:
+            self._state.release()
+
+    def _spooled(self) -> bool:
+        return self.spool is not None and bool(self.spool.segments)
+
+    def flush(self, timeout: float) -> bool:
+        until = time.monotonic() + timeout
+        urge_at = 0.0
+        self.ensure_running()
+        while not self.settled():
+            now = time.monotonic()
+            if self._done or now >= until:
+                return self.settled()
+            if now >= urge_at:
+                # Somebody waits: no long pauses between attempts meanwhile.
+                urge_at = now + 1.0
+                self._hurry = True
+                self.ring()
+            time.sleep(0.005)
+        return True
+
+    def ask_to_close(self, timeout: float) -> float:
+        """When it will be closed; of several calls the earliest time stands."""
+        now = time.monotonic()
+        if self._close_by is None or now + timeout < self._close_by:
+            # Sending ends in time for the spool.
+            self._send_by = now + timeout - min(1.0, timeout / 2)
+            self._close_by = now + timeout
+        self.ring()
+        return self._close_by
+
+    def close(self, timeout: float) -> None:
+        """Sends what is there, spools the rest; returns within `timeout` whatever the server does."""
+        if self.pid != os.getpid() or self._done:
+            return
+        # No waiting on events or conditions here: a signal handler may have interrupted this very call.
+        by = self.ask_to_close(timeout)
+        _emitters.pop(id(self), None)
+        if not self.running:
+            self._starting.acquire(blocking=False)
+            self._work_until_closed()
+            return
+        while not self._done and time.monotonic() < self._send_by:
+            time.sleep(0.002)
+        if not self._done:
+            self.wire.sever()
+        while not self._done and time.monotonic() < by - 0.2:
+            time.sleep(0.002)
+        if not self._done and self._state.acquire(timeout=max(0.01, by - time.monotonic())):
+            # The thread hangs where nobody can wake it (a name that does not resolve): spool in its stead.
+            try:
+                self._abandoned = True
+                self._put_away()
+            finally:
+                self._state.release()
+
+    # --- the thread ---
+
+    def _loop(self) -> None:
+        pid = self.pid
+        state = self._state
+        while os.getpid() == pid and self._state is state and not self._done:
+            try:
+                if self._close_by is not None:
+                    self._work_until_closed()
+                    return
+                if not self._work():
+                    self._wait()
+            except Exception as error:
+                self._warn("internal", f"internal fault, please report it: {type(error).__name__}: {error}")
+                self.bell.acquire(timeout=1.0)
+
+    def _wait(self) -> None:
+        now = time.monotonic()
+        wait = self.options.batch_interval
+        due = max(self._next_try, self._not_before)
+        if due > now:
+            wait = min(wait, due - now)
+        self.bell.acquire(timeout=max(0.001, wait))
+
+    def _work(self) -> bool:
+        """One round; whether there is more to do at once."""
+        with self._state:
+            if self._abandoned:
+                return False
+            self._take()
+            self._beat()
+            self._spill_if_away()
+        if not self._may_try():
+            return False
+        if self._send_one():
+            return True
+        self._adopt_when_idle()
+        return bool(self._memory or self._loaded or self._spooled()) and self._may_try()
+
+    def _may_try(self) -> bool:
+        now = time.monotonic()
+        if self._hurry and now >= self._not_before:
+            self._hurry = False
+            return True
+        return now >= self._next_try and now >= self._not_before
+
+    def _work_until_closed(self) -> None:
+        send_by = self._send_by
+        away = self._failing_since is not None and time.monotonic() - self._failing_since >= self.options.away_after
+        while time.monotonic() < send_by and not self.wire.severed:
+            with self._state:
+                if self._abandoned:
+                    return
+                self._take()
+            if not (self._memory or self._loaded or self._spooled()):
+                break
+            due = max(self._not_before, time.monotonic())
+            if due > send_by:
+                break
+            if not self._send_one(by=send_by) and self._failing_since is not None:
+                # A server known to be away gets one more chance; one that has just failed gets the whole time.
+                if away and self.spool is not None:
+                    break
+                pause = max(self._not_before - time.monotonic(), random.uniform(0.05, 0.3))
+                if time.monotonic() + pause >= send_by:
+                    break
+                time.sleep(pause)
+            elif self._not_before > time.monotonic():
+                time.sleep(max(0.0, min(self._not_before, send_by) - time.monotonic()))
+        with self._state:
+            if not self._abandoned:
+                self._put_away()
+
+    def _put_away(self) -> None:
+        """The last act of this process: what is left goes to the spool, or is counted."""
+        try:
+            self._take(everything=True)
+            if self._memory:
+                self._spill(self.spool)
+            if self._memory:
+                self.lost["not_spooled"] += len(self._memory)
+                _log.warning("%d events could neither be sent nor spooled and are lost", len(self._memory))
+                self._memory.clear()
+                self._memory_bytes = 0
+            if self._spooled() and self.spool is not None:
+                _log.warning(
+                    "the server at %s did not take all events in time; send them later with: python -m runlog drain %s",
+                    self.url,
+                    self.spool_root,
+                )
+            self.wire.close()
+            if self.spool is not None:
+                self.spool.close()
+        except Exception as error:
+            _log.warning("closing: %s: %s", type(error).__name__, error)
+        finally:
+            self._done = True
+
+    # --- numbering ---
+
+    def _take(self, everything: bool = False) -> None:
+        """Moves events from the lanes to memory, numbered, in the order of their emission."""
+        room = self._memory_bytes < self.options.memory_bytes_max
+        if not room and not self._can_spill(lifecycle=True):
+            if not everything:
+                return
+        items = self.lifecycle.take(1_000_000 if everything else 5_000)
+        if room or everything:
+            items += self.metrics.take(1_000_000 if everything else 5_000)
+            items.sort(key=_time_of)
+        for item in items:
+            if item[3] in _TERMINAL:
+                self._report_losses(ending=item[2])
+            self._number(item)
+        self._report_losses()
+
+    def _number(self, item: _Item) -> None:
+        try:
+            self._serialise(item)
+        except Exception as error:
+            self.lost["invalid"] += 1
+            self._warn("value", f"an event cannot be written as JSON: {type(error).__name__}: {error}")
+
+    def _serialise(self, item: _Item) -> None:
+        _, time_ns, run, event_type, data, message, severity, slot_id, seed_id, epoch = item
+        if not isinstance(event_type, str) or _EVENT_TYPE.match(event_type) is None:
+            self.lost["invalid"] += 1
+            self._warn("invalid", f"an event type must be SCREAMING_SNAKE_CASE, not {str(event_type)[:80]!r}")
+            return
+        lifecycle = event_type.startswith(_LIFECYCLE_PREFIXES)
+        seq = run._seq + 1
+        line = (
+            f'{{"event_id":"{run._prefix}{seq}","event_type":"{event_type}",'
+            f'"timestamp":"{_timestamp(time_ns)}",{run._constant},"emitter_seq":{seq}'
+        )
+        if message:
+            line += f',"message":{_quote(str(message))}'
+        line += f',"severity":"{severity if severity in _SEVERITIES else "info"}"'
+        if slot_id is not None:
+            line += f',"slot_id":{_quote(str(slot_id))}'
+            if event_type.startswith("SEED_"):
+                data = {"slot_id": str(slot_id), **(data or {})}
+        if seed_id is not None:
+            line += f',"seed_id":{_quote(str(seed_id))}'
+        if epoch is not None:
+            line += f',"epoch":{_number_or_null(epoch)}'
+        encoded = f'{line},"data":{_encode(data) if data else "{}"}}}'.encode()
+        if len(encoded) > EVENT_BYTES_MAX:
+            # Its number goes to the next event, so that there is no gap: the loss is reported instead.
+            self.lost["oversize"] += 1
+            self._warn("oversize", f"{event_type} has {len(encoded)} bytes, {EVENT_BYTES_MAX} are allowed; it is lost")
+            return
+        run._seq = seq
+        run._last_at = time.monotonic()
+        self.numbered += 1
+        self._memory.append((encoded, lifecycle))
+        self._memory_bytes += len(encoded)
+
+    def _beat(self) -> None:
+        interval = self.options.heartbeat_interval
+        if interval <= 0 or self._failing_since is not None or self._spooled():
+            return
+        for run in self.runs:
+            if run._open and time.monotonic() - run._last_at >= interval:
+                self._number(_item_of(run, "RUN_HEARTBEAT"))
+
+    def lost_total(self) -> int:
+        return self.metrics.dropped() + self.lifecycle.dropped() + sum(self.lost.values())
+
+    def losses(self) -> Dict[str, int]:
+        return {"queue_full": self.metrics.dropped() + self.lifecycle.dropped(), **self.lost}
+
+    def _report_losses(self, ending: Optional[Run] = None) -> None:
+        total = self.lost_total()
+        if total <= self._lost_reported:
+            return
+        now = time.monotonic()
+        if ending is None and now - self._lost_reported_at < _LOSS_REPORT_S:
+            return
+        run = ending or next((run for run in self.runs if run._open), None)
+        if run is None:
+            return
+        since = total - self._lost_reported
+        self._lost_reported, self._lost_reported_at = total, now
+        reasons = {reason: count for reason, count in self.losses().items() if count}
+        data = {"lost": since, "lost_total": total, "reasons": reasons}
+        message = f"{since} events were lost in the emitter"
+        self._number(_item_of(run, "EMITTER_EVENTS_LOST", data, message, "warning"))
+        self._warn("lost", f"{message}: {reasons}")
+
+    # --- the spool ---
+
+    def _can_spill(self, lifecycle: bool) -> bool:
+        return (
+            self.spool is not None and time.monotonic() >= self._spool_broken_until and self.spool.room(lifecycle) > 0
+        )
+
+    def _spill_if_away(self) -> None:
+        if not self._memory:
+            return
+        away = self._failing_since is not None and time.monotonic() - self._failing_since >= self.options.away_after
+        if away or self._memory_bytes >= self.options.memory_bytes_max // 2:
+            if self._can_spill(lifecycle=True):
+                self._spill(self.spool)
+
+    def _spill(self, spool: Optional[_Spool]) -> None:
+        """Memory to disk, in order; when the spool is nearly full, lifecycle events alone."""
+        if spool is None:
+            return
+        kept: List[_Line] = []
+        try:
+            while self._memory:
+                lines: List[bytes] = []
+                size = 0
+                while self._memory and size < _SEGMENT_BYTES_MAX // 4:
+                    line, lifecycle = self._memory[0]
+                    if len(line) + 1 + size > spool.room(lifecycle):
+                        kept.append(self._memory.popleft())
+                        continue
+                    self._memory.popleft()
+                    lines.append(line)
+                    size += len(line) + 1
+                if not lines:
+                    break
+                try:
+                    spool.append(lines, size)
+                except BaseException:
+                    self._memory.extendleft((line, True) for line in reversed(lines))
+                    raise
+        except OSError as error:
+            self._spool_broken_until = time.monotonic() + 30.0
+            self._warn("spool", f"cannot spool to {self.spool_root}: {error}; events stay in memory")
+        finally:
+            self._memory.extendleft(reversed(kept))
+            self._memory_bytes = sum(len(line) for line, _ in self._memory)
+
+    def _adopt_when_idle(self) -> None:
+        now = time.monotonic()
+        if self.spool is None or self._failing_since is not None or now < self._adopt_at:
+            return
+        if self._loaded or self._spooled() or self.accepted == 0:
+            return
+        try:
+            if not self.spool.adopt():
+                self._adopt_at = now + 60.0
+        except OSError:
+            self._adopt_at = now + 60.0
+
+    # --- sending ---
+
+    def _source(self) -> Deque[_Line]:
+        """Oldest first: the spool, then memory."""
+        spool = self.spool
+        while spool is not None and not self._loaded:
+            if self._segment is not None:
+                self._segment = None
+                spool.remove_oldest()
+            path = spool.oldest()
+            if path is None:
+                break
+            try:
+                lines = _read_segment(path)
+            except OSError:
+                # Left where it is, for `drain`; the others must not wait for it.
+                spool.segments.popleft()
+                raise
+            self._segment = path
+            self._loaded.extend((line, True) for line in lines)
+        return self._loaded or self._memory
+
+    def _batch(self, source: Deque[_Line]) -> List[bytes]:
+        lines: List[bytes] = []
+        size = 0
+        for line, _ in source:
+            if lines and (len(lines) >= self._batch_events or size + len(line) > self.options.batch_bytes_max):
+                break
+            lines.append(line)
+            size += len(line) + 1
+        return lines
+
+    def _send_one(self, by: Optional[float] = None) -> bool:
+        """Sends the oldest batch; true when that brought things forward."""
+        with self._state:
+            if self._abandoned:
+                return False
+            try:
+                source = self._source()
+            except OSError as error:
+                self._warn("segment", f"cannot read the spool: {error}")
+                source = self._memory
+            lines = self._batch(source)
+            if not lines:
+                return False
+        deadline = time.monotonic() + self.options.request_timeout
+        outcome = self.wire.send(lines, deadline if by is None else min(deadline, by))
+        with self._state:
+            return not self._abandoned and self._resolve(source, lines, outcome)
+
+    def _resolve(self, source: Deque[_Line], lines: List[bytes], outcome: _Outcome) -> bool:
+        if isinstance(outcome, _Later):
+            self._failed(outcome)
+            return False
+        if isinstance(outcome, _TooLarge):
+            if len(lines) > 1:
+                self._batch_events = len(lines) // 2
+                return True
+            self._pop(source, 1, [])
+            self.lost["oversize"] += 1
+            self._warn("oversize", f"the server refused an event of {len(lines[0])} bytes: {outcome.message}")
+            return True
+        self._answered()
+        self._pop(source, len(lines), outcome.again)
+        self.accepted += outcome.accepted
+        if outcome.rejected:
+            self.lost["rejected"] += outcome.rejected
+            self._warn("rejected", f"{outcome.rejected} events were rejected, the first one: {outcome.first_error}")
+        if outcome.again:
+            wait = max(outcome.wait, random.uniform(0, self.options.backoff_min))
+            self._not_before = time.monotonic() + wait
+            return False
+        if source is self._loaded and not self._loaded:
+            try:
+                self._source()
+            except OSError as error:
+                self._warn("segment", f"cannot remove a segment: {error}")
+        return True
+
+    def _pop(self, source: Deque[_Line], count: int, again: List[int]) -> None:
+        """Takes a batch from the head of its source; what must go again stays there, in order."""
+        taken = [source.popleft() for _ in range(count)]
+        source.extendleft(taken[index] for index in reversed(again))
+        if source is self._memory:
+            self._memory_bytes = max(0, self._memory_bytes - sum(len(line) for line, _ in taken))
+            self._memory_bytes += sum(len(taken[index][0]) for index in again)
+
+    def _answered(self) -> None:
+        if self._failing_since is not None and self._warned.pop("away", False):
+            _log.warning("the server at %s takes events again", self.url)
+        self._attempt = 0
+        self._failing_since = None
+        self._next_try = self._not_before = 0.0
+        self._batch_events = min(self.options.batch_events_max, self._batch_events * 2)
+
+    def _failed(self, outcome: _Later) -> None:
+        now = time.monotonic()
+        if self._failing_since is None:
+            self._failing_since = now
+        options = self.options
+        # Full jitter: emitters that failed together do not come back together.
+        ceiling = options.backoff_max if outcome.misconfigured else options.backoff_min * 2.0**self._attempt
+        self._next_try = now + random.uniform(0, min(options.backoff_max, ceiling))
+        if outcome.wait is not None:
+            self._not_before = now + outcome.wait * random.uniform(1.0, 1.25)
+        self._attempt = min(self._attempt + 1, 30)
+        where = "spooled" if self.spool is not None else "kept in memory"
+        self._warn("away", f"the server at {self.url} does not take events ({outcome.message}); they are {where}")
+
+    def _warn(self, subject: str, message: str) -> None:
+        """Once a subject."""
+        if not self._warned.get(subject):
+            self._warned[subject] = True
+            _log.warning("%s", message)
+
+    # --- fork ---
+
+    def after_fork_in_child(self) -> None:
+        """What was queued before the fork is the parent's to send."""
+        self.wire.forget()
+        if self.spool is not None:
+            try:
+                self.spool.forget()
+            except OSError:
+                pass
+        self._reset()
+
+
+def _time_of(item: _Item) -> int:
+    return item[1]
+
+
+def _item_of(
+    run: Run, event_type: str, data: Optional[Dict[str, Any]] = None, message: str = "", severity: str = "info"
+) -> _Item:
+    return (0, time.time_ns(), run, event_type, data, message, severity, None, None, None)
+
+
+_second: Tuple[int, str] = (-1, "")
+
+
+def _timestamp(time_ns: int) -> str:
+    global _second
+    seconds, rest = divmod(time_ns, 1_000_000_000)
+    known, text = _second
+    if known != seconds:
+        moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+        text = moment.replace(tzinfo=None).isoformat()
+        _second = (seconds, text)
+    return f"{text}.{rest // 1000:06d}+00:00"
+
+
+# Emitters of this process that are not closed. Held here so that a run nobody refers to is still flushed at exit.
+_emitters: Dict[int, _Emitter] = {}
+
+
+def _after_fork_in_child() -> None:
+    for emitter in list(_emitters.values()):
+        emitter.after_fork_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def _close_all() -> None:
+    """At exit: all emitters together within the longest of their times."""
+    by = time.monotonic()
+    for emitter in list(_emitters.values()):
+        by = max(by, time.monotonic() + emitter.options.exit_timeout)
+        emitter.ask_to_close(emitter.options.exit_timeout)
+    for emitter in list(_emitters.values()):
+        emitter.close(max(0.1, by - time.monotonic()))
+
+
+atexit.register(_close_all)
+
+
+def _end_with_multiprocessing(emitter: _Emitter) -> None:
+    """A multiprocessing child leaves by `os._exit`, past atexit; its own finalizers are run."""
+    process = sys.modules.get("multiprocessing.process")
+    if process is None or process.parent_process() is None:
+        return
+    from multiprocessing import util
+
+    util.Finalize(None, emitter.close, args=(emitter.options.exit_timeout,), exitpriority=10)
+
+
+_sigterm_handled = False
+
+
+def _flush_at_sigterm() -> None:
+    global _sigterm_handled
+    if _sigterm_handled or threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return
+    owner = os.getpid()
+
+    def handler(_signum: int, _frame: Any) -> None:
+        if os.getpid() == owner:
+            _close_all()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, handler)
+    _sigterm_handled = True
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What a training loop uses
+# ---------------------------------------------------------------------------------------------------------------
+
+
+class Run:
+    """
+    A run's handle, from `start`. Safe in any thread. After a fork the child's events are its own emitter's, and a
+    handle may be passed to a spawned process. As a context manager it finishes the run, or fails it.
+    """
+
+    def __init__(self, emitter: _Emitter, run_id: str, group_id: str, opened: bool = True) -> None:
+        self.run_id = run_id
+        self.group_id = group_id
+        self._emitter = emitter
+        self._open = opened
+        self._index = emitter.next_run_key()
+        self._renumber()
+        emitter.runs.append(self)
+
+    def _renumber(self) -> None:
+        emitter_id = self._emitter.emitter_id
+        self._seq = 0
+        self._last_at = time.monotonic()
+        self._prefix = f"{emitter_id}.{self._index}."
+        self._constant = f'"run_id":"{self.run_id}","group_id":"{self.group_id}","emitter_id":"{emitter_id}"'
+
+    def emit(
+        self,
+        event_type: str,
+        data: Optional[Mapping[str, Any]] = None,
+        /,
+        *,
+        message: str = "",
+        severity: str = "info",
+        slot_id: Optional[str] = None,
+        seed_id: Optional[str] = None,
+        epoch: Optional[Number] = None,
+        **fields: Any,
+    ) -> None:
+        """
+        Queues an event and returns; never waits, never raises. `fields` (or the mapping `data`, for names that are
+        taken) are its payload, copied shallowly: a list or tensor that is changed in place later may be sent as
+        changed. A SEED_* event carries `slot_id` in its payload too.
+        """
+        if not self._open:
+            return
+        emitter = self._emitter
+        lane = emitter.metrics
+        try:
+            if data:
+                fields = {**data, **fields}
+            if event_type.startswith(_LIFECYCLE_PREFIXES):
+                lane = emitter.lifecycle
+            ordinal = next(lane.count)
+            lane.queue.append(
+                (ordinal, time.time_ns(), self, event_type, fields, message, severity, slot_id, seed_id, epoch)
+            )
+            if not ordinal % 500:
+                emitter.ring()
+            if not emitter.running:
+                emitter.ensure_running()
+        except Exception:
+            # The ordinal that no item carries is what counts this event as lost.
+            next(lane.count)
+
+    def for_group(self, group: str) -> Run:
+        """The handle for another policy group of the same run, sharing this one's connection and thread."""
+        for run in self._emitter.runs:
+            if run.group_id == group:
+                return run
+        return Run(self._emitter, self.run_id, _key_part("group", group), self._open)
+
+    def flush(self, timeout: float = 5.0) -> bool:
+        """Waits until everything emitted is acknowledged by the server; False when that took longer."""
+        return not self._open or self._emitter.flush(timeout)
+
+    def finish(self, message: str = "", timeout: Optional[float] = None) -> None:
+        """The run is done: says so and flushes within `timeout` (5 s); what is not taken by then is spooled."""
+        self.emit("RUN_FINISHED", message=message)
+        self.close(timeout)
+
+    def fail(self, message: str = "", timeout: Optional[float] = None) -> None:
+        """The run has failed: like `finish`, with the reason."""
+        self.emit("RUN_FAILED", message=message, severity="error")
+        self.close(timeout)
+
+    def close(self, timeout: Optional[float] = None) -> None:
+        """Flushes without ending the run: for the ranks that are not the first. Later events are ignored."""
+        if not self._open:
+            return
+        self._open = False
+        emitter = self._emitter
+        limit = emitter.options.exit_timeout if timeout is None else timeout
+        if any(run._open for run in emitter.runs):
+            emitter.flush(limit)
+        else:
+            emitter.close(limit)
+
+    def stats(self) -> Dict[str, Any]:
+        """Counters of this process's emitter, for tests and curiosity."""
+        emitter = self._emitter
+        return {
+            "emitter_id": emitter.emitter_id,
+            "numbered": emitter.numbered,
+            "accepted": emitter.accepted,
+            "lost": emitter.losses(),
+            "queued": len(emitter.metrics.queue) + len(emitter.lifecycle.queue),
+            "in_memory": len(emitter._memory),
+            "segments": len(emitter.spool.segments) if emitter.spool is not None else 0,
+        }
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException], _trace: Any) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            self.fail(f"{kind.__name__}: {error}")
+
+    def __reduce__(self) -> Tuple[Callable[..., Run], Tuple[Any, ...]]:
+        emitter = self._emitter
+        settings = (emitter.url, emitter.key, emitter.cluster, emitter.spool_root, emitter.options)
+        return _unpickled, (settings, self.run_id, self.group_id, self._open)
+
+    # --- the ten types ---
+
+    def training_started(
+        self,
+        *,
+        n_envs: int,
+        max_epochs: int,
+        max_batches: int,
+        task: str,
+        host_params: Number,
+        slot_ids: Sequence[str],
+        seed: Number,
+        n_episodes: int,
+        lr: Number,
+        clip_ratio: Number,
+        entropy_coef: Number,
+        param_budget: Number,
+        policy_device: str,
+        env_devices: Sequence[str],
+        reward_mode: str,
+        **more: Any,
+    ) -> None:
+        self.emit(
+            "TRAINING_STARTED",
+            n_envs=n_envs,
+            max_epochs=max_epochs,
+            max_batches=max_batches,
+            task=task,
+            host_params=host_params,
+            slot_ids=list(slot_ids),
+            seed=seed,
+            n_episodes=n_episodes,
+            lr=lr,
+            clip_ratio=clip_ratio,
+            entropy_coef=entropy_coef,
+            param_budget=param_budget,
+            policy_device=policy_device,
+            env_devices=list(env_devices),
+            reward_mode=reward_mode,
+            **more,
+        )
+
+    def seed_germinated(self, *, slot_id: str, env_id: int, blueprint_id: str, params: Number, **more: Any) -> None:
+        self.emit("SEED_GERMINATED", slot_id=slot_id, env_id=env_id, blueprint_id=blueprint_id, params=params, **more)
+
+    def seed_stage_changed(self, *, slot_id: str, env_id: int, from_stage: str, to_stage: str, **more: Any) -> None:
+        self.emit(
+            "SEED_STAGE_CHANGED", slot_id=slot_id, env_id=env_id, from_stage=from_stage, to_stage=to_stage, **more
+        )
+
+    def seed_gate_evaluated(
+        self,
+        *,
+        slot_id: str,
+        env_id: int,
+        gate: str,
+        passed: bool,
+        target_stage: str,
+        checks_passed: Sequence[str] = (),
+        checks_failed: Sequence[str] = (),
+        detail: Optional[str] = None,
+        **more: Any,
+    ) -> None:
+        """`detail` is the payload's `message`."""
+        self.emit(
+            "SEED_GATE_EVALUATED",
+            {"message": detail} if detail is not None else None,
+            slot_id=slot_id,
+            env_id=env_id,
+            gate=gate,
+            passed=passed,
+            target_stage=target_stage,
+            checks_passed=list(checks_passed),
+            checks_failed=list(checks_failed),
+            **more,
+        )
+
+    def seed_fossilized(
+        self,
+        *,
+        slot_id: str,
+        env_id: int,
+        blueprint_id: str,
+        improvement: Number,
+        params_added: Number,
+        **more: Any,
+    ) -> None:
+        self.emit(
+            "SEED_FOSSILIZED",
+            slot_id=slot_id,
+            env_id=env_id,
+            blueprint_id=blueprint_id,
+            improvement=improvement,
+            params_added=params_added,
+            **more,
+        )
+
+    def seed_pruned(self, *, slot_id: str, env_id: int, reason: str, **more: Any) -> None:
+        self.emit("SEED_PRUNED", slot_id=slot_id, env_id=env_id, reason=reason, **more)
+
+    def ppo_update_completed(
+        self,
+        *,
+        policy_loss: Number,
+        value_loss: Number,
+        entropy: Number,
+        grad_norm: Number,
+        kl_divergence: Number,
+        clip_fraction: Number,
+        nan_grad_count: int,
+        **more: Any,
+    ) -> None:
+        self.emit(
+            "PPO_UPDATE_COMPLETED",
+            policy_loss=policy_loss,
+            value_loss=value_loss,
+            entropy=entropy,
+            grad_norm=grad_norm,
+            kl_divergence=kl_divergence,
+            clip_fraction=clip_fraction,
+            nan_grad_count=nan_grad_count,
+            **more,
+        )
+
+    def batch_epoch_completed(
+        self,
+        *,
+        episodes_completed: int,
+        batch_idx: int,
+        avg_accuracy: Number,
+        avg_reward: Number,
+        total_episodes: int,
+        n_envs: int,
+        rolling_accuracy: Optional[Number] = None,
+        **more: Any,
+    ) -> None:
+        """`rolling_accuracy=None` means "not measured", which is not 0."""
+        self.emit(
+            "BATCH_EPOCH_COMPLETED",
+            episodes_completed=episodes_completed,
+            batch_idx=batch_idx,
+            avg_accuracy=avg_accuracy,
+            avg_reward=avg_reward,
+            total_episodes=total_episodes,
+            n_envs=n_envs,
+            rolling_accuracy=rolling_accuracy,
+            **more,
+        )
+
+    def epoch_completed(
+        self, *, env_id: int, val_accuracy: Number, val_loss: Number, inner_epoch: int, **more: Any
+    ) -> None:
+        self.emit(
+            "EPOCH_COMPLETED",
+            env_id=env_id,
+            val_accuracy=val_accuracy,
+            val_loss=val_loss,
+            inner_epoch=inner_epoch,
+            **more,
+        )
+
+    def reward_computed(self, *, env_id: int, total_reward: Optional[Number] = None, **more: Any) -> None:
+        self.emit("REWARD_COMPUTED", env_id=env_id, total_reward=total_reward, **more)
+
+
+def start(
+    run: Optional[str] = None,
+    *,
+    url: Optional[str] = None,
+    key: Optional[str] = None,
+    cluster: Optional[str] = None,
+    group: str = "default",
+    spool: Union[str, os.PathLike[str], bool, None] = None,
+    flush_on_sigterm: bool = False,
+    options: Optional[Options] = None,
+) -> Run:
+    """
+    Begins to emit for a run; no connection is made here. `run` and `group`: 1 to 64 of A-Z a-z 0-9 . _ - ; without
+    `run` a name is made of the time. `url` and `key` default to RUNLOG_INGEST_URL and RUNLOG_KEY. `cluster` speaks to
+    a server without keys. `spool`: a folder (default RUNLOG_SPOOL_DIR, else ~/.cache/runlog/spool), or False for none.
+    With RUNLOG_DISABLED=1 the run does nothing at all. Raises ValueError for a name or an address that cannot work.
+    """
+    disabled = os.environ.get("RUNLOG_DISABLED", "").strip().lower() in ("1", "true", "yes")
+    run_id = run if run is not None else time.strftime("run-%Y%m%d-%H%M%S-") + os.urandom(2).hex()
+    settings = (
+        url or os.environ.get("RUNLOG_INGEST_URL") or DEFAULT_URL,
+        key or os.environ.get("RUNLOG_KEY") or None,
+        None if cluster is None or disabled else _key_part("cluster", cluster),
+        _spool_of(spool),
+        options or Options(),
+    )
+    if disabled:
+        return Run(_Emitter(DEFAULT_URL, None, None, None, settings[4]), run_id, group, opened=False)
+    names = (_key_part("run", run_id), _key_part("group", group))
+    if flush_on_sigterm:
+        _flush_at_sigterm()
+    return _open(settings, *names)
+
+
+_Settings = Tuple[str, Optional[str], Optional[str], Optional[str], Options]
+
+
+def _open(settings: _Settings, run_id: str, group_id: str) -> Run:
+    emitter = _Emitter(*settings)
+    _emitters[id(emitter)] = emitter
+    run = Run(emitter, run_id, group_id)
+    emitter.ensure_running()
+    return run
+
+
+def _unpickled(settings: _Settings, run_id: str, group_id: str, opened: bool) -> Run:
+    if not opened:
+        return Run(_Emitter(*settings), run_id, group_id, opened=False)
+    return _open(settings, run_id, group_id)
+
+
+def _spool_of(spool: Union[str, os.PathLike[str], bool, None]) -> Optional[str]:
+    if spool is False:
+        return None
+    if spool is None or spool is True:
+        return _default_spool()
+    return os.path.abspath(os.fspath(spool))
+
+
+def _key_part(what: str, text: str) -> str:
+    if not isinstance(text, str) or _KEY_PART.match(text) is None:
+        raise ValueError(
+            f"{what} must be 1 to 64 characters of A-Z a-z 0-9 . _ - and begin with a letter or digit, not {text!r}"
+        )
+    return text
+
+
+class LogHandler(logging.Handler):
+    """Log records as LOG_RECORD events: `logging.getLogger().addHandler(runlog.LogHandler(run, logging.WARNING))`."""
+
+    def __init__(self, run: Run, level: int = logging.WARNING) -> None:
+        super().__init__(level)
+        self._run = run
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name == _log.name:
+            return
+        try:
+            message = record.getMessage()
+            fields: Dict[str, Any] = {"logger": record.name, "file": record.filename, "line": record.lineno}
+            if record.exc_info and record.exc_info[1] is not None:
+                fields["exception"] = repr(record.exc_info[1])[:_TEXT_MAX]
+            self._run.emit("LOG_RECORD", fields, message=message, severity=_severity_of(record.levelno))
+        except Exception:
+            self.handleError(record)
+
+
+def _severity_of(level: int) -> str:
+    for floor, severity in ((50, "critical"), (40, "error"), (30, "warning"), (20, "info")):
+        if level >= floor:
+            return severity
+    return "debug"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# python -m runlog drain DIR
+# ---------------------------------------------------------------------------------------------------------------
+
+
+class Drained(NamedTuple):
+    """What `drain` did: events accepted and rejected, segments left, folders that a live process holds."""
+
+    accepted: int
+    rejected: int
+    segments_left: int
+    folders_in_use: int
+
+
+def drain(
+    folder: str,
+    *,
+    url: Optional[str] = None,
+    key: Optional[str] = None,
+    cluster: Optional[str] = None,
+    timeout: float = 60.0,
+    options: Optional[Options] = None,
+) -> Drained:
+    """
+    Sends what emitters left in the spool `folder`, oldest first, and deletes what is acknowledged. An event that had
+    arrived after all is recognised by its number. Gives up when the server has taken nothing for `timeout` seconds.
+    """
+    options = options or Options()
+    accepted = rejected = left = in_use = 0
+    given_up = False
+    inner = [folder] if _segments(folder) else sorted(entry.path for entry in os.scandir(folder) if entry.is_dir())
+    for path in inner:
+        segments = _segments(path)
+        if not segments:
+            continue
+        lock = _lock_folder(path)
+        if lock is None:
+            in_use += 1
+            continue
+        meta = _read_meta(path)
+        target = url or os.environ.get("RUNLOG_INGEST_URL") or meta.get("url") or DEFAULT_URL
+        wire = _Wire(target, key or os.environ.get("RUNLOG_KEY"), cluster or meta.get("cluster"), options)
+        try:
+            for segment in _segments(path):
+                if not given_up:
+                    taken, refused, complete = _drain_segment(wire, segment, timeout, options)
+                    accepted, rejected = accepted + taken, rejected + refused
+                    given_up = not complete
+                if given_up:
+                    left += 1
+            if not _segments(path):
+                _remove_folder(path)
+        finally:
+            wire.close()
+            os.close(lock)
+    return Drained(accepted, rejected, left, in_use)
+
+
+def _drain_segment(wire: _Wire, path: str, timeout: float, options: Options) -> Tuple[int, int, bool]:
+    lines = collections.deque(_read_segment(path))
+    accepted = rejected = attempt = 0
+    size = options.batch_events_max
+    give_up_at = time.monotonic() + timeout
+    while lines:
+        batch: List[bytes] = []
+        bytes_taken = 0
+        for line in itertools.islice(lines, size):
+            if batch and bytes_taken + len(line) > options.batch_bytes_max:
+                break
+            batch.append(line)
+            bytes_taken += len(line) + 1
+        outcome = wire.send(batch, time.monotonic() + options.request_timeout)
+        wait = 0.0
+        if isinstance(outcome, _Answered):
+            taken = [lines.popleft() for _ in batch]
+            lines.extendleft(taken[index] for index in reversed(outcome.again))
+            accepted, rejected = accepted + outcome.accepted, rejected + outcome.rejected
+            attempt = 0
+            give_up_at = time.monotonic() + timeout
+            wait = max(outcome.wait, options.backoff_min) if outcome.again else 0.0
+        elif isinstance(outcome, _TooLarge):
+            if len(batch) == 1:
+                lines.popleft()
+                rejected += 1
+            size = max(1, len(batch) // 2)
+        else:
+            if outcome.misconfigured:
+                _log.error("%s", outcome.message)
+                return accepted, rejected, False
+            wait = random.uniform(0, min(options.backoff_max, options.backoff_min * 2.0**attempt))
+            wait = max(wait, outcome.wait or 0.0)
+            attempt += 1
+            if time.monotonic() + wait >= give_up_at:
+                _log.error("%s", outcome.message)
+                return accepted, rejected, False
+        time.sleep(wait)
+    os.unlink(path)
+    return accepted, rejected, True
+
+
+def _main(arguments: Optional[Sequence[str]] = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m runlog", description="Tools of runlog's Python emitter.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("drain", help="send what emitters spooled while the server was away")
+    command.add_argument("dir", nargs="?", default=_default_spool(), help="the spool folder (default: %(default)s)")
+    command.add_argument("--url", help="ingest; default RUNLOG_INGEST_URL, else where the emitter sent to")
+    command.add_argument("--cluster", help="default: the emitter's; the key is taken from RUNLOG_KEY")
+    command.add_argument("--timeout", type=float, default=60.0, help="seconds without progress before giving up")
+    given = parser.parse_args(arguments)
+    if not os.path.isdir(given.dir):
+        print(f"{given.dir} is not a folder", file=sys.stderr)
+        return 2
+    try:
+        done = drain(given.dir, url=given.url, cluster=given.cluster, timeout=given.timeout)
+    except (OSError, ValueError) as error:
+        print(f"cannot drain {given.dir}: {error}", file=sys.stderr)
+        return 2
+    print(
+        f"{done.accepted} events accepted, {done.rejected} rejected, {done.segments_left} segments left, "
+        f"{done.folders_in_use} folders in use by a live process"
+    )
+    return 0 if done.segments_left == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(_main())
