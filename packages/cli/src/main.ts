@@ -39,6 +39,12 @@ const table: readonly TableEntry[] = [
     load: () => import('./verify.ts'),
   },
   {
+    name: 'rebuild',
+    summary: 'write all snapshots anew from the topic and switch to them',
+    load: () => import('./rebuild.ts'),
+  },
+  { name: 'delete', summary: 'delete runs', load: () => import('./delete.ts') },
+  {
     name: 'topics',
     summary: 'print the topics, or create what is missing',
     load: () => import('./topics.ts'),

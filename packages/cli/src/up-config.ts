@@ -5,7 +5,7 @@ import {
   gatewayEnvironment,
   gatewayFaults,
 } from '@runlog/gateway/config';
-import { type IngestConfig, ingestEnvironment, ingestFaults } from '@runlog/ingest/config';
+import { type IngestConfig, ingestConfigOf, ingestEnvironment, ingestFaults } from '@runlog/ingest/config';
 import { type LogConfig, logConfigOf, logEnvironment, logFaults } from '@runlog/service-kit/log-config';
 import { readCheckedConfig } from '@runlog/service-kit/read-config';
 import { z } from 'zod';
@@ -35,7 +35,7 @@ export function readUpConfig(env: Readonly<NodeJS.ProcessEnv>): UpConfig {
   const log = logConfigOf(variables, { single: false });
   return {
     log,
-    ingest: { host: variables.RUNLOG_INGEST_HOST, port: variables.RUNLOG_INGEST_PORT, log },
+    ingest: ingestConfigOf(variables, log),
     aggregator: aggregatorConfigOf(variables, log),
     gateway: gatewayConfigOf(variables, log),
   };

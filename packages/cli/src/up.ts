@@ -13,6 +13,7 @@ import {
 import { openLog } from '@runlog/service-kit/log-config';
 import { createLogger, type Logger } from '@runlog/service-kit/logger';
 import { type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
+import { serveOwnerControl } from './owner-control.ts';
 import { readUpConfig } from './up-config.ts';
 
 export const command: Command = {
@@ -101,6 +102,9 @@ async function startAll(config: UpConfig, use: { context: ServiceContext; log: L
       startIngest({ config: config.ingest, log: loggerOf('ingest'), ...shared }),
     );
     started.push(ingest);
+    if (config.log.engine === 'embedded') {
+      started.push(await serveOwnerControl({ io, config: config.log, log: use.log }));
+    }
     const addresses = { ...ingest.addresses, ...gateway.addresses, ...aggregator.addresses };
     const ready = Promise.all([gateway.ready, aggregator.ready, ingest.ready]).then(() => {
       process.stderr.write(banner({ ingest: addresses.ingest!, gateway: addresses.gateway! }));

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { withFolderSocket } from './folder-socket.ts';
 
 /**
  * A socket in the folder that says "the owner lives" to a process that cannot see the owner's pid (another container
@@ -21,7 +21,7 @@ export async function listenAsOwner(folder: string): Promise<OwnerSocket | null>
   const name = `owner-${randomUUID()}.sock`;
   const server = createServer((socket) => socket.destroy());
   try {
-    await withShortPath(folder, name, (path) => listen(server, path));
+    await withFolderSocket({ folder, name }, (path) => listen(server, path));
   } catch {
     return null;
   }
@@ -36,9 +36,8 @@ export async function listenAsOwner(folder: string): Promise<OwnerSocket | null>
 }
 
 export async function answersOnSocket(folder: string, name: string): Promise<boolean> {
-  return await withShortPath(
-    folder,
-    name,
+  return await withFolderSocket(
+    { folder, name },
     (path) =>
       new Promise<boolean>((resolve, reject) => {
         const socket = connect(path);
@@ -54,17 +53,6 @@ export async function answersOnSocket(folder: string, name: string): Promise<boo
         };
       }),
   );
-}
-
-/** A socket's path may have 107 bytes only; through /proc a folder's own length does not count. */
-async function withShortPath<T>(folder: string, name: string, use: (path: string) => Promise<T>): Promise<T> {
-  if (process.platform !== 'linux') return await use(join(folder, name));
-  const descriptor = openSync(folder, 'r');
-  try {
-    return await use(`/proc/self/fd/${descriptor}/${name}`);
-  } finally {
-    closeSync(descriptor);
-  }
 }
 
 async function listen(server: Server, path: string): Promise<void> {

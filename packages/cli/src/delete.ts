@@ -1,0 +1,36 @@
+import { parseRunKey } from '@runlog/schema/run-key';
+import { type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
+import { logAccessVariables } from './log-access.ts';
+import { haveDone } from './with-owner.ts';
+
+const options = {
+  json: { type: 'boolean', help: 'one JSON line a run' },
+} as const;
+
+export const command: Command = {
+  usage: 'RUN… [options]',
+  description:
+    'Deletes runs, each named in full (cluster/run/group): appends a control record to the events topic that every reader folds to "absent"; viewers are told, the snapshot goes. The events themselves stay until retention deletes them. An event that comes later starts the run anew. Can be repeated.\nExit code: 0 all deleted, 1 a run was not there or the log refused, 3 the log cannot be reached.',
+  options,
+  examples: [
+    'runlog delete local/run-7/default',
+    'KAFKA_BROKERS=127.0.0.1:9092 runlog delete c1/r1/A c1/r1/B',
+  ],
+  environment: logAccessVariables,
+  run: async (args, env) => {
+    const { values, positionals } = parseCommandLine(args, options);
+    if (positionals.length === 0) throw new UsageError('name the runs, such as local/run-7/default');
+    for (const key of positionals) {
+      if (parseRunKey(key) === null) throw new UsageError(`"${key}" is no run: write cluster/run/group`);
+    }
+    const result = await haveDone({ work: 'delete', keys: positionals }, env);
+    if (result.work !== 'delete') throw new Error('the owner answered another question');
+    for (const deletion of result.deletions) {
+      const text = deletion.deleted
+        ? `${deletion.key}: deleted (control record at ${deletion.partition}:${deletion.offset})`
+        : `${deletion.key}: there is no such run`;
+      process.stdout.write(`${values.json === true ? JSON.stringify(deletion) : text}\n`);
+    }
+    return result.deletions.every(({ deleted }) => deleted) ? exitCodes.ok : exitCodes.failed;
+  },
+};

@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import { type Deletion, deleteRun } from '@runlog/aggregator/delete-run';
+import { type RebuildReport, rebuild } from '@runlog/aggregator/rebuild';
+import { systemClock } from '@runlog/service-kit/clock';
+import type { LogConfig } from '@runlog/service-kit/log-config';
+import type { Logger } from '@runlog/service-kit/logger';
+import type { TopicIo } from '@runlog/topic-io/topic-io';
+import { z } from 'zod';
+import { requireMeta } from './log-access.ts';
+
+/** Work that writes to the log, as a command asks for it: here, or in the process that owns an embedded log. */
+export const ownerRequestSchema = z.discriminatedUnion('work', [
+  z.object({ work: z.literal('delete'), keys: z.array(z.string()).min(1).max(10_000) }),
+  z.object({ work: z.literal('rebuild'), dropOld: z.boolean() }),
+]);
+
+export type OwnerRequest = z.infer<typeof ownerRequestSchema>;
+
+export type OwnerResult =
+  | { readonly work: 'delete'; readonly deletions: readonly Deletion[] }
+  | { readonly work: 'rebuild'; readonly report: RebuildReport };
+
+export interface OwnerProgress {
+  readonly step: string;
+  readonly done: number;
+  readonly total: number;
+}
+
+export async function doOwnerWork(
+  request: OwnerRequest,
+  use: {
+    io: TopicIo;
+    config: LogConfig;
+    log: Logger;
+    signal: AbortSignal;
+    onProgress: (progress: OwnerProgress) => void;
+  },
+): Promise<OwnerResult> {
+  const { io, config, log, signal, onProgress } = use;
+  const { topics } = config;
+  switch (request.work) {
+    case 'delete': {
+      const meta = await requireMeta(io, config);
+      const deletions: Deletion[] = [];
+      for (const key of request.keys) {
+        signal.throwIfAborted();
+        deletions.push(await deleteRun({ io, topics, meta, key, nowMs: Date.now() }));
+        onProgress({ step: 'deleting', done: deletions.length, total: request.keys.length });
+      }
+      return { work: 'delete', deletions };
+    }
+    case 'rebuild': {
+      await requireMeta(io, config);
+      const report = await rebuild({
+        ...{ io, topics, log, signal, clock: systemClock, dropOld: request.dropOld },
+        replicationFactor: config.replicationFactor,
+        newEpoch: () => randomBytes(8).toString('hex'),
+        onProgress: ({ step, events, eventsTotal }) => onProgress({ step, done: events, total: eventsTotal }),
+      });
+      return { work: 'rebuild', report };
+    }
+    default: {
+      const unreachable: never = request;
+      throw new Error(`unknown work ${JSON.stringify(unreachable)}`);
+    }
+  }
+}

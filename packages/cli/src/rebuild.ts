@@ -1,0 +1,41 @@
+import { type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
+import { logAccessVariables } from './log-access.ts';
+import { haveDone } from './with-owner.ts';
+
+const options = {
+  'drop-old': { type: 'boolean', help: 'delete the former snapshot topic after the switch' },
+  json: { type: 'boolean', help: 'the report as one JSON line' },
+} as const;
+
+const DIFFERENCES_LISTED_MAX = 100;
+
+export const command: Command = {
+  usage: '[options]',
+  description:
+    'Writes all snapshots anew by folding the events topic from its start, into the next snapshot topic (run-snapshots.v2 …), then switches to it; running services follow by themselves. Runs that began before what the topic holds are taken over from their former snapshots. Reports every run whose former snapshot was not what the topic gives. A rebuild that was killed goes on where it was; a second one takes over from the first.\nExit code: 0 switched, 1 not, 3 the log cannot be reached.',
+  options,
+  examples: ['runlog rebuild', 'KAFKA_BROKERS=127.0.0.1:9092 runlog rebuild --drop-old'],
+  environment: logAccessVariables,
+  run: async (args, env) => {
+    const { values, positionals } = parseCommandLine(args, options);
+    if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
+    const result = await haveDone({ work: 'rebuild', dropOld: values['drop-old'] === true }, env);
+    if (result.work !== 'rebuild') throw new Error('the owner answered another question');
+    const { meta, former, before, runs, kept, resumed } = result.report;
+    if (values.json === true) {
+      process.stdout.write(`${JSON.stringify(result.report)}\n`);
+      return exitCodes.ok;
+    }
+    for (const { key, seq, message } of before.differences.slice(0, DIFFERENCES_LISTED_MAX)) {
+      process.stdout.write(`${key} at ${seq ?? '-'} was wrong: ${message}\n`);
+    }
+    const more = before.differences.length - DIFFERENCES_LISTED_MAX;
+    if (more > 0) process.stdout.write(`… and ${more} more\n`);
+    const epoch = meta.epoch === former.epoch ? 'the same epoch' : `a new epoch, ${meta.epoch}`;
+    process.stdout.write(
+      `${resumed ? 'resumed; ' : ''}${runs} runs written to ${meta.snapshots} (${kept} taken over), ` +
+        `${before.differences.length} were different before; switched from ${former.snapshots}, ${epoch}\n`,
+    );
+    return exitCodes.ok;
+  },
+};
