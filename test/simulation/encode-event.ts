@@ -1,0 +1,47 @@
+import type { TelemetryEvent } from '@runlog/schema/event';
+import { parseRunKey } from '@runlog/schema/run-key';
+import { eventHeaders } from '@runlog/schema/topics';
+import type { RecordToAppend } from '@runlog/topic-io/topic-io';
+import {
+  batchCompleted,
+  epochCompleted,
+  otherEvent,
+  ppoUpdated,
+  seedFossilized,
+  trainingStarted,
+} from '../support/event-factory.ts';
+import type { PlannedEvent } from './plan.ts';
+
+/** The record that ingest writes of an event; the same value whenever it is sent. */
+export function encodeEvent(event: PlannedEvent, receivedAtMs: number): RecordToAppend {
+  const { run_id, group_id } = parseRunKey(event.run)!;
+  const value = make(event.type, {
+    event_id: event.id,
+    run_id,
+    group_id,
+    ...(event.emitterSeq === null ? {} : { emitter_id: event.emitter, emitter_seq: event.emitterSeq }),
+  });
+  return {
+    key: event.run,
+    value: Buffer.from(JSON.stringify(value)),
+    headers: { [eventHeaders.receivedAt]: new Date(receivedAtMs).toISOString() },
+    timestampMs: receivedAtMs,
+  };
+}
+
+function make(type: string, overrides: Parameters<typeof otherEvent>[1]): TelemetryEvent {
+  switch (type) {
+    case 'TRAINING_STARTED':
+      return trainingStarted(overrides);
+    case 'EPOCH_COMPLETED':
+      return epochCompleted(overrides);
+    case 'BATCH_EPOCH_COMPLETED':
+      return batchCompleted(overrides);
+    case 'SEED_FOSSILIZED':
+      return seedFossilized(overrides);
+    case 'PPO_UPDATE_COMPLETED':
+      return ppoUpdated(overrides);
+    default:
+      return otherEvent(type, overrides);
+  }
+}

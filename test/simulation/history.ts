@@ -1,0 +1,271 @@
+import { retirement } from '@runlog/aggregator/retire-runs';
+import { partitionOf } from '@runlog/topic-io/partitioner';
+import { TopicIoError } from '@runlog/topic-io/topic-io';
+import { startAggregator } from './aggregator-program.ts';
+import { GatewayProgram } from './gateway-program.ts';
+import { type Fault, HEAL_AT_MS, type Plan } from './plan.ts';
+import { IngestProgram, Publishers } from './publisher.ts';
+import { Service } from './service.ts';
+import { SimulatedClient } from './simulated-client.ts';
+import type { SimulatedProcess } from './simulated-process.ts';
+import { holds, Violation } from './violation.ts';
+import { type Mutations, START_MS, World } from './world.ts';
+
+/** After healing, everything must hold within this time. */
+const SETTLE_MS_MAX = 120_000;
+/** Requests that are late enough to arrive after the healing have done so by then. */
+const SETTLE_MS_MIN = 10_000;
+const CHECK_MS = 2_500;
+/** Retention is far longer than anything takes: it removes what every checkpoint has passed for so long. */
+const RETENTION_LAG_MS = 20_000;
+
+export interface HistoryResult {
+  /** null: every invariant held. */
+  readonly failure: unknown;
+  readonly trace: readonly string[];
+  readonly eventsRun: number;
+  readonly elapsedMs: number;
+}
+
+/** Runs one history to its end and judges it. */
+export async function runHistory(
+  plan: Plan,
+  options: { mutations?: Mutations; isTraced?: boolean } = {},
+): Promise<HistoryResult> {
+  const world = new World({ plan, mutations: options.mutations ?? {}, isTraced: options.isTraced ?? false });
+  const history = new History(world);
+  let failure: unknown = null;
+  try {
+    await history.run();
+  } catch (error) {
+    failure = error;
+  }
+  history.end();
+  return {
+    failure,
+    trace: world.trace ?? [],
+    eventsRun: world.scheduler.ran,
+    elapsedMs: world.elapsedMs,
+  };
+}
+
+class History {
+  readonly #world: World;
+  readonly #services = new Map<string, Service>();
+  readonly #gateways = new Map<SimulatedProcess, GatewayProgram>();
+  readonly #ingests = new Map<SimulatedProcess, IngestProgram>();
+  readonly #publishers: Publishers;
+  readonly #clients: SimulatedClient[];
+  readonly #checkpoints: { atMs: number; next: readonly number[] }[] = [];
+  #isSettled = false;
+
+  constructor(world: World) {
+    this.#world = world;
+    const { plan } = world;
+    const hasRetention = plan.faults.some(({ kind }) => kind === 'retention');
+    // Overtaken by retention, a process ends and is started again.
+    const mayFail = (error: unknown) =>
+      hasRetention && error instanceof TopicIoError && error.code === 'unusable';
+    const serve = (kind: string, count: number, start: ConstructorParameters<typeof Service>[1]['start']) => {
+      for (let number = 1; number <= count; number += 1) {
+        const name = `${kind}-${number}`;
+        this.#services.set(name, new Service(world, { name, start, mayFail }));
+      }
+    };
+    serve('aggregator', plan.aggregators, (process, fail) => startAggregator(world, process, fail));
+    serve('gateway', plan.gateways, (process, fail) => {
+      const gateway = new GatewayProgram(world, process, fail);
+      this.#gateways.set(process, gateway);
+      return gateway;
+    });
+    serve('ingest', plan.ingests, (process) => {
+      const ingest = new IngestProgram(world, process);
+      this.#ingests.set(process, ingest);
+      return ingest;
+    });
+    this.#publishers = new Publishers(world, () => living(this.#ingests));
+    this.#clients = plan.clients.map(
+      ({ isHeavy }, index) =>
+        new SimulatedClient(world, {
+          name: `client-${index + 1}`,
+          isHeavy,
+          gateways: () => living(this.#gateways),
+        }),
+    );
+    for (const fault of plan.faults) this.#at(fault.atMs, () => this.#befall(fault));
+    this.#at(HEAL_AT_MS, () => this.#heal());
+    this.#rememberCheckpoints();
+  }
+
+  async run(): Promise<void> {
+    const world = this.#world;
+    await world.scheduler.run(() => world.failure !== null || this.#isSettled);
+    if (world.failure !== null) throw world.failure;
+    world.oracle.checkCounts();
+    for (const id of this.#publishers.acknowledged) {
+      holds(world.oracle.landed.has(id), () => `${id} was acknowledged and is not in the log`);
+    }
+  }
+
+  /** Lets go of everything, so that nothing of this history runs into the next. */
+  end(): void {
+    for (const service of this.#services.values()) service.process?.crash();
+  }
+
+  #at(elapsedMs: number, run: () => void): void {
+    this.#world.scheduler.after(START_MS + elapsedMs - this.#world.scheduler.nowMs, run);
+  }
+
+  #befall(fault: Fault): void {
+    const world = this.#world;
+    const { network, scheduler, log, topics } = world;
+    world.note(() => `FAULT ${JSON.stringify(fault)}`);
+    switch (fault.kind) {
+      case 'crash':
+        this.#services.get(fault.process)?.crash(fault.downMs);
+        return;
+      case 'stop':
+        this.#services.get(fault.process)?.stop(fault.downMs);
+        return;
+      case 'freeze':
+        this.#services.get(fault.process)?.freeze(fault.forMs);
+        return;
+      case 'emitter dies':
+        this.#publishers.die(fault.emitter);
+        return;
+      case 'outage':
+        network.isDown = true;
+        scheduler.after(fault.forMs, () => {
+          network.isDown = false;
+        });
+        return;
+      case 'loss':
+        network.profile = { ...network.profile, lossChance: fault.chance };
+        scheduler.after(fault.forMs, () => {
+          network.profile = { ...network.profile, lossChance: 0 };
+        });
+        return;
+      case 'rebalance':
+        log.group(topics.group, topics.events).rebalance();
+        return;
+      case 'compaction':
+        if (log.describeTopic(topics.snapshots) === null) return;
+        for (const partition of log.partitions(topics.snapshots))
+          partition.compact(world.random, fault.share);
+        return;
+      case 'retention':
+        this.#retain();
+        return;
+      case 'retirement':
+        this.#retire(fault.run);
+        return;
+      case 'poison':
+        this.#poison(fault.run);
+        return;
+      case 'disconnect':
+        this.#clients[fault.client]?.disconnect(fault.resume);
+        return;
+      case 'stall': {
+        const client = this.#clients[fault.client];
+        client?.stall();
+        scheduler.after(fault.forMs, () => client?.resume());
+        return;
+      }
+      default: {
+        const unreachable: never = fault;
+        throw new Error(`unknown fault ${JSON.stringify(unreachable)}`);
+      }
+    }
+  }
+
+  #retain(): void {
+    const { log, topics, elapsedMs } = this.#world;
+    const old = this.#checkpoints.findLast(({ atMs }) => atMs <= elapsedMs - RETENTION_LAG_MS);
+    for (const [partition, next] of old?.next.entries() ?? []) {
+      log.partition(topics.events, partition)?.deleteBelow(next);
+    }
+  }
+
+  #retire(key: string): void {
+    const { log, oracle, topics, plan, scheduler } = this.#world;
+    const latest = oracle.runs.get(key)?.latest ?? null;
+    if (latest === null) return;
+    const { nowMs } = scheduler;
+    const record = retirement({ key, reason: 'deleted', through: null, nowMs });
+    log.append({ topic: topics.events, partition: partitionOf(key, plan.partitions), records: [record] });
+  }
+
+  #poison(key: string): void {
+    const { log, topics, plan, scheduler } = this.#world;
+    if (log.describeTopic(topics.events) === null) return;
+    const record = { key, value: Buffer.from('{"no":'), headers: {}, timestampMs: scheduler.nowMs };
+    log.append({ topic: topics.events, partition: partitionOf(key, plan.partitions), records: [record] });
+  }
+
+  #rememberCheckpoints(): void {
+    const { oracle, plan, scheduler, elapsedMs } = this.#world;
+    const next = Array.from({ length: plan.partitions }, (_, partition) => oracle.checkpoint(partition));
+    this.#checkpoints.push({ atMs: elapsedMs, next });
+    if (elapsedMs < HEAL_AT_MS) scheduler.after(2_000, () => this.#rememberCheckpoints());
+  }
+
+  #heal(): void {
+    const { network } = this.#world;
+    this.#world.note(() => 'everything heals');
+    network.isDown = false;
+    network.profile = { ...network.profile, lossChance: 0 };
+    for (const service of this.#services.values()) {
+      service.process?.thaw();
+      if (service.process === null) service.startLater(0);
+    }
+    for (const client of this.#clients) client.resume();
+    this.#checkLater();
+  }
+
+  #checkLater(): void {
+    const world = this.#world;
+    world.scheduler.after(CHECK_MS, () => {
+      const healedMs = world.elapsedMs - HEAL_AT_MS;
+      const faults = healedMs < SETTLE_MS_MIN ? ['it is too early'] : this.#unsettled();
+      if (faults.length === 0) this.#isSettled = true;
+      else if (healedMs > SETTLE_MS_MAX) {
+        throw new Violation(
+          `long after everything healed, ${faults.length} things do not hold: ${faults.join('; ')}`,
+        );
+      } else this.#checkLater();
+    });
+  }
+
+  /** What does not hold yet. */
+  #unsettled(): string[] {
+    const { oracle, log, topics } = this.#world;
+    if (log.describeTopic(topics.snapshots) === null) return ['there is no snapshot topic'];
+    const faults = oracle.unsettled(log);
+    if (!this.#publishers.isDone) faults.push('events are not acknowledged');
+    const gateways = living(this.#gateways);
+    if (gateways.length < this.#world.plan.gateways) faults.push('a gateway does not run');
+    for (const { live, process } of gateways) {
+      if (live === null) {
+        faults.push(`${process.name} has not caught up`);
+        continue;
+      }
+      for (const { key, latest } of oracle.runs.values()) {
+        const state = live.states.get(key) ?? null;
+        const isSame =
+          state === null || latest === null
+            ? state === latest
+            : JSON.stringify(state) === oracle.jsonOf(latest);
+        if (!isSame)
+          faults.push(
+            `${process.name} holds ${key} at ${state?.position.seq}, the fold is at ${latest?.position.seq}`,
+          );
+      }
+    }
+    for (const client of this.#clients) faults.push(...client.unsettled());
+    return faults;
+  }
+}
+
+function living<Of>(programs: ReadonlyMap<SimulatedProcess, Of>): Of[] {
+  return [...programs].flatMap(([process, program]) => (process.crashed ? [] : [program]));
+}

@@ -1,0 +1,247 @@
+import { type RunFrame, RunReplica, type RunUpdate } from '@runlog/client/run-replica';
+import { deliverSnapshot, rowOf } from '@runlog/run-state/delivery';
+import type { DeliveredEntry, DeliveredSnapshot, RunRow, RunSnapshot } from '@runlog/schema/snapshot';
+import type { GatewayProgram } from './gateway-program.ts';
+import type { Resume } from './plan.ts';
+import type { SeededRandom } from './seeded-random.ts';
+import type { SimulatedSocket, SocketClient } from './simulated-socket.ts';
+import { holds } from './violation.ts';
+import type { World } from './world.ts';
+
+const INDEX = 'runs:*';
+const RECONNECT_MS_MAX = 2_000;
+
+interface Frame extends RunFrame {
+  readonly ch?: string;
+  readonly tips?: Readonly<Record<string, number | null>>;
+  readonly rows?: readonly RunRow[];
+  readonly total?: number;
+  readonly gone?: readonly string[];
+}
+
+/** A client with the real replica of every run; each step that it is told is held against the fold. */
+export class SimulatedClient implements SocketClient {
+  readonly name: string;
+  readonly isHeavy: boolean;
+  isStalled = false;
+  readonly #world: World;
+  readonly #random: SeededRandom;
+  readonly #gateways: () => readonly GatewayProgram[];
+  #replicas = new Map<string, RunReplica>();
+  #rows = new Map<string, RunRow>();
+  #socket: SimulatedSocket | null = null;
+  #resume: Resume = 'since';
+  #nextId = 1;
+
+  constructor(
+    world: World,
+    options: { name: string; isHeavy: boolean; gateways: () => readonly GatewayProgram[] },
+  ) {
+    this.#world = world;
+    this.name = options.name;
+    this.isHeavy = options.isHeavy;
+    this.#random = world.random.fork(options.name);
+    this.#gateways = options.gateways;
+    this.#forget();
+    this.#connectLater();
+  }
+
+  received(message: string): void {
+    for (const line of message.split('\n')) this.#receive(JSON.parse(line) as Frame);
+  }
+
+  closed(): void {
+    if (this.#socket === null) return;
+    this.#world.note(() => `${this.name}: the connection is closed`);
+    this.#socket = null;
+    for (const replica of this.#replicas.values()) replica.disconnected();
+    this.#connectLater();
+  }
+
+  disconnect(resume: Resume): void {
+    this.#resume = resume;
+    this.#socket?.abandon();
+    this.closed();
+  }
+
+  stall(): void {
+    this.isStalled = true;
+  }
+
+  resume(): void {
+    this.isStalled = false;
+    this.#socket?.resume();
+  }
+
+  /** What it does not hold yet of what is stored; empty when it is in sync. */
+  unsettled(): string[] {
+    const nowMs = this.#world.scheduler.nowMs;
+    const faults: string[] = [];
+    for (const [key, { snapshot }] of this.#replicas) {
+      const truth = this.#world.oracle.runs.get(key)?.latest ?? null;
+      const expected = truth === null ? null : timeless(deliverSnapshot(truth, nowMs));
+      const held = snapshot === null || snapshot.position === null ? null : timeless(snapshot);
+      if (canonical(held) !== canonical(expected)) {
+        faults.push(
+          `${this.name} holds ${key} at ${snapshot?.position?.seq}, the fold is at ${truth?.position.seq}`,
+        );
+      }
+      const row = this.#rows.get(key);
+      if (canonical(row && steady(row)) !== canonical(truth && steady(rowOf(truth, nowMs)))) {
+        faults.push(`${this.name} has another index row of ${key} than the fold`);
+      }
+    }
+    return faults;
+  }
+
+  #forget(): void {
+    this.#replicas = new Map(this.#world.plan.runs.map((key) => [key, new RunReplica()]));
+    this.#rows = new Map();
+  }
+
+  #connectLater(): void {
+    this.#world.scheduler.after(this.#random.between(1, RECONNECT_MS_MAX), () => {
+      const gateways = this.#gateways();
+      const gateway = gateways.length === 0 ? null : this.#random.pick(gateways);
+      this.#socket = gateway?.connect(this) ?? null;
+      if (this.#socket === null) {
+        this.#connectLater();
+        return;
+      }
+      this.#world.note(() => `${this.name} connects to ${gateway?.process.name} with ${this.#resume}`);
+      if (this.#resume === 'nothing') this.#forget();
+      this.#ask([...this.#replicas.keys()], this.#resume === 'other epoch' ? 'another-epoch' : null);
+      this.#socket.ask(JSON.stringify({ id: this.#takeId(), sub: [{ ch: INDEX }] }));
+      this.#resume = 'since';
+    });
+  }
+
+  #ask(keys: readonly string[], epoch: string | null = null): void {
+    if (keys.length === 0) return;
+    const id = this.#takeId();
+    const sub = keys.map((key) => {
+      const replica = this.#replicas.get(key)!;
+      replica.asked(id);
+      const { since } = replica;
+      const ch = `run:${key}`;
+      if (since === null) return { ch };
+      return { ch, since: epoch === null ? since : { ...since, epoch } };
+    });
+    this.#socket?.ask(JSON.stringify({ id, sub }));
+  }
+
+  #takeId(): number {
+    this.#nextId += 1;
+    return this.#nextId;
+  }
+
+  #receive(frame: Frame): void {
+    const { ch, tips } = frame;
+    if (tips !== undefined) {
+      const behind = Object.entries(tips)
+        .map(([channel, tip]) => [channel.slice('run:'.length), tip] as const)
+        .filter(([key, tip]) => this.#replicas.get(key)?.isBehind(tip));
+      this.#ask(behind.map(([key]) => key));
+      return;
+    }
+    if (ch === undefined) return;
+    if (ch === INDEX) {
+      this.#receiveRows(frame);
+      return;
+    }
+    const key = ch.slice('run:'.length);
+    const replica = this.#replicas.get(key);
+    if (replica === undefined) return;
+    const before = replica.snapshot;
+    const { updates, ask } = replica.receive(frame);
+    for (const update of updates) this.#check(key, { before, update });
+    if (ask) this.#ask([key]);
+  }
+
+  #receiveRows(frame: Frame): void {
+    if (frame.rows === undefined) return;
+    if (frame.total !== undefined) this.#rows = new Map();
+    for (const row of frame.rows) this.#rows.set(`${row.cluster_id}/${row.run_id}/${row.group_id}`, row);
+    for (const key of frame.gone ?? []) this.#rows.delete(key);
+  }
+
+  /** A state that a client is shown was the fold's, and a step shows every entry on the way, once and in order. */
+  #check(key: string, told: { before: DeliveredSnapshot | null; update: RunUpdate }): void {
+    const { before, update } = told;
+    if (update.kind !== 'snapshot' && update.kind !== 'step') return;
+    const { snapshot } = update;
+    if (snapshot.position === null) return;
+    const { seq } = snapshot.position;
+    const truth = this.#world.oracle.runs.get(key);
+    const state = truth?.states.get(seq);
+    holds(state !== undefined, () => `${this.name} was shown ${key} at ${seq}, where the fold never was`);
+    holds(
+      digest(snapshot) === digest(state),
+      () =>
+        `${this.name} was shown another ${key} at ${seq} than the fold: ${digest(snapshot)}, not ${digest(state)}`,
+    );
+    if (update.kind !== 'step') return;
+    const from = before?.position?.seq ?? state.first_seq - 1;
+    holds(seq >= from, () => `${this.name} was taken back from ${from} to ${seq} of ${key}`);
+    const expected = truth!.entries.filter((entry) => entry > from && entry <= seq);
+    checkEntries(update, expected, () => `${this.name}, ${key} from ${from} to ${seq}`);
+  }
+}
+
+function checkEntries(
+  step: { entries: readonly DeliveredEntry[]; skipped: number },
+  expected: readonly number[],
+  where: () => string,
+): void {
+  const shown = step.entries.map((entry) => entry.seq);
+  if (step.skipped === 0) {
+    holds(
+      shown.join() === expected.join(),
+      () => `${where()}: entries ${shown.join(' ')} came, ${expected.join(' ')} happened`,
+    );
+    return;
+  }
+  const known = new Set(expected);
+  holds(
+    shown.every((entry, index) => known.has(entry) && (index === 0 || entry > shown[index - 1]!)) &&
+      shown.length + step.skipped === expected.length,
+    () =>
+      `${where()}: entries ${shown.join(' ')} came and ${step.skipped} were skipped, ${expected.join(' ')} happened`,
+  );
+}
+
+/** What tells two states of a run apart, but `activity`, which travels seldom. */
+function digest(state: DeliveredSnapshot | RunSnapshot): string {
+  const {
+    total_events_received,
+    duplicates,
+    missing,
+    unsure,
+    first_seq,
+    evicted_seq,
+    last_event_id,
+    status,
+  } = state;
+  const numbers = [total_events_received, duplicates, missing, unsure, first_seq, evicted_seq].join();
+  const log = state.event_log.map((entry) => entry.seq).join();
+  const milestones = state.milestones.map((entry) => entry.seq).join();
+  return `${numbers} ${last_event_id} ${status} [${log}] [${milestones}]`;
+}
+
+/** Without what is a function of now. */
+function timeless(snapshot: DeliveredSnapshot): object {
+  const { freshness: _, event_log, milestones, ...rest } = snapshot;
+  const bare = ({ relative_time: _time, ...entry }: DeliveredEntry) => entry;
+  return { ...rest, event_log: event_log.map(bare), milestones: milestones.map(bare) };
+}
+
+function steady(row: RunRow): object {
+  const { events_per_second: _, ...rest } = row;
+  return rest;
+}
+
+/** Fields in one order: a client's copy keeps the order in which they came. */
+function canonical(value: object | null | undefined): string {
+  if (value == null) return 'absent';
+  return JSON.stringify(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

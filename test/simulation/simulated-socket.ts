@@ -1,0 +1,148 @@
+import type { Hub } from '@runlog/gateway/hub';
+import { Outbox } from '@runlog/gateway/outbox';
+import { Session } from '@runlog/gateway/session';
+import { STREAM_HEARTBEAT_MS } from '@runlog/schema/limits';
+import type { SimulatedProcess } from './simulated-process.ts';
+import type { World } from './world.ts';
+
+/** A message to a client with a heavy link counts for so much: three of them fill the outbox. */
+const HEAVY_MESSAGE_BYTES = 100 * 1024;
+const LINK_MS_MAX = 20;
+
+/** The client's end of a connection. */
+export interface SocketClient {
+  readonly isHeavy: boolean;
+  /** Not reading at the moment. */
+  readonly isStalled: boolean;
+  received(message: string): void;
+  closed(): void;
+}
+
+/** One connection between a gateway's real session and outbox and a client; messages stay in order, reads may stall. */
+export class SimulatedSocket {
+  readonly #world: World;
+  readonly #gateway: SimulatedProcess;
+  readonly #client: SocketClient;
+  readonly #outbox: Outbox;
+  readonly #session: Session;
+  readonly #onClosed: (socket: SimulatedSocket) => void;
+  readonly #toClient: { message: string; bytes: number; written: () => void }[] = [];
+  readonly #toGateway: string[] = [];
+  #bufferedBytes = 0;
+  #isDelivering = false;
+  #isPaused = false;
+  #isOpen = true;
+  #cancelHeartbeat: () => void = () => undefined;
+
+  constructor(options: {
+    world: World;
+    gateway: SimulatedProcess;
+    hub: Hub;
+    client: SocketClient;
+    onClosed: (socket: SimulatedSocket) => void;
+  }) {
+    const { world, gateway, hub, client } = options;
+    this.#world = world;
+    this.#gateway = gateway;
+    this.#client = client;
+    this.#onClosed = options.onClosed;
+    const { clock } = gateway;
+    const socket = this;
+    this.#outbox = new Outbox({
+      sink: {
+        send: (message, written) => this.#send(message, written),
+        get bufferedBytes() {
+          return socket.#bufferedBytes;
+        },
+      },
+      clock,
+      defer: (run) => clock.after(0, run),
+      on: {
+        full: () => {
+          this.#isPaused = true;
+        },
+        drained: () => {
+          this.#isPaused = false;
+          for (const message of this.#toGateway.splice(0)) this.#session.receive(message);
+          this.#session.drained();
+        },
+        stuck: () => this.close(),
+      },
+    });
+    this.#session = new Session({ hub, outlet: this.#outbox, clock });
+    this.#heartbeatLater();
+  }
+
+  /** From the client. */
+  ask(message: string): void {
+    this.#world.scheduler.after(
+      this.#linkMs(),
+      () => {
+        if (!this.#isOpen) return;
+        if (this.#isPaused) this.#toGateway.push(message);
+        else this.#session.receive(message);
+      },
+      this.#gateway,
+    );
+  }
+
+  /** The client reads again. */
+  resume(): void {
+    this.#deliver();
+  }
+
+  /** By the gateway, or because it is gone; the client hears of it. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#end();
+    this.#world.scheduler.after(this.#linkMs(), () => this.#client.closed());
+  }
+
+  /** By the client; the gateway hears of it. */
+  abandon(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#world.scheduler.after(this.#linkMs(), () => this.#end(), this.#gateway);
+  }
+
+  #end(): void {
+    this.#isOpen = false;
+    this.#cancelHeartbeat();
+    this.#outbox.dispose();
+    this.#session.dispose();
+    this.#onClosed(this);
+  }
+
+  #send(message: string, written: () => void): void {
+    const bytes = this.#client.isHeavy ? HEAVY_MESSAGE_BYTES : message.length;
+    this.#bufferedBytes += bytes;
+    this.#toClient.push({ message, bytes, written });
+    this.#deliver();
+  }
+
+  #deliver(): void {
+    if (this.#isDelivering || this.#toClient.length === 0 || this.#client.isStalled) return;
+    this.#isDelivering = true;
+    const { scheduler } = this.#world;
+    scheduler.after(this.#linkMs(), () => {
+      this.#isDelivering = false;
+      if (!this.#isOpen || this.#client.isStalled) return;
+      const { message, bytes, written } = this.#toClient.shift()!;
+      this.#bufferedBytes -= bytes;
+      scheduler.after(0, written, this.#gateway);
+      this.#client.received(message);
+      this.#deliver();
+    });
+  }
+
+  #heartbeatLater(): void {
+    this.#cancelHeartbeat = this.#gateway.clock.after(STREAM_HEARTBEAT_MS, () => {
+      if (!this.#isPaused) this.#session.heartbeat();
+      this.#heartbeatLater();
+    });
+  }
+
+  #linkMs(): number {
+    return this.#gateway.random.between(0, LINK_MS_MAX);
+  }
+}

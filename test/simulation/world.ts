@@ -1,0 +1,140 @@
+import { prepareTopics } from '@runlog/run-feed/prepare-topics';
+import type { RunMeta } from '@runlog/schema/log-records';
+import { topicNames } from '@runlog/schema/topics';
+import { createLogger, type Logger } from '@runlog/service-kit/logger';
+import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import { Network } from './network.ts';
+import { Oracle } from './oracle.ts';
+import type { Plan } from './plan.ts';
+import { Scheduler } from './scheduler.ts';
+import { SeededRandom } from './seeded-random.ts';
+import { SimulatedLog, type SimulatedLogOptions } from './simulated-log.ts';
+import { SimulatedProcess } from './simulated-process.ts';
+import { SimulatedTopicIo } from './simulated-topic-io.ts';
+import { Violation } from './violation.ts';
+
+export const START_MS = Date.UTC(2026, 0, 3, 23, 59, 0);
+const EVENT_RETENTION_HOURS = 720;
+const silent = createLogger({ service: 'simulation', level: 'silent' });
+
+/** Where a build can be made wrong on purpose, to show that the simulation would see it. */
+export interface Mutations {
+  readonly makeLog?: (options: SimulatedLogOptions) => SimulatedLog;
+  /** Stands between a process and the log. */
+  readonly wrapIo?: (io: TopicIo, of: 'aggregator' | 'gateway') => TopicIo;
+}
+
+/** What all parts of one history share. */
+export class World {
+  readonly plan: Plan;
+  readonly mutations: Mutations;
+  readonly random: SeededRandom;
+  readonly scheduler: Scheduler;
+  readonly network: Network;
+  readonly topics = topicNames('');
+  readonly oracle: Oracle;
+  readonly log: SimulatedLog;
+  /** null: nobody looks. */
+  readonly trace: string[] | null;
+  /** The first thing that went wrong outside the scheduler's own steps. */
+  failure: unknown = null;
+
+  constructor(options: { plan: Plan; mutations: Mutations; isTraced: boolean }) {
+    const { plan, mutations } = options;
+    this.plan = plan;
+    this.mutations = mutations;
+    this.trace = options.isTraced ? [] : null;
+    this.random = new SeededRandom(plan.seed);
+    this.scheduler = new Scheduler({ startMs: START_MS, random: this.random.fork('ties') });
+    this.network = new Network({
+      latencyMsMax: plan.latencyMsMax,
+      slowChance: plan.slowChance,
+      slowMsMax: plan.slowMsMax,
+      lossChance: 0,
+    });
+    this.oracle = new Oracle(this.topics);
+    const makeLog = mutations.makeLog ?? ((of: SimulatedLogOptions) => new SimulatedLog(of));
+    this.log = makeLog({
+      scheduler: this.scheduler,
+      random: this.random.fork('log'),
+      markerDelayMsMax: plan.markerDelayMsMax,
+      onVisible: (visible) => {
+        this.note(() => {
+          const keys = visible.records.map(({ key, offset }) => `${key}@${offset}`);
+          return `visible ${visible.topic}/${visible.partition}: ${keys.join(' ')}`;
+        });
+        this.oracle.onVisible(visible);
+      },
+    });
+  }
+
+  get elapsedMs(): number {
+    return this.scheduler.nowMs - START_MS;
+  }
+
+  note(text: () => string): void {
+    this.trace?.push(`${(this.elapsedMs / 1_000).toFixed(3).padStart(8)}  ${text()}`);
+  }
+
+  process(name: string): SimulatedProcess {
+    const { scheduler } = this;
+    return new SimulatedProcess({ name, scheduler, random: this.random.fork(name) });
+  }
+
+  openLog(process: SimulatedProcess, of?: 'aggregator' | 'gateway'): TopicIo {
+    const io: TopicIo = new SimulatedTopicIo({
+      log: this.log,
+      network: this.network,
+      process,
+      limits: { recordsMax: this.plan.recordsPerAnswerMax, bytesMax: 1024 * 1024 },
+    });
+    return of === undefined ? io : (this.mutations.wrapIo?.(io, of) ?? io);
+  }
+
+  /** Says everything in the trace, when there is one. */
+  logger(process: SimulatedProcess): Logger {
+    if (this.trace === null) return silent;
+    const say = (fields: object, message: string) =>
+      this.note(() => `${process.name}: ${message} ${describe(fields)}`);
+    return Object.assign(createLogger({ service: 'simulation', level: 'silent' }), {
+      debug: say as Logger['debug'],
+      info: say as Logger['info'],
+      warn: say as Logger['warn'],
+      error: say as Logger['error'],
+    });
+  }
+
+  /** As every service does it at its start, until the log answers. */
+  async prepareTopics(process: SimulatedProcess, io: TopicIo): Promise<RunMeta> {
+    const { topics, plan } = this;
+    for (;;) {
+      try {
+        return await prepareTopics({
+          ...{ io, topics, partitions: plan.partitions, replicationFactor: 1 },
+          eventRetentionHours: EVENT_RETENTION_HOURS,
+          epoch: () => `epoch-of-${process.name}`,
+          log: this.logger(process),
+        });
+      } catch (error) {
+        if (!(error instanceof TopicIoError) || error.code === 'unusable') throw error;
+        await new Promise<void>((resolve) =>
+          process.clock.after(process.random.between(200, 1_500), resolve),
+        );
+      }
+    }
+  }
+
+  fail(error: unknown): void {
+    this.failure ??= error;
+  }
+
+  violated(message: string): void {
+    this.fail(new Violation(message));
+  }
+}
+
+function describe(fields: object): string {
+  const { err, ...rest } = fields as { err?: unknown };
+  const fault = err instanceof Error ? ` (${err.message})` : '';
+  return `${JSON.stringify(rest)}${fault}`;
+}
