@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { compileGlob } from '@runlog/gateway/glob';
 import { type ReplayRange, replay } from '@runlog/run-feed/replay';
 import { RunTable } from '@runlog/run-feed/run-table';
 import type { RunMeta } from '@runlog/schema/log-records';
+import { compileGlob } from '@runlog/schema/run-glob';
 import { eventHeaders } from '@runlog/schema/topics';
 import type { LogConfig } from '@runlog/service-kit/log-config';
 import { partitionOf } from '@runlog/topic-io/partitioner';

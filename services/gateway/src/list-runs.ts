@@ -1,9 +1,9 @@
 import { rowOf } from '@runlog/run-state/delivery';
 import { RUNS_PAGE_DEFAULT, RUNS_PAGE_MAX } from '@runlog/schema/limits';
+import { compileGlob } from '@runlog/schema/run-glob';
 import { formatRunKey } from '@runlog/schema/run-key';
 import { type RunRow, type RunSnapshot, runStatusSchema } from '@runlog/schema/snapshot';
 import { z } from 'zod';
-import { compileGlob } from './glob.ts';
 
 /** What runs can be sorted by; a leading `-` means descending. */
 const sortFields = {

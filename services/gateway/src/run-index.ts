@@ -1,9 +1,9 @@
 import type { RunChange } from '@runlog/run-feed/run-change';
 import { rowOf } from '@runlog/run-state/delivery';
+import { compileGlob } from '@runlog/schema/run-glob';
 import type { RunRow, RunSnapshot } from '@runlog/schema/snapshot';
 import type { ServerFrame } from '@runlog/schema/stream-api';
 import type { Clock } from '@runlog/service-kit/clock';
-import { compileGlob } from './glob.ts';
 
 /** Least time between two frames of one index channel. */
 const INDEX_INTERVAL_MS = 1_000;

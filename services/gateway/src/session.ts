@@ -1,10 +1,10 @@
 import type { FrameFaultCode } from '@runlog/schema/faults';
 import { frameFaults } from '@runlog/schema/faults';
 import { STREAM_CHANNELS_MAX, STREAM_HEARTBEAT_MS } from '@runlog/schema/limits';
+import { isGlob } from '@runlog/schema/run-glob';
 import { parseRunKey } from '@runlog/schema/run-key';
 import { type ClientFrame, clientFrameSchema, type SubscribeFrame } from '@runlog/schema/stream-api';
 import type { Clock } from '@runlog/service-kit/clock';
-import { isGlob } from './glob.ts';
 import { encode, type Hub } from './hub.ts';
 import { IndexInterest, type InterestContext, type Outlet, RunInterest } from './interests.ts';
 

@@ -1,0 +1,161 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Which of our packages a package may import: always inward. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  schema: [],
+  'run-state': ['schema'],
+  'topic-io': ['schema'],
+  'run-feed': ['run-state', 'schema', 'topic-io'],
+  'service-kit': ['schema', 'topic-io'],
+  client: ['run-state', 'schema'],
+  ingest: ['run-feed', 'schema', 'service-kit', 'topic-io'],
+  aggregator: ['run-feed', 'run-state', 'schema', 'service-kit', 'topic-io'],
+  gateway: ['client', 'run-feed', 'run-state', 'schema', 'service-kit', 'topic-io'],
+  cli: [
+    'aggregator',
+    'client',
+    'gateway',
+    'ingest',
+    'run-feed',
+    'run-state',
+    'schema',
+    'service-kit',
+    'topic-io',
+  ],
+};
+
+/** Libraries behind a boundary, and the only files that may import them. */
+const soleImporters: Readonly<Record<string, RegExp>> = {
+  kafkajs: /^packages\/topic-io\/src\/kafka[^/]*\.ts$/,
+  lmdb: /^packages\/topic-io\/src\/embedded[^/]*\.ts$/,
+  ws: /^services\/gateway\/src\/socket-server\.ts$/,
+  fastify: /^packages\/service-kit\/src\/[^/]+\.ts$/,
+  pino: /^packages\/service-kit\/src\/logger\.ts$/,
+};
+
+interface SourceFile {
+  readonly path: string;
+  readonly package: string;
+  readonly text: string;
+  readonly imports: readonly string[];
+}
+
+function sourceFiles(): SourceFile[] {
+  const files: SourceFile[] = [];
+  for (const place of ['packages', 'services']) {
+    for (const name of readdirSync(join(root, place))) {
+      for (const folder of ['src', 'web']) {
+        const base = join(root, place, name, folder);
+        for (const file of listed(base)) {
+          const text = readFileSync(file, 'utf8');
+          const imports = [...text.matchAll(/^(?:.*\bfrom|import|.*\bimport\() ?'([@\w./:-]+)'/gm)].map(
+            (match) => match[1]!,
+          );
+          files.push({ path: relative(root, file), package: name, text, imports });
+        }
+      }
+    }
+  }
+  return files;
+}
+
+function listed(folder: string): string[] {
+  try {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.tsx?$/.test(name) && !name.endsWith('.d.ts'))
+      .map((name) => join(folder, name));
+  } catch {
+    return [];
+  }
+}
+
+const files = sourceFiles();
+const shipped = files.filter(({ path }) => !/\.test\.tsx?$/.test(path));
+
+describe('the structure of the source', () => {
+  it('is seen at all', () => {
+    expect(shipped.length).toBeGreaterThan(100);
+  });
+
+  it('depends inward only', () => {
+    const outward = shipped.flatMap((file) =>
+      file.imports
+        .map((name) => /^@runlog\/([^/]+)\//.exec(name)?.[1])
+        .filter((name) => name !== undefined && name !== file.package)
+        .filter((name) => !(mayImport[file.package] ?? []).includes(name!))
+        .map((name) => `${file.path} imports ${name}`),
+    );
+    expect(outward).toEqual([]);
+  });
+
+  it('declares every package that it imports', () => {
+    const undeclared = shipped.flatMap((file) => {
+      const place = file.path.split('/').slice(0, 2).join('/');
+      const manifest = JSON.parse(readFileSync(join(root, place, 'package.json'), 'utf8')) as {
+        dependencies?: Record<string, string>;
+      };
+      return file.imports
+        .filter((name) => !name.startsWith('.') && !name.startsWith('node:'))
+        .map((name) =>
+          name
+            .split('/')
+            .slice(0, name.startsWith('@') ? 2 : 1)
+            .join('/'),
+        )
+        .filter((name) => name !== `@runlog/${file.package}` && manifest.dependencies?.[name] === undefined)
+        .map((name) => `${file.path} imports ${name}`);
+    });
+    expect(undeclared).toEqual([]);
+  });
+
+  it.each(Object.entries(soleImporters))('keeps %s behind its boundary', (library, allowed) => {
+    const elsewhere = shipped
+      .filter((file) => file.imports.some((name) => name === library || name.startsWith(`${library}/`)))
+      .map((file) => file.path)
+      .filter((path) => !allowed.test(path));
+    expect(elsewhere).toEqual([]);
+  });
+
+  it('has no barrels', () => {
+    expect(shipped.filter(({ text }) => /^export \* from/m.test(text)).map(({ path }) => path)).toEqual([]);
+  });
+
+  it('keeps the fold pure: no clock, no randomness, no I/O', () => {
+    const impure = shipped
+      .filter((file) => file.package === 'run-state' || file.package === 'schema')
+      .filter(({ text, imports }) => {
+        return (
+          /Date\.now|Math\.random|performance\.now|process\.(?:env|hrtime|stdout)/.test(text) ||
+          imports.some((name) => name.startsWith('node:'))
+        );
+      })
+      .map(({ path }) => path);
+    expect(impure).toEqual([]);
+  });
+
+  it('pins every dependency exactly', () => {
+    const manifests = [
+      '.',
+      ...['packages', 'services'].flatMap((place) =>
+        readdirSync(join(root, place)).map((name) => `${place}/${name}`),
+      ),
+    ];
+    const loose = manifests.flatMap((place) => {
+      const manifest = JSON.parse(readFileSync(join(root, place, 'package.json'), 'utf8')) as Record<
+        string,
+        Record<string, string>
+      >;
+      return ['dependencies', 'devDependencies'].flatMap((kind) =>
+        Object.entries(manifest[kind] ?? {})
+          .filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))
+          .map(([name, version]) => `${place}: ${name} ${version}`),
+      );
+    });
+    expect(loose).toEqual([]);
+  });
+});
