@@ -79,6 +79,10 @@ export class ServiceProcess implements AsyncDisposable {
     return this.#output.join('');
   }
 
+  get ended(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
   /** Resolves with the exit code, or the signal's name. */
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | string> {
     if (this.#child.exitCode !== null) return this.#child.exitCode;

@@ -2,16 +2,12 @@ import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import type { RunMeta } from '@runlog/schema/log-records';
 import { formatRunKey } from '@runlog/schema/run-key';
 import { CHECKPOINT_KEY, isReservedKey, type TopicNames } from '@runlog/schema/topics';
-import { partitionOf } from '@runlog/topic-io/partitioner';
 import { type LogRecord, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import type { FeedLog } from './feed-log.ts';
 import { readToEnd } from './read-to-end.ts';
+import { boundsCovering, refuseForeignPast } from './refuse-recreated.ts';
 import type { RunTable } from './run-table.ts';
 import { parseCheckpoint, parseSnapshot } from './stored-snapshots.ts';
-
-/** The stable end of another partition's topic may lag behind for as long as a transaction lasts, and a bit. */
-const RECREATED_AFTER_MS = 30_000;
-const RECHECK_MS = 500;
 
 export interface RestoreOptions {
   readonly io: TopicIo;
@@ -48,6 +44,7 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
     },
   });
   const bounds = await boundsCovering(table, { ...options, checkpoints });
+  await refuseForeignPast(table, { ...options, bounds });
   const next = new Map<number, number>();
   for (const partition of partitions) {
     const { startOffset } = bounds[partition]!;
@@ -101,44 +98,6 @@ function restoreRun(
   } else {
     table.states.delete(record.key);
     unreadable.set(record.key, partition);
-  }
-}
-
-/**
- * Bounds of the events topic that reach past everything the snapshots speak of. A snapshot ahead of the events' end
- * means that the topic was recreated; but the end may lag for a moment, so that is believed only after 30 s.
- */
-async function boundsCovering(
-  table: RunTable,
-  options: RestoreOptions & { checkpoints: ReadonlyMap<number, number> },
-) {
-  const { io, topics, meta, partitions, checkpoints, signal } = options;
-  const needed = new Map<number, { offset: number; of: string }>();
-  for (const [partition, offset] of checkpoints) needed.set(partition, { offset, of: 'the checkpoint' });
-  const single = partitions.length === 1 ? partitions[0]! : null;
-  for (const [key, state] of table.states) {
-    const partition = single ?? partitionOf(key, meta.partitions);
-    const offset = state.position.seq + 1;
-    if (offset > (needed.get(partition)?.offset ?? 0))
-      needed.set(partition, { offset, of: `the snapshot of ${key}` });
-  }
-  for (let waitedMs = 0; ; waitedMs += RECHECK_MS) {
-    const bounds = await io.bounds(topics.events);
-    const ahead = partitions.find(
-      (partition) => (needed.get(partition)?.offset ?? 0) > bounds[partition]!.stableEnd,
-    );
-    if (ahead === undefined) return bounds;
-    if (waitedMs >= RECREATED_AFTER_MS) {
-      const { offset, of } = needed.get(ahead)!;
-      throw new TopicIoError(
-        'unusable',
-        `${of} is at offset ${offset} of ${topics.events} partition ${ahead}, which ends at ` +
-          `${bounds[ahead]!.stableEnd}: the events topic was recreated, ${meta.snapshots} was not. ` +
-          '"runlog rebuild" writes new snapshots',
-      );
-    }
-    await options.sleep(RECHECK_MS, signal);
-    signal.throwIfAborted();
   }
 }
 

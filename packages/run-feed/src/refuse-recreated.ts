@@ -1,0 +1,106 @@
+import { formatRunKey } from '@runlog/schema/run-key';
+import type { RunSnapshot } from '@runlog/schema/snapshot';
+import { partitionOf } from '@runlog/topic-io/partitioner';
+import { type LogRecord, type PartitionBounds, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import type { RestoreOptions } from './restore.ts';
+import type { RunTable } from './run-table.ts';
+
+/** The stable end of another partition's topic may lag behind for as long as a transaction lasts, and a bit. */
+const RECREATED_AFTER_MS = 30_000;
+const RECHECK_MS = 500;
+
+/**
+ * Bounds of the events topic that reach past everything the snapshots speak of. A snapshot ahead of the events' end
+ * means that the topic was recreated; but the end may lag for a moment, so that is believed only after 30 s.
+ */
+export async function boundsCovering(
+  table: RunTable,
+  options: RestoreOptions & { checkpoints: ReadonlyMap<number, number> },
+): Promise<PartitionBounds[]> {
+  const { io, topics, meta, partitions, checkpoints, signal } = options;
+  const needed = new Map<number, { offset: number; of: string }>();
+  for (const [partition, offset] of checkpoints) needed.set(partition, { offset, of: 'the checkpoint' });
+  const single = partitions.length === 1 ? partitions[0]! : null;
+  for (const [key, state] of table.states) {
+    const partition = single ?? partitionOf(key, meta.partitions);
+    const offset = state.position.seq + 1;
+    if (offset > (needed.get(partition)?.offset ?? 0))
+      needed.set(partition, { offset, of: `the snapshot of ${key}` });
+  }
+  for (let waitedMs = 0; ; waitedMs += RECHECK_MS) {
+    const bounds = await io.bounds(topics.events);
+    const ahead = partitions.find(
+      (partition) => (needed.get(partition)?.offset ?? 0) > bounds[partition]!.stableEnd,
+    );
+    if (ahead === undefined) return bounds;
+    if (waitedMs >= RECREATED_AFTER_MS) {
+      const { offset, of } = needed.get(ahead)!;
+      throw new TopicIoError(
+        'unusable',
+        `${of} is at offset ${offset} of ${topics.events} partition ${ahead}, which ends at ` +
+          `${bounds[ahead]!.stableEnd}: the events topic was recreated, ${meta.snapshots} was not. ` +
+          '"runlog rebuild" writes new snapshots',
+      );
+    }
+    await options.sleep(RECHECK_MS, signal);
+    signal.throwIfAborted();
+  }
+}
+
+/**
+ * The record at a snapshot's position must be the one it folded last; the newest snapshot of each partition is asked.
+ * Another record there means that the events topic was recreated and has grown past the snapshots.
+ */
+export async function refuseForeignPast(
+  table: RunTable,
+  options: RestoreOptions & { bounds: readonly { startOffset: number }[] },
+): Promise<void> {
+  const { io, topics, meta, bounds, signal } = options;
+  const newest = new Map<number, RunSnapshot>();
+  for (const [key, state] of table.states) {
+    const partition = partitionOf(key, meta.partitions);
+    const { seq } = state.position;
+    if (seq >= bounds[partition]!.startOffset && seq > (newest.get(partition)?.position.seq ?? -1)) {
+      newest.set(partition, state);
+    }
+  }
+  await Promise.all(
+    [...newest].map(async ([partition, state]) => {
+      const { seq } = state.position;
+      const record = await recordAt(io, { topic: topics.events, partition, offset: seq, signal });
+      // Retention may have passed it meanwhile; the checkpoint is judged on its own.
+      if (record === null) return;
+      if (record.key === formatRunKey(state) && eventIdOf(record) === state.last_event_id) return;
+      throw new TopicIoError(
+        'unusable',
+        `the snapshot of ${formatRunKey(state)} says that event ${state.last_event_id} is at offset ${seq} of ` +
+          `${topics.events} partition ${partition}, but another record is there: the events topic was recreated, ` +
+          `${meta.snapshots} was not. "runlog rebuild" writes new snapshots`,
+      );
+    }),
+  );
+}
+
+async function recordAt(
+  io: TopicIo,
+  at: { topic: string; partition: number; offset: number; signal: AbortSignal },
+): Promise<LogRecord | null> {
+  await using reader = io.reader({ topic: at.topic, signal: at.signal });
+  reader.add({ partition: at.partition, offset: at.offset });
+  for await (const fetched of reader) {
+    if (fetched.kind === 'out_of_range') return null;
+    const record = fetched.records.find(({ offset }) => offset >= at.offset);
+    if (record !== undefined) return record.offset === at.offset ? record : null;
+    if (fetched.nextOffset > at.offset || fetched.nextOffset >= fetched.stableEnd) return null;
+  }
+  at.signal.throwIfAborted();
+  return null;
+}
+
+function eventIdOf(record: LogRecord): unknown {
+  try {
+    return (JSON.parse(record.value?.toString('utf8') ?? 'null') as { event_id?: unknown } | null)?.event_id;
+  } catch {
+    return undefined;
+  }
+}
