@@ -609,9 +609,11 @@ class _Spool:
     def _open_segment(self) -> None:
         if self._folder is None:
             folder = os.path.join(self._root, self._meta["emitter_id"])
+            os.makedirs(self._root, mode=0o700, exist_ok=True)
             os.makedirs(folder, mode=0o700, exist_ok=True)
             self._lock = _lock_folder(folder)
-            with open(os.path.join(folder, _META), "w", encoding="utf-8") as file:
+            descriptor = os.open(os.path.join(folder, _META), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with open(descriptor, "w", encoding="utf-8") as file:
                 json.dump(self._meta, file)
             self._folder = folder
         self._used = _spool_bytes(self._root)
@@ -656,11 +658,12 @@ class _Lane:
         self.highest = 0
         self.taken = 0
 
-    def take(self, items_max: int) -> List[_Item]:
+    def take(self, items_max: int, before: Optional[int] = None) -> List[_Item]:
+        """The oldest items; with `before` those emitted until that time."""
         items: List[_Item] = []
         queue = self.queue
         try:
-            while len(items) < items_max:
+            while len(items) < items_max and (before is None or queue[0][1] <= before):
                 items.append(queue.popleft())
         except IndexError:
             pass
@@ -932,19 +935,25 @@ class _Emitter:
 
     def _take(self, everything: bool = False) -> None:
         """Moves events from the lanes to memory, numbered, in the order of their emission."""
-        room = self._memory_bytes < self.options.memory_bytes_max
-        if not room and not self._can_spill(lifecycle=True):
-            if not everything:
-                return
-        items = self.lifecycle.take(1_000_000 if everything else 5_000)
-        if room or everything:
-            items += self.metrics.take(1_000_000 if everything else 5_000)
-            items.sort(key=_time_of)
-        for item in items:
-            if item[3] in _TERMINAL:
-                self._report_losses(ending=item[2])
-            self._number(item)
+        left = len(self.metrics.queue) + len(self.lifecycle.queue) if everything else 5_000
+        while left > 0:
+            room = everything or self._memory_bytes < self.options.memory_bytes_max
+            items = self._oldest(metrics_too=room) if room or self._can_spill(lifecycle=True) else []
+            if not items:
+                break
+            left -= len(items)
+            for item in items:
+                if item[3] in _TERMINAL:
+                    self._report_losses(ending=item[2])
+                self._number(item)
         self._report_losses()
+
+    def _oldest(self, metrics_too: bool) -> List[_Item]:
+        """A few of the oldest events of both lanes, so few that memory cannot run over by much."""
+        if not self.lifecycle.queue:
+            return self.metrics.take(100) if metrics_too else []
+        items = self.metrics.take(100, before=self.lifecycle.queue[0][1]) if metrics_too else []
+        return items if len(items) == 100 else items + self.lifecycle.take(1)
 
     def _number(self, item: _Item) -> None:
         try:
@@ -1204,10 +1213,6 @@ class _Emitter:
             except OSError:
                 pass
         self._reset()
-
-
-def _time_of(item: _Item) -> int:
-    return item[1]
 
 
 def _item_of(

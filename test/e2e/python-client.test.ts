@@ -1,0 +1,154 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { DeliveredSnapshot } from '@runlog/schema/snapshot';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { ServiceProcess } from '../support/service-process.ts';
+
+const client = fileURLToPath(new URL('../../clients/python', import.meta.url));
+
+interface Python {
+  readonly process: ChildProcess;
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  /** Exit code, or the signal that ended it. */
+  readonly ended: Promise<number | string | null>;
+}
+
+let folder: string;
+let children: Python[];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'runlog-python-'));
+  children = [];
+});
+
+afterEach(async () => {
+  for (const child of children) child.process.kill('SIGKILL');
+  await Promise.all(children.map((child) => child.ended));
+  await rm(folder, { recursive: true, force: true });
+});
+
+function python(args: readonly string[], env: Readonly<Record<string, string>> = {}): Python {
+  const child = spawn('python3', args, {
+    env: {
+      PATH: process.env.PATH ?? '',
+      HOME: folder,
+      RUNLOG_SPOOL_DIR: join(folder, 'spool'),
+      PYTHONDONTWRITEBYTECODE: '1',
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const ended = new Promise<number | string | null>((resolve, reject) => {
+    child.once('close', (code, signal) => resolve(code ?? signal));
+    child.once('error', (cause) =>
+      reject(
+        new Error('python3 (3.9 or newer) must be in the PATH for the tests of clients/python', { cause }),
+      ),
+    );
+  });
+  const started = { process: child, stdout: () => stdout, stderr: () => stderr, ended };
+  children.push(started);
+  return started;
+}
+
+/** What the example prints at its end: what the emitter counted. */
+interface Counted {
+  readonly emitted: number;
+  readonly numbered: number;
+  readonly accepted: number;
+  readonly lost: Readonly<Record<string, number>>;
+  readonly segments: number;
+}
+
+async function snapshotOf(gateway: string, run: string): Promise<DeliveredSnapshot> {
+  const response = await fetch(`${gateway}/v1/runs/local/${run}/default`);
+  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+  return (await response.json()) as DeliveredSnapshot;
+}
+
+describe('clients/python', () => {
+  test('python3 is 3.9 or newer', async () => {
+    const child = python(['-c', 'import sys; sys.exit(sys.version_info < (3, 9))']);
+    expect(await child.ended, 'python3 must be 3.9 or newer for the tests of clients/python').toBe(0);
+  });
+
+  test('its own tests pass', { timeout: 240_000 }, async () => {
+    const child = python(['-m', 'unittest', 'discover', join(client, 'tests')]);
+    const code = await child.ended;
+    expect(code, child.stderr()).toBe(0);
+    expect(child.stderr()).toMatch(/Ran \d{2,} tests[\s\S]*\nOK\s*$/);
+  });
+
+  test('the example of a callback runs against a server', { timeout: 120_000 }, async () => {
+    await using server = await ServiceProcess.start('up', { RUNLOG_DATA_DIR: join(folder, 'log') });
+    const child = python([join(client, 'examples/pytorch_callback.py')], {
+      RUNLOG_INGEST_URL: server.addresses.ingest!,
+    });
+    expect(await child.ended, child.stderr()).toBe(0);
+    expect(child.stderr()).toBe('');
+    const response = await fetch(`${server.addresses.gateway}/v1/runs`);
+    const { runs } = (await response.json()) as { runs: { status: string; missing: number }[] };
+    expect(runs).toMatchObject([{ status: 'finished', missing: 0 }]);
+  });
+
+  test('a training loop loses nothing while the server is killed twice and started again', {
+    timeout: 240_000,
+  }, async () => {
+    const run = 'killed-server';
+    const env = { RUNLOG_DATA_DIR: join(folder, 'log') };
+    let server = await ServiceProcess.start('up', env);
+    const { ingest, gateway } = server.addresses as { ingest: string; gateway: string };
+    const sameAddresses = {
+      ...env,
+      RUNLOG_INGEST_PORT: new URL(ingest).port,
+      RUNLOG_GATEWAY_PORT: new URL(gateway).port,
+    };
+    try {
+      const loop = python(
+        [join(client, 'examples/training_loop.py'), '--run', run, '--events', '20000', '--step', '0.003'],
+        { RUNLOG_INGEST_URL: ingest },
+      );
+      const received = async () => (await snapshotOf(gateway, run)).total_events_received;
+      for (const eventsBefore of [1_000, 6_000]) {
+        await vi.waitFor(async () => expect(await received()).toBeGreaterThan(eventsBefore), {
+          timeout: 60_000,
+          interval: 20,
+        });
+        expect(loop.process.exitCode, 'the loop must still run when the server is killed').toBeNull();
+        await server.end('SIGKILL');
+        server = await ServiceProcess.start('up', sameAddresses);
+      }
+      expect(await loop.ended, loop.stderr()).toBe(0);
+      const counted = JSON.parse(loop.stdout()) as Counted;
+      expect(counted.emitted).toBe(20_002);
+      expect(Object.values(counted.lost)).toEqual(Object.values(counted.lost).map(() => 0));
+      expect(counted.segments).toBe(0);
+      await vi.waitFor(
+        async () => {
+          const snapshot = await snapshotOf(gateway, run);
+          expect(snapshot).toMatchObject({ status: 'finished', missing: 0, unsure: 0 });
+          expect(snapshot.total_events_received - snapshot.duplicates).toBe(counted.numbered);
+        },
+        { timeout: 30_000, interval: 100 },
+      );
+      const { counts } = await snapshotOf(gateway, run);
+      const { RUN_HEARTBEAT: heartbeats = 0, ...others } = counts;
+      expect(Object.values(others).reduce((sum, count) => sum + count, 0)).toBe(counted.emitted);
+      expect(counted.numbered).toBe(counted.emitted + heartbeats);
+    } finally {
+      await server.end('SIGKILL');
+    }
+  });
+});
