@@ -71,11 +71,7 @@ describe('the ingest process', () => {
   it('says every fault of its configuration and exits 2', async () => {
     const ingest = startProcess({ RUNLOG_INGEST_HOST: '0.0.0.0', RUNLOG_KEYS_FILE: 'keys.json' });
     expect(await ingest.exitCode()).toBe(2);
-    for (const name of [
-      'KAFKA_BROKERS is required',
-      'RUNLOG_KEYS_FILE is not supported',
-      'RUNLOG_OPEN=true',
-    ]) {
+    for (const name of ['KAFKA_BROKERS is required', 'RUNLOG_KEYS_FILE=keys.json cannot be read']) {
       expect(ingest.errors()).toContain(name);
     }
   });
@@ -99,7 +95,10 @@ describe('the ingest process', () => {
     const refused = await Promise.all([post(url), post(url), post(url)]);
     expect(performance.now() - startMs).toBeLessThan(12_000);
     for (const response of refused) {
-      expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
+      expect([response.status, response.headers.get('retry-after')]).toEqual([
+        503,
+        expect.stringMatching(/^[1-4]$/),
+      ]);
       expect(await response.json()).toMatchObject({ error: { code: 'log_unavailable' } });
     }
     expect((await fetch(`${url}/livez`)).status).toBe(200);

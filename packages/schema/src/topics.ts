@@ -54,6 +54,8 @@ export const rejectedHeaders = {
   receivedAt: 'received_at',
   /** `ingest`, or `topic:partition:offset` of a record that could not be folded. */
   origin: 'origin',
+  /** Id of the key that sent it; not there in open mode. */
+  keyId: 'key_id',
 } as const;
 
 const HOUR_MS = 3_600_000;

@@ -73,9 +73,15 @@ export function createHttpServer(options: {
 }
 
 /** Answers with the fault's status and body; where a retry can succeed, with Retry-After. */
-export function sendFault(reply: FastifyReply, code: HttpFaultCode, message: string): FastifyReply {
+export function sendFault(
+  reply: FastifyReply,
+  code: HttpFaultCode,
+  message: string,
+  options: { retryAfterSeconds?: number } = {},
+): FastifyReply {
   const { status, retry } = httpFaults[code];
-  if (retry) reply.header('retry-after', String(RETRY_AFTER_SECONDS));
+  if (retry) reply.header('retry-after', String(options.retryAfterSeconds ?? RETRY_AFTER_SECONDS));
+  if (status === 401) reply.header('www-authenticate', 'Bearer realm="runlog"');
   return reply.code(status).send(httpFaultBody(code, message));
 }
 

@@ -30,4 +30,32 @@ describe('a byte budget', () => {
     gate.emit('open');
     await expect.poll(() => budget.bytesHeld).toBe(0);
   });
+
+  it('lets a body that was announced take what was reserved for it, and more where there is room', () => {
+    const budget = new ByteBudget({ bytesMax: 10 });
+    const share = budget.share();
+    expect(share.reserve(4)).toBe(true);
+    expect(budget.bytesHeld).toBe(4);
+    expect(share.grow(3)).toBe(true);
+    expect(budget.bytesHeld).toBe(4);
+    expect(share.grow(5)).toBe(true);
+    expect(budget.bytesHeld).toBe(8);
+    share[Symbol.dispose]();
+    expect(budget.bytesHeld).toBe(0);
+  });
+
+  it('once full admits nothing until a quarter is free', () => {
+    const budget = new ByteBudget({ bytesMax: 8 });
+    const holders = Array.from({ length: 4 }, () => budget.share());
+    for (const holder of holders) expect(holder.reserve(2)).toBe(true);
+    const late = budget.share();
+    expect(late.reserve(1)).toBe(false);
+    holders[0]![Symbol.dispose]();
+    expect(budget.bytesHeld).toBe(6);
+    expect(late.reserve(1)).toBe(true);
+    expect(late.reserve(2)).toBe(false);
+    expect(late.reserve(1)).toBe(false);
+    holders[1]![Symbol.dispose]();
+    expect(late.reserve(1)).toBe(true);
+  });
 });

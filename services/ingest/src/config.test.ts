@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { ConfigError } from '@runlog/service-kit/read-config';
 import { describe, expect, it } from 'vitest';
 import { readIngestConfig } from './config.ts';
@@ -36,9 +39,20 @@ describe('the configuration of ingest', () => {
     expect(readIngestConfig({ ...kafka, RUNLOG_INGEST_HOST: host }).host).toBe(host);
   });
 
-  it('does not start open where keys are asked for', () => {
-    const env = { ...kafka, RUNLOG_KEYS_FILE: 'keys.json', RUNLOG_OPEN: 'true' };
-    expect(faultsOf(env)).toEqual([expect.stringContaining('RUNLOG_KEYS_FILE is not supported yet')]);
+  it('listens on any address where keys are asked for', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'runlog-config-'));
+    const path = join(folder, 'keys.json');
+    await writeFile(path, '{"keys":[]}');
+    const env = { ...kafka, RUNLOG_KEYS_FILE: path, RUNLOG_INGEST_HOST: '0.0.0.0' };
+    expect(readIngestConfig(env)).toMatchObject({ host: '0.0.0.0', keysFile: path });
+    await rm(folder, { recursive: true });
+  });
+
+  it('does not start open where the keys cannot be read', () => {
+    const env = { ...kafka, RUNLOG_KEYS_FILE: '/nowhere/keys.json', RUNLOG_OPEN: 'true' };
+    expect(faultsOf(env)).toEqual([
+      expect.stringContaining('RUNLOG_KEYS_FILE=/nowhere/keys.json cannot be read'),
+    ]);
   });
 
   it('lists every fault at once, of single variables and of several together', () => {

@@ -4,6 +4,7 @@ import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { ingestResponseSchema } from '@runlog/schema/ingest-api';
 import { BODY_BYTES_MAX, BODY_EVENTS_MAX } from '@runlog/schema/limits';
 import { listen } from '@runlog/service-kit/http-server';
+import type { KeyRing } from '@runlog/service-kit/keys';
 import { createLogger } from '@runlog/service-kit/logger';
 import { type AppendResult, type RecordToAppend, TopicIoError } from '@runlog/topic-io/topic-io';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -31,6 +32,7 @@ async function serve(
     append?: (append: Append) => AppendResult | Promise<AppendResult>;
     limits?: Partial<IngestLimits>;
     state?: Partial<IngestState>;
+    keys?: KeyRing;
   } = {},
 ) {
   const appends: Append[] = [];
@@ -53,6 +55,8 @@ async function serve(
   const server = createIngestServer({
     log,
     now,
+    random: () => 0,
+    keys: options.keys ?? null,
     state: {
       openLog: () => openLog,
       notReadyBecause: async () => null,

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { HttpFaultCode } from '@runlog/schema/faults';
 import { BODY_BYTES_MAX, INGEST_BYTES_IN_FLIGHT_MAX } from '@runlog/schema/limits';
 import {
@@ -7,8 +8,10 @@ import {
   type FastifyRequest,
   sendFault,
 } from '@runlog/service-kit/http-server';
+import type { KeyRing } from '@runlog/service-kit/keys';
 import type { Logger } from '@runlog/service-kit/logger';
 import { acceptBatch } from './accept-batch.ts';
+import { Admission, type AdmissionFault, type Publisher } from './admission.ts';
 import { type Answer, answerOf, publishedDry } from './answer.ts';
 import { ByteBudget, type ByteShare } from './byte-budget.ts';
 import { inflateBody } from './inflate.ts';
@@ -19,7 +22,16 @@ import { drainBody, type ReadLimits, readBody } from './read-body.ts';
 
 type RequestHead = Extract<IngestRequest, { kind: 'request' }>;
 
+/** A request that was let in before its body was read. */
+interface AdmittedRequest {
+  readonly head: RequestHead;
+  readonly publisher: Publisher;
+}
+
 const EVENTS_PATH = '/v1/events';
+
+/** Where it is not known when a retry can succeed: a random number of seconds up to here, so that clients spread. */
+const RETRY_AFTER_SECONDS_MAX = 4;
 
 const defaultLimits: IngestLimits = {
   bytesMax: BODY_BYTES_MAX,
@@ -46,10 +58,15 @@ export interface IngestState {
 export function createIngestServer(options: {
   log: Logger;
   now: () => number;
+  /** From 0 to below 1; spreads retries. */
+  random: () => number;
+  /** `null`: open, whoever reaches the address may publish. */
+  keys: KeyRing | null;
   state: IngestState;
   limits?: Partial<IngestLimits>;
 }): FastifyInstance {
   const { now, state } = options;
+  const admission = new Admission({ keys: options.keys, now: () => performance.now() });
   const limits = { ...defaultLimits, ...options.limits };
   const budget = new ByteBudget({ bytesMax: limits.bytesInFlightMax });
   const server = createHttpServer({ log: options.log, health: state, bodyBytesMax: limits.bytesMax });
@@ -63,27 +80,34 @@ export function createIngestServer(options: {
   for (const url of ['/', '/livez', '/readyz']) refuseOtherMethods(server, url, ['GET', 'HEAD']);
   refuseOtherMethods(server, EVENTS_PATH, ['POST']);
 
-  const heads = new WeakMap<FastifyRequest, RequestHead>();
+  const admitted = new WeakMap<FastifyRequest, AdmittedRequest>();
   server.post(EVENTS_PATH, {
     onRequest: async (request, reply) => {
-      const head = readIngestRequest({
-        headers: request.headers,
-        query: request.query as Record<string, unknown>,
+      const { headers } = request;
+      const identified = admission.identify({
+        authorization: headers.authorization,
+        clusterId: headerText(headers['x-cluster-id']),
       });
-      if (head.kind === 'request') {
-        heads.set(request, head);
-        return;
+      if (identified.kind === 'fault') return refuseUnread(request, reply, identified);
+      const { publisher } = identified;
+      const head = readIngestRequest({ headers, query: request.query as Record<string, unknown> });
+      if (head.kind === 'fault') {
+        if (head.headers !== undefined) reply.headers(head.headers);
+        return refuse(request, reply, head);
       }
-      if (head.headers !== undefined) reply.headers(head.headers);
-      return refuse(request, reply, { code: head.code, message: head.message });
+      const unable = unableBecause();
+      if (unable !== null) return refuse(request, reply, unable);
+      const overQuota = admission.admitBytes(publisher, head.bodyBytes);
+      if (overQuota !== null) return refuseUnread(request, reply, overQuota);
+      admitted.set(request, { head, publisher });
     },
     handler: async (request, reply) => {
-      const head = heads.get(request);
-      if (head === undefined) throw new Error('the head of the request was not read');
+      const known = admitted.get(request);
+      if (known === undefined) throw new Error('the request was not admitted');
       state.inFlight(1);
       const share = budget.share();
       try {
-        return await takeEvents(request, reply, { head, share });
+        return await takeEvents(request, reply, { ...known, share });
       } finally {
         share[Symbol.dispose]();
         state.inFlight(-1);
@@ -91,13 +115,16 @@ export function createIngestServer(options: {
     },
   });
 
+  const unableBecause = () => (state.closing() ? closing : state.openLog() === null ? notPrepared : null);
+
   async function takeEvents(
     request: FastifyRequest,
     reply: FastifyReply,
-    { head, share }: { head: RequestHead; share: ByteShare },
+    { head, publisher, share }: AdmittedRequest & { share: ByteShare },
   ): Promise<FastifyReply> {
-    const unable = state.closing() ? closing : state.openLog() === null ? notPrepared : null;
+    const unable = unableBecause();
     if (unable !== null) return refuse(request, reply, unable);
+    if (!share.reserve(head.bodyBytes ?? 0)) return refuse(request, reply, faultOfLimit.overloaded);
     allowBody(request, reply);
     const read = await readBody(request.raw, { limits, share });
     switch (read.kind) {
@@ -106,7 +133,7 @@ export function createIngestServer(options: {
       case 'too_large':
       case 'overloaded':
         if (!read.drained) reply.header('connection', 'close');
-        return sendFault(reply, faultOfLimit[read.kind].code, faultOfLimit[read.kind].message);
+        return fail(reply, faultOfLimit[read.kind]);
       case 'stalled': {
         reply.header('connection', 'close');
         const message = `no byte of the body came for ${limits.stallMsMax} ms`;
@@ -119,6 +146,7 @@ export function createIngestServer(options: {
         throw new Error(`unknown end of a body ${String(unreachable)}`);
       }
     }
+    if (head.bodyBytes === null) admission.countBytes(publisher, read.body.length);
     const inflated = await inflateBody(read.body, {
       encoding: head.encoding,
       bytesMax: limits.bytesMax,
@@ -129,7 +157,7 @@ export function createIngestServer(options: {
         break;
       case 'too_large':
       case 'overloaded':
-        return sendFault(reply, faultOfLimit[inflated.kind].code, faultOfLimit[inflated.kind].message);
+        return fail(reply, faultOfLimit[inflated.kind]);
       case 'damaged':
         return sendFault(reply, 'invalid_json', inflated.message);
       default: {
@@ -137,19 +165,29 @@ export function createIngestServer(options: {
         throw new Error(`unknown end of inflation ${String(unreachable)}`);
       }
     }
-    return judgeAndPublish(reply, { head, share, body: inflated.body });
+    return judgeAndPublish(reply, {
+      ...{ head, publisher, share },
+      body: inflated.body,
+      bytesSent: read.body.length,
+    });
   }
 
   async function judgeAndPublish(
     reply: FastifyReply,
-    { head, share, body }: { head: RequestHead; share: ByteShare; body: Buffer },
+    request: AdmittedRequest & { share: ByteShare; body: Buffer; bytesSent: number },
   ): Promise<FastifyReply> {
+    const { head, publisher, share, body } = request;
     const receivedAtMs = now();
-    const judged = acceptBatch(body, { format: head.format, clusterId: head.clusterId, receivedAtMs });
+    const judged = acceptBatch(body, { format: head.format, clusterId: publisher.clusterId, receivedAtMs });
     if (judged.kind === 'refused') return sendFault(reply, judged.code, judged.message);
+    const overQuota = admission.admitEvents(publisher, {
+      events: judged.total,
+      bodyBytes: request.bytesSent,
+    });
+    if (overQuota !== null) return fail(reply, overQuota);
     if (head.dryRun) return sendAnswer(reply, answerOf(judged, publishedDry(judged)));
     const log = state.openLog();
-    if (log === null) return sendFault(reply, notPrepared.code, notPrepared.message);
+    if (log === null) return fail(reply, notPrepared);
     const { events } = judged;
     const published = await publish({
       writer: log.writer,
@@ -162,20 +200,56 @@ export function createIngestServer(options: {
     else if (published.acknowledged > 0) log.outage.answered();
     const answer = answerOf(judged, published);
     // A body that is answered with 503 comes again, and its refused events with it.
-    if (answer.kind !== 'fault') log.quarantine.offer(judged.refused, receivedAtMs);
+    if (answer.kind === 'fault') admission.refundEvents(publisher, judged.total);
+    else log.quarantine.offer(judged.refused, { receivedAtMs, keyId: publisher.key?.id ?? null });
     return sendAnswer(reply, answer);
   }
 
+  function sendAnswer(reply: FastifyReply, answer: Answer): FastifyReply {
+    switch (answer.kind) {
+      case 'response':
+        if (answer.retryAfter) reply.header('retry-after', String(someSeconds()));
+        return reply.code(200).send(answer.response);
+      case 'all_rejected':
+        return reply.code(422).send(answer.response);
+      case 'fault':
+        return fail(reply, answer);
+      default: {
+        const unreachable: never = answer;
+        throw new Error(`unknown answer ${String(unreachable)}`);
+      }
+    }
+  }
+
   /** Answers without having read the body, in a way that its sender notices. */
-  async function refuse(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    fault: { code: HttpFaultCode; message: string },
-  ): Promise<FastifyReply> {
+  async function refuse(request: FastifyRequest, reply: FastifyReply, fault: Fault): Promise<FastifyReply> {
     // A client that waits for "100 Continue" sends nothing once it has an answer.
     const drained = !expectsContinue(request) && (await drainBody(request.raw, limits));
-    if (!drained) reply.header('connection', 'close');
-    return sendFault(reply, fault.code, fault.message);
+    // Whoever comes while we close shall come back on a connection to somebody else.
+    if (!drained || fault.code === 'closing') reply.header('connection', 'close');
+    return fail(reply, fault);
+  }
+
+  /** Answers at once; what is sent of the body nevertheless is thrown away up to the bounds, then cut. */
+  function refuseUnread(request: FastifyRequest, reply: FastifyReply, fault: AdmissionFault): FastifyReply {
+    if (expectsContinue(request)) {
+      reply.header('connection', 'close');
+    } else {
+      void drainBody(request.raw, limits).then((drained) => {
+        // A connection that becomes idle only after the server began to close is ended by nobody else.
+        if (!drained || state.closing()) endAfter(reply, request.raw.socket);
+      });
+    }
+    return fail(reply, fault);
+  }
+
+  function fail(reply: FastifyReply, fault: Fault): FastifyReply {
+    const retryAfterSeconds = fault.retryAfterSeconds ?? someSeconds();
+    return sendFault(reply, fault.code, fault.message, { retryAfterSeconds });
+  }
+
+  function someSeconds(): number {
+    return 1 + Math.floor(options.random() * RETRY_AFTER_SECONDS_MAX);
   }
 
   return server;
@@ -200,20 +274,21 @@ const about = {
   health: ['/livez', '/readyz'],
 };
 
-function sendAnswer(reply: FastifyReply, answer: Answer): FastifyReply {
-  switch (answer.kind) {
-    case 'response':
-      if (answer.retryAfter) reply.header('retry-after', '1');
-      return reply.code(200).send(answer.response);
-    case 'all_rejected':
-      return reply.code(422).send(answer.response);
-    case 'fault':
-      return sendFault(reply, answer.code, answer.message);
-    default: {
-      const unreachable: never = answer;
-      throw new Error(`unknown answer ${String(unreachable)}`);
-    }
-  }
+interface Fault {
+  readonly code: HttpFaultCode;
+  readonly message: string;
+  /** Where it is known when the same can succeed. */
+  readonly retryAfterSeconds?: number;
+}
+
+/** Cuts the connection once the answer is on its way. */
+function endAfter(reply: FastifyReply, socket: Socket): void {
+  if (reply.raw.writableFinished) socket.destroy();
+  else reply.raw.once('finish', () => socket.destroySoon());
+}
+
+function headerText(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header.join(', ') : header;
 }
 
 function expectsContinue(request: FastifyRequest): boolean {

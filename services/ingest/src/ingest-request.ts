@@ -1,11 +1,9 @@
 import type { HttpFaultCode } from '@runlog/schema/faults';
 import { BODY_BYTES_MAX } from '@runlog/schema/limits';
-import { runKeyPart } from '@runlog/schema/run-key';
 import type { BodyFormat } from './accept-batch.ts';
 import { type ContentEncoding, contentEncodingOf, ENCODINGS_ACCEPTED } from './inflate.ts';
 
 export const FORMATS_ACCEPTED = 'application/json, application/x-ndjson';
-const DEFAULT_CLUSTER = 'local';
 
 /** What the head of a `POST /v1/events` says, before any byte of its body is read. */
 export type IngestRequest =
@@ -13,8 +11,9 @@ export type IngestRequest =
       readonly kind: 'request';
       readonly format: BodyFormat;
       readonly encoding: ContentEncoding;
-      readonly clusterId: string;
       readonly dryRun: boolean;
+      /** As the head says it; `null` where it does not. */
+      readonly bodyBytes: number | null;
     }
   | {
       readonly kind: 'fault';
@@ -25,7 +24,7 @@ export type IngestRequest =
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-/** In open mode the cluster is what the client says it is. */
+/** Whose it is, `Admission` says. */
 export function readIngestRequest(head: {
   headers: Headers;
   query: Readonly<Record<string, unknown>>;
@@ -48,20 +47,17 @@ export function readIngestRequest(head: {
       headers: { 'accept-encoding': ENCODINGS_ACCEPTED },
     };
   }
-  const cluster = runKeyPart.safeParse(text(head.headers['x-cluster-id']) ?? DEFAULT_CLUSTER);
-  if (!cluster.success) {
-    const message = `the header X-Cluster-Id ${cluster.error.issues[0]?.message ?? 'is not usable'}`;
-    return { kind: 'fault', code: 'invalid_query', message };
-  }
   const dryRun = dryRunOf(head.query);
   if (dryRun === null) {
     const message = 'the only query parameter is dry_run, and it is 1 or 0';
     return { kind: 'fault', code: 'invalid_query', message };
   }
-  if (Number(text(head.headers['content-length']) ?? 0) > BODY_BYTES_MAX) {
+  const length = text(head.headers['content-length']);
+  const bodyBytes = length === undefined ? null : Number(length);
+  if (bodyBytes !== null && bodyBytes > BODY_BYTES_MAX) {
     return { kind: 'fault', code: 'body_too_large', message: BODY_TOO_LARGE };
   }
-  return { kind: 'request', format, encoding, clusterId: cluster.data, dryRun };
+  return { kind: 'request', format, encoding, dryRun, bodyBytes };
 }
 
 export const BODY_TOO_LARGE = `a body may have at most ${BODY_BYTES_MAX} bytes, before and after inflation`;

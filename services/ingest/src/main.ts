@@ -14,7 +14,7 @@ await runProcess(
     log = createLogger({ service: 'ingest', level: config.log.logLevel });
     const io = await openLog(config.log, { clientId: 'runlog-ingest', log });
     const newEpoch = () => randomBytes(8).toString('hex');
-    const starting = startIngest({ config, io, log, now: Date.now, newEpoch, fail });
+    const starting = startIngest({ config, io, log, now: Date.now, random: Math.random, newEpoch, fail });
     const ingest = await starting.catch(async (error: unknown) => {
       await io[Symbol.asyncDispose]();
       throw error;

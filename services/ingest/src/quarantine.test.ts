@@ -49,7 +49,7 @@ describe('the quarantine', () => {
   it('keeps the bytes, truncated, with the reason in the headers', async () => {
     const { quarantine, records } = quarantineOver(acknowledge);
     const value = Buffer.alloc(REJECTED_BYTES_MAX + 10, 'x');
-    quarantine.offer([refused({ value })], nowMs);
+    quarantine.offer([refused({ value })], { receivedAtMs: nowMs, keyId: null });
     await quarantine.settled();
     expect(records).toEqual([
       {
@@ -72,12 +72,12 @@ describe('the quarantine', () => {
     const large = refused({ value: Buffer.alloc(REJECTED_BYTES_MAX) });
     quarantine.offer(
       Array.from({ length: 100 }, () => large),
-      nowMs,
+      { receivedAtMs: nowMs, keyId: null },
     );
     expect(records).toHaveLength(64);
     expect(lines).toMatchObject([{ events: 36, reason: 'too many at once' }]);
     await quarantine.settled();
-    quarantine.offer([large], nowMs);
+    quarantine.offer([large], { receivedAtMs: nowMs, keyId: null });
     expect(records).toHaveLength(65);
   });
 
@@ -91,7 +91,7 @@ describe('the quarantine', () => {
     const { quarantine, lines, clock } = quarantineOver(append);
     for (const laterMs of [0, 1, 9_999, 10_000]) {
       clock.ms = nowMs + laterMs;
-      quarantine.offer([refused()], clock.ms);
+      quarantine.offer([refused()], { receivedAtMs: clock.ms, keyId: null });
       await quarantine.settled();
     }
     expect(lines).toMatchObject([{ events: 1, reason: 'why' }, { events: 3 }]);

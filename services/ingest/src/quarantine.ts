@@ -9,9 +9,15 @@ import type { IngestLog } from './ingest-log.ts';
 const PENDING_BYTES_MAX = 4 * 1024 * 1024;
 const LOG_INTERVAL_MS_MIN = 10_000;
 
+/** What is said of every refused event of a body. `keyId`: `null` in open mode. */
+export interface RefusedBody {
+  readonly receivedAtMs: number;
+  readonly keyId: string | null;
+}
+
 /** Keeps refused events for a person to look at, best effort: it never delays or fails an answer. */
 export interface Quarantine {
-  offer(refused: readonly RefusedEvent[], receivedAtMs: number): void;
+  offer(refused: readonly RefusedEvent[], of: RefusedBody): void;
   /** Resolves when everything offered so far has been written or given up. */
   settled(): Promise<void>;
 }
@@ -49,7 +55,7 @@ export function createQuarantine(options: {
   };
 
   return {
-    offer(refused, receivedAtMs) {
+    offer(refused, of) {
       const lanes = new Map<number, RecordToAppend[]>();
       let bytes = 0;
       for (const [position, event] of refused.entries()) {
@@ -61,7 +67,7 @@ export function createQuarantine(options: {
         bytes += eventBytes;
         const partition = partitionOf(event.key, options.partitions);
         const lane = lanes.get(partition) ?? [];
-        lane.push(recordOf(event, receivedAtMs));
+        lane.push(recordOf(event, of));
         lanes.set(partition, lane);
       }
       if (lanes.size === 0) return;
@@ -80,7 +86,7 @@ export function createQuarantine(options: {
   };
 }
 
-function recordOf({ error, key, value }: RefusedEvent, receivedAtMs: number): RecordToAppend {
+function recordOf({ error, key, value }: RefusedEvent, { receivedAtMs, keyId }: RefusedBody): RecordToAppend {
   return {
     key,
     // A copy: a view would keep the whole body in memory until the log has answered.
@@ -91,6 +97,7 @@ function recordOf({ error, key, value }: RefusedEvent, receivedAtMs: number): Re
       [rejectedHeaders.message]: error.message,
       [rejectedHeaders.receivedAt]: new Date(receivedAtMs).toISOString(),
       [rejectedHeaders.origin]: 'ingest',
+      ...(keyId === null ? {} : { [rejectedHeaders.keyId]: keyId }),
     },
     timestampMs: receivedAtMs,
   };

@@ -20,6 +20,11 @@ export class Quota {
     this.#now = options.now;
   }
 
+  /** Buckets in memory. */
+  get buckets(): number {
+    return this.#fullAtMs.size;
+  }
+
   /** Milliseconds until `amount` fits; 0: now. An amount beyond the burst needs a full bucket. */
   waitMs(name: string, amount: number, rate: Rate): number {
     const nowMs = this.#now();

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { listen } from '@runlog/service-kit/http-server';
+import { openKeyFile } from '@runlog/service-kit/key-file';
 import type { Running } from '@runlog/service-kit/lifecycle';
 import type { Logger } from '@runlog/service-kit/logger';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
@@ -17,7 +18,7 @@ const FINISH_MS_MAX = 12_000;
 const LAST_MS_MAX = 2_000;
 
 /**
- * Starts ingest over a log that is already open and stays the caller's. Rejects when it cannot listen, and
+ * Starts ingest over a log that is already open and stays the caller's. Rejects when it cannot listen or read its keys, and
  * prepares the topics in the background; what the log refuses for good goes to `fail`. Disposing finishes what is in flight.
  */
 export async function startIngest(options: {
@@ -25,6 +26,8 @@ export async function startIngest(options: {
   io: TopicIo;
   log: Logger;
   now: () => number;
+  /** From 0 to below 1; spreads the retries of clients. */
+  random: () => number;
   /** Names a new incarnation of the topics, where none exists. */
   newEpoch: () => string;
   /** Told when the log refuses for good. */
@@ -39,9 +42,12 @@ export async function startIngest(options: {
   let inFlight = 0;
   let idle: (() => void) | null = null;
 
+  const keys = config.keysFile === undefined ? null : await openKeyFile({ path: config.keysFile, log });
   const server = createIngestServer({
     log,
     now,
+    random: options.random,
+    keys,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     state: {
       openLog: () => openLog,
@@ -90,7 +96,11 @@ export async function startIngest(options: {
     }
   };
 
-  const url = await listen(server, { host: config.host, port: config.port });
+  const listening = listen(server, { host: config.host, port: config.port });
+  const url = await listening.catch(async (error: unknown) => {
+    await keys?.[Symbol.asyncDispose]();
+    throw error;
+  });
   const prepared = prepare().catch((error: unknown) => {
     if (stop.signal.aborted) return;
     waitsFor = messageOf(error);
@@ -113,6 +123,7 @@ export async function startIngest(options: {
       const closed = server.close();
       if (inFlight > 0) server.server.closeAllConnections();
       await closed;
+      await keys?.[Symbol.asyncDispose]();
       if (openLog === null) {
         await within(prepared, LAST_MS_MAX);
         return;
