@@ -1,4 +1,5 @@
-import { evolve } from '@runlog/run-state/evolve';
+import { foldInto } from '@runlog/run-state/evolve';
+import { RunDraft } from '@runlog/run-state/run-draft';
 import { decodeRunRecord } from '@runlog/run-state/run-record';
 import type { RunMeta } from '@runlog/schema/log-records';
 import type { EventLogEntry, RunSnapshot } from '@runlog/schema/snapshot';
@@ -30,40 +31,52 @@ export class RunTable {
 
   /** Folds records of one partition, in order. Records at or below a run's position change nothing. */
   fold(records: readonly LogRecord[], partition: number): FoldedBatch {
-    const touched = new Map<string, { before: RunSnapshot | null; entries: EventLogEntry[] }>();
+    const touched = new Map<string, Touched>();
     const unfoldable: UnfoldableRecord[] = [];
     for (const record of records) {
-      const before = this.states.get(record.key) ?? null;
-      if (before === null && partitionOf(record.key, this.#meta.partitions) !== partition) {
+      const { key, offset } = record;
+      const held = touched.get(key);
+      const state = held === undefined ? (this.states.get(key) ?? null) : held.draft.state;
+      if (state === null && partitionOf(key, this.#meta.partitions) !== partition) {
         unfoldable.push({ record, reason: 'the key does not belong into this partition' });
         continue;
       }
-      if (this.leftOut.has(record.key)) continue;
-      const decoded = decodeRunRecord(record, this.#meta.epoch);
+      if (this.leftOut.has(key)) continue;
+      // A state is the key of its run, too, taken apart already.
+      const decoded = decodeRunRecord(record, this.#meta.epoch, state);
       if (decoded.kind === 'unfoldable') {
         unfoldable.push({ record, reason: decoded.reason });
         continue;
       }
-      const after = evolve(before, decoded);
-      if (after === before) continue;
-      let change = touched.get(record.key);
-      if (change === undefined) {
-        change = { before, entries: [] };
-        touched.set(record.key, change);
-      }
+      const change = held ?? { before: state, draft: new RunDraft(state), entries: [], began: false };
+      if (!foldInto(change.draft, decoded)) continue;
+      if (held === undefined) touched.set(key, change);
+      const after = change.draft.state;
       if (after === null) {
-        this.states.delete(record.key);
         change.entries.length = 0;
-      } else {
-        this.states.set(record.key, after);
-        const newest = after.event_log.at(-1);
-        if (newest !== undefined && newest.seq === record.offset) change.entries.push(newest);
+        change.began = true;
+        continue;
       }
+      const newest = after.event_log.at(-1);
+      if (newest !== undefined && newest.seq === offset) change.entries.push(newest);
     }
     const changes: RunChange[] = [];
-    for (const [key, { before, entries }] of touched) {
-      changes.push({ key, before, after: this.states.get(key) ?? null, entries });
+    for (const [key, { before, draft, entries, began }] of touched) {
+      const after = draft.state;
+      // A run that began anew takes its place behind the others.
+      if (began) this.states.delete(key);
+      if (after !== null) this.states.set(key, after);
+      changes.push({ key, before, after, entries });
     }
     return { changes, unfoldable };
   }
+}
+
+interface Touched {
+  readonly before: RunSnapshot | null;
+  /** Dropped with the batch: what it made is never written again. */
+  readonly draft: RunDraft;
+  readonly entries: EventLogEntry[];
+  /** The run was absent in between. */
+  began: boolean;
 }

@@ -4,17 +4,17 @@ import {
   EVENT_TYPES_MAX,
   METADATA_BYTES_MAX,
   METADATA_CHARS_MAX,
-  MILESTONES_MAX,
   SLOT_ID_CHARS_MAX,
   SLOT_IDS_MAX,
 } from '@runlog/schema/limits';
-import type { EventLogEntry, RunSnapshot } from '@runlog/schema/snapshot';
+import type { RunSnapshot } from '@runlog/schema/snapshot';
 import { countActivity } from './activity.ts';
 import { cutText } from './cut-text.ts';
 import { hashEventId, windowHas, windowWith } from './event-id-window.ts';
 import { logEntryOf } from './log-entry.ts';
 import { isMilestone } from './milestone.ts';
-import { type Numbered, numberEvent } from './numbering.ts';
+import { type NumberStep, numberEvent, withRoom } from './numbering.ts';
+import { RunDraft } from './run-draft.ts';
 import type { RunRecord } from './run-record.ts';
 
 /** Version of what `evolve` makes of a record. It is part of every epoch; a change of it needs a rebuild. */
@@ -29,12 +29,28 @@ type EventRecord = Extract<RunRecord, { kind: 'event' }>;
  * event, and after it was retired.
  */
 export function evolve(state: RunSnapshot | null, record: RunRecord): RunSnapshot | null {
-  if (state !== null && record.seq <= state.position.seq) return state;
+  const draft = new RunDraft(state);
+  foldInto(draft, record);
+  return draft.state;
+}
+
+/**
+ * `evolve` for many records of one run, whose copies it saves: the draft ends as `evolve` would have, record by
+ * record. False: the record changed nothing.
+ */
+export function foldInto(draft: RunDraft, record: RunRecord): boolean {
+  const { state } = draft;
+  if (state !== null && record.seq <= state.position.seq) return false;
   switch (record.kind) {
     case 'retired':
-      return record.through !== null && state !== null && state.position.seq > record.through ? state : null;
+      if (state === null) return false;
+      if (record.through !== null && state.position.seq > record.through) return false;
+      draft.replace(null);
+      return true;
     case 'event':
-      return receive(state ?? begin(record), record);
+      if (state === null) draft.replace(begin(record));
+      receive(draft, record);
+      return true;
     default: {
       const unreachable: never = record;
       throw new Error(`unknown record ${JSON.stringify(unreachable)}`);
@@ -42,121 +58,122 @@ export function evolve(state: RunSnapshot | null, record: RunRecord): RunSnapsho
   }
 }
 
-function receive(state: RunSnapshot, record: EventRecord): RunSnapshot {
-  const arrived: RunSnapshot = {
-    ...state,
-    position: { epoch: record.epoch, seq: record.seq },
-    last_event_id: record.event.event_id,
-    total_events_received: state.total_events_received + 1,
-  };
+function receive(draft: RunDraft, record: EventRecord): void {
   const { event } = record;
+  const state = draft.writable();
+  // What a repeat is judged by is what was there before this record.
   if (event.emitter_id != null && event.emitter_seq != null) {
-    const numbered = numberEvent(state, {
+    const step = numberEvent(state, {
       emitterId: event.emitter_id,
       emitterSeq: event.emitter_seq,
-      seq: record.seq,
-      idIsKnown: () => idIsKnown(state, event.event_id),
+      eventId: event.event_id,
     });
-    return numbered.duplicate ? repeated(arrived) : apply(arrived, { record, numbered });
+    arrive(state, record);
+    if (step === null) {
+      state.duplicates += 1;
+      return;
+    }
+    countNumber(draft, { step, emitterId: event.emitter_id, seq: record.seq });
+  } else {
+    const hash = hashEventId(event.event_id);
+    const repeated = windowHas(state.event_id_window, hash);
+    arrive(state, record);
+    if (repeated) {
+      state.duplicates += 1;
+      return;
+    }
+    state.event_id_window = windowWith(state.event_id_window, hash);
   }
-  const hash = hashEventId(event.event_id);
-  if (windowHas(state.event_id_window, hash)) return repeated(arrived);
-  return apply(
-    { ...arrived, event_id_window: windowWith(state.event_id_window, hash) },
-    { record, numbered: null },
-  );
+  apply(draft, record);
 }
 
-/** A repeat moves the position and is counted; nothing else. */
-function repeated(arrived: RunSnapshot): RunSnapshot {
-  return { ...arrived, duplicates: arrived.duplicates + 1 };
+/** All that a repeat changes, beside being counted as one. */
+function arrive(state: RunSnapshot, record: EventRecord): void {
+  state.position.epoch = record.epoch;
+  state.position.seq = record.seq;
+  state.last_event_id = record.event.event_id;
+  state.total_events_received += 1;
 }
 
-/** Where a number does not decide: what the run still knows of event ids. */
-function idIsKnown(state: RunSnapshot, eventId: string): boolean {
-  return (
-    windowHas(state.event_id_window, hashEventId(eventId)) ||
-    state.event_log.some((entry) => entry.metadata.event_id === eventId) ||
-    state.milestones.some((entry) => entry.metadata.event_id === eventId)
-  );
+function countNumber(draft: RunDraft, at: { step: NumberStep; emitterId: string; seq: number }): void {
+  const { step, emitterId, seq } = at;
+  const state = draft.writable();
+  if (step.isNew) {
+    const room = withRoom(state);
+    if (room !== null) {
+      draft.replaceEmitters(room);
+      state.emitters_evicted += 1;
+    }
+  }
+  const { last, gaps, floor, lost } = step.emitter;
+  draft.setEmitter(emitterId, { last, gaps, floor, lost, seen: seq });
+  state.missing = Math.min(state.missing + step.missing, Number.MAX_SAFE_INTEGER);
+  if (step.unsure) state.unsure += 1;
 }
 
-function apply(state: RunSnapshot, input: { record: EventRecord; numbered: Numbered | null }): RunSnapshot {
-  const { record, numbered } = input;
+function apply(draft: RunDraft, record: EventRecord): void {
   const { event } = record;
-  const counted: RunSnapshot = {
-    ...state,
-    ...(numbered === null
-      ? null
-      : {
-          emitters: numbered.emitters,
-          emitters_evicted: numbered.emitters_evicted,
-          missing: numbered.missing,
-          unsure: numbered.unsure,
-        }),
-    partial: state.partial && !isBeginning(event),
-    last_received_at: newer(state.last_received_at, record.receivedAt),
-    counts: countType(state.counts, event.event_type),
-    activity: countActivity(state.activity, record.receivedAtMs),
-  };
-  if (event.event_type === 'RUN_HEARTBEAT') return counted;
+  const state = draft.writable();
+  if (state.partial && isBeginning(event)) state.partial = false;
+  // Canonical ISO text (`decodeRunRecord`) sorts as time does.
+  if (record.receivedAt > state.last_received_at) state.last_received_at = record.receivedAt;
+  countType(draft.writableCounts(), event.event_type);
+  countActivity(draft.writableActivity(), record.receivedAtMs);
+  if (event.event_type === 'RUN_HEARTBEAT') return;
   const entry = logEntryOf(event, { episode: state.current_episode, seq: record.seq });
-  return {
-    ...counted,
-    last_event_at: later(state.last_event_at, event.timestamp),
-    status: statusAfter(event),
-    ...effectsOf(state, event),
-    ...appendEntry(state, entry),
-  };
+  state.last_event_at = later(state.last_event_at, event.timestamp);
+  state.status = statusAfter(event);
+  takeEffect(state, event);
+  if (state.event_log.length >= EVENT_LOG_ENTRIES_MAX) state.evicted_seq = state.event_log[0]!.seq;
+  draft.appendToLog(entry);
+  if (isMilestone(entry.event_type)) draft.appendToMilestones(entry);
 }
 
 /** What the event says about the run besides being counted and logged. */
-function effectsOf(state: RunSnapshot, event: TelemetryEvent): Partial<RunSnapshot> | null {
+function takeEffect(state: RunSnapshot, event: TelemetryEvent): void {
   switch (event.event_type) {
     case 'TRAINING_STARTED': {
       const data = event.data as Payload<'TRAINING_STARTED'>;
-      return {
-        // The first TRAINING_STARTED is the run's beginning, whatever came before it; max_epochs comes from it alone.
-        started_at: state.max_epochs === null ? event.timestamp : state.started_at,
-        task_name: cutName(data.task),
-        reward_mode: cutName(data.reward_mode),
-        slot_ids: data.slot_ids.slice(0, SLOT_IDS_MAX).map(cutSlotId),
-        n_envs: data.n_envs + 0,
-        max_batches: data.max_batches + 0,
-        max_epochs: data.max_epochs + 0,
-        current_episode: (data.start_episode ?? 0) + 0,
-      };
+      // The first TRAINING_STARTED is the run's beginning, whatever came before it; max_epochs comes from it alone.
+      if (state.max_epochs === null) state.started_at = event.timestamp;
+      state.task_name = cutName(data.task);
+      state.reward_mode = cutName(data.reward_mode);
+      state.slot_ids = data.slot_ids.slice(0, SLOT_IDS_MAX).map(cutSlotId);
+      state.n_envs = data.n_envs + 0;
+      state.max_batches = data.max_batches + 0;
+      state.max_epochs = data.max_epochs + 0;
+      state.current_episode = (data.start_episode ?? 0) + 0;
+      return;
     }
     case 'BATCH_EPOCH_COMPLETED': {
       const data = event.data as Payload<'BATCH_EPOCH_COMPLETED'>;
-      return {
-        current_episode: data.episodes_completed + 0,
-        current_batch: data.batch_idx + 0,
-        batch_avg_accuracy: figure(data.avg_accuracy),
-        batch_avg_reward: figure(data.avg_reward),
-      };
+      state.current_episode = data.episodes_completed + 0;
+      state.current_batch = data.batch_idx + 0;
+      state.batch_avg_accuracy = figure(data.avg_accuracy);
+      state.batch_avg_reward = figure(data.avg_reward);
+      return;
     }
     case 'PPO_UPDATE_COMPLETED': {
       const data = event.data as Payload<'PPO_UPDATE_COMPLETED'>;
       // A skipped update carries the buffer's leftovers, not figures of an update.
-      if (data.skipped) return null;
-      return {
-        ppo: {
-          entropy: figure(data.entropy),
-          clip_fraction: figure(data.clip_fraction),
-          kl_divergence: figure(data.kl_divergence),
-        },
+      if (data.skipped) return;
+      state.ppo = {
+        entropy: figure(data.entropy),
+        clip_fraction: figure(data.clip_fraction),
+        kl_divergence: figure(data.kl_divergence),
       };
+      return;
     }
     case 'SEED_GERMINATED':
-      return { cumulative_germinated: state.cumulative_germinated + 1 };
+      state.cumulative_germinated += 1;
+      return;
     case 'SEED_FOSSILIZED':
-      return { cumulative_fossilized: state.cumulative_fossilized + 1 };
+      state.cumulative_fossilized += 1;
+      return;
     case 'SEED_PRUNED':
     case 'SEED_CULLED':
-      return { cumulative_pruned: state.cumulative_pruned + 1 };
-    default:
-      return null;
+      state.cumulative_pruned += 1;
+      return;
   }
 }
 
@@ -165,30 +182,10 @@ function statusAfter(event: TelemetryEvent): RunSnapshot['status'] {
   return event.event_type === 'RUN_FAILED' ? 'failed' : 'running';
 }
 
-function appendEntry(
-  state: RunSnapshot,
-  entry: EventLogEntry,
-): Pick<RunSnapshot, 'event_log' | 'milestones' | 'evicted_seq'> {
-  const full = state.event_log.length >= EVENT_LOG_ENTRIES_MAX;
-  return {
-    evicted_seq: full ? state.event_log[0]!.seq : state.evicted_seq,
-    event_log: appended(state.event_log, { entry, max: EVENT_LOG_ENTRIES_MAX }),
-    milestones: isMilestone(entry.event_type)
-      ? appended(state.milestones, { entry, max: MILESTONES_MAX })
-      : state.milestones,
-  };
-}
-
-function appended(entries: EventLogEntry[], add: { entry: EventLogEntry; max: number }): EventLogEntry[] {
-  const kept = entries.length >= add.max ? entries.slice(entries.length - add.max + 1) : entries.slice();
-  kept.push(add.entry);
-  return kept;
-}
-
-function countType(counts: RunSnapshot['counts'], eventType: string): RunSnapshot['counts'] {
+function countType(counts: RunSnapshot['counts'], eventType: string): void {
   const known = Object.hasOwn(counts, eventType) || Object.keys(counts).length < EVENT_TYPES_MAX;
   const type = known ? eventType : OTHER_TYPES;
-  return { ...counts, [type]: (counts[type] ?? 0) + 1 };
+  counts[type] = (counts[type] ?? 0) + 1;
 }
 
 /** Lower case: no event type can be called so. */
@@ -206,16 +203,12 @@ function isBeginning(event: TelemetryEvent): boolean {
 /** The later of two timestamps; text of one length and zone compares as time does, without parsing. */
 function later(held: string | null, timestamp: string): string {
   if (held === null) return timestamp;
-  const comparable = held.length === timestamp.length && held.slice(-6) === timestamp.slice(-6);
-  if (comparable && held.endsWith('+00:00')) return timestamp > held ? timestamp : held;
+  const comparable = held.length === timestamp.length && held.endsWith(UTC) && timestamp.endsWith(UTC);
+  if (comparable) return timestamp > held ? timestamp : held;
   return Date.parse(timestamp) > Date.parse(held) ? timestamp : held;
 }
 
-/** Canonical ISO text (`decodeRunRecord`) sorts as time does. */
-function newer(held: string, receivedAt: string): string {
-  if (receivedAt <= held) return held;
-  return receivedAt;
-}
+const UTC = '+00:00';
 
 /** NaN and the infinities come as text; a figure that is not a number is not known. */
 function figure(value: number | string): number | null {

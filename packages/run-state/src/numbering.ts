@@ -1,63 +1,66 @@
 import { EMITTER_GAPS_MAX, EMITTERS_MAX } from '@runlog/schema/limits';
 import type { EmitterState, RunSnapshot } from '@runlog/schema/snapshot';
+import { hashEventId, windowHas } from './event-id-window.ts';
 
-/** What a number decides about its event, and the run's numbering after it. */
-export interface Numbered {
-  readonly duplicate: boolean;
-  readonly emitters: RunSnapshot['emitters'];
-  readonly emitters_evicted: number;
+/** What a number that is no repeat does to its emitter and to the run's counts. */
+export interface NumberStep {
+  readonly emitter: Omit<EmitterState, 'seen'>;
+  /** The run did not know the emitter: it needs room (`withRoom`). */
+  readonly isNew: boolean;
+  /** To be added to the run's `missing`. */
   readonly missing: number;
-  readonly unsure: number;
+  /** Only its event id told the event from a repeat. */
+  readonly unsure: boolean;
 }
-
-type Numbering = Pick<RunSnapshot, 'emitters' | 'emitters_evicted' | 'missing' | 'unsure'>;
 
 /**
  * Emitters number their events 1, 2, 3 … per run. Above `last` is new, and a jump opens a gap; inside a gap heals it;
- * anything else is a repeat. Only at or below an evicted gap is the number not enough: there the event id decides
- * (`idIsKnown`) and `unsure` counts. Requests may overtake each other and retries come late.
+ * anything else is a repeat (`null`). Only at or below an evicted gap is the number not enough: there the event id
+ * decides and `unsure` counts. Requests may overtake each other and retries come late.
  */
 export function numberEvent(
-  numbering: Numbering,
-  event: { emitterId: string; emitterSeq: number; seq: number; idIsKnown: () => boolean },
-): Numbered {
-  const held = Object.hasOwn(numbering.emitters, event.emitterId)
-    ? numbering.emitters[event.emitterId]!
-    : null;
-  const step = held === null ? first(numbering, event) : next(held, event);
-  if (step === null) return { ...pick(numbering), duplicate: true };
-  const room = held === null ? withRoom(numbering) : numbering;
-  return {
-    duplicate: false,
-    emitters: { ...room.emitters, [event.emitterId]: { ...step.emitter, seen: event.seq } },
-    emitters_evicted: room.emitters_evicted,
-    missing: Math.min(numbering.missing + step.missing, Number.MAX_SAFE_INTEGER),
-    unsure: numbering.unsure + (step.unsure ? 1 : 0),
-  };
+  state: RunSnapshot,
+  event: { emitterId: string; emitterSeq: number; eventId: string },
+): NumberStep | null {
+  return Object.hasOwn(state.emitters, event.emitterId) ? next(state, event) : first(state, event);
 }
 
-type Unseen = Omit<EmitterState, 'seen'>;
-/** null: a repeat. */
-type Step = { readonly emitter: Unseen; readonly missing: number; readonly unsure: boolean } | null;
+/** Where a number does not decide: what the run still knows of event ids. */
+function idIsKnown(state: RunSnapshot, eventId: string): boolean {
+  return (
+    windowHas(state.event_id_window, hashEventId(eventId)) ||
+    state.event_log.some((entry) => entry.metadata.event_id === eventId) ||
+    state.milestones.some((entry) => entry.metadata.event_id === eventId)
+  );
+}
 
-function first(numbering: Numbering, event: { emitterSeq: number; idIsKnown: () => boolean }): Step {
+type Unseen = NumberStep['emitter'];
+type Step = NumberStep | null;
+
+function first(state: RunSnapshot, event: { emitterSeq: number; eventId: string }): Step {
   const n = event.emitterSeq;
-  if (numbering.emitters_evicted > 0) {
+  if (state.emitters_evicted > 0) {
     // It may be one whose numbering was forgotten: its earlier numbers prove nothing, and this one may be a repeat.
-    if (event.idIsKnown()) return null;
-    return { emitter: { last: n, gaps: [], floor: n - 1, lost: null }, missing: 0, unsure: true };
+    if (idIsKnown(state, event.eventId)) return null;
+    return {
+      emitter: { last: n, gaps: [], floor: n - 1, lost: null },
+      isNew: true,
+      missing: 0,
+      unsure: true,
+    };
   }
   const gaps: [number, number][] = n > 1 ? [[1, n - 1]] : [];
-  return { emitter: { last: n, gaps, floor: 0, lost: 0 }, missing: n - 1, unsure: false };
+  return { emitter: { last: n, gaps, floor: 0, lost: 0 }, isNew: true, missing: n - 1, unsure: false };
 }
 
-function next(held: EmitterState, event: { emitterSeq: number; idIsKnown: () => boolean }): Step {
+function next(state: RunSnapshot, event: { emitterId: string; emitterSeq: number; eventId: string }): Step {
   const n = event.emitterSeq;
-  const { last, gaps, floor, lost } = held;
-  if (n === last + 1) return { emitter: { last: n, gaps, floor, lost }, missing: 0, unsure: false };
+  const { last, gaps, floor, lost } = state.emitters[event.emitterId]!;
+  const isNew = false;
+  if (n === last + 1) return { emitter: { last: n, gaps, floor, lost }, isNew, missing: 0, unsure: false };
   if (n > last) {
     const opened = bounded({ last: n, gaps: [...gaps, [last + 1, n - 1]], floor, lost });
-    return { emitter: opened, missing: n - 1 - last, unsure: false };
+    return { emitter: opened, isNew, missing: n - 1 - last, unsure: false };
   }
   const index = gaps.findIndex(([from, to]) => from <= n && n <= to);
   if (index >= 0) {
@@ -71,11 +74,11 @@ function next(held: EmitterState, event: { emitterSeq: number; idIsKnown: () => 
       floor,
       lost,
     });
-    return { emitter: healed, missing: -1, unsure: false };
+    return { emitter: healed, isNew, missing: -1, unsure: false };
   }
-  if (n > floor || lost === 0 || event.idIsKnown()) return null;
-  if (lost === null) return { emitter: { last, gaps, floor, lost }, missing: 0, unsure: true };
-  return { emitter: { last, gaps, floor, lost: lost - 1 }, missing: -1, unsure: true };
+  if (n > floor || lost === 0 || idIsKnown(state, event.eventId)) return null;
+  if (lost === null) return { emitter: { last, gaps, floor, lost }, isNew, missing: 0, unsure: true };
+  return { emitter: { last, gaps, floor, lost: lost - 1 }, isNew, missing: -1, unsure: true };
 }
 
 function bounded(emitter: Unseen): Unseen {
@@ -89,19 +92,17 @@ function bounded(emitter: Unseen): Unseen {
   };
 }
 
-/** Makes room for one more emitter; the one not heard of for longest is forgotten, what it missed stays counted. */
-function withRoom(numbering: Numbering): Numbering {
-  const ids = Object.keys(numbering.emitters);
-  if (ids.length < EMITTERS_MAX) return numbering;
+/**
+ * The emitters without the one not heard of for longest, where one more would be too many; else `null`. What the
+ * forgotten one missed stays counted.
+ */
+export function withRoom(state: RunSnapshot): RunSnapshot['emitters'] | null {
+  const ids = Object.keys(state.emitters);
+  if (ids.length < EMITTERS_MAX) return null;
   let oldest = ids[0]!;
   for (const id of ids) {
-    if (numbering.emitters[id]!.seen < numbering.emitters[oldest]!.seen) oldest = id;
+    if (state.emitters[id]!.seen < state.emitters[oldest]!.seen) oldest = id;
   }
-  const { [oldest]: _, ...emitters } = numbering.emitters;
-  return { ...pick(numbering), emitters, emitters_evicted: numbering.emitters_evicted + 1 };
-}
-
-function pick(numbering: Numbering): Numbering {
-  const { emitters, emitters_evicted, missing, unsure } = numbering;
-  return { emitters, emitters_evicted, missing, unsure };
+  const { [oldest]: _, ...emitters } = state.emitters;
+  return emitters;
 }

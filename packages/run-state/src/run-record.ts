@@ -45,12 +45,19 @@ export interface EncodedRecord {
   readonly timestampMs: number;
 }
 
-/** Parses and judges one record. Foreign producers write to Kafka too, so nothing is believed. */
-export function decodeRunRecord(record: EncodedRecord, epoch: string): RunRecord | Unfoldable {
-  const run = parseRunKey(record.key);
+/**
+ * Parses and judges one record. Foreign producers write to Kafka too, so nothing is believed. `known` is the record's
+ * key taken apart, where the caller has it.
+ */
+export function decodeRunRecord(
+  record: EncodedRecord,
+  epoch: string,
+  known: RunKey | null = null,
+): RunRecord | Unfoldable {
+  const run = known ?? parseRunKey(record.key);
   if (run === null) return unfoldable(`the key is not cluster/run/group: ${excerpt(record.key)}`);
   if (record.value === null) return unfoldable('the record has no value');
-  const placed = { key: record.key, run, seq: record.offset, epoch };
+  const { key, offset: seq } = record;
   let value: unknown;
   try {
     value = JSON.parse(record.value.toString('utf8'));
@@ -60,7 +67,7 @@ export function decodeRunRecord(record: EncodedRecord, epoch: string): RunRecord
   if (record.headers[eventHeaders.control] !== undefined) {
     const control = controlRecordSchema.safeParse(value);
     if (!control.success) return unfoldable('unknown control record');
-    return { kind: 'retired', ...placed, through: control.data.through };
+    return { kind: 'retired', key, run, seq, epoch, through: control.data.through };
   }
   const verdict = validateEvent(value);
   if ('fault' in verdict) return unfoldable(`${verdict.fault.path} ${verdict.fault.message}`.trim());
@@ -68,16 +75,36 @@ export function decodeRunRecord(record: EncodedRecord, epoch: string): RunRecord
   if (event.run_id !== run.run_id || (event.group_id ?? DEFAULT_GROUP) !== run.group_id) {
     return unfoldable('run_id and group_id of the event differ from the key of its record');
   }
-  return { kind: 'event', ...placed, event: modernise(event), ...receivedAt(record) };
+  const header = record.headers[eventHeaders.receivedAt];
+  const parsedMs = parseReceivedAt(header);
+  const receivedAtMs = Number.isNaN(parsedMs) ? record.timestampMs : parsedMs;
+  return {
+    kind: 'event',
+    key,
+    run,
+    seq,
+    epoch,
+    event: modernise(event),
+    // Canonical, so that the largest is found by comparing text.
+    receivedAt:
+      header !== undefined && receivedAtMs === parsedMs && header.length === 24 && header.endsWith('Z')
+        ? header
+        : isoOf(receivedAtMs),
+    receivedAtMs,
+  };
 }
 
-function receivedAt(record: EncodedRecord): { receivedAt: string; receivedAtMs: number } {
-  const header = record.headers[eventHeaders.receivedAt];
-  const parsed = header === undefined ? Number.NaN : Date.parse(header);
-  const ms = Number.isNaN(parsed) ? record.timestampMs : parsed;
-  // Canonical, so that the largest is found by comparing text.
-  const canonical = header !== undefined && header.length === 24 && header.endsWith('Z') && ms === parsed;
-  return { receivedAt: canonical ? header : isoOf(ms), receivedAtMs: ms };
+/** The events of a body arrive at one time, so the text before is mostly the one wanted. */
+let lastText = '';
+let lastMs = Number.NaN;
+
+function parseReceivedAt(header: string | undefined): number {
+  if (header === undefined) return Number.NaN;
+  if (header !== lastText) {
+    lastMs = Date.parse(header);
+    lastText = header;
+  }
+  return lastMs;
 }
 
 function isoOf(ms: number): string {

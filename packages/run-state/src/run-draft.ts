@@ -1,0 +1,104 @@
+import { EVENT_LOG_ENTRIES_MAX, MILESTONES_MAX } from '@runlog/schema/limits';
+import type { EmitterState, EventLogEntry, RunSnapshot } from '@runlog/schema/snapshot';
+
+/**
+ * A run while records are folded into it. The state it begins from is never written: each part is copied before its
+ * first change, once a draft rather than once a record. Whoever takes `state` out drops the draft.
+ */
+export class RunDraft {
+  /** null: the run is absent. Read it freely; write through the methods only. */
+  state: RunSnapshot | null;
+  #own = false;
+  #ownLog = false;
+  #ownMilestones = false;
+  #ownCounts = false;
+  #ownEmitters = false;
+  #ownActivity = false;
+
+  constructor(state: RunSnapshot | null) {
+    this.state = state;
+  }
+
+  /** Takes a state that nobody else holds, or none. */
+  replace(state: RunSnapshot | null): void {
+    this.state = state;
+    const own = state !== null;
+    this.#own = own;
+    this.#ownLog = own;
+    this.#ownMilestones = own;
+    this.#ownCounts = own;
+    this.#ownEmitters = own;
+    this.#ownActivity = own;
+  }
+
+  /** The state to write top-level fields and `position` of; every other part by its own method. */
+  writable(): RunSnapshot {
+    if (!this.#own) {
+      const state = this.state!;
+      const { epoch, seq } = state.position;
+      this.state = { ...state, position: { epoch, seq } };
+      this.#own = true;
+    }
+    return this.state!;
+  }
+
+  writableCounts(): RunSnapshot['counts'] {
+    const state = this.writable();
+    if (!this.#ownCounts) {
+      state.counts = { ...state.counts };
+      this.#ownCounts = true;
+    }
+    return state.counts;
+  }
+
+  writableActivity(): RunSnapshot['activity'] {
+    const state = this.writable();
+    if (!this.#ownActivity) {
+      state.activity = state.activity.slice();
+      this.#ownActivity = true;
+    }
+    return state.activity;
+  }
+
+  setEmitter(id: string, emitter: EmitterState): void {
+    const state = this.writable();
+    if (!this.#ownEmitters) {
+      state.emitters = { ...state.emitters };
+      this.#ownEmitters = true;
+    }
+    state.emitters[id] = emitter;
+  }
+
+  /** Takes emitters that nobody else holds. */
+  replaceEmitters(emitters: RunSnapshot['emitters']): void {
+    this.writable().emitters = emitters;
+    this.#ownEmitters = true;
+  }
+
+  appendToLog(entry: EventLogEntry): void {
+    const state = this.writable();
+    if (!this.#ownLog) {
+      state.event_log = state.event_log.slice();
+      this.#ownLog = true;
+    }
+    append(state.event_log, { entry, max: EVENT_LOG_ENTRIES_MAX });
+  }
+
+  appendToMilestones(entry: EventLogEntry): void {
+    const state = this.writable();
+    if (!this.#ownMilestones) {
+      state.milestones = state.milestones.slice();
+      this.#ownMilestones = true;
+    }
+    append(state.milestones, { entry, max: MILESTONES_MAX });
+  }
+}
+
+/** Makes room first: an array that never grows past its bound keeps a store of just that size. */
+function append(entries: EventLogEntry[], add: { entry: EventLogEntry; max: number }): void {
+  if (entries.length >= add.max) {
+    if (entries.length === add.max) entries.shift();
+    else entries.splice(0, entries.length - add.max + 1);
+  }
+  entries.push(add.entry);
+}
