@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-/** `unit` needs nothing; `integration` starts a real broker once (test/support/broker.ts) and real processes. */
+/**
+ * `unit` needs nothing, nor does `simulation` (seeded histories in virtual time, a minute or two); `integration` starts a real broker once (test/support/broker.ts) and real
+ * processes.
+ */
 export default defineConfig({
   test: {
     reporters: ['default', './test/support/closing-line-reporter.ts'],
@@ -11,14 +14,21 @@ export default defineConfig({
           include: [
             'packages/*/src/**/*.test.ts',
             'services/*/{src,web}/**/*.test.{ts,tsx}',
-            'test/{unit,simulation}/**/*.test.ts',
+            'test/unit/**/*.test.ts',
           ],
         },
       },
       {
         test: {
+          name: 'simulation',
+          include: ['test/simulation/**/*.test.ts'],
+          testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
           name: 'integration',
-          include: ['test/{contract,e2e,browser}/**/*.test.ts'],
+          include: ['test/{contract,e2e,browser,chaos}/**/*.test.ts'],
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,

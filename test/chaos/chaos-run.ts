@@ -1,0 +1,207 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readMeta } from '@runlog/run-feed/prepare-topics';
+import { SeededRandom } from '../simulation/seeded-random.ts';
+import { runCli } from '../support/cli-process.ts';
+import { Deployment } from './deployment.ts';
+import { describeFault, type PlannedFault, type Shape } from './fault-plan.ts';
+import { everyPartitionOwned, inflict, type Scene } from './inflict.ts';
+import {
+  judgeMeta,
+  judgeRuns,
+  judgeSubscriber,
+  judgeTopic,
+  judgeWitness,
+  readEventsTopic,
+} from './judge-end.ts';
+import { type EmitterPlan, Publisher } from './publisher.ts';
+import { Subscriber } from './subscriber.ts';
+import { comesToHold } from './until.ts';
+import { Witness } from './witness.ts';
+
+const DRAIN_MS_MAX = 60_000;
+/** Where nothing is acknowledged, the next fault begins after so long. */
+const BETWEEN_FAULTS_MS_MAX = 6_000;
+const FAULTS_AT_ONCE_MAX = 2;
+
+export interface ChaosReport {
+  readonly seed: number;
+  readonly faults: number;
+  readonly acknowledged: number;
+  readonly resent: number;
+  /** Of `runlog verify --json`; null where it did not answer. */
+  readonly verify: Readonly<Record<string, unknown>> | null;
+  readonly subscribers: readonly { connections: number; resumed: number; resets: number; entries: number }[];
+  /** Copies of each partition of the events topic before anything was done to it. */
+  readonly copies: readonly { replicas: number; inSync: number }[];
+  readonly inSyncMin: string | undefined;
+  readonly runs: number;
+  /** What the processes warned of, and how often. */
+  readonly warnings: Readonly<Record<string, number>>;
+  /** Empty where everything held. */
+  readonly violations: readonly string[];
+  /** Where the processes' output lies; null where everything held. */
+  readonly outputs: string | null;
+}
+
+/** Load, faults out of the plan for as long as it gives any, healing, and what everything must then say. */
+export async function runChaos(options: {
+  seed: number;
+  shape: Shape;
+  plan: (random: SeededRandom) => Iterable<PlannedFault>;
+  /** Asked before each fault. */
+  isOver: () => boolean;
+  say: (line: string) => void;
+}): Promise<ChaosReport> {
+  const { seed, shape, say } = options;
+  const random = new SeededRandom(seed);
+  const beganMs = performance.now();
+  const sayWhen = (line: string) => say(`${((performance.now() - beganMs) / 1_000).toFixed(1)}s ${line}`);
+  sayWhen(`SEED=${seed}`);
+  await using deployment = await Deployment.start(shape);
+  const { io, topics } = deployment;
+  const copies = await deployment.map.copies(topics.events);
+  const inSyncMin = (await io.describeTopic(topics.events))?.settings['min.insync.replicas'];
+  const meta = await readMeta(io, topics);
+  if (meta === null) throw new Error('the services are ready, but there is no run-meta');
+  sayWhen(`${deployment.slots.length} services are ready`);
+
+  const emitters = emitterPlans();
+  const runs = [...new Set(emitters.flatMap((emitter) => emitter.runs))];
+  const gateways = () => deployment.addresses('gateway');
+  const subscribers = [0, 1].map(
+    (first) => new Subscriber({ name: `subscriber-${first}`, runs, gateways, first }),
+  );
+  const witness = new Witness({
+    io,
+    events: topics.events,
+    snapshots: meta.snapshots,
+    partitions: shape.partitions,
+  });
+  const publisher = new Publisher({
+    emitters,
+    targets: () => deployment.addresses('ingest'),
+    random: random.fork('load'),
+  });
+  const violations: string[] = [];
+  const scene: Scene = {
+    ...{ deployment, publisher, witness, violations },
+    snapshots: meta.snapshots,
+    brokersWhole: Promise.resolve(),
+    say: sayWhen,
+  };
+  let faults = 0;
+  let verify: ChaosReport['verify'] = null;
+  try {
+    faults = await inflictAll({ plan: options.plan(random.fork('plan')), isOver: options.isOver }, scene);
+    sayWhen('everything is healed');
+    await publisher.drain(DRAIN_MS_MAX);
+    await everyPartitionOwned(scene);
+    sayWhen(`${publisher.acknowledged} events acknowledged, ${publisher.resent} sent again`);
+    const reading = await readEventsTopic(io, { topic: topics.events, partitions: shape.partitions });
+    violations.push(...judgeTopic(reading, publisher));
+    violations.push(...(await judgeRuns(gateways(), { reading, publisher })));
+    for (const subscriber of subscribers) {
+      violations.push(...(await judgeSubscriber(subscriber, { gateway: gateways()[0]!, publisher })));
+    }
+    await comesToHold(() => judgeWitness(reading, witness).length === 0, 10_000);
+    violations.push(...judgeWitness(reading, witness), ...(await judgeMeta(io, topics)));
+    const verified = await runCli(['verify', '--json'], deployment.environment);
+    sayWhen(`runlog verify: exit ${verified.code}, ${verified.stdout.trim()}`);
+    if (verified.code !== 0)
+      violations.push(`verify ended with ${verified.code}:\n${verified.stdout}${verified.stderr}`);
+    else verify = JSON.parse(verified.stdout) as Record<string, unknown>;
+    for (const slot of deployment.slots.filter(({ wanted }) => wanted)) {
+      const code = await deployment.end(slot, 'SIGTERM');
+      if (code !== 0) violations.push(`${slot.name} ended with ${code} on SIGTERM`);
+    }
+  } catch (error) {
+    violations.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  } finally {
+    await publisher.abandon();
+    await Promise.all([...subscribers, witness].map((watcher) => watcher.leave()));
+  }
+  deployment.noteUnexpectedEnds();
+  violations.push(...publisher.violations, ...witness.violations, ...deployment.unexpectedEnds);
+  const outputs = violations.length === 0 ? null : join(tmpdir(), `runlog-chaos-${seed}`);
+  if (outputs !== null) await deployment.writeOutputs(outputs);
+  return {
+    ...{ seed, faults, verify, copies, inSyncMin, violations, outputs },
+    acknowledged: publisher.acknowledged,
+    resent: publisher.resent,
+    runs: runs.length,
+    warnings: deployment.warnings(),
+    subscribers: subscribers.map(({ connections, resumed, resets, entries }) => ({
+      ...{ connections, resumed, resets, entries },
+    })),
+  };
+}
+
+/** Faults overlap, but never two on one process, and never a second broker. Resolves when the last is healed. */
+async function inflictAll(
+  options: { plan: Iterable<PlannedFault>; isOver: () => boolean },
+  scene: Scene,
+): Promise<number> {
+  const underWay = new Map<string, Promise<void>>();
+  let failure: unknown = null;
+  let begun = 0;
+  for (const fault of options.plan) {
+    if (options.isOver() || failure !== null) break;
+    const target = scene.publisher.acknowledged + fault.afterEvents;
+    await comesToHold(() => scene.publisher.acknowledged >= target, BETWEEN_FAULTS_MS_MAX);
+    const victim = victimOf(fault);
+    while (underWay.size >= FAULTS_AT_ONCE_MAX || underWay.has(victim)) await Promise.race(underWay.values());
+    scene.deployment.noteUnexpectedEnds();
+    begun += 1;
+    const name = `${begun}: ${describeFault(fault.action)}`;
+    scene.say(`fault ${name}`);
+    const healed = inflict(fault, scene)
+      .then(() => scene.say(`healed ${name}`))
+      .catch((error: unknown) => {
+        failure ??= error;
+      })
+      .finally(() => underWay.delete(victim));
+    underWay.set(victim, healed);
+  }
+  await Promise.all(underWay.values());
+  if (failure !== null) throw failure;
+  return begun;
+}
+
+function victimOf({ action }: PlannedFault): string {
+  switch (action.kind) {
+    case 'kill':
+    case 'leave':
+    case 'freeze shortly':
+      return `${action.service}-${action.index}`;
+    case 'freeze until replaced':
+      return `aggregator-${action.index}`;
+    case 'kill broker':
+    case 'freeze broker':
+      return 'broker';
+    case 'usurp':
+    case 'join':
+    case 'verify':
+      return action.kind;
+    default: {
+      const unreachable: never = action;
+      throw new Error(`no fault is ${String(unreachable)}`);
+    }
+  }
+}
+
+/** Several emitters a run and several runs an emitter; one that does not number; one so slow that its log holds every break. */
+function emitterPlans(): EmitterPlan[] {
+  const emitter = (id: string, runs: readonly string[], more: Partial<EmitterPlan> = {}): EmitterPlan => ({
+    ...{ id, runs, isNumbered: true, bodyEvents: 25, eventsPerSecond: 60 },
+    ...more,
+  });
+  return [
+    emitter('a', ['r1', 'r2']),
+    emitter('b', ['r2', 'r3', 'r4']),
+    emitter('c', ['r5', 'r6']),
+    emitter('d', ['r7', 'r8', 'r1']),
+    emitter('bare', ['unnumbered'], { isNumbered: false, eventsPerSecond: 20 }),
+    emitter('slow', ['slow'], { bodyEvents: 2, eventsPerSecond: 2 }),
+  ];
+}

@@ -1,0 +1,85 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openEmbedded } from '@runlog/topic-io/embedded';
+import { describe, expect, it } from 'vitest';
+import { SeededRandom } from '../simulation/seeded-random.ts';
+import { runCli } from '../support/cli-process.ts';
+import { ServiceProcess } from '../support/service-process.ts';
+import { silentLog } from '../support/silent-log.ts';
+import { judgeRuns, judgeSubscriber, judgeTopic, readEventsTopic } from './judge-end.ts';
+import { type EmitterPlan, Publisher } from './publisher.ts';
+import { chosenSeed } from './seed.ts';
+import { Subscriber } from './subscriber.ts';
+import { until } from './until.ts';
+
+const KILLS = 5;
+const PARTITIONS = 4;
+
+const EMITTERS: readonly EmitterPlan[] = [
+  { id: 'a', runs: ['r1', 'r2'], isNumbered: true, bodyEvents: 20, eventsPerSecond: 100 },
+  { id: 'b', runs: ['r2', 'r3', 'r4'], isNumbered: true, bodyEvents: 20, eventsPerSecond: 100 },
+  { id: 'bare', runs: ['unnumbered'], isNumbered: false, bodyEvents: 10, eventsPerSecond: 50 },
+  { id: 'slow', runs: ['slow'], isNumbered: true, bodyEvents: 2, eventsPerSecond: 2 },
+];
+const RUNS = [...new Set(EMITTERS.flatMap((emitter) => emitter.runs))];
+
+describe('runlog up on one machine', () => {
+  it('shows each acknowledged event once and none twice, however often it is killed', async () => {
+    const seed = chosenSeed(process.env);
+    process.stdout.write(`embedded chaos SEED=${seed}\n`);
+    const random = new SeededRandom(seed);
+    const folder = await mkdtemp(join(tmpdir(), 'runlog-chaos-'));
+    const env = { RUNLOG_DATA_DIR: folder };
+    let up: ServiceProcess | null = await ServiceProcess.start('up', env);
+    const addressOf = (service: 'ingest' | 'gateway') => (up === null ? [] : [up.addresses[service]!]);
+    const publisher = new Publisher({
+      emitters: EMITTERS,
+      targets: () => addressOf('ingest'),
+      random: random.fork('load'),
+    });
+    const gateways = () => addressOf('gateway');
+    const subscriber = new Subscriber({ name: 'subscriber', runs: RUNS, gateways, first: 0 });
+    try {
+      for (let kill = 0; kill < KILLS; kill += 1) {
+        const target = publisher.acknowledged + random.integer(20, 700);
+        await until(() => publisher.acknowledged >= target, {
+          what: () => `${target} events are acknowledged`,
+          withinMs: 30_000,
+        });
+        const killed: ServiceProcess = up!;
+        up = null;
+        expect(await killed.end('SIGKILL')).toBe('SIGKILL');
+        up = await ServiceProcess.start('up', env);
+      }
+      const beside = await runCli(['verify', '--json'], env);
+      expect(beside).toMatchObject({ code: 0 });
+      await publisher.drain(30_000);
+
+      await using io = await openEmbedded({ folder, readOnly: true, log: silentLog });
+      const reading = await readEventsTopic(io, { topic: 'run-events', partitions: PARTITIONS });
+      expect(judgeTopic(reading, publisher)).toEqual([]);
+      expect(await judgeRuns(gateways(), { reading, publisher })).toEqual([]);
+      expect(await judgeSubscriber(subscriber, { gateway: gateways()[0]!, publisher })).toEqual([]);
+      expect(subscriber.connections).toBeGreaterThan(KILLS);
+      expect(publisher.violations).toEqual([]);
+
+      const stopping: ServiceProcess = up!;
+      up = null;
+      expect(await stopping.end('SIGTERM')).toBe(0);
+      const { code, stdout } = await runCli(['verify', '--json'], env);
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({
+        ok: true,
+        compared: RUNS.length,
+        truncated: 0,
+        unfoldable: 0,
+      });
+    } finally {
+      await publisher.abandon();
+      await subscriber.leave();
+      await up?.end('SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+    }
+  }, 180_000);
+});

@@ -1,0 +1,119 @@
+import type { SeededRandom } from '../simulation/seeded-random.ts';
+
+/** Whose leader is to be hit. */
+export type Leads = 'events' | 'snapshots' | 'group' | 'transactions';
+
+export type ServiceKind = 'aggregator' | 'gateway' | 'ingest';
+
+/** What is done to the deployment. Every fault heals after `forEvents` further acknowledged events. */
+export type FaultAction =
+  /** `kill -9`, then started again. */
+  | { readonly kind: 'kill'; readonly service: ServiceKind; readonly index: number }
+  /** SIGTERM, which must end with exit code 0, then started again. */
+  | { readonly kind: 'leave'; readonly service: ServiceKind; readonly index: number }
+  /** One more aggregator, which leaves again. */
+  | { readonly kind: 'join' }
+  /** SIGSTOP with a transaction open, SIGCONT when others have flushed the partitions: a zombie. */
+  | { readonly kind: 'freeze until replaced'; readonly index: number }
+  /** SIGSTOP and SIGCONT within the session. */
+  | { readonly kind: 'freeze shortly'; readonly service: ServiceKind; readonly index: number }
+  /** A stranger takes the partition's writer id: its owner is fenced and is still the assignee. */
+  | { readonly kind: 'usurp'; readonly partition: number }
+  | { readonly kind: 'kill broker'; readonly leads: Leads; readonly partition: number }
+  | { readonly kind: 'freeze broker'; readonly leads: Leads; readonly partition: number }
+  /** `runlog verify` in the middle of it all. */
+  | { readonly kind: 'verify' };
+
+export interface PlannedFault {
+  readonly action: FaultAction;
+  /** Acknowledged events since the fault before began. */
+  readonly afterEvents: number;
+  readonly forEvents: number;
+}
+
+export interface Shape {
+  readonly aggregators: number;
+  readonly gateways: number;
+  readonly ingests: number;
+  readonly partitions: number;
+}
+
+const KINDS = [
+  ...(['kill aggregator', 'kill aggregator', 'kill gateway', 'kill ingest', 'kill broker'] as const),
+  ...(['freeze until replaced', 'usurp', 'leave aggregator', 'join'] as const),
+] as const;
+
+const MORE_KINDS = [
+  ...KINDS,
+  ...KINDS,
+  ...(['leave gateway', 'leave ingest', 'freeze shortly', 'freeze broker', 'verify'] as const),
+] as const;
+
+type Kind = (typeof MORE_KINDS)[number];
+
+/** Each kind of fault once (kills of an aggregator twice), in an order that the seed gives. */
+export function shortPlan(random: SeededRandom, shape: Shape): PlannedFault[] {
+  return random.shuffled(KINDS).map((kind) => planned(kind, random, shape));
+}
+
+/** Faults without end: every kind in each round. */
+export function* endlessPlan(random: SeededRandom, shape: Shape): Generator<PlannedFault> {
+  for (;;) {
+    for (const kind of random.shuffled(MORE_KINDS)) yield planned(kind, random, shape);
+  }
+}
+
+function planned(kind: Kind, random: SeededRandom, shape: Shape): PlannedFault {
+  return {
+    action: actionOf(kind, random, shape),
+    afterEvents: random.integer(100, 800),
+    forEvents: random.integer(20, 1_200),
+  };
+}
+
+function actionOf(kind: Kind, random: SeededRandom, shape: Shape): FaultAction {
+  const count = { aggregator: shape.aggregators, gateway: shape.gateways, ingest: shape.ingests };
+  const one = (service: ServiceKind) => ({ service, index: random.integer(0, count[service] - 1) });
+  const led = () => ({
+    leads: random.pick(['events', 'snapshots', 'group', 'transactions'] as const),
+    partition: random.integer(0, shape.partitions - 1),
+  });
+  switch (kind) {
+    case 'kill aggregator':
+      return { kind: 'kill', ...one('aggregator') };
+    case 'kill gateway':
+      return { kind: 'kill', ...one('gateway') };
+    case 'kill ingest':
+      return { kind: 'kill', ...one('ingest') };
+    case 'leave aggregator':
+      return { kind: 'leave', ...one('aggregator') };
+    case 'leave gateway':
+      return { kind: 'leave', ...one('gateway') };
+    case 'leave ingest':
+      return { kind: 'leave', ...one('ingest') };
+    case 'join':
+      return { kind };
+    case 'freeze until replaced':
+      return { kind, index: one('aggregator').index };
+    case 'freeze shortly':
+      return { kind, ...one(random.pick(['aggregator', 'gateway', 'ingest'] as const)) };
+    case 'usurp':
+      return { kind, partition: random.integer(0, shape.partitions - 1) };
+    case 'kill broker':
+    case 'freeze broker':
+      return { kind, ...led() };
+    case 'verify':
+      return { kind };
+    default: {
+      const unreachable: never = kind;
+      throw new Error(`no fault is ${String(unreachable)}`);
+    }
+  }
+}
+
+/** For the log of a run. */
+export function describeFault(action: FaultAction): string {
+  const { kind, ...of } = action;
+  const words = Object.entries(of).map(([name, value]) => `${name}=${value}`);
+  return [kind, ...words].join(' ');
+}

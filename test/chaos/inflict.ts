@@ -1,0 +1,188 @@
+import { snapshotWriterId } from '@runlog/schema/topics';
+import { runCli } from '../support/cli-process.ts';
+import type { Deployment, Slot } from './deployment.ts';
+import type { Leads, PlannedFault } from './fault-plan.ts';
+import type { Publisher } from './publisher.ts';
+import { answerTo, comesToHold, until } from './until.ts';
+import type { Witness } from './witness.ts';
+
+/** Faults last a number of acknowledged events; where nothing is acknowledged, so long. */
+const FAULT_MS_MAX = 8_000;
+/** From the last fault to every partition being folded to its end again, on busy cores. */
+export const RECOVERY_MS_MAX = 60_000;
+const IN_SYNC_MS_MAX = 90_000;
+/** Tries to stop an aggregator while it has a transaction open. */
+const MID_FLUSH_TRIES = 60;
+/** A frozen broker is taken for dead after 3 s by its controller. */
+const BROKER_COPIES = 3;
+
+export interface Scene {
+  readonly deployment: Deployment;
+  readonly publisher: Publisher;
+  readonly witness: Witness;
+  /** Of the current snapshot topic. */
+  readonly snapshots: string;
+  readonly violations: string[];
+  /** A broker is only hit while the other two have everything; this is when that is so. */
+  brokersWhole: Promise<void>;
+  readonly say: (line: string) => void;
+}
+
+/** Brings the fault about, keeps it for as long as planned, heals it, and waits until every partition has an owner again. */
+export async function inflict(fault: PlannedFault, scene: Scene): Promise<void> {
+  const { deployment, publisher } = scene;
+  const { action } = fault;
+  const last = async () => {
+    const target = publisher.acknowledged + fault.forEvents;
+    await comesToHold(() => publisher.acknowledged >= target, FAULT_MS_MAX);
+  };
+  switch (action.kind) {
+    case 'kill':
+    case 'leave': {
+      const slot = deployment.slot(action.service, action.index);
+      if (action.kind === 'kill') await deployment.end(slot, 'SIGKILL');
+      else await leave(slot, scene);
+      await last();
+      await deployment.start(slot);
+      break;
+    }
+    case 'join': {
+      const slot = deployment.addSlot('aggregator');
+      await deployment.start(slot);
+      await last();
+      await everyPartitionOwned(scene);
+      await leave(slot, scene);
+      break;
+    }
+    case 'freeze until replaced': {
+      const slot = deployment.slot('aggregator', action.index);
+      const isMidFlush = await stopInMidFlush(slot, scene);
+      await last();
+      await everyPartitionOwned(scene);
+      deployment.signal(slot, 'SIGCONT');
+      scene.say(`${slot.name} continues; it was stopped ${isMidFlush ? 'in mid-flush' : 'between flushes'}`);
+      break;
+    }
+    case 'freeze shortly': {
+      const slot = deployment.slot(action.service, action.index);
+      deployment.signal(slot, 'SIGSTOP');
+      await last();
+      deployment.signal(slot, 'SIGCONT');
+      break;
+    }
+    case 'usurp': {
+      const id = snapshotWriterId(scene.snapshots, action.partition);
+      await using _stranger = await deployment.io.fencedWriter(id);
+      break;
+    }
+    case 'kill broker':
+    case 'freeze broker':
+      await hitBroker({ ...action, last }, scene);
+      break;
+    case 'verify': {
+      const { code, stdout, stderr } = await runCli(['verify'], deployment.environment);
+      scene.say(`verify in the middle: exit ${code}, ${stdout.trim().split('\n').at(-1) ?? stderr}`);
+      // 3: the log cannot be reached, which may be so while a broker is down.
+      if (code !== 0 && code !== 3)
+        scene.violations.push(`verify in the middle ended with ${code}:\n${stdout}${stderr}`);
+      break;
+    }
+    default: {
+      const unreachable: never = action;
+      throw new Error(`no fault is ${String(unreachable)}`);
+    }
+  }
+  await everyPartitionOwned(scene);
+}
+
+/** Checkpoints pass where the events ended after this call: somebody folds and flushes each partition. */
+export async function everyPartitionOwned(scene: Scene): Promise<void> {
+  const { deployment, witness } = scene;
+  const { io, topics } = deployment;
+  const ends = await answerTo(() => io.bounds(topics.events), {
+    what: () => 'the bounds of the events topic',
+    withinMs: RECOVERY_MS_MAX,
+  });
+  const behind = () =>
+    ends.flatMap(({ stableEnd }, partition) => {
+      const checkpoint = witness.checkpoints.get(partition) ?? -1;
+      return checkpoint < stableEnd ? [`${partition} at ${checkpoint} of ${stableEnd}`] : [];
+    });
+  await until(() => behind().length === 0, {
+    what: () => `partitions without an owner that flushes: ${behind().join(', ')}`,
+    withinMs: RECOVERY_MS_MAX,
+  });
+}
+
+async function leave(slot: Slot, scene: Scene): Promise<void> {
+  const code = await scene.deployment.end(slot, 'SIGTERM');
+  if (code !== 0) scene.violations.push(`${slot.name} ended with ${code} on SIGTERM`);
+}
+
+/** Stops it, looks whether it left a transaction open, and lets it go on and tries again until it did. */
+async function stopInMidFlush(slot: Slot, scene: Scene): Promise<boolean> {
+  const { deployment, snapshots } = scene;
+  const open = async () => new Set(await deployment.map.openTransactions(snapshots).catch(() => []));
+  for (let tries = 0; tries < MID_FLUSH_TRIES; tries += 1) {
+    deployment.signal(slot, 'SIGSTOP');
+    const first = await open();
+    // What another aggregator has open is decided a moment later.
+    let still = first;
+    for (let looks = 0; looks < 4 && still.size > 0; looks += 1) {
+      const now = await open();
+      still = new Set([...still].filter((partition) => now.has(partition)));
+    }
+    if (still.size > 0) return true;
+    if (tries < MID_FLUSH_TRIES - 1) deployment.signal(slot, 'SIGCONT');
+  }
+  return false;
+}
+
+async function hitBroker(
+  hit: { kind: 'kill broker' | 'freeze broker'; leads: Leads; partition: number; last: () => Promise<void> },
+  scene: Scene,
+): Promise<void> {
+  const { deployment } = scene;
+  const { cluster, map } = deployment;
+  const before = scene.brokersWhole;
+  let whole: () => void = () => undefined;
+  scene.brokersWhole = new Promise((resolve) => {
+    whole = resolve;
+  });
+  try {
+    await before;
+    const topic = topicOf(hit.leads, scene);
+    const index = await answerTo(() => map.leader({ topic, partition: hit.partition }), {
+      what: () => `a leader of ${topic}/${hit.partition}`,
+      withinMs: RECOVERY_MS_MAX,
+    });
+    scene.say(`broker ${index} leads ${topic}/${hit.partition}`);
+    await cluster.kill(index, hit.kind === 'kill broker' ? 'SIGKILL' : 'SIGSTOP');
+    await hit.last();
+    if (hit.kind === 'kill broker') await cluster.restart(index);
+    else await cluster.kill(index, 'SIGCONT');
+    await until(() => map.isInSync(BROKER_COPIES), {
+      what: () => 'copies are not in sync again',
+      withinMs: IN_SYNC_MS_MAX,
+    });
+  } finally {
+    whole();
+  }
+}
+
+function topicOf(leads: Leads, { deployment, snapshots }: Scene): string {
+  switch (leads) {
+    case 'events':
+      return deployment.topics.events;
+    case 'snapshots':
+      return snapshots;
+    case 'group':
+      return '__consumer_offsets';
+    case 'transactions':
+      return '__transaction_state';
+    default: {
+      const unreachable: never = leads;
+      throw new Error(`nobody leads ${String(unreachable)}`);
+    }
+  }
+}

@@ -1,0 +1,196 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { ingestResponseSchema } from '@runlog/schema/ingest-api';
+import type { SeededRandom } from '../simulation/seeded-random.ts';
+import {
+  batchCompleted,
+  epochCompleted,
+  otherEvent,
+  seedFossilized,
+  trainingStarted,
+} from '../support/event-factory.ts';
+
+/** Longer than ingest takes to say that the log did not answer; a frozen one never says anything. */
+const ANSWER_MS_MAX = 12_000;
+const RESEND_MS_MIN = 50;
+const RESEND_MS_MAX = 1_000;
+
+/** An emitter of the load: its runs in turn, each with a count of its own. */
+export interface EmitterPlan {
+  readonly id: string;
+  readonly runs: readonly string[];
+  readonly isNumbered: boolean;
+  readonly bodyEvents: number;
+  readonly eventsPerSecond: number;
+}
+
+/** What the emitters gave a run. `event_id` is `<emitter>:<run>:<n>`, n = 1, 2, 3 … */
+export interface SentRun {
+  readonly key: string;
+  /** Emitter → how many events of this run were acknowledged; they are the numbers up to here. */
+  readonly acknowledged: Map<string, number>;
+}
+
+export function eventIdOf(of: { emitter: string; run: string; n: number }): string {
+  return `${of.emitter}:${of.run}:${of.n}`;
+}
+
+/** `null`: not an id of the load. */
+export function parseEventId(id: string): { emitter: string; run: string; n: number } | null {
+  const match = /^([^:]+):([^:]+):(\d+)$/.exec(id);
+  return match === null ? null : { emitter: match[1]!, run: match[2]!, n: Number(match[3]) };
+}
+
+interface Line {
+  readonly run: string;
+  readonly text: string;
+}
+
+/**
+ * Emitters that post NDJSON bodies, each with one body under way, and send what was not acknowledged again, unchanged,
+ * to whichever ingest answers. Keeps its own record of what was acknowledged.
+ */
+export class Publisher {
+  readonly runs = new Map<string, SentRun>();
+  /** Events that were acknowledged, over all runs. */
+  acknowledged = 0;
+  /** Events that were sent more than once, each time counted. */
+  resent = 0;
+  readonly violations: string[] = [];
+  readonly #targets: () => readonly string[];
+  readonly #random: SeededRandom;
+  readonly #stop = new AbortController();
+  readonly #giveUp = new AbortController();
+  readonly #running: Promise<unknown>;
+
+  constructor(options: {
+    emitters: readonly EmitterPlan[];
+    /** Addresses of ingest, as they are now. */
+    targets: () => readonly string[];
+    random: SeededRandom;
+  }) {
+    this.#targets = options.targets;
+    this.#random = options.random;
+    this.#running = Promise.all(options.emitters.map((emitter) => this.#emit(emitter)));
+    this.#running.catch((error: unknown) => this.violations.push(`the publisher broke: ${String(error)}`));
+  }
+
+  /** No new events; resolves when everything sent is acknowledged. Rejects when that does not come in time. */
+  async drain(withinMs: number): Promise<void> {
+    this.#stop.abort();
+    const timer = setTimeout(() => this.#giveUp.abort(), withinMs);
+    await this.#running;
+    clearTimeout(timer);
+    if (this.#giveUp.signal.aborted) throw new Error(`events are not acknowledged within ${withinMs} ms`);
+  }
+
+  async abandon(): Promise<void> {
+    this.#stop.abort();
+    this.#giveUp.abort();
+    await this.#running.catch(() => undefined);
+  }
+
+  async #emit(emitter: EmitterPlan): Promise<void> {
+    const bodyMs = (emitter.bodyEvents / emitter.eventsPerSecond) * 1_000;
+    let dueMs = performance.now() + this.#random.between(0, bodyMs);
+    const counts = new Map<string, number>();
+    while (!this.#stop.signal.aborted) {
+      await pause(dueMs - performance.now(), this.#stop.signal);
+      // What an outage held up is not made up for: the load is what is sent, not what was meant to be.
+      dueMs = Math.max(dueMs + bodyMs, performance.now());
+      if (this.#stop.signal.aborted) return;
+      await this.#deliver(emitter, this.#body(emitter, counts));
+    }
+  }
+
+  #body(emitter: EmitterPlan, counts: Map<string, number>): Line[] {
+    return Array.from({ length: emitter.bodyEvents }, () => {
+      const run = this.#random.pick(emitter.runs);
+      const n = (counts.get(run) ?? 0) + 1;
+      counts.set(run, n);
+      const overrides = {
+        event_id: eventIdOf({ emitter: emitter.id, run, n }),
+        run_id: run,
+        timestamp: new Date().toISOString(),
+        ...(emitter.isNumbered ? { emitter_id: emitter.id, emitter_seq: n } : {}),
+      };
+      const make = n === 1 ? trainingStarted : this.#random.pick(EVENT_MAKERS);
+      return { run, text: JSON.stringify(make(overrides)) };
+    });
+  }
+
+  /** Until every line is acknowledged. */
+  async #deliver(emitter: EmitterPlan, body: readonly Line[]): Promise<void> {
+    let left = body;
+    let resendMs = RESEND_MS_MIN;
+    while (left.length > 0 && !this.#giveUp.signal.aborted) {
+      const again = await this.#post(left);
+      const toResend = new Set(again);
+      for (const [index, { run }] of left.entries())
+        if (!toResend.has(index)) this.#noteAcknowledged(emitter.id, run);
+      if (again.length < left.length) resendMs = RESEND_MS_MIN;
+      left = left.filter((_, index) => toResend.has(index));
+      if (left.length === 0) return;
+      this.resent += left.length;
+      await pause(this.#random.between(resendMs / 2, resendMs), this.#giveUp.signal);
+      resendMs = Math.min(resendMs * 2, RESEND_MS_MAX);
+    }
+  }
+
+  /** Indexes of the lines to send again. */
+  async #post(lines: readonly Line[]): Promise<number[]> {
+    const all = [...lines.keys()];
+    const target = this.#random.pick(this.#targets());
+    let status: number;
+    let text: string;
+    try {
+      const response = await fetch(`${target}/v1/events`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-ndjson' },
+        body: lines.map((line) => line.text).join('\n'),
+        signal: AbortSignal.timeout(ANSWER_MS_MAX),
+      });
+      status = response.status;
+      text = await response.text();
+    } catch {
+      return all;
+    }
+    if (status === 503 || status === 429 || status === 408) return all;
+    if (status !== 200) {
+      this.violations.push(`ingest answered ${status}: ${text.slice(0, 300)}`);
+      return all;
+    }
+    const { accepted, rejected, retry, retry_indexes } = ingestResponseSchema.parse(JSON.parse(text));
+    const again = retry_indexes.flatMap(([from, to]) =>
+      Array.from({ length: to - from + 1 }, (_, at) => from + at),
+    );
+    if (rejected > 0 || accepted + retry !== lines.length || again.length !== retry) {
+      this.violations.push(`ingest answered ${text.slice(0, 300)} to ${lines.length} valid events`);
+    }
+    return again;
+  }
+
+  #noteAcknowledged(emitter: string, run: string): void {
+    let sent = this.runs.get(run);
+    if (sent === undefined) {
+      sent = { key: `local/${run}/default`, acknowledged: new Map() };
+      this.runs.set(run, sent);
+    }
+    sent.acknowledged.set(emitter, (sent.acknowledged.get(emitter) ?? 0) + 1);
+    this.acknowledged += 1;
+  }
+}
+
+/** All of them make entries, so that a subscriber can tell a missing one. */
+const EVENT_MAKERS = [
+  epochCompleted,
+  epochCompleted,
+  epochCompleted,
+  batchCompleted,
+  seedFossilized,
+  (overrides: Parameters<typeof epochCompleted>[0]) => otherEvent('CUSTOM', overrides),
+] as const;
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms <= 0) return;
+  await delay(ms, undefined, { signal }).catch(() => undefined);
+}

@@ -1,0 +1,206 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type RunFrame, RunReplica } from '@runlog/client/run-replica';
+import type { DeliveredEntry, DeliveredSnapshot } from '@runlog/schema/snapshot';
+import { WebSocket } from 'ws';
+import { parseEventId } from './publisher.ts';
+
+const RECONNECT_MS = 200;
+const OPEN_MS_MAX = 5_000;
+/** A frozen gateway neither answers nor closes; hello, deltas and heartbeats are what else comes. */
+const SILENCE_MS_MAX = 15_000;
+
+interface Followed {
+  readonly key: string;
+  readonly replica: RunReplica;
+  /** Offset of the newest entry that was shown. */
+  shown: number;
+  /** Emitter → number of its newest event that was shown. */
+  readonly numbers: Map<string, number>;
+  /** The numbers go back to the run's beginning. */
+  isKnown: boolean;
+}
+
+/**
+ * A reader of runs that stays through everything: comes back after each break, with `since`, to the next gateway, and
+ * judges what it is shown. Nothing may come twice or out of order, and nothing may be left out but what no longer was
+ * in the retained log when it came back.
+ */
+export class Subscriber {
+  readonly violations: string[] = [];
+  /** Connections that were opened. */
+  connections = 0;
+  /** Answers to a `since` that could go on from there. */
+  resumed = 0;
+  entries = 0;
+  resets = 0;
+  readonly #name: string;
+  readonly #gateways: () => readonly string[];
+  readonly #runs = new Map<string, Followed>();
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+  #turn: number;
+  #frameId = 0;
+
+  constructor(options: {
+    name: string;
+    runs: readonly string[];
+    /** Addresses as they are now; each connection goes to the next one. */
+    gateways: () => readonly string[];
+    first: number;
+  }) {
+    this.#name = options.name;
+    this.#gateways = options.gateways;
+    this.#turn = options.first;
+    for (const run of options.runs) {
+      const key = `local/${run}/default`;
+      this.#runs.set(`run:${key}`, {
+        key,
+        replica: new RunReplica(),
+        shown: -1,
+        numbers: new Map(),
+        isKnown: true,
+      });
+    }
+    this.#running = this.#stay();
+    this.#running.catch((error: unknown) => this.violations.push(`${this.#name} broke: ${String(error)}`));
+  }
+
+  snapshotOf(key: string): DeliveredSnapshot | null {
+    return this.#runs.get(`run:${key}`)?.replica.snapshot ?? null;
+  }
+
+  async leave(): Promise<void> {
+    this.#stop.abort();
+    await this.#running.catch(() => undefined);
+  }
+
+  async #stay(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      const gateways = this.#gateways();
+      const gateway = gateways[this.#turn % gateways.length];
+      this.#turn += 1;
+      if (gateway !== undefined) await this.#connection(gateway);
+      for (const { replica } of this.#runs.values()) replica.disconnected();
+      await delay(RECONNECT_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+    }
+  }
+
+  /** Resolves when it has ended. */
+  #connection(gateway: string): Promise<void> {
+    const socket = new WebSocket(`${gateway.replace('http', 'ws')}/v1/stream`, ['runlog.v1'], {
+      perMessageDeflate: false,
+      handshakeTimeout: OPEN_MS_MAX,
+    });
+    const end = () => socket.terminate();
+    this.#stop.signal.addEventListener('abort', end, { once: true });
+    const silence = setTimeout(end, SILENCE_MS_MAX);
+    return new Promise((resolve) => {
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        clearTimeout(silence);
+        this.#stop.signal.removeEventListener('abort', end);
+        resolve();
+      });
+      socket.on('open', () => {
+        this.connections += 1;
+        for (const channel of this.#runs.keys()) this.#ask(socket, channel);
+      });
+      socket.on('message', (data: Buffer) => {
+        silence.refresh();
+        for (const line of data.toString('utf8').split('\n'))
+          this.#receive(socket, JSON.parse(line) as Incoming);
+      });
+    });
+  }
+
+  #ask(socket: WebSocket, channel: string): void {
+    const { replica } = this.#runs.get(channel)!;
+    const { since } = replica;
+    this.#frameId += 1;
+    replica.asked(this.#frameId);
+    const sub = [{ ch: channel, ...(since === null ? {} : { since }) }];
+    if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ id: this.#frameId, sub }));
+  }
+
+  #receive(socket: WebSocket, frame: Incoming): void {
+    if (frame.error !== undefined) {
+      if (frame.error.retry !== true)
+        this.violations.push(`${this.#name} was refused: ${JSON.stringify(frame)}`);
+      socket.terminate();
+      return;
+    }
+    if (frame.tips !== undefined) {
+      for (const [channel, tip] of Object.entries(frame.tips)) {
+        if (this.#runs.get(channel)?.replica.isBehind(tip) === true) this.#ask(socket, channel);
+      }
+    }
+    const followed = frame.ch === undefined ? undefined : this.#runs.get(frame.ch);
+    if (followed === undefined) return;
+    const from = followed.replica.snapshot?.position?.seq ?? -1;
+    if (frame.resume !== undefined) this.resumed += 1;
+    if (frame.reset !== undefined && frame.reset.reason !== NOT_REACHED) {
+      this.violations.push(`${this.#name}: ${followed.key} was reset: ${frame.reset.reason}`);
+    }
+    const { updates, ask } = followed.replica.receive(frame);
+    for (const update of updates) {
+      if (update.kind === 'step')
+        this.#show(followed, { entries: update.entries, after: update.snapshot, from });
+      if (update.kind === 'snapshot') {
+        if (update.reason !== null) this.#forget(followed, update.snapshot);
+        this.#startOver(followed, update.snapshot);
+      }
+    }
+    if (ask) this.#ask(socket, frame.ch!);
+  }
+
+  /** The one lawful way back: the gateway says that it is not where the client was. */
+  #forget(followed: Followed, snapshot: DeliveredSnapshot): void {
+    this.resets += 1;
+    followed.shown = snapshot.position?.seq ?? -1;
+    followed.numbers.clear();
+    followed.isKnown = false;
+  }
+
+  /** A whole snapshot: what of its log is newer than what was shown is new. */
+  #startOver(followed: Followed, snapshot: DeliveredSnapshot): void {
+    const seq = snapshot.position?.seq ?? -1;
+    if (seq < followed.shown) {
+      this.violations.push(`${this.#name}: ${followed.key} went back from ${followed.shown} to ${seq}`);
+    }
+    const entries = snapshot.event_log.filter((entry) => entry.seq > followed.shown);
+    this.#show(followed, { entries, after: snapshot, from: followed.shown });
+  }
+
+  #show(
+    followed: Followed,
+    step: { entries: readonly DeliveredEntry[]; after: DeliveredSnapshot; from: number },
+  ): void {
+    const { key, numbers } = followed;
+    const isWhole = step.from >= (step.after.evicted_seq ?? -1);
+    for (const { seq, metadata } of step.entries) {
+      if (seq <= followed.shown) {
+        this.violations.push(`${this.#name}: ${key} shows ${seq} after ${followed.shown}`);
+      }
+      followed.shown = seq;
+      this.entries += 1;
+      const id = parseEventId(String(metadata.event_id));
+      if (id === null) continue;
+      const held = numbers.get(id.emitter) ?? (followed.isKnown ? 0 : id.n - 1);
+      if (id.n <= held || (isWhole && id.n !== held + 1)) {
+        this.violations.push(
+          `${this.#name}: ${key} at ${seq} shows event ${id.n} of ${id.emitter} after ${held}`,
+        );
+      }
+      numbers.set(id.emitter, id.n);
+    }
+  }
+}
+
+type Incoming = RunFrame & {
+  readonly ch?: string;
+  readonly tips?: Readonly<Record<string, number | null>>;
+  readonly error?: { readonly code: string; readonly retry?: boolean };
+};
+
+/** Of a gateway that is behind what the client holds for longer than the client is made to wait; the one lawful reason here. */
+const NOT_REACHED = 'this position has not been reached here';

@@ -1,0 +1,107 @@
+import { checkpointSchema } from '@runlog/schema/log-records';
+import { CHECKPOINT_KEY, eventHeaders, isReservedKey } from '@runlog/schema/topics';
+import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
+
+/** Positions are read from the front of a snapshot; parsing 30 KB for two numbers would be most of the load. */
+const HEAD_BYTES = 512;
+const SEQ = /"position":\{"epoch":"[^"]+","seq":(\d+)\}/;
+
+/**
+ * Follows the events and the snapshots through everything that is done to the brokers, and judges what it reads:
+ * offsets only grow, no run's snapshot and no checkpoint ever moves backwards.
+ */
+export class Witness {
+  readonly violations: string[] = [];
+  /** Partition → what the newest checkpoint says. */
+  readonly checkpoints = new Map<number, number>();
+  /** Partition → ids of its events in order, as one running hash, and how many. */
+  readonly events = new Map<number, EventTally>();
+  readonly #positions = new Map<string, number>();
+  readonly #stop = new AbortController();
+  readonly #running: Promise<unknown>;
+
+  constructor(options: { io: TopicIo; events: string; snapshots: string; partitions: number }) {
+    const { io, events, snapshots, partitions } = options;
+    for (let partition = 0; partition < partitions; partition += 1) {
+      this.checkpoints.set(partition, -1);
+      this.events.set(partition, new EventTally());
+    }
+    this.#running = Promise.all([
+      this.#follow({ io, topic: events, partitions }, (record, partition) =>
+        this.events.get(partition)!.add(record),
+      ),
+      this.#follow({ io, topic: snapshots, partitions }, (record, partition) =>
+        this.#judge(record, partition),
+      ),
+    ]);
+    this.#running.catch((error: unknown) => this.violations.push(`the witness broke: ${String(error)}`));
+  }
+
+  async leave(): Promise<void> {
+    this.#stop.abort();
+    await this.#running.catch(() => undefined);
+  }
+
+  async #follow(
+    at: { io: TopicIo; topic: string; partitions: number },
+    take: (record: LogRecord, partition: number) => void,
+  ): Promise<void> {
+    await using reader = at.io.reader({ topic: at.topic, signal: this.#stop.signal });
+    const next = new Map<number, number>();
+    for (let partition = 0; partition < at.partitions; partition += 1) reader.add({ partition, offset: 0 });
+    for await (const fetched of reader) {
+      const { partition } = fetched;
+      if (fetched.kind === 'out_of_range') {
+        this.violations.push(
+          `${at.topic}/${partition} ends at ${fetched.stableEnd}, ${fetched.requestedOffset} was read`,
+        );
+        continue;
+      }
+      for (const record of fetched.records) {
+        if (record.offset < (next.get(partition) ?? 0)) {
+          this.violations.push(`${at.topic}/${partition} brings ${record.offset} again`);
+        }
+        next.set(partition, record.offset + 1);
+        take(record, partition);
+      }
+    }
+  }
+
+  #judge(record: LogRecord, partition: number): void {
+    const { key, value, offset } = record;
+    if (key === CHECKPOINT_KEY) {
+      const checkpoint = checkpointSchema.parse(JSON.parse(value!.toString()));
+      const held = this.checkpoints.get(partition)!;
+      if (checkpoint.next < held) {
+        this.violations.push(
+          `the checkpoint of ${partition} went back from ${held} to ${checkpoint.next} at ${offset}`,
+        );
+      }
+      this.checkpoints.set(partition, checkpoint.next);
+    } else if (!isReservedKey(key)) {
+      const seq = Number(SEQ.exec(value?.toString('utf8', 0, HEAD_BYTES) ?? '')?.[1] ?? Number.NaN);
+      const held = this.#positions.get(key) ?? -1;
+      if (!(seq > held))
+        this.violations.push(`the snapshot of ${key} went from ${held} to ${seq} at ${offset}`);
+      this.#positions.set(key, seq);
+    }
+  }
+}
+
+/** Tells two readings of a partition apart without keeping them. */
+export class EventTally {
+  records = 0;
+  #hash = 0x811c9dc5;
+
+  add(record: LogRecord): void {
+    this.records += 1;
+    const text = `${record.offset} ${record.headers[eventHeaders.eventId] ?? ''}`;
+    for (let index = 0; index < text.length; index += 1) {
+      this.#hash = Math.imul(this.#hash ^ text.charCodeAt(index), 0x01000193) >>> 0;
+    }
+  }
+
+  toString(): string {
+    return `${this.records} records, hash ${this.#hash.toString(16)}`;
+  }
+}
