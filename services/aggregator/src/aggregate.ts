@@ -71,8 +71,8 @@ export class Aggregation implements AsyncDisposable {
 
   /** Runs until disposed. Rejects on what cannot be survived: contradictions between topics and snapshots. */
   async run(): Promise<void> {
-    const { io, topics } = this.#options;
-    this.#member = await io.groupMember({ group: topics.group, topic: topics.events });
+    this.#member = await this.#join();
+    if (this.#member === null) return;
     const stopOn = (error: unknown) => this.#fail(error);
     this.#loops = Promise.all([
       this.#foldEvents().catch(stopOn),
@@ -82,6 +82,23 @@ export class Aggregation implements AsyncDisposable {
     void this.#followAssignments(this.#member).catch(stopOn);
     await this.#loops;
     if (this.#failure !== null) throw this.#failure;
+  }
+
+  /** Waits for the log as claiming does. `null`: stopped meanwhile. */
+  async #join(): Promise<GroupMember | null> {
+    const { io, topics, log } = this.#options;
+    while (!this.#stop.signal.aborted) {
+      try {
+        const member = await io.groupMember({ group: topics.group, topic: topics.events });
+        if (!this.#stop.signal.aborted) return member;
+        await member[Symbol.asyncDispose]();
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        log.warn({ err: error }, 'joining the group failed; trying again');
+        await this.#pause();
+      }
+    }
+    return null;
   }
 
   /** Never waits for a claim: a claim that the group has overtaken is decided by the next assignment. */
