@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * `unit` needs nothing, nor does `simulation` (seeded histories in virtual time, a minute or two); `integration` starts a real broker once (test/support/broker.ts) and real
- * processes.
+ * `unit` needs nothing, nor does `simulation` (seeded histories in virtual time, a minute or two).
+ * `integration` starts a real broker once (test/support/broker.ts) and real processes.
  */
 export default defineConfig({
   test: {

@@ -74,6 +74,7 @@ export class GatewayProgram implements Program {
 
   async #read(io: ReturnType<World['openLog']>): Promise<void> {
     const { oracle, topics } = this.#world;
+    const { tamper } = this.#world.mutations;
     const { clock } = this.process;
     const { signal } = this.#stop;
     const meta = await this.#world.prepareTopics(this.process, io);
@@ -85,7 +86,7 @@ export class GatewayProgram implements Program {
       for await (const changes of live.changes()) {
         for (const { key, after } of changes)
           if (after !== null) oracle.confirm(key, after, this.process.name);
-        hub.apply(changes);
+        hub.apply(tamper === undefined ? changes : tamper(changes));
       }
     } finally {
       this.#current = null;

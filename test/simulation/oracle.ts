@@ -76,6 +76,8 @@ export class Oracle {
 
   /** A state that somebody claims to have: the fold had it, at that position, just so. */
   confirm(key: string, state: RunSnapshot, who: string): void {
+    // A commit is decided before it can be seen.
+    if (this.epoch === null) return;
     const truth = this.runs.get(key)?.states.get(state.position.seq);
     holds(truth !== undefined, () => `${who} has ${key} at ${state.position.seq}, where the fold never was`);
     holds(
@@ -213,7 +215,8 @@ export class Oracle {
     holds(state !== undefined, () => `a snapshot of ${key} at ${seq}, where the fold never was`);
     holds(
       text === this.jsonOf(state),
-      () => `the snapshot of ${key} at ${seq} is not the fold of its events: ${difference(text, this.jsonOf(state))}`,
+      () =>
+        `the snapshot of ${key} at ${seq} is not the fold of its events: ${difference(text, this.jsonOf(state))}`,
     );
     this.#stored.set(key, { seq, isTombstone: false });
   }

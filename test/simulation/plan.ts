@@ -54,12 +54,16 @@ export interface Plan {
   readonly slowChance: number;
   readonly slowMsMax: number;
   readonly recordsPerAnswerMax: number;
+  /** Slow readers. */
+  readonly fetchPauseMsMax: number;
   readonly markerDelayMsMax: number;
+  /** null: nothing is compacted but by a fault. */
+  readonly cleanerDelayMsMax: number | null;
 }
 
 /** Requests and faults happen before this; then everything heals. */
-export const HEAL_AT_MS = 45_000;
-const PUBLISH_MS = 35_000;
+export const HEAL_AT_MS = 32_000;
+const PUBLISH_MS = 25_000;
 const EVENT_TYPES = [
   'EPOCH_COMPLETED',
   'EPOCH_COMPLETED',
@@ -89,13 +93,15 @@ export function planOf(seed: number): Plan {
     ...shape,
     requests: planRequests(random, runs),
     faults: planFaults(random, { runs, ...shape }),
-    snapshotIntervalMs: random.pick([500, 2_000, 2_000, 5_000]),
+    snapshotIntervalMs: random.pick([1_000, 2_000, 2_000, 5_000]),
     snapshotBytesPerSecond: random.pick([600, 3_000, 1_000_000, 1_000_000]),
     latencyMsMax: random.pick([2, 20, 200]),
     slowChance: isCalm ? 0 : random.pick([0.01, 0.05, 0.15]),
     slowMsMax: random.pick([500, 4_000, 9_000]),
     recordsPerAnswerMax: random.pick([2, 5, 50]),
+    fetchPauseMsMax: random.pick([0, 0, 1_500]),
     markerDelayMsMax: random.pick([0, 5, 300]),
+    cleanerDelayMsMax: random.pick([null, 20, 1_000]),
   };
 }
 
@@ -110,7 +116,7 @@ function planRequests(random: SeededRandom, runs: readonly string[]): PlannedReq
   for (const emitter of emitters) if (emitter.runs.length === 0) emitter.runs = [random.pick(runs)];
   // A few histories are long enough for entries to leave the log.
   const isLong = random.chance(0.03);
-  const eventsMax = isLong ? 260 : random.integer(12, 50);
+  const eventsMax = isLong ? 260 : random.integer(10, 45);
   const perRequestMax = isLong ? 40 : random.pick([1, 3, 6]);
   const times: number[] = [];
   let planned = 0;
@@ -163,12 +169,13 @@ function planFaults(
 }
 
 function planFault(random: SeededRandom, shape: Parameters<typeof planFaults>[1]): Fault {
-  const atMs = random.between(1_000, HEAL_AT_MS - 5_000);
+  const atMs = random.between(500, HEAL_AT_MS - 2_000);
   // The aggregators carry the hardest promises, so they suffer most.
   const ofProcess = () =>
     random.pick([
       `aggregator-${random.integer(1, shape.aggregators)}`,
       `aggregator-${random.integer(1, shape.aggregators)}`,
+      `gateway-${random.integer(1, shape.gateways)}`,
       `gateway-${random.integer(1, shape.gateways)}`,
       `ingest-${random.integer(1, shape.ingests)}`,
     ]);

@@ -170,7 +170,8 @@ export class SimulatedClient implements SocketClient {
     const { before, update } = told;
     if (update.kind !== 'snapshot' && update.kind !== 'step') return;
     const { snapshot } = update;
-    if (snapshot.position === null) return;
+    // Before the first event; or of a commit that is decided and cannot be seen yet.
+    if (snapshot.position === null || this.#world.oracle.epoch === null) return;
     const { seq } = snapshot.position;
     const truth = this.#world.oracle.runs.get(key);
     const state = truth?.states.get(seq);

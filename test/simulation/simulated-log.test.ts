@@ -22,7 +22,7 @@ describeTopicIo('simulated', async () => {
       random: random.fork(`p${opened}`),
       scheduler,
     });
-    const limits = { recordsMax: 1_000, bytesMax: 1024 * 1024 };
+    const limits = { recordsMax: 1_000, bytesMax: 1024 * 1024, pauseMsMax: () => 0 };
     return new SimulatedTopicIo({ log, network, process, limits });
   };
   let io = open();

@@ -180,14 +180,14 @@ export class SimulatedLog {
   protected held(holder: { id: string; epoch: number }): WriterId {
     const writer = this.#writerIds.get(holder.id);
     if (writer === undefined) throw new TopicIoError('fenced', `nobody holds ${holder.id}`);
-    if (!this.mayWrite(holder.epoch, writer.epoch)) {
+    if (!this.mayWrite(holder, writer.epoch)) {
       throw new TopicIoError('fenced', `another holder of ${holder.id} took over`);
     }
     return writer;
   }
 
-  protected mayWrite(epoch: number, current: number): boolean {
-    return epoch === current;
+  protected mayWrite(holder: { id: string; epoch: number }, epoch: number): boolean {
+    return holder.epoch === epoch;
   }
 
   #begin(writer: WriterId): Transaction {

@@ -115,6 +115,8 @@ export class SimulatedReader implements TopicReader {
     if (position === undefined) return null;
     const requestedOffset = position.offset;
     let fetched: Fetched;
+    const pauseMsMax = limits.pauseMsMax();
+    if (pauseMsMax > 0) await this.#connection.pause(process.random.between(0, pauseMsMax));
     try {
       fetched = await network.ask(process, (): Fetched => {
         const at = log.partition(this.#topic, partition);

@@ -20,6 +20,8 @@ export interface AnswerLimits {
   /** Each answer holds a seeded number of records up to this. */
   readonly recordsMax: number;
   readonly bytesMax: number;
+  /** A slow reader takes up to so long before it asks for more. */
+  readonly pauseMsMax: () => number;
 }
 
 /** What the parts of one process's log share. */
@@ -38,6 +40,8 @@ export class SimulatedTopicIo implements TopicIo {
   // Callers may not branch on it; it has to be one of the two.
   readonly engine = 'kafka';
   readonly #connection: Connection;
+  /** How often each writer id was taken from us since we last committed under it. */
+  readonly #lost = new Map<string, number>();
   #closed = false;
 
   constructor(options: {
@@ -80,8 +84,17 @@ export class SimulatedTopicIo implements TopicIo {
   }
 
   async fencedWriter(id: string): Promise<FencedWriter> {
+    const losses = this.#lost.get(id) ?? 0;
+    // As Kafka's engine does: contenders that try again at once would fence each other for ever.
+    const pauseMs =
+      losses === 0 ? 0 : this.#connection.process.random.between(0, 25 * 2 ** Math.min(losses, 7));
+    if (pauseMs > 0) await this.#connection.pause(pauseMs);
     const epoch = await this.#ask((log) => log.initWriter(id));
-    return new SimulatedFencedWriter(this.#connection, { id, epoch });
+    return new SimulatedFencedWriter(this.#connection, {
+      holder: { id, epoch },
+      onCommitted: () => this.#lost.delete(id),
+      onFenced: () => this.#lost.set(id, losses + 1),
+    });
   }
 
   reader(options: {

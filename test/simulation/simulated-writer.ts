@@ -119,11 +119,18 @@ function failed(error: unknown): AppendResult {
 export class SimulatedFencedWriter implements FencedWriter {
   readonly #connection: Connection;
   readonly #holder: { id: string; epoch: number };
+  readonly #onCommitted: () => void;
+  readonly #onFenced: () => void;
   #state: 'ready' | 'committing' | 'spent' | 'closed' = 'ready';
 
-  constructor(connection: Connection, holder: { id: string; epoch: number }) {
+  constructor(
+    connection: Connection,
+    options: { holder: { id: string; epoch: number }; onCommitted: () => void; onFenced: () => void },
+  ) {
     this.#connection = connection;
-    this.#holder = holder;
+    this.#holder = options.holder;
+    this.#onCommitted = options.onCommitted;
+    this.#onFenced = options.onFenced;
     connection.resources.add(this);
   }
 
@@ -146,8 +153,10 @@ export class SimulatedFencedWriter implements FencedWriter {
       const { offsets = [] } = transaction;
       if (offsets.length > 0) await network.ask(process, () => log.commitOffsets(this.#holder, offsets));
       await network.ask(process, () => log.commitTransaction(this.#holder));
+      this.#onCommitted();
       if (this.#state === 'committing') this.#state = 'ready';
     } catch (error) {
+      if (error instanceof TopicIoError && error.code === 'fenced') this.#onFenced();
       if (this.#state === 'committing') this.#state = 'spent';
       if (error instanceof TopicIoError && error.code === 'unavailable') {
         await network.ask(process, () => log.abortTransaction(this.#holder)).catch(() => undefined);

@@ -1,11 +1,12 @@
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
+import type { RunChange } from '@runlog/run-feed/run-change';
 import type { RunMeta } from '@runlog/schema/log-records';
 import { topicNames } from '@runlog/schema/topics';
 import { createLogger, type Logger } from '@runlog/service-kit/logger';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { Network } from './network.ts';
 import { Oracle } from './oracle.ts';
-import type { Plan } from './plan.ts';
+import { HEAL_AT_MS, type Plan } from './plan.ts';
 import { Scheduler } from './scheduler.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { SimulatedLog, type SimulatedLogOptions } from './simulated-log.ts';
@@ -21,6 +22,8 @@ const silent = createLogger({ service: 'simulation', level: 'silent' });
 export interface Mutations {
   readonly makeLog?: (options: SimulatedLogOptions) => SimulatedLog;
   /** Stands between a process and the log. */
+  /** Stands between the feed and the hub. */
+  readonly tamper?: (changes: readonly RunChange[]) => readonly RunChange[];
   readonly wrapIo?: (io: TopicIo, of: 'aggregator' | 'gateway') => TopicIo;
 }
 
@@ -36,6 +39,7 @@ export class World {
   readonly log: SimulatedLog;
   /** null: nobody looks. */
   readonly trace: string[] | null;
+  readonly #cleaner: SeededRandom;
   /** The first thing that went wrong outside the scheduler's own steps. */
   failure: unknown = null;
 
@@ -45,6 +49,7 @@ export class World {
     this.mutations = mutations;
     this.trace = options.isTraced ? [] : null;
     this.random = new SeededRandom(plan.seed);
+    this.#cleaner = this.random.fork('cleaner');
     this.scheduler = new Scheduler({ startMs: START_MS, random: this.random.fork('ties') });
     this.network = new Network({
       latencyMsMax: plan.latencyMsMax,
@@ -64,7 +69,17 @@ export class World {
           return `visible ${visible.topic}/${visible.partition}: ${keys.join(' ')}`;
         });
         this.oracle.onVisible(visible);
+        if (visible.topic === this.topics.snapshots) this.#cleanSoon(visible.partition);
       },
+    });
+  }
+
+  /** A log cleaner at its most eager: after a commit, some of what it replaced goes, perhaps under a reader's feet. */
+  #cleanSoon(partition: number): void {
+    const { cleanerDelayMsMax } = this.plan;
+    if (cleanerDelayMsMax === null) return;
+    this.scheduler.after(this.#cleaner.between(0, cleanerDelayMsMax), () => {
+      this.log.partition(this.topics.snapshots, partition)?.compact(this.#cleaner, 0.5);
     });
   }
 
@@ -86,7 +101,11 @@ export class World {
       log: this.log,
       network: this.network,
       process,
-      limits: { recordsMax: this.plan.recordsPerAnswerMax, bytesMax: 1024 * 1024 },
+      limits: {
+        recordsMax: this.plan.recordsPerAnswerMax,
+        bytesMax: 1024 * 1024,
+        pauseMsMax: () => (this.elapsedMs < HEAL_AT_MS ? this.plan.fetchPauseMsMax : 0),
+      },
     });
     return of === undefined ? io : (this.mutations.wrapIo?.(io, of) ?? io);
   }

@@ -1,0 +1,208 @@
+import {
+  type FencedWriter,
+  type RecordToAppend,
+  type TopicIo,
+  TopicIoError,
+  type TopicReader,
+} from '@runlog/topic-io/topic-io';
+import { SimulatedLog } from './simulated-log.ts';
+import type { Mutations } from './world.ts';
+
+/** The same log or service with one promise broken; everything that is not named goes through. */
+function changed(io: TopicIo, changes: Partial<TopicIo>): TopicIo {
+  return {
+    engine: io.engine,
+    ensureTopics: (specs) => io.ensureTopics(specs),
+    describeTopic: (name) => io.describeTopic(name),
+    deleteTopic: (name) => io.deleteTopic(name),
+    bounds: (topic) => io.bounds(topic),
+    offsetAtTime: (position) => io.offsetAtTime(position),
+    writer: (options) => io.writer(options),
+    fencedWriter: (id) => io.fencedWriter(id),
+    reader: (options) => io.reader(options),
+    groupMember: (options) => io.groupMember(options),
+    ping: () => io.ping(),
+    [Symbol.asyncDispose]: () => io[Symbol.asyncDispose](),
+    ...changes,
+  };
+}
+
+/** Zombies may write. */
+class UnfencedLog extends SimulatedLog {
+  protected override mayWrite(holder: { id: string; epoch: number }, epoch: number): boolean {
+    return holder.id !== 'run-meta' || super.mayWrite(holder, epoch);
+  }
+}
+
+/** Takes events, says so, and loses one request in twenty. */
+class ForgetfulLog extends SimulatedLog {
+  #appends = 0;
+
+  override append(at: { topic: string; partition: number; records: readonly RecordToAppend[] }): number {
+    this.#appends += 1;
+    if (this.#appends % 20 !== 0) return super.append(at);
+    return this.partition(at.topic, at.partition)!.end;
+  }
+}
+
+/** Reads to the end that it saw first, whatever has been written and compacted since. */
+function stopAtFirstEnd(io: TopicIo): TopicIo {
+  return changed(io, {
+    reader: (options) => {
+      const reader = io.reader(options);
+      const ends = new Map<number, number>();
+      const frozen: TopicReader = {
+        add: (position) => {
+          ends.delete(position.partition);
+          reader.add(position);
+        },
+        remove: (partition) => reader.remove(partition),
+        [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+        async *[Symbol.asyncIterator]() {
+          for await (const fetched of reader) {
+            if (fetched.kind !== 'records' || options.topic !== 'run-snapshots') {
+              yield fetched;
+              continue;
+            }
+            const stableEnd = ends.get(fetched.partition) ?? fetched.stableEnd;
+            ends.set(fetched.partition, stableEnd);
+            yield { ...fetched, stableEnd };
+          }
+        },
+      };
+      return frozen;
+    },
+  });
+}
+
+/** Takes the writer id at the first commit, so after the restore: a zombie's last word can come in between. */
+function fenceLate(io: TopicIo): TopicIo {
+  return changed(io, {
+    fencedWriter: async (id) => {
+      if (id === 'run-meta') return io.fencedWriter(id);
+      let held: FencedWriter | null = null;
+      const late: FencedWriter = {
+        commit: async (transaction) => {
+          held ??= await io.fencedWriter(id);
+          await held.commit(transaction);
+        },
+        [Symbol.asyncDispose]: async () => held?.[Symbol.asyncDispose](),
+      };
+      return late;
+    },
+  });
+}
+
+/** One record in twenty of the events never reaches the fold. */
+function skipRecords(io: TopicIo): TopicIo {
+  return changed(io, {
+    reader: (options) => {
+      const reader = io.reader(options);
+      if (options.topic !== 'run-events') return reader;
+      return {
+        add: (position) => reader.add(position),
+        remove: (partition) => reader.remove(partition),
+        [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+        async *[Symbol.asyncIterator]() {
+          for await (const fetched of reader) {
+            if (fetched.kind !== 'records') yield fetched;
+            else yield { ...fetched, records: fetched.records.filter(({ offset }) => offset % 20 !== 7) };
+          }
+        },
+      };
+    },
+  });
+}
+
+/** Snapshots and checkpoint in two transactions, the checkpoint first. */
+function splitFlush(io: TopicIo): TopicIo {
+  return changed(io, {
+    fencedWriter: async (id) => {
+      const writer = await io.fencedWriter(id);
+      return {
+        commit: async ({ records, offsets }) => {
+          const checkpoint = records.map((of) => ({
+            ...of,
+            records: of.records.filter(({ key }) => key.startsWith('#')),
+          }));
+          const rest = records.map((of) => ({
+            ...of,
+            records: of.records.filter(({ key }) => !key.startsWith('#')),
+          }));
+          await writer.commit({ records: checkpoint, ...(offsets ? { offsets } : {}) });
+          await writer.commit({ records: rest });
+        },
+        [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
+      };
+    },
+  });
+}
+
+/** An owner that never learns that its commit failed. */
+function swallowFailures(io: TopicIo): TopicIo {
+  return changed(io, {
+    fencedWriter: async (id) => {
+      const writer = await io.fencedWriter(id);
+      if (id === 'run-meta') return writer;
+      return {
+        commit: async (transaction) => {
+          await writer.commit(transaction).catch((error: unknown) => {
+            if (!(error instanceof TopicIoError)) throw error;
+          });
+        },
+        [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
+      };
+    },
+  });
+}
+
+const forAggregators = (wrap: (io: TopicIo) => TopicIo): Mutations => ({
+  wrapIo: (io, of) => (of === 'aggregator' ? wrap(io) : io),
+});
+
+const forGateways = (wrap: (io: TopicIo) => TopicIo): Mutations => ({
+  wrapIo: (io, of) => (of === 'gateway' ? wrap(io) : io),
+});
+
+/** What the simulation must find, with how many histories at most it may take. */
+export const mutants: readonly { name: string; mutations: Mutations; historiesMax: number }[] = [
+  {
+    name: 'a log that does not fence zombies',
+    mutations: { makeLog: (options) => new UnfencedLog(options) },
+    historiesMax: 500,
+  },
+  {
+    name: 'a log that acknowledges and forgets',
+    mutations: { makeLog: (options) => new ForgetfulLog(options) },
+    historiesMax: 20,
+  },
+  {
+    name: 'a gateway that restores to the first stable end it sees',
+    mutations: forGateways(stopAtFirstEnd),
+    historiesMax: 1_000,
+  },
+  {
+    name: 'an aggregator that fences only when it writes',
+    mutations: forAggregators(fenceLate),
+    historiesMax: 1_000,
+  },
+  {
+    name: 'an aggregator that writes checkpoint and snapshots in two transactions',
+    mutations: forAggregators(splitFlush),
+    historiesMax: 20,
+  },
+  {
+    name: 'an aggregator that goes on after a failed commit',
+    mutations: forAggregators(swallowFailures),
+    historiesMax: 500,
+  },
+  { name: 'an aggregator that skips records', mutations: forAggregators(skipRecords), historiesMax: 20 },
+  {
+    name: 'a hub that loses an entry of a batch',
+    mutations: {
+      tamper: (changes) => changes.map((change) => ({ ...change, entries: change.entries.slice(0, 1) })),
+    },
+    historiesMax: 50,
+  },
+  { name: 'a gateway that skips records', mutations: forGateways(skipRecords), historiesMax: 20 },
+];
