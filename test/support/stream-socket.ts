@@ -54,11 +54,17 @@ export class StreamSocket implements AsyncDisposable {
   /** Resolves once the connection stands; rejects with the HTTP status when it is refused. */
   static async open(
     gateway: string,
-    options: { path?: string; origin?: string; protocols?: string[] } = {},
+    options: {
+      path?: string;
+      origin?: string;
+      protocols?: string[];
+      headers?: Readonly<Record<string, string>>;
+    } = {},
   ): Promise<StreamSocket> {
     const url = `${gateway.replace('http', 'ws')}${options.path ?? '/v1/stream'}`;
     const socket = new WebSocket(url, options.protocols ?? ['runlog.v1'], {
       perMessageDeflate: false,
+      headers: { ...options.headers },
       ...(options.origin === undefined ? {} : { origin: options.origin }),
     });
     const stream = new StreamSocket(socket);

@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import { keyFileFaults } from '@runlog/service-kit/key-file';
 import { type LogConfig, logConfigOf, logEnvironment, logFaults } from '@runlog/service-kit/log-config';
 import { environment, readCheckedConfig } from '@runlog/service-kit/read-config';
 import { z } from 'zod';
@@ -21,21 +22,20 @@ export interface GatewayConfig {
   readonly port: number;
   /** Beside the gateway's own: origins whose pages may open the stream; `*` is any. */
   readonly allowedOrigins: readonly string[];
+  /** Not given: open. */
+  readonly keysFile?: string | undefined;
   readonly log: LogConfig;
 }
 
 /** Faults that only several variables together show. */
 export function gatewayFaults(variables: GatewayVariables): string[] {
   const faults: string[] = [];
-  if (variables.RUNLOG_KEYS_FILE !== undefined) {
-    faults.push(
-      'RUNLOG_KEYS_FILE is not supported yet: the gateway would show every run to anyone, so it does not start with it',
-    );
-  }
-  if (!isLoopback(variables.RUNLOG_GATEWAY_HOST) && !variables.RUNLOG_OPEN) {
+  const keysFile = variables.RUNLOG_KEYS_FILE;
+  faults.push(...keyFileFaults(keysFile));
+  if (keysFile === undefined && !isLoopback(variables.RUNLOG_GATEWAY_HOST) && !variables.RUNLOG_OPEN) {
     faults.push(
       `RUNLOG_GATEWAY_HOST=${variables.RUNLOG_GATEWAY_HOST} shows every run to other machines without a key: ` +
-        'set RUNLOG_OPEN=true if that is meant',
+        'set RUNLOG_KEYS_FILE, or RUNLOG_OPEN=true if that is meant',
     );
   }
   for (const origin of variables.RUNLOG_ALLOWED_ORIGINS ?? []) {
@@ -50,6 +50,7 @@ export function gatewayConfigOf(variables: GatewayVariables, log: LogConfig): Ga
     host: variables.RUNLOG_GATEWAY_HOST,
     port: variables.RUNLOG_GATEWAY_PORT,
     allowedOrigins: variables.RUNLOG_ALLOWED_ORIGINS ?? [],
+    keysFile: variables.RUNLOG_KEYS_FILE,
     log,
   };
 }

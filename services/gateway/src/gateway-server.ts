@@ -1,6 +1,7 @@
 import type { Clock } from '@runlog/service-kit/clock';
 import { createHttpServer, listen } from '@runlog/service-kit/http-server';
 import type { Logger } from '@runlog/service-kit/logger';
+import type { Access } from './access.ts';
 import type { Hub } from './hub.ts';
 import { addRestRoutes, type RunsAtHand } from './rest.ts';
 import { SocketServer } from './socket-server.ts';
@@ -30,25 +31,27 @@ export interface GatewayServer extends AsyncDisposable {
 export async function serveGateway(options: {
   at: { host: string; port: number };
   allowedOrigins: readonly string[];
+  access: Access;
   view: GatewayView;
   clock: Clock;
   random: () => number;
   log: Logger;
 }): Promise<GatewayServer> {
-  const { view, clock, log } = options;
+  const { view, access, clock, log } = options;
   let closing = false;
   const server = createHttpServer({
     log,
     health: { notReadyBecause: () => (closing ? 'closing' : view.notReadyBecause()) },
     bodyBytesMax: BODY_BYTES_MAX,
   });
-  addRestRoutes(server, { runs: view.runs, clock });
-  const streams = addStreamRoute(server, { hub: view.hub, clock });
+  addRestRoutes(server, { runs: view.runs, access, clock });
+  const streams = addStreamRoute(server, { hub: view.hub, access, clock });
   await addPageRoutes(server);
   const sockets = new SocketServer({
     server: server.server,
     hub: view.hub,
     allowedOrigins: options.allowedOrigins,
+    access,
     clock,
     random: options.random,
     log,

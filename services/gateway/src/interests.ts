@@ -1,6 +1,7 @@
 import { STREAM_AHEAD_MS_MAX } from '@runlog/schema/limits';
 import type { Position } from '@runlog/schema/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
+import type { Viewer } from './access.ts';
 import { type EncodedFrame, encode, type Hub, type RunListener, type RunSubscription } from './hub.ts';
 import type { IndexListener, IndexSubscription } from './run-index.ts';
 
@@ -16,6 +17,8 @@ export interface InterestContext {
   readonly hub: Hub;
   readonly outlet: Outlet;
   readonly clock: Clock;
+  /** Of the client; asked when an interest begins. */
+  readonly viewer: () => Viewer;
   readonly owe: (interest: RunInterest | IndexInterest) => void;
   readonly pump: () => void;
 }
@@ -131,7 +134,7 @@ export class IndexInterest implements IndexListener {
   constructor(context: InterestContext, of: { ch: string; glob: string; id: number; limit: number }) {
     this.#context = context;
     this.#of = of;
-    this.#subscription = context.hub.index.attach(of.glob, this);
+    this.#subscription = context.hub.index.attach({ glob: of.glob, viewer: context.viewer() }, this);
   }
 
   deliver(text: string): boolean {

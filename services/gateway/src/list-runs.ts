@@ -65,14 +65,14 @@ type Cursor = z.infer<typeof cursorSchema>;
 export function listRuns(
   states: ReadonlyMap<string, RunSnapshot>,
   query: RunsQuery,
-  nowMs: number,
+  at: { nowMs: number; maySee: (key: string) => boolean },
 ): { runs: RunRow[]; total: number; next: string | null } {
   const descending = query.sort.startsWith('-');
   const sortValueOf = sortFields[query.sort.replace(/^-/, '') as SortField];
   const isWanted = filterOf(query);
   const found: { key: string; value: SortValue; state: RunSnapshot }[] = [];
   for (const [key, state] of states)
-    if (isWanted(key, state)) found.push({ key, value: sortValueOf(state), state });
+    if (isWanted(key, state) && at.maySee(key)) found.push({ key, value: sortValueOf(state), state });
   const order = (a: { key: string; value: SortValue }, b: { key: string; value: SortValue }) =>
     compareValues(a.value, b.value, descending) || compareValues(a.key, b.key, false);
   found.sort(order);
@@ -86,7 +86,7 @@ export function listRuns(
   const page = found.slice(from, from + query.limit);
   const last = page.at(-1);
   return {
-    runs: page.map(({ state }) => rowOf(state, nowMs)),
+    runs: page.map(({ state }) => rowOf(state, at.nowMs)),
     total: found.length,
     next:
       last !== undefined && from + page.length < found.length ? writeCursor([last.value, last.key]) : null,

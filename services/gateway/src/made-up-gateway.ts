@@ -1,5 +1,7 @@
 import { systemClock } from '@runlog/service-kit/clock';
+import type { KeyRing } from '@runlog/service-kit/keys';
 import { createLogger } from '@runlog/service-kit/logger';
+import { accessBy } from './access.ts';
 import { serveGateway } from './gateway-server.ts';
 import { Hub } from './hub.ts';
 import { type MadeUpEvent, MadeUpRuns } from './made-up-runs.ts';
@@ -17,7 +19,7 @@ export interface MadeUpGateway extends AsyncDisposable {
 }
 
 export async function startMadeUpGateway(
-  options: { runs?: MadeUpRuns; port?: number; allowedOrigins?: readonly string[] } = {},
+  options: { runs?: MadeUpRuns; port?: number; allowedOrigins?: readonly string[]; keys?: KeyRing } = {},
 ): Promise<MadeUpGateway> {
   const runs = options.runs ?? new MadeUpRuns();
   const clock = systemClock;
@@ -26,6 +28,7 @@ export async function startMadeUpGateway(
   const server = await serveGateway({
     at: { host: '127.0.0.1', port: options.port ?? 0 },
     allowedOrigins: options.allowedOrigins ?? [],
+    access: accessBy(options.keys ?? null),
     view: {
       hub: () => (gateway.isCaughtUp ? hub : null),
       runs: () => (gateway.isCaughtUp ? { states: runs.states, history: null } : null),

@@ -4,6 +4,7 @@ import type { RunSnapshot } from '@runlog/schema/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
 import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
 import { z } from 'zod';
+import { type Access, mustSee } from './access.ts';
 import type { History } from './history.ts';
 import { listRuns, runsQuerySchema } from './list-runs.ts';
 
@@ -41,9 +42,9 @@ export interface RunsAtHand {
 /** `GET /v1/runs`, `/v1/runs/{cluster}/{run}/{group}` and its `/events`. */
 export function addRestRoutes(
   server: FastifyInstance,
-  options: { runs: () => RunsAtHand | null; clock: Clock },
+  options: { runs: () => RunsAtHand | null; access: Access; clock: Clock },
 ): void {
-  const { clock } = options;
+  const { access, clock } = options;
   let historyReads = 0;
 
   const atHand = (): RunsAtHand => {
@@ -52,12 +53,17 @@ export function addRestRoutes(
     return runs;
   };
 
-  server.get('/v1/runs', (request) =>
-    listRuns(atHand().states, readQuery(runsQuerySchema, request.query), clock.now()),
-  );
+  server.get('/v1/runs', (request) => {
+    const { maySee } = access.viewerOfRequest(request);
+    const query = readQuery(runsQuerySchema, request.query);
+    return listRuns(atHand().states, query, { nowMs: clock.now(), maySee });
+  });
 
   server.get<RunRoute>('/v1/runs/:cluster/:run/:group', (request, reply) => {
-    const state = atHand().states.get(keyOf(request.params));
+    const viewer = access.viewerOfRequest(request);
+    const key = keyOf(request.params);
+    mustSee(viewer, key);
+    const state = atHand().states.get(key);
     if (state === undefined) throw noSuchRun(request.params);
     const etag = `"${state.position.epoch}.${state.position.seq}"`;
     // What is a function of now is the only difference, so a poller that has this position has the run.
@@ -67,8 +73,10 @@ export function addRestRoutes(
   });
 
   server.get<RunRoute>('/v1/runs/:cluster/:run/:group/events', async (request, reply) => {
-    const { states, history } = atHand();
+    const viewer = access.viewerOfRequest(request);
     const key = keyOf(request.params);
+    mustSee(viewer, key);
+    const { states, history } = atHand();
     const query = readQuery(eventsQuerySchema, request.query);
     if (!states.has(key)) throw noSuchRun(request.params);
     if (history === null) throw new HttpFault('log_unavailable', 'the log cannot be read here');

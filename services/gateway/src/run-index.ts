@@ -4,6 +4,7 @@ import { compileGlob } from '@runlog/schema/run-glob';
 import type { RunRow, RunSnapshot } from '@runlog/schema/snapshot';
 import type { ServerFrame } from '@runlog/schema/stream-api';
 import type { Clock } from '@runlog/service-kit/clock';
+import type { Viewer } from './access.ts';
 
 /** Least time between two frames of one index channel. */
 const INDEX_INTERVAL_MS = 1_000;
@@ -25,6 +26,8 @@ export interface IndexSubscription {
 }
 
 interface IndexChannel {
+  /** Of the channel among all: a glob as one scope of viewers sees it. */
+  readonly name: string;
   readonly ch: string;
   readonly matches: (key: string) => boolean;
   readonly subscriptions: Set<IndexSubscription>;
@@ -72,18 +75,23 @@ export class RunIndex {
   }
 
   /** Registers interest; nothing is delivered before `join`. */
-  attach(glob: string, listener: IndexListener): IndexSubscription {
-    let channel = this.#channels.get(glob);
+  attach(of: { glob: string; viewer: Viewer }, listener: IndexListener): IndexSubscription {
+    const { glob, viewer } = of;
+    // A blank is in no glob.
+    const name = `${glob} ${viewer.scope}`;
+    let channel = this.#channels.get(name);
     if (channel === undefined) {
+      const matches = compileGlob(glob);
       channel = {
+        name,
         ch: `runs:${glob}`,
-        matches: compileGlob(glob),
+        matches: (key) => matches(key) && viewer.maySee(key),
         subscriptions: new Set(),
         version: this.#version,
         sentAtMs: Number.NEGATIVE_INFINITY,
         cancel: null,
       };
-      this.#channels.set(glob, channel);
+      this.#channels.set(name, channel);
     }
     const subscription: IndexSubscription = { channel, listener, behind: this.#version };
     channel.subscriptions.add(subscription);
@@ -96,7 +104,7 @@ export class RunIndex {
     if (channel.subscriptions.size > 0) return;
     channel.cancel?.();
     channel.cancel = null;
-    this.#channels.delete(channel.ch.slice('runs:'.length));
+    this.#channels.delete(channel.name);
     this.#forget();
   }
 

@@ -5,6 +5,7 @@ import { isGlob } from '@runlog/schema/run-glob';
 import { parseRunKey } from '@runlog/schema/run-key';
 import { type ClientFrame, clientFrameSchema, type SubscribeFrame } from '@runlog/schema/stream-api';
 import type { Clock } from '@runlog/service-kit/clock';
+import { everyone, type Viewer } from './access.ts';
 import { encode, type Hub } from './hub.ts';
 import { IndexInterest, type InterestContext, type Outlet, RunInterest } from './interests.ts';
 
@@ -12,6 +13,18 @@ import { IndexInterest, type InterestContext, type Outlet, RunInterest } from '.
 const INDEX_ROWS_DEFAULT = 200;
 /** Frames taken out of one message: a message of nothing but faults must not grow into megabytes of answers. */
 const FRAMES_PER_MESSAGE_MAX = 256;
+
+/** How a client that must show a key does so. */
+export interface SessionAuth {
+  /** `null`: by a frame, and until then it gets nothing but errors. */
+  readonly viewer: Viewer | null;
+  /** `null`: the key is none that may view. */
+  readonly viewerOf: (secret: string) => Viewer | null;
+  /** A client showed such a key: it is to be cut off. */
+  readonly onRefused: () => void;
+}
+
+const noAuth: SessionAuth = { viewer: everyone, viewerOf: () => everyone, onRefused: () => undefined };
 
 /**
  * One client of the stream protocol: what it sends goes in by `receive`, what it gets comes out of the outlet. Memory
@@ -24,17 +37,29 @@ export class Session {
   /** Interests that have something to say and wait for room, longest first. */
   readonly #owed = new Set<RunInterest | IndexInterest>();
   readonly #context: InterestContext;
+  readonly #auth: SessionAuth;
+  #viewer: Viewer | null;
+  #isRefused = false;
 
-  constructor(options: { hub: Hub; outlet: Outlet; clock: Clock }) {
+  /** `auth`: not given where no keys are asked for. */
+  constructor(options: { hub: Hub; outlet: Outlet; clock: Clock; auth?: SessionAuth }) {
+    this.#auth = options.auth ?? noAuth;
+    this.#viewer = this.#auth.viewer;
     this.#outlet = options.outlet;
     this.#clock = options.clock;
     this.#context = {
       hub: options.hub,
       outlet: options.outlet,
       clock: options.clock,
+      viewer: () => this.#viewer ?? nobody,
       owe: (interest) => this.#owed.add(interest),
       pump: () => this.#pump(),
     };
+  }
+
+  /** `null`: it has not shown a key yet. */
+  get viewer(): Viewer | null {
+    return this.#viewer;
   }
 
   /** One message: a frame, or several separated by newlines. Whatever it holds, the session goes on. */
@@ -42,6 +67,7 @@ export class Session {
     let frames = 0;
     for (const line of message.split('\n')) {
       if (line.trim() === '') continue;
+      if (this.#isRefused) return;
       frames += 1;
       if (frames > FRAMES_PER_MESSAGE_MAX) {
         this.#fault(null, 'bad_frame', `a message may have at most ${FRAMES_PER_MESSAGE_MAX} frames`);
@@ -97,13 +123,26 @@ export class Session {
   }
 
   #handle(frame: ClientFrame): void {
-    if ('sub' in frame) this.#subscribe(frame as SubscribeFrame);
+    if ('auth' in frame) this.#authenticate(frame.id, frame.auth as string);
+    else if (this.#viewer === null) this.#fault(frame.id, 'unauthorized', showKey);
+    else if ('sub' in frame) this.#subscribe(frame as SubscribeFrame);
     else if ('unsub' in frame) {
       for (const ch of frame.unsub as string[]) this.#drop(ch);
       this.#outlet.push(encode({ id: frame.id, ok: true }));
-    } else if ('ping' in frame) this.#outlet.push(encode({ id: frame.id, pong: true }));
-    // An open gateway takes any key.
-    else this.#outlet.push(encode({ id: frame.id, ok: true }));
+    } else this.#outlet.push(encode({ id: frame.id, pong: true }));
+  }
+
+  #authenticate(id: number, secret: string): void {
+    const viewer = this.#auth.viewerOf(secret);
+    if (viewer === null) {
+      this.#isRefused = true;
+      this.#auth.onRefused();
+    } else if (this.#viewer !== null && this.#viewer.scope !== viewer.scope) {
+      this.#fault(id, 'forbidden', 'this connection speaks for another key already; open one more');
+    } else {
+      this.#viewer = viewer;
+      this.#outlet.push(encode({ id, ok: true }));
+    }
   }
 
   #subscribe(frame: SubscribeFrame): void {
@@ -121,6 +160,10 @@ export class Session {
         continue;
       }
       this.#drop(ch);
+      if (kind === 'run' && this.#viewer?.maySee(name) !== true) {
+        this.#fault(frame.id, 'forbidden', 'this key does not show this run', ch);
+        continue;
+      }
       if (this.#channels.size >= STREAM_CHANNELS_MAX) {
         this.#fault(frame.id, 'too_many_channels', tooMany, ch);
         continue;
@@ -161,6 +204,8 @@ export class Session {
   }
 }
 
+const showKey = 'show a key first: {"id":0,"auth":"KEY"}';
+const nobody: Viewer = { scope: ' ', maySee: () => false, standing: () => 'current' };
 const tooMany = `a connection may have at most ${STREAM_CHANNELS_MAX} channels`;
 
 function idOf(sent: unknown): number | null {

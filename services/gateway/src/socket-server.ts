@@ -2,6 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type CloseReason, closeCodes, httpFaultBody } from '@runlog/schema/faults';
 import {
+  STREAM_AUTH_MS_MAX,
   STREAM_FRAME_BYTES_MAX,
   STREAM_HEARTBEAT_MS,
   STREAM_PONG_MS_MAX,
@@ -10,8 +11,10 @@ import {
 } from '@runlog/schema/limits';
 import { STREAM_SUBPROTOCOL } from '@runlog/schema/stream-api';
 import type { Clock } from '@runlog/service-kit/clock';
+import { HttpFault } from '@runlog/service-kit/http-server';
 import type { Logger } from '@runlog/service-kit/logger';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { Access, Viewer } from './access.ts';
 import { encode, type Hub } from './hub.ts';
 import { Outbox } from './outbox.ts';
 import { Session } from './session.ts';
@@ -43,6 +46,7 @@ export class SocketServer implements AsyncDisposable {
   readonly #sockets: WebSocketServer;
   readonly #options: SocketServerOptions;
   readonly #connections = new Set<Connection>();
+  readonly #stopListening: () => void;
   #timer: NodeJS.Timeout | null = null;
   #ticks = 0;
   #draining = false;
@@ -63,6 +67,7 @@ export class SocketServer implements AsyncDisposable {
     };
     this.#sockets = new WebSocketServer(socketOptions);
     options.server.on('upgrade', this.#upgrade);
+    this.#stopListening = options.access.onChange(() => this.#recheckKeys());
   }
 
   get connections(): number {
@@ -90,6 +95,7 @@ export class SocketServer implements AsyncDisposable {
       ),
     );
     this.#options.server.off('upgrade', this.#upgrade);
+    this.#stopListening();
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#sockets.close();
   }
@@ -109,12 +115,41 @@ export class SocketServer implements AsyncDisposable {
         : httpFaultBody('not_ready', 'this gateway is still reading the log');
       refuse(socket, '503 Service Unavailable', body);
     } else {
-      this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket, hub));
+      const viewer = this.#viewerOf(request);
+      if (viewer instanceof HttpFault) {
+        const status = viewer.code === 'forbidden' ? '403 Forbidden' : '401 Unauthorized';
+        refuse(socket, status, httpFaultBody(viewer.code, viewer.message));
+        return;
+      }
+      this.#sockets.handleUpgrade(request, socket, head, (webSocket) =>
+        this.#open(webSocket, { hub, viewer }),
+      );
     }
   };
 
-  #open(socket: WebSocket, hub: Hub): void {
-    const { clock, log } = this.#options;
+  /** By the header, where there is one; `null`: the first frame will show a key. */
+  #viewerOf(request: IncomingMessage): Viewer | null | HttpFault {
+    const { access } = this.#options;
+    if (!access.isOpen && request.headers.authorization === undefined) return null;
+    try {
+      return access.viewerOfRequest(request);
+    } catch (error) {
+      if (error instanceof HttpFault) return error;
+      throw error;
+    }
+  }
+
+  /** A revoked key loses its connections; one that shows other runs now has to ask anew. */
+  #recheckKeys(): void {
+    for (const connection of this.#connections) {
+      const standing = connection.session.viewer?.standing() ?? 'current';
+      if (standing === 'revoked') this.#close(connection, 'bad_key');
+      else if (standing === 'changed') this.#close(connection, 'server_error');
+    }
+  }
+
+  #open(socket: WebSocket, { hub, viewer }: { hub: Hub; viewer: Viewer | null }): void {
+    const { access, clock, log } = this.#options;
     const outbox = new Outbox({
       sink: {
         send: (message, written) => socket.send(message, { binary: false, compress: false }, () => written()),
@@ -139,7 +174,10 @@ export class SocketServer implements AsyncDisposable {
         stuck: () => this.#close(connection, 'slow_client'),
       },
     });
-    const session = new Session({ hub, outlet: outbox, clock });
+    const session = new Session({
+      ...{ hub, outlet: outbox, clock },
+      auth: { ...access, viewer, onRefused: () => this.#close(connection, 'bad_key') },
+    });
     const tick = this.#ticks % HEARTBEAT_TICKS;
     const connection: Connection = {
       socket,
@@ -152,6 +190,12 @@ export class SocketServer implements AsyncDisposable {
     };
     this.#connections.add(connection);
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
+    const cancelAuth =
+      viewer !== null
+        ? () => undefined
+        : clock.after(STREAM_AUTH_MS_MAX, () => {
+            if (session.viewer === null) this.#close(connection, 'no_auth');
+          });
 
     socket.on('message', (data: Buffer, isBinary) => {
       if (connection.closing) return;
@@ -167,6 +211,7 @@ export class SocketServer implements AsyncDisposable {
     socket.on('error', (error) => log.debug({ err: error }, 'a stream connection broke'));
     socket.on('close', () => {
       this.#connections.delete(connection);
+      cancelAuth();
       outbox.dispose();
       session.dispose();
       if (this.#connections.size > 0 || this.#timer === null) return;
@@ -219,6 +264,7 @@ export interface SocketServerOptions {
   /** `null` until the feed has caught up. */
   readonly hub: () => Hub | null;
   readonly allowedOrigins: readonly string[];
+  readonly access: Access;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
@@ -239,6 +285,7 @@ function refuse(socket: Duplex, status: string, body: object): void {
     'content-type: application/json; charset=utf-8',
     `content-length: ${Buffer.byteLength(text)}`,
     ...(status.startsWith('503') ? ['retry-after: 1'] : []),
+    ...(status.startsWith('401') ? ['www-authenticate: Bearer realm="runlog"'] : []),
     'connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${text}`);

@@ -2,6 +2,7 @@ import { STREAM_HEARTBEAT_MS, STREAM_QUEUE_BYTES_HIGH, STREAM_STUCK_MS_MAX } fro
 import type { Position } from '@runlog/schema/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
 import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
+import { type Access, mustSee, type Viewer } from './access.ts';
 import type { EncodedFrame, Hub } from './hub.ts';
 import type { Outlet } from './interests.ts';
 import { keyOf, type RunRoute } from './rest.ts';
@@ -18,17 +19,20 @@ export interface OpenStreams {
  */
 export function addStreamRoute(
   server: FastifyInstance,
-  options: { hub: () => Hub | null; clock: Clock },
+  options: { hub: () => Hub | null; access: Access; clock: Clock },
 ): OpenStreams {
-  const { clock } = options;
-  const open = new Set<() => void>();
+  const { access, clock } = options;
+  const open = new Map<() => void, Viewer>();
 
   // A HEAD would stay open for ever.
   const route = { exposeHeadRoute: false };
   server.get<RunRoute>('/v1/runs/:cluster/:run/:group/stream', route, (request, reply) => {
+    const viewer = access.viewerOfRequest(request);
+    const key = keyOf(request.params);
+    mustSee(viewer, key);
     const hub = options.hub();
     if (hub === null) throw new HttpFault('not_ready', 'this gateway is still reading the log');
-    const ch = `run:${keyOf(request.params)}`;
+    const ch = `run:${key}`;
     const since = readEventId(request.headers['last-event-id']);
     reply.hijack();
     const response = reply.raw;
@@ -52,7 +56,7 @@ export function addStreamRoute(
         cancelStuck ??= clock.after(STREAM_STUCK_MS_MAX, () => response.destroy());
       },
     };
-    const session = new Session({ hub, outlet, clock });
+    const session = new Session({ hub, outlet, clock, auth: { ...access, viewer, onRefused: () => end() } });
     const heartbeat = setInterval(() => {
       if (outlet.hasRoom) response.write(': alive\n\n');
     }, STREAM_HEARTBEAT_MS);
@@ -61,7 +65,7 @@ export function addStreamRoute(
       clearInterval(heartbeat);
       response.end();
     };
-    open.add(end);
+    open.set(end, viewer);
     // The close that follows is what counts.
     response.on('error', () => undefined);
     response.on('drain', () => {
@@ -78,9 +82,13 @@ export function addStreamRoute(
     session.receive(JSON.stringify({ id: 0, sub: [{ ch, since }] }));
   });
 
+  // Their clients come back, and are told then.
+  access.onChange(() => {
+    for (const [end, viewer] of open) if (viewer.standing() !== 'current') end();
+  });
   return {
     endAll() {
-      for (const end of open) end();
+      for (const end of open.keys()) end();
     },
   };
 }

@@ -1,7 +1,9 @@
 import { type Clock, systemClock } from '@runlog/service-kit/clock';
+import { openKeyFile } from '@runlog/service-kit/key-file';
 import type { Running } from '@runlog/service-kit/lifecycle';
 import type { Logger } from '@runlog/service-kit/logger';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
+import { accessBy } from './access.ts';
 import type { GatewayConfig } from './config.ts';
 import { Feed } from './feed.ts';
 import { serveGateway } from './gateway-server.ts';
@@ -40,13 +42,19 @@ export async function startGateway(options: GatewayOptions): Promise<Running> {
     onReady: () => caughtUp(),
     onLost: () => server.endStreams(),
   });
-  const server = await serveGateway({
+  const keys = config.keysFile === undefined ? null : await openKeyFile({ path: config.keysFile, log });
+  const serving = serveGateway({
     at: { host: config.host, port: config.port },
     allowedOrigins: config.allowedOrigins,
+    access: accessBy(keys),
     view: feed,
     clock,
     random: options.random,
     log,
+  });
+  const server = await serving.catch(async (error: unknown) => {
+    await keys?.[Symbol.asyncDispose]();
+    throw error;
   });
   const reading = feed.run().catch((error: unknown) => {
     if (!stop.signal.aborted) options.fail(error);
@@ -56,6 +64,7 @@ export async function startGateway(options: GatewayOptions): Promise<Running> {
     ready,
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
+      await keys?.[Symbol.asyncDispose]();
       stop.abort();
       // An operation of the log that is under way cannot be broken off; it ends when the log is closed.
       const patience = new AbortController();

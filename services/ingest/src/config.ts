@@ -20,7 +20,7 @@ export interface IngestConfig {
   /** 0 = any free one. */
   readonly port: number;
   /** Not given: open. */
-  readonly keysFile: string | undefined;
+  readonly keysFile?: string | undefined;
   readonly log: LogConfig;
 }
 

@@ -1,0 +1,91 @@
+import type { ViewKey } from '@runlog/schema/keys';
+import { compileGlob } from '@runlog/schema/run-glob';
+import { HttpFault } from '@runlog/service-kit/http-server';
+import { bearerOf, type KeyRing } from '@runlog/service-kit/keys';
+
+/** What one client may see. */
+export interface Viewer {
+  /** Viewers of one scope see the same runs; nobody else's scope is the same. */
+  readonly scope: string;
+  readonly maySee: (key: string) => boolean;
+  /** `changed`: the key shows other runs than it did. */
+  readonly standing: () => 'current' | 'changed' | 'revoked';
+}
+
+/** Where no keys are asked for. */
+export const everyone: Viewer = { scope: '', maySee: () => true, standing: () => 'current' };
+
+/** Says by their keys what clients may see. */
+export interface Access {
+  /** Whether a client must show a key. */
+  readonly isOpen: boolean;
+  /** Of a key; `null`: it is none, or not one that may view. */
+  viewerOf(secret: string): Viewer | null;
+  /** Of a request, by its Authorization header. Throws the `HttpFault` to answer with: 401, or 403 for a key that may not view. */
+  viewerOfRequest(request: { headers: { authorization?: string | undefined } }): Viewer;
+  /** Any valid key, whatever it may do. Throws 401. */
+  requireKey(request: { headers: { authorization?: string | undefined } }): void;
+  /** After every change of the keys. The returned function ends it. */
+  onChange(listener: () => void): () => void;
+}
+
+/** `keys`: `null` where whoever reaches the gateway may see every run. */
+export function accessBy(keys: KeyRing | null): Access {
+  if (keys === null) {
+    return {
+      isOpen: true,
+      viewerOf: () => everyone,
+      viewerOfRequest: () => everyone,
+      requireKey: () => undefined,
+      onChange: () => () => undefined,
+    };
+  }
+  /** Compiled once a key; a reload makes new keys. */
+  const compiled = new WeakMap<ViewKey, Pick<Viewer, 'scope' | 'maySee'>>();
+  const sightOf = (key: ViewKey) => {
+    let sight = compiled.get(key);
+    if (sight === undefined) {
+      const globs = key.runs.map(compileGlob);
+      sight = { scope: scopeOf(key), maySee: (run) => globs.some((matches) => matches(run)) };
+      compiled.set(key, sight);
+    }
+    return sight;
+  };
+  const viewerOf = (secret: string): Viewer | null => {
+    const key = keys.find(secret);
+    if (key?.role !== 'view') return null;
+    const standing = () => {
+      const now = keys.find(secret);
+      if (now?.role !== 'view') return 'revoked';
+      return scopeOf(now) === scopeOf(key) ? 'current' : 'changed';
+    };
+    return { ...sightOf(key), standing };
+  };
+  const requireKey: Access['requireKey'] = ({ headers }) => {
+    const secret = bearerOf(headers.authorization);
+    if (secret === null) throw new HttpFault('unauthorized', 'this needs a key: Authorization: Bearer KEY');
+    if (keys.find(secret) === null) throw new HttpFault('unauthorized', 'this key is not valid (any more)');
+  };
+  return {
+    isOpen: false,
+    viewerOf,
+    requireKey,
+    viewerOfRequest(request) {
+      requireKey(request);
+      const viewer = viewerOf(bearerOf(request.headers.authorization) ?? '');
+      if (viewer === null) throw new HttpFault('forbidden', 'this key may publish, not view');
+      return viewer;
+    },
+    onChange: (listener) => keys.onChange(listener),
+  };
+}
+
+/** Throws 403 by the key's text alone, so that the answer does not tell whether the run exists. */
+export function mustSee(viewer: Viewer, key: string): void {
+  if (!viewer.maySee(key)) throw new HttpFault('forbidden', `this key does not show ${key}`);
+}
+
+/** A blank is in no glob. */
+function scopeOf(key: ViewKey): string {
+  return [...new Set(key.runs)].sort().join(' ');
+}
