@@ -32,7 +32,9 @@ describe('the configuration of the gateway', () => {
   });
 
   it('does not start with keys that cannot be read', () => {
-    expect(faultsOf({ RUNLOG_KEYS_FILE: 'keys.json' })[0]).toContain('RUNLOG_KEYS_FILE=keys.json cannot be read');
+    expect(faultsOf({ RUNLOG_KEYS_FILE: 'keys.json' })[0]).toContain(
+      'RUNLOG_KEYS_FILE=keys.json cannot be read',
+    );
   });
 
   it('lists every fault at once', () => {

@@ -124,8 +124,8 @@ export class Session {
 
   #handle(frame: ClientFrame): void {
     if ('auth' in frame) this.#authenticate(frame.id, frame.auth as string);
-    else if (this.#viewer === null) this.#fault(frame.id, 'unauthorized', showKey);
     else if ('sub' in frame) this.#subscribe(frame as SubscribeFrame);
+    else if (this.#viewer === null) this.#fault(frame.id, 'unauthorized', showKey);
     else if ('unsub' in frame) {
       for (const ch of frame.unsub as string[]) this.#drop(ch);
       this.#outlet.push(encode({ id: frame.id, ok: true }));
@@ -159,8 +159,12 @@ export class Session {
         this.#fault(frame.id, 'bad_channel', 'a channel is run:<cluster/run/group> or runs:<glob>', ch);
         continue;
       }
+      if (this.#viewer === null) {
+        this.#fault(frame.id, 'unauthorized', showKey, ch);
+        continue;
+      }
       this.#drop(ch);
-      if (kind === 'run' && this.#viewer?.maySee(name) !== true) {
+      if (kind === 'run' && !this.#viewer.maySee(name)) {
         this.#fault(frame.id, 'forbidden', 'this key does not show this run', ch);
         continue;
       }

@@ -4,6 +4,13 @@ import type { FastifyInstance } from '@runlog/service-kit/http-server';
 import { build } from 'esbuild';
 
 const webFolder = new URL('../web/', import.meta.url);
+/** Our packages that the page uses, by where they are: a tarball's installation has no links to them. */
+const ownPackages = Object.fromEntries(
+  ['client', 'run-state', 'schema'].map((name) => [
+    `@runlog/${name}`,
+    fileURLToPath(new URL(`../../../packages/${name}/src`, import.meta.url)),
+  ]),
+);
 
 /** Nothing from elsewhere, nothing inline, and no frame around the page. */
 const contentSecurityPolicy = [
@@ -59,6 +66,7 @@ async function bundle(entry: string): Promise<string> {
   const result = await build({
     entryPoints: [fileURLToPath(new URL(entry, webFolder))],
     bundle: true,
+    alias: ownPackages,
     write: false,
     minify: true,
     format: 'esm',

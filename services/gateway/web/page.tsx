@@ -1,9 +1,11 @@
 import { EventLog } from './event-log.tsx';
 import { FirstSteps } from './first-steps.tsx';
+import { KeyPrompt } from './key-prompt.tsx';
 import { LinkState } from './link-state.tsx';
 import { RunHeader } from './run-header.tsx';
 import { RunList } from './run-list.tsx';
 import { rows, selected, shown, totalRuns } from './store.ts';
+import { keyWanted } from './view-key.ts';
 
 export function Page() {
   const isEmpty = totalRuns.value !== null && rows.value.size === 0 && selected.value === null;
@@ -18,7 +20,9 @@ export function Page() {
       <nav class="side" aria-label="Runs">
         <RunList />
       </nav>
-      <main class="main">{isEmpty ? <FirstSteps /> : <SelectedRun />}</main>
+      <main class="main">
+        {keyWanted.value !== null ? <KeyPrompt /> : isEmpty ? <FirstSteps /> : <SelectedRun />}
+      </main>
     </div>
   );
 }

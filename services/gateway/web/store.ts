@@ -3,6 +3,7 @@ import { createStreamClient, type StreamStatus } from '@runlog/client/stream-cli
 import type { DeliveredSnapshot, Freshness, RunRow } from '@runlog/schema/snapshot';
 import { LogLines } from './log-lines.ts';
 import { RateMeter } from './rate-meter.ts';
+import { noteRefusal, noteStatus, storedKey } from './view-key.ts';
 
 /** Runs kept in the page; those that were silent longest go first. */
 const ROWS_MAX = 1_000;
@@ -43,11 +44,14 @@ export const freshness = computed<Freshness>(() => {
 /** How far this machine's clock is ahead of the server's, to about a second. */
 export const clockAheadMs = signal(0);
 
+const key = storedKey();
 const client = createStreamClient({
+  ...(key === undefined ? {} : { key }),
   url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/v1/stream`,
   random: Math.random,
   onStatus: (status) => {
     link.value = status;
+    noteStatus(status);
   },
 });
 
@@ -55,7 +59,10 @@ const client = createStreamClient({
 export function start(): void {
   void readServerClock();
   client.subscribeIndex('*', (update) => {
-    if (update.kind === 'refused') return;
+    if (update.kind === 'refused') {
+      noteRefusal(update.code);
+      return;
+    }
     const next = new Map(update.kind === 'rows' ? [] : rows.value);
     for (const row of update.rows) next.set(`${row.cluster_id}/${row.run_id}/${row.group_id}`, row);
     if (update.kind === 'changes') for (const key of update.gone) next.delete(key);

@@ -1,0 +1,34 @@
+import { signal } from '@preact/signals';
+import type { StreamStatus } from '@runlog/client/stream-client';
+
+/** Of this tab alone, and gone with it. */
+const ITEM = 'runlog-key';
+
+/** Why the page asks for a key; `null`: it does not. */
+export const keyWanted = signal<'missing' | 'refused' | null>(null);
+
+export function storedKey(): string | undefined {
+  return sessionStorage.getItem(ITEM) ?? undefined;
+}
+
+/** Starts over with the key: nothing of what another one showed stays in the page. */
+export function useKey(key: string): void {
+  sessionStorage.setItem(ITEM, key);
+  location.reload();
+}
+
+/** The server closed the stream: a key that is not (or no longer) valid is asked for anew. */
+export function noteStatus(status: StreamStatus): void {
+  if (status.state !== 'stopped') return;
+  if (status.code === 4500) {
+    sessionStorage.removeItem(ITEM);
+    keyWanted.value = 'refused';
+  } else if (status.code === 4502) {
+    keyWanted.value = 'missing';
+  }
+}
+
+/** The server would not answer without a key. */
+export function noteRefusal(code: string): void {
+  if (code === 'unauthorized') keyWanted.value = 'missing';
+}
