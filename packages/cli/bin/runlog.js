@@ -6,7 +6,9 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(1);
 }
 
-const { register } = await import('tsx/esm/api');
-register();
+const { register } = await import('node:module');
+register('./own-packages.js', import.meta.url);
+const tsx = await import('tsx/esm/api');
+tsx.register();
 const { main } = await import('../src/main.ts');
 await main(process.argv.slice(2));
