@@ -88,7 +88,8 @@ def accepted(count: int, rejected: int = 0, retry: Tuple[Tuple[int, int], ...] =
         "rejected": rejected,
         "retry": sum(last - first + 1 for first, last in retry),
         "normalized": 0,
-        "errors": [{"index": 0, "event_id": None, "code": "schema", "path": "data", "message": "no"}] * min(rejected, 1),
+        "errors": [{"index": 0, "event_id": None, "code": "schema", "path": "data", "message": "no"}]
+        * min(rejected, 1),
         "errors_unlisted": 0,
         "retry_indexes": [list(pair) for pair in retry],
     }
@@ -252,7 +253,8 @@ class EmitterTest(unittest.TestCase):
         with open(path, "w", encoding="utf-8") as file:
             file.write(source)
         process = subprocess.Popen(
-            [sys.executable, path],
+            # Python 3.12 and newer warn of every fork in a process with threads.
+            [sys.executable, "-W", "ignore::DeprecationWarning", path],
             env={**os.environ, "PYTHONPATH": FOLDER, "RUNLOG_SPOOL_DIR": self.spool, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

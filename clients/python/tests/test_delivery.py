@@ -164,9 +164,7 @@ class DeliveryTest(EmitterTest):
         self.assertEqual(missing_of(server.events), 0)
 
     def test_memory_stays_bounded_while_nothing_can_be_sent_or_spooled(self):
-        run = self.start(
-            f"http://127.0.0.1:{free_port()}", spool=False, queue_events_max=500, memory_bytes_max=50_000
-        )
+        run = self.start(f"http://127.0.0.1:{free_port()}", spool=False, queue_events_max=500, memory_bytes_max=50_000)
         for index in range(20_000):
             run.emit("X", index=index)
         wait_until(lambda: run.stats()["in_memory"] > 0)

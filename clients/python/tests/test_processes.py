@@ -28,7 +28,9 @@ class ProcessesTest(EmitterTest):
 
     def test_an_error_that_ends_the_process_is_not_hidden_and_its_events_arrive(self):
         server = self.server()
-        source = HEAD + f"with runlog.start('r1', url={server.url!r}) as run:\n    run.emit('X')\n    raise SystemExit(3)\n"
+        source = (
+            HEAD + f"with runlog.start('r1', url={server.url!r}) as run:\n    run.emit('X')\n    raise SystemExit(3)\n"
+        )
         code, _, _ = self.ended(self.script(source))
         self.assertEqual(code, 3)
         self.assertEqual(server.events[-1]["event_type"], "RUN_FAILED")

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import threading
 import unittest
 from contextlib import redirect_stdout
 from unittest import mock
@@ -102,28 +103,25 @@ class SpoolTest(EmitterTest):
         self.assertEqual(len(server.of_type("X")), 100)
 
     def test_a_disk_that_fills_up_in_the_middle_of_a_line_doubles_and_tears_nothing(self):
-        port = free_port()
-        run = self.away(50, port=port)
-        spool = run._emitter.spool
-        real = spool._file
+        full = threading.Event()
 
-        class Full:
+        class Disk(io.FileIO):
             def write(self, data):
-                real.write(data[:30])
-                raise OSError(28, "No space left on device")
+                if full.is_set():
+                    super().write(data[:30])
+                    raise OSError(28, "No space left on device")
+                return super().write(data)
 
-            def __getattr__(self, name):
-                return getattr(real, name)
-
-        with run._emitter._state:
-            spool._file = Full()
-        for index in range(50, 100):
-            run.emit("X", index=index)
-        wait_until(lambda: run._emitter._warned.get("spool"))
-        with run._emitter._state:
-            spool._file = real
-        server = self.server(port=port)
-        self.assertTrue(run.flush(15))
+        port = free_port()
+        with mock.patch("runlog.io.FileIO", Disk):
+            run = self.away(50, port=port)
+            full.set()
+            for index in range(50, 100):
+                run.emit("X", index=index)
+            wait_until(lambda: run._emitter._warned.get("spool"))
+            full.clear()
+            server = self.server(port=port)
+            self.assertTrue(run.flush(15))
         self.assertEqual([event["data"]["index"] for event in server.of_type("X")], list(range(100)))
 
     def test_events_left_at_the_exit_are_drained_by_the_command_once(self):
