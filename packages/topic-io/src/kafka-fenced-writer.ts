@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from 'kafkajs/src/broker/index.js';
 import { BOUNDS } from './kafka-config.ts';
 import { toTopicIoError } from './kafka-faults.ts';
-import { isTooLarge, type ProducerIdentity, produce, toMessage, wireBytes } from './kafka-produce.ts';
+import { isTooLarge, type ProducerIdentity, produce, wireBytes } from './kafka-produce.ts';
 import type { AttemptOptions, KafkaSession } from './kafka-session.ts';
 import { stableEndOf } from './kafka-topics.ts';
 import { type FencedWriter, type GroupOffset, type RecordToAppend, TopicIoError } from './topic-io.ts';
@@ -176,21 +176,22 @@ export class KafkaFencedWriter implements FencedWriter {
     const key = `${topic}/${partition}`;
     let endOffset = 0;
     for (const records of batches(entry.records)) {
-      const messages = records.map(toMessage);
+      const recordBytes = records.reduce((sum, record) => sum + wireBytes(record), 0);
       const firstSequence = this.#nextSequences.get(key) ?? 0;
       const baseOffset = await this.#attempt({ doing: `write to ${key}`, endsMs }, () =>
         produce({
           session: this.#session,
           topic,
           partition,
-          messages,
+          records,
+          recordBytes,
           identity: this.#identity,
           firstSequence,
           transactionalId: this.#id,
         }),
       );
-      this.#nextSequences.set(key, firstSequence + messages.length);
-      endOffset = baseOffset + messages.length;
+      this.#nextSequences.set(key, firstSequence + records.length);
+      endOffset = baseOffset + records.length;
     }
     return { topic, partition, endOffset };
   }

@@ -1,7 +1,6 @@
-import type { MessageToEncode } from 'kafkajs/src/broker/index.js';
 import { BOUNDS } from './kafka-config.ts';
 import { isLostProducer, KafkaFault, mayHaveAppended, toKafkaFault, toTopicIoError } from './kafka-faults.ts';
-import { isTooLarge, type ProducerIdentity, produce, toMessage, wireBytes } from './kafka-produce.ts';
+import { isTooLarge, type ProducerIdentity, produce, wireBytes } from './kafka-produce.ts';
 import type { KafkaSession } from './kafka-session.ts';
 import { type AppendResult, type RecordToAppend, TopicIoError, type TopicWriter } from './topic-io.ts';
 
@@ -50,7 +49,7 @@ export class KafkaWriter implements TopicWriter {
 }
 
 interface PendingAppend {
-  readonly messages: readonly MessageToEncode[];
+  readonly records: readonly RecordToAppend[];
   readonly sizes: readonly number[];
   readonly bytes: number;
   readonly enqueuedMs: number;
@@ -67,6 +66,11 @@ interface LaneProducer {
 interface Share {
   readonly pending: PendingAppend;
   readonly count: number;
+}
+
+interface Batch {
+  readonly records: readonly RecordToAppend[];
+  readonly recordBytes: number;
 }
 
 /**
@@ -110,9 +114,8 @@ class Lane {
     }
     this.pendingBytes += bytes;
     return new Promise((answer) => {
-      const messages = records.map(toMessage);
       const enqueuedMs = performance.now();
-      this.#queue.push({ messages, sizes, bytes, enqueuedMs, answer, acknowledged: 0, baseOffset: -1 });
+      this.#queue.push({ records, sizes, bytes, enqueuedMs, answer, acknowledged: 0, baseOffset: -1 });
       if (!this.#running) this.#idle = this.#run();
     });
   }
@@ -122,9 +125,9 @@ class Lane {
     // What is appended in the same turn goes out together.
     await Promise.resolve();
     while (this.#queue.length > 0) {
-      const { shares, messages } = this.#nextBatch();
+      const batch = this.#nextBatch();
       try {
-        this.#acknowledge(shares, await this.#send(messages));
+        this.#acknowledge(batch.shares, await this.#send(batch));
       } catch (error) {
         this.#producer = null;
         this.#failAll(toTopicIoError(error, { doing: `append to ${this.#topic}/${this.#partition}` }));
@@ -133,38 +136,38 @@ class Lane {
     this.#running = false;
   }
 
-  #nextBatch(): { shares: Share[]; messages: MessageToEncode[] } {
+  #nextBatch(): Batch & { shares: Share[] } {
     const shares: Share[] = [];
-    const messages: MessageToEncode[] = [];
-    let bytes = 0;
+    const records: RecordToAppend[] = [];
+    let recordBytes = 0;
     for (const pending of this.#queue) {
       const begin = pending.acknowledged;
       let end = begin;
-      while (end < pending.messages.length && messages.length < BOUNDS.batchRecords) {
-        const size = pending.sizes[end] ?? 0;
-        if (messages.length > 0 && bytes + size > BOUNDS.batchBytes) break;
-        messages.push(pending.messages[end] as MessageToEncode);
-        bytes += size;
+      while (end < pending.records.length && records.length < BOUNDS.batchRecords) {
+        const size = pending.sizes[end]!;
+        if (records.length > 0 && recordBytes + size > BOUNDS.batchBytes) break;
+        records.push(pending.records[end]!);
+        recordBytes += size;
         end += 1;
       }
       if (end > begin) shares.push({ pending, count: end - begin });
-      if (end < pending.messages.length) break;
+      if (end < pending.records.length) break;
     }
-    return { shares, messages };
+    return { shares, records, recordBytes };
   }
 
-  async #send(messages: readonly MessageToEncode[]): Promise<number> {
+  async #send(batch: Batch): Promise<number> {
     const oldest = this.#queue[0];
     const ageMs = oldest === undefined ? 0 : performance.now() - oldest.enqueuedMs;
     const timeoutMs = BOUNDS.appendMs - ageMs;
     if (timeoutMs <= 0) throw new KafkaFault(null, `the lane is more than ${BOUNDS.appendMs} ms behind`);
-    if (this.#producer !== null && this.#producer.nextSequence + messages.length > SEQUENCE_MAX) {
+    if (this.#producer !== null && this.#producer.nextSequence + batch.records.length > SEQUENCE_MAX) {
       this.#producer = null;
     }
     const sending = { over: false, maybeAppended: false };
     const doing = `append to ${this.#topic}/${this.#partition}`;
     try {
-      return await this.#session.attempt({ doing, timeoutMs }, () => this.#try(messages, sending));
+      return await this.#session.attempt({ doing, timeoutMs }, () => this.#try(batch, sending));
     } finally {
       // A try that the attempt no longer waits for must not touch the lane.
       sending.over = true;
@@ -172,7 +175,7 @@ class Lane {
   }
 
   async #try(
-    messages: readonly MessageToEncode[],
+    { records, recordBytes }: Batch,
     sending: { over: boolean; maybeAppended: boolean },
   ): Promise<number> {
     for (let renewals = 0; ; renewals += 1) {
@@ -184,11 +187,12 @@ class Lane {
           session: this.#session,
           topic: this.#topic,
           partition: this.#partition,
-          messages,
+          records,
+          recordBytes,
           identity: producer.identity,
           firstSequence: producer.nextSequence,
         });
-        producer.nextSequence += messages.length;
+        producer.nextSequence += records.length;
         return baseOffset;
       } catch (error) {
         const fault = toKafkaFault(error);
@@ -214,7 +218,7 @@ class Lane {
       if (pending.acknowledged === 0) pending.baseOffset = offset;
       pending.acknowledged += count;
       offset += count;
-      if (pending.acknowledged < pending.messages.length) continue;
+      if (pending.acknowledged < pending.records.length) continue;
       this.#queue.shift();
       this.pendingBytes -= pending.bytes;
       pending.answer({ acknowledged: pending.acknowledged, baseOffset: pending.baseOffset });

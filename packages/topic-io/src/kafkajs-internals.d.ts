@@ -255,12 +255,15 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
 
 declare module 'kafkajs/src/protocol/encoder.js' {
   export default class Encoder {
+    buf: Buffer;
+    /** Bytes of `buf` that are written. */
+    offset: number;
     writeInt8(value: number): this;
     writeInt16(value: number): this;
     writeInt32(value: number): this;
     writeInt64(value: number): this;
     writeBoolean(value: boolean): this;
-    writeString(value: string): this;
+    writeString(value: string | null): this;
     writeArray(values: readonly (Encoder | string | number)[]): this;
   }
 }
