@@ -9,6 +9,7 @@ import type {
 } from '@runlog/schema/snapshot';
 import type { RunDelta, SnapshotChanges } from '@runlog/schema/stream-api';
 import { freshnessOf, relativeTime } from './freshness.ts';
+import { initialRun } from './initial-run.ts';
 import { isMilestone } from './milestone.ts';
 
 /** What leaves runlog: the folded state without its private window, plus what is a function of now. */
@@ -29,45 +30,13 @@ export function deliverSnapshot(state: RunSnapshot, nowMs: number): DeliveredSna
 
 /** What a subscriber of a run gets that has no event yet: `position` is null, its first delta has `prev: null`. */
 export function emptySnapshot(key: RunKey): DeliveredSnapshot {
-  return {
-    cluster_id: key.cluster_id,
-    run_id: key.run_id,
-    group_id: key.group_id,
-    position: null,
-    first_seq: 0,
-    evicted_seq: null,
-    last_event_id: '',
-    partial: false,
-    started_at: null,
-    last_received_at: '',
-    last_event_at: null,
-    status: 'running',
-    task_name: null,
-    reward_mode: null,
-    slot_ids: [],
-    n_envs: null,
-    current_episode: 0,
-    current_batch: 0,
-    max_batches: null,
-    max_epochs: null,
-    batch_avg_accuracy: null,
-    batch_avg_reward: null,
-    ppo: { entropy: null, clip_fraction: null, kl_divergence: null },
-    total_events_received: 0,
-    duplicates: 0,
-    missing: 0,
-    unsure: 0,
-    cumulative_germinated: 0,
-    cumulative_fossilized: 0,
-    cumulative_pruned: 0,
-    counts: {},
-    emitters: {},
-    emitters_evicted: 0,
-    event_log: [],
-    milestones: [],
-    activity: [],
-    freshness: 'stale',
-  };
+  const {
+    event_id_window: _window,
+    event_log: _log,
+    milestones: _milestones,
+    ...delivered
+  } = initialRun(key);
+  return { ...delivered, position: null, event_log: [], milestones: [], freshness: 'stale' };
 }
 
 export function rowOf(state: RunSnapshot, nowMs: number): RunRow {

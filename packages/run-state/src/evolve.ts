@@ -11,6 +11,7 @@ import type { RunSnapshot } from '@runlog/schema/snapshot';
 import { countActivity } from './activity.ts';
 import { cutText } from './cut-text.ts';
 import { hashEventId, windowHas, windowWith } from './event-id-window.ts';
+import { initialRun } from './initial-run.ts';
 import { logEntryOf } from './log-entry.ts';
 import { isMilestone } from './milestone.ts';
 import { type NumberStep, numberEvent, withRoom } from './numbering.ts';
@@ -223,45 +224,13 @@ function cutSlotId(text: string): string {
   return cutText(text, { charsMax: SLOT_ID_CHARS_MAX, jsonBytesMax: SLOT_ID_CHARS_MAX + 32 });
 }
 
-/** The state before the run's first event; its position lies below every record. */
+/** What the run's first record decides before it is folded: not yet known to be the run's beginning. */
 function begin(record: EventRecord): RunSnapshot {
   return {
-    cluster_id: record.run.cluster_id,
-    run_id: record.run.run_id,
-    group_id: record.run.group_id,
+    ...initialRun(record.run),
     position: { epoch: record.epoch, seq: -1 },
     first_seq: record.seq,
-    evicted_seq: null,
-    last_event_id: '',
     partial: true,
     started_at: record.event.timestamp,
-    last_received_at: '',
-    last_event_at: null,
-    status: 'running',
-    task_name: null,
-    reward_mode: null,
-    slot_ids: [],
-    n_envs: null,
-    current_episode: 0,
-    current_batch: 0,
-    max_batches: null,
-    max_epochs: null,
-    batch_avg_accuracy: null,
-    batch_avg_reward: null,
-    ppo: { entropy: null, clip_fraction: null, kl_divergence: null },
-    total_events_received: 0,
-    duplicates: 0,
-    missing: 0,
-    unsure: 0,
-    cumulative_germinated: 0,
-    cumulative_fossilized: 0,
-    cumulative_pruned: 0,
-    counts: {},
-    emitters: {},
-    emitters_evicted: 0,
-    event_log: [],
-    milestones: [],
-    activity: [],
-    event_id_window: '',
   };
 }

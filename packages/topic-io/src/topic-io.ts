@@ -195,3 +195,23 @@ export class TopicIoError extends Error {
     this.code = code;
   }
 }
+
+/** Whether waiting can help: what the log refuses for good, and what is no fault of the log, must stop a service. */
+export function isPassing(error: unknown): error is TopicIoError {
+  if (!(error instanceof TopicIoError)) return false;
+  switch (error.code) {
+    case 'unavailable':
+    case 'overloaded':
+    case 'storage_full':
+    case 'fenced':
+      return true;
+    case 'closed':
+    case 'too_large':
+    case 'unusable':
+      return false;
+    default: {
+      const unreachable: never = error.code;
+      throw new Error(`unknown fault ${String(unreachable)}`);
+    }
+  }
+}

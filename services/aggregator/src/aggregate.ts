@@ -7,8 +7,8 @@ import type { Logger } from '@runlog/service-kit/logger';
 import {
   type Assignment,
   type GroupMember,
+  isPassing,
   type TopicIo,
-  TopicIoError,
   type TopicReader,
 } from '@runlog/topic-io/topic-io';
 import { PartitionOwner } from './partition-owner.ts';
@@ -203,9 +203,10 @@ export class Aggregation implements AsyncDisposable {
     try {
       await owner.flush();
     } catch (error) {
-      if (!isPassing(error)) throw error;
       const { partition } = owner;
+      // Released while it was flushing.
       if (this.#owners.get(partition) !== owner) return;
+      if (!isPassing(error)) throw error;
       this.#options.log.warn({ err: error, partition }, 'flush failed; claiming the partition anew');
       await this.#release(partition);
       await this.#pause();
@@ -251,9 +252,4 @@ export class Aggregation implements AsyncDisposable {
     }
     await this.#member?.[Symbol.asyncDispose]();
   }
-}
-
-/** Failures after which claiming again can succeed. */
-function isPassing(error: unknown): boolean {
-  return error instanceof TopicIoError && error.code !== 'unusable' && error.code !== 'too_large';
 }

@@ -26,8 +26,10 @@ export interface OwnerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  /** Set where a topic is filled that nobody reads yet: no group offsets, no second quarantine of the same records. */
+  /** Set where a topic is filled that nobody reads yet: no group offsets. */
   readonly rebuild?: {
+    /** Records below are in quarantine already: the former owner's checkpoint has passed them. */
+    readonly quarantined: number;
     /** States to begin with where the topic has no checkpoint yet. */
     readonly seeds: readonly RunSnapshot[];
   };
@@ -112,8 +114,9 @@ export class PartitionOwner implements AsyncDisposable {
     const from = this.#folded;
     const { changes, unfoldable } = this.#table.fold(batch.records, this.partition);
     for (const { key } of changes) this.#dirty.mark(key, { since: from, through: batch.nextOffset });
-    if (this.#options.rebuild === undefined) {
-      for (const refused of unfoldable) this.#quarantine.push(this.#rejectedRecord(refused));
+    const quarantined = this.#options.rebuild?.quarantined ?? 0;
+    for (const refused of unfoldable) {
+      if (refused.record.offset >= quarantined) this.#quarantine.push(this.#rejectedRecord(refused));
     }
     this.#folded = batch.nextOffset;
   }

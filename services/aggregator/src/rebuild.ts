@@ -1,7 +1,7 @@
 import { sameMeta } from '@runlog/run-feed/follow-meta';
 import { readMeta } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
-import { parseSnapshot, readStoredPartition } from '@runlog/run-feed/stored-snapshots';
+import { parseSnapshot, readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
 import { type VerifyProgress, type VerifyReport, verify } from '@runlog/run-feed/verify';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import type { RunMeta } from '@runlog/schema/log-records';
@@ -145,11 +145,12 @@ async function writeSnapshots(
   };
   const total = { runs: 0, kept: 0 };
   for (const [partition, { startOffset }] of bounds.entries()) {
-    const seeds = await seedsOf(options, { former, meta, partition, startOffset });
+    const stored = await readStoredPartition(io, { topic: former.snapshots, partition, signal });
+    const seeds = seedsOf(stored, { meta, startOffset });
     const owner = await PartitionOwner.claim({
       ...{ io, topics, meta, partition, budget, clock, signal, log: options.log },
       confirm: async () => true,
-      rebuild: { seeds },
+      rebuild: { seeds, quarantined: stored.checkpoint?.next ?? 0 },
     });
     if (owner === null) throw new Error('a rebuild needs no confirmation');
     await using owned = owner;
@@ -167,15 +168,8 @@ async function writeSnapshots(
 }
 
 /** Former snapshots of runs whose beginning the topic no longer holds; nothing else remembers it. */
-async function seedsOf(
-  options: RebuildOptions,
-  at: { former: RunMeta; meta: RunMeta; partition: number; startOffset: number },
-): Promise<RunSnapshot[]> {
-  const { former, meta, partition, startOffset } = at;
-  if (startOffset === 0) return [];
-  const stored = await readStoredPartition(options.io, {
-    ...{ topic: former.snapshots, partition, signal: options.signal },
-  });
+function seedsOf(stored: StoredPartition, at: { meta: RunMeta; startOffset: number }): RunSnapshot[] {
+  const { meta, startOffset } = at;
   const seeds: RunSnapshot[] = [];
   for (const bytes of stored.snapshots.values()) {
     const state = parseSnapshot(bytes);

@@ -5,7 +5,7 @@ import { createHttpServer, listen } from '@runlog/service-kit/http-server';
 import type { Running } from '@runlog/service-kit/lifecycle';
 import type { Logger } from '@runlog/service-kit/logger';
 import { untilItSucceeds } from '@runlog/service-kit/retry';
-import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import { isPassing, type TopicIo } from '@runlog/topic-io/topic-io';
 import { Aggregation } from './aggregate.ts';
 import type { AggregatorConfig } from './config.ts';
 
@@ -44,7 +44,7 @@ export async function startAggregator(options: StartAggregatorOptions): Promise<
       const meta = await untilItSucceeds(prepare, {
         signal: stop.signal,
         random,
-        retryable: (error) => error instanceof TopicIoError && error.code !== 'unusable',
+        retryable: isPassing,
         onFailure: (error, attempts) => {
           if (attempts === 1) log.warn({ err: error }, 'the log cannot be reached; retrying');
         },

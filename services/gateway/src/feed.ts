@@ -4,7 +4,7 @@ import { prepareTopics } from '@runlog/run-feed/prepare-topics';
 import type { RunMeta } from '@runlog/schema/log-records';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
-import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import { isPassing, type TopicIo } from '@runlog/topic-io/topic-io';
 import type { GatewayConfig } from './config.ts';
 import { History } from './history.ts';
 import { Hub } from './hub.ts';
@@ -52,7 +52,7 @@ export class Feed {
         for (;;) await this.#readIncarnation(await this.#prepare());
       } catch (error) {
         if (signal.aborted) return;
-        if (!passes(error)) throw error;
+        if (!isPassing(error)) throw error;
         this.#waitsFor = `the log cannot be read: ${error.message}`;
         log.warn({ err: error, retryInMs: this.#delayMs }, 'the log cannot be read; trying again');
       } finally {
@@ -124,26 +124,6 @@ export class Feed {
     while (held.epoch === meta.epoch && held.fold === meta.fold) {
       held = await metaChange(io, { topics: config.log.topics, meta: held, signal });
       log.info({ ...held }, 'run-meta was switched');
-    }
-  }
-}
-
-/** Whether waiting can help: what the log refuses for good must stop the service instead. */
-function passes(error: unknown): error is TopicIoError {
-  if (!(error instanceof TopicIoError)) return false;
-  switch (error.code) {
-    case 'unavailable':
-    case 'overloaded':
-    case 'storage_full':
-    case 'fenced':
-      return true;
-    case 'closed':
-    case 'too_large':
-    case 'unusable':
-      return false;
-    default: {
-      const unreachable: never = error.code;
-      throw new Error(`unknown fault ${String(unreachable)}`);
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { RunChange } from '@runlog/run-feed/run-change';
+import { initialRun } from '@runlog/run-state/initial-run';
 import { isMilestone } from '@runlog/run-state/milestone';
 import { EVENT_LOG_ENTRIES_MAX, MILESTONES_MAX } from '@runlog/schema/limits';
 import { parseRunKey } from '@runlog/schema/run-key';
@@ -111,40 +112,17 @@ function firstState(key: string, position: { epoch: string; seq: number }): RunS
   const parts = parseRunKey(key);
   if (parts === null) throw new Error(`not a run key: ${key}`);
   return {
-    ...parts,
+    ...initialRun(parts),
     position,
     first_seq: position.seq,
-    evicted_seq: null,
-    last_event_id: '',
-    partial: false,
     started_at: new Date(START_MS).toISOString(),
     last_received_at: new Date(START_MS).toISOString(),
     last_event_at: new Date(START_MS).toISOString(),
-    status: 'running',
     task_name: 'cifar_scale',
     reward_mode: 'shaped',
     slot_ids: ['r0c0', 'r0c1'],
     n_envs: 4,
-    current_episode: 0,
-    current_batch: 0,
     max_batches: 50,
     max_epochs: 150,
-    batch_avg_accuracy: null,
-    batch_avg_reward: null,
-    ppo: { entropy: null, clip_fraction: null, kl_divergence: null },
-    total_events_received: 0,
-    duplicates: 0,
-    missing: 0,
-    unsure: 0,
-    cumulative_germinated: 0,
-    cumulative_fossilized: 0,
-    cumulative_pruned: 0,
-    counts: {},
-    emitters: {},
-    emitters_evicted: 0,
-    event_log: [],
-    milestones: [],
-    activity: [],
-    event_id_window: '',
   };
 }

@@ -47,23 +47,3 @@ export async function prepareLog(options: {
   });
   return { writer, topic: topics.events, partitions, outage: options.outage, quarantine };
 }
-
-/** Whether waiting can help: what the log refuses for good must stop the service instead. */
-export function passes(error: unknown): boolean {
-  if (!(error instanceof TopicIoError)) return false;
-  switch (error.code) {
-    case 'unavailable':
-    case 'overloaded':
-    case 'storage_full':
-    case 'fenced':
-      return true;
-    case 'closed':
-    case 'too_large':
-    case 'unusable':
-      return false;
-    default: {
-      const unreachable: never = error.code;
-      throw new Error(`unknown fault ${String(unreachable)}`);
-    }
-  }
-}

@@ -3,10 +3,10 @@ import { listen } from '@runlog/service-kit/http-server';
 import { openKeyFile } from '@runlog/service-kit/key-file';
 import type { Running } from '@runlog/service-kit/lifecycle';
 import type { Logger } from '@runlog/service-kit/logger';
-import type { TopicIo } from '@runlog/topic-io/topic-io';
+import { isPassing, type TopicIo } from '@runlog/topic-io/topic-io';
 import type { IngestConfig } from './config.ts';
 import { createIngestServer, type IngestLimits } from './http-server.ts';
-import { type OpenLog, passes, prepareLog } from './open-log.ts';
+import { type OpenLog, prepareLog } from './open-log.ts';
 import { createOutage } from './outage.ts';
 
 const RETRY_DELAY_MS_MIN = 250;
@@ -85,7 +85,7 @@ export async function startIngest(options: {
         if (said) log.info({}, 'the topics are prepared');
         return;
       } catch (error) {
-        if (!passes(error)) throw error;
+        if (!isPassing(error)) throw error;
         waitsFor = `the topics are not prepared yet: ${messageOf(error)}`;
         if (!said)
           log.warn({ err: error }, 'the topics cannot be prepared yet; trying again in the background');
