@@ -52,7 +52,11 @@ export function createEventSender(options: {
       // They leave the queue when they are settled, so that the bound covers what is on its way.
       const body = lines.slice(0, BODY_EVENTS_MAX);
       totals.sent += body.length;
-      const target = { ingestUrl: options.ingestUrl, key: options.key, clusterId };
+      const target = {
+        ...{ ingestUrl: options.ingestUrl, key: options.key },
+        // A key names the cluster, and no other one beside it.
+        clusterId: options.key === undefined ? clusterId : undefined,
+      };
       const outcome = await sendEvents(body, target, {
         random: options.random,
         now: options.now,

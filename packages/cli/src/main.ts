@@ -45,6 +45,12 @@ const table: readonly TableEntry[] = [
   },
   { name: 'delete', summary: 'delete runs', load: () => import('./delete.ts') },
   {
+    name: 'rejected',
+    summary: 'list refused events, with the reasons',
+    load: () => import('./rejected.ts'),
+  },
+  { name: 'keys', summary: 'add, list and revoke keys', load: () => import('./keys.ts') },
+  {
     name: 'topics',
     summary: 'print the topics, or create what is missing',
     load: () => import('./topics.ts'),

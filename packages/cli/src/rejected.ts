@@ -1,0 +1,131 @@
+import { replay } from '@runlog/run-feed/replay';
+import { compileGlob } from '@runlog/schema/run-glob';
+import { rejectedHeaders } from '@runlog/schema/topics';
+import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
+import {
+  type Command,
+  CommandError,
+  exitCodes,
+  parseCommandLine,
+  UsageError,
+  wholeNumber,
+} from './command.ts';
+import { logAccessVariables, withLog } from './log-access.ts';
+import { stopSignal } from './stop-signal.ts';
+import { printable } from './text-table.ts';
+
+const SHOWN_CHARS_MAX = 200;
+
+const options = {
+  cluster: { type: 'string', value: 'NAME', help: 'of this cluster alone' },
+  run: { type: 'string', value: 'GLOB', help: 'whose cluster/run/group matches, such as "c1/*"' },
+  code: {
+    type: 'string',
+    value: 'CODE',
+    help: 'refused for this reason: schema, invalid_json, unfoldable …',
+  },
+  key: { type: 'string', value: 'ID', help: 'sent with this key' },
+  since: { type: 'string', value: 'TIME', help: 'received at or after, such as 2026-01-03T23:00:00Z' },
+  limit: { type: 'string', value: 'N', help: 'the newest N (50)' },
+  json: { type: 'boolean', help: 'one JSON object a line, with all that was kept of the event' },
+} as const;
+
+export const command: Command = {
+  usage: '[options]',
+  description:
+    'Lists what ingest refused and what no fold could read, newest last, out of the quarantine topic: with the reason, up to 64 KiB of each, secret-looking values redacted. Keeping them is best effort: the answer of ingest is what counts.\nExit code: 0 listed, 1 the log refuses, 3 it cannot be reached.',
+  options,
+  examples: [
+    'runlog rejected',
+    'runlog rejected --run "c1/*" --code schema --limit 500',
+    'runlog rejected --json | jq .event',
+  ],
+  environment: logAccessVariables,
+  run: async (args, env) => {
+    const { values, positionals } = parseCommandLine(args, options);
+    if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
+    const limit = wholeNumber({ name: 'limit', text: values.limit, fallback: 50, min: 1, max: 1_000_000 });
+    const sinceMs = timeOf(values.since);
+    const matches = filterOf(values);
+    return withLog(env, { command: 'rejected', readOnly: true }, async ({ io, config }) => {
+      const topic = config.topics.rejected;
+      if ((await io.describeTopic(topic)) === null) {
+        throw new CommandError(`there is no topic ${topic}; is RUNLOG_TOPIC_PREFIX right?`, exitCodes.failed);
+      }
+      const ranges = await rangesSince(io, { topic, sinceMs });
+      const newest: LogRecord[] = [];
+      let more = 0;
+      for await (const { record } of replay(io, { topic, ranges, signal: stopSignal() })) {
+        if (!matches(record)) continue;
+        newest.push(record);
+        // Cut in great steps: taking one from the front of a long array each time is slow.
+        if (newest.length >= 2 * limit) more += newest.splice(0, newest.length - limit).length;
+      }
+      more += newest.splice(0, Math.max(0, newest.length - limit)).length;
+      const lines = newest.map(values.json === true ? jsonLine : textLines);
+      process.stdout.write(lines.join(''));
+      if (values.json !== true && newest.length === 0) process.stdout.write('nothing was refused\n');
+      if (more > 0) process.stderr.write(`${more} older ones: --limit\n`);
+      return exitCodes.ok;
+    });
+  },
+};
+
+async function rangesSince(io: TopicIo, { topic, sinceMs }: { topic: string; sinceMs: number | null }) {
+  const bounds = await io.bounds(topic);
+  return Promise.all(
+    bounds.map(async ({ startOffset, stableEnd }, partition) => ({
+      partition,
+      from:
+        sinceMs === null ? startOffset : await io.offsetAtTime({ topic, partition, timestampMs: sinceMs }),
+      to: stableEnd,
+    })),
+  );
+}
+
+function filterOf(values: {
+  cluster?: string | undefined;
+  run?: string | undefined;
+  code?: string | undefined;
+  key?: string | undefined;
+}): (record: LogRecord) => boolean {
+  const { cluster, code, key } = values;
+  const glob = values.run === undefined ? null : compileGlob(values.run);
+  return (record) =>
+    (cluster === undefined || record.key === cluster || record.key.startsWith(`${cluster}/`)) &&
+    (code === undefined || record.headers[rejectedHeaders.code] === code) &&
+    (key === undefined || record.headers[rejectedHeaders.keyId] === key) &&
+    (glob === null || glob(record.key));
+}
+
+function jsonLine({ key, headers, value }: LogRecord): string {
+  const line = {
+    received_at: headers[rejectedHeaders.receivedAt] ?? null,
+    run: key,
+    code: headers[rejectedHeaders.code] ?? null,
+    path: headers[rejectedHeaders.path] ?? '',
+    message: headers[rejectedHeaders.message] ?? '',
+    key_id: headers[rejectedHeaders.keyId] ?? null,
+    origin: headers[rejectedHeaders.origin] ?? null,
+    event: value?.toString('utf8') ?? null,
+  };
+  return `${JSON.stringify(line)}\n`;
+}
+
+function textLines({ key, headers, value }: LogRecord): string {
+  const at = headers[rejectedHeaders.receivedAt] ?? '-';
+  const path = headers[rejectedHeaders.path] ?? '';
+  const reason = `${path === '' ? '' : `${path} `}${headers[rejectedHeaders.message] ?? ''}`;
+  const by = headers[rejectedHeaders.keyId] ?? headers[rejectedHeaders.origin] ?? '-';
+  const event = value?.toString('utf8') ?? '';
+  const shown = event.length > SHOWN_CHARS_MAX ? `${event.slice(0, SHOWN_CHARS_MAX)}…` : event;
+  const head = printable(`${at}  ${key}  ${headers[rejectedHeaders.code] ?? '-'}: ${reason}  (${by})`);
+  return `${head}\n    ${printable(shown)}\n`;
+}
+
+function timeOf(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const timestampMs = Date.parse(text);
+  if (Number.isNaN(timestampMs)) throw new UsageError(`--since must be an ISO time (is "${text}")`);
+  return timestampMs;
+}

@@ -1,0 +1,68 @@
+import { open, readFile, rename, rm } from 'node:fs/promises';
+import type { Key } from '@runlog/schema/keys';
+import { parseKeys } from './key-file.ts';
+
+/** Why a key file was left as it is; the message is for a person. */
+export class KeyFileError extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'KeyFileError';
+  }
+}
+
+/** The keys of a file; none where it does not exist yet. Rejects with `KeyFileError` where it is broken. */
+export async function readKeys(path: string): Promise<readonly Key[]> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return [];
+    throw new KeyFileError(`${path} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+  const parsed = parseKeys(text);
+  if (parsed.kind === 'keys') return parsed.keys;
+  throw new KeyFileError(`${path} cannot be used: ${parsed.fault}`);
+}
+
+/**
+ * Replaces the file by what `change` makes of it, for its owner's eyes alone and in one step: a service never sees half
+ * of it. One editor at a time, who is told by the new file that another one is at work.
+ */
+export async function editKeys(
+  path: string,
+  change: (keys: readonly Key[]) => readonly Key[],
+): Promise<void> {
+  const newPath = `${path}.new`;
+  let file: Awaited<ReturnType<typeof open>>;
+  try {
+    file = await open(newPath, 'wx', 0o600);
+  } catch (error) {
+    if (isCode(error, 'EEXIST')) {
+      throw new KeyFileError(
+        `${newPath} is there: another "runlog keys" is at work, or one broke off; then delete it`,
+      );
+    }
+    throw new KeyFileError(`${path} cannot be written: ${messageOf(error)}`, { cause: error });
+  }
+  try {
+    const text = `${JSON.stringify({ keys: change(await readKeys(path)) }, null, 2)}\n`;
+    const parsed = parseKeys(text);
+    if (parsed.kind === 'fault') throw new KeyFileError(`the keys would not be usable: ${parsed.fault}`);
+    await file.writeFile(text);
+    await file.sync();
+    await file.close();
+    await rename(newPath, path);
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    await rm(newPath, { force: true });
+    throw error;
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

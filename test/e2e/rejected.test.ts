@@ -1,0 +1,102 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { rejectedHeaders } from '@runlog/schema/topics';
+import { openEmbedded } from '@runlog/topic-io/embedded';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCli } from '../support/cli-process.ts';
+import { noteText } from '../support/embedded-ingest.ts';
+import { ServiceProcess } from '../support/service-process.ts';
+import { silentLog } from '../support/silent-log.ts';
+
+let folder: string;
+let env: Record<string, string>;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'runlog-rejected-'));
+  env = { RUNLOG_DATA_DIR: folder };
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function rejected(...args: string[]): Promise<{ code: unknown; out: string; err: string }> {
+  const { code, stdout, stderr } = await runCli(['rejected', ...args], env);
+  return { code, out: stdout, err: stderr };
+}
+
+describe('runlog rejected', () => {
+  it('lists what was refused beside the running services, newest last, without its secrets', async () => {
+    await using up = await ServiceProcess.start('up', env);
+    const post = (cluster: string, body: string) =>
+      fetch(`${up.addresses.ingest}/v1/events`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-ndjson', 'x-cluster-id': cluster },
+        body,
+      });
+    expect((await post('c1', noteText({ event_type: 'bad type', password: 'hunter2' }))).status).toBe(422);
+    expect((await post('c1', `${noteText()}\n{"api_key":"hunter2", broken`)).status).toBe(200);
+    expect((await post('c2', noteText({ run_id: 'r9', timestamp: 'now' }))).status).toBe(422);
+    await expect
+      .poll(async () => (await rejected('--json')).out.trim().split('\n').length, { timeout: 30_000 })
+      .toBe(3);
+    const all = (await rejected('--json')).out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, string>);
+    expect(all.map(({ run, code, path }) => [run, code, path])).toEqual([
+      ['c1/r1/default', 'schema', 'event_type'],
+      ['c1', 'invalid_json', ''],
+      ['c2/r9/default', 'schema', 'timestamp'],
+    ]);
+    expect(JSON.stringify(all)).not.toContain('hunter2');
+    expect(JSON.parse(all[0]!.event!)).toMatchObject({ event_type: 'bad type', password: '[redacted]' });
+    for (const [args, expected] of [
+      [
+        ['--cluster', 'c1'],
+        ['c1/r1/default', 'c1'],
+      ],
+      [['--run', 'c2/*'], ['c2/r9/default']],
+      [['--code', 'invalid_json'], ['c1']],
+      [['--limit', '1'], ['c2/r9/default']],
+      [['--since', '2100-01-01T00:00:00Z'], []],
+    ] as const) {
+      const { code, out } = await rejected('--json', ...args);
+      const runs = out
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => (JSON.parse(line) as { run: string }).run);
+      expect([code, args, runs]).toEqual([0, args, expected]);
+    }
+    const text = await rejected('--limit', '2');
+    expect(text.out).toMatch(
+      /c1 {2}invalid_json: .*\n.*\[redacted\].*\n.*c2\/r9\/default {2}schema: timestamp must be/s,
+    );
+    expect(text.err).toBe('1 older ones: --limit\n');
+    expect(await up.end('SIGTERM')).toBe(0);
+  }, 180_000);
+
+  it('lists records that no fold could read, and passes no control character to the terminal', async () => {
+    const log = await openEmbedded({ folder, log: silentLog });
+    const writer = await log.writer();
+    await writer.append({
+      topic: 'run-events-rejected',
+      partition: 0,
+      records: [
+        {
+          key: 'c3/r1/default',
+          value: Buffer.from('\u001b[31mred'),
+          headers: {
+            [rejectedHeaders.code]: 'unfoldable',
+            [rejectedHeaders.message]: 'no JSON',
+            [rejectedHeaders.origin]: 'run-events:0:7',
+          },
+          timestampMs: Date.now(),
+        },
+      ],
+    });
+    await writer[Symbol.asyncDispose]();
+    await log[Symbol.asyncDispose]();
+    const { code, out } = await rejected('--code', 'unfoldable');
+    expect(code).toBe(0);
+    expect(out).toContain('unfoldable: no JSON  (run-events:0:7)');
+    expect(out).not.toContain('\u001b');
+  });
+});
