@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
 import { type Benchmark, machine } from './benchmark.ts';
 import { fold } from './fold.ts';
+import { publish } from './publish.ts';
 
-const benchmarks: readonly Benchmark[] = [fold];
+const benchmarks: readonly Benchmark[] = [fold, publish];
 
 const HELP = `Usage: npm run bench [-- NAME... [--seconds N]]
 

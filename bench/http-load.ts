@@ -1,0 +1,101 @@
+/**
+ * A load generator as a process of its own: keep-alive connections that post NDJSON bodies of numbered events, each the
+ * next as soon as the one before is answered, or at a given rate. Told by argv, answers with one JSON line.
+ */
+import { Agent, request } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { eventsOf } from './sample-events.ts';
+
+export interface LoadOptions {
+  readonly url: string;
+  readonly connections: number;
+  readonly eventsPerBody: number;
+  readonly seconds: number;
+  /** 0: as fast as it goes. */
+  readonly eventsPerSecond: number;
+  /** Of the first connection's run; each connection posts one run. */
+  readonly firstRun: number;
+}
+
+export interface LoadResult {
+  readonly accepted: number;
+  readonly seconds: number;
+  readonly bodyBytes: number;
+  /** Of a whole request, milliseconds. */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly refused: number;
+}
+
+const options = JSON.parse(process.argv[2] ?? '{}') as LoadOptions;
+const { url, connections, eventsPerBody, seconds, eventsPerSecond, firstRun } = options;
+const agent = new Agent({ keepAlive: true, maxSockets: connections });
+const takenMs: number[] = [];
+let accepted = 0;
+let refused = 0;
+let bodyBytes = 0;
+
+function post(body: Buffer): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      `${url}/v1/events`,
+      {
+        agent,
+        method: 'POST',
+        headers: { 'content-type': 'application/x-ndjson', 'content-length': body.length },
+      },
+      (answer) => {
+        let text = '';
+        answer.setEncoding('utf8');
+        answer.on('data', (chunk: string) => (text += chunk));
+        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text }));
+        answer.on('error', reject);
+      },
+    );
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+const fromMs = performance.now();
+const endMs = fromMs + seconds * 1_000;
+const intervalMs = eventsPerSecond === 0 ? 0 : (1_000 * eventsPerBody * connections) / eventsPerSecond;
+
+async function connection(index: number): Promise<void> {
+  const source = eventsOf(firstRun + index);
+  const next = () => {
+    const lines: string[] = [];
+    for (let made = 0; made < eventsPerBody; made += 1) lines.push(source.next().value.json);
+    return Buffer.from(lines.join('\n'));
+  };
+  let dueMs = fromMs + (intervalMs * index) / connections;
+  while (performance.now() < endMs) {
+    const body = next();
+    if (intervalMs > 0) {
+      dueMs += intervalMs;
+      const waitMs = dueMs - performance.now();
+      if (waitMs > 0) await delay(waitMs);
+    }
+    const sentMs = performance.now();
+    const { status, text } = await post(body);
+    takenMs.push(performance.now() - sentMs);
+    bodyBytes += body.length;
+    if (status === 200) accepted += (JSON.parse(text) as { accepted: number }).accepted;
+    else refused += 1;
+  }
+}
+
+await Promise.all(Array.from({ length: connections }, (_, index) => connection(index)));
+const tookMs = performance.now() - fromMs;
+agent.destroy();
+takenMs.sort((a, b) => a - b);
+const at = (share: number) => takenMs[Math.min(takenMs.length - 1, Math.floor(share * takenMs.length))] ?? 0;
+const result: LoadResult = {
+  accepted,
+  refused,
+  bodyBytes,
+  seconds: tookMs / 1_000,
+  p50Ms: at(0.5),
+  p99Ms: at(0.99),
+};
+process.stdout.write(`${JSON.stringify(result)}\n`);

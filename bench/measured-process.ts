@@ -1,0 +1,94 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ServiceName, ServiceProcess } from '../test/support/service-process.ts';
+
+interface Probe {
+  readonly atMs: number;
+  readonly cpuMicros: number;
+  readonly rssBytes: number;
+  readonly loopDelayP99Ms: number;
+  readonly loopDelayMaxMs: number;
+}
+
+/** What a process used between two moments. */
+export interface Usage {
+  readonly seconds: number;
+  readonly cpuMicros: number;
+  readonly rssBytesFirst: number;
+  readonly rssBytesLast: number;
+  /** The 99th percentile over each half second, the worst of them; how late timers of 5 ms fire, minus nothing. */
+  readonly loopDelayP99Ms: number;
+  readonly loopDelayMaxMs: number;
+}
+
+const probeScript = new URL('./probe.ts', import.meta.url).href;
+const PROBE_INTERVAL_MS = 500;
+
+/** A real service process that says what it uses. `RUNLOG_BENCH_PROFILES=folder` keeps a CPU profile of each measurement. */
+export class MeasuredProcess implements AsyncDisposable {
+  readonly service: ServiceProcess;
+  readonly #folder: string;
+  readonly #profiled: boolean;
+
+  private constructor(service: ServiceProcess, held: { folder: string; profiled: boolean }) {
+    this.service = service;
+    this.#folder = held.folder;
+    this.#profiled = held.profiled;
+  }
+
+  static async start(name: ServiceName, env: Readonly<Record<string, string>>): Promise<MeasuredProcess> {
+    const folder = mkdtempSync(join(tmpdir(), 'runlog-bench-'));
+    const profiles = process.env.RUNLOG_BENCH_PROFILES;
+    const service = await ServiceProcess.start(name, {
+      RUNLOG_LOG_LEVEL: 'warn',
+      ...env,
+      NODE_OPTIONS: `--import tsx --import ${probeScript}`,
+      BENCH_PROBE_FILE: join(folder, 'probes.jsonl'),
+      ...(profiles === undefined
+        ? {}
+        : { BENCH_PROFILE_FILE: join(profiles, `${name}-${Date.now()}.cpuprofile`) }),
+    });
+    return new MeasuredProcess(service, { folder, profiled: profiles !== undefined });
+  }
+
+  /** What the process uses while `work` runs, to half a second. */
+  async during<Value>(work: () => Promise<Value>): Promise<{ value: Value; usage: Usage }> {
+    const fromMs = performance.timeOrigin + performance.now();
+    if (this.#profiled) process.kill(this.service.pid, 'SIGUSR2');
+    const value = await work();
+    const toMs = performance.timeOrigin + performance.now();
+    if (this.#profiled) process.kill(this.service.pid, 'SIGUSR2');
+    await delay(PROBE_INTERVAL_MS * 2);
+    const probes = this.#probes();
+    const first = probes.findLast(({ atMs }) => atMs <= fromMs) ?? probes[0]!;
+    const last = probes.find(({ atMs }) => atMs >= toMs) ?? probes.at(-1)!;
+    const inside = probes.filter(({ atMs }) => atMs > first.atMs && atMs <= last.atMs);
+    const usage = {
+      seconds: (last.atMs - first.atMs) / 1_000,
+      cpuMicros: last.cpuMicros - first.cpuMicros,
+      rssBytesFirst: first.rssBytes,
+      rssBytesLast: last.rssBytes,
+      loopDelayP99Ms: Math.max(...inside.map(({ loopDelayP99Ms }) => loopDelayP99Ms)),
+      loopDelayMaxMs: Math.max(...inside.map(({ loopDelayMaxMs }) => loopDelayMaxMs)),
+    };
+    return { value, usage };
+  }
+
+  #probes(): Probe[] {
+    return readFileSync(join(this.#folder, 'probes.jsonl'), 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Probe);
+  }
+
+  get rssBytes(): number {
+    return this.#probes().at(-1)!.rssBytes;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.service[Symbol.asyncDispose]();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
