@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
+import { aggregate } from './aggregate.ts';
 import { type Benchmark, machine } from './benchmark.ts';
 import { fold } from './fold.ts';
 import { publish } from './publish.ts';
 
-const benchmarks: readonly Benchmark[] = [fold, publish];
+const benchmarks: readonly Benchmark[] = [fold, aggregate, publish];
 
 const HELP = `Usage: npm run bench [-- NAME... [--seconds N]]
 
