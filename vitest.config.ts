@@ -11,6 +11,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          sequence: { groupOrder: 0 },
           include: [
             'packages/*/src/**/*.test.ts',
             'services/*/{src,web}/**/*.test.{ts,tsx}',
@@ -21,6 +22,7 @@ export default defineConfig({
       {
         test: {
           name: 'simulation',
+          sequence: { groupOrder: 1 },
           include: ['test/simulation/**/*.test.ts'],
           testTimeout: 60_000,
         },
@@ -28,6 +30,8 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
+          // Alone: processes that are killed and timed do not share the cores with the simulation.
+          sequence: { groupOrder: 2 },
           include: ['test/{contract,e2e,browser,chaos}/**/*.test.ts'],
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 60_000,
