@@ -1,19 +1,18 @@
 """
 What the emitter costs a training loop. Prints one line of JSON per measurement.
 
-    python3 clients/python/bench/emit_cost.py [--url http://127.0.0.1:4000] [--pairs 40] [--seconds 1.0]
+    python3 clients/python/bench/emit_cost.py [--url http://127.0.0.1:4000] [--pairs 20] [--seconds 4]
 
 1. `emit`: the time of one call, in this thread, at 1,000 calls a second (so the thread behind it is at work too), less
    what reading the clock twice costs. The limit measured in the same run is a bare `deque.append` of a tuple.
-2. `cpu`: what the emitter's thread computes per event (its own CPU clock: encoding, compression, sockets, spool),
-   and with the cost of the call as a share of the step below. The thread can hold the interpreter for no longer than it
-   computes, so this share bounds the slow-down even where `loop` drowns in the noise of a shared machine.
+2. `cpu`: what the emitter's thread computes (its own CPU clock: encoding, compression, sockets, spool) and what the
+   calls take, as a share of the time of the emitting halves below. The thread can hold the interpreter for no longer
+   than it computes, so this share bounds the slow-down even where `loop` drowns in the noise of a shared machine.
 3. `loop`: paired runs of a training-like loop. A step is work that releases the interpreter as a framework's kernels do
-   (SHA-256 over 16 MiB) and, in one half of each pair, one `epoch_completed` a step. Halves alternate and the order
-   of each pair is random. Reported is the median over the pairs of how much longer a step took, in per cent of a step,
-   with its 95 % interval (bootstrap). "null" pairs emit in neither half: they show what the machine cannot tell
-   apart. The emitter's batches are sent every 0.1 s instead of every second, so that the work of its thread falls into
-   the half that caused it.
+   (SHA-256 over 16 MiB) and, in one half of each pair, one event a step. The order within each pair is random. Reported
+   is the median over the pairs of how much longer a step took, in per cent of a step, with its 95 % interval
+   (bootstrap). "null" pairs emit in neither half: they show what the machine cannot tell apart. Batches go every
+   second, as by default, so a half of several seconds leaves a little of its work to the next one.
 
 The server is up (`--url`, or one in this process that accepts everything), hung (accepts connections and never
 answers), or dead (nothing listens).
@@ -139,8 +138,8 @@ def paired(run, pairs, seconds):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", help="a real ingest; without it one in a process of its own")
-    parser.add_argument("--pairs", type=int, default=40)
-    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--pairs", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--only", choices=("up", "hung", "dead", "null"))
     given = parser.parse_args()
     logging.getLogger("runlog").setLevel(logging.CRITICAL)
@@ -164,18 +163,26 @@ def main():
                 if state == "null":
                     print(json.dumps({"bench": "loop", "server": state, **paired(None, given.pairs, given.seconds)}))
                     continue
-                options = runlog.Options(batch_interval=0.1)
+                options = runlog.Options()
                 run = runlog.start(f"bench-{state}", url=urls[state], spool=spool, options=options)
                 cost, bare = emit_cost(run)
                 ratio = round(cost["p50_us"] / max(0.01, bare["p50_us"]), 1)
                 print(json.dumps({"bench": "emit", "server": state, **cost, "append": bare, "ratio_p50": ratio}))
+                # What that left to do is not the loop's.
+                while run.stats()["queued"] or run.stats()["in_memory"] > 500:
+                    time.sleep(0.1)
                 cpu_before, numbered_before = thread_cpu_seconds(), run.stats()["numbered"]
                 loop = paired(run, given.pairs, given.seconds)
                 events = run.stats()["numbered"] - numbered_before
-                cpu_us = 1e6 * (thread_cpu_seconds() - cpu_before) / events
-                share = 100 * (cpu_us + cost["p50_us"]) / (1000 * loop["step_ms"])
-                shares = {"thread_us_per_event": round(cpu_us, 1), "share_of_step_percent": round(share, 4)}
-                print(json.dumps({"bench": "cpu", "server": state, "events": events, **shares}))
+                cpu = thread_cpu_seconds() - cpu_before
+                wall = given.pairs * given.seconds
+                shares = {
+                    "events_per_s": round(events / wall, 1),
+                    "thread_us_per_s": round(1e6 * cpu / wall),
+                    "calls_us_per_s": round(cost["p50_us"] * events / wall),
+                    "share_percent": round(100 * (cpu + 1e-6 * cost["p50_us"] * events) / wall, 4),
+                }
+                print(json.dumps({"bench": "cpu", "server": state, **shares}))
                 print(json.dumps({"bench": "loop", "server": state, **loop}), flush=True)
                 run.close(1.0)
     finally:
