@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util';
 import { runChaos } from '../test/chaos/chaos-run.ts';
-import { endlessPlan, shortPlan } from '../test/chaos/fault-plan.ts';
+import { endlessPlan, type PlannedFault, shortPlan } from '../test/chaos/fault-plan.ts';
 import { chosenSeed } from '../test/chaos/seed.ts';
 
-const USAGE = `npm run chaos -- [--minutes N] [--short]
+const USAGE = `npm run chaos -- [--minutes N] [--short] [--only KIND]
 
 Three brokers, three aggregators, two gateways, two ingests under load, and faults for N minutes (default 30). Then
-everything heals and must agree. SEED=… repeats the order of faults of an earlier run; --short is what npm test runs.
+everything heals and must agree. SEED=… repeats the order of faults of an earlier run; --short is what npm test runs;
+--only 'kill broker' leaves out every other kind.
 `;
 
 const SHAPE = { aggregators: 3, gateways: 2, ingests: 2, partitions: 6 };
@@ -16,6 +17,7 @@ const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '30' },
     short: { type: 'boolean' },
+    only: { type: 'string' },
     help: { type: 'boolean' },
   },
 });
@@ -29,7 +31,10 @@ const shape = values.short === true ? SHORT_SHAPE : SHAPE;
 const report = await runChaos({
   seed: chosenSeed(process.env),
   shape,
-  plan: (random) => (values.short === true ? shortPlan(random, shape) : endlessPlan(random, shape)),
+  plan: (random) => {
+    const plan = values.short === true ? shortPlan(random, shape) : endlessPlan(random, shape);
+    return values.only === undefined ? plan : ofKind(plan, values.only);
+  },
   isOver: () => performance.now() >= endsMs,
   say: (line) => process.stdout.write(`${line}\n`),
 });
@@ -39,3 +44,7 @@ for (const violation of violations) process.stdout.write(`VIOLATION ${violation}
 if (outputs !== null) process.stdout.write(`what the processes said: ${outputs}\n`);
 process.stdout.write(violations.length === 0 ? 'OK: everything held\n' : `FAILED: ${violations.length}\n`);
 process.exit(violations.length === 0 ? 0 : 1);
+
+function* ofKind(plan: Iterable<PlannedFault>, kind: string): Generator<PlannedFault> {
+  for (const fault of plan) if (fault.action.kind === kind) yield fault;
+}

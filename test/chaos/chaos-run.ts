@@ -14,7 +14,8 @@ import {
   judgeWitness,
   readEventsTopic,
 } from './judge-end.ts';
-import { type EmitterPlan, Publisher } from './publisher.ts';
+import { emitterPlans, runsOf, unorderedOf } from './load.ts';
+import { Publisher } from './publisher.ts';
 import { Subscriber } from './subscriber.ts';
 import { comesToHold } from './until.ts';
 import { Witness } from './witness.ts';
@@ -29,6 +30,8 @@ export interface ChaosReport {
   readonly faults: number;
   readonly acknowledged: number;
   readonly resent: number;
+  /** Bodies that were sent twice at once. */
+  readonly bodiesCopied: number;
   /** Of `runlog verify --json`; null where it did not answer. */
   readonly verify: Readonly<Record<string, unknown>> | null;
   readonly subscribers: readonly { connections: number; resumed: number; resets: number; entries: number }[];
@@ -36,6 +39,8 @@ export interface ChaosReport {
   readonly copies: readonly { replicas: number; inSync: number }[];
   readonly inSyncMin: string | undefined;
   readonly runs: number;
+  /** The longest that a partition's checkpoint stood still, in milliseconds. */
+  readonly stallMsMax: number;
   /** What the processes warned of, and how often. */
   readonly warnings: Readonly<Record<string, number>>;
   /** Empty where everything held. */
@@ -67,16 +72,16 @@ export async function runChaos(options: {
   sayWhen(`${deployment.slots.length} services are ready`);
 
   const emitters = emitterPlans();
-  const runs = [...new Set(emitters.flatMap((emitter) => emitter.runs))];
+  const runs = runsOf(emitters);
+  const unordered = unorderedOf(emitters);
   const gateways = () => deployment.addresses('gateway');
   const subscribers = [0, 1].map(
-    (first) => new Subscriber({ name: `subscriber-${first}`, runs, gateways, first }),
+    (first) => new Subscriber({ name: `subscriber-${first}`, runs, gateways, first, unordered }),
   );
   const witness = new Witness({
-    io,
-    events: topics.events,
-    snapshots: meta.snapshots,
-    partitions: shape.partitions,
+    ...{ io, events: topics.events, snapshots: meta.snapshots, partitions: shape.partitions },
+    onStall: (partition, ms) =>
+      sayWhen(`no checkpoint of partition ${partition} for ${(ms / 1_000).toFixed(1)}s`),
   });
   const publisher = new Publisher({
     emitters,
@@ -87,7 +92,7 @@ export async function runChaos(options: {
   const scene: Scene = {
     ...{ deployment, publisher, witness, violations },
     snapshots: meta.snapshots,
-    brokersWhole: Promise.resolve(),
+    random: random.fork('moments'),
     say: sayWhen,
   };
   let faults = 0;
@@ -129,7 +134,9 @@ export async function runChaos(options: {
     ...{ seed, faults, verify, copies, inSyncMin, violations, outputs },
     acknowledged: publisher.acknowledged,
     resent: publisher.resent,
+    bodiesCopied: publisher.copies,
     runs: runs.length,
+    stallMsMax: witness.stallMsMax,
     warnings: deployment.warnings(),
     subscribers: subscribers.map(({ connections, resumed, resets, entries }) => ({
       ...{ connections, resumed, resets, entries },
@@ -178,6 +185,7 @@ function victimOf({ action }: PlannedFault): string {
       return `aggregator-${action.index}`;
     case 'kill broker':
     case 'freeze broker':
+    case 'kill all brokers':
       return 'broker';
     case 'usurp':
     case 'join':
@@ -188,20 +196,4 @@ function victimOf({ action }: PlannedFault): string {
       throw new Error(`no fault is ${String(unreachable)}`);
     }
   }
-}
-
-/** Several emitters a run and several runs an emitter; one that does not number; one so slow that its log holds every break. */
-function emitterPlans(): EmitterPlan[] {
-  const emitter = (id: string, runs: readonly string[], more: Partial<EmitterPlan> = {}): EmitterPlan => ({
-    ...{ id, runs, isNumbered: true, bodyEvents: 25, eventsPerSecond: 60 },
-    ...more,
-  });
-  return [
-    emitter('a', ['r1', 'r2']),
-    emitter('b', ['r2', 'r3', 'r4']),
-    emitter('c', ['r5', 'r6']),
-    emitter('d', ['r7', 'r8', 'r1']),
-    emitter('bare', ['unnumbered'], { isNumbered: false, eventsPerSecond: 20 }),
-    emitter('slow', ['slow'], { bodyEvents: 2, eventsPerSecond: 2 }),
-  ];
 }

@@ -8,7 +8,8 @@ import { runCli } from '../support/cli-process.ts';
 import { ServiceProcess } from '../support/service-process.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { judgeRuns, judgeSubscriber, judgeTopic, readEventsTopic } from './judge-end.ts';
-import { type EmitterPlan, Publisher } from './publisher.ts';
+import { emitterPlans, runsOf, unorderedOf } from './load.ts';
+import { Publisher } from './publisher.ts';
 import { chosenSeed } from './seed.ts';
 import { Subscriber } from './subscriber.ts';
 import { until } from './until.ts';
@@ -16,13 +17,8 @@ import { until } from './until.ts';
 const KILLS = 5;
 const PARTITIONS = 4;
 
-const EMITTERS: readonly EmitterPlan[] = [
-  { id: 'a', runs: ['r1', 'r2'], isNumbered: true, bodyEvents: 20, eventsPerSecond: 100 },
-  { id: 'b', runs: ['r2', 'r3', 'r4'], isNumbered: true, bodyEvents: 20, eventsPerSecond: 100 },
-  { id: 'bare', runs: ['unnumbered'], isNumbered: false, bodyEvents: 10, eventsPerSecond: 50 },
-  { id: 'slow', runs: ['slow'], isNumbered: true, bodyEvents: 2, eventsPerSecond: 2 },
-];
-const RUNS = [...new Set(EMITTERS.flatMap((emitter) => emitter.runs))];
+const EMITTERS = emitterPlans();
+const RUNS = runsOf(EMITTERS);
 
 describe('runlog up on one machine', () => {
   it('shows each acknowledged event once and none twice, however often it is killed', async () => {
@@ -39,7 +35,10 @@ describe('runlog up on one machine', () => {
       random: random.fork('load'),
     });
     const gateways = () => addressOf('gateway');
-    const subscriber = new Subscriber({ name: 'subscriber', runs: RUNS, gateways, first: 0 });
+    const subscriber = new Subscriber({
+      ...{ name: 'subscriber', runs: RUNS, gateways, first: 0 },
+      unordered: unorderedOf(EMITTERS),
+    });
     try {
       for (let kill = 0; kill < KILLS; kill += 1) {
         const target = publisher.acknowledged + random.integer(20, 700);

@@ -21,6 +21,7 @@ export type FaultAction =
   | { readonly kind: 'usurp'; readonly partition: number }
   | { readonly kind: 'kill broker'; readonly leads: Leads; readonly partition: number }
   | { readonly kind: 'freeze broker'; readonly leads: Leads; readonly partition: number }
+  | { readonly kind: 'kill all brokers' }
   /** `runlog verify` in the middle of it all. */
   | { readonly kind: 'verify' };
 
@@ -46,7 +47,14 @@ const KINDS = [
 const MORE_KINDS = [
   ...KINDS,
   ...KINDS,
-  ...(['leave gateway', 'leave ingest', 'freeze shortly', 'freeze broker', 'verify'] as const),
+  ...([
+    'leave gateway',
+    'leave ingest',
+    'freeze shortly',
+    'freeze broker',
+    'kill all brokers',
+    'verify',
+  ] as const),
 ] as const;
 
 type Kind = (typeof MORE_KINDS)[number];
@@ -102,6 +110,7 @@ function actionOf(kind: Kind, random: SeededRandom, shape: Shape): FaultAction {
     case 'kill broker':
     case 'freeze broker':
       return { kind, ...led() };
+    case 'kill all brokers':
     case 'verify':
       return { kind };
     default: {

@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { snapshotWriterId } from '@runlog/schema/topics';
+import type { SeededRandom } from '../simulation/seeded-random.ts';
 import { runCli } from '../support/cli-process.ts';
 import type { Deployment, Slot } from './deployment.ts';
 import type { Leads, PlannedFault } from './fault-plan.ts';
@@ -13,7 +15,8 @@ export const RECOVERY_MS_MAX = 60_000;
 const IN_SYNC_MS_MAX = 90_000;
 /** Tries to stop an aggregator while it has a transaction open. */
 const MID_FLUSH_TRIES = 60;
-/** A frozen broker is taken for dead after 3 s by its controller. */
+/** An ingest answers within about so long. */
+const MS_UNTIL_ANSWERED = 20;
 const BROKER_COPIES = 3;
 
 export interface Scene {
@@ -22,15 +25,15 @@ export interface Scene {
   readonly witness: Witness;
   /** Of the current snapshot topic. */
   readonly snapshots: string;
+  readonly random: SeededRandom;
   readonly violations: string[];
-  /** A broker is only hit while the other two have everything; this is when that is so. */
-  brokersWhole: Promise<void>;
   readonly say: (line: string) => void;
 }
 
 /** Brings the fault about, keeps it for as long as planned, heals it, and waits until every partition has an owner again. */
 export async function inflict(fault: PlannedFault, scene: Scene): Promise<void> {
   const { deployment, publisher } = scene;
+  const { cluster, map } = deployment;
   const { action } = fault;
   const last = async () => {
     const target = publisher.acknowledged + fault.forEvents;
@@ -40,8 +43,11 @@ export async function inflict(fault: PlannedFault, scene: Scene): Promise<void> 
     case 'kill':
     case 'leave': {
       const slot = deployment.slot(action.service, action.index);
-      if (action.kind === 'kill') await deployment.end(slot, 'SIGKILL');
-      else await leave(slot, scene);
+      if (action.kind === 'leave') await leave(slot, scene);
+      else {
+        if (slot.service === 'ingest') await aBodyIsUnderWay(slot, scene);
+        await deployment.end(slot, 'SIGKILL');
+      }
       await last();
       await deployment.start(slot);
       break;
@@ -77,7 +83,27 @@ export async function inflict(fault: PlannedFault, scene: Scene): Promise<void> 
     }
     case 'kill broker':
     case 'freeze broker':
-      await hitBroker({ ...action, last }, scene);
+      await hitBrokers(scene, async () => {
+        const topic = topicOf(action.leads, scene);
+        const index = await answerTo(() => map.leader({ topic, partition: action.partition }), {
+          what: () => `a leader of ${topic}/${action.partition}`,
+          withinMs: RECOVERY_MS_MAX,
+        });
+        scene.say(`broker ${index} leads ${topic}/${action.partition}`);
+        const isKilled = action.kind === 'kill broker';
+        await cluster.kill(index, isKilled ? 'SIGKILL' : 'SIGSTOP');
+        await last();
+        if (isKilled) await cluster.restart(index);
+        else await cluster.kill(index, 'SIGCONT');
+      });
+      break;
+    case 'kill all brokers':
+      await hitBrokers(scene, async () => {
+        const all = [...cluster.brokers.keys()];
+        await Promise.all(all.map((index) => cluster.kill(index, 'SIGKILL')));
+        await last();
+        await Promise.all(all.map((index) => cluster.restart(index)));
+      });
       break;
     case 'verify': {
       const { code, stdout, stderr } = await runCli(['verify'], deployment.environment);
@@ -114,6 +140,14 @@ export async function everyPartitionOwned(scene: Scene): Promise<void> {
   });
 }
 
+/** Resolves while ingest has most likely appended a body and not yet answered it: the fate that a client cannot know. */
+async function aBodyIsUnderWay(slot: Slot, { publisher, random }: Scene): Promise<void> {
+  const address = slot.process?.addresses.ingest;
+  if (address === undefined) return;
+  await Promise.race([publisher.nextPostTo(address), delay(FAULT_MS_MAX, undefined, { ref: false })]);
+  await delay(random.between(0, MS_UNTIL_ANSWERED));
+}
+
 async function leave(slot: Slot, scene: Scene): Promise<void> {
   const code = await scene.deployment.end(slot, 'SIGTERM');
   if (code !== 0) scene.violations.push(`${slot.name} ended with ${code} on SIGTERM`);
@@ -138,36 +172,16 @@ async function stopInMidFlush(slot: Slot, scene: Scene): Promise<boolean> {
   return false;
 }
 
-async function hitBroker(
-  hit: { kind: 'kill broker' | 'freeze broker'; leads: Leads; partition: number; last: () => Promise<void> },
-  scene: Scene,
-): Promise<void> {
-  const { deployment } = scene;
-  const { cluster, map } = deployment;
-  const before = scene.brokersWhole;
-  let whole: () => void = () => undefined;
-  scene.brokersWhole = new Promise((resolve) => {
-    whole = resolve;
+/** One after the other: a second broker is only hit when the first has every copy again. */
+async function hitBrokers(scene: Scene, hit: () => Promise<void>): Promise<void> {
+  const { map } = scene.deployment;
+  await hit();
+  scene.say('all brokers serve again');
+  await until(() => map.isInSync(BROKER_COPIES), {
+    what: () => 'copies are not in sync again',
+    withinMs: IN_SYNC_MS_MAX,
   });
-  try {
-    await before;
-    const topic = topicOf(hit.leads, scene);
-    const index = await answerTo(() => map.leader({ topic, partition: hit.partition }), {
-      what: () => `a leader of ${topic}/${hit.partition}`,
-      withinMs: RECOVERY_MS_MAX,
-    });
-    scene.say(`broker ${index} leads ${topic}/${hit.partition}`);
-    await cluster.kill(index, hit.kind === 'kill broker' ? 'SIGKILL' : 'SIGSTOP');
-    await hit.last();
-    if (hit.kind === 'kill broker') await cluster.restart(index);
-    else await cluster.kill(index, 'SIGCONT');
-    await until(() => map.isInSync(BROKER_COPIES), {
-      what: () => 'copies are not in sync again',
-      withinMs: IN_SYNC_MS_MAX,
-    });
-  } finally {
-    whole();
-  }
+  scene.say('all copies are in sync again');
 }
 
 function topicOf(leads: Leads, { deployment, snapshots }: Scene): string {

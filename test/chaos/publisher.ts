@@ -21,12 +21,16 @@ export interface EmitterPlan {
   readonly isNumbered: boolean;
   readonly bodyEvents: number;
   readonly eventsPerSecond: number;
+  /** Bodies under way at once; above 1 they overtake each other. */
+  readonly bodiesUnderWayMax: number;
+  /** Of its bodies, how many it sends twice at the same moment, as a nervous client or a network does. */
+  readonly copyChance: number;
 }
 
 /** What the emitters gave a run. `event_id` is `<emitter>:<run>:<n>`, n = 1, 2, 3 … */
 export interface SentRun {
   readonly key: string;
-  /** Emitter → how many events of this run were acknowledged; they are the numbers up to here. */
+  /** Emitter → how many events of this run were acknowledged; once all are, they are the numbers up to here. */
   readonly acknowledged: Map<string, number>;
 }
 
@@ -55,12 +59,15 @@ export class Publisher {
   acknowledged = 0;
   /** Events that were sent more than once, each time counted. */
   resent = 0;
+  /** Bodies that were sent twice at once. */
+  copies = 0;
   readonly violations: string[] = [];
   readonly #targets: () => readonly string[];
   readonly #random: SeededRandom;
   readonly #stop = new AbortController();
   readonly #giveUp = new AbortController();
   readonly #running: Promise<unknown>;
+  readonly #onPost = new Set<(target: string) => void>();
 
   constructor(options: {
     emitters: readonly EmitterPlan[];
@@ -83,6 +90,18 @@ export class Publisher {
     if (this.#giveUp.signal.aborted) throw new Error(`events are not acknowledged within ${withinMs} ms`);
   }
 
+  /** Resolves when the next body is on its way to the address. */
+  nextPostTo(target: string): Promise<void> {
+    return new Promise((resolve) => {
+      const note = (posted: string) => {
+        if (posted !== target) return;
+        this.#onPost.delete(note);
+        resolve();
+      };
+      this.#onPost.add(note);
+    });
+  }
+
   async abandon(): Promise<void> {
     this.#stop.abort();
     this.#giveUp.abort();
@@ -93,13 +112,19 @@ export class Publisher {
     const bodyMs = (emitter.bodyEvents / emitter.eventsPerSecond) * 1_000;
     let dueMs = performance.now() + this.#random.between(0, bodyMs);
     const counts = new Map<string, number>();
+    const underWay = new Set<Promise<void>>();
     while (!this.#stop.signal.aborted) {
       await pause(dueMs - performance.now(), this.#stop.signal);
+      if (underWay.size >= emitter.bodiesUnderWayMax) await Promise.race(underWay);
       // What an outage held up is not made up for: the load is what is sent, not what was meant to be.
       dueMs = Math.max(dueMs + bodyMs, performance.now());
-      if (this.#stop.signal.aborted) return;
-      await this.#deliver(emitter, this.#body(emitter, counts));
+      if (this.#stop.signal.aborted) break;
+      const delivery = this.#deliver(emitter, this.#body(emitter, counts)).finally(() =>
+        underWay.delete(delivery),
+      );
+      underWay.add(delivery);
     }
+    await Promise.all(underWay);
   }
 
   #body(emitter: EmitterPlan, counts: Map<string, number>): Line[] {
@@ -120,6 +145,8 @@ export class Publisher {
 
   /** Until every line is acknowledged. */
   async #deliver(emitter: EmitterPlan, body: readonly Line[]): Promise<void> {
+    const copy = this.#random.chance(emitter.copyChance) ? this.#post(body) : null;
+    if (copy !== null) this.copies += 1;
     let left = body;
     let resendMs = RESEND_MS_MIN;
     while (left.length > 0 && !this.#giveUp.signal.aborted) {
@@ -129,17 +156,21 @@ export class Publisher {
         if (!toResend.has(index)) this.#noteAcknowledged(emitter.id, run);
       if (again.length < left.length) resendMs = RESEND_MS_MIN;
       left = left.filter((_, index) => toResend.has(index));
-      if (left.length === 0) return;
+      if (left.length === 0) break;
       this.resent += left.length;
       await pause(this.#random.between(resendMs / 2, resendMs), this.#giveUp.signal);
       resendMs = Math.min(resendMs * 2, RESEND_MS_MAX);
     }
+    await copy;
   }
 
   /** Indexes of the lines to send again. */
   async #post(lines: readonly Line[]): Promise<number[]> {
     const all = [...lines.keys()];
-    const target = this.#random.pick(this.#targets());
+    const targets = this.#targets();
+    if (targets.length === 0) return all;
+    const target = this.#random.pick(targets);
+    for (const note of [...this.#onPost]) note(target);
     let status: number;
     let text: string;
     try {
@@ -159,7 +190,12 @@ export class Publisher {
       this.violations.push(`ingest answered ${status}: ${text.slice(0, 300)}`);
       return all;
     }
-    const { accepted, rejected, retry, retry_indexes } = ingestResponseSchema.parse(JSON.parse(text));
+    const answer = ingestResponseSchema.safeParse(parsed(text));
+    if (!answer.success) {
+      this.violations.push(`ingest answered ${text.slice(0, 300)}`);
+      return all;
+    }
+    const { accepted, rejected, retry, retry_indexes } = answer.data;
     const again = retry_indexes.flatMap(([from, to]) =>
       Array.from({ length: to - from + 1 }, (_, at) => from + at),
     );
@@ -193,4 +229,12 @@ const EVENT_MAKERS = [
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (ms <= 0) return;
   await delay(ms, undefined, { signal }).catch(() => undefined);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -16,6 +16,8 @@ interface Followed {
   shown: number;
   /** Emitter → number of its newest event that was shown. */
   readonly numbers: Map<string, number>;
+  /** Numbers that were shown of emitters whose bodies overtake each other. */
+  readonly unordered: Map<string, Set<number>>;
   /** The numbers go back to the run's beginning. */
   isKnown: boolean;
 }
@@ -36,6 +38,7 @@ export class Subscriber {
   readonly #name: string;
   readonly #gateways: () => readonly string[];
   readonly #runs = new Map<string, Followed>();
+  readonly #unordered: ReadonlySet<string>;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
   #turn: number;
@@ -47,10 +50,13 @@ export class Subscriber {
     /** Addresses as they are now; each connection goes to the next one. */
     gateways: () => readonly string[];
     first: number;
+    /** Emitters whose bodies overtake each other: theirs may come in any order, but never twice. */
+    unordered?: readonly string[];
   }) {
     this.#name = options.name;
     this.#gateways = options.gateways;
     this.#turn = options.first;
+    this.#unordered = new Set(options.unordered);
     for (const run of options.runs) {
       const key = `local/${run}/default`;
       this.#runs.set(`run:${key}`, {
@@ -58,6 +64,7 @@ export class Subscriber {
         replica: new RunReplica(),
         shown: -1,
         numbers: new Map(),
+        unordered: new Map(),
         isKnown: true,
       });
     }
@@ -158,6 +165,7 @@ export class Subscriber {
     this.resets += 1;
     followed.shown = snapshot.position?.seq ?? -1;
     followed.numbers.clear();
+    followed.unordered.clear();
     followed.isKnown = false;
   }
 
@@ -185,6 +193,14 @@ export class Subscriber {
       this.entries += 1;
       const id = parseEventId(String(metadata.event_id));
       if (id === null) continue;
+      if (this.#unordered.has(id.emitter)) {
+        const shown = followed.unordered.get(id.emitter) ?? new Set<number>();
+        if (shown.has(id.n)) {
+          this.violations.push(`${this.#name}: ${key} at ${seq} shows event ${id.n} of ${id.emitter} again`);
+        }
+        followed.unordered.set(id.emitter, shown.add(id.n));
+        continue;
+      }
       const held = numbers.get(id.emitter) ?? (followed.isKnown ? 0 : id.n - 1);
       if (id.n <= held || (isWhole && id.n !== held + 1)) {
         this.violations.push(

@@ -4,6 +4,8 @@ import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 
 /** Positions are read from the front of a snapshot; parsing 30 KB for two numbers would be most of the load. */
 const HEAD_BYTES = 512;
+/** A session and a restore: what a killed owner costs. */
+const STALL_WORTH_A_LINE_MS = 15_000;
 const SEQ = /"position":\{"epoch":"[^"]+","seq":(\d+)\}/;
 
 /**
@@ -16,11 +18,23 @@ export class Witness {
   readonly checkpoints = new Map<number, number>();
   /** Partition → ids of its events in order, as one running hash, and how many. */
   readonly events = new Map<number, EventTally>();
+  /** The longest that no checkpoint of a partition came, though there was load. */
+  stallMsMax = 0;
   readonly #positions = new Map<string, number>();
+  readonly #movedMs = new Map<number, number>();
+  readonly #onStall: (partition: number, ms: number) => void;
   readonly #stop = new AbortController();
   readonly #running: Promise<unknown>;
 
-  constructor(options: { io: TopicIo; events: string; snapshots: string; partitions: number }) {
+  constructor(options: {
+    io: TopicIo;
+    events: string;
+    snapshots: string;
+    partitions: number;
+    /** Told when a partition's checkpoint moves again after a long time. */
+    onStall: (partition: number, ms: number) => void;
+  }) {
+    this.#onStall = options.onStall;
     const { io, events, snapshots, partitions } = options;
     for (let partition = 0; partition < partitions; partition += 1) {
       this.checkpoints.set(partition, -1);
@@ -67,6 +81,14 @@ export class Witness {
     }
   }
 
+  #noteMoved(partition: number): void {
+    const nowMs = performance.now();
+    const stallMs = nowMs - (this.#movedMs.get(partition) ?? nowMs);
+    this.#movedMs.set(partition, nowMs);
+    this.stallMsMax = Math.max(this.stallMsMax, Math.round(stallMs));
+    if (stallMs >= STALL_WORTH_A_LINE_MS) this.#onStall(partition, stallMs);
+  }
+
   #judge(record: LogRecord, partition: number): void {
     const { key, value, offset } = record;
     if (key === CHECKPOINT_KEY) {
@@ -78,6 +100,7 @@ export class Witness {
         );
       }
       this.checkpoints.set(partition, checkpoint.next);
+      this.#noteMoved(partition);
     } else if (!isReservedKey(key)) {
       const seq = Number(SEQ.exec(value?.toString('utf8', 0, HEAD_BYTES) ?? '')?.[1] ?? Number.NaN);
       const held = this.#positions.get(key) ?? -1;
