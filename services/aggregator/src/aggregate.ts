@@ -11,6 +11,7 @@ import {
   type TopicIo,
   type TopicReader,
 } from '@runlog/topic-io/topic-io';
+import type { AggregationObserver } from './aggregator-metrics.ts';
 import { PartitionOwner } from './partition-owner.ts';
 import { retirement, silentRuns } from './retire-runs.ts';
 import { SnapshotBudget } from './snapshot-budget.ts';
@@ -32,6 +33,7 @@ export interface AggregateOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
+  readonly observer?: AggregationObserver;
 }
 
 /** The partitions of this process: claimed as the group assigns them, folded from one reader, flushed on a timer. */
@@ -162,6 +164,11 @@ export class Aggregation implements AsyncDisposable {
       if (owner === undefined) continue;
       if (fetched.kind === 'out_of_range') throw truncated(this.#options.topics.events, fetched);
       owner.fold(fetched);
+      this.#options.observer?.folded({
+        partition: fetched.partition,
+        events: fetched.records.length,
+        behind: fetched.stableEnd - fetched.nextOffset,
+      });
     }
   }
 
@@ -200,9 +207,13 @@ export class Aggregation implements AsyncDisposable {
   }
 
   async #flush(owner: PartitionOwner): Promise<void> {
+    const { clock, observer } = this.#options;
+    const begunMs = clock.now();
     try {
-      await owner.flush();
+      const { runs, bytes } = await owner.flush();
+      observer?.flushed({ runs, bytes, seconds: (clock.now() - begunMs) / 1_000 });
     } catch (error) {
+      observer?.flushFailed();
       const { partition } = owner;
       // Released while it was flushing.
       if (this.#owners.get(partition) !== owner) return;
@@ -216,6 +227,7 @@ export class Aggregation implements AsyncDisposable {
 
   async #release(partition: number): Promise<void> {
     this.#reader.remove(partition);
+    this.#options.observer?.released(partition);
     const owner = this.#owners.get(partition);
     this.#owners.delete(partition);
     await owner?.[Symbol.asyncDispose]();

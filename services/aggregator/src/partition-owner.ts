@@ -130,7 +130,7 @@ export class PartitionOwner implements AsyncDisposable {
    * One transaction: snapshots, checkpoint, quarantined records, and the group's offset for lag tools. Rejects when
    * the partition was taken over or the log cannot be reached; then this owner is spent and must be claimed anew.
    */
-  async flush(): Promise<void> {
+  async flush(): Promise<{ runs: number; bytes: number }> {
     const { topics, meta, budget, clock, log, rebuild } = this.#options;
     const nowMs = clock.now();
     const flush = buildFlush({
@@ -167,6 +167,7 @@ export class PartitionOwner implements AsyncDisposable {
       { partition: this.partition, runs: flush.runs, bytes: flush.bytes, next: flush.checkpoint },
       'snapshots committed',
     );
+    return { runs: flush.runs, bytes: flush.bytes };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

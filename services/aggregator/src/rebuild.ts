@@ -1,4 +1,4 @@
-import { sameMeta } from '@runlog/run-feed/follow-meta';
+import { metaChange, sameMeta } from '@runlog/run-feed/follow-meta';
 import { readMeta } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { parseSnapshot, readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
@@ -54,10 +54,27 @@ export interface RebuildReport {
  * notice nothing; else a new one begins.
  */
 export async function rebuild(options: RebuildOptions): Promise<RebuildReport> {
-  const { io, topics, clock, signal } = options;
+  const { io, topics } = options;
   const former = await readMeta(io, topics);
   if (former === null)
     throw new TopicIoError('unusable', `${topics.meta} is empty: there is nothing to rebuild`);
+  // Another rebuild may finish first and delete what is read here: that would be waited for without end.
+  const over = new AbortController();
+  const signal = AbortSignal.any([options.signal, over.signal]);
+  const overtaken = metaChange(io, { topics, meta: former, signal }).then(
+    () => over.abort(changedMeanwhile(topics)),
+    () => undefined,
+  );
+  try {
+    return await rebuildFrom(former, { ...options, signal });
+  } finally {
+    over.abort();
+    await overtaken;
+  }
+}
+
+async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<RebuildReport> {
+  const { io, topics, clock, signal } = options;
   if (former.fold > FOLD_VERSION) {
     throw new TopicIoError(
       'unusable',
@@ -215,12 +232,16 @@ async function switchMeta(options: RebuildOptions, at: { former: RunMeta; meta: 
   await using writer = await io.fencedWriter(topics.meta);
   const current = await readMeta(io, topics);
   if (current === null || !sameMeta(current, at.former)) {
-    throw new TopicIoError(
-      'unusable',
-      `${topics.meta} was changed meanwhile; nothing was switched, start again`,
-    );
+    throw changedMeanwhile(topics);
   }
   const value = Buffer.from(JSON.stringify(at.meta));
   const record = { key: META_KEY, value, headers: {}, timestampMs: clock.now() };
   await writer.commit({ records: [{ topic: topics.meta, partition: 0, records: [record] }] });
+}
+
+function changedMeanwhile(topics: TopicNames): TopicIoError {
+  return new TopicIoError(
+    'unusable',
+    `${topics.meta} was changed meanwhile; nothing was switched, start again`,
+  );
 }

@@ -4,9 +4,11 @@ import type { Clock } from '@runlog/service-kit/clock';
 import { createHttpServer, listen } from '@runlog/service-kit/http-server';
 import type { Running } from '@runlog/service-kit/lifecycle';
 import type { Logger } from '@runlog/service-kit/logger';
+import { addMetricsRoute } from '@runlog/service-kit/metrics';
 import { untilItSucceeds } from '@runlog/service-kit/retry';
 import { isPassing, type TopicIo } from '@runlog/topic-io/topic-io';
 import { Aggregation } from './aggregate.ts';
+import { createAggregatorMetrics } from './aggregator-metrics.ts';
 import type { AggregatorConfig } from './config.ts';
 
 const READY_CHECK_MS = 20;
@@ -38,6 +40,8 @@ export async function startAggregator(options: StartAggregatorOptions): Promise<
       },
     },
   });
+  const metrics = createAggregatorMetrics();
+  addMetricsRoute(server, { registry: metrics.registry });
   /** One incarnation of the topics after the other: a rebuild switches `run-meta`, and everything starts from there. */
   const work = async () => {
     while (!stop.signal.aborted) {
@@ -50,7 +54,7 @@ export async function startAggregator(options: StartAggregatorOptions): Promise<
         },
       });
       await using current = new Aggregation({
-        ...{ io, topics: config.log.topics, meta, clock, random, log },
+        ...{ io, topics: config.log.topics, meta, clock, random, log, observer: metrics },
         snapshotIntervalMs: config.snapshotIntervalMs,
         snapshotBytesPerSecond: config.snapshotBytesPerSecond,
         runRetentionMs: config.log.runRetentionHours * 3_600_000,

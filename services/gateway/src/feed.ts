@@ -74,13 +74,14 @@ export class Feed {
     });
   }
 
-  /** Until a rebuild began another epoch, or it rejects. */
+  /** Until a rebuild overtook it, or it rejects. */
   async #readIncarnation(meta: RunMeta): Promise<void> {
     const { io, log, config, clock, signal } = this.#options;
     const over = new AbortController();
     const until = AbortSignal.any([signal, over.signal]);
     const { topics } = config.log;
-    const switched = this.#epochChange(meta, until).finally(() => over.abort());
+    const isRestored = () => live.caughtUp;
+    const switched = this.#overtaken(meta, { isRestored, signal: until }).finally(() => over.abort());
     const live: LiveRuns = openLiveRuns({
       ...{ io, topics, meta, log, signal: until, sleep: clock.sleep },
       onCaughtUp: () => this.#show(live),
@@ -117,13 +118,16 @@ export class Feed {
     }
   }
 
-  /** A rebuild that proved every byte keeps the epoch: what is held here is what it wrote. */
-  async #epochChange(meta: RunMeta, signal: AbortSignal): Promise<void> {
+  /**
+   * A rebuild that proved every byte keeps the epoch: what is held here is what it wrote. But what is still being read
+   * from the former snapshot topic may never come, because that may be deleted.
+   */
+  async #overtaken(meta: RunMeta, at: { isRestored: () => boolean; signal: AbortSignal }): Promise<void> {
     const { io, config, log } = this.#options;
     let held = meta;
-    while (held.epoch === meta.epoch && held.fold === meta.fold) {
-      held = await metaChange(io, { topics: config.log.topics, meta: held, signal });
+    do {
+      held = await metaChange(io, { topics: config.log.topics, meta: held, signal: at.signal });
       log.info({ ...held }, 'run-meta was switched');
-    }
+    } while (at.isRestored() && held.epoch === meta.epoch && held.fold === meta.fold);
   }
 }

@@ -1,7 +1,9 @@
 import type { Clock } from '@runlog/service-kit/clock';
 import { createHttpServer, listen } from '@runlog/service-kit/http-server';
 import type { Logger } from '@runlog/service-kit/logger';
+import { addMetricsRoute } from '@runlog/service-kit/metrics';
 import type { Access } from './access.ts';
+import { createGatewayMetrics } from './gateway-metrics.ts';
 import type { Hub } from './hub.ts';
 import { addRestRoutes, type RunsAtHand } from './rest.ts';
 import { SocketServer } from './socket-server.ts';
@@ -47,6 +49,14 @@ export async function serveGateway(options: {
   addRestRoutes(server, { runs: view.runs, access, clock });
   const streams = addStreamRoute(server, { hub: view.hub, access, clock });
   await addPageRoutes(server);
+  const metrics = createGatewayMetrics({
+    connections: () => sockets.load,
+    bytesSent: () => sockets.bytesSent,
+    eventStreams: streams.open,
+    hub: view.hub,
+    runs: () => view.runs()?.states.size ?? 0,
+  });
+  addMetricsRoute(server, { registry: metrics.registry, allow: access.requireKey });
   const sockets = new SocketServer({
     server: server.server,
     hub: view.hub,
@@ -55,6 +65,7 @@ export async function serveGateway(options: {
     clock,
     random: options.random,
     log,
+    onSent: metrics.sent,
   });
   const url = await listen(server, options.at);
   return {

@@ -16,6 +16,14 @@ export interface MessageSink {
   readonly bufferedBytes: number;
 }
 
+export interface OutboxEvents {
+  readonly full: () => void;
+  readonly drained: () => void;
+  readonly stuck: () => void;
+  /** So many frames were handed to the connection. */
+  readonly sent?: (frames: number) => void;
+}
+
 /**
  * The bounded queue before one connection. Frames pushed in one tick leave in as few messages as fit, by newlines. It
  * holds at most the high mark plus what was pushed last; a queue that stays full for 30 s is reported as stuck, once.
@@ -24,7 +32,7 @@ export class Outbox implements Outlet {
   readonly #sink: MessageSink;
   readonly #clock: Clock;
   readonly #defer: (run: () => void) => void;
-  readonly #on: { full: () => void; drained: () => void; stuck: () => void };
+  readonly #on: OutboxEvents;
   #queue: string[] = [];
   #queuedChars = 0;
   #scheduled = false;
@@ -37,7 +45,7 @@ export class Outbox implements Outlet {
     clock: Clock;
     /** Runs once the current tick is over. */
     defer: (run: () => void) => void;
-    on: { full: () => void; drained: () => void; stuck: () => void };
+    on: OutboxEvents;
   }) {
     this.#sink = options.sink;
     this.#clock = options.clock;
@@ -79,6 +87,7 @@ export class Outbox implements Outlet {
       message = message === '' ? text : `${message}\n${text}`;
     }
     if (message !== '') this.#sink.send(message, this.#written);
+    this.#on.sent?.(queue.length);
   }
 
   /** From now on everything is dropped. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type CloseReason, closeCodes, httpFaultBody } from '@runlog/schema/faults';
 import {
@@ -32,6 +33,7 @@ const SERVER = 'runlog/0.1.0';
 
 interface Connection {
   readonly socket: WebSocket;
+  readonly stream: Socket;
   readonly session: Session;
   readonly outbox: Outbox;
   /** The tick of the cycle in which it gets its heartbeat. */
@@ -49,6 +51,7 @@ export class SocketServer implements AsyncDisposable {
   readonly #stopListening: () => void;
   #timer: NodeJS.Timeout | null = null;
   #ticks = 0;
+  #bytesSentBefore = 0;
   #draining = false;
 
   constructor(options: SocketServerOptions) {
@@ -70,8 +73,18 @@ export class SocketServer implements AsyncDisposable {
     this.#stopListening = options.access.onChange(() => this.#recheckKeys());
   }
 
-  get connections(): number {
-    return this.#connections.size;
+  /** Connections, and those of them whose queue is full. */
+  get load(): { open: number; lagging: number } {
+    let lagging = 0;
+    for (const { full } of this.#connections) if (full) lagging += 1;
+    return { open: this.#connections.size, lagging };
+  }
+
+  /** Bytes written to all connections there ever were, framing included. */
+  get bytesSent(): number {
+    let bytes = this.#bytesSentBefore;
+    for (const { stream } of this.#connections) bytes += stream.bytesWritten;
+    return bytes;
   }
 
   /** Ends every connection; their clients come back and resume. */
@@ -122,7 +135,7 @@ export class SocketServer implements AsyncDisposable {
         return;
       }
       this.#sockets.handleUpgrade(request, socket, head, (webSocket) =>
-        this.#open(webSocket, { hub, viewer }),
+        this.#open(webSocket, { stream: socket as Socket, hub, viewer }),
       );
     }
   };
@@ -148,7 +161,10 @@ export class SocketServer implements AsyncDisposable {
     }
   }
 
-  #open(socket: WebSocket, { hub, viewer }: { hub: Hub; viewer: Viewer | null }): void {
+  #open(
+    socket: WebSocket,
+    { stream, hub, viewer }: { stream: Socket; hub: Hub; viewer: Viewer | null },
+  ): void {
     const { access, clock, log } = this.#options;
     const outbox = new Outbox({
       sink: {
@@ -172,6 +188,7 @@ export class SocketServer implements AsyncDisposable {
           session.drained();
         },
         stuck: () => this.#close(connection, 'slow_client'),
+        sent: this.#options.onSent,
       },
     });
     const session = new Session({
@@ -181,6 +198,7 @@ export class SocketServer implements AsyncDisposable {
     const tick = this.#ticks % HEARTBEAT_TICKS;
     const connection: Connection = {
       socket,
+      stream,
       session,
       outbox,
       tick,
@@ -211,6 +229,7 @@ export class SocketServer implements AsyncDisposable {
     socket.on('error', (error) => log.debug({ err: error }, 'a stream connection broke'));
     socket.on('close', () => {
       this.#connections.delete(connection);
+      this.#bytesSentBefore += stream.bytesWritten;
       cancelAuth();
       outbox.dispose();
       session.dispose();
@@ -268,6 +287,8 @@ export interface SocketServerOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
+  /** Of every batch of frames handed to a connection. */
+  readonly onSent: (frames: number) => void;
 }
 
 /** No Origin: not a browser, so nobody's cookie-like authority is borrowed. Else this server's own, or one allowed. */

@@ -11,6 +11,7 @@ import { Session } from './session.ts';
 /** Streams that are open; ended when the gateway drains. */
 export interface OpenStreams {
   endAll(): void;
+  readonly open: () => number;
 }
 
 /**
@@ -87,6 +88,7 @@ export function addStreamRoute(
     for (const [end, viewer] of open) if (viewer.standing() !== 'current') end();
   });
   return {
+    open: () => open.size,
     endAll() {
       for (const end of open.keys()) end();
     },

@@ -55,6 +55,11 @@ export class Admission {
     return { kind: 'admitted', publisher: { clusterId: key.cluster, key } };
   }
 
+  /** Whether the request shows any valid key, whatever it may do; always so in open mode. */
+  isKnown(authorization: string | undefined): boolean {
+    return this.#keys === null || this.#keys.find(bearerOf(authorization) ?? '') !== null;
+  }
+
   /**
    * Before the body is read. Its bytes (`null`: not said) are spent, whatever becomes of the request: they travel.
    * A publisher without a single event left is refused as well, before it sends what could not be taken.

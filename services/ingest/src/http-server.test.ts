@@ -425,6 +425,31 @@ describe('other addresses', () => {
     expect(await faultCode(response)).toBe('method_not_allowed');
   });
 
+  it('counts what it takes and refuses', async () => {
+    const { url } = await serve();
+    await post(url, `[${eventText()},${bad}]`, { 'x-cluster-id': 'c7' });
+    await post(url, '[');
+    const text = await (await fetch(`${url}/metrics`)).text();
+    for (const line of [
+      'runlog_ingest_events_accepted_total{cluster="c7"} 1',
+      'runlog_ingest_events_rejected_total{code="schema"} 1',
+      'runlog_ingest_requests_refused_total{code="invalid_json",status="400"} 1',
+      'runlog_ingest_ack_seconds_count 1',
+      'runlog_ingest_batch_events_sum 2',
+      'runlog_ingest_in_flight_bytes 0',
+    ]) {
+      expect(text).toContain(line);
+    }
+  });
+
+  it('shows metrics to holders of any key alone, where keys are asked for', async () => {
+    const key = { id: 'v', sha256: '0'.repeat(64), role: 'view' as const, runs: ['*'] };
+    const keys = { find: (secret: string) => (secret === 'v' ? key : null), onChange: () => () => undefined };
+    const { url } = await serve({ keys });
+    expect((await fetch(`${url}/metrics`)).status).toBe(401);
+    expect((await fetch(`${url}/metrics`, { headers: { authorization: 'Bearer v' } })).status).toBe(200);
+  });
+
   it('knows no others', async () => {
     const { url } = await serve();
     const response = await fetch(`${url}/v1/nothing?x=1`, { method: 'POST', body: 'x' });

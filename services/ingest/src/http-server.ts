@@ -6,15 +6,18 @@ import {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
+  HttpFault,
   sendFault,
 } from '@runlog/service-kit/http-server';
 import type { KeyRing } from '@runlog/service-kit/keys';
 import type { Logger } from '@runlog/service-kit/logger';
+import { addMetricsRoute } from '@runlog/service-kit/metrics';
 import { acceptBatch } from './accept-batch.ts';
 import { Admission, type AdmissionFault, type Publisher } from './admission.ts';
 import { type Answer, answerOf, publishedDry } from './answer.ts';
 import { ByteBudget, type ByteShare } from './byte-budget.ts';
 import { inflateBody } from './inflate.ts';
+import { createIngestMetrics } from './ingest-metrics.ts';
 import { BODY_TOO_LARGE, FORMATS_ACCEPTED, type IngestRequest, readIngestRequest } from './ingest-request.ts';
 import type { OpenLog } from './open-log.ts';
 import { publish } from './publish.ts';
@@ -69,6 +72,10 @@ export function createIngestServer(options: {
   const admission = new Admission({ keys: options.keys, now: () => performance.now() });
   const limits = { ...defaultLimits, ...options.limits };
   const budget = new ByteBudget({ bytesMax: limits.bytesInFlightMax });
+  const metrics = createIngestMetrics({
+    bytesInFlight: () => budget.bytesHeld,
+    quarantineLost: () => state.openLog()?.quarantine.lost ?? 0,
+  });
   const server = createHttpServer({ log: options.log, health: state, bodyBytesMax: limits.bytesMax });
 
   // Bodies are read by the route itself, which knows how to refuse one so that its sender learns of it.
@@ -76,8 +83,15 @@ export function createIngestServer(options: {
   server.addContentTypeParser('*', (_request, _payload, done) => done(null));
   askBeforeContinue(server);
 
+  addMetricsRoute(server, {
+    registry: metrics.registry,
+    allow: ({ headers }) => {
+      if (admission.isKnown(headers.authorization)) return;
+      throw new HttpFault('unauthorized', 'metrics need a key: Authorization: Bearer KEY');
+    },
+  });
   server.get('/', () => about);
-  for (const url of ['/', '/livez', '/readyz']) refuseOtherMethods(server, url, ['GET', 'HEAD']);
+  for (const url of ['/', '/livez', '/readyz', '/metrics']) refuseOtherMethods(server, url, ['GET', 'HEAD']);
   refuseOtherMethods(server, EVENTS_PATH, ['POST']);
 
   const admitted = new WeakMap<FastifyRequest, AdmittedRequest>();
@@ -137,10 +151,10 @@ export function createIngestServer(options: {
       case 'stalled': {
         reply.header('connection', 'close');
         const message = `no byte of the body came for ${limits.stallMsMax} ms`;
-        return sendFault(reply, 'body_stalled', message);
+        return fail(reply, { code: 'body_stalled', message });
       }
       case 'aborted':
-        return sendFault(reply, 'body_stalled', 'the connection ended before the body did');
+        return fail(reply, { code: 'body_stalled', message: 'the connection ended before the body did' });
       default: {
         const unreachable: never = read;
         throw new Error(`unknown end of a body ${String(unreachable)}`);
@@ -159,7 +173,7 @@ export function createIngestServer(options: {
       case 'overloaded':
         return fail(reply, faultOfLimit[inflated.kind]);
       case 'damaged':
-        return sendFault(reply, 'invalid_json', inflated.message);
+        return fail(reply, { code: 'invalid_json', message: inflated.message });
       default: {
         const unreachable: never = inflated;
         throw new Error(`unknown end of inflation ${String(unreachable)}`);
@@ -179,7 +193,7 @@ export function createIngestServer(options: {
     const { head, publisher, share, body } = request;
     const receivedAtMs = now();
     const judged = acceptBatch(body, { format: head.format, clusterId: publisher.clusterId, receivedAtMs });
-    if (judged.kind === 'refused') return sendFault(reply, judged.code, judged.message);
+    if (judged.kind === 'refused') return fail(reply, judged);
     const overQuota = admission.admitEvents(publisher, {
       events: judged.total,
       bodyBytes: request.bytesSent,
@@ -189,11 +203,18 @@ export function createIngestServer(options: {
     const log = state.openLog();
     if (log === null) return fail(reply, notPrepared);
     const { events } = judged;
+    const begunMs = performance.now();
     const published = await publish({
       writer: log.writer,
       topic: log.topic,
       partitions: log.partitions,
       events,
+    });
+    metrics.acknowledged((performance.now() - begunMs) / 1_000);
+    metrics.published({
+      ...{ clusterId: publisher.clusterId, events: judged.total, bytes: body.length },
+      ...{ accepted: published.acknowledged, normalized: published.normalized },
+      ...{ retry: published.retry.length, refused: judged.refused },
     });
     share.keepUntil(published.settled);
     if (published.fault !== null) log.outage.failed(published.fault);
@@ -211,6 +232,7 @@ export function createIngestServer(options: {
         if (answer.retryAfter) reply.header('retry-after', String(someSeconds()));
         return reply.code(200).send(answer.response);
       case 'all_rejected':
+        metrics.fault('all_rejected');
         return reply.code(422).send(answer.response);
       case 'fault':
         return fail(reply, answer);
@@ -244,6 +266,7 @@ export function createIngestServer(options: {
   }
 
   function fail(reply: FastifyReply, fault: Fault): FastifyReply {
+    metrics.fault(fault.code);
     const retryAfterSeconds = fault.retryAfterSeconds ?? someSeconds();
     return sendFault(reply, fault.code, fault.message, { retryAfterSeconds });
   }
@@ -271,7 +294,7 @@ const about = {
   publish: `POST ${EVENTS_PATH}`,
   accepts: FORMATS_ACCEPTED,
   dry_run: `POST ${EVENTS_PATH}?dry_run=1 validates only`,
-  health: ['/livez', '/readyz'],
+  health: ['/livez', '/readyz', '/metrics'],
 };
 
 interface Fault {

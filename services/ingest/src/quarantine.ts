@@ -19,6 +19,8 @@ export interface RefusedBody {
 /** Keeps refused events for a person to look at, best effort: it never delays or fails an answer. */
 export interface Quarantine {
   offer(refused: readonly RefusedEvent[], of: RefusedBody): void;
+  /** Refused events that could not be kept since it began. */
+  readonly lost: number;
   /** Resolves when everything offered so far has been written or given up. */
   settled(): Promise<void>;
 }
@@ -34,14 +36,16 @@ export function createQuarantine(options: {
   const pending = new Set<Promise<void>>();
   let pendingBytes = 0;
   let lost = 0;
+  let lostUnsaid = 0;
   let loggedAtMs = Number.NEGATIVE_INFINITY;
 
   const lose = (events: number, reason: string) => {
     lost += events;
+    lostUnsaid += events;
     if (now() - loggedAtMs < LOG_INTERVAL_MS_MIN) return;
-    log.warn({ events: lost, reason, topic }, 'refused events were not kept');
+    log.warn({ events: lostUnsaid, reason, topic }, 'refused events were not kept');
     loggedAtMs = now();
-    lost = 0;
+    lostUnsaid = 0;
   };
 
   const write = async (partition: number, records: readonly RecordToAppend[]) => {
@@ -56,6 +60,9 @@ export function createQuarantine(options: {
   };
 
   return {
+    get lost() {
+      return lost;
+    },
     offer(refused, of) {
       const lanes = new Map<number, RecordToAppend[]>();
       let bytes = 0;

@@ -1,0 +1,47 @@
+import { type Counter, collectDefaultMetrics, Registry } from 'prom-client';
+import type { FastifyInstance, FastifyRequest } from './http-server.ts';
+
+export { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Clusters that get a line of their own; the rest count as `other`, so that no client can grow the answer. */
+const LABELLED_CLUSTERS_MAX = 100;
+
+/** Of the process, whatever services run in it; made when first asked for. */
+let processMetrics: Registry | undefined;
+
+/** `GET /metrics`: the service's own figures, then those of its process, in the Prometheus text format. */
+export function addMetricsRoute(
+  server: FastifyInstance,
+  options: { registry: Registry; allow?: (request: FastifyRequest) => void },
+): void {
+  if (processMetrics === undefined) {
+    processMetrics = new Registry();
+    collectDefaultMetrics({ register: processMetrics });
+  }
+  const all = Registry.merge([options.registry, processMetrics]);
+  server.get('/metrics', async (request, reply) => {
+    options.allow?.(request);
+    const text = await all.metrics();
+    return reply.header('content-type', all.contentType).header('cache-control', 'no-store').send(text);
+  });
+}
+
+/** A counter by cluster with a bounded number of lines. */
+export class ClusterCounter {
+  readonly #counter: Counter<'cluster'>;
+  readonly #lines = new Map<string, Counter.Internal>();
+
+  constructor(counter: Counter<'cluster'>) {
+    this.#counter = counter;
+  }
+
+  add(cluster: string, value: number): void {
+    const name = this.#lines.has(cluster) || this.#lines.size < LABELLED_CLUSTERS_MAX ? cluster : 'other';
+    let line = this.#lines.get(name);
+    if (line === undefined) {
+      line = this.#counter.labels({ cluster: name });
+      this.#lines.set(name, line);
+    }
+    line.inc(value);
+  }
+}

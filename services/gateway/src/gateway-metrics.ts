@@ -1,0 +1,65 @@
+import { Counter, Gauge, Registry } from '@runlog/service-kit/metrics';
+import type { Hub } from './hub.ts';
+
+/** What the gateway counts while it sends. */
+export interface GatewayMetrics {
+  readonly registry: Registry;
+  /** So many frames were handed to a connection. */
+  readonly sent: (frames: number) => void;
+}
+
+/** Figures that are read when asked for. */
+export interface GatewayFigures {
+  readonly connections: () => { readonly open: number; readonly lagging: number };
+  readonly bytesSent: () => number;
+  readonly eventStreams: () => number;
+  readonly hub: () => Hub | null;
+  readonly runs: () => number;
+}
+
+export function createGatewayMetrics(figures: GatewayFigures): GatewayMetrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge('runlog_gateway_connections', 'Open WebSocket connections', () => figures.connections().open);
+  gauge(
+    'runlog_gateway_lagging_clients',
+    'Connections whose queue is full',
+    () => figures.connections().lagging,
+  );
+  gauge('runlog_gateway_event_streams', 'Open streams of server-sent events', figures.eventStreams);
+  gauge(
+    'runlog_gateway_subscriptions',
+    'Subscriptions of runs',
+    () => figures.hub()?.load.subscriptions ?? 0,
+  );
+  gauge('runlog_gateway_channels', 'Runs that somebody subscribes', () => figures.hub()?.load.channels ?? 0);
+  gauge('runlog_gateway_runs', 'Runs held', figures.runs);
+  gauge('runlog_gateway_ready', '1 once every run is at hand', () => (figures.hub() === null ? 0 : 1));
+  const frames = new Counter({
+    name: 'runlog_gateway_frames_total',
+    help: 'Frames sent over WebSocket',
+    registers,
+  });
+  new Counter({
+    name: 'runlog_gateway_sent_bytes_total',
+    help: 'Bytes written to WebSocket connections',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(figures.bytesSent());
+    },
+  });
+  return {
+    registry,
+    sent: (count) => frames.inc(count),
+  };
+}

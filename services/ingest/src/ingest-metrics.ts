@@ -1,0 +1,104 @@
+import { eventFaultCodes, type HttpFaultCode, httpFaults } from '@runlog/schema/faults';
+import { ClusterCounter, Counter, Gauge, Histogram, Registry } from '@runlog/service-kit/metrics';
+import type { RefusedEvent } from './accept-batch.ts';
+
+/** What ingest counts: a few additions a request, nothing an event. */
+export interface IngestMetrics {
+  readonly registry: Registry;
+  /** A body was judged and what was valid of it went to the log, or not. */
+  published(body: {
+    clusterId: string;
+    events: number;
+    bytes: number;
+    accepted: number;
+    normalized: number;
+    retry: number;
+    refused: readonly RefusedEvent[];
+  }): void;
+  /** The log has answered for a body, after so many seconds. */
+  acknowledged(seconds: number): void;
+  /** A request was answered with a fault. */
+  fault(code: HttpFaultCode): void;
+}
+
+/** The options are figures that are read when asked for. */
+export function createIngestMetrics(options: {
+  bytesInFlight: () => number;
+  quarantineLost: () => number;
+}): IngestMetrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const counter = (name: string, help: string) => new Counter({ name, help, registers });
+  const byCluster = (name: string, help: string) =>
+    new ClusterCounter(new Counter({ name, help, labelNames: ['cluster'] as const, registers }));
+
+  const accepted = byCluster('runlog_ingest_events_accepted_total', 'Events that the log acknowledged');
+  const refusedByCluster = byCluster(
+    'runlog_ingest_cluster_events_rejected_total',
+    'Events refused, by cluster',
+  );
+  const rejected = new Counter({
+    name: 'runlog_ingest_events_rejected_total',
+    help: 'Events refused, by reason',
+    labelNames: ['code'] as const,
+    registers,
+  });
+  for (const code of eventFaultCodes) rejected.inc({ code }, 0);
+  const retry = counter('runlog_ingest_events_retry_total', 'Events that clients were asked to send again');
+  const normalized = counter(
+    'runlog_ingest_events_normalized_total',
+    'Accepted events with a bare NaN or Infinity',
+  );
+  const bytes = byCluster('runlog_ingest_bytes_total', 'Bytes of bodies after inflation');
+  const faults = new Counter({
+    name: 'runlog_ingest_requests_refused_total',
+    help: 'Requests answered with a fault, by its code',
+    labelNames: ['code', 'status'] as const,
+    registers,
+  });
+  const ackSeconds = new Histogram({
+    name: 'runlog_ingest_ack_seconds',
+    help: 'From the end of a body to the word of the log on all of it',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers,
+  });
+  const batchEvents = new Histogram({
+    name: 'runlog_ingest_batch_events',
+    help: 'Events of a body',
+    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
+    registers,
+  });
+  new Counter({
+    name: 'runlog_ingest_quarantine_lost_total',
+    help: 'Refused events that could not be kept',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(options.quarantineLost());
+    },
+  });
+  new Gauge({
+    name: 'runlog_ingest_in_flight_bytes',
+    help: 'Bytes of bodies that are being read or wait for the log',
+    registers,
+    collect() {
+      this.set(options.bytesInFlight());
+    },
+  });
+
+  return {
+    registry,
+    published(body) {
+      accepted.add(body.clusterId, body.accepted);
+      bytes.add(body.clusterId, body.bytes);
+      batchEvents.observe(body.events);
+      if (body.normalized > 0) normalized.inc(body.normalized);
+      if (body.retry > 0) retry.inc(body.retry);
+      if (body.refused.length === 0) return;
+      refusedByCluster.add(body.clusterId, body.refused.length);
+      for (const { error } of body.refused) rejected.inc({ code: error.code });
+    },
+    acknowledged: (seconds) => ackSeconds.observe(seconds),
+    fault: (code) => faults.inc({ code, status: httpFaults[code].status }),
+  };
+}
