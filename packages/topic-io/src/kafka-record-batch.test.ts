@@ -49,6 +49,18 @@ describe('decodeBatches', () => {
     );
   });
 
+  it('tells texts of one length apart, at each place by itself', () => {
+    const text = fc.constantFrom('', 'a', 'b', 'ab', 'ba', 'é', '\u0000\u0000');
+    const someRecord = fc.record({ key: text, headers: fc.dictionary(fc.constantFrom('h', 'i'), text) });
+    fc.assert(
+      fc.property(fc.array(someRecord, { maxLength: 30, size: 'max' }), (drawn) => {
+        const records = drawn.map((rest, offset) => ({ ...record(offset), ...rest }));
+        const bytes = encode(batch({ lastOffset: 30, records }));
+        expect(decodeBatches({ bytes, fetchOffset: 0, aborted: [] }).records).toEqual(records);
+      }),
+    );
+  });
+
   it('moves past a batch whose records were all compacted away', () => {
     const bytes = Buffer.concat([
       encode(batch({ baseOffset: 10, lastOffset: 12, records: [record(11)] })),

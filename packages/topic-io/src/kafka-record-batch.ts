@@ -122,6 +122,8 @@ function decodeRecords(options: {
   const baseTimestampMs = Number(batch.readBigInt64BE(BASE_TIMESTAMP_AT));
   const maxTimestampMs = Number(batch.readBigInt64BE(MAX_TIMESTAMP_AT));
   const logAppendTime = (attributes & LOG_APPEND_TIME) !== 0;
+  const keyBefore = newText();
+  const headersBefore: { readonly name: TextBefore; readonly value: TextBefore }[] = [];
   for (let index = 0; index < count; index += 1) {
     const endAt = cursor.varint() + cursor.at;
     cursor.at += 1; // Attributes, unused by Kafka.
@@ -131,13 +133,18 @@ function decodeRecords(options: {
       cursor.at = endAt;
       continue;
     }
-    const key = cursor.bytes()?.toString('utf8') ?? '';
+    const key = cursor.text(keyBefore);
     const value = cursor.bytes();
     const headers: Record<string, string> = {};
     const headerCount = cursor.varint();
     for (let header = 0; header < headerCount; header += 1) {
-      const name = cursor.bytes()?.toString('utf8') ?? '';
-      headers[name] = cursor.bytes()?.toString('utf8') ?? '';
+      let before = headersBefore[header];
+      if (before === undefined) {
+        before = { name: newText(), value: newText() };
+        headersBefore.push(before);
+      }
+      const name = cursor.text(before.name);
+      headers[name] = cursor.text(before.value);
     }
     const timestampMs = logAppendTime ? maxTimestampMs : baseTimestampMs + timestampDelta;
     into.push({ key, value, headers, timestampMs, offset });
@@ -150,6 +157,20 @@ function skipToKey(cursor: Cursor): void {
   cursor.at += 1;
   cursor.varint();
   cursor.varint();
+}
+
+/**
+ * The text at one place of the record before: where its bytes are and what they say. Records of a batch mostly have the
+ * same header names and many of the same values; comparing bytes is cheaper than making the text again.
+ */
+interface TextBefore {
+  from: number;
+  length: number;
+  text: string;
+}
+
+function newText(): TextBefore {
+  return { from: 0, length: 0, text: '' };
 }
 
 class Cursor {
@@ -184,6 +205,27 @@ class Cursor {
     this.at += length;
     if (this.at > this.#buffer.length) throw new UnreadableBatchError('a record ends behind its batch');
     return this.#buffer.subarray(from, this.at);
+  }
+
+  /** Length and bytes in UTF-8; a length of -1 is read as no text. `before` is the cursor's own, for one place. */
+  text(before: TextBefore): string {
+    const length = this.varint();
+    if (length <= 0) return '';
+    const buffer = this.#buffer;
+    const from = this.at;
+    const end = from + length;
+    if (end > buffer.length) throw new UnreadableBatchError('a record ends behind its batch');
+    this.at = end;
+    if (length === before.length) {
+      let at = 0;
+      const other = before.from;
+      while (at < length && buffer[from + at] === buffer[other + at]) at += 1;
+      if (at === length) return before.text;
+    }
+    before.from = from;
+    before.length = length;
+    before.text = buffer.toString('utf8', from, end);
+    return before.text;
   }
 
   #next(): number {
