@@ -1,42 +1,65 @@
-import { Hub } from '@runlog/gateway/hub';
-import { type LiveRuns, openLiveRuns } from '@runlog/run-feed/live-runs';
-import { TopicIoError } from '@runlog/topic-io/topic-io';
+import type { GatewayConfig } from '@runlog/gateway/config';
+import { Feed } from '@runlog/gateway/feed';
+import type { Hub } from '@runlog/gateway/hub';
+import type { RunSnapshot } from '@runlog/schema/snapshot';
+import { topicNames } from '@runlog/schema/topics';
 import type { Program } from './service.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import { SimulatedSocket, type SocketClient } from './simulated-socket.ts';
 import type { World } from './world.ts';
 
-const RETRY_MS = 400;
+/** What only a listening process reads does not matter here. */
+function configOf(partitions: number): GatewayConfig {
+  return {
+    ...{ host: '127.0.0.1', port: 0, allowedOrigins: [] },
+    log: {
+      ...{ engine: 'kafka', brokers: [], ssl: false, dataFolder: '', logLevel: 'silent' },
+      ...{ topics: topicNames(''), partitions, replicationFactor: 1 },
+      ...{ eventRetentionHours: 720, runRetentionHours: 720 },
+    },
+  };
+}
 
-/** A gateway: the real feed and hub; sockets are simulated. It starts over when the log cannot be read. */
+/** A gateway: the real feed and hub; sockets are simulated. */
 export class GatewayProgram implements Program {
   readonly process: SimulatedProcess;
   readonly #world: World;
   readonly #stop = new AbortController();
   readonly #sockets = new Set<SimulatedSocket>();
-  #current: { live: LiveRuns; hub: Hub } | null = null;
+  readonly #feed: Feed;
   readonly #working: Promise<void>;
 
   constructor(world: World, process: SimulatedProcess, fail: (error: unknown) => void) {
     this.#world = world;
     this.process = process;
-    this.#working = this.#work().catch((error: unknown) => {
+    this.#feed = new Feed({
+      config: configOf(world.plan.partitions),
+      io: world.openLog(process, 'gateway'),
+      log: world.logger(process),
+      clock: process.clock,
+      newEpoch: () => `epoch-of-${process.name}`,
+      signal: this.#stop.signal,
+      onReady: () => this.#watch(this.#feed.hub()!),
+      onLost: () => this.#endStreams(),
+    });
+    this.#working = this.#feed.run().catch((error: unknown) => {
       if (!this.#stop.signal.aborted) fail(error);
     });
   }
 
   /** null: it has not caught up. */
-  get live(): LiveRuns | null {
-    return this.#current?.live.caughtUp ? this.#current.live : null;
+  get states(): ReadonlyMap<string, RunSnapshot> | null {
+    return this.#feed.runs()?.states ?? null;
   }
 
   /** null: it takes no connections now. */
   connect(client: SocketClient): SimulatedSocket | null {
-    if (this.live === null || this.process.crashed || this.#stop.signal.aborted) return null;
+    const hub = this.#feed.hub();
+    if (hub === null || this.process.crashed || this.#stop.signal.aborted) return null;
     const socket = new SimulatedSocket({
       world: this.#world,
       gateway: this.process,
-      hub: this.#current!.hub,
+      hub,
       client,
       onClosed: (closed) => this.#sockets.delete(closed),
     });
@@ -58,40 +81,14 @@ export class GatewayProgram implements Program {
     for (const socket of [...this.#sockets]) socket.close();
   }
 
-  async #work(): Promise<void> {
-    const { process } = this;
-    const io = this.#world.openLog(process, 'gateway');
-    while (!this.#stop.signal.aborted) {
-      try {
-        await this.#read(io);
-      } catch (error) {
-        if (this.#stop.signal.aborted) return;
-        if (!(error instanceof TopicIoError) || error.code === 'unusable') throw error;
-      }
-      await process.clock.sleep(RETRY_MS, this.#stop.signal);
-    }
-  }
-
-  async #read(io: ReturnType<World['openLog']>): Promise<void> {
-    const { oracle, topics } = this.#world;
-    const { tamper } = this.#world.mutations;
-    const { clock } = this.process;
-    const { signal } = this.#stop;
-    const meta = await this.#world.prepareTopics(this.process, io);
-    const log = this.#world.logger(this.process);
-    const live = openLiveRuns({ io, topics, meta, log, signal, sleep: clock.sleep });
-    const hub = new Hub({ epoch: meta.epoch, states: live.states, clock });
-    this.#current = { live, hub };
-    try {
-      for await (const changes of live.changes()) {
-        for (const { key, after } of changes)
-          if (after !== null) oracle.confirm(key, after, this.process.name);
-        hub.apply(tamper === undefined ? changes : tamper(changes));
-      }
-    } finally {
-      this.#current = null;
-      this.#endStreams();
-      hub.dispose();
-    }
+  /** Holds every state that reaches the hub against the fold. */
+  #watch(hub: Hub): void {
+    const { oracle, mutations } = this.#world;
+    const { tamper } = mutations;
+    const apply = hub.apply.bind(hub);
+    hub.apply = (changes) => {
+      for (const { key, after } of changes) if (after !== null) oracle.confirm(key, after, this.process.name);
+      apply(tamper === undefined ? changes : tamper(changes));
+    };
   }
 }

@@ -5,7 +5,8 @@ import { startAggregator } from './aggregator-program.ts';
 import { GatewayProgram } from './gateway-program.ts';
 import { type Fault, HEAL_AT_MS, type Plan } from './plan.ts';
 import { IngestProgram, Publishers } from './publisher.ts';
-import { Service } from './service.ts';
+import { RebuildProgram } from './rebuild-program.ts';
+import { Service, type StartProgram } from './service.ts';
 import { SimulatedClient } from './simulated-client.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import { holds, Violation } from './violation.ts';
@@ -57,6 +58,8 @@ class History {
   readonly #publishers: Publishers;
   readonly #clients: SimulatedClient[];
   readonly #checkpoints: { atMs: number; next: readonly number[] }[] = [];
+  readonly #rebuilding = new Map<string, RebuildProgram>();
+  #rebuilds = 0;
   #isSettled = false;
 
   constructor(world: World) {
@@ -66,7 +69,7 @@ class History {
     // Overtaken by retention, a process ends and is started again.
     const mayFail = (error: unknown) =>
       hasRetention && error instanceof TopicIoError && error.code === 'unusable';
-    const serve = (kind: string, count: number, start: ConstructorParameters<typeof Service>[1]['start']) => {
+    const serve = (kind: string, count: number, start: StartProgram) => {
       for (let number = 1; number <= count; number += 1) {
         const name = `${kind}-${number}`;
         this.#services.set(name, new Service(world, { name, start, mayFail }));
@@ -149,11 +152,15 @@ class History {
         if (log.describeTopic(topics.events) === null) return;
         log.group(topics.group, topics.events).rebalance();
         return;
-      case 'compaction':
-        if (log.describeTopic(topics.snapshots) === null) return;
-        for (const partition of log.partitions(topics.snapshots))
-          partition.compact(world.random, fault.share);
+      case 'rebuild':
+        this.#rebuild(fault);
         return;
+      case 'compaction': {
+        const name = world.oracle.meta?.snapshots ?? topics.snapshots;
+        if (log.describeTopic(name) === null) return;
+        for (const partition of log.partitions(name)) partition.compact(world.random, fault.share);
+        return;
+      }
       case 'retention':
         this.#retain();
         return;
@@ -179,11 +186,26 @@ class History {
     }
   }
 
+  #rebuild(fault: Extract<Fault, { kind: 'rebuild' }>): void {
+    const world = this.#world;
+    this.#rebuilds += 1;
+    const name = `rebuild-${this.#rebuilds}`;
+    const start: StartProgram = (process, fail) => {
+      const program = new RebuildProgram(world, { ...fault, process, fail });
+      this.#rebuilding.set(name, program);
+      return program;
+    };
+    // It is started again after a passing fault.
+    const mayFail = (error: unknown) => error instanceof TopicIoError;
+    this.#services.set(name, new Service(world, { name, start, mayFail }));
+  }
+
   #retain(): void {
-    const { log, topics, elapsedMs } = this.#world;
+    const { log, topics, elapsedMs, oracle } = this.#world;
     const old = this.#checkpoints.findLast(({ atMs }) => atMs <= elapsedMs - RETENTION_LAG_MS);
     for (const [partition, next] of old?.next.entries() ?? []) {
-      log.partition(topics.events, partition)?.deleteBelow(next);
+      // What a rebuild has written may be behind what its former topic held.
+      log.partition(topics.events, partition)?.deleteBelow(Math.min(next, oracle.checkpoint(partition)));
     }
   }
 
@@ -239,20 +261,22 @@ class History {
 
   /** What does not hold yet. */
   #unsettled(): string[] {
-    const { oracle, log, topics } = this.#world;
-    if (log.describeTopic(topics.snapshots) === null) return ['there is no snapshot topic'];
+    const { oracle, log } = this.#world;
+    const { meta } = oracle;
+    if (meta === null || log.describeTopic(meta.snapshots) === null) return ['there is no snapshot topic'];
+    for (const { isDone } of this.#rebuilding.values()) if (!isDone) return ['a rebuild is under way'];
     const faults = this.#publishers.isDone ? oracle.unsettled(log) : ['events are not acknowledged'];
     // Comparing whole states is dear, and worth it only at the end.
     if (faults.length > 0) return faults;
     const gateways = living(this.#gateways);
     if (gateways.length < this.#world.plan.gateways) faults.push('a gateway does not run');
-    for (const { live, process } of gateways) {
-      if (live === null) {
+    for (const { states, process } of gateways) {
+      if (states === null) {
         faults.push(`${process.name} has not caught up`);
         continue;
       }
       for (const { key, latest } of oracle.runs.values()) {
-        const state = live.states.get(key) ?? null;
+        const state = states.get(key) ?? null;
         const isSame =
           state === null || latest === null
             ? state === latest

@@ -5,27 +5,9 @@ import {
   TopicIoError,
   type TopicReader,
 } from '@runlog/topic-io/topic-io';
+import { changedIo } from './changed-io.ts';
 import { SimulatedLog } from './simulated-log.ts';
 import type { Mutations } from './world.ts';
-
-/** The same log or service with one promise broken; everything that is not named goes through. */
-function changed(io: TopicIo, changes: Partial<TopicIo>): TopicIo {
-  return {
-    engine: io.engine,
-    ensureTopics: (specs) => io.ensureTopics(specs),
-    describeTopic: (name) => io.describeTopic(name),
-    deleteTopic: (name) => io.deleteTopic(name),
-    bounds: (topic) => io.bounds(topic),
-    offsetAtTime: (position) => io.offsetAtTime(position),
-    writer: (options) => io.writer(options),
-    fencedWriter: (id) => io.fencedWriter(id),
-    reader: (options) => io.reader(options),
-    groupMember: (options) => io.groupMember(options),
-    ping: () => io.ping(),
-    [Symbol.asyncDispose]: () => io[Symbol.asyncDispose](),
-    ...changes,
-  };
-}
 
 /** Zombies may write. */
 class UnfencedLog extends SimulatedLog {
@@ -47,7 +29,7 @@ class ForgetfulLog extends SimulatedLog {
 
 /** Reads to the end that it saw first, whatever has been written and compacted since. */
 function stopAtFirstEnd(io: TopicIo): TopicIo {
-  return changed(io, {
+  return changedIo(io, {
     reader: (options) => {
       const reader = io.reader(options);
       const ends = new Map<number, number>();
@@ -77,7 +59,7 @@ function stopAtFirstEnd(io: TopicIo): TopicIo {
 
 /** Takes the writer id at the first commit, so after the restore: a zombie's last word can come in between. */
 function fenceLate(io: TopicIo): TopicIo {
-  return changed(io, {
+  return changedIo(io, {
     fencedWriter: async (id) => {
       if (id === 'run-meta') return io.fencedWriter(id);
       let held: FencedWriter | null = null;
@@ -95,7 +77,7 @@ function fenceLate(io: TopicIo): TopicIo {
 
 /** One record in twenty of the events never reaches the fold. */
 function skipRecords(io: TopicIo): TopicIo {
-  return changed(io, {
+  return changedIo(io, {
     reader: (options) => {
       const reader = io.reader(options);
       if (options.topic !== 'run-events') return reader;
@@ -116,7 +98,7 @@ function skipRecords(io: TopicIo): TopicIo {
 
 /** Snapshots and checkpoint in two transactions, the checkpoint first. */
 function splitFlush(io: TopicIo): TopicIo {
-  return changed(io, {
+  return changedIo(io, {
     fencedWriter: async (id) => {
       const writer = await io.fencedWriter(id);
       return {
@@ -140,7 +122,7 @@ function splitFlush(io: TopicIo): TopicIo {
 
 /** An owner that never learns that its commit failed. */
 function swallowFailures(io: TopicIo): TopicIo {
-  return changed(io, {
+  return changedIo(io, {
     fencedWriter: async (id) => {
       const writer = await io.fencedWriter(id);
       if (id === 'run-meta') return writer;

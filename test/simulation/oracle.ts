@@ -1,6 +1,6 @@
 import { evolve } from '@runlog/run-state/evolve';
 import { decodeRunRecord } from '@runlog/run-state/run-record';
-import { checkpointSchema, runMetaSchema } from '@runlog/schema/log-records';
+import { checkpointSchema, type RunMeta, runMetaSchema } from '@runlog/schema/log-records';
 import type { RunSnapshot } from '@runlog/schema/snapshot';
 import { CHECKPOINT_KEY, rejectedHeaders, type TopicNames } from '@runlog/schema/topics';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
@@ -25,6 +25,13 @@ export interface RunTruth {
   numbers: Map<string, Set<number>>;
 }
 
+/** What has been written to one incarnation of the snapshot topic. */
+interface StoredTopic {
+  epoch: string | null;
+  readonly runs: Map<string, Stored>;
+  readonly checkpoints: Map<number, number>;
+}
+
 interface Stored {
   /** Position of the newest snapshot, also of one that a tombstone replaced. */
   readonly seq: number;
@@ -39,10 +46,12 @@ export class Oracle {
   readonly runs = new Map<string, RunTruth>();
   /** Ids of events that are in the log. */
   readonly landed = new Set<string>();
-  epoch: string | null = null;
+  /** What all services agreed on last. */
+  meta: RunMeta | null = null;
+  /** The epoch under which this fold began; its states say so also when a later one has begun. */
+  #firstEpoch = '';
   readonly #topics: TopicNames;
-  readonly #stored = new Map<string, Stored>();
-  readonly #checkpoints = new Map<number, number>();
+  readonly #stored = new Map<string, StoredTopic>();
   readonly #unfoldable = new Set<string>();
   readonly #quarantined = new Set<string>();
   /** Landed before the services had agreed on an epoch. */
@@ -58,26 +67,34 @@ export class Oracle {
     else if (topic === this.#topics.meta) for (const record of records) this.#agree(record);
     else if (topic === this.#topics.rejected) {
       for (const { headers } of records) this.#quarantined.add(headers[rejectedHeaders.origin] ?? '');
-    } else for (const record of records) this.#store(record, partition);
+    } else {
+      const stored = this.#storedIn(topic);
+      for (const record of records) this.#store(record, { partition, topic, stored });
+    }
   };
 
-  jsonOf(state: RunSnapshot): string {
+  /** The bytes of a state in an epoch. */
+  jsonOf(state: RunSnapshot, epoch = this.meta?.epoch): string {
     let json = this.#json.get(state);
     if (json === undefined) {
       json = JSON.stringify(state);
       this.#json.set(state, json);
     }
-    return json;
+    return epoch === undefined || epoch === this.#firstEpoch
+      ? json
+      : json.replace(`"epoch":"${this.#firstEpoch}"`, `"epoch":"${epoch}"`);
   }
 
+  /** Of the current snapshot topic; -1: none yet. */
   checkpoint(partition: number): number {
-    return this.#checkpoints.get(partition) ?? -1;
+    if (this.meta === null) return -1;
+    return this.#storedIn(this.meta.snapshots).checkpoints.get(partition) ?? -1;
   }
 
   /** A state that somebody claims to have: the fold had it, at that position, just so. */
   confirm(key: string, state: RunSnapshot, who: string): void {
     // A commit is decided before it can be seen.
-    if (this.epoch === null) return;
+    if (this.meta === null) return;
     const truth = this.runs.get(key)?.states.get(state.position.seq);
     holds(truth !== undefined, () => `${who} has ${key} at ${state.position.seq}, where the fold never was`);
     holds(
@@ -93,7 +110,7 @@ export class Oracle {
   /** What does not hold yet of the stored snapshots; empty when they are all that they must be. */
   unsettled(log: SimulatedLog): string[] {
     const faults: string[] = [];
-    for (const partition of log.partitions(this.#topics.snapshots)) {
+    for (const partition of log.partitions(this.meta!.snapshots)) {
       const { index } = partition;
       const end = log.partition(this.#topics.events, index)!.stableEnd;
       if (this.checkpoint(index) !== end) {
@@ -134,19 +151,40 @@ export class Oracle {
   }
 
   #agree(record: LogRecord): void {
-    const { epoch } = runMetaSchema.parse(JSON.parse(record.value!.toString('utf8')));
-    holds(this.epoch === null, () => `run-meta was written twice: ${this.epoch}, then ${epoch}`);
-    this.epoch = epoch;
+    const meta = runMetaSchema.parse(JSON.parse(record.value!.toString('utf8')));
+    const { meta: former } = this;
+    holds(
+      former === null || former.snapshots !== meta.snapshots,
+      () => `run-meta was written twice: ${former?.epoch}, then ${meta.epoch}`,
+    );
+    const stored = this.#storedIn(meta.snapshots);
+    holds(
+      stored.epoch === null || stored.epoch === meta.epoch,
+      () => `run-meta says epoch ${meta.epoch}, ${meta.snapshots} was written in ${stored.epoch}`,
+    );
+    stored.epoch = meta.epoch;
+    this.meta = meta;
+    if (former !== null) return;
+    this.#firstEpoch = meta.epoch;
     for (const early of this.#early.splice(0)) this.#fold(early.record, early.partition);
+  }
+
+  #storedIn(topic: string): StoredTopic {
+    let stored = this.#stored.get(topic);
+    if (stored === undefined) {
+      stored = { epoch: null, runs: new Map(), checkpoints: new Map() };
+      this.#stored.set(topic, stored);
+    }
+    return stored;
   }
 
   #fold(record: LogRecord, partition: number): void {
     const { key, offset } = record;
-    if (this.epoch === null) {
+    if (this.meta === null) {
       this.#early.push({ record, partition });
       return;
     }
-    const decoded = decodeRunRecord(record, this.epoch);
+    const decoded = decodeRunRecord(record, this.#firstEpoch);
     if (decoded.kind === 'unfoldable') {
       this.#unfoldable.add(`${this.#topics.events}:${partition}:${offset}`);
       return;
@@ -184,10 +222,11 @@ export class Oracle {
     if (after.event_log.at(-1)?.seq === offset) truth.entries.push(offset);
   }
 
-  #store(record: LogRecord, partition: number): void {
+  #store(record: LogRecord, at: { topic: string; partition: number; stored: StoredTopic }): void {
     const { key, value } = record;
+    const { partition, stored } = at;
     if (key === CHECKPOINT_KEY) {
-      this.#storeCheckpoint(record, partition);
+      this.#storeCheckpoint(record, at);
       return;
     }
     if (key.startsWith('#')) return;
@@ -196,13 +235,13 @@ export class Oracle {
       truth !== undefined && truth.partition === partition,
       () => `a snapshot of ${key}, which has no events`,
     );
-    const before = this.#stored.get(key) ?? { seq: -1, isTombstone: false };
+    const before = stored.runs.get(key) ?? { seq: -1, isTombstone: false };
     if (value === null) {
       holds(
         truth.latest === null || truth.latest.first_seq > before.seq,
         () => `a tombstone of ${key} behind position ${before.seq}, which was not retired`,
       );
-      this.#stored.set(key, { seq: before.seq, isTombstone: true });
+      stored.runs.set(key, { seq: before.seq, isTombstone: true });
       return;
     }
     const text = value.toString('utf8');
@@ -213,27 +252,31 @@ export class Oracle {
     );
     const state = truth.states.get(seq);
     holds(state !== undefined, () => `a snapshot of ${key} at ${seq}, where the fold never was`);
+    stored.epoch ??= /"epoch":"([^"]*)"/.exec(text)?.[1] ?? null;
     holds(
-      text === this.jsonOf(state),
+      text === this.jsonOf(state, stored.epoch ?? undefined),
       () =>
-        `the snapshot of ${key} at ${seq} is not the fold of its events: ${difference(text, this.jsonOf(state))}`,
+        `the snapshot of ${key} at ${seq} is not the fold of its events: ${difference(text, this.jsonOf(state, stored.epoch ?? undefined))}`,
     );
-    this.#stored.set(key, { seq, isTombstone: false });
+    stored.runs.set(key, { seq, isTombstone: false });
   }
 
-  #storeCheckpoint(record: LogRecord, partition: number): void {
-    const { next } = checkpointSchema.parse(JSON.parse(record.value!.toString('utf8')));
-    const before = this.checkpoint(partition);
+  #storeCheckpoint(record: LogRecord, at: { topic: string; partition: number; stored: StoredTopic }): void {
+    const { next, epoch } = checkpointSchema.parse(JSON.parse(record.value!.toString('utf8')));
+    const { partition, topic, stored: of } = at;
+    of.epoch ??= epoch;
+    holds(of.epoch === epoch, () => `a checkpoint of ${topic} says epoch ${epoch}, others ${of.epoch}`);
+    const before = of.checkpoints.get(partition) ?? -1;
     holds(
       next >= before,
       () => `the checkpoint of partition ${partition} went back from ${before} to ${next}`,
     );
-    this.#checkpoints.set(partition, next);
+    of.checkpoints.set(partition, next);
     for (const truth of this.runs.values()) {
       if (truth.partition !== partition) continue;
       const last = truth.changes.findLast(({ offset }) => offset < next);
       if (last === undefined) continue;
-      const stored = this.#stored.get(truth.key);
+      const stored = of.runs.get(truth.key);
       // A stored snapshot may run ahead of the checkpoint, never behind.
       const isStored = last.isAbsent
         ? stored === undefined || stored.isTombstone || stored.seq > last.offset

@@ -25,6 +25,12 @@ export type Fault =
   | { readonly kind: 'emitter dies'; readonly atMs: number; readonly emitter: string }
   | { readonly kind: 'outage'; readonly atMs: number; readonly forMs: number }
   | { readonly kind: 'loss'; readonly atMs: number; readonly forMs: number; readonly chance: number }
+  | {
+      readonly kind: 'rebuild';
+      readonly atMs: number;
+      readonly distrusts: boolean;
+      readonly dropOld: boolean;
+    }
   | { readonly kind: 'rebalance'; readonly atMs: number }
   | { readonly kind: 'compaction'; readonly atMs: number; readonly share: number }
   | { readonly kind: 'retention'; readonly atMs: number }
@@ -178,12 +184,13 @@ function planFault(random: SeededRandom, shape: Parameters<typeof planFaults>[1]
       `gateway-${random.integer(1, shape.gateways)}`,
       `gateway-${random.integer(1, shape.gateways)}`,
       `ingest-${random.integer(1, shape.ingests)}`,
+      'rebuild-1',
     ]);
   const client = random.integer(0, shape.clients.length - 1);
   const run = random.pick(shape.runs);
   const kind = random.pick([
     ...(['crash', 'crash', 'freeze', 'freeze', 'stop', 'outage', 'loss', 'rebalance', 'rebalance'] as const),
-    ...(['compaction', 'compaction', 'compaction', 'retention', 'retirement', 'poison'] as const),
+    ...(['compaction', 'compaction', 'retention', 'retirement', 'poison', 'rebuild'] as const),
     ...(['disconnect', 'disconnect', 'stall', 'stall', 'emitter dies'] as const),
   ]);
   switch (kind) {
@@ -198,6 +205,8 @@ function planFault(random: SeededRandom, shape: Parameters<typeof planFaults>[1]
       return { kind, atMs, forMs: random.between(100, 8_000) };
     case 'loss':
       return { kind, atMs, forMs: random.between(1_000, 15_000), chance: random.between(0.02, 0.3) };
+    case 'rebuild':
+      return { kind, atMs, distrusts: random.chance(0.6), dropOld: random.chance(0.3) };
     case 'rebalance':
       return { kind, atMs };
     case 'compaction':

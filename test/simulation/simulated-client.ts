@@ -79,7 +79,7 @@ export class SimulatedClient implements SocketClient {
     const faults: string[] = [];
     for (const [key, { snapshot }] of this.#replicas) {
       const truth = this.#world.oracle.runs.get(key)?.latest ?? null;
-      const expected = truth === null ? null : timeless(deliverSnapshot(truth, nowMs));
+      const expected = truth === null ? null : timeless(this.#delivered(truth));
       const held = snapshot === null || snapshot.position === null ? null : timeless(snapshot);
       if (canonical(held) !== canonical(expected)) {
         faults.push(
@@ -92,6 +92,13 @@ export class SimulatedClient implements SocketClient {
       }
     }
     return faults;
+  }
+
+  /** The fold's state as it is to be shown in the present epoch. */
+  #delivered(truth: RunSnapshot): DeliveredSnapshot {
+    const epoch = this.#world.oracle.meta?.epoch ?? truth.position.epoch;
+    const position = { epoch, seq: truth.position.seq };
+    return deliverSnapshot({ ...truth, position }, this.#world.scheduler.nowMs);
   }
 
   #forget(): void {
@@ -171,7 +178,7 @@ export class SimulatedClient implements SocketClient {
     if (update.kind !== 'snapshot' && update.kind !== 'step') return;
     const { snapshot } = update;
     // Before the first event; or of a commit that is decided and cannot be seen yet.
-    if (snapshot.position === null || this.#world.oracle.epoch === null) return;
+    if (snapshot.position === null || this.#world.oracle.meta === null) return;
     const { seq } = snapshot.position;
     const truth = this.#world.oracle.runs.get(key);
     const state = truth?.states.get(seq);

@@ -69,17 +69,17 @@ export class World {
           return `visible ${visible.topic}/${visible.partition}: ${keys.join(' ')}`;
         });
         this.oracle.onVisible(visible);
-        if (visible.topic === this.topics.snapshots) this.#cleanSoon(visible.partition);
+        if (visible.topic.startsWith(this.topics.snapshots)) this.#cleanSoon(visible);
       },
     });
   }
 
   /** A log cleaner at its most eager: after a commit, some of what it replaced goes, perhaps under a reader's feet. */
-  #cleanSoon(partition: number): void {
+  #cleanSoon({ topic, partition }: { topic: string; partition: number }): void {
     const { cleanerDelayMsMax } = this.plan;
     if (cleanerDelayMsMax === null) return;
     this.scheduler.after(this.#cleaner.between(0, cleanerDelayMsMax), () => {
-      this.log.partition(this.topics.snapshots, partition)?.compact(this.#cleaner, 0.5);
+      this.log.partition(topic, partition)?.compact(this.#cleaner, 0.5);
     });
   }
 

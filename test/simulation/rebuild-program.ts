@@ -1,0 +1,75 @@
+import { rebuild } from '@runlog/aggregator/rebuild';
+import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import { changedIo } from './changed-io.ts';
+import type { Program } from './service.ts';
+import type { SimulatedProcess } from './simulated-process.ts';
+import type { World } from './world.ts';
+
+/** `runlog rebuild`, and an operator who starts it again until it has done its work or need not do it any more. */
+export class RebuildProgram implements Program {
+  isDone = false;
+
+  constructor(
+    world: World,
+    options: {
+      process: SimulatedProcess;
+      /** Finds the former snapshots wanting, so that a new epoch begins. */
+      distrusts: boolean;
+      dropOld: boolean;
+      fail: (error: unknown) => void;
+    },
+  ) {
+    const { process, distrusts, dropOld, fail } = options;
+    const { topics, scheduler } = world;
+    const io = world.openLog(process);
+    const work = async () => {
+      await world.prepareTopics(process, io);
+      const report = await rebuild({
+        ...{ io: distrusts ? defaced(io) : io, topics, replicationFactor: 1, clock: process.clock, dropOld },
+        newEpoch: () => `epoch-of-${process.name}`,
+        log: world.logger(process),
+        signal: new AbortController().signal,
+        onProgress: () => undefined,
+      });
+      world.note(() => `${process.name} is done: ${JSON.stringify(report.meta)}`);
+      this.isDone = true;
+    };
+    work().catch((error: unknown) => {
+      if (error instanceof TopicIoError && error.code === 'unusable') {
+        world.note(() => `${process.name} gives up: ${error.message}`);
+        this.isDone = true;
+      } else if (error instanceof TopicIoError) scheduler.after(0, () => fail(error), process);
+      else world.fail(error);
+    });
+  }
+
+  async stop(): Promise<void> {}
+}
+
+/** Former snapshots whose bytes are not quite what a fold gives. */
+function defaced(io: TopicIo): TopicIo {
+  return changedIo(io, {
+    reader: (options) => {
+      const reader = io.reader(options);
+      if (!options.topic.startsWith('run-snapshots')) return reader;
+      return {
+        add: (position) => reader.add(position),
+        remove: (partition) => reader.remove(partition),
+        [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+        async *[Symbol.asyncIterator]() {
+          for await (const fetched of reader) {
+            if (fetched.kind !== 'records') yield fetched;
+            else {
+              const records = fetched.records.map((record) =>
+                record.value === null || record.key.startsWith('#')
+                  ? record
+                  : { ...record, value: Buffer.concat([record.value, Buffer.from(' ')]) },
+              );
+              yield { ...fetched, records };
+            }
+          }
+        },
+      };
+    },
+  });
+}
