@@ -3,6 +3,7 @@
  * sending the same again can succeed. Close codes 4000-4499 mean "reconnect", 4500-4999 "do not".
  */
 export const httpFaults = {
+  bad_request: { status: 400, retry: false },
   invalid_json: { status: 400, retry: false },
   invalid_utf8: { status: 400, retry: false },
   too_many_events: { status: 413, retry: false },
@@ -14,10 +15,12 @@ export const httpFaults = {
   method_not_allowed: { status: 405, retry: false },
   body_stalled: { status: 408, retry: true },
   body_too_large: { status: 413, retry: false },
+  uri_too_long: { status: 414, retry: false },
   unsupported_media_type: { status: 415, retry: false },
   unsupported_encoding: { status: 415, retry: false },
   all_rejected: { status: 422, retry: false },
   quota_exceeded: { status: 429, retry: true },
+  headers_too_large: { status: 431, retry: false },
   internal: { status: 500, retry: true },
   log_unavailable: { status: 503, retry: true },
   overloaded: { status: 503, retry: true },

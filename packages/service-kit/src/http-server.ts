@@ -1,5 +1,6 @@
 import { type HttpFaultCode, httpFaultBody, httpFaults } from '@runlog/schema/faults';
 import { type FastifyInstance, type FastifyReply, fastify, LogController } from 'fastify';
+import { answerBrokenRequest } from './http-server-broken-request.ts';
 import type { Logger } from './logger.ts';
 
 export type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -24,7 +25,7 @@ export interface Health {
 }
 
 /**
- * The HTTP server of every service: errors in one shape, `/livez`, `/readyz`, answers 503 while closing, idle
+ * The HTTP server of every service: errors in one shape (also those of Node and Fastify), `/livez`, `/readyz`, 503 while closing, idle
  * connections closed at once when it stops and busy ones after their answer.
  */
 export function createHttpServer(options: {
@@ -36,7 +37,13 @@ export function createHttpServer(options: {
     loggerInstance: options.log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyBytesMax,
-    return503OnClosing: true,
+    // Done below, in our own shape.
+    return503OnClosing: false,
+    clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: (error, _request, reply) => {
+      const code = error.statusCode === 414 ? 'uri_too_long' : 'bad_request';
+      return sendFault(reply as unknown as FastifyReply, code, error.message);
+    },
     forceCloseConnections: 'idle',
     requestTimeout: 60_000,
     connectionTimeout: 0,
@@ -44,6 +51,14 @@ export function createHttpServer(options: {
     routerOptions: { maxParamLength: 256, ignoreTrailingSlash: true },
     exposeHeadRoutes: true,
   }) as unknown as FastifyInstance;
+
+  let isClosing = false;
+  server.addHook('preClose', async () => {
+    isClosing = true;
+  });
+  server.addHook('onRequest', async (_request, reply) => {
+    if (isClosing) return sendFault(reply, 'closing', 'this service is closing; send this again');
+  });
 
   server.get('/livez', () => ({ status: 'live' }));
   server.get('/readyz', async (_request, reply) => {
@@ -63,7 +78,7 @@ export function createHttpServer(options: {
       case 415:
         return sendFault(reply, 'unsupported_media_type', known.message ?? 'unsupported content type');
       case 400:
-        return sendFault(reply, 'invalid_json', known.message ?? 'bad request');
+        return sendFault(reply, 'bad_request', known.message ?? 'bad request');
       default:
         request.log.error({ err: error, path: request.url.split('?')[0] }, 'request failed');
         return sendFault(reply, 'internal', 'an unexpected fault; the log of the service has it');

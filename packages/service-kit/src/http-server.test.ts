@@ -1,0 +1,89 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createHttpServer, type FastifyInstance, HttpFault, listen } from './http-server.ts';
+import { createLogger } from './logger.ts';
+
+let server: FastifyInstance;
+let url: string;
+beforeEach(async () => {
+  server = createHttpServer({
+    log: createLogger({ service: 'test', level: 'silent' }),
+    health: { notReadyBecause: () => null },
+    bodyBytesMax: 100,
+  });
+  server.post('/echo', (request) => request.body);
+  server.get('/secret', () => {
+    throw new HttpFault('unauthorized', 'no');
+  });
+  server.get('/:name', () => ({ here: true }));
+  url = await listen(server, { host: '127.0.0.1', port: 0 });
+});
+afterEach(() => server.close());
+
+/** Sends bytes and reads until the connection ends. */
+async function exchange(text: string): Promise<{ status: number; body: unknown }> {
+  const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port) });
+  await once(socket, 'connect');
+  socket.write(text);
+  let answer = '';
+  for await (const chunk of socket) answer += String(chunk);
+  const [head = '', body = ''] = answer.split('\r\n\r\n');
+  return { status: Number(head.slice(9, 12)), body: JSON.parse(body) };
+}
+
+const fault = (code: string) => ({ error: { code, message: expect.any(String) } });
+
+describe('errors that no route makes', () => {
+  it.each([
+    ['what is no HTTP', 'HELLO\r\n\r\n', 400, 'bad_request'],
+    ['a header that cannot be', 'GET / HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n', 400, 'bad_request'],
+    ['headers too large', `GET / HTTP/1.1\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`, 431, 'headers_too_large'],
+    [
+      'an address that cannot be',
+      'GET /%zz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n',
+      400,
+      'bad_request',
+    ],
+    [
+      'a name too long',
+      `GET /${'n'.repeat(300)} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`,
+      414,
+      'uri_too_long',
+    ],
+  ])('have the shape of all others: %s', async (_what, text, status, code) => {
+    expect(await exchange(text)).toEqual({ status, body: fault(code) });
+  });
+
+  it('are told of bodies and types as well', async () => {
+    const post = (body: string, type: string) =>
+      fetch(`${url}/echo`, { method: 'POST', body, headers: { 'content-type': type } });
+    for (const [response, status, code] of [
+      [await post('{', 'application/json'), 400, 'bad_request'],
+      [await post('"'.padEnd(200), 'application/json'), 413, 'body_too_large'],
+      [await post('x', 'image/png'), 415, 'unsupported_media_type'],
+      [await fetch(`${url}/no/where`), 404, 'not_found'],
+      [await fetch(`${url}/secret`), 401, 'unauthorized'],
+    ] as const) {
+      expect([response.status, await response.json()]).toEqual([status, fault(code)]);
+    }
+    const challenged = await fetch(`${url}/secret`);
+    expect(challenged.headers.get('www-authenticate')).toBe('Bearer realm="runlog"');
+  });
+
+  it('say 503 on a connection that is still open while the server closes', async () => {
+    const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port) });
+    await once(socket, 'connect');
+    // Half a request keeps the connection busy.
+    socket.write('GET /livez HTTP/1.1\r\nhost: x\r\n');
+    await expect.poll(() => server.server.connections ?? 1).toBeGreaterThan(0);
+    const closed = server.close();
+    socket.write('\r\n');
+    let answer = '';
+    for await (const chunk of socket) answer += String(chunk);
+    expect(answer).toMatch(/^HTTP\/1\.1 503 /);
+    expect(answer).toContain('"code":"closing"');
+    expect(answer.toLowerCase()).toContain('retry-after');
+    await closed;
+  });
+});
