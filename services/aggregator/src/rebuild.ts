@@ -152,8 +152,7 @@ async function writeSnapshots(
   options: RebuildOptions,
   at: { former: RunMeta; meta: RunMeta },
 ): Promise<{ runs: number; kept: number }> {
-  const { io, topics, clock, signal } = options;
-  const { former, meta } = at;
+  const { io, topics, clock } = options;
   const bounds = await io.bounds(topics.events);
   const budget = new SnapshotBudget({ bytesPerSecond: BYTES_PER_SECOND, nowMs: clock.now() });
   const progress = {
@@ -161,15 +160,8 @@ async function writeSnapshots(
     eventsTotal: bounds.reduce((sum, { startOffset, stableEnd }) => sum + stableEnd - startOffset, 0),
   };
   const total = { runs: 0, kept: 0 };
-  for (const [partition, { startOffset }] of bounds.entries()) {
-    const stored = await readStoredPartition(io, { topic: former.snapshots, partition, signal });
-    const seeds = seedsOf(stored, { meta, startOffset });
-    const owner = await PartitionOwner.claim({
-      ...{ io, topics, meta, partition, budget, clock, signal, log: options.log },
-      confirm: async () => true,
-      rebuild: { seeds, quarantined: stored.checkpoint?.next ?? 0 },
-    });
-    if (owner === null) throw new Error('a rebuild needs no confirmation');
+  for (const partition of bounds.keys()) {
+    const { owner, kept } = await claimWithSeeds(options, { ...at, partition, budget });
     await using owned = owner;
     await foldToEnd(options, {
       owner: owned,
@@ -179,9 +171,41 @@ async function writeSnapshots(
       },
     });
     total.runs += owned.runs;
-    total.kept += seeds.length;
+    total.kept += kept;
   }
   return total;
+}
+
+/**
+ * An owner that begins where the topic does, with what the topic no longer holds. Retention may move that beginning at
+ * any time: what was chosen for another one is given up. Once folding has begun, the reader notices.
+ */
+async function claimWithSeeds(
+  options: RebuildOptions,
+  at: { former: RunMeta; meta: RunMeta; partition: number; budget: SnapshotBudget },
+): Promise<{ owner: PartitionOwner; kept: number }> {
+  const { io, topics, clock, signal, log } = options;
+  const { former, meta, partition, budget } = at;
+  const startOffset = async () => (await io.bounds(topics.events))[partition]!.startOffset;
+  for (;;) {
+    signal.throwIfAborted();
+    const start = await startOffset();
+    const stored = await readStoredPartition(io, { topic: former.snapshots, partition, signal });
+    const seeds = seedsOf(stored, { meta, startOffset: start });
+    const owner = await PartitionOwner.claim({
+      ...{ io, topics, meta, partition, budget, clock, signal, log },
+      confirm: async () => true,
+      rebuild: { seeds, quarantined: stored.checkpoint?.next ?? 0 },
+    });
+    if (owner === null) throw new Error('a rebuild needs no confirmation');
+    let isKept = false;
+    try {
+      isKept = (await startOffset()) === start;
+      if (isKept) return { owner, kept: seeds.length };
+    } finally {
+      if (!isKept) await owner[Symbol.asyncDispose]();
+    }
+  }
 }
 
 /** Former snapshots of runs whose beginning the topic no longer holds; nothing else remembers it. */
