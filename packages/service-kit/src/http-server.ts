@@ -52,6 +52,12 @@ export function createHttpServer(options: {
     exposeHeadRoutes: true,
   }) as unknown as FastifyInstance;
 
+  const routes: ServedRoute[] = [];
+  routesByServer.set(server, routes);
+  server.addHook('onRoute', ({ method, url }) => {
+    for (const each of [method].flat()) routes.push({ method: each, url });
+  });
+
   let isClosing = false;
   server.addHook('preClose', async () => {
     isClosing = true;
@@ -85,6 +91,18 @@ export function createHttpServer(options: {
     }
   });
   return server;
+}
+
+export interface ServedRoute {
+  readonly method: string;
+  readonly url: string;
+}
+
+const routesByServer = new WeakMap<FastifyInstance, readonly ServedRoute[]>();
+
+/** Every route that was added to the server, also those that refuse a method. */
+export function routesOf(server: FastifyInstance): readonly ServedRoute[] {
+  return routesByServer.get(server) ?? [];
 }
 
 /** Answers with the fault's status and body; where a retry can succeed, with Retry-After. */

@@ -1,5 +1,7 @@
+import { gatewayOpenApi } from '@runlog/schema/openapi-gateway';
 import type { Clock } from '@runlog/service-kit/clock';
-import { createHttpServer, listen } from '@runlog/service-kit/http-server';
+import { createHttpServer, listen, routesOf, type ServedRoute } from '@runlog/service-kit/http-server';
+import { addDocsRoutes } from '@runlog/service-kit/http-server-docs';
 import type { Logger } from '@runlog/service-kit/logger';
 import { addMetricsRoute } from '@runlog/service-kit/metrics';
 import type { Access } from './access.ts';
@@ -25,6 +27,7 @@ export interface GatewayView {
 
 export interface GatewayServer extends AsyncDisposable {
   readonly url: string;
+  readonly routes: readonly ServedRoute[];
   /** Ends every stream, because what they were fed from is gone; their clients come back and resume. */
   endStreams(): void;
 }
@@ -48,6 +51,7 @@ export async function serveGateway(options: {
   });
   addRestRoutes(server, { runs: view.runs, access, clock });
   const streams = addStreamRoute(server, { hub: view.hub, access, clock });
+  addDocsRoutes(server, gatewayOpenApi);
   await addPageRoutes(server);
   const metrics = createGatewayMetrics({
     connections: () => sockets.load,
@@ -70,6 +74,7 @@ export async function serveGateway(options: {
   const url = await listen(server, options.at);
   return {
     url,
+    routes: routesOf(server),
     endStreams() {
       sockets.closeAll('server_error');
       streams.endAll();

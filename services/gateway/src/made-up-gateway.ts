@@ -1,4 +1,5 @@
 import { systemClock } from '@runlog/service-kit/clock';
+import type { ServedRoute } from '@runlog/service-kit/http-server';
 import type { KeyRing } from '@runlog/service-kit/keys';
 import { createLogger } from '@runlog/service-kit/logger';
 import { accessBy } from './access.ts';
@@ -9,6 +10,7 @@ import { type MadeUpEvent, MadeUpRuns } from './made-up-runs.ts';
 /** For tests: the real server over runs that are made by hand. */
 export interface MadeUpGateway extends AsyncDisposable {
   readonly url: string;
+  readonly routes: readonly ServedRoute[];
   readonly runs: MadeUpRuns;
   readonly hub: Hub;
   isCaughtUp: boolean;
@@ -40,6 +42,7 @@ export async function startMadeUpGateway(
   });
   return Object.assign(gateway, {
     url: server.url,
+    routes: server.routes,
     runs,
     hub,
     append: (key: string, events: readonly MadeUpEvent[]) => hub.apply([runs.append(key, events)]),

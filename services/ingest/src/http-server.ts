@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { HttpFaultCode } from '@runlog/schema/faults';
 import { BODY_BYTES_MAX, INGEST_BYTES_IN_FLIGHT_MAX } from '@runlog/schema/limits';
+import { ingestOpenApi } from '@runlog/schema/openapi-ingest';
 import {
   createHttpServer,
   type FastifyInstance,
@@ -9,6 +10,7 @@ import {
   HttpFault,
   sendFault,
 } from '@runlog/service-kit/http-server';
+import { addDocsRoutes } from '@runlog/service-kit/http-server-docs';
 import type { KeyRing } from '@runlog/service-kit/keys';
 import type { Logger } from '@runlog/service-kit/logger';
 import { addMetricsRoute } from '@runlog/service-kit/metrics';
@@ -90,8 +92,10 @@ export function createIngestServer(options: {
       throw new HttpFault('unauthorized', 'metrics need a key: Authorization: Bearer KEY');
     },
   });
+  addDocsRoutes(server, ingestOpenApi);
   server.get('/', () => about);
-  for (const url of ['/', '/livez', '/readyz', '/metrics']) refuseOtherMethods(server, url, ['GET', 'HEAD']);
+  for (const url of ['/', '/livez', '/readyz', '/metrics', '/openapi.json', '/docs'])
+    refuseOtherMethods(server, url, ['GET', 'HEAD']);
   refuseOtherMethods(server, EVENTS_PATH, ['POST']);
 
   const admitted = new WeakMap<FastifyRequest, AdmittedRequest>();
@@ -295,6 +299,7 @@ const about = {
   accepts: FORMATS_ACCEPTED,
   dry_run: `POST ${EVENTS_PATH}?dry_run=1 validates only`,
   health: ['/livez', '/readyz', '/metrics'],
+  documentation: ['/docs', '/openapi.json'],
 };
 
 interface Fault {

@@ -1,0 +1,227 @@
+import { z } from 'zod';
+import { RUNS_PAGE_DEFAULT, RUNS_PAGE_MAX } from './limits.ts';
+import {
+  faultResponses,
+  jsonResponse,
+  openApiDocument,
+  type Parameter,
+  type Response,
+  refTo,
+} from './openapi.ts';
+import { runKeyPart } from './run-key.ts';
+import {
+  type DeliveredEntry,
+  type DeliveredSnapshot,
+  eventLogEntrySchema,
+  positionSchema,
+  type RunRow,
+  runSnapshotSchema,
+  runStatusSchema,
+} from './snapshot.ts';
+
+const count = z.int().min(0);
+
+const entrySchema = eventLogEntrySchema.extend({
+  relative_time: z.string(),
+}) satisfies z.ZodType<DeliveredEntry>;
+
+const snapshotSchema = runSnapshotSchema
+  .omit({ event_id_window: true, event_log: true, milestones: true, position: true })
+  .extend({
+    position: positionSchema.nullable(),
+    event_log: z.array(entrySchema),
+    milestones: z.array(entrySchema),
+    freshness: z.enum(['live', 'slow', 'stale']),
+  }) satisfies z.ZodType<DeliveredSnapshot>;
+
+const rowSchema = z.object({
+  cluster_id: runKeyPart,
+  run_id: runKeyPart,
+  group_id: runKeyPart,
+  status: runStatusSchema,
+  task_name: z.string().nullable(),
+  last_event_at: z.string().nullable(),
+  last_received_at: z.string(),
+  current_episode: count,
+  current_batch: count,
+  max_batches: z.number().nullable(),
+  batch_avg_accuracy: z.number().nullable(),
+  batch_avg_reward: z.number().nullable(),
+  events_per_second: z.number(),
+  total_events_received: count,
+  duplicates: count,
+  missing: count,
+  seq: count,
+}) satisfies z.ZodType<RunRow>;
+
+const schemas = {
+  RunSnapshot: snapshotSchema,
+  RunRow: rowSchema,
+  RunsPage: z.object({ runs: z.array(rowSchema), total: count, next: z.string().nullable() }),
+  EventsPage: z.object({
+    events: z.array(
+      z.object({ seq: count, received_at: z.string().nullable(), event: z.record(z.string(), z.unknown()) }),
+    ),
+    next: count.nullable(),
+  }),
+};
+
+const part = (name: string): Parameter => ({
+  ...{ name, in: 'path', required: true },
+  description: `The run's ${name}`,
+  schema: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' },
+});
+const runParts = [part('cluster'), part('run'), part('group')];
+
+const query = (
+  name: string,
+  description: string,
+  schema: Parameter['schema'] = { type: 'string' },
+): Parameter => ({
+  ...{ name, in: 'query', required: false },
+  ...{ description, schema },
+});
+
+const asset = (operationId: string, type: string) => ({
+  get: {
+    ...{ operationId, summary: 'Part of the dashboard', security: [] },
+    responses: { 200: { description: 'It', content: { [type]: { schema: { type: 'string' } } } } },
+  },
+});
+
+const viewFaults = {
+  unauthorized: 'no key, or one that is not valid (any more)',
+  bad_request: 'no HTTP request that can be understood',
+  not_ready: 'this gateway is still reading the log',
+  closing: 'this process shuts down',
+  internal: 'a fault of this service',
+} as const;
+const runFaults = {
+  ...viewFaults,
+  forbidden: 'a key that may not view, or does not show this run, be it there or not',
+  no_such_run: 'there is no such run',
+} as const;
+
+const etag = { ETag: { description: '"epoch.seq"', schema: { type: 'string' } } };
+
+const streamed: Response = {
+  description: "The frames of the run's channel, each with the id `epoch.seq` where one stands after it",
+  content: { 'text/event-stream': { schema: { type: 'string' } } },
+};
+
+/** Of the gateway, as `GET /openapi.json` gives it. The WebSocket's frames are described in docs/protocol.md. */
+export const gatewayOpenApi = openApiDocument({
+  title: 'runlog gateway',
+  description:
+    'Shows runs: lists, snapshots, history, and streams. An address that is not listed is answered with 404, in the shape of Fault. With a key that shows some runs alone, lists and totals hold those.',
+  schemas,
+  paths: {
+    '/': asset('dashboard', 'text/html'),
+    '/assets/main.js': asset('dashboardScript', 'text/javascript'),
+    '/assets/style.css': asset('dashboardStyle', 'text/css'),
+    '/v1/runs': {
+      get: {
+        operationId: 'listRuns',
+        summary: 'One page of runs',
+        parameters: [
+          query('cluster', 'Of this cluster alone'),
+          query('run', 'Glob (`*`) over the run id, or over cluster/run/group where it holds a slash'),
+          query('status', 'Of this status alone', { enum: ['running', 'finished', 'failed'] }),
+          query('q', 'Part of the key or of the task name, whatever the case'),
+          query('sort', 'Field to sort by, with a leading - for descending (-last_received_at)'),
+          query('limit', `Runs of a page (${RUNS_PAGE_DEFAULT})`, {
+            type: 'integer',
+            minimum: 1,
+            maximum: RUNS_PAGE_MAX,
+          }),
+          query('cursor', '`next` of the page before'),
+        ],
+        responses: {
+          200: jsonResponse('The page; `next` is null on the last one', refTo('RunsPage')),
+          ...faultResponses({
+            ...viewFaults,
+            invalid_query: 'a parameter that cannot be',
+            forbidden: 'a key that may not view',
+          }),
+        },
+      },
+    },
+    '/v1/runs/{cluster}/{run}/{group}': {
+      get: {
+        operationId: 'getRun',
+        summary: 'The snapshot of a run',
+        parameters: [
+          ...runParts,
+          {
+            ...{ name: 'If-None-Match', in: 'header', required: false },
+            description: 'The ETag of a snapshot that is held',
+            schema: { type: 'string' },
+          },
+        ],
+        responses: {
+          200: {
+            ...jsonResponse('The snapshot', refTo('RunSnapshot')),
+            headers: etag,
+          },
+          304: { description: 'The run has not moved', headers: etag },
+          ...faultResponses(runFaults),
+        },
+      },
+    },
+    '/v1/runs/{cluster}/{run}/{group}/events': {
+      get: {
+        operationId: 'getRunEvents',
+        summary: "A page of the run's history, out of the topic",
+        parameters: [
+          ...runParts,
+          query('before', 'The newest events below this seq', { type: 'integer', minimum: 0 }),
+          query('after', 'The oldest events above this seq', { type: 'integer', minimum: 0 }),
+          query('limit', 'Events of a page (100)', { type: 'integer', minimum: 1, maximum: 1_000 }),
+        ],
+        responses: {
+          200: jsonResponse(
+            'Oldest first; `next` is the before or after of the next page, null where there is none',
+            refTo('EventsPage'),
+          ),
+          ...faultResponses({
+            ...runFaults,
+            invalid_query: 'a parameter that cannot be',
+            log_unavailable: 'the log does not answer',
+            overloaded: 'too many reads of history',
+          }),
+        },
+      },
+    },
+    '/v1/runs/{cluster}/{run}/{group}/stream': {
+      get: {
+        operationId: 'streamRun',
+        summary: 'The run live, as server-sent events',
+        parameters: [
+          ...runParts,
+          {
+            ...{ name: 'Last-Event-ID', in: 'header', required: false },
+            description: 'Goes on from there',
+            schema: { type: 'string' },
+          },
+        ],
+        responses: { 200: streamed, ...faultResponses(runFaults) },
+      },
+    },
+    '/v1/stream': {
+      get: {
+        operationId: 'openStream',
+        summary: 'WebSocket with the subprotocol runlog.v1',
+        responses: {
+          101: { description: 'The WebSocket; see docs/protocol.md' },
+          ...faultResponses({
+            unauthorized: 'a key in the header that is not valid',
+            forbidden: 'a key that may not view, or an origin that is not allowed',
+            not_found: 'no request for a WebSocket',
+            not_ready: 'this gateway is still reading the log',
+            closing: 'this process shuts down',
+          }),
+        },
+      },
+    },
+  },
+});

@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import { eventSchemas } from './event.ts';
+import { ingestResponseSchema } from './ingest-api.ts';
+import { BODY_BYTES_MAX, BODY_EVENTS_MAX, EVENT_BYTES_MAX } from './limits.ts';
+import { faultResponses, faultSchema, jsonResponse, openApiDocument, refTo } from './openapi.ts';
+
+const example = {
+  event_id: 'c0ffee-17',
+  event_type: 'EPOCH_COMPLETED',
+  timestamp: '2026-01-03T23:59:47.900000+00:00',
+  run_id: 'run-7',
+  emitter_id: 'c0ffee',
+  emitter_seq: 17,
+  data: { env_id: 0, val_accuracy: 61.5, val_loss: 1.04, inner_epoch: 1 },
+};
+
+const schemas = {
+  ...Object.fromEntries(
+    Object.entries(eventSchemas.current).map(([type, schema]) => [`Event_${type}`, schema as z.ZodType]),
+  ),
+  Event: eventSchemas.other,
+  IngestResponse: ingestResponseSchema,
+  AllRejected: ingestResponseSchema.extend(faultSchema.shape),
+  AboutIngest: z.object({
+    service: z.literal('runlog ingest'),
+    publish: z.string(),
+    accepts: z.string(),
+    dry_run: z.string(),
+    health: z.array(z.string()),
+    documentation: z.array(z.string()),
+  }),
+};
+
+/** Of ingest, as `GET /openapi.json` gives it. */
+export const ingestOpenApi = openApiDocument({
+  title: 'runlog ingest',
+  description:
+    'Takes TelemetryEvents and answers once the log has them. An address that is not listed is answered with 404, another method of a listed one with 405, both in the shape of Fault. "retry" events and everything answered with a Retry-After may be sent again unchanged: nothing is doubled.',
+  schemas,
+  paths: {
+    '/': {
+      get: {
+        ...{ operationId: 'about', summary: 'What this is', security: [] },
+        responses: { 200: jsonResponse('Where to publish', refTo('AboutIngest')) },
+      },
+    },
+    '/v1/events': {
+      post: {
+        operationId: 'publishEvents',
+        summary: 'Publish events',
+        description: `One event, an array of them, or one a line (NDJSON): at most ${BODY_EVENTS_MAX} events and ${BODY_BYTES_MAX} bytes, before and after inflation, and ${EVENT_BYTES_MAX} bytes an event. Each event is judged by itself. Bare NaN and Infinity are taken as strings.`,
+        parameters: [
+          {
+            ...{ name: 'dry_run', in: 'query', required: false },
+            description: '1: judge only; nothing is published or kept',
+            schema: { enum: ['0', '1', 'false', 'true'] },
+          },
+          {
+            ...{ name: 'X-Cluster-Id', in: 'header', required: false },
+            description: 'The cluster, where no keys are asked for (local); else only that of the key',
+            schema: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' },
+          },
+          {
+            ...{ name: 'Content-Encoding', in: 'header', required: false },
+            description: 'Of the body',
+            schema: { enum: ['identity', 'gzip', 'x-gzip', 'deflate'] },
+          },
+        ],
+        requestBody: {
+          required: true,
+          content: {
+            'application/json': {
+              schema: {
+                anyOf: [refTo('Event'), { type: 'array', items: refTo('Event'), maxItems: BODY_EVENTS_MAX }],
+              },
+              example,
+            },
+            'application/x-ndjson': { schema: { type: 'string' }, example: `${JSON.stringify(example)}\n` },
+          },
+        },
+        responses: {
+          200: {
+            ...jsonResponse('What became of each event', refTo('IngestResponse')),
+            headers: {
+              'Retry-After': {
+                description: 'With `retry` events: seconds to wait before they are sent again',
+                schema: { type: 'integer', minimum: 1 },
+              },
+            },
+          },
+          ...faultResponses({
+            invalid_json: 'a body that is no JSON, or damaged; nothing was published',
+            invalid_utf8: 'a body that is not UTF-8',
+            invalid_query: 'a query parameter or X-Cluster-Id that cannot be',
+            bad_request: 'no HTTP request that can be understood',
+            unauthorized: 'no key, or one that is not valid (any more); answered before the body is read',
+            forbidden:
+              'a key that may not publish, or not for this cluster; answered before the body is read',
+            body_stalled: 'the body stopped coming',
+            body_too_large: `over ${BODY_BYTES_MAX} bytes`,
+            too_many_events: `over ${BODY_EVENTS_MAX} events`,
+            unsupported_media_type: 'neither JSON nor NDJSON; Accept-Post says what is taken',
+            unsupported_encoding: 'neither gzip nor deflate; Accept-Encoding says what is taken',
+            quota_exceeded: "the cluster's events or bytes a second are spent; Retry-After says until when",
+            internal: 'a fault of this service',
+            log_unavailable: 'the log does not answer; nothing was acknowledged',
+            overloaded: 'too much is in flight',
+            storage_full: 'the log is full',
+            closing: 'this process shuts down',
+          }),
+          422: jsonResponse('`all_rejected`: no event of the body is valid', refTo('AllRejected')),
+        },
+      },
+    },
+  },
+});

@@ -1,0 +1,169 @@
+import { z } from 'zod';
+import { type HttpFaultCode, httpFaults } from './faults.ts';
+
+/** A JSON Schema of draft 2020-12, which OpenAPI 3.1 takes as it is. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+export interface Parameter {
+  readonly name: string;
+  readonly in: 'path' | 'query' | 'header';
+  readonly required: boolean;
+  readonly description: string;
+  readonly schema: JsonSchema;
+}
+
+type Content = Readonly<Record<string, { readonly schema: JsonSchema; readonly example?: unknown }>>;
+
+export interface Response {
+  readonly description: string;
+  readonly headers?: Readonly<Record<string, { readonly description: string; readonly schema: JsonSchema }>>;
+  readonly content?: Content;
+}
+
+export interface Operation {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly parameters?: readonly Parameter[];
+  readonly requestBody?: { readonly required: boolean; readonly content: Content };
+  readonly responses: Readonly<Record<string, Response>>;
+  /** Empty: no key is asked for, ever. */
+  readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
+}
+
+export interface OpenApiDocument {
+  readonly openapi: '3.1.1';
+  readonly info: { readonly title: string; readonly version: string; readonly description: string };
+  readonly paths: Readonly<Record<string, Readonly<Partial<Record<'get' | 'post', Operation>>>>>;
+  readonly components: {
+    readonly schemas: Readonly<Record<string, JsonSchema>>;
+    readonly securitySchemes: Readonly<Record<string, unknown>>;
+  };
+  readonly security: readonly Readonly<Record<string, readonly string[]>>[];
+}
+
+export const API_VERSION = '0.1.0';
+
+const retryAfter = {
+  description: 'Seconds until the same can succeed',
+  schema: { type: 'integer', minimum: 1 },
+};
+const challenge = { description: 'Bearer', schema: { type: 'string' } };
+
+/** A document of one service; what every service has is added. `schemas`: the named ones, by their zod schemas. */
+export function openApiDocument(of: {
+  title: string;
+  description: string;
+  paths: OpenApiDocument['paths'];
+  schemas: Readonly<Record<string, z.ZodType>>;
+}): OpenApiDocument {
+  const schemas = Object.fromEntries(
+    Object.entries(of.schemas).map(([name, schema]) => [name, jsonSchemaOf(schema)]),
+  );
+  return {
+    openapi: '3.1.1',
+    info: { title: of.title, version: API_VERSION, description: of.description },
+    paths: { ...of.paths, ...commonPaths },
+    components: {
+      schemas: { ...schemas, Fault: jsonSchemaOf(faultSchema), Health: jsonSchemaOf(healthSchema) },
+      securitySchemes: { key: { type: 'http', scheme: 'bearer' } },
+    },
+    // A key where RUNLOG_KEYS_FILE asks for one; else none.
+    security: [{ key: [] }, {}],
+  };
+}
+
+/** As clients may send or must expect it: fields that are not named are allowed. */
+export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { target: 'draft-2020-12', io: 'input' });
+  return rest;
+}
+
+export function refTo(name: string): JsonSchema {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+export function jsonResponse(description: string, schema: JsonSchema): Response {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+/** The responses of these faults, by status; where a retry can succeed, with Retry-After. */
+export function faultResponses(
+  means: Readonly<Partial<Record<HttpFaultCode, string>>>,
+): Readonly<Record<string, Response>> {
+  const byStatus = new Map<number, { codes: string[]; retry: boolean }>();
+  for (const [code, meaning] of Object.entries(means) as [HttpFaultCode, string][]) {
+    const { status, retry } = httpFaults[code];
+    const held = byStatus.get(status) ?? { codes: [], retry: false };
+    held.codes.push(`\`${code}\`: ${meaning}`);
+    held.retry ||= retry;
+    byStatus.set(status, held);
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, { codes, retry }]) => [
+      String(status),
+      {
+        ...jsonResponse(codes.join('; '), refTo('Fault')),
+        ...(retry ? { headers: { 'Retry-After': retryAfter } } : {}),
+        ...(status === 401 ? { headers: { 'WWW-Authenticate': challenge } } : {}),
+      },
+    ]),
+  );
+}
+
+/** The body of every error. */
+export const faultSchema = z.object({
+  error: z.object({
+    code: z.enum(Object.keys(httpFaults) as [HttpFaultCode, ...HttpFaultCode[]]),
+    message: z.string(),
+  }),
+});
+const healthSchema = z.object({ status: z.enum(['live', 'ready']) });
+
+const open = { security: [] } as const;
+const textOf = (type: string, description: string): Response => ({
+  description,
+  content: { [type]: { schema: { type: 'string' } } },
+});
+
+const whileClosing = faultResponses({ closing: 'this process shuts down' });
+
+const commonPaths: OpenApiDocument['paths'] = {
+  '/livez': {
+    get: {
+      ...{ operationId: 'livez', summary: 'Whether the process answers', ...open },
+      responses: { 200: jsonResponse('It does', refTo('Health')), ...whileClosing },
+    },
+  },
+  '/readyz': {
+    get: {
+      ...{ operationId: 'readyz', summary: 'Whether it can do its work', ...open },
+      responses: {
+        200: jsonResponse('It can', refTo('Health')),
+        ...faultResponses({ not_ready: 'the message says what it waits for', closing: 'it shuts down' }),
+      },
+    },
+  },
+  '/metrics': {
+    get: {
+      ...{ operationId: 'metrics', summary: 'Figures in the Prometheus text format' },
+      responses: {
+        200: textOf('text/plain', 'The figures'),
+        ...faultResponses({ unauthorized: 'keys are asked for; any valid one will do' }),
+        ...whileClosing,
+      },
+    },
+  },
+  '/openapi.json': {
+    get: {
+      ...{ operationId: 'openapi', summary: 'This document', ...open },
+      responses: { 200: jsonResponse('OpenAPI 3.1', { type: 'object' }), ...whileClosing },
+    },
+  },
+  '/docs': {
+    get: {
+      ...{ operationId: 'docs', summary: 'This document as a page', ...open },
+      responses: { 200: textOf('text/html', 'The page'), ...whileClosing },
+    },
+  },
+};
