@@ -2,9 +2,11 @@ import { parseArgs } from 'node:util';
 import { aggregate } from './aggregate.ts';
 import { type Benchmark, machine } from './benchmark.ts';
 import { fold } from './fold.ts';
+import { ingest, ingestEmbedded } from './ingest.ts';
 import { publish } from './publish.ts';
+import { restore } from './restore.ts';
 
-const benchmarks: readonly Benchmark[] = [fold, aggregate, publish];
+const benchmarks: readonly Benchmark[] = [fold, publish, ingest, ingestEmbedded, aggregate, restore];
 
 const HELP = `Usage: npm run bench [-- NAME... [--seconds N]]
 

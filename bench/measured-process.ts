@@ -42,7 +42,6 @@ export class MeasuredProcess implements AsyncDisposable {
     const folder = mkdtempSync(join(tmpdir(), 'runlog-bench-'));
     const profiles = process.env.RUNLOG_BENCH_PROFILES;
     const service = await ServiceProcess.start(name, {
-      RUNLOG_LOG_LEVEL: 'warn',
       ...env,
       NODE_OPTIONS: `--import tsx --import ${probeScript}`,
       BENCH_PROBE_FILE: join(folder, 'probes.jsonl'),

@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { readToEnd } from '@runlog/run-feed/read-to-end';
+import { restore as restoreRuns } from '@runlog/run-feed/restore';
+import { RunTable } from '@runlog/run-feed/run-table';
+import { FOLD_VERSION } from '@runlog/run-state/evolve';
+import type { RunMeta } from '@runlog/schema/log-records';
+import { formatRunKey } from '@runlog/schema/run-key';
+import { CHECKPOINT_KEY, eventTopicSettings, snapshotTopicSettings, topicNames } from '@runlog/schema/topics';
+import { partitionOf } from '@runlog/topic-io/partitioner';
+import type { RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
+import { silentLog } from '../test/support/silent-log.ts';
+import { type Benchmark, type Result, rounded } from './benchmark.ts';
+import { openBenchLog, startBenchBroker } from './kafka.ts';
+import { median } from './rounds.ts';
+import { sampleRecords } from './sample-events.ts';
+
+const RUNS = 10_000;
+const PARTITIONS = 4;
+const EVENTS = 150;
+const ROUNDS = 3;
+
+/** What a gateway or an aggregator does before anything else. */
+export const restore: Benchmark = {
+  name: 'restore',
+  summary: `seconds from the snapshot topic to ${RUNS} run states, beside reading the same bytes`,
+  async run(): Promise<Result> {
+    await using broker = await startBenchBroker();
+    await using io = await openBenchLog(broker.brokers);
+    const topics = topicNames(`bench-${randomUUID()}-`);
+    const meta: RunMeta = {
+      epoch: 'bench',
+      fold: FOLD_VERSION,
+      partitions: PARTITIONS,
+      snapshots: topics.snapshots,
+    };
+    await io.ensureTopics([
+      { name: topics.snapshots, partitions: PARTITIONS, ...snapshotTopicSettings() },
+      { name: topics.events, partitions: PARTITIONS, ...eventTopicSettings(1) },
+    ]);
+    const bytes = await writeSnapshots(io, meta);
+    await writeEvents(io, topics.events);
+    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+    const taken = {
+      restored: [] as number[],
+      read: [] as number[],
+      restoredCpu: [] as number[],
+      readCpu: [] as number[],
+    };
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const read = await timed(async () => {
+        await readToEnd(io, { topic: topics.snapshots, partitions, onRecords: () => undefined });
+      });
+      const restored = await timed(async () => {
+        const table = new RunTable(meta);
+        const signal = new AbortController().signal;
+        const sleep = async (ms: number) => void (await delay(ms));
+        await restoreRuns(table, { io, topics, meta, partitions, log: silentLog, signal, sleep });
+        if (table.states.size !== RUNS) throw new Error(`${table.states.size} runs were restored`);
+      });
+      taken.read.push(read.seconds);
+      taken.readCpu.push(read.cpuSeconds);
+      taken.restored.push(restored.seconds);
+      taken.restoredCpu.push(restored.cpuSeconds);
+    }
+    for (const topic of [topics.snapshots, topics.events]) await io.deleteTopic(topic);
+    const figure = median(taken.restored);
+    const limit = median(taken.read);
+    return {
+      figure: rounded(figure),
+      unit: 's',
+      limit: rounded(limit),
+      limit_is: 'reading the same bytes to the end with the same reader',
+      ratio: rounded(figure / limit),
+      how: `${RUNS} runs with full logs, ${Math.round(bytes / 2 ** 20)} MiB in ${PARTITIONS} partitions; in turn, medians of ${ROUNDS}`,
+      details: {
+        snapshot_bytes: Math.round(bytes / RUNS),
+        cpu_s: rounded(median(taken.restoredCpu)),
+        read_cpu_s: rounded(median(taken.readCpu)),
+      },
+    };
+  },
+};
+
+async function timed(work: () => Promise<void>): Promise<{ seconds: number; cpuSeconds: number }> {
+  const cpu = process.cpuUsage();
+  const from = performance.now();
+  await work();
+  const { user, system } = process.cpuUsage(cpu);
+  return { seconds: (performance.now() - from) / 1_000, cpuSeconds: (user + system) / 1e6 };
+}
+
+/** One run's snapshot under ten thousand names. */
+async function writeSnapshots(io: TopicIo, meta: RunMeta): Promise<number> {
+  const table = new RunTable({ ...meta, partitions: 1 });
+  const records = [...sampleRecords({ runs: 1, count: EVENTS, receivedAtMs: Date.now() - EVENTS })];
+  table.fold(
+    records.map((record, offset) => ({ ...record, offset })),
+    0,
+  );
+  const state = [...table.states.values()][0]!;
+  const lanes: RecordToAppend[][] = Array.from({ length: PARTITIONS }, () => []);
+  await using writer = await io.writer();
+  const flush = () =>
+    Promise.all(
+      lanes.map(async (lane, partition) => {
+        const { fault } = await writer.append({ topic: meta.snapshots, partition, records: lane.splice(0) });
+        if (fault !== undefined) throw fault;
+      }),
+    );
+  let bytes = 0;
+  const timestampMs = Date.now();
+  for (let run = 0; run < RUNS; run += 1) {
+    const named = { ...state, run_id: `run-${run}` };
+    const value = Buffer.from(JSON.stringify(named));
+    const key = formatRunKey(named);
+    bytes += value.length;
+    lanes[partitionOf(key, PARTITIONS)]!.push({ key, value, headers: {}, timestampMs });
+    if (run % 500 === 499) await flush();
+  }
+  const checkpoint = Buffer.from(JSON.stringify({ epoch: meta.epoch, fold: meta.fold, next: EVENTS }));
+  for (const lane of lanes) lane.push({ key: CHECKPOINT_KEY, value: checkpoint, headers: {}, timestampMs });
+  await flush();
+  return bytes;
+}
+
+/** As far as the snapshots speak of: a shorter topic would be taken for a recreated one. */
+async function writeEvents(io: TopicIo, topic: string): Promise<void> {
+  await using writer = await io.writer();
+  const records = [...sampleRecords({ runs: 1, count: EVENTS, receivedAtMs: Date.now() - EVENTS })];
+  for (let partition = 0; partition < PARTITIONS; partition += 1) {
+    const { fault } = await writer.append({ topic, partition, records });
+    if (fault !== undefined) throw fault;
+  }
+}
