@@ -23,7 +23,6 @@ import datetime
 import email.utils
 import enum
 import hashlib
-import http.client
 import io
 import itertools
 import json
@@ -245,46 +244,112 @@ class _Later(NamedTuple):
 _Outcome = Union[_Answered, _TooLarge, _Later]
 
 
-class _DeadlineReader(io.RawIOBase):
-    def __init__(self, wire: _DeadlineSocket) -> None:
-        self._wire = wire
-        self._raw: Any = wire.sock.makefile("rb", buffering=0)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> Optional[int]:
-        self._wire.arm()
-        count: Optional[int] = self._raw.readinto(buffer)
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
+class _Response(NamedTuple):
+    status: int
+    retry_after: Optional[float]
+    body: bytes
+    kept: bool
+    """Whether the connection may be used again."""
 
 
-class _DeadlineSocket:
-    """A socket whose timeout ends at one moment, so that a server that trickles bytes cannot hold the thread."""
+class _Connection:
+    """
+    A kept-alive HTTP/1.1 connection whose every wait ends at one moment, so that a server that trickles bytes cannot
+    hold the thread. Written out, because `http.client` computes three times as long for an exchange as small as ours.
+    """
 
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
+    def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self.deadline = deadline
+        self.deadline = 0.0
+        self._unread = b""
 
-    def arm(self) -> None:
+    def exchange(self, request: bytes, deadline: float) -> _Response:
+        """Raises OSError or ValueError; then the connection is of no more use."""
+        self.deadline = deadline
+        self._unread = b""
+        broken: Optional[OSError] = None
+        try:
+            self._arm()
+            self.sock.sendall(request)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            # The server may have refused the body early and said why before it closed.
+            broken = error
+        status = 100
+        while 100 <= status < 200:
+            status, headers = self._head()
+        body, whole = self._body(headers)
+        kept = whole and broken is None and headers.get(b"connection", b"").lower() != b"close"
+        return _Response(status, _retry_after(headers.get(b"retry-after", b"").decode("latin-1")), body, kept)
+
+    def _head(self) -> Tuple[int, Dict[bytes, bytes]]:
+        while b"\r\n\r\n" not in self._unread:
+            if len(self._unread) > 64 * 1024:
+                raise ValueError("the head of the answer is too long")
+            self._more()
+        head, self._unread = self._unread.split(b"\r\n\r\n", 1)
+        first, *rest = head.split(b"\r\n")
+        version, status = first.split(b" ", 2)[:2]
+        if not version.startswith(b"HTTP/1."):
+            raise ValueError(f"not HTTP: {first[:40]!r}")
+        headers: Dict[bytes, bytes] = {}
+        for line in rest:
+            name, _, value = line.partition(b":")
+            headers[name.strip().lower()] = value.strip()
+        if version == b"HTTP/1.0":
+            headers[b"connection"] = b"close"
+        return int(status), headers
+
+    def _body(self, headers: Dict[bytes, bytes]) -> Tuple[bytes, bool]:
+        """Its bytes, at most so many as an answer may have, and whether the connection stands at its end."""
+        if headers.get(b"transfer-encoding", b"").lower() == b"chunked":
+            body = b""
+            while True:
+                size = int(self._line().split(b";")[0], 16)
+                if size == 0:
+                    while self._line():
+                        pass
+                    return body, True
+                if size < 0 or len(body) + size > _ANSWER_BYTES_MAX:
+                    return body, False
+                body += self._exactly(size)
+                self._line()
+        if b"content-length" in headers:
+            size = int(headers[b"content-length"])
+            whole = 0 <= size <= _ANSWER_BYTES_MAX
+            return self._exactly(size if whole else _ANSWER_BYTES_MAX), whole
+        try:
+            while len(self._unread) < _ANSWER_BYTES_MAX:
+                self._more()
+        except ConnectionError:
+            pass
+        return self._unread, False
+
+    def _line(self) -> bytes:
+        while b"\r\n" not in self._unread:
+            if len(self._unread) > 64 * 1024:
+                raise ValueError("a line of the answer is too long")
+            self._more()
+        line, self._unread = self._unread.split(b"\r\n", 1)
+        return line
+
+    def _exactly(self, size: int) -> bytes:
+        while len(self._unread) < size:
+            self._more()
+        data, self._unread = self._unread[:size], self._unread[size:]
+        return data
+
+    def _more(self) -> None:
+        self._arm()
+        data = self.sock.recv(64 * 1024)
+        if not data:
+            raise ConnectionResetError("the server closed the connection before it had answered")
+        self._unread += data
+
+    def _arm(self) -> None:
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise socket.timeout("the request took too long")
         self.sock.settimeout(left)
-
-    def sendall(self, data: bytes) -> None:
-        self.arm()
-        self.sock.sendall(data)
-
-    def makefile(self, *_args: Any, **_options: Any) -> io.BufferedReader:
-        return io.BufferedReader(_DeadlineReader(self))
-
-    def close(self) -> None:
-        self.sock.close()
 
 
 class _Wire:
@@ -292,32 +357,39 @@ class _Wire:
 
     def __init__(self, url: str, key: Optional[str], cluster: Optional[str], options: Options) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[^!-~]", url):
             raise ValueError(f"url must be http://host:port or https://host:port, not {url!r}")
+        if key is not None and re.search(r"[^!-~]", key):
+            raise ValueError("key must be printable ASCII without spaces")
         self._https = parts.scheme == "https"
         self._host = parts.hostname
-        self._port = parts.port
-        self._path = parts.path.rstrip("/") + "/v1/events"
+        self._port = parts.port or (443 if self._https else 80)
         self._options = options
-        self._connection: Optional[http.client.HTTPConnection] = None
+        self._connection: Optional[_Connection] = None
         self.severed = False
-        self._headers = {
-            "Content-Type": "application/x-ndjson",
-            "Content-Encoding": "gzip",
-            "User-Agent": f"runlog-python/{__version__}",
-        }
+        head = [
+            f"POST {parts.path.rstrip('/')}/v1/events HTTP/1.1",
+            f"Host: {parts.netloc.rpartition('@')[2]}",
+            "Content-Type: application/x-ndjson",
+            "Content-Encoding: gzip",
+            f"User-Agent: runlog-python/{__version__}",
+        ]
         if key:
-            self._headers["Authorization"] = f"Bearer {key}"
+            head.append(f"Authorization: Bearer {key}")
         if cluster:
-            self._headers["X-Cluster-Id"] = cluster
+            head.append(f"X-Cluster-Id: {cluster}")
+        self._head = "\r\n".join(head).encode("ascii")
 
     def send(self, lines: Sequence[bytes], deadline: float) -> _Outcome:
         squeeze = zlib.compressobj(1, zlib.DEFLATED, 31)
         body = squeeze.compress(b"\n".join(lines)) + squeeze.flush()
+        request = b"%s\r\nContent-Length: %d\r\n\r\n%s" % (self._head, len(body), body)
         while True:
             reused = self._connection is not None
             try:
-                status, retry_after, answer = self._post(body, deadline)
+                connection = self._connection or self._connect(deadline)
+                self._connection = connection
+                response = connection.exchange(request, deadline)
             except Exception as error:
                 self.close()
                 # A kept connection may have been closed by the server in between: that is no failure of its own.
@@ -325,69 +397,50 @@ class _Wire:
                 if reused and not late and not self.severed:
                     continue
                 return _Later(f"{type(error).__name__}: {error}", None, False)
-            return _outcome(status, retry_after, answer, len(lines))
+            if not response.kept:
+                self.close()
+            return _outcome(response, len(lines))
 
-    def _post(self, body: bytes, deadline: float) -> Tuple[int, Optional[float], bytes]:
-        connection = self._connection or self._connect(deadline)
-        self._connection = connection
-        wire: Any = connection.sock
-        wire.deadline = deadline
-        try:
-            connection.request("POST", self._path, body, self._headers)
-        except (BrokenPipeError, ConnectionResetError):
-            # The server may have refused the body early and said why before it closed.
-            connection_error = True
-        else:
-            connection_error = False
-        response = connection.getresponse()
-        answer = response.read(_ANSWER_BYTES_MAX)
-        if connection_error or response.will_close or not response.isclosed():
-            self.close()
-        return response.status, _retry_after(response.getheader("Retry-After")), answer
-
-    def _connect(self, deadline: float) -> http.client.HTTPConnection:
+    def _connect(self, deadline: float) -> _Connection:
         timeout = max(0.01, min(self._options.connect_timeout, deadline - time.monotonic()))
-        maker = http.client.HTTPSConnection if self._https else http.client.HTTPConnection
-        connection = maker(self._host, self._port, timeout=timeout)
-        connection.connect()
-        connection.sock = _DeadlineSocket(connection.sock, deadline)
-        return connection
+        sock = socket.create_connection((self._host, self._port), timeout)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._https:
+                import ssl
+
+                sock = ssl.create_default_context().wrap_socket(sock, server_hostname=self._host)
+        except BaseException:
+            sock.close()
+            raise
+        return _Connection(sock)
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            try:
-                connection.close()
-            except Exception:
-                pass
+            connection.sock.close()
 
     def sever(self) -> None:
         """Ends a request that another thread waits in; there will be no other."""
         self.severed = True
+        connection = self._connection
         try:
-            self._connection.sock.sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
-        except Exception:
+            if connection is not None:
+                connection.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
             pass
 
     def forget(self) -> None:
         """In a forked child: gives up the parent's connection without a byte on it."""
         connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        # A buffer of it may have been locked by a thread that does not exist here, so it must never be finalised.
-        _never_finalised.append(connection)
-        try:
-            os.close(connection.sock.sock.detach())  # type: ignore[union-attr]
-        except Exception:
-            pass
+        if connection is not None:
+            try:
+                os.close(connection.sock.detach())
+            except OSError:
+                pass
 
 
-_never_finalised: List[Any] = []
-
-
-def _retry_after(header: Optional[str]) -> Optional[float]:
-    if header is None:
-        return None
+def _retry_after(header: str) -> Optional[float]:
     try:
         seconds = float(header)
     except ValueError:
@@ -398,7 +451,8 @@ def _retry_after(header: Optional[str]) -> Optional[float]:
     return min(max(seconds, 0.0), _RETRY_AFTER_MAX_S) if math.isfinite(seconds) else None
 
 
-def _outcome(status: int, retry_after: Optional[float], body: bytes, count: int) -> _Outcome:
+def _outcome(response: _Response, count: int) -> _Outcome:
+    status, retry_after, body, _ = response
     if status == 413:
         return _TooLarge(_fault_of(body))
     if status in (200, 422):

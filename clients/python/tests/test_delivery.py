@@ -1,10 +1,12 @@
 """What becomes of events when the server does not simply take them."""
 
+import json
 import time
 import unittest
 
 from support import (
     EmitterTest,
+    accepted,
     at_most,
     free_port,
     hang,
@@ -115,6 +117,32 @@ class DeliveryTest(EmitterTest):
             run.emit("X", index=index)
             wait_until(lambda index=index: len(self.indexes(server)) == index + 1)
         self.assertTrue(run.flush(5))
+
+    def test_answers_in_other_forms_of_http_are_understood(self):
+        def chunked(exchange):
+            exchange.keep(list(range(len(exchange.lines()))))
+            body = json.dumps(accepted(len(exchange.lines()))).encode()
+            parts = b"".join(b"%x;x=y\r\n%s\r\n" % (len(part), part) for part in (body[:7], body[7:]))
+            head = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            exchange.handler.wfile.write(head + parts + b"0\r\nTrailer: t\r\n\r\n")
+
+        def until_closed(exchange):
+            exchange.keep(list(range(len(exchange.lines()))))
+            exchange.handler.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps(accepted(1)).encode())
+            exchange.handler.close_connection = True
+
+        def garbage(exchange):
+            exchange.lines()
+            exchange.handler.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
+            exchange.handler.close_connection = True
+
+        server = self.server(chunked, until_closed, garbage)
+        run = self.start(server.url)
+        for index in range(4):
+            run.emit("X", index=index)
+            self.assertTrue(run.flush(10))
+        self.assertEqual(self.indexes(server), [0, 1, 2, 3])
+        self.assertEqual(len(server.requests), 5)
 
     def test_a_server_that_hangs_costs_one_request_timeout(self):
         server = self.server(hang)

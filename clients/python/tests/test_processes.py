@@ -160,9 +160,8 @@ run = runlog.start('r1', url='http://127.0.0.1:{free_port()}', options=QUICK)
 for i in range(50): run.emit('X', i=i)
 while not run.stats()['segments']: time.sleep(0.01)
 if os.fork() == 0:
+    print('forked', flush=True)
     sys.stdin.read()
-    os._exit(0)
-print('forked', flush=True)
 os._exit(0)
 """
         )
