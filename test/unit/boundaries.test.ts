@@ -158,4 +158,22 @@ describe('the structure of the source', () => {
     });
     expect(loose).toEqual([]);
   });
+
+  it('locks the packages of every platform, not only of the one that locked', () => {
+    const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+    };
+    // npm leaves out what its registry did not have at that moment, and `npm ci` then fails everywhere.
+    const missing = Object.entries(lock.packages).flatMap(([owner, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies)
+        .filter((name) => {
+          return (
+            lock.packages[`node_modules/${name}`] === undefined &&
+            lock.packages[`${owner}/node_modules/${name}`] === undefined
+          );
+        })
+        .map((name) => `${owner}: ${name}`),
+    );
+    expect(missing).toEqual([]);
+  });
 });
