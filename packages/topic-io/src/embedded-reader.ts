@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogView } from './embedded-view.ts';
 import { type Fetched, TopicIoError, type TopicReader } from './topic-io.ts';
@@ -46,6 +47,8 @@ export class EmbeddedReader implements TopicReader {
     this.#onDispose = options.onDispose;
     this.#pollIntervalMs = options.pollIntervalMs;
     this.#stopListening = options.view.onChange(options.topic, () => this.#wake?.());
+    // One signal stops a reader for each of many partitions; every one of them takes its listener back.
+    if (this.#signal !== undefined) setMaxListeners(0, this.#signal);
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
     if (this.#signal?.aborted === true) this.#close();
   }

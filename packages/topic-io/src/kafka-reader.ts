@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { BOUNDS } from './kafka-config.ts';
 import { KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './kafka-faults.ts';
 import { type FetchedPartition, fetchPartitions } from './kafka-fetch.ts';
@@ -69,6 +70,8 @@ export class KafkaReader implements TopicReader {
     this.#topic = options.topic;
     this.#signal = options.signal;
     this.#onFault = options.onFault;
+    // One signal stops a reader for each of many partitions; every one of them takes its listener back.
+    if (this.#signal !== undefined) setMaxListeners(0, this.#signal);
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
     if (this.#signal?.aborted) this.#onAbort();
   }

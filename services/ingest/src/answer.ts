@@ -19,7 +19,11 @@ export type Answer =
 export function answerOf(judged: Judged, published: Outcome): Answer {
   const { retry, fault, acknowledged } = published;
   if (fault !== null && acknowledged === 0) {
-    return { kind: 'fault', code: faultCodeOf(fault), message: `nothing was published: ${fault.message}` };
+    return {
+      kind: 'fault',
+      code: faultCodeOf(fault),
+      message: `no event was acknowledged; send all of them again, a repeat is recognised: ${fault.message}`,
+    };
   }
   const response: IngestResponse = {
     accepted: acknowledged,
