@@ -32,6 +32,7 @@ export const command: Command = {
     ['RUNLOG_INGEST_PORT, _HOST', 'where events are published (4000, 127.0.0.1); port 0: any free one'],
     ['RUNLOG_GATEWAY_PORT, _HOST', 'dashboard, REST and streams (8080, 127.0.0.1)'],
     ['RUNLOG_AGGREGATOR_PORT, _HOST', 'health and metrics (4001, 127.0.0.1)'],
+    ['RUNLOG_KEYS_FILE', 'who may publish and view ("runlog keys"); other addresses than loopback need it'],
     ['RUNLOG_OPEN', 'true: may bind other addresses than loopback without keys'],
     ['RUNLOG_ALLOWED_ORIGINS', 'web pages of other origins that may open streams'],
     ['KAFKA_BROKERS', 'use Kafka; also KAFKA_SSL, KAFKA_SASL_MECHANISM, _USERNAME, _PASSWORD'],
