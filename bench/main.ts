@@ -1,12 +1,22 @@
 import { parseArgs } from 'node:util';
+import { accept } from './accept.ts';
 import { aggregate } from './aggregate.ts';
 import { type Benchmark, machine } from './benchmark.ts';
 import { fold } from './fold.ts';
 import { ingest, ingestEmbedded } from './ingest.ts';
+import { pipeline } from './pipeline.ts';
 import { publish } from './publish.ts';
 import { restore } from './restore.ts';
 
-const benchmarks: readonly Benchmark[] = [fold, publish, ingest, ingestEmbedded, aggregate, restore];
+const benchmarks: readonly Benchmark[] = [
+  fold,
+  pipeline,
+  publish,
+  ingest,
+  ingestEmbedded,
+  aggregate,
+  restore,
+];
 
 const HELP = `Usage: npm run bench [-- NAME... [--seconds N]]
 
