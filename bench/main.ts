@@ -9,6 +9,7 @@ import { publish } from './publish.ts';
 import { restore } from './restore.ts';
 
 const benchmarks: readonly Benchmark[] = [
+  accept,
   fold,
   pipeline,
   publish,
