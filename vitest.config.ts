@@ -12,6 +12,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           sequence: { groupOrder: 0 },
+          // Far above what any takes; a busy machine is no failure.
+          testTimeout: 30_000,
           include: [
             'packages/*/src/**/*.test.ts',
             'services/*/{src,web}/**/*.test.{ts,tsx}',

@@ -44,8 +44,8 @@ function configOf(overrides: Partial<GatewayConfig['log']> = {}): GatewayConfig 
 
 const faults: unknown[] = [];
 
-function start(io: TopicIo): Promise<Running> {
-  return startGateway({
+async function start(io: TopicIo): Promise<Running> {
+  const running = await startGateway({
     config: configOf(),
     io,
     log,
@@ -54,6 +54,8 @@ function start(io: TopicIo): Promise<Running> {
     newEpoch: () => 'epoch-1',
     fail: (error) => faults.push(error),
   });
+  await running.ready;
+  return running;
 }
 
 async function openLogFolder() {
