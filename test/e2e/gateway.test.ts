@@ -44,8 +44,8 @@ function configOf(overrides: Partial<GatewayConfig['log']> = {}): GatewayConfig 
 
 const faults: unknown[] = [];
 
-async function start(io: TopicIo): Promise<Running> {
-  const running = await startGateway({
+function listening(io: TopicIo): Promise<Running> {
+  return startGateway({
     config: configOf(),
     io,
     log,
@@ -54,6 +54,10 @@ async function start(io: TopicIo): Promise<Running> {
     newEpoch: () => 'epoch-1',
     fail: (error) => faults.push(error),
   });
+}
+
+async function start(io: TopicIo): Promise<Running> {
+  const running = await listening(io);
   await running.ready;
   return running;
 }
@@ -209,7 +213,7 @@ describe('the gateway over a real log', () => {
   it('listens while the broker is down: alive, not ready, and nothing is shown', async () => {
     const io = await openKafka({ brokers: ['127.0.0.1:1'], ssl: false, clientId: 'test', log });
     try {
-      await using gateway = await start(io);
+      await using gateway = await listening(io);
       const url = gateway.addresses.gateway!;
       expect((await fetch(`${url}/livez`)).status).toBe(200);
       const ready = await fetch(`${url}/readyz`);
