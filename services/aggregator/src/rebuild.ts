@@ -18,6 +18,7 @@ import { SnapshotBudget } from './snapshot-budget.ts';
 const PLAN_KEY = '#rebuild';
 /** So many events are folded between two flushes: what a kill -9 costs. */
 const EVENTS_PER_FLUSH = 50_000;
+const VISIBLE_CHECK_MS = 50;
 /** Nobody waits for a rebuild's bytes, and nothing else writes to its topic. */
 const BYTES_PER_SECOND = 1024 * 1024 * 1024;
 
@@ -102,6 +103,7 @@ async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<Re
     snapshots: target,
   };
   const written = await writeSnapshots(options, { former, meta });
+  await checkpointsVisible(options, meta);
   await switchMeta(options, { former, meta });
   if (options.dropOld) await io.deleteTopic(former.snapshots);
   options.log.info({ ...meta, atMs: clock.now() }, 'snapshots rebuilt');
@@ -248,6 +250,19 @@ async function foldToEnd(
     if (atEnd) return;
   }
   signal.throwIfAborted();
+}
+
+/**
+ * A commit is decided before it can be read. Who follows the switch must find a checkpoint in every partition, or it
+ * would fold what is left of the events as if that were all.
+ */
+async function checkpointsVisible(options: RebuildOptions, meta: RunMeta): Promise<void> {
+  const { io, clock, signal } = options;
+  for (let partition = 0; partition < meta.partitions; partition += 1) {
+    const at = { topic: meta.snapshots, partition, signal };
+    while ((await readStoredPartition(io, at)).checkpoint === null)
+      await clock.sleep(VISIBLE_CHECK_MS, signal);
+  }
 }
 
 /** The moment everything follows: the owners go on from the new topic's checkpoints. */

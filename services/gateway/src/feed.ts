@@ -82,6 +82,8 @@ export class Feed {
     const { topics } = config.log;
     const isRestored = () => live.caughtUp;
     const switched = this.#overtaken(meta, { isRestored, signal: until }).finally(() => over.abort());
+    // Awaited below; it may reject long before, which must not end the process.
+    switched.catch(() => undefined);
     const live: LiveRuns = openLiveRuns({
       ...{ io, topics, meta, log, signal: until, sleep: clock.sleep },
       onCaughtUp: () => this.#show(live),
