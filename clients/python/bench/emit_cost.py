@@ -117,22 +117,27 @@ def half(run, seconds):
 
 def paired(run, pairs, seconds):
     slower, steps = [], []
+    cpu = 0.0
     for _ in range(pairs):
         with_run, without = {}, {}
         order = [True, False]
         random.shuffle(order)
         for emits in order:
+            cpu_before = thread_cpu_seconds() if run is not None and emits else 0.0
             mean = half(run if emits else None, seconds)
+            if run is not None and emits:
+                cpu += thread_cpu_seconds() - cpu_before
             (with_run if emits else without)["mean"] = mean
         slower.append(100 * (with_run["mean"] / without["mean"] - 1))
         steps.append(without["mean"])
     medians = sorted(statistics.median(random.choices(slower, k=len(slower))) for _ in range(2000))
-    return {
+    report = {
         "step_ms": round(1000 * statistics.median(steps), 2),
         "slower_percent": round(statistics.median(slower), 4),
         "interval95": [round(medians[50], 4), round(medians[1949], 4)],
         "pairs": pairs,
     }
+    return report, cpu
 
 
 def main():
@@ -161,7 +166,7 @@ def main():
                 if given.only not in (None, state):
                     continue
                 if state == "null":
-                    print(json.dumps({"bench": "loop", "server": state, **paired(None, given.pairs, given.seconds)}))
+                    print(json.dumps({"bench": "loop", "server": state, **paired(None, given.pairs, given.seconds)[0]}))
                     continue
                 options = runlog.Options()
                 run = runlog.start(f"bench-{state}", url=urls[state], spool=spool, options=options)
@@ -171,10 +176,9 @@ def main():
                 # What that left to do is not the loop's.
                 while run.stats()["queued"] or run.stats()["in_memory"] > 500:
                     time.sleep(0.1)
-                cpu_before, numbered_before = thread_cpu_seconds(), run.stats()["numbered"]
-                loop = paired(run, given.pairs, given.seconds)
+                numbered_before = run.stats()["numbered"]
+                loop, cpu = paired(run, given.pairs, given.seconds)
                 events = run.stats()["numbered"] - numbered_before
-                cpu = thread_cpu_seconds() - cpu_before
                 wall = given.pairs * given.seconds
                 shares = {
                     "events_per_s": round(events / wall, 1),
