@@ -6,6 +6,7 @@ import { RunTable } from '@runlog/run-feed/run-table';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import type { RunMeta } from '@runlog/schema/log-records';
 import { formatRunKey } from '@runlog/schema/run-key';
+import type { RunSnapshot } from '@runlog/schema/snapshot';
 import { CHECKPOINT_KEY, eventTopicSettings, snapshotTopicSettings, topicNames } from '@runlog/schema/topics';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
@@ -38,8 +39,7 @@ export const restore: Benchmark = {
       { name: topics.snapshots, partitions: PARTITIONS, ...snapshotTopicSettings() },
       { name: topics.events, partitions: PARTITIONS, ...eventTopicSettings(1) },
     ]);
-    const bytes = await writeSnapshots(io, meta);
-    await writeEvents(io, topics.events);
+    const bytes = await fill(io, { meta, events: topics.events });
     const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
     const taken = {
       restored: [] as number[],
@@ -90,46 +90,57 @@ async function timed(work: () => Promise<void>): Promise<{ seconds: number; cpuS
   return { seconds: (performance.now() - from) / 1_000, cpuSeconds: (user + system) / 1e6 };
 }
 
-/** One run's snapshot under ten thousand names. */
-async function writeSnapshots(io: TopicIo, meta: RunMeta): Promise<number> {
-  const table = new RunTable({ ...meta, partitions: 1 });
+/**
+ * One run's snapshot under ten thousand names, and for each of them the one record that it names as its newest: a
+ * reader looks whether that is there. Gives the bytes of the snapshots.
+ */
+async function fill(io: TopicIo, written: { meta: RunMeta; events: string }): Promise<number> {
+  const { meta, events } = written;
+  const state = fullState();
+  const timestampMs = Date.now();
+  await using writer = await io.writer();
+  const put = async (topic: string, lanes: readonly RecordToAppend[][]) => {
+    const appends = lanes.map((lane, partition) =>
+      writer.append({ topic, partition, records: lane.splice(0) }),
+    );
+    for (const { fault } of await Promise.all(appends)) if (fault !== undefined) throw fault;
+  };
+  const noLanes = (): RecordToAppend[][] => Array.from({ length: PARTITIONS }, () => []);
+  const snapshotLanes = noLanes();
+  const eventLanes = noLanes();
+  const next = Array<number>(PARTITIONS).fill(0);
+  const eventValue = Buffer.from(JSON.stringify({ event_id: state.last_event_id }));
+  let bytes = 0;
+  for (let run = 0; run < RUNS; run += 1) {
+    const key = formatRunKey({ ...state, run_id: `run-${run}` });
+    const partition = partitionOf(key, PARTITIONS);
+    const position = { epoch: meta.epoch, seq: next[partition]! };
+    const value = Buffer.from(JSON.stringify({ ...state, run_id: `run-${run}`, position }));
+    next[partition]! += 1;
+    bytes += value.length;
+    snapshotLanes[partition]!.push({ key, value, headers: {}, timestampMs });
+    eventLanes[partition]!.push({ key, value: eventValue, headers: {}, timestampMs });
+    if (run % 500 === 499) {
+      await put(meta.snapshots, snapshotLanes);
+      await put(events, eventLanes);
+    }
+  }
+  for (const [partition, lane] of snapshotLanes.entries()) {
+    const checkpoint = { epoch: meta.epoch, fold: meta.fold, next: next[partition] };
+    const value = Buffer.from(JSON.stringify(checkpoint));
+    lane.push({ key: CHECKPOINT_KEY, value, headers: {}, timestampMs });
+  }
+  await put(meta.snapshots, snapshotLanes);
+  return bytes;
+}
+
+/** A run whose log is full. */
+function fullState(): RunSnapshot {
+  const table = new RunTable({ epoch: 'bench', fold: FOLD_VERSION, partitions: 1, snapshots: '' });
   const records = [...sampleRecords({ runs: 1, count: EVENTS, receivedAtMs: Date.now() - EVENTS })];
   table.fold(
     records.map((record, offset) => ({ ...record, offset })),
     0,
   );
-  const state = [...table.states.values()][0]!;
-  const lanes: RecordToAppend[][] = Array.from({ length: PARTITIONS }, () => []);
-  await using writer = await io.writer();
-  const flush = () =>
-    Promise.all(
-      lanes.map(async (lane, partition) => {
-        const { fault } = await writer.append({ topic: meta.snapshots, partition, records: lane.splice(0) });
-        if (fault !== undefined) throw fault;
-      }),
-    );
-  let bytes = 0;
-  const timestampMs = Date.now();
-  for (let run = 0; run < RUNS; run += 1) {
-    const named = { ...state, run_id: `run-${run}` };
-    const value = Buffer.from(JSON.stringify(named));
-    const key = formatRunKey(named);
-    bytes += value.length;
-    lanes[partitionOf(key, PARTITIONS)]!.push({ key, value, headers: {}, timestampMs });
-    if (run % 500 === 499) await flush();
-  }
-  const checkpoint = Buffer.from(JSON.stringify({ epoch: meta.epoch, fold: meta.fold, next: EVENTS }));
-  for (const lane of lanes) lane.push({ key: CHECKPOINT_KEY, value: checkpoint, headers: {}, timestampMs });
-  await flush();
-  return bytes;
-}
-
-/** As far as the snapshots speak of: a shorter topic would be taken for a recreated one. */
-async function writeEvents(io: TopicIo, topic: string): Promise<void> {
-  await using writer = await io.writer();
-  const records = [...sampleRecords({ runs: 1, count: EVENTS, receivedAtMs: Date.now() - EVENTS })];
-  for (let partition = 0; partition < PARTITIONS; partition += 1) {
-    const { fault } = await writer.append({ topic, partition, records });
-    if (fault !== undefined) throw fault;
-  }
+  return [...table.states.values()][0]!;
 }
