@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readMeta } from '@runlog/run-feed/prepare-topics';
+import { partitionOf } from '@runlog/topic-io/partitioner';
 import { SeededRandom } from '../simulation/seeded-random.ts';
 import { runCli } from '../support/cli-process.ts';
 import { Deployment } from './deployment.ts';
@@ -74,6 +75,9 @@ export async function runChaos(options: {
   const emitters = emitterPlans();
   const runs = runsOf(emitters);
   const unordered = unorderedOf(emitters);
+  const loaded = new Set(runs.map((run) => partitionOf(`local/${run}/default`, shape.partitions)));
+  // Of a partition without events nobody could tell whether it has an owner.
+  if (loaded.size < shape.partitions) throw new Error('the load leaves a partition empty');
   const gateways = () => deployment.addresses('gateway');
   const subscribers = [0, 1].map(
     (first) => new Subscriber({ name: `subscriber-${first}`, runs, gateways, first, unordered }),

@@ -20,7 +20,7 @@ export function emitterPlans(): EmitterPlan[] {
   return [
     emitter('a', ['r1', 'r2']),
     emitter('b', ['r2', 'r3', 'r4']),
-    emitter('c', ['r5', 'r6']),
+    emitter('c', ['r5', 'r6', 'r13']),
     emitter('wild', ['r7', 'r8', 'r1'], { bodyEvents: 8, bodiesUnderWayMax: 3, copyChance: 0.1 }),
     emitter('bare', ['unnumbered'], { isNumbered: false, eventsPerSecond: 20, copyChance: 0.1 }),
     emitter('slow', ['slow'], { bodyEvents: 2, eventsPerSecond: 2 }),
