@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { RunTable } from '@runlog/run-feed/run-table';
 import { eventTopicSettings, topicNames } from '@runlog/schema/topics';
 import { partitionOf } from '@runlog/topic-io/partitioner';
@@ -122,8 +124,8 @@ async function forgetSnapshots(io: TopicIo, prefix: string): Promise<void> {
 
 /** What a run with a full log and full milestones takes of the heap. */
 function heapBytesPerRun(): number {
-  const gc = globalThis.gc;
-  if (gc === undefined) return Number.NaN;
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as () => void;
   gc();
   const before = process.memoryUsage().heapUsed;
   const table = new RunTable({ epoch: 'bench', fold: 1, partitions: 1, snapshots: '' });

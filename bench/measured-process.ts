@@ -43,6 +43,8 @@ export class MeasuredProcess implements AsyncDisposable {
     const profiles = process.env.RUNLOG_BENCH_PROFILES;
     const service = await ServiceProcess.start(name, {
       ...env,
+      // For the figure before.
+      RUNLOG_KAFKA_ENCODER: process.env.RUNLOG_KAFKA_ENCODER ?? '',
       NODE_OPTIONS: `--import tsx --import ${probeScript}`,
       BENCH_PROBE_FILE: join(folder, 'probes.jsonl'),
       ...(profiles === undefined
