@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
+import { serverFrameSchemas } from '@runlog/schema/asyncapi';
 import type { DeliveredEntry, DeliveredSnapshot, RunSnapshot } from '@runlog/schema/snapshot';
 import { openEmbedded } from '@runlog/topic-io/embedded';
 import { Kafka, logLevel } from 'kafkajs';
@@ -205,6 +206,12 @@ describe.each([
     const ids = lines.map((line) => /"event_id": ?"([^"]+)"/.exec(line)![1]);
     expect(seen().map((entry: DeliveredEntry) => entry.metadata.event_id)).toEqual(ids);
     expect(plainEntries(seen().slice(-100))).toEqual(expected.default!.event_log);
+    for (const frame of socket.frames) {
+      const known = Object.values(serverFrameSchemas).some(
+        (schema) => schema.strict().safeParse(frame).success,
+      );
+      expect(known, JSON.stringify(frame).slice(0, 500)).toBe(true);
+    }
     let prev: number | null = null;
     for (const frame of socket.frames) {
       if (!('prev' in frame)) continue;

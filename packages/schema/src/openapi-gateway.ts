@@ -109,7 +109,7 @@ const streamed: Response = {
   content: { 'text/event-stream': { schema: { type: 'string' } } },
 };
 
-/** Of the gateway, as `GET /openapi.json` gives it. The WebSocket's frames are described in docs/protocol.md. */
+/** Of the gateway, as `GET /openapi.json` gives it. The WebSocket's frames are in asyncapi.ts. */
 export const gatewayOpenApi = openApiDocument({
   title: 'runlog gateway',
   description:
@@ -119,6 +119,12 @@ export const gatewayOpenApi = openApiDocument({
     '/': asset('dashboard', 'text/html'),
     '/assets/main.js': asset('dashboardScript', 'text/javascript'),
     '/assets/style.css': asset('dashboardStyle', 'text/css'),
+    '/asyncapi.json': {
+      get: {
+        ...{ operationId: 'asyncapi', summary: 'The frames of the stream', security: [] },
+        responses: { 200: jsonResponse('AsyncAPI 3.0', { type: 'object' }) },
+      },
+    },
     '/v1/runs': {
       get: {
         operationId: 'listRuns',

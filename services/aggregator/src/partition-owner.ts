@@ -1,12 +1,12 @@
 import { restore } from '@runlog/run-feed/restore';
 import { RunTable, type UnfoldableRecord } from '@runlog/run-feed/run-table';
-import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
 import type { RunMeta } from '@runlog/schema/log-records';
 import { formatRunKey } from '@runlog/schema/run-key';
 import type { RunSnapshot } from '@runlog/schema/snapshot';
 import { rejectedHeaders, snapshotWriterId, type TopicNames } from '@runlog/schema/topics';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
+import { quarantinedBytes } from '@runlog/service-kit/redact';
 import type { FencedWriter, LogRecord, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
 import { buildFlush } from './build-flush.ts';
 import { DirtyRuns } from './dirty-runs.ts';
@@ -182,7 +182,7 @@ export class PartitionOwner implements AsyncDisposable {
     log.warn({ origin, reason }, 'a record cannot be folded; it goes to quarantine');
     return {
       key: record.key,
-      value: record.value?.subarray(0, REJECTED_BYTES_MAX) ?? null,
+      value: record.value === null ? null : quarantinedBytes(record.value),
       headers: {
         [rejectedHeaders.code]: 'unfoldable',
         [rejectedHeaders.path]: '',

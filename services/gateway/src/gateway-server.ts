@@ -1,3 +1,4 @@
+import { streamAsyncApi } from '@runlog/schema/asyncapi';
 import { gatewayOpenApi } from '@runlog/schema/openapi-gateway';
 import type { Clock } from '@runlog/service-kit/clock';
 import { createHttpServer, listen, routesOf, type ServedRoute } from '@runlog/service-kit/http-server';
@@ -52,6 +53,10 @@ export async function serveGateway(options: {
   addRestRoutes(server, { runs: view.runs, access, clock });
   const streams = addStreamRoute(server, { hub: view.hub, access, clock });
   addDocsRoutes(server, gatewayOpenApi);
+  const asyncApi = JSON.stringify(streamAsyncApi);
+  server.get('/asyncapi.json', (_request, reply) =>
+    reply.type('application/json; charset=utf-8').header('cache-control', 'no-cache').send(asyncApi),
+  );
   await addPageRoutes(server);
   const metrics = createGatewayMetrics({
     connections: () => sockets.load,

@@ -1,10 +1,10 @@
 import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
 import { rejectedHeaders } from '@runlog/schema/topics';
+import { quarantinedBytes } from '@runlog/service-kit/redact';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { RecordToAppend, TopicWriter } from '@runlog/topic-io/topic-io';
 import type { RefusedEvent } from './accept-batch.ts';
 import type { IngestLog } from './ingest-log.ts';
-import { redact } from './redact.ts';
 
 /** Bytes handed to the writer and not yet answered; refused events beyond are counted, not kept. */
 const PENDING_BYTES_MAX = 4 * 1024 * 1024;
@@ -97,7 +97,7 @@ export function createQuarantine(options: {
 function recordOf({ error, key, value }: RefusedEvent, { receivedAtMs, keyId }: RefusedBody): RecordToAppend {
   return {
     key,
-    value: keptOf(value),
+    value: quarantinedBytes(value),
     headers: {
       [rejectedHeaders.code]: error.code,
       [rejectedHeaders.path]: error.path,
@@ -108,10 +108,4 @@ function recordOf({ error, key, value }: RefusedEvent, { receivedAtMs, keyId }: 
     },
     timestampMs: receivedAtMs,
   };
-}
-
-/** A copy: a view would keep the whole body in memory. As Latin-1, so that bytes that are no UTF-8 stay what they are. */
-function keptOf(value: Buffer): Buffer {
-  const text = redact(value.toString('latin1', 0, REJECTED_BYTES_MAX));
-  return Buffer.from(text.slice(0, REJECTED_BYTES_MAX), 'latin1');
 }

@@ -1,3 +1,5 @@
+import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
+
 /** Names of fields whose values nobody should read in a quarantine; words apart by `_`, `-`, `.`, or a capital letter. */
 const SECRET_NAME =
   /(?:^|[_.-])(?:passwords?|passwd|passphrase|pwd|secrets?|token|apikeys?|(?:api|private|access|secret|signing|encryption)[_.-]keys?|authorization|bearer|credentials?|cookies?)(?:$|[_.-])/i;
@@ -65,4 +67,13 @@ function stringEnd(text: string, from: number): number {
     else if (text[at] === '"') return at + 1;
   }
   return text.length;
+}
+
+/**
+ * What a quarantine keeps of a refused value: redacted, at most REJECTED_BYTES_MAX. A copy, since a view would keep the
+ * whole body in memory; read as Latin-1, so that bytes that are no UTF-8 stay what they are.
+ */
+export function quarantinedBytes(value: Buffer): Buffer {
+  const text = redact(value.toString('latin1', 0, REJECTED_BYTES_MAX));
+  return Buffer.from(text.slice(0, REJECTED_BYTES_MAX), 'latin1');
 }
