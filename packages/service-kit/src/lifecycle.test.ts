@@ -14,7 +14,7 @@ interface Started {
 const children: ChildProcess[] = [];
 
 /** A process that runs `start` (source text) as a service. */
-function service(start: string): Started {
+function service(start: string, logLevel = 'info'): Started {
   const program = `
     import { setTimeout as delay } from 'node:timers/promises';
     import { createServer } from 'node:http';
@@ -23,7 +23,7 @@ function service(start: string): Started {
     import { createLogger } from '@runlog/service-kit/logger';
     import { environment, readConfig, ConfigError } from '@runlog/service-kit/read-config';
     import { TopicIoError } from '@runlog/topic-io/topic-io';
-    const log = createLogger({ service: 'test', level: 'info' });
+    const log = createLogger({ service: 'test', level: '${logLevel}' });
     const alive = setInterval(() => {}, 1000);
     await runProcess(() => log, async ({ fail }) => { ${start} });
   `;
@@ -73,6 +73,15 @@ describe('a service as a process', { timeout: 30_000 }, () => {
     started.process.kill('SIGTERM');
     expect(await started.ended).toBe(0);
     expect(started.stdout()).toContain('"msg":"drained"');
+  });
+
+  test('says ready at every log level', async () => {
+    const started = service(
+      `return { addresses: { ingest: 'x' }, ready: Promise.resolve(), async [Symbol.asyncDispose]() {} };`,
+      'error',
+    );
+    await untilSaid(started, '"msg":"ready"');
+    expect(started.stdout().trim().split('\n')).toHaveLength(1);
   });
 
   test('exits at once on a second signal, when it cannot be the echo of the first', async () => {

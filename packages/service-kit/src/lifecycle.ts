@@ -83,7 +83,8 @@ export async function runProcess(
     const running = await start({ fail });
     started(running);
     await running.ready;
-    if (exitCode === null) log().info(running.addresses, 'ready');
+    // Whoever waits for this line waits for it at every log level.
+    if (exitCode === null) log().child({}, { level: 'info' }).info(running.addresses, 'ready');
   } catch (error) {
     explainStart(error);
     process.exit(error instanceof ConfigError ? 2 : 1);
