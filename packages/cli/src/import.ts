@@ -11,6 +11,7 @@ import { type FileImport, importFile, type Pace } from './import-file.ts';
 import { createImportReport } from './import-report.ts';
 import { runIdOfFile } from './number-lines.ts';
 import { createProgress, formatCount, formatDuration, formatRate } from './progress.ts';
+import { speedOf } from './speed-option.ts';
 import { stopSignal } from './stop-signal.ts';
 
 const options = {
@@ -49,7 +50,7 @@ export const command: Command = {
       config,
       clusterId: runKeyPartOption('cluster', values.cluster),
       groupId: runKeyPartOption('group', values.group),
-      speed: speedOf(values.speed),
+      speed: speedOf(values.speed) ?? undefined,
     });
   },
 };
@@ -86,13 +87,6 @@ async function filesToImport(paths: readonly string[], runId: string | undefined
 }
 
 /** `undefined`: as fast as possible. */
-function speedOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const speed = /^\d+(\.\d+)?x?$/.test(text) ? Number.parseFloat(text) : Number.NaN;
-  if (speed >= 0.01 && speed <= 1_000_000) return speed;
-  throw new UsageError(`--speed must be a factor such as 1x or 10x (is "${text}")`);
-}
-
 interface ImportOptions {
   readonly config: ClientConfig;
   readonly clusterId: string | undefined;

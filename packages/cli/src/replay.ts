@@ -10,6 +10,7 @@ import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 import { type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
 import { logAccessVariables, requireMeta, withLog } from './log-access.ts';
+import { speedOf } from './speed-option.ts';
 import { stopSignal } from './stop-signal.ts';
 
 const options = {
@@ -149,13 +150,6 @@ function boundOf(name: string, text: string | undefined): Bound {
     throw new UsageError(`--${name} must be an offset or an ISO time (is "${text}")`);
   }
   return { timestampMs };
-}
-
-function speedOf(text: string | undefined): number | null {
-  if (text === undefined) return null;
-  const speed = /^\d+(\.\d+)?x?$/.test(text) ? Number.parseFloat(text) : Number.NaN;
-  if (speed >= 0.01 && speed <= 1_000_000) return speed;
-  throw new UsageError(`--speed must be a factor such as 1x or 10x (is "${text}")`);
 }
 
 /** Waits until a record is due: as long after the first as it arrived after it, divided by the speed. */

@@ -1,17 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { prepareTopics, readMeta } from '@runlog/run-feed/prepare-topics';
-import {
-  type LogConfig,
-  logConfigOf,
-  logEnvironment,
-  logFaults,
-  openLog,
-} from '@runlog/service-kit/log-config';
+import { type LogConfig, openLog } from '@runlog/service-kit/log-config';
 import { createLogger } from '@runlog/service-kit/logger';
-import { ConfigError, readConfig } from '@runlog/service-kit/read-config';
 import { type TopicDescription, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
-import { z } from 'zod';
 import { type Command, CommandError, exitCodes, parseCommandLine, UsageError } from './command.ts';
+import { readLogConfig } from './log-access.ts';
 import { textTable } from './text-table.ts';
 
 const options = {
@@ -67,13 +60,6 @@ export const command: Command = {
     }
   },
 };
-
-function readLogConfig(env: Readonly<NodeJS.ProcessEnv>): LogConfig {
-  const variables = readConfig(z.object(logEnvironment), env);
-  const faults = logFaults(variables, { single: false });
-  if (faults.length > 0) throw new ConfigError(faults);
-  return logConfigOf(variables, { single: false });
-}
 
 /** A topic of runlog; `partitions` is null where it does not exist. */
 type FoundTopic =
