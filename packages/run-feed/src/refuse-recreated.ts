@@ -9,23 +9,32 @@ import type { RunTable } from './run-table.ts';
 const RECREATED_AFTER_MS = 30_000;
 const RECHECK_MS = 500;
 
+/** The snapshot of each partition that has folded furthest; what holds for it holds for those behind it. */
+export function newestSnapshots(table: RunTable, partitions: number): Map<number, RunSnapshot> {
+  const newest = new Map<number, RunSnapshot>();
+  for (const [key, state] of table.states) {
+    const partition = partitionOf(key, partitions);
+    if (state.position.seq > (newest.get(partition)?.position.seq ?? -1)) newest.set(partition, state);
+  }
+  return newest;
+}
+
 /**
  * Bounds of the events topic that reach past everything the snapshots speak of. A snapshot ahead of the events' end
  * means that the topic was recreated; but the end may lag for a moment, so that is believed only after 30 s.
  */
 export async function boundsCovering(
-  table: RunTable,
+  newest: ReadonlyMap<number, RunSnapshot>,
   options: RestoreOptions & { checkpoints: ReadonlyMap<number, number> },
 ): Promise<PartitionBounds[]> {
   const { io, topics, meta, partitions, checkpoints, signal } = options;
   const needed = new Map<number, { offset: number; of: string }>();
   for (const [partition, offset] of checkpoints) needed.set(partition, { offset, of: 'the checkpoint' });
-  const single = partitions.length === 1 ? partitions[0]! : null;
-  for (const [key, state] of table.states) {
-    const partition = single ?? partitionOf(key, meta.partitions);
+  for (const [partition, state] of newest) {
     const offset = state.position.seq + 1;
-    if (offset > (needed.get(partition)?.offset ?? 0))
-      needed.set(partition, { offset, of: `the snapshot of ${key}` });
+    if (offset > (needed.get(partition)?.offset ?? 0)) {
+      needed.set(partition, { offset, of: `the snapshot of ${formatRunKey(state)}` });
+    }
   }
   for (let waitedMs = 0; ; waitedMs += RECHECK_MS) {
     const bounds = await io.bounds(topics.events);
@@ -52,21 +61,14 @@ export async function boundsCovering(
  * Another record there means that the events topic was recreated and has grown past the snapshots.
  */
 export async function refuseForeignPast(
-  table: RunTable,
+  newest: ReadonlyMap<number, RunSnapshot>,
   options: RestoreOptions & { bounds: readonly { startOffset: number }[] },
 ): Promise<void> {
   const { io, topics, meta, bounds, signal } = options;
-  const newest = new Map<number, RunSnapshot>();
-  for (const [key, state] of table.states) {
-    const partition = partitionOf(key, meta.partitions);
-    const { seq } = state.position;
-    if (seq >= bounds[partition]!.startOffset && seq > (newest.get(partition)?.position.seq ?? -1)) {
-      newest.set(partition, state);
-    }
-  }
   await Promise.all(
     [...newest].map(async ([partition, state]) => {
       const { seq } = state.position;
+      if (seq < bounds[partition]!.startOffset) return;
       const record = await recordAt(io, { topic: topics.events, partition, offset: seq, signal });
       // Retention may have passed it meanwhile; the checkpoint is judged on its own.
       if (record === null) return;

@@ -5,7 +5,7 @@ import { CHECKPOINT_KEY, isReservedKey, type TopicNames } from '@runlog/schema/t
 import { type LogRecord, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import type { FeedLog } from './feed-log.ts';
 import { readToEnd } from './read-to-end.ts';
-import { boundsCovering, refuseForeignPast } from './refuse-recreated.ts';
+import { boundsCovering, newestSnapshots, refuseForeignPast } from './refuse-recreated.ts';
 import type { RunTable } from './run-table.ts';
 import { parseCheckpoint, parseSnapshot } from './stored-snapshots.ts';
 
@@ -43,8 +43,9 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
       }
     },
   });
-  const bounds = await boundsCovering(table, { ...options, checkpoints });
-  await refuseForeignPast(table, { ...options, bounds });
+  const newest = newestSnapshots(table, meta.partitions);
+  const bounds = await boundsCovering(newest, { ...options, checkpoints });
+  await refuseForeignPast(newest, { ...options, bounds });
   const next = new Map<number, number>();
   for (const partition of partitions) {
     const { startOffset } = bounds[partition]!;

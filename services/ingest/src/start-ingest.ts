@@ -1,16 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { listen } from '@runlog/service-kit/http-server';
 import { openKeyFile } from '@runlog/service-kit/key-file';
 import type { Running } from '@runlog/service-kit/lifecycle';
 import type { Logger } from '@runlog/service-kit/logger';
+import { untilItSucceeds } from '@runlog/service-kit/retry';
 import { isPassing, type TopicIo } from '@runlog/topic-io/topic-io';
 import type { IngestConfig } from './config.ts';
 import { createIngestServer, type IngestLimits } from './http-server.ts';
 import { type OpenLog, prepareLog } from './open-log.ts';
 import { createOutage } from './outage.ts';
 
-const RETRY_DELAY_MS_MIN = 250;
-const RETRY_DELAY_MS_MAX = 5_000;
 const PING_MS_MAX = 3_000;
 /** Answers under way when stopping: longer than `publish` waits for the log. */
 const FINISH_MS_MAX = 12_000;
@@ -67,33 +65,25 @@ export async function startIngest(options: {
   });
 
   const prepare = async () => {
-    let delayMs = RETRY_DELAY_MS_MIN;
     let said = false;
-    while (!stop.signal.aborted) {
-      try {
-        const { newEpoch } = options;
-        const opened = await prepareLog({
-          io,
-          config: config.log,
-          newEpoch,
-          outage,
-          log,
-          now,
-        });
-        if (stop.signal.aborted) return await opened.writer[Symbol.asyncDispose]();
-        openLog = opened;
-        if (said) log.info({}, 'the topics are prepared');
-        return;
-      } catch (error) {
-        if (!isPassing(error)) throw error;
-        waitsFor = `the topics are not prepared yet: ${messageOf(error)}`;
-        if (!said)
-          log.warn({ err: error }, 'the topics cannot be prepared yet; trying again in the background');
-        said = true;
-      }
-      await pause(delayMs, stop.signal);
-      delayMs = Math.min(delayMs * 2, RETRY_DELAY_MS_MAX);
-    }
+    const opened = await untilItSucceeds(
+      () => prepareLog({ io, config: config.log, newEpoch: options.newEpoch, outage, log, now }),
+      {
+        signal: stop.signal,
+        random: options.random,
+        retryable: isPassing,
+        onFailure: (error) => {
+          waitsFor = `the topics are not prepared yet: ${messageOf(error)}`;
+          if (!said) {
+            log.warn({ err: error }, 'the topics cannot be prepared yet; trying again in the background');
+          }
+          said = true;
+        },
+      },
+    );
+    if (stop.signal.aborted) return await opened.writer[Symbol.asyncDispose]();
+    openLog = opened;
+    if (said) log.info({}, 'the topics are prepared');
   };
 
   const listening = listen(server, { host: config.host, port: config.port });
@@ -156,14 +146,6 @@ async function within<Result>(work: Promise<Result>, msMax: number): Promise<Res
     return await Promise.race([work, deadline]);
   } finally {
     clearTimeout(timer);
-  }
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await delay(ms, undefined, { signal });
-  } catch (error) {
-    if (!signal.aborted) throw error;
   }
 }
 
