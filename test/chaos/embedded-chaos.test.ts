@@ -41,9 +41,11 @@ describe('runlog up on one machine', () => {
     });
     try {
       for (let kill = 0; kill < KILLS; kill += 1) {
+        // A kill that comes before the subscriber is back would not be one for it.
         const target = publisher.acknowledged + random.integer(20, 700);
-        await until(() => publisher.acknowledged >= target, {
-          what: () => `${target} events are acknowledged`,
+        await until(() => publisher.acknowledged >= target && subscriber.connections > kill, {
+          what: () =>
+            `${target} events are acknowledged and the subscriber is back (${subscriber.connections})`,
           withinMs: 30_000,
         });
         const killed: ServiceProcess = up!;
