@@ -37,6 +37,7 @@ export const command: Command = {
     ['RUNLOG_ALLOWED_ORIGINS', 'web pages of other origins that may open streams'],
     ['KAFKA_BROKERS', 'use Kafka; also KAFKA_SSL, KAFKA_SASL_MECHANISM, _USERNAME, _PASSWORD'],
     ['RUNLOG_ENGINE', 'embedded or kafka, where KAFKA_BROKERS shall not decide'],
+    ['RUNLOG_COMPRESSION', 'of events on Kafka: none, gzip, or zstd from Node 22.15 on (none)'],
     ['RUNLOG_TOPIC_PREFIX', 'before every topic name'],
     ['RUNLOG_PARTITIONS', 'for creating topics (4 embedded, 12 on Kafka)'],
     ['RUNLOG_REPLICATION_FACTOR', 'for creating topics (3; 1 on a single broker)'],

@@ -1,3 +1,4 @@
+import type { Compression } from './compression.ts';
 import { BOUNDS } from './kafka-config.ts';
 import { isLostProducer, KafkaFault, mayHaveAppended, toKafkaFault, toTopicIoError } from './kafka-faults.ts';
 import { isTooLarge, type ProducerIdentity, produce, wireBytes } from './kafka-produce.ts';
@@ -11,11 +12,17 @@ export class KafkaWriter implements TopicWriter {
   readonly #session: KafkaSession;
   readonly #lanes = new Map<string, Lane>();
   readonly #laneBytesMax: number;
+  readonly #compression: Compression;
   #closed = false;
 
-  constructor(options: { session: KafkaSession; laneBytesMax: number | undefined }) {
+  constructor(options: {
+    session: KafkaSession;
+    laneBytesMax: number | undefined;
+    compression: Compression | undefined;
+  }) {
     this.#session = options.session;
     this.#laneBytesMax = options.laneBytesMax ?? BOUNDS.laneBytes;
+    this.#compression = options.compression ?? 'none';
   }
 
   get pendingBytes(): number {
@@ -34,7 +41,13 @@ export class KafkaWriter implements TopicWriter {
     const key = `${topic}/${partition}`;
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
-      lane = new Lane({ session: this.#session, topic, partition, bytesMax: this.#laneBytesMax });
+      lane = new Lane({
+        session: this.#session,
+        topic,
+        partition,
+        bytesMax: this.#laneBytesMax,
+        compression: this.#compression,
+      });
       this.#lanes.set(key, lane);
     }
     return lane.append(batch.records);
@@ -83,17 +96,25 @@ class Lane {
   readonly #topic: string;
   readonly #partition: number;
   readonly #bytesMax: number;
+  readonly #compression: Compression;
   #queue: PendingAppend[] = [];
   #producer: LaneProducer | null = null;
   #idle: Promise<void> = Promise.resolve();
   #running = false;
   pendingBytes = 0;
 
-  constructor(options: { session: KafkaSession; topic: string; partition: number; bytesMax: number }) {
+  constructor(options: {
+    session: KafkaSession;
+    topic: string;
+    partition: number;
+    bytesMax: number;
+    compression: Compression;
+  }) {
     this.#session = options.session;
     this.#topic = options.topic;
     this.#partition = options.partition;
     this.#bytesMax = options.bytesMax;
+    this.#compression = options.compression;
   }
 
   /** Resolves when nothing is queued or in flight. */
@@ -191,6 +212,7 @@ class Lane {
           recordBytes,
           identity: producer.identity,
           firstSequence: producer.nextSequence,
+          compression: this.#compression,
         });
         producer.nextSequence += records.length;
         return baseOffset;

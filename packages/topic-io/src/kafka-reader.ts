@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { BOUNDS } from './kafka-config.ts';
 import { KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './kafka-faults.ts';
 import { type FetchedPartition, fetchPartitions } from './kafka-fetch.ts';
-import { decodeBatches, UnreadableBatchError } from './kafka-record-batch.ts';
+import { type DecodedBatches, decodeBatches, UnreadableBatchError } from './kafka-record-batch.ts';
 import type { KafkaSession } from './kafka-session.ts';
 import { isCompacted, partitionBounds } from './kafka-topics.ts';
 import { type Fetched, TopicIoError, type TopicReader } from './topic-io.ts';
@@ -238,13 +238,13 @@ export class KafkaReader implements TopicReader {
     isEmpty: boolean;
   }): Promise<void> {
     const { answer, position, node, isEmpty } = options;
-    const { partition, stableEnd, startOffset, bytes, aborted } = answer;
+    const { partition, stableEnd, startOffset, bytes } = answer;
     this.#recovered(partition);
     if (bytes.length > 0) {
       this.#serial += 1;
       position.servedAt = this.#serial;
     }
-    const decoded = decodeBatches({ bytes, fetchOffset: position.offset, aborted });
+    const decoded = this.#decode(answer, position.offset);
     const mayBeBare = isEmpty && !answer.elsewhere && decoded.nextOffset < stableEnd;
     position.emptyAnswers = mayBeBare ? position.emptyAnswers + 1 : 0;
     const isBare = position.emptyAnswers >= EMPTY_ANSWERS_MAX && (await this.#mayHaveHoles());
@@ -266,6 +266,15 @@ export class KafkaReader implements TopicReader {
       node,
       item: { kind: 'records', partition, records, nextOffset, stableEnd, startOffset },
     });
+  }
+
+  #decode({ partition, bytes, aborted }: FetchedPartition, fetchOffset: number): DecodedBatches {
+    try {
+      return decodeBatches({ bytes, fetchOffset, aborted });
+    } catch (error) {
+      if (!(error instanceof UnreadableBatchError)) throw error;
+      throw new UnreadableBatchError(`${this.#topic}/${partition}: ${error.message}`, { cause: error });
+    }
   }
 
   /**
@@ -355,7 +364,7 @@ export class KafkaReader implements TopicReader {
   }
 
   #fail(error: UnreadableBatchError): void {
-    const failure = new TopicIoError('unusable', `read ${this.#topic}: ${error.message}`, { cause: error });
+    const failure = new TopicIoError('unusable', `read ${error.message}`, { cause: error });
     this.#failure = failure;
     for (const answer of this.#waiting.splice(0)) answer(Promise.reject(failure));
     void this[Symbol.asyncDispose]();

@@ -56,6 +56,26 @@ export function encodeRecordBatch(batch: BatchToEncode, bytes: Buffer): number {
   return at;
 }
 
+/** Where the records of an encoded batch lie in its bytes. */
+export function recordsIn(bytes: Buffer, batchBytes: number): Buffer {
+  return bytes.subarray(HEADER_BYTES, batchBytes);
+}
+
+/**
+ * Puts compressed records into an encoded batch, in place of those they were made of; gives the bytes the batch takes
+ * now. `codec` is Kafka's number. They must take less.
+ */
+export function replaceRecords(bytes: Buffer, by: { records: Buffer; codec: number }): number {
+  const { records, codec } = by;
+  const end = HEADER_BYTES + records.length;
+  if (end - LENGTH_PREFIX_BYTES > bytes.readInt32BE(8)) throw new RangeError('compressed records take more');
+  bytes.set(records, HEADER_BYTES);
+  bytes.writeInt32BE(end - LENGTH_PREFIX_BYTES, 8);
+  bytes.writeInt16BE(bytes.readInt16BE(CHECKED_FROM) | codec, CHECKED_FROM);
+  bytes.writeUInt32BE(crc32c(bytes.subarray(CHECKED_FROM, end)), 17);
+  return end;
+}
+
 function writeRecord(
   bytes: Buffer,
   from: number,

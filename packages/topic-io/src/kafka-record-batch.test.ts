@@ -1,4 +1,4 @@
-import { gzipSync } from 'node:zlib';
+import * as zlib from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeBatches, UnreadableBatchError } from './kafka-record-batch.ts';
@@ -122,9 +122,38 @@ describe('decodeBatches', () => {
     expect(decodeBatches({ bytes, fetchOffset: 0, aborted: [] }).records[0]?.timestampMs).toBe(777);
   });
 
-  it('refuses what it cannot read instead of skipping it', () => {
-    const zstd = encode(batch({ attributes: 4, baseOffset: 0, lastOffset: 0, records: [record(0)] }));
-    expect(() => decodeBatches({ bytes: zstd, fetchOffset: 0, aborted: [] })).toThrow(UnreadableBatchError);
+  it.each([
+    ['snappy', 2],
+    ['lz4', 3],
+    ['the unknown codec 5', 5],
+  ])('refuses %s instead of skipping it, and says where it is and what to do', (name, attributes) => {
+    const bytes = Buffer.concat([
+      encode(batch({ baseOffset: 6, lastOffset: 6, records: [record(6)] })),
+      encode(batch({ attributes, baseOffset: 7, lastOffset: 7, records: [record(7)] })),
+    ]);
+    const decode = () => decodeBatches({ bytes, fetchOffset: 6, aborted: [] });
+    expect(decode).toThrow(UnreadableBatchError);
+    expect(decode).toThrow(
+      new RegExp(`batch at offset 7 is compressed with ${name}.*compression\\.type=gzip`),
+    );
+  });
+
+  it("reads another producer's zstd where this Node can, and else says which Node can", () => {
+    const bytes = encode(batch({ attributes: 4, baseOffset: 7, lastOffset: 7, records: [record(7)] }));
+    const decode = () => decodeBatches({ bytes, fetchOffset: 7, aborted: [] });
+    if ('zstdDecompressSync' in zlib) expect(decode().records).toEqual([record(7)]);
+    else expect(decode).toThrow(/batch at offset 7 is compressed with zstd.*Node 22\.15 or newer/);
+  });
+
+  it('refuses compressed bytes that are broken', () => {
+    const bytes = encode(batch({ attributes: 1, baseOffset: 7, lastOffset: 7, records: [record(7)] }));
+    bytes[bytes.length - 6]! ^= 0xff;
+    const decode = () => decodeBatches({ bytes, fetchOffset: 7, aborted: [] });
+    expect(decode).toThrow(UnreadableBatchError);
+    expect(decode).toThrow('batch at offset 7 is compressed with gzip and cannot be decompressed');
+  });
+
+  it('refuses the formats before magic 2', () => {
     const old = encode(batch({ baseOffset: 0, lastOffset: 0, records: [record(0)] }));
     old[16] = 1;
     expect(() => decodeBatches({ bytes: old, fetchOffset: 0, aborted: [] })).toThrow(UnreadableBatchError);
@@ -173,7 +202,7 @@ function encode(options: BatchToEncode): Buffer {
       return Buffer.concat(lengthed(body));
     }),
   );
-  const payload = (attributes & 7) === 1 && records.length > 0 ? gzipSync(encoded) : encoded;
+  const payload = records.length > 0 ? compressed(encoded, attributes & 7) : encoded;
   header.writeBigInt64BE(BigInt(baseOffset), 0);
   header.writeInt32BE(49 + payload.length, 8);
   header.writeInt8(2, 16);
@@ -184,6 +213,20 @@ function encode(options: BatchToEncode): Buffer {
   header.writeBigInt64BE(producerId, 43);
   header.writeInt32BE(records.length, 57);
   return Buffer.concat([header, payload]);
+}
+
+function compressed(records: Buffer, codec: number): Buffer {
+  if (codec === 1) return zlib.gzipSync(records);
+  return codec === 4 ? zstdStored(records) : records;
+}
+
+/** A frame of zstd with one block, stored raw: every Node can write that. */
+function zstdStored(bytes: Buffer): Buffer {
+  const head = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 0]);
+  head.writeUInt32LE(bytes.length, 5);
+  const block = Buffer.alloc(3);
+  block.writeUIntLE((bytes.length << 3) | 1, 0, 3);
+  return Buffer.concat([head, block, bytes]);
 }
 
 function lengthed(bytes: Buffer): Buffer[] {

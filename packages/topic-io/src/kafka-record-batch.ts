@@ -1,4 +1,4 @@
-import { gunzipSync } from 'node:zlib';
+import { decompress } from './compression.ts';
 import type { LogRecord } from './topic-io.ts';
 
 /**
@@ -18,10 +18,10 @@ export interface DecodedBatches {
   readonly nextOffset: number;
 }
 
-/** A batch that this reader cannot take apart: a foreign compression or an old format. */
+/** A batch that this reader cannot take apart: a foreign compression, an old format or broken bytes. */
 export class UnreadableBatchError extends Error {
-  constructor(message: string) {
-    super(message);
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
     this.name = 'UnreadableBatchError';
   }
 }
@@ -41,7 +41,6 @@ const LENGTH_PREFIX_BYTES = 12;
 
 const MAGIC = 2;
 const COMPRESSION_MASK = 0x07;
-const GZIP = 1;
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
@@ -67,10 +66,11 @@ export function decodeBatches(options: {
   let at = 0;
   while (bytes.length - at >= RECORDS_AT) {
     const endAt = at + LENGTH_PREFIX_BYTES + bytes.readInt32BE(at + LENGTH_AT);
-    const magic = bytes[at + MAGIC_AT];
-    if (magic !== MAGIC) throw new UnreadableBatchError(`a record batch has format ${magic}, not ${MAGIC}`);
-    if (endAt > bytes.length) break;
     const baseOffset = Number(bytes.readBigInt64BE(at));
+    const magic = bytes[at + MAGIC_AT];
+    if (magic !== MAGIC)
+      throw new UnreadableBatchError(`the batch at offset ${baseOffset} has format ${magic}, not ${MAGIC}`);
+    if (endAt > bytes.length) break;
     const lastOffset = baseOffset + bytes.readInt32BE(at + LAST_OFFSET_DELTA_AT);
     const attributes = bytes.readInt16BE(at + ATTRIBUTES_AT);
     const producerId = bytes.readBigInt64BE(at + PRODUCER_ID_AT);
@@ -112,13 +112,12 @@ function decodeRecords(options: {
   const { batch, baseOffset, attributes, fetchOffset, into } = options;
   const count = batch.readInt32BE(RECORD_COUNT_AT);
   if (count === 0) return;
-  const compression = attributes & COMPRESSION_MASK;
-  if (compression > GZIP)
-    throw new UnreadableBatchError(`a record batch has compression ${compression}; only gzip is read`);
-  const cursor =
-    compression === GZIP
-      ? new Cursor(gunzipSync(batch.subarray(RECORDS_AT)), 0)
-      : new Cursor(batch, RECORDS_AT);
+  const inflated = decompress(batch.subarray(RECORDS_AT), attributes & COMPRESSION_MASK);
+  if ('fault' in inflated) {
+    const message = `the batch at offset ${baseOffset} ${inflated.fault}`;
+    throw new UnreadableBatchError(message, { cause: inflated.cause });
+  }
+  const cursor = new Cursor(inflated.bytes, 0);
   const baseTimestampMs = Number(batch.readBigInt64BE(BASE_TIMESTAMP_AT));
   const maxTimestampMs = Number(batch.readBigInt64BE(MAX_TIMESTAMP_AT));
   const logAppendTime = (attributes & LOG_APPEND_TIME) !== 0;

@@ -60,9 +60,9 @@ export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
     },
     async writer(writerOptions) {
       refuseWhenClosed();
-      const laneBytesMax = writerOptions?.laneBytesMax;
+      const { laneBytesMax, compression } = writerOptions ?? {};
       const own = session(BOUNDS.produceRequestMs);
-      return keep(new KafkaWriter({ session: own, laneBytesMax }), own);
+      return keep(new KafkaWriter({ session: own, laneBytesMax, compression }), own);
     },
     async fencedWriter(id) {
       refuseWhenClosed();

@@ -104,6 +104,8 @@ declare module 'kafkajs/src/broker/index.js' {
       /** Strings and numbers both encode; the broker's own answer is passed back unchanged. */
       producerId: unknown;
       producerEpoch: number;
+      /** Kafka's number; kafkajs has none and gzip. */
+      compression?: number;
       topicData: readonly {
         readonly topic: string;
         readonly partitions: readonly {

@@ -6,6 +6,8 @@
  * Offsets are JavaScript numbers: 2^53 records a partition is beyond any broker's disk.
  */
 
+import type { Compression } from './compression.ts';
+
 /** A record as it is handed to a writer. `value: null` is a tombstone. */
 export interface RecordToAppend {
   readonly key: string;
@@ -153,7 +155,8 @@ export interface TopicIo extends AsyncDisposable {
   bounds(topic: string): Promise<PartitionBounds[]>;
   /** Offset of the first record at or after the time, or the end. */
   offsetAtTime(position: { topic: string; partition: number; timestampMs: number }): Promise<number>;
-  writer(options?: { laneBytesMax?: number }): Promise<TopicWriter>;
+  /** `compression` is Kafka's only: the embedded engine stores records as they are. */
+  writer(options?: { laneBytesMax?: number; compression?: Compression }): Promise<TopicWriter>;
   fencedWriter(id: string): Promise<FencedWriter>;
   reader(options: {
     topic: string;

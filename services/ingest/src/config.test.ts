@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as zlib from 'node:zlib';
 import { ConfigError } from '@runlog/service-kit/read-config';
 import { describe, expect, it } from 'vitest';
 import { readIngestConfig } from './config.ts';
@@ -53,6 +54,21 @@ describe('the configuration of ingest', () => {
     expect(faultsOf(env)).toEqual([
       expect.stringContaining('RUNLOG_KEYS_FILE=/nowhere/keys.json cannot be read'),
     ]);
+  });
+
+  it('compresses nothing by default, and gzip with every Node', () => {
+    expect(readIngestConfig(kafka).compression).toBe('none');
+    expect(readIngestConfig({ ...kafka, RUNLOG_COMPRESSION: 'gzip' }).compression).toBe('gzip');
+    expect(faultsOf({ ...kafka, RUNLOG_COMPRESSION: 'snappy' })).toEqual([
+      expect.stringContaining('RUNLOG_COMPRESSION must be none, gzip, zstd'),
+    ]);
+  });
+
+  it('takes zstd where this Node has it, and else says which Node is needed', () => {
+    const env = { ...kafka, RUNLOG_COMPRESSION: 'zstd' };
+    const faults = faultsOf(env);
+    if ('zstdCompress' in zlib) expect(readIngestConfig(env).compression).toBe('zstd');
+    else expect(faults).toEqual([expect.stringMatching(/^RUNLOG_COMPRESSION=zstd .* Node 22\.15 or newer/)]);
   });
 
   it('lists every fault at once, of single variables and of several together', () => {

@@ -2,6 +2,7 @@ import { isIPv4 } from 'node:net';
 import { keyFileFaults } from '@runlog/service-kit/key-file';
 import { type LogConfig, logConfigOf, logEnvironment, logFaults } from '@runlog/service-kit/log-config';
 import { environment, readCheckedConfig } from '@runlog/service-kit/read-config';
+import { COMPRESSIONS, type Compression, compressionFault } from '@runlog/topic-io/compression';
 import { z } from 'zod';
 
 /** Ingest's own variables; `runlog up` reads them beside those of the other services. */
@@ -10,6 +11,7 @@ export const ingestEnvironment = {
   RUNLOG_INGEST_PORT: environment.port().default(4000),
   RUNLOG_OPEN: environment.flag().default(false),
   RUNLOG_KEYS_FILE: environment.text().optional(),
+  RUNLOG_COMPRESSION: z.enum(COMPRESSIONS, { error: `must be ${COMPRESSIONS.join(', ')}` }).default('none'),
 };
 
 const ingestVariables = z.object(ingestEnvironment);
@@ -21,6 +23,8 @@ export interface IngestConfig {
   readonly port: number;
   /** Not given: open. */
   readonly keysFile?: string | undefined;
+  /** Of what ingest writes; the embedded log has none. */
+  readonly compression: Compression;
   readonly log: LogConfig;
 }
 
@@ -35,6 +39,10 @@ export function ingestFaults(variables: IngestVariables): string[] {
         'set RUNLOG_KEYS_FILE, or RUNLOG_OPEN=true if that is meant',
     );
   }
+  const uncompressible = compressionFault(variables.RUNLOG_COMPRESSION);
+  if (uncompressible !== null) {
+    faults.push(`RUNLOG_COMPRESSION=${variables.RUNLOG_COMPRESSION} cannot be used: ${uncompressible}`);
+  }
   return faults;
 }
 
@@ -43,6 +51,7 @@ export function ingestConfigOf(variables: IngestVariables, log: LogConfig): Inge
     host: variables.RUNLOG_INGEST_HOST,
     port: variables.RUNLOG_INGEST_PORT,
     keysFile: variables.RUNLOG_KEYS_FILE,
+    compression: variables.RUNLOG_COMPRESSION,
     log,
   };
 }

@@ -1,6 +1,7 @@
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
 import type { LogConfig } from '@runlog/service-kit/log-config';
 import type { Logger } from '@runlog/service-kit/logger';
+import type { Compression } from '@runlog/topic-io/compression';
 import { type TopicIo, TopicIoError, type TopicWriter } from '@runlog/topic-io/topic-io';
 import type { Outage } from './outage.ts';
 import { createQuarantine, type Quarantine } from './quarantine.ts';
@@ -18,6 +19,7 @@ export interface OpenLog {
 export async function prepareLog(options: {
   io: TopicIo;
   config: LogConfig;
+  compression: Compression;
   newEpoch: () => string;
   outage: Outage;
   log: Logger;
@@ -37,7 +39,7 @@ export async function prepareLog(options: {
   const rejected = await io.describeTopic(topics.rejected);
   if (rejected === null)
     throw new TopicIoError('unavailable', `the topic ${topics.rejected} is not there yet`);
-  const writer = await io.writer();
+  const writer = await io.writer({ compression: options.compression });
   const quarantine = createQuarantine({
     writer,
     topic: topics.rejected,

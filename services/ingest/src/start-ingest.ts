@@ -33,6 +33,10 @@ export async function startIngest(options: {
   limits?: Partial<IngestLimits>;
 }): Promise<Running> {
   const { config, io, log, now } = options;
+  const { compression } = config;
+  if (compression !== 'none' && io.engine === 'embedded') {
+    log.warn({ compression }, 'RUNLOG_COMPRESSION has no effect: the embedded log stores events as they are');
+  }
   const outage = createOutage({ log, now });
   const stop = new AbortController();
   let openLog: OpenLog | null = null;
@@ -67,7 +71,7 @@ export async function startIngest(options: {
   const prepare = async () => {
     let said = false;
     const opened = await untilItSucceeds(
-      () => prepareLog({ io, config: config.log, newEpoch: options.newEpoch, outage, log, now }),
+      () => prepareLog({ io, config: config.log, compression, newEpoch: options.newEpoch, outage, log, now }),
       {
         signal: stop.signal,
         random: options.random,

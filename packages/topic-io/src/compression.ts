@@ -1,0 +1,79 @@
+import * as zlib from 'node:zlib';
+
+/** How a writer compresses the records of a batch. The embedded engine stores them as they are. */
+export const COMPRESSIONS = ['none', 'gzip', 'zstd'] as const;
+export type Compression = (typeof COMPRESSIONS)[number];
+
+/** What Kafka calls each in the attributes of a batch, in the order of its numbers. */
+const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
+
+/** What a batch may grow to; a producer's own batches are a few MiB at most. */
+const INFLATED_BYTES_MAX = 128 * 1024 * 1024;
+/** Costs a third of the usual level 6 and gives nearly as much, as a batch holds much that is alike. */
+const GZIP_LEVEL = 1;
+
+type Callback = (error: Error | null, result: Buffer) => void;
+
+/** What Node's zlib has from 22.15 and 23.8 on, and its types do not know yet. */
+interface Zstd {
+  readonly zstdCompress: (bytes: Buffer, callback: Callback) => void;
+  readonly zstdDecompressSync: (bytes: Buffer, options: { maxOutputLength: number }) => Buffer;
+}
+
+function isZstd(candidate: Partial<Zstd>): candidate is Zstd {
+  return typeof candidate.zstdCompress === 'function' && typeof candidate.zstdDecompressSync === 'function';
+}
+
+const zstd = ((library: Partial<Zstd>) => (isZstd(library) ? library : null))(zlib as Partial<Zstd>);
+
+/** Why this process cannot compress so, as a sentence for whoever configured it; `null`: it can. */
+export function compressionFault(compression: Compression): string | null {
+  if (compression !== 'zstd' || zstd !== null) return null;
+  return `zstd needs Node 22.15 or newer (this is ${process.version}); gzip works with every Node`;
+}
+
+/** Kafka's number of it. */
+export function codecOf(compression: Compression): number {
+  return CODECS.indexOf(compression);
+}
+
+/** Compresses in a thread of the runtime's pool. */
+export function compress(bytes: Buffer, compression: Exclude<Compression, 'none'>): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const done: Callback = (error, result) => (error === null ? resolve(result) : reject(error));
+    switch (compression) {
+      case 'gzip':
+        return zlib.gzip(bytes, { level: GZIP_LEVEL }, done);
+      case 'zstd':
+        if (zstd === null) throw new Error(compressionFault(compression) ?? compression);
+        return zstd.zstdCompress(bytes, done);
+      default: {
+        const unreachable: never = compression;
+        throw new Error(`unknown compression ${String(unreachable)}`);
+      }
+    }
+  });
+}
+
+/** The bytes, or what to tell whoever runs this where they cannot be had. `codec` is Kafka's number. */
+export type Inflated = { readonly bytes: Buffer } | { readonly fault: string; readonly cause?: unknown };
+
+/** In this turn: a fetch has at most a few of these, and they must stay in order. */
+export function decompress(bytes: Buffer, codec: number): Inflated {
+  const name = CODECS[codec] ?? `the unknown codec ${codec}`;
+  try {
+    const limits = { maxOutputLength: INFLATED_BYTES_MAX };
+    if (name === 'none') return { bytes };
+    if (name === 'gzip') return { bytes: zlib.gunzipSync(bytes, limits) };
+    if (name === 'zstd' && zstd !== null) return { bytes: zstd.zstdDecompressSync(bytes, limits) };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return { fault: `is compressed with ${name} and cannot be decompressed: ${reason}`, cause };
+  }
+  const remedy =
+    name === 'zstd'
+      ? `run this with Node 22.15 or newer (this is ${process.version})`
+      : 'have its producer use gzip or none, or set compression.type=gzip on the topic so that the broker does; ' +
+        'docs/operations.md says what to do about those that are in the log already';
+  return { fault: `is compressed with ${name}, which this process cannot read: ${remedy}` };
+}
