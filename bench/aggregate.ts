@@ -27,7 +27,7 @@ export const aggregate: Benchmark = {
   async run({ seconds }): Promise<Result> {
     await using broker = await startBenchBroker();
     await using io = await openBenchLog(broker.brokers);
-    const events = Math.max(40_000, Math.round(seconds * 10_000));
+    const events = Math.max(40_000, Math.round(seconds * 30_000));
     const byRuns: Record<string, unknown> = {};
     const folded = new Map<number, AggregateAnswer[]>();
     const parsed: AggregateAnswer[] = [];

@@ -64,6 +64,15 @@ function receive(draft: RunDraft, record: EventRecord): void {
   const state = draft.writable();
   // What a repeat is judged by is what was there before this record.
   if (event.emitter_id != null && event.emitter_seq != null) {
+    const own = draft.ownEmitter(event.emitter_id);
+    if (own !== null && event.emitter_seq === own.last + 1) {
+      // What `numberEvent` says of the next number in a row, which nearly all are.
+      own.last = event.emitter_seq;
+      own.seen = record.seq;
+      arrive(state, record);
+      apply(draft, record);
+      return;
+    }
     const step = numberEvent(state, {
       emitterId: event.emitter_id,
       emitterSeq: event.emitter_seq,

@@ -35,7 +35,8 @@ const step = fc.record({
   maker: fc.nat(makers.length - 1),
   /** null: not numbered. Few emitters and numbers, so that repeats, gaps and heals are common. */
   emitter: fc.option(fc.constantFrom('a', 'b', '7'), { nil: null }),
-  number: fc.integer({ min: 1, max: 90 }),
+  /** null: the one behind the emitter's last. */
+  number: fc.option(fc.integer({ min: 1, max: 90 }), { nil: null, freq: 1 }),
   id: fc.nat(60),
   receivedAtMs: fc.integer({ min: START_MS, max: START_MS + 900_000 }),
   /** 0: a redelivery of the offset before. */
@@ -47,9 +48,12 @@ const step = fc.record({
 
 function recordsOf(steps: readonly (typeof step extends fc.Arbitrary<infer Step> ? Step : never)[]) {
   let seq = 0;
+  const last = new Map<string, number>();
   return steps.map(({ maker, emitter, number, id, receivedAtMs, gap, retired, cut }) => {
     seq += gap;
-    const numbering = emitter === null ? {} : { emitter_id: emitter, emitter_seq: number };
+    const emitter_seq = number ?? (last.get(`${emitter}`) ?? 0) + 1;
+    last.set(`${emitter}`, emitter_seq);
+    const numbering = emitter === null ? {} : { emitter_id: emitter, emitter_seq };
     const event = makers[maker]!({ event_id: `id-${'x'.repeat(id)}`, ...numbering });
     const record = recordOf(event, { seq, receivedAt: new Date(receivedAtMs).toISOString() });
     const { key, run, epoch } = record;

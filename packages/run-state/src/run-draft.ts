@@ -14,6 +14,8 @@ export class RunDraft {
   #ownCounts = false;
   #ownEmitters = false;
   #ownActivity = false;
+  /** The emitter that was set last: an object of this draft alone. */
+  #ownEmitterId: string | null = null;
 
   constructor(state: RunSnapshot | null) {
     this.state = state;
@@ -29,6 +31,7 @@ export class RunDraft {
     this.#ownCounts = own;
     this.#ownEmitters = own;
     this.#ownActivity = own;
+    this.#ownEmitterId = null;
   }
 
   /** The state to write top-level fields and `position` of; every other part by its own method. */
@@ -60,6 +63,7 @@ export class RunDraft {
     return state.activity;
   }
 
+  /** Takes an emitter that nobody else holds. */
   setEmitter(id: string, emitter: EmitterState): void {
     const state = this.writable();
     if (!this.#ownEmitters) {
@@ -67,12 +71,19 @@ export class RunDraft {
       this.#ownEmitters = true;
     }
     state.emitters[id] = emitter;
+    this.#ownEmitterId = id;
+  }
+
+  /** To write to, where the draft has set this emitter itself and none since; else null. */
+  ownEmitter(id: string): EmitterState | null {
+    return id === this.#ownEmitterId ? this.state!.emitters[id]! : null;
   }
 
   /** Takes emitters that nobody else holds. */
   replaceEmitters(emitters: RunSnapshot['emitters']): void {
     this.writable().emitters = emitters;
     this.#ownEmitters = true;
+    this.#ownEmitterId = null;
   }
 
   appendToLog(entry: EventLogEntry): void {

@@ -4,6 +4,7 @@ import { DEFAULT_GROUP, parseRunKey, type RunKey } from '@runlog/schema/run-key'
 import { eventHeaders } from '@runlog/schema/topics';
 import { validateEvent } from '@runlog/schema/validate-event';
 import { modernise } from './modernise.ts';
+import { parseReceivedAt } from './received-at.ts';
 
 interface Placed {
   /** `cluster/run/group`. */
@@ -76,7 +77,7 @@ export function decodeRunRecord(
     return unfoldable('run_id and group_id of the event differ from the key of its record');
   }
   const header = record.headers[eventHeaders.receivedAt];
-  const parsedMs = parseReceivedAt(header);
+  const parsedMs = header === undefined ? Number.NaN : parseReceivedAt(header);
   const receivedAtMs = Number.isNaN(parsedMs) ? record.timestampMs : parsedMs;
   return {
     kind: 'event',
@@ -92,19 +93,6 @@ export function decodeRunRecord(
         : isoOf(receivedAtMs),
     receivedAtMs,
   };
-}
-
-/** The events of a body arrive at one time, so the text before is mostly the one wanted. */
-let lastText = '';
-let lastMs = Number.NaN;
-
-function parseReceivedAt(header: string | undefined): number {
-  if (header === undefined) return Number.NaN;
-  if (header !== lastText) {
-    lastMs = Date.parse(header);
-    lastText = header;
-  }
-  return lastMs;
 }
 
 function isoOf(ms: number): string {
