@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { COMPRESSIONS, type Compression, compressionFault } from '@runlog/topic-io/compression';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
+import { storedBatches } from '../test/support/stored-batches.ts';
 import { type Benchmark, type Result, rounded } from './benchmark.ts';
 import { createTopic, openBenchLog, producerPerformance, startBenchBroker } from './kafka.ts';
 import { median } from './rounds.ts';
@@ -13,6 +15,8 @@ const RECORDS_PER_APPEND = 100;
 /** Handed in and not yet answered: what keeps every lane busy, and no more. */
 const APPENDS_PENDING = 120;
 const ROUNDS = 3;
+/** A whole recording of one run at a time, so that a batch is no more alike than real ones are. */
+const BLOCK_TO_COMPRESS = 276;
 
 /** What a topic writer brings into Kafka, beside Kafka's own measuring tool. */
 export const publish: Benchmark = {
@@ -25,7 +29,7 @@ export const publish: Benchmark = {
     await using _topic = await createTopic(io, { name, partitions: PARTITIONS });
     const records = [...sampleRecords({ runs: 200, count: RECORDS, block: 1, receivedAtMs: Date.now() })];
     const recordBytes = Math.round(records.reduce((sum, { value }) => sum + value!.length, 0) / RECORDS);
-    const ours: { recordsPerSecond: number; cpuMicros: number }[] = [];
+    const ours: Appended[] = [];
     const theirs: number[] = [];
     const roundMs = (seconds * 1_000) / ROUNDS / 2;
     await append(io, { topic: name, records, forMs: 1_000 });
@@ -35,6 +39,7 @@ export const publish: Benchmark = {
       theirs.push(await producerPerformance({ ...broker, topic: name, recordBytes, records: sent }));
       await delay(500);
     }
+    const compressed = await compareCompressions(io, { brokers: broker.brokers, forMs: roundMs });
     const figure = median(ours.map(({ recordsPerSecond }) => recordsPerSecond));
     const limit = median(theirs);
     return {
@@ -48,15 +53,48 @@ export const publish: Benchmark = {
         record_bytes: recordBytes,
         cpu_us_per_record: rounded(median(ours.map(({ cpuMicros }) => cpuMicros))),
         encoder: process.env.RUNLOG_KAFKA_ENCODER ?? 'own',
+        compression: compressed,
       },
     };
   },
 };
 
+/** Each that this Node can, in turn, into a topic of its own. CPU is of all threads. */
+async function compareCompressions(
+  io: TopicIo,
+  load: { brokers: readonly string[]; forMs: number },
+): Promise<Record<string, unknown>> {
+  const receivedAtMs = Date.now();
+  const records = [...sampleRecords({ runs: 16, count: RECORDS, block: BLOCK_TO_COMPRESS, receivedAtMs })];
+  const results: Record<string, unknown> = {};
+  for (const compression of COMPRESSIONS) {
+    if (compressionFault(compression) !== null) continue;
+    const name = `bench-publish-${compression}-${randomUUID()}`;
+    await using _topic = await createTopic(io, { name, partitions: PARTITIONS });
+    const rounds: Appended[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      rounds.push(await append(io, { topic: name, records, forMs: load.forMs, compression }));
+    }
+    const batches = await storedBatches(load.brokers, name);
+    const stored = (of: 'bytes' | 'records') => batches.reduce((sum, batch) => sum + batch[of], 0);
+    results[compression] = {
+      records_per_second: rounded(median(rounds.map(({ recordsPerSecond }) => recordsPerSecond))),
+      cpu_us_per_record: rounded(median(rounds.map(({ cpuMicros }) => cpuMicros))),
+      stored_bytes_per_record: Math.round(stored('bytes') / stored('records')),
+    };
+  }
+  return results;
+}
+
+interface Appended {
+  readonly recordsPerSecond: number;
+  readonly cpuMicros: number;
+}
+
 async function append(
   io: TopicIo,
-  load: { topic: string; records: readonly RecordToAppend[]; forMs: number },
-): Promise<{ recordsPerSecond: number; cpuMicros: number }> {
+  load: { topic: string; records: readonly RecordToAppend[]; forMs: number; compression?: Compression },
+): Promise<Appended> {
   const lanes = new Map<number, RecordToAppend[]>();
   for (const record of load.records) {
     const partition = partitionOf(record.key, PARTITIONS);
@@ -64,7 +102,7 @@ async function append(
     if (lane === undefined) lanes.set(partition, [record]);
     else lane.push(record);
   }
-  await using writer = await io.writer();
+  await using writer = await io.writer({ compression: load.compression ?? 'none' });
   const cpu = process.cpuUsage();
   const from = performance.now();
   let acknowledged = 0;

@@ -4,9 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { COMPRESSIONS, compressionFault } from '@runlog/topic-io/compression';
 import { openKafka } from '@runlog/topic-io/kafka';
-import { fetchPartitions } from '@runlog/topic-io/kafka-fetch';
-import { Reachability } from '@runlog/topic-io/kafka-reachability';
-import { KafkaSession } from '@runlog/topic-io/kafka-session';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { CompressionTypes, Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
@@ -24,9 +21,7 @@ import { runCli } from '../support/cli-process.ts';
 import { recording } from '../support/recordings.ts';
 import { ServiceProcess } from '../support/service-process.ts';
 import { silentLog } from '../support/silent-log.ts';
-
-/** Where the attributes of a batch are; the lowest three bits name the codec. */
-const ATTRIBUTES_AT = 21;
+import { storedBatches } from '../support/stored-batches.ts';
 
 describe('compressed batches on Kafka', () => {
   const kafka = { brokers: inject('kafkaBrokers'), clientId: 'runlog-compression', log: silentLog };
@@ -41,16 +36,8 @@ describe('compressed batches on Kafka', () => {
     await io[Symbol.asyncDispose]();
   });
 
-  /** The codec of the first batch and the bytes of all, as the broker stores them. */
-  async function stored(topic: string): Promise<{ codec: number; bytes: number }> {
-    const reachability = new Reachability({ log: silentLog, brokers: kafka.brokers });
-    await using session = new KafkaSession({ kafka, reachability, requestTimeoutMs: 8_000 });
-    const answers = await session.attempt({ doing: 'fetch', timeoutMs: 20_000 }, async () => {
-      const broker = await session.leader({ topic, partition: 0 });
-      return fetchPartitions({ broker, topic, positions: [{ partition: 0, offset: 0 }], waitMs: 0 });
-    });
-    const { bytes } = answers[0]!;
-    return { codec: bytes.readInt16BE(ATTRIBUTES_AT) & 7, bytes: bytes.length };
+  async function codecIn(topic: string): Promise<number | undefined> {
+    return (await storedBatches(kafka.brokers, topic))[0]?.codec;
   }
 
   /** By kafkajs's own consumer, from the beginning. */
@@ -89,9 +76,9 @@ describe('compressed batches on Kafka', () => {
     records.push(record({ value: null }));
     await using writer = await io.writer({ compression: 'gzip' });
     expectAcknowledged(await writer.append({ topic, partition: 0, records }), records.length);
-    const { codec, bytes } = await stored(topic);
-    expect(codec).toBe(1);
-    expect(bytes).toBeLessThan(5_000);
+    expect(await storedBatches(kafka.brokers, topic)).toEqual([
+      { codec: 1, records: records.length, bytes: expect.toSatisfy((bytes: number) => bytes < 5_000) },
+    ]);
     const { records: ours } = await readToEnd(io, { topic });
     expect(ours).toEqual(records.map((one, offset) => ({ ...one, offset })));
     const expected = records.map((one) => ({ ...one, value: one.value === null ? null : String(one.value) }));
@@ -123,7 +110,7 @@ describe('compressed batches on Kafka', () => {
     await using writer = await io.writer({ compression: 'gzip' });
     const appended = writer.append({ topic, partition: 0, records: [record({ value: noise })] });
     expectAcknowledged(await appended, 1);
-    expect((await stored(topic)).codec).toBe(0);
+    expect(await codecIn(topic)).toBe(0);
     expect((await readToEnd(io, { topic })).records[0]?.value?.equals(noise)).toBe(true);
   });
 
@@ -135,7 +122,7 @@ describe('compressed batches on Kafka', () => {
     const messages = values.map((value) => ({ key: 'k', value }));
     await producer.send({ topic, messages, compression: CompressionTypes.GZIP });
     await producer.disconnect();
-    expect((await stored(topic)).codec).toBe(1);
+    expect(await codecIn(topic)).toBe(1);
     expect(textOf((await readToEnd(io, { topic })).records)).toEqual(values);
   });
 
@@ -149,7 +136,7 @@ describe('compressed batches on Kafka', () => {
     const topic = await createTopic(io, { settings: { 'compression.type': name } });
     const records = numbered(name, 40);
     await appendAll(io, { topic, records });
-    expect((await stored(topic)).codec).toBe(codec);
+    expect(await codecIn(topic)).toBe(codec);
     const isRead = COMPRESSIONS.some((one) => one === name && compressionFault(one) === null);
     if (isRead) {
       expect(textOf((await readToEnd(io, { topic })).records)).toEqual(textOf(records.map(atNoOffset)));
@@ -177,7 +164,7 @@ describe('compressed batches on Kafka', () => {
       body: lines.join('\n'),
     });
     expect(await response.json()).toMatchObject({ accepted: lines.length });
-    expect((await stored(`${prefix}run-events`)).codec).toBe(1);
+    expect(await codecIn(`${prefix}run-events`)).toBe(1);
     await vi.waitFor(
       async () => {
         const { code, stdout } = await runCli(['verify', '--json'], env);
@@ -208,7 +195,7 @@ describe('compressed batches on Kafka', () => {
     await using writer = await io.writer({ compression: fault === null ? 'zstd' : 'gzip' });
     const records = numbered('z', 40);
     expectAcknowledged(await writer.append({ topic, partition: 0, records }), 40);
-    expect((await stored(topic)).codec).toBe(fault === null ? 4 : 1);
+    expect(await codecIn(topic)).toBe(fault === null ? 4 : 1);
     expect(textOf((await readToEnd(io, { topic })).records)).toEqual(textOf(records.map(atNoOffset)));
   });
 });

@@ -1,0 +1,38 @@
+import { fetchPartitions } from '@runlog/topic-io/kafka-fetch';
+import { Reachability } from '@runlog/topic-io/kafka-reachability';
+import { KafkaSession } from '@runlog/topic-io/kafka-session';
+import { silentLog } from './silent-log.ts';
+
+// Where the fields of a batch are.
+const LENGTH_AT = 8;
+const ATTRIBUTES_AT = 21;
+const RECORD_COUNT_AT = 57;
+const LENGTH_PREFIX_BYTES = 12;
+
+/** A record batch as the broker stores it. `codec` is Kafka's number: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd. */
+export interface StoredBatch {
+  readonly codec: number;
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** The whole batches of one fetch, at most a MiB, from the beginning of partition 0. */
+export async function storedBatches(brokers: readonly string[], topic: string): Promise<StoredBatch[]> {
+  const kafka = { brokers, clientId: 'runlog-stored-batches', log: silentLog };
+  const reachability = new Reachability({ log: silentLog, brokers });
+  await using session = new KafkaSession({ kafka, reachability, requestTimeoutMs: 8_000 });
+  const answers = await session.attempt({ doing: 'fetch', timeoutMs: 20_000 }, async () => {
+    const broker = await session.leader({ topic, partition: 0 });
+    return fetchPartitions({ broker, topic, positions: [{ partition: 0, offset: 0 }], waitMs: 0 });
+  });
+  const { bytes } = answers[0]!;
+  const batches: StoredBatch[] = [];
+  for (let at = 0; at + RECORD_COUNT_AT + 4 <= bytes.length; ) {
+    const batchBytes = LENGTH_PREFIX_BYTES + bytes.readInt32BE(at + LENGTH_AT);
+    if (at + batchBytes > bytes.length) break;
+    const codec = bytes.readInt16BE(at + ATTRIBUTES_AT) & 7;
+    batches.push({ codec, records: bytes.readInt32BE(at + RECORD_COUNT_AT), bytes: batchBytes });
+    at += batchBytes;
+  }
+  return batches;
+}
