@@ -1,7 +1,6 @@
 import { restore } from '@runlog/run-feed/restore';
 import { RunTable, type UnfoldableRecord } from '@runlog/run-feed/run-table';
 import type { RunMeta } from '@runlog/schema/log-records';
-import { formatRunKey } from '@runlog/schema/run-key';
 import type { RunSnapshot } from '@runlog/schema/snapshot';
 import { rejectedHeaders, snapshotWriterId, type TopicNames } from '@runlog/schema/topics';
 import type { Clock } from '@runlog/service-kit/clock';
@@ -30,8 +29,6 @@ export interface OwnerOptions {
   readonly rebuild?: {
     /** Records below are in quarantine already: the former owner's checkpoint has passed them. */
     readonly quarantined: number;
-    /** States to begin with where the topic has no checkpoint yet. */
-    readonly seeds: readonly RunSnapshot[];
   };
 }
 
@@ -75,22 +72,10 @@ export class PartitionOwner implements AsyncDisposable {
         partitions: [partition],
         sleep: clock.sleep,
       });
-      const owner = new PartitionOwner(options, { writer, table, next: next.get(partition)! });
-      owner.#takeSeeds();
-      return owner;
+      return new PartitionOwner(options, { writer, table, next: next.get(partition)! });
     } catch (error) {
       await writer[Symbol.asyncDispose]();
       throw error;
-    }
-  }
-
-  #takeSeeds(): void {
-    for (const seed of this.#options.rebuild?.seeds ?? []) {
-      const key = formatRunKey(seed);
-      // A resumed rebuild has folded on from its seeds already.
-      if (this.#table.states.has(key)) continue;
-      this.#table.states.set(key, seed);
-      this.#dirty.mark(key, { since: this.#folded, through: this.#folded });
     }
   }
 

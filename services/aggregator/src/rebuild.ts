@@ -1,16 +1,15 @@
 import { metaChange, sameMeta } from '@runlog/run-feed/follow-meta';
 import { readMeta } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
-import { parseSnapshot, readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
 import { type VerifyProgress, type VerifyReport, verify } from '@runlog/run-feed/verify';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import type { RunMeta } from '@runlog/schema/log-records';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
 import { META_KEY, snapshotTopicSettings, snapshotWriterId, type TopicNames } from '@runlog/schema/topics';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
+import { beginOrGoOn } from './begin-rebuilt-partition.ts';
 import { PartitionOwner } from './partition-owner.ts';
 import { SnapshotBudget } from './snapshot-budget.ts';
 
@@ -18,11 +17,14 @@ import { SnapshotBudget } from './snapshot-budget.ts';
 const PLAN_KEY = '#rebuild';
 /** So many events are folded between two flushes: what a kill -9 costs. */
 const EVENTS_PER_FLUSH = 50_000;
-const VISIBLE_CHECK_MS = 50;
+const OVERTAKEN =
+  'another rebuild took over, or this process stood still for too long: this one ends, and has switched nothing';
 /** Nobody waits for a rebuild's bytes, and nothing else writes to its topic. */
 const BYTES_PER_SECOND = 1024 * 1024 * 1024;
 
-const planSchema = z.object({ from: z.string(), epoch: z.string() });
+const planSchema = z.object({ from: z.string(), epoch: z.string(), fold: z.int().min(1).default(1) });
+
+type Plan = z.infer<typeof planSchema>;
 
 export interface RebuildOptions {
   readonly io: TopicIo;
@@ -43,7 +45,7 @@ export interface RebuildReport {
   /** What the former snapshots were, against a fold of the topic. */
   readonly before: VerifyReport;
   readonly runs: number;
-  /** Runs taken over from their former snapshot because they began before what the topic holds. */
+  /** Of these, the runs that began before what the topic holds: taken over from their former snapshots. */
   readonly kept: number;
   readonly resumed: boolean;
 }
@@ -63,11 +65,14 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildReport> {
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
   const overtaken = metaChange(io, { topics, meta: former, signal }).then(
-    () => over.abort(changedMeanwhile(topics)),
+    (to) => over.abort(switchedMeanwhile(to)),
     () => undefined,
   );
   try {
     return await rebuildFrom(former, { ...options, signal });
+  } catch (error) {
+    if (!(error instanceof TopicIoError) || error.code !== 'fenced') throw error;
+    throw new TopicIoError('fenced', OVERTAKEN, { cause: error });
   } finally {
     over.abort();
     await overtaken;
@@ -79,82 +84,92 @@ async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<Re
   if (former.fold > FOLD_VERSION) {
     throw new TopicIoError(
       'unusable',
-      `fold version ${former.fold} is newer than this build's ${FOLD_VERSION}`,
+      `the topics are written by fold version ${former.fold}, this build has ${FOLD_VERSION}: update this process`,
     );
   }
-  const target = nextSnapshotTopic(topics, former);
-  await io.ensureTopics([
-    {
-      name: target,
-      partitions: former.partitions,
-      replicationFactor: options.replicationFactor,
-      ...snapshotTopicSettings(),
-    },
-  ]);
   const before = await verify({
     ...{ io, topics, meta: former, signal },
     onProgress: (progress) => options.onProgress({ step: 'comparing', ...progress }),
   });
-  const { plan, resumed } = await agreeOnPlan(options, { former, target, before });
-  const meta: RunMeta = {
-    epoch: plan.epoch,
-    fold: FOLD_VERSION,
-    partitions: former.partitions,
-    snapshots: target,
-  };
+  const { target, epoch, resumed, leftOver } = await agreeOnPlan(options, { former, before });
+  const meta: RunMeta = { epoch, fold: FOLD_VERSION, partitions: former.partitions, snapshots: target };
   const written = await writeSnapshots(options, { former, meta });
-  await checkpointsVisible(options, meta);
   await switchMeta(options, { former, meta });
+  for (const topic of leftOver) await io.deleteTopic(topic);
   if (options.dropOld) await io.deleteTopic(former.snapshots);
   options.log.info({ ...meta, atMs: clock.now() }, 'snapshots rebuilt');
   return { meta, former, before, resumed, ...written };
 }
 
 /** `run-snapshots` → `run-snapshots.v2` → `run-snapshots.v3`. */
-export function nextSnapshotTopic(topics: TopicNames, meta: RunMeta): string {
-  const version = /\.v(\d+)$/.exec(meta.snapshots.slice(topics.snapshots.length))?.[1] ?? '1';
+function nextSnapshotTopic(topics: TopicNames, snapshots: string): string {
+  const version = /\.v(\d+)$/.exec(snapshots.slice(topics.snapshots.length))?.[1] ?? '1';
   return `${topics.snapshots}.v${Number(version) + 1}`;
 }
 
+interface Agreement {
+  /** The topic to fill. */
+  readonly target: string;
+  readonly epoch: string;
+  /** An earlier attempt had begun to fill it. */
+  readonly resumed: boolean;
+  /** What other attempts have begun and nobody will go on with. */
+  readonly leftOver: readonly string[];
+}
+
+/**
+ * What was decided when a topic was begun holds for all who fill it. Another topic is begun where another version of
+ * the fold decided it, or where it took snapshots for proven that are not: then bytes of the same epoch would differ.
+ */
 async function agreeOnPlan(
   options: RebuildOptions,
-  at: { former: RunMeta; target: string; before: VerifyReport },
-): Promise<{ plan: z.infer<typeof planSchema>; resumed: boolean }> {
-  const { io, clock } = options;
-  const { former, target, before } = at;
-  await using writer = await io.fencedWriter(snapshotWriterId(target, 0));
+  at: { former: RunMeta; before: VerifyReport },
+): Promise<Agreement> {
+  const { io, topics, clock, replicationFactor } = options;
+  const { former, before } = at;
+  const { partitions } = former;
+  const isProven = before.differences.length === 0 && former.fold === FOLD_VERSION;
+  const leftOver: string[] = [];
+  let target = nextSnapshotTopic(topics, former.snapshots);
+  for (;;) {
+    await io.ensureTopics([{ name: target, partitions, replicationFactor, ...snapshotTopicSettings() }]);
+    await using writer = await io.fencedWriter(snapshotWriterId(target, 0));
+    const found = await readPlan(options, target);
+    if (found === null) {
+      const epoch = isProven ? former.epoch : options.newEpoch();
+      const plan: Plan = { from: former.snapshots, epoch, fold: FOLD_VERSION };
+      const value = Buffer.from(JSON.stringify(plan));
+      const record = { key: PLAN_KEY, value, headers: {}, timestampMs: clock.now() };
+      await writer.commit({ records: [{ topic: target, partition: 0, records: [record] }] });
+      return { target, epoch, resumed: false, leftOver };
+    }
+    const { from, epoch, fold } = found;
+    const isTrusted = isProven || epoch !== former.epoch;
+    if (from === former.snapshots && fold === FOLD_VERSION && isTrusted) {
+      return { target, epoch, resumed: true, leftOver };
+    }
+    leftOver.push(target);
+    target = nextSnapshotTopic(topics, target);
+  }
+}
+
+/** `null`: there is none. */
+async function readPlan(options: RebuildOptions, target: string): Promise<Plan | null> {
   let value: Buffer | null = null;
-  await readToEnd(io, {
+  await readToEnd(options.io, {
     ...{ topic: target, partitions: [0], signal: options.signal },
     onRecords: (records) => {
       for (const record of records) if (record.key === PLAN_KEY) value = record.value;
     },
   });
-  if (value !== null) {
-    const plan = planSchema.parse(JSON.parse((value as Buffer).toString('utf8')));
-    if (plan.from === former.snapshots) return { plan, resumed: true };
-    throw new TopicIoError(
-      'unusable',
-      `${target} is left over from a rebuild of ${plan.from}: delete that topic`,
-    );
-  }
-  const proven = before.differences.length === 0 && former.fold === FOLD_VERSION;
-  const plan = { from: former.snapshots, epoch: proven ? former.epoch : options.newEpoch() };
-  const record = {
-    key: PLAN_KEY,
-    value: Buffer.from(JSON.stringify(plan)),
-    headers: {},
-    timestampMs: clock.now(),
-  };
-  await writer.commit({ records: [{ topic: target, partition: 0, records: [record] }] });
-  return { plan, resumed: false };
+  return value === null ? null : planSchema.parse(JSON.parse((value as Buffer).toString('utf8')));
 }
 
 async function writeSnapshots(
   options: RebuildOptions,
   at: { former: RunMeta; meta: RunMeta },
 ): Promise<{ runs: number; kept: number }> {
-  const { io, topics, clock } = options;
+  const { io, topics, clock, signal, log } = options;
   const bounds = await io.bounds(topics.events);
   const budget = new SnapshotBudget({ bytesPerSecond: BYTES_PER_SECOND, nowMs: clock.now() });
   const progress = {
@@ -163,63 +178,24 @@ async function writeSnapshots(
   };
   const total = { runs: 0, kept: 0 };
   for (const partition of bounds.keys()) {
-    const { owner, kept } = await claimWithSeeds(options, { ...at, partition, budget });
-    await using owned = owner;
+    const { startOffset, quarantined } = await beginOrGoOn(options, { ...at, partition });
+    // A rebuild needs no confirmation.
+    await using owner = (await PartitionOwner.claim({
+      ...{ io, topics, partition, budget, clock, signal, log, meta: at.meta },
+      confirm: async () => true,
+      rebuild: { quarantined },
+    }))!;
     await foldToEnd(options, {
-      owner: owned,
+      owner,
       onEvents: (count) => {
         progress.events += count;
         options.onProgress({ step: 'writing', ...progress });
       },
     });
-    total.runs += owned.runs;
-    total.kept += kept;
+    total.runs += owner.runs;
+    for (const { first_seq } of owner.states.values()) if (first_seq < startOffset) total.kept += 1;
   }
   return total;
-}
-
-/**
- * An owner that begins where the topic does, with what the topic no longer holds. Retention may move that beginning at
- * any time: what was chosen for another one is given up. Once folding has begun, the reader notices.
- */
-async function claimWithSeeds(
-  options: RebuildOptions,
-  at: { former: RunMeta; meta: RunMeta; partition: number; budget: SnapshotBudget },
-): Promise<{ owner: PartitionOwner; kept: number }> {
-  const { io, topics, clock, signal, log } = options;
-  const { former, meta, partition, budget } = at;
-  const startOffset = async () => (await io.bounds(topics.events))[partition]!.startOffset;
-  for (;;) {
-    signal.throwIfAborted();
-    const start = await startOffset();
-    const stored = await readStoredPartition(io, { topic: former.snapshots, partition, signal });
-    const seeds = seedsOf(stored, { meta, startOffset: start });
-    const owner = await PartitionOwner.claim({
-      ...{ io, topics, meta, partition, budget, clock, signal, log },
-      confirm: async () => true,
-      rebuild: { seeds, quarantined: stored.checkpoint?.next ?? 0 },
-    });
-    if (owner === null) throw new Error('a rebuild needs no confirmation');
-    let isKept = false;
-    try {
-      isKept = (await startOffset()) === start;
-      if (isKept) return { owner, kept: seeds.length };
-    } finally {
-      if (!isKept) await owner[Symbol.asyncDispose]();
-    }
-  }
-}
-
-/** Former snapshots of runs whose beginning the topic no longer holds; nothing else remembers it. */
-function seedsOf(stored: StoredPartition, at: { meta: RunMeta; startOffset: number }): RunSnapshot[] {
-  const { meta, startOffset } = at;
-  const seeds: RunSnapshot[] = [];
-  for (const bytes of stored.snapshots.values()) {
-    const state = parseSnapshot(bytes);
-    if (state === null || state.first_seq >= startOffset) continue;
-    seeds.push({ ...state, position: { epoch: meta.epoch, seq: state.position.seq } });
-  }
-  return seeds;
 }
 
 async function foldToEnd(
@@ -252,35 +228,18 @@ async function foldToEnd(
   signal.throwIfAborted();
 }
 
-/**
- * A commit is decided before it can be read. Who follows the switch must find a checkpoint in every partition, or it
- * would fold what is left of the events as if that were all.
- */
-async function checkpointsVisible(options: RebuildOptions, meta: RunMeta): Promise<void> {
-  const { io, clock, signal } = options;
-  for (let partition = 0; partition < meta.partitions; partition += 1) {
-    const at = { topic: meta.snapshots, partition, signal };
-    while ((await readStoredPartition(io, at)).checkpoint === null)
-      await clock.sleep(VISIBLE_CHECK_MS, signal);
-  }
-}
-
 /** The moment everything follows: the owners go on from the new topic's checkpoints. */
 async function switchMeta(options: RebuildOptions, at: { former: RunMeta; meta: RunMeta }): Promise<void> {
   const { io, topics, clock } = options;
   await using writer = await io.fencedWriter(topics.meta);
   const current = await readMeta(io, topics);
-  if (current === null || !sameMeta(current, at.former)) {
-    throw changedMeanwhile(topics);
-  }
+  if (current === null || !sameMeta(current, at.former)) throw switchedMeanwhile(current);
   const value = Buffer.from(JSON.stringify(at.meta));
   const record = { key: META_KEY, value, headers: {}, timestampMs: clock.now() };
   await writer.commit({ records: [{ topic: topics.meta, partition: 0, records: [record] }] });
 }
 
-function changedMeanwhile(topics: TopicNames): TopicIoError {
-  return new TopicIoError(
-    'unusable',
-    `${topics.meta} was changed meanwhile; nothing was switched, start again`,
-  );
+function switchedMeanwhile(to: RunMeta | null): TopicIoError {
+  const what = to === null ? 'run-meta is gone' : `the snapshots were switched to ${to.snapshots}`;
+  return new TopicIoError('unusable', `${what} meanwhile, probably by another rebuild; this one ends`);
 }

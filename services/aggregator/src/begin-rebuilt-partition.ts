@@ -1,0 +1,100 @@
+import { parseSnapshot, readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
+import type { Checkpoint, RunMeta } from '@runlog/schema/log-records';
+import { formatRunKey } from '@runlog/schema/run-key';
+import type { RunSnapshot } from '@runlog/schema/snapshot';
+import { CHECKPOINT_KEY, snapshotWriterId, type TopicNames } from '@runlog/schema/topics';
+import type { Clock } from '@runlog/service-kit/clock';
+import type { FencedWriter, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
+
+/** Of one transaction: small enough to commit well within its timeout. */
+const BEGIN_BYTES_MAX = 8 * 1024 * 1024;
+
+interface BeginOptions {
+  readonly io: TopicIo;
+  readonly topics: TopicNames;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Until it returns, the partition has a checkpoint that lies within the events: everything below is written, the runs
+ * whose beginning the topic no longer holds among it. Those are seeded before the first checkpoint and never again: a
+ * run that was retired since would come back with a former snapshot whose owner has not written the tombstone yet.
+ * What an earlier attempt wrote is replaced where it got no checkpoint, or one that retention has passed.
+ */
+export async function beginOrGoOn(
+  options: BeginOptions,
+  at: { former: RunMeta; meta: RunMeta; partition: number },
+): Promise<{ startOffset: number; quarantined: number }> {
+  const { io, topics, signal } = options;
+  const { former, meta, partition } = at;
+  for (;;) {
+    signal.throwIfAborted();
+    // Opened anew each time: then all that was committed before can be read.
+    await using writer = await io.fencedWriter(snapshotWriterId(meta.snapshots, partition));
+    // Before the former snapshots are read: so they hold all that lies below. What retention takes after that shows
+    // in the next round.
+    const { startOffset } = (await io.bounds(topics.events))[partition]!;
+    const written = await readStoredPartition(io, { topic: meta.snapshots, partition, signal });
+    const stored = await readStoredPartition(io, { topic: former.snapshots, partition, signal });
+    if (written.checkpoint !== null && written.checkpoint.next >= startOffset) {
+      return { startOffset, quarantined: stored.checkpoint?.next ?? 0 };
+    }
+    await begin(options, { writer, written, stored, meta, partition, startOffset });
+  }
+}
+
+async function begin(
+  options: BeginOptions,
+  at: {
+    writer: FencedWriter;
+    written: StoredPartition;
+    stored: StoredPartition;
+    meta: RunMeta;
+    partition: number;
+    startOffset: number;
+  },
+): Promise<void> {
+  const { signal, clock } = options;
+  const { writer, written, stored, meta, partition, startOffset } = at;
+  const seeds = seedsOf(stored, { meta, startOffset });
+  const record = (key: string, value: object | null): RecordToAppend => ({
+    key,
+    value: value === null ? null : Buffer.from(JSON.stringify(value)),
+    headers: {},
+    timestampMs: clock.now(),
+  });
+  let records: RecordToAppend[] = [];
+  let bytes = 0;
+  const commit = async () => {
+    signal.throwIfAborted();
+    await writer.commit({ records: [{ topic: meta.snapshots, partition, records }] });
+    records = [];
+    bytes = 0;
+  };
+  for (const key of written.snapshots.keys()) if (!seeds.has(key)) records.push(record(key, null));
+  for (const [key, seed] of seeds) {
+    const seeded = record(key, seed);
+    records.push(seeded);
+    bytes += seeded.value!.length;
+    if (bytes >= BEGIN_BYTES_MAX) await commit();
+  }
+  const checkpoint: Checkpoint = { epoch: meta.epoch, fold: meta.fold, next: startOffset };
+  records.push(record(CHECKPOINT_KEY, checkpoint));
+  await commit();
+}
+
+/** Former snapshots of runs whose beginning the topic no longer holds; nothing else remembers it. */
+function seedsOf(
+  stored: StoredPartition,
+  at: { meta: RunMeta; startOffset: number },
+): Map<string, RunSnapshot> {
+  const { meta, startOffset } = at;
+  const seeds = new Map<string, RunSnapshot>();
+  for (const [key, bytes] of stored.snapshots) {
+    const state = parseSnapshot(bytes);
+    if (state === null || formatRunKey(state) !== key || state.first_seq >= startOffset) continue;
+    seeds.set(key, { ...state, position: { epoch: meta.epoch, seq: state.position.seq } });
+  }
+  return seeds;
+}
