@@ -22,14 +22,14 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 /** Sends bytes and reads until the connection ends. */
-async function exchange(text: string): Promise<{ status: number; body: unknown }> {
+async function exchange(text: string): Promise<{ status: number; head: string; body: unknown }> {
   const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port) });
   await once(socket, 'connect');
   socket.write(text);
   let answer = '';
   for await (const chunk of socket) answer += String(chunk);
   const [head = '', body = ''] = answer.split('\r\n\r\n');
-  return { status: Number(head.slice(9, 12)), body: JSON.parse(body) };
+  return { status: Number(head.slice(9, 12)), head: `${head}\r\n`, body: JSON.parse(body) };
 }
 
 const fault = (code: string) => ({ error: { code, message: expect.any(String) } });
@@ -52,7 +52,24 @@ describe('errors that no route makes', () => {
       'uri_too_long',
     ],
   ])('have the shape of all others: %s', async (_what, text, status, code) => {
-    expect(await exchange(text)).toEqual({ status, body: fault(code) });
+    expect(await exchange(text)).toMatchObject({ status, body: fault(code) });
+  });
+
+  it.each([
+    ['PUT', '/echo', 'POST, GET, HEAD'],
+    ['QUERY', '/livez?a=b', 'GET, HEAD'],
+    ['PROPFIND', '/other/', 'GET, HEAD'],
+    ['TRACE', '/livez', 'GET, HEAD'],
+  ])('name the methods that a path takes: %s %s', async (method, path, allow) => {
+    const text = `${method} ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`;
+    const answer = await exchange(text);
+    expect(answer).toMatchObject({ status: 405, body: fault('method_not_allowed') });
+    expect(answer.head).toContain(`\r\nallow: ${allow}\r\n`);
+  });
+
+  it('say 404 where no method is taken', async () => {
+    const text = 'PUT /a/b HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
+    expect(await exchange(text)).toMatchObject({ status: 404, body: fault('not_found') });
   });
 
   it('are told of bodies and types as well', async () => {

@@ -1,9 +1,11 @@
 import { type HttpFaultCode, httpFaultBody, httpFaults } from '@runlog/schema/faults';
 import { type FastifyInstance, type FastifyReply, fastify, LogController } from 'fastify';
 import { answerBrokenRequest } from './http-server-broken-request.ts';
+import { methodsAt, type ServedRoute } from './http-server-methods.ts';
 import type { Logger } from './logger.ts';
 
 export type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+export type { ServedRoute } from './http-server-methods.ts';
 
 /** Seconds a client is asked to wait where nothing better is known. */
 const RETRY_AFTER_SECONDS = 1;
@@ -25,8 +27,9 @@ export interface Health {
 }
 
 /**
- * The HTTP server of every service: errors in one shape (also those of Node and Fastify), `/livez`, `/readyz`, 503 while closing, idle
- * connections closed at once when it stops and busy ones after their answer.
+ * The HTTP server of every service: errors in one shape (also those of Node and Fastify), 405 for the methods that
+ * a path does not take, `/livez`, `/readyz`, 503 while closing, idle connections closed at once when it stops and busy ones after
+ * their answer.
  */
 export function createHttpServer(options: {
   log: Logger;
@@ -62,8 +65,14 @@ export function createHttpServer(options: {
   server.addHook('preClose', async () => {
     isClosing = true;
   });
-  server.addHook('onRequest', async (_request, reply) => {
+  server.addHook('onRequest', async (request, reply) => {
     if (isClosing) return sendFault(reply, 'closing', 'this service is closing; send this again');
+    if (!request.is404) return;
+    // Here, so that also methods that no route of any service takes are told what would be.
+    const path = request.url.split('?')[0]!;
+    const allow = methodsAt(routes, path).join(', ');
+    if (allow === '') return;
+    return sendFault(reply.header('allow', allow), 'method_not_allowed', `${path} takes ${allow}`);
   });
 
   server.get('/livez', () => ({ status: 'live' }));
@@ -93,14 +102,9 @@ export function createHttpServer(options: {
   return server;
 }
 
-export interface ServedRoute {
-  readonly method: string;
-  readonly url: string;
-}
-
 const routesByServer = new WeakMap<FastifyInstance, readonly ServedRoute[]>();
 
-/** Every route that was added to the server, also those that refuse a method. */
+/** Every route that was added to the server. */
 export function routesOf(server: FastifyInstance): readonly ServedRoute[] {
   return routesByServer.get(server) ?? [];
 }

@@ -94,9 +94,6 @@ export function createIngestServer(options: {
   });
   addDocsRoutes(server, ingestOpenApi);
   server.get('/', () => about);
-  for (const url of ['/', '/livez', '/readyz', '/metrics', '/openapi.json', '/docs'])
-    refuseOtherMethods(server, url, ['GET', 'HEAD']);
-  refuseOtherMethods(server, EVENTS_PATH, ['POST']);
 
   const admitted = new WeakMap<FastifyRequest, AdmittedRequest>();
   server.post(EVENTS_PATH, {
@@ -332,15 +329,4 @@ function askBeforeContinue(server: FastifyInstance): void {
 
 function allowBody(request: FastifyRequest, reply: FastifyReply): void {
   if (expectsContinue(request)) reply.raw.writeContinue();
-}
-
-function refuseOtherMethods(server: FastifyInstance, url: string, allowed: readonly string[]): void {
-  const others = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
-  const allow = allowed.join(', ');
-  server.route({
-    method: others.filter((method) => !allowed.includes(method)),
-    url,
-    handler: (_request, reply) =>
-      sendFault(reply.header('allow', allow), 'method_not_allowed', `${url} takes ${allow}`),
-  });
 }
