@@ -129,8 +129,12 @@ export const olderPayloadSchemas = {
 
 export type OlderEventType = keyof typeof olderPayloadSchemas;
 
-/** No control characters and no lone surrogates: an id must survive a record header unchanged. */
-const printable = /^[^\p{Cc}\p{Cs}]+$/u;
+/**
+ * No control characters and no lone surrogates: an id must survive a record header unchanged. Without `\p{…}`, which not
+ * every reader of a JSON Schema knows.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it refuses.
+const printable = /^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff]+$/u;
 
 const envelope = {
   event_id: z.string().max(EVENT_ID_CHARS_MAX).regex(printable, 'must be a non-empty printable string'),

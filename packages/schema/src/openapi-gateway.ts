@@ -102,18 +102,23 @@ const runFaults = {
   no_such_run: 'there is no such run',
 } as const;
 
+const sortFields = [
+  ...['last_received_at', 'cluster_id', 'run_id', 'group_id', 'status', 'task_name', 'started_at'],
+  ...['events', 'duplicates', 'missing', 'episode', 'batch', 'accuracy', 'reward'],
+];
+
 const etag = { ETag: { description: '"epoch.seq"', schema: { type: 'string' } } };
 
 const streamed: Response = {
   description: "The frames of the run's channel, each with the id `epoch.seq` where one stands after it",
-  content: { 'text/event-stream': { schema: { type: 'string' } } },
+  content: { 'text/event-stream': { schema: { description: 'Events whose data is a JSON frame' } } },
 };
 
 /** Of the gateway, as `GET /openapi.json` gives it. The WebSocket's frames are in asyncapi.ts. */
 export const gatewayOpenApi = openApiDocument({
   title: 'runlog gateway',
   description:
-    'Shows runs: lists, snapshots, history, and streams. An address that is not listed is answered with 404, in the shape of Fault. With a key that shows some runs alone, lists and totals hold those.',
+    'Shows runs: lists, snapshots, history, and streams. An address that is not listed is answered with 404, another method of a listed one with 405, both in the shape of Fault. With a key that shows some runs alone, lists and totals hold those.',
   schemas,
   paths: {
     '/': asset('dashboard', 'text/html'),
@@ -134,7 +139,9 @@ export const gatewayOpenApi = openApiDocument({
           query('run', 'Glob (`*`) over the run id, or over cluster/run/group where it holds a slash'),
           query('status', 'Of this status alone', { enum: ['running', 'finished', 'failed'] }),
           query('q', 'Part of the key or of the task name, whatever the case'),
-          query('sort', 'Field to sort by, with a leading - for descending (-last_received_at)'),
+          query('sort', 'Field to sort by, with a leading - for descending (-last_received_at)', {
+            enum: sortFields.flatMap((field) => [field, `-${field}`]),
+          }),
           query('limit', `Runs of a page (${RUNS_PAGE_DEFAULT})`, {
             type: 'integer',
             minimum: 1,

@@ -75,7 +75,18 @@ export function openApiDocument(of: {
 
 /** As clients may send or must expect it: fields that are not named are allowed. */
 export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { target: 'draft-2020-12', io: 'input' });
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
+    target: 'draft-2020-12',
+    io: 'input',
+    override: ({ jsonSchema }) => {
+      // A tuple of alike parts, said as every tool understands it.
+      const { prefixItems, ...list } = jsonSchema;
+      if (prefixItems === undefined || new Set(prefixItems.map((part) => JSON.stringify(part))).size > 1)
+        return;
+      delete jsonSchema.prefixItems;
+      Object.assign(jsonSchema, list, { items: prefixItems[0] });
+    },
+  });
   return rest;
 }
 

@@ -1,7 +1,13 @@
 import { streamAsyncApi } from '@runlog/schema/asyncapi';
 import { gatewayOpenApi } from '@runlog/schema/openapi-gateway';
 import type { Clock } from '@runlog/service-kit/clock';
-import { createHttpServer, listen, routesOf, type ServedRoute } from '@runlog/service-kit/http-server';
+import {
+  createHttpServer,
+  HttpFault,
+  listen,
+  routesOf,
+  type ServedRoute,
+} from '@runlog/service-kit/http-server';
 import { addDocsRoutes } from '@runlog/service-kit/http-server-docs';
 import type { Logger } from '@runlog/service-kit/logger';
 import { addMetricsRoute } from '@runlog/service-kit/metrics';
@@ -9,7 +15,7 @@ import type { Access } from './access.ts';
 import { createGatewayMetrics } from './gateway-metrics.ts';
 import type { Hub } from './hub.ts';
 import { addRestRoutes, type RunsAtHand } from './rest.ts';
-import { SocketServer } from './socket-server.ts';
+import { SocketServer, STREAM_PATH } from './socket-server.ts';
 import { addStreamRoute } from './sse.ts';
 import { addPageRoutes } from './web-bundle.ts';
 
@@ -51,6 +57,9 @@ export async function serveGateway(options: {
     bodyBytesMax: BODY_BYTES_MAX,
   });
   addRestRoutes(server, { runs: view.runs, access, clock });
+  server.get(STREAM_PATH, { exposeHeadRoute: false }, () => {
+    throw new HttpFault('not_found', `${STREAM_PATH} takes requests for a WebSocket alone`);
+  });
   const streams = addStreamRoute(server, { hub: view.hub, access, clock });
   addDocsRoutes(server, gatewayOpenApi);
   const asyncApi = JSON.stringify(streamAsyncApi);

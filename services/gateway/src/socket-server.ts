@@ -20,7 +20,7 @@ import { encode, type Hub } from './hub.ts';
 import { Outbox } from './outbox.ts';
 import { Session } from './session.ts';
 
-const STREAM_PATH = '/v1/stream';
+export const STREAM_PATH = '/v1/stream';
 const TICK_MS = 1_000;
 /** Heartbeats are spread over so many ticks: each connection has its own second. */
 const HEARTBEAT_TICKS = STREAM_HEARTBEAT_MS / TICK_MS;
