@@ -1,17 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import { type Deletion, deleteRun } from '@runlog/aggregator/delete-run';
 import { type RebuildReport, rebuild } from '@runlog/aggregator/rebuild';
+import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import { systemClock } from '@runlog/service-kit/clock';
 import type { LogConfig } from '@runlog/service-kit/log-config';
 import type { Logger } from '@runlog/service-kit/logger';
-import type { TopicIo } from '@runlog/topic-io/topic-io';
+import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
 import { requireMeta } from './log-access.ts';
 
 /** Work that writes to the log, as a command asks for it: here, or in the process that owns an embedded log. */
 export const ownerRequestSchema = z.discriminatedUnion('work', [
   z.object({ work: z.literal('delete'), keys: z.array(z.string()).min(1).max(10_000) }),
-  z.object({ work: z.literal('rebuild'), dropOld: z.boolean() }),
+  z.object({
+    work: z.literal('rebuild'),
+    dropOld: z.boolean(),
+    /** By which version of the fold: that of the command, which the owner must have, too. */
+    fold: z.int(),
+  }),
 ]);
 
 export type OwnerRequest = z.infer<typeof ownerRequestSchema>;
@@ -51,6 +57,13 @@ export async function doOwnerWork(
     }
     case 'rebuild': {
       await requireMeta(io, config);
+      if (request.fold !== FOLD_VERSION) {
+        throw new TopicIoError(
+          'unusable',
+          `the process that owns ${config.dataFolder} has fold version ${FOLD_VERSION}, this command has ` +
+            `${request.fold}: stop that process, then rebuild with the newer build`,
+        );
+      }
       const report = await rebuild({
         ...{ io, topics, log, signal, clock: systemClock, dropOld: request.dropOld },
         replicationFactor: config.replicationFactor,

@@ -1,3 +1,4 @@
+import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import { type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
 import { logAccessVariables } from './log-access.ts';
 import { haveDone } from './with-owner.ts';
@@ -19,7 +20,8 @@ export const command: Command = {
   run: async (args, env) => {
     const { values, positionals } = parseCommandLine(args, options);
     if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
-    const result = await haveDone({ work: 'rebuild', dropOld: values['drop-old'] === true }, env);
+    const dropOld = values['drop-old'] === true;
+    const result = await haveDone({ work: 'rebuild', dropOld, fold: FOLD_VERSION }, env);
     if (result.work !== 'rebuild') throw new Error('the owner answered another question');
     const { meta, former, before, runs, kept, resumed } = result.report;
     if (values.json === true) {

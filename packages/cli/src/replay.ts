@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { type ReplayRange, replay } from '@runlog/run-feed/replay';
 import { RunTable } from '@runlog/run-feed/run-table';
 import type { RunMeta } from '@runlog/schema/log-records';
@@ -90,6 +91,8 @@ async function printRecords(options: PrintOptions): Promise<number> {
 /** States need the whole history below the range: folded from the topic's start, printed from the range's begin. */
 async function printStates(options: PrintOptions): Promise<number> {
   const { io, config, meta, ranges, signal } = options;
+  // By other rules, states would not be those that anybody has seen.
+  refuseOtherFold(meta);
   const table = new RunTable(meta);
   const begins = new Map(ranges.map(({ partition, from }) => [partition, from]));
   const whole = ranges.map((range) => ({ ...range, from: 0 }));

@@ -1,3 +1,4 @@
+import { refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { type Difference, type VerifyProgress, type VerifyReport, verify } from '@runlog/run-feed/verify';
 import { type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
 import { logAccessVariables, requireMeta, withLog } from './log-access.ts';
@@ -23,6 +24,8 @@ export const command: Command = {
     if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
     return withLog(env, { command: 'verify', readOnly: true }, async ({ io, config }) => {
       const meta = await requireMeta(io, config);
+      // By other rules, right snapshots would look wrong.
+      refuseOtherFold(meta);
       const progress = createProgress({ stream: process.stderr, now: Date.now });
       const begunMs = Date.now();
       const report = await verify({

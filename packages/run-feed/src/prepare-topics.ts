@@ -125,18 +125,17 @@ function refuseContradictions(
         'snapshots. Set it to compact',
     );
   }
-  if (meta.fold > FOLD_VERSION) {
-    throw new TopicIoError(
-      'unusable',
-      `the topics are written by fold version ${meta.fold}, this build has ${FOLD_VERSION}: update this process`,
-    );
-  }
-  if (meta.fold < FOLD_VERSION) {
-    throw new TopicIoError(
-      'unusable',
-      `the topics are written by fold version ${meta.fold}, this build has ${FOLD_VERSION}: run "runlog rebuild"`,
-    );
-  }
+  refuseOtherFold(meta);
+}
+
+/** Rejects with `unusable`, and says what to do, where another version of the fold writes the snapshots. */
+export function refuseOtherFold(meta: RunMeta): void {
+  if (meta.fold === FOLD_VERSION) return;
+  const remedy = meta.fold > FOLD_VERSION ? 'update this process' : 'run "runlog rebuild"';
+  throw new TopicIoError(
+    'unusable',
+    `the topics are written by fold version ${meta.fold}, this build has ${FOLD_VERSION}: ${remedy}`,
+  );
 }
 
 function parseJson(value: Buffer): unknown {

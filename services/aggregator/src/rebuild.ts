@@ -1,5 +1,5 @@
 import { metaChange, sameMeta } from '@runlog/run-feed/follow-meta';
-import { readMeta } from '@runlog/run-feed/prepare-topics';
+import { readMeta, refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { type VerifyProgress, type VerifyReport, verify } from '@runlog/run-feed/verify';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
@@ -81,12 +81,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildReport> {
 
 async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<RebuildReport> {
   const { io, topics, clock, signal } = options;
-  if (former.fold > FOLD_VERSION) {
-    throw new TopicIoError(
-      'unusable',
-      `the topics are written by fold version ${former.fold}, this build has ${FOLD_VERSION}: update this process`,
-    );
-  }
+  if (former.fold > FOLD_VERSION) refuseOtherFold(former);
   const before = await verify({
     ...{ io, topics, meta: former, signal },
     onProgress: (progress) => options.onProgress({ step: 'comparing', ...progress }),
