@@ -1,8 +1,9 @@
 import type { GatewayConfig } from '@runlog/gateway/config';
-import { Feed } from '@runlog/gateway/feed';
+import type { Feed } from '@runlog/gateway/feed';
 import type { Hub } from '@runlog/gateway/hub';
 import type { RunSnapshot } from '@runlog/schema/snapshot';
 import { topicNames } from '@runlog/schema/topics';
+import type { Build } from './build.ts';
 import type { Program } from './service.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import { SimulatedSocket, type SocketClient } from './simulated-socket.ts';
@@ -29,10 +30,14 @@ export class GatewayProgram implements Program {
   readonly #feed: Feed;
   readonly #working: Promise<void>;
 
-  constructor(world: World, process: SimulatedProcess, fail: (error: unknown) => void) {
+  constructor(
+    world: World,
+    options: { build: Build; process: SimulatedProcess; fail: (error: unknown) => void },
+  ) {
+    const { build, process, fail } = options;
     this.#world = world;
     this.process = process;
-    this.#feed = new Feed({
+    this.#feed = new build.Feed({
       config: configOf(world.plan.partitions),
       io: world.openLog(process, 'gateway'),
       log: world.logger(process),

@@ -1,11 +1,11 @@
 import { retirement } from '@runlog/aggregator/retire-runs';
 import { partitionOf } from '@runlog/topic-io/partitioner';
-import { TopicIoError } from '@runlog/topic-io/topic-io';
 import { startAggregator } from './aggregator-program.ts';
+import { type Build, newerBuild } from './build.ts';
 import { GatewayProgram } from './gateway-program.ts';
+import { Operator } from './operator.ts';
 import { type Fault, HEAL_AT_MS, type Plan } from './plan.ts';
 import { IngestProgram, Publishers } from './publisher.ts';
-import { RebuildProgram } from './rebuild-program.ts';
 import { Service, type StartProgram } from './service.ts';
 import { SimulatedClient } from './simulated-client.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
@@ -26,6 +26,8 @@ export interface HistoryResult {
   readonly trace: readonly string[];
   readonly eventsRun: number;
   readonly elapsedMs: number;
+  /** What happened, how often. */
+  readonly reached: ReadonlyMap<string, number>;
 }
 
 /** Runs one history to its end and judges it. */
@@ -34,7 +36,8 @@ export async function runHistory(
   options: { mutations?: Mutations; isTraced?: boolean } = {},
 ): Promise<HistoryResult> {
   const world = new World({ plan, mutations: options.mutations ?? {}, isTraced: options.isTraced ?? false });
-  const history = new History(world);
+  const newer = plan.faults.some(({ kind }) => kind === 'upgrade') ? await newerBuild() : null;
+  const history = new History(world, newer);
   let failure: unknown = null;
   try {
     await history.run();
@@ -42,11 +45,17 @@ export async function runHistory(
     failure = error;
   }
   history.end();
+  if (world.oracle.undecided !== null) {
+    world.note(() => `undecided: ${world.oracle.undecided}`);
+    world.reach('nothing tells the events from those before');
+    failure = null;
+  }
   return {
     failure,
     trace: world.trace ?? [],
     eventsRun: world.scheduler.ran,
     elapsedMs: world.elapsedMs,
+    reached: world.reached,
   };
 }
 
@@ -58,30 +67,33 @@ class History {
   readonly #publishers: Publishers;
   readonly #clients: SimulatedClient[];
   readonly #checkpoints: { atMs: number; next: readonly number[] }[] = [];
-  readonly #rebuilding = new Map<string, RebuildProgram>();
-  #rebuilds = 0;
+  readonly #operator: Operator;
+  readonly #newer: Build | null;
   #isSettled = false;
 
-  constructor(world: World) {
+  constructor(world: World, newer: Build | null) {
     this.#world = world;
+    this.#newer = newer;
+    this.#operator = new Operator(world, this.#services);
     const { plan } = world;
-    const hasRetention = plan.faults.some(({ kind }) => kind === 'retention');
-    // Overtaken by retention, a process ends and is started again.
-    const mayFail = (error: unknown) =>
-      hasRetention && error instanceof TopicIoError && error.code === 'unusable';
-    const serve = (kind: string, count: number, start: StartProgram) => {
+    const serve = (kind: string, count: number, start: (name: string) => StartProgram) => {
       for (let number = 1; number <= count; number += 1) {
         const name = `${kind}-${number}`;
-        this.#services.set(name, new Service(world, { name, start, mayFail }));
+        const mayFail = (error: unknown) => this.#operator.mayEnd(name, error);
+        this.#services.set(name, new Service(world, { name, start: start(name), mayFail }));
       }
     };
-    serve('aggregator', plan.aggregators, (process, fail) => startAggregator(world, process, fail));
-    serve('gateway', plan.gateways, (process, fail) => {
-      const gateway = new GatewayProgram(world, process, fail);
+    serve('aggregator', plan.aggregators, (name) => (process, fail) => {
+      const build = this.#operator.buildOf(name);
+      return startAggregator(world, { build, process, fail });
+    });
+    serve('gateway', plan.gateways, (name) => (process, fail) => {
+      const build = this.#operator.buildOf(name);
+      const gateway = new GatewayProgram(world, { build, process, fail });
       this.#gateways.set(process, gateway);
       return gateway;
     });
-    serve('ingest', plan.ingests, (process) => {
+    serve('ingest', plan.ingests, () => (process) => {
       const ingest = new IngestProgram(world, process);
       this.#ingests.set(process, ingest);
       return ingest;
@@ -102,11 +114,12 @@ class History {
 
   async run(): Promise<void> {
     const world = this.#world;
-    await world.scheduler.run(() => world.failure !== null || this.#isSettled);
+    const { oracle } = world;
+    await world.scheduler.run(() => world.failure !== null || oracle.undecided !== null || this.#isSettled);
     if (world.failure !== null) throw world.failure;
-    world.oracle.checkCounts();
+    for (const truth of oracle.runs.values()) truth.checkCounts();
     for (const id of this.#publishers.acknowledged) {
-      holds(world.oracle.landed.has(id), () => `${id} was acknowledged and is not in the log`);
+      holds(oracle.landed.has(id), () => `${id} was acknowledged and is not in the log`);
     }
   }
 
@@ -123,6 +136,7 @@ class History {
     const world = this.#world;
     const { network, scheduler, log, topics } = world;
     world.note(() => `FAULT ${JSON.stringify(fault)}`);
+    world.reach(fault.kind);
     switch (fault.kind) {
       case 'crash':
         this.#services.get(fault.process)?.crash(fault.downMs);
@@ -153,12 +167,23 @@ class History {
         log.group(topics.group, topics.events).rebalance();
         return;
       case 'rebuild':
-        this.#rebuild(fault);
+        this.#operator.rebuild(fault);
+        return;
+      case 'upgrade':
+        this.#operator.upgrade(this.#newer!);
+        return;
+      case 'events deleted':
+        this.#operator.deleteEvents(fault);
+        return;
+      case 'leap':
+        scheduler.leap(fault.byMs, fault);
         return;
       case 'compaction': {
         const name = world.oracle.meta?.snapshots ?? topics.snapshots;
         if (log.describeTopic(name) === null) return;
-        for (const partition of log.partitions(name)) partition.compact(world.random, fault.share);
+        for (let partition = 0; partition < world.plan.partitions; partition += 1) {
+          log.compact({ topic: name, partition }, { random: world.random, share: fault.share });
+        }
         return;
       }
       case 'retention':
@@ -186,22 +211,10 @@ class History {
     }
   }
 
-  #rebuild(fault: Extract<Fault, { kind: 'rebuild' }>): void {
-    const world = this.#world;
-    this.#rebuilds += 1;
-    const name = `rebuild-${this.#rebuilds}`;
-    const start: StartProgram = (process, fail) => {
-      const program = new RebuildProgram(world, { ...fault, process, fail });
-      this.#rebuilding.set(name, program);
-      return program;
-    };
-    // It is started again after a passing fault.
-    const mayFail = (error: unknown) => error instanceof TopicIoError;
-    this.#services.set(name, new Service(world, { name, start, mayFail }));
-  }
-
   #retain(): void {
     const { log, topics, elapsedMs, oracle } = this.#world;
+    // What nobody could fold yet is not deleted.
+    if (oracle.isOutlived) return;
     const old = this.#checkpoints.findLast(({ atMs }) => atMs <= elapsedMs - RETENTION_LAG_MS);
     for (const [partition, next] of old?.next.entries() ?? []) {
       // What a rebuild has written may be behind what its former topic held.
@@ -211,8 +224,7 @@ class History {
 
   #retire(key: string): void {
     const { log, oracle, topics, plan, scheduler } = this.#world;
-    const latest = oracle.runs.get(key)?.latest ?? null;
-    if (latest === null) return;
+    if (oracle.latest(key) === null || log.describeTopic(topics.events) === null) return;
     const { nowMs } = scheduler;
     const record = retirement({ key, reason: 'deleted', through: null, nowMs });
     log.append({ topic: topics.events, partition: partitionOf(key, plan.partitions), records: [record] });
@@ -264,8 +276,9 @@ class History {
     const { oracle, log } = this.#world;
     const { meta } = oracle;
     if (meta === null || log.describeTopic(meta.snapshots) === null) return ['there is no snapshot topic'];
-    for (const { isDone } of this.#rebuilding.values()) if (!isDone) return ['a rebuild is under way'];
-    const faults = this.#publishers.isDone ? oracle.unsettled(log) : ['events are not acknowledged'];
+    const faults = this.#operator.unsettled();
+    if (faults.length === 0 && !this.#publishers.isDone) faults.push('events are not acknowledged');
+    if (faults.length === 0) faults.push(...oracle.unsettled(log));
     // Comparing whole states is dear, and worth it only at the end.
     if (faults.length > 0) return faults;
     const gateways = living(this.#gateways);
@@ -275,16 +288,15 @@ class History {
         faults.push(`${process.name} has not caught up`);
         continue;
       }
-      for (const { key, latest } of oracle.runs.values()) {
+      for (const key of this.#world.plan.runs) {
         const state = states.get(key) ?? null;
-        const isSame =
-          state === null || latest === null
-            ? state === latest
-            : JSON.stringify(state) === oracle.jsonOf(latest);
-        if (!isSame)
+        const text = oracle.latestText(key);
+        if ((state === null ? null : JSON.stringify(state)) !== text) {
+          const { latest } = oracle.runs.get(key) ?? { latest: null };
           faults.push(
             `${process.name} holds ${key} at ${state?.position.seq}, the fold is at ${latest?.position.seq}`,
           );
+        }
       }
     }
     for (const client of this.#clients) faults.push(...client.unsettled());

@@ -1,41 +1,21 @@
-import { evolve } from '@runlog/run-state/evolve';
 import { decodeRunRecord } from '@runlog/run-state/run-record';
-import { checkpointSchema, type RunMeta, runMetaSchema } from '@runlog/schema/log-records';
+import { type RunMeta, runMetaSchema } from '@runlog/schema/log-records';
 import type { RunSnapshot } from '@runlog/schema/snapshot';
-import { CHECKPOINT_KEY, rejectedHeaders, type TopicNames } from '@runlog/schema/topics';
+import { CHECKPOINT_KEY, isReservedKey, rejectedHeaders, type TopicNames } from '@runlog/schema/topics';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
+import { NEWER_PRUNED } from './build.ts';
+import { RunTruth } from './run-truth.ts';
 import type { SimulatedLog, VisibleListener } from './simulated-log.ts';
+import { isNewerFold, StoredPartition, snapshotText, type Truths } from './stored-snapshots.ts';
 import { holds } from './violation.ts';
 
-/** Everything that is true of one run, by the log alone. */
-export interface RunTruth {
-  readonly key: string;
-  readonly partition: number;
-  /** After each record that moved it. */
-  readonly states: Map<number, RunSnapshot>;
-  latest: RunSnapshot | null;
-  /** Offsets of records that made entries. */
-  readonly entries: number[];
-  /** Offsets of records that changed anything, and whether the run was absent then. */
-  readonly changes: { readonly offset: number; readonly isAbsent: boolean }[];
-  /** Event ids of the present incarnation, and how often any of them came. */
-  ids: Set<string>;
-  received: number;
-  /** By emitter: the numbers that came in the present incarnation. */
-  numbers: Map<string, Set<number>>;
-}
-
-/** What has been written to one incarnation of the snapshot topic. */
-interface StoredTopic {
-  epoch: string | null;
-  readonly runs: Map<string, Stored>;
-  readonly checkpoints: Map<number, number>;
-}
-
-interface Stored {
-  /** Position of the newest snapshot, also of one that a tombstone replaced. */
-  readonly seq: number;
-  readonly isTombstone: boolean;
+export interface OracleOptions {
+  readonly topics: TopicNames;
+  readonly partitions: number;
+  /** A run may be retired by age when it was silent for longer. */
+  readonly runRetentionMs: number;
+  /** Something happened that histories are to contain. */
+  readonly onReached: (what: string) => void;
 }
 
 /**
@@ -44,58 +24,95 @@ interface Stored {
  */
 export class Oracle {
   readonly runs = new Map<string, RunTruth>();
-  /** Ids of events that are in the log. */
+  /** Ids of events that are, or were before it was deleted, in the log. */
   readonly landed = new Set<string>();
   /** What all services agreed on last. */
   meta: RunMeta | null = null;
+  /** Why this history cannot be judged any more: nothing in the log tells a topic from the one before. */
+  undecided: string | null = null;
   /** The epoch under which this fold began; its states say so also when a later one has begun. */
   #firstEpoch = '';
-  readonly #topics: TopicNames;
-  readonly #stored = new Map<string, StoredTopic>();
+  readonly #options: OracleOptions;
+  readonly #stored = new Map<string, StoredPartition[]>();
   readonly #unfoldable = new Set<string>();
   readonly #quarantined = new Set<string>();
   /** Landed before the services had agreed on an epoch. */
   readonly #early: { readonly record: LogRecord; readonly partition: number }[] = [];
-  readonly #json = new WeakMap<RunSnapshot, string>();
+  /** Of the events topic that there was before it was deleted. */
+  readonly #former = new Map<string, RunTruth>();
+  /** By partition that was deleted with records in it: what its successor holds. */
+  readonly #renewed = new Map<number, LogRecord[]>();
+  /** By partition: epochs that name what was deleted. */
+  readonly #formerEpochs = new Map<string, Set<number>>();
 
-  constructor(topics: TopicNames) {
-    this.#topics = topics;
+  constructor(options: OracleOptions) {
+    this.#options = options;
   }
 
   readonly onVisible: VisibleListener = ({ topic, partition, records }) => {
-    if (topic === this.#topics.events) for (const record of records) this.#fold(record, partition);
-    else if (topic === this.#topics.meta) for (const record of records) this.#agree(record);
-    else if (topic === this.#topics.rejected) {
+    const { topics } = this.#options;
+    if (topic === topics.events) for (const record of records) this.#fold(record, partition);
+    else if (topic === topics.meta) for (const record of records) this.#agree(record);
+    else if (topic === topics.rejected) {
       for (const { headers } of records) this.#quarantined.add(headers[rejectedHeaders.origin] ?? '');
     } else {
-      const stored = this.#storedIn(topic);
-      for (const record of records) this.#store(record, { partition, topic, stored });
+      const stored = this.#storedIn(topic)[partition]!;
+      for (const record of records) {
+        if (record.key === CHECKPOINT_KEY) stored.storeCheckpoint(record, this.#truths);
+        else if (!isReservedKey(record.key)) stored.store(record, this.#truths);
+      }
     }
+    if (this.#renewed.size > 0) this.#lookForEvidence();
   };
 
-  /** The bytes of a state in an epoch. */
-  jsonOf(state: RunSnapshot, epoch = this.meta?.epoch): string {
-    let json = this.#json.get(state);
-    if (json === undefined) {
-      json = JSON.stringify(state);
-      this.#json.set(state, json);
+  /** The events topic is deleted, and with it what its snapshots were made of. */
+  eventsDeleted(log: SimulatedLog): void {
+    const { topics } = this.#options;
+    for (const { index, end } of log.partitions(topics.events)) {
+      if (end === 0) continue;
+      this.#renewed.set(index, []);
+      for (const [key, truth] of this.runs) {
+        if (truth.partition !== index) continue;
+        this.#former.set(key, truth);
+        this.runs.delete(key);
+      }
+      for (const stored of this.#stored.values()) stored[index]!.outlive();
+      for (const epochs of this.#formerEpochs.values()) epochs.add(index);
+      for (const origins of [this.#unfoldable, this.#quarantined]) {
+        for (const origin of origins)
+          if (origin.startsWith(`${topics.events}:${index}:`)) origins.delete(origin);
+      }
     }
-    return epoch === undefined || epoch === this.#firstEpoch
-      ? json
-      : json.replace(`"epoch":"${this.#firstEpoch}"`, `"epoch":"${epoch}"`);
+    this.#lookForEvidence();
+  }
+
+  topicDeleted(topic: string): void {
+    this.#stored.delete(topic);
+  }
+
+  /** What is in use speaks of events that were deleted: only a rebuild can mend that. */
+  get isOutlived(): boolean {
+    return this.meta !== null && this.#storedIn(this.meta.snapshots).some(({ isOfFormer }) => isOfFormer);
   }
 
   /** Of the current snapshot topic; -1: none yet. */
   checkpoint(partition: number): number {
     if (this.meta === null) return -1;
-    return this.#storedIn(this.meta.snapshots).checkpoints.get(partition) ?? -1;
+    return this.#storedIn(this.meta.snapshots)[partition]!.checkpoint?.next ?? -1;
+  }
+
+  /** What an epoch knows of a run. */
+  truth(key: string, epoch: string): RunTruth | undefined {
+    const former = this.#former.get(key);
+    if (former === undefined) return this.runs.get(key);
+    return this.#formerEpochs.get(epoch)?.has(former.partition) ? former : this.runs.get(key);
   }
 
   /** A state that somebody claims to have: the fold had it, at that position, just so. */
   confirm(key: string, state: RunSnapshot, who: string): void {
     // A commit is decided before it can be seen.
     if (this.meta === null) return;
-    const truth = this.runs.get(key)?.states.get(state.position.seq);
+    const truth = this.truth(key, state.position.epoch)?.states.get(state.position.seq);
     holds(truth !== undefined, () => `${who} has ${key} at ${state.position.seq}, where the fold never was`);
     holds(
       truth.total_events_received === state.total_events_received &&
@@ -107,12 +124,30 @@ export class Oracle {
     );
   }
 
+  /** The newest state of a run as the present epoch and fold have it; null: it is absent. */
+  latest(key: string): RunSnapshot | null {
+    const state = this.runs.get(key)?.latest ?? null;
+    if (state === null || this.meta === null) return state;
+    const position = { epoch: this.meta.epoch, seq: state.position.seq };
+    return this.#isNewer(key)
+      ? { ...state, position, cumulative_pruned: NEWER_PRUNED }
+      : { ...state, position };
+  }
+
+  /** The bytes of it. */
+  latestText(key: string): string | null {
+    const state = this.runs.get(key)?.latest ?? null;
+    if (state === null) return null;
+    return snapshotText(state, { epoch: this.meta!.epoch, isNewer: this.#isNewer(key) });
+  }
+
   /** What does not hold yet of the stored snapshots; empty when they are all that they must be. */
   unsettled(log: SimulatedLog): string[] {
+    const { topics, runRetentionMs } = this.#options;
     const faults: string[] = [];
     for (const partition of log.partitions(this.meta!.snapshots)) {
       const { index } = partition;
-      const end = log.partition(this.#topics.events, index)!.stableEnd;
+      const end = log.partition(topics.events, index)!.stableEnd;
       if (this.checkpoint(index) !== end) {
         faults.push(
           `the checkpoint of partition ${index} is ${this.checkpoint(index)}, its events end at ${end}`,
@@ -122,57 +157,76 @@ export class Oracle {
       for (const truth of this.runs.values()) {
         if (truth.partition !== index) continue;
         const stored = newest.get(truth.key)?.value?.toString('utf8') ?? null;
-        const expected = truth.latest === null ? null : this.jsonOf(truth.latest);
-        if (stored !== expected)
+        if (stored !== this.latestText(truth.key))
           faults.push(`the stored snapshot of ${truth.key} is not the fold of its events`);
       }
     }
     for (const origin of this.#unfoldable) {
       if (!this.#quarantined.has(origin)) faults.push(`${origin} cannot be folded and is not in quarantine`);
     }
+    for (const { key, latest } of this.runs.values()) {
+      if (latest !== null && log.scheduler.nowMs - Date.parse(latest.last_received_at) > runRetentionMs)
+        faults.push(`${key} was silent for longer than its retention`);
+    }
     return faults;
   }
 
-  /** Duplicates and missing numbers, counted apart from the fold. */
-  checkCounts(): void {
-    for (const { key, latest, ids, received, numbers } of this.runs.values()) {
-      if (latest === null) continue;
-      holds(
-        latest.total_events_received === received &&
-          latest.total_events_received - latest.duplicates === ids.size,
-        () =>
-          `${key} counts ${latest.total_events_received} received and ${latest.duplicates} duplicates; the log holds ` +
-          `${received} records of ${ids.size} events`,
-      );
-      let missing = 0;
-      for (const seen of numbers.values()) missing += Math.max(...seen) - seen.size;
-      holds(latest.missing === missing, () => `${key} counts ${latest.missing} missing, ${missing} are`);
-    }
+  get #truths(): Truths {
+    return { present: this.runs, former: this.#former };
+  }
+
+  #isNewer(key: string): boolean {
+    const { meta } = this;
+    if (meta === null || !isNewerFold(meta.fold)) return false;
+    const stored = this.#storedIn(meta.snapshots)[this.runs.get(key)!.partition]!.runs.get(key);
+    return stored === undefined || stored.isTombstone || !stored.isKept;
   }
 
   #agree(record: LogRecord): void {
     const meta = runMetaSchema.parse(JSON.parse(record.value!.toString('utf8')));
     const { meta: former } = this;
+    const { onReached, topics } = this.#options;
     holds(
       former === null || former.snapshots !== meta.snapshots,
       () => `run-meta was written twice: ${former?.epoch}, then ${meta.epoch}`,
     );
+    if (former !== null) {
+      holds(
+        meta.fold >= former.fold && (meta.fold === former.fold || meta.epoch !== former.epoch),
+        () => `run-meta went from fold ${former.fold} to ${meta.fold}, in epoch ${meta.epoch}`,
+      );
+      if (meta.fold > former.fold) onReached('a rebuild by a newer fold');
+    }
     const stored = this.#storedIn(meta.snapshots);
-    holds(
-      stored.epoch === null || stored.epoch === meta.epoch,
-      () => `run-meta says epoch ${meta.epoch}, ${meta.snapshots} was written in ${stored.epoch}`,
-    );
-    stored.epoch = meta.epoch;
+    if (meta.snapshots !== topics.snapshots) {
+      for (const of of stored) {
+        const end = this.#renewed.get(of.index)?.length ?? Number.POSITIVE_INFINITY;
+        of.use({ ...meta, end }, this.#truths);
+      }
+    }
+    const epochs = this.#formerEpochs.get(meta.epoch) ?? new Set<number>();
+    this.#formerEpochs.set(meta.epoch, epochs);
+    for (const partition of this.#renewed.keys()) {
+      if (stored[partition]!.isOfFormer) epochs.add(partition);
+      else if (epochs.has(partition)) {
+        holds(this.undecided !== null, () => `epoch ${meta.epoch} outlives the events that it named`);
+      } else onReached('a rebuild after the events were deleted');
+    }
     this.meta = meta;
     if (former !== null) return;
     this.#firstEpoch = meta.epoch;
     for (const early of this.#early.splice(0)) this.#fold(early.record, early.partition);
   }
 
-  #storedIn(topic: string): StoredTopic {
+  #storedIn(topic: string): StoredPartition[] {
     let stored = this.#stored.get(topic);
     if (stored === undefined) {
-      stored = { epoch: null, runs: new Map(), checkpoints: new Map() };
+      const { topics, partitions } = this.#options;
+      const isInUse = topic === topics.snapshots;
+      stored = Array.from(
+        { length: partitions },
+        (_, index) => new StoredPartition({ topic, index, isInUse }),
+      );
       this.#stored.set(topic, stored);
     }
     return stored;
@@ -184,116 +238,69 @@ export class Oracle {
       this.#early.push({ record, partition });
       return;
     }
+    this.#renewed.get(partition)?.push(record);
     const decoded = decodeRunRecord(record, this.#firstEpoch);
     if (decoded.kind === 'unfoldable') {
-      this.#unfoldable.add(`${this.#topics.events}:${partition}:${offset}`);
+      this.#unfoldable.add(`${this.#options.topics.events}:${partition}:${offset}`);
       return;
     }
-    let truth = this.runs.get(key);
-    if (truth === undefined) {
-      truth = {
-        ...{ key, partition, states: new Map(), latest: null, entries: [], changes: [] },
-        ...{ ids: new Set<string>(), received: 0, numbers: new Map<string, Set<number>>() },
-      };
-      this.runs.set(key, truth);
+    const truth = this.runs.get(key) ?? new RunTruth({ key, partition });
+    this.runs.set(key, truth);
+    if (decoded.kind === 'event') this.landed.add(decoded.event.event_id);
+    const before = truth.fold(decoded);
+    if (decoded.kind === 'retired' && decoded.through !== null) this.#checkSilence(record, { truth, before });
+    else if (before === null && truth.latest !== null && truth.changes.length > 1) {
+      this.#options.onReached('a run begins anew after it was retired');
     }
-    const before = truth.latest;
-    const after = evolve(before, decoded);
-    if (decoded.kind === 'event') {
-      const { event } = decoded;
-      this.landed.add(event.event_id);
-      truth.ids.add(event.event_id);
-      truth.received += 1;
-      if (event.emitter_id != null && event.emitter_seq != null) {
-        const seen = truth.numbers.get(event.emitter_id) ?? new Set();
-        truth.numbers.set(event.emitter_id, seen.add(event.emitter_seq));
+  }
+
+  #checkSilence(record: LogRecord, of: { truth: RunTruth; before: RunSnapshot | null }): void {
+    const { runRetentionMs, onReached } = this.#options;
+    const { truth, before } = of;
+    if (before === null) return;
+    if (truth.latest !== null) {
+      onReached('an event keeps a run that was to be retired by age');
+      return;
+    }
+    holds(
+      record.timestampMs - Date.parse(before.last_received_at) > runRetentionMs,
+      () => `${truth.key} was retired by age, and last heard of at ${before.last_received_at}`,
+    );
+    onReached('a run is retired by age');
+  }
+
+  /**
+   * Whether everybody who restores can see that the events were deleted: the snapshots are ahead of the new ones, or
+   * another record is where their newest was folded from. Where neither holds, nothing tells the two topics apart.
+   */
+  #lookForEvidence(): void {
+    const { meta } = this;
+    if (meta === null) {
+      this.undecided = 'the events were deleted before anything was agreed on';
+      return;
+    }
+    const inUse = version(meta.snapshots);
+    for (const [topic, partitions] of this.#stored) {
+      if (version(topic) < inUse) continue;
+      for (const [index, records] of this.#renewed) {
+        const stored = partitions[index]!;
+        if (!stored.isOfFormer) continue;
+        const { key, seq } = stored.newest;
+        const end = records.length;
+        if (Math.max(stored.checkpoint?.next ?? 0, seq + 1) > end) continue;
+        const former = this.#former.get(key)?.states.get(seq);
+        const there = records[seq];
+        const isOther =
+          former !== undefined &&
+          there !== undefined &&
+          !(there.key === key && there.value?.includes(`"${former.last_event_id}"`));
+        if (!isOther) this.undecided ??= `nothing in ${topic} tells partition ${index} from the one before`;
       }
-    }
-    if (after === before) return;
-    truth.changes.push({ offset, isAbsent: after === null });
-    truth.latest = after;
-    if (after === null) {
-      truth.ids = new Set();
-      truth.received = 0;
-      truth.numbers = new Map();
-      return;
-    }
-    truth.states.set(offset, after);
-    if (after.event_log.at(-1)?.seq === offset) truth.entries.push(offset);
-  }
-
-  #store(record: LogRecord, at: { topic: string; partition: number; stored: StoredTopic }): void {
-    const { key, value } = record;
-    const { partition, stored } = at;
-    if (key === CHECKPOINT_KEY) {
-      this.#storeCheckpoint(record, at);
-      return;
-    }
-    if (key.startsWith('#')) return;
-    const truth = this.runs.get(key);
-    holds(
-      truth !== undefined && truth.partition === partition,
-      () => `a snapshot of ${key}, which has no events`,
-    );
-    const before = stored.runs.get(key) ?? { seq: -1, isTombstone: false };
-    if (value === null) {
-      holds(
-        truth.latest === null || truth.latest.first_seq > before.seq,
-        () => `a tombstone of ${key} behind position ${before.seq}, which was not retired`,
-      );
-      stored.runs.set(key, { seq: before.seq, isTombstone: true });
-      return;
-    }
-    const text = value.toString('utf8');
-    const seq = Number(/"seq":(\d+)/.exec(text)?.[1]);
-    holds(
-      before.isTombstone ? seq > before.seq : seq >= before.seq,
-      () => `the stored snapshot of ${key} went back from ${before.seq} to ${seq}`,
-    );
-    const state = truth.states.get(seq);
-    holds(state !== undefined, () => `a snapshot of ${key} at ${seq}, where the fold never was`);
-    stored.epoch ??= /"epoch":"([^"]*)"/.exec(text)?.[1] ?? null;
-    holds(
-      text === this.jsonOf(state, stored.epoch ?? undefined),
-      () =>
-        `the snapshot of ${key} at ${seq} is not the fold of its events: ${difference(text, this.jsonOf(state, stored.epoch ?? undefined))}`,
-    );
-    stored.runs.set(key, { seq, isTombstone: false });
-  }
-
-  #storeCheckpoint(record: LogRecord, at: { topic: string; partition: number; stored: StoredTopic }): void {
-    const { next, epoch } = checkpointSchema.parse(JSON.parse(record.value!.toString('utf8')));
-    const { partition, topic, stored: of } = at;
-    of.epoch ??= epoch;
-    holds(of.epoch === epoch, () => `a checkpoint of ${topic} says epoch ${epoch}, others ${of.epoch}`);
-    const before = of.checkpoints.get(partition) ?? -1;
-    holds(
-      next >= before,
-      () => `the checkpoint of partition ${partition} went back from ${before} to ${next}`,
-    );
-    of.checkpoints.set(partition, next);
-    for (const truth of this.runs.values()) {
-      if (truth.partition !== partition) continue;
-      const last = truth.changes.findLast(({ offset }) => offset < next);
-      if (last === undefined) continue;
-      const stored = of.runs.get(truth.key);
-      // A stored snapshot may run ahead of the checkpoint, never behind.
-      const isStored = last.isAbsent
-        ? stored === undefined || stored.isTombstone || stored.seq > last.offset
-        : stored !== undefined && stored.seq >= last.offset;
-      holds(
-        isStored,
-        () =>
-          `the checkpoint of partition ${partition} is ${next}, but what is stored of ${truth.key} lacks offset ${last.offset}`,
-      );
     }
   }
 }
 
-/** Where two texts part, with what is around. */
-function difference(left: string, right: string): string {
-  let at = 0;
-  while (at < left.length && left[at] === right[at]) at += 1;
-  const from = Math.max(0, at - 40);
-  return `${left.slice(from, at + 60)} instead of ${right.slice(from, at + 60)}`;
+/** `run-snapshots` is the first. */
+function version(topic: string): number {
+  return Number(/\.v(\d+)$/.exec(topic)?.[1] ?? '1');
 }

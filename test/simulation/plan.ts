@@ -1,3 +1,4 @@
+import { planTheme } from './plan-theme.ts';
 import { SeededRandom } from './seeded-random.ts';
 
 /** One event that an emitter sends, whole: the same bytes however often it is sent. */
@@ -35,6 +36,9 @@ export type Fault =
   | { readonly kind: 'compaction'; readonly atMs: number; readonly share: number }
   | { readonly kind: 'retention'; readonly atMs: number }
   | { readonly kind: 'retirement'; readonly atMs: number; readonly run: string }
+  | { readonly kind: 'leap'; readonly atMs: number; readonly byMs: number; readonly isCounted: boolean }
+  | { readonly kind: 'events deleted'; readonly atMs: number; readonly downMs: number }
+  | { readonly kind: 'upgrade'; readonly atMs: number }
   | { readonly kind: 'poison'; readonly atMs: number; readonly run: string }
   | { readonly kind: 'disconnect'; readonly atMs: number; readonly client: number; readonly resume: Resume }
   | { readonly kind: 'stall'; readonly atMs: number; readonly client: number; readonly forMs: number };
@@ -98,7 +102,9 @@ export function planOf(seed: number): Plan {
     runs,
     ...shape,
     requests: planRequests(random, runs),
-    faults: planFaults(random, { runs, ...shape }),
+    faults: [...planFaults(random, { runs, ...shape }), ...planTheme(seed, runs)].sort(
+      (a, b) => a.atMs - b.atMs,
+    ),
     snapshotIntervalMs: random.pick([1_000, 2_000, 2_000, 5_000]),
     snapshotBytesPerSecond: random.pick([600, 3_000, 1_000_000, 1_000_000]),
     latencyMsMax: random.pick([2, 20, 200]),
@@ -171,7 +177,7 @@ function planFaults(
   for (let index = 0; index < count; index += 1) {
     faults.push(planFault(random, shape));
   }
-  return faults.sort((a, b) => a.atMs - b.atMs);
+  return faults;
 }
 
 function planFault(random: SeededRandom, shape: Parameters<typeof planFaults>[1]): Fault {

@@ -1,17 +1,20 @@
-import { rebuild } from '@runlog/aggregator/rebuild';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import type { Build } from './build.ts';
 import { changedIo } from './changed-io.ts';
 import type { Program } from './service.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';
 
-/** `runlog rebuild`, and an operator who starts it again until it has done its work or need not do it any more. */
+const UNPREPARED_MS = 200;
+
+/** `runlog rebuild`, started again after a passing fault until it has done its work or refuses to. */
 export class RebuildProgram implements Program {
-  isDone = false;
+  outcome: 'under way' | 'done' | { readonly refused: string } = 'under way';
 
   constructor(
     world: World,
     options: {
+      build: Build;
       process: SimulatedProcess;
       /** Finds the former snapshots wanting, so that a new epoch begins. */
       distrusts: boolean;
@@ -19,12 +22,14 @@ export class RebuildProgram implements Program {
       fail: (error: unknown) => void;
     },
   ) {
-    const { process, distrusts, dropOld, fail } = options;
+    const { build, process, distrusts, dropOld, fail } = options;
     const { topics, scheduler } = world;
     const io = world.openLog(process);
     const work = async () => {
-      await world.prepareTopics(process, io);
-      const report = await rebuild({
+      while (world.oracle.meta === null) {
+        await process.clock.sleep(UNPREPARED_MS, new AbortController().signal);
+      }
+      const report = await build.rebuild({
         ...{ io: distrusts ? defaced(io) : io, topics, replicationFactor: 1, clock: process.clock, dropOld },
         newEpoch: () => `epoch-of-${process.name}`,
         log: world.logger(process),
@@ -32,12 +37,12 @@ export class RebuildProgram implements Program {
         onProgress: () => undefined,
       });
       world.note(() => `${process.name} is done: ${JSON.stringify(report.meta)}`);
-      this.isDone = true;
+      this.outcome = 'done';
     };
     work().catch((error: unknown) => {
-      if (error instanceof TopicIoError && error.code === 'unusable') {
+      if (error instanceof TopicIoError && (error.code === 'unusable' || error.code === 'fenced')) {
         world.note(() => `${process.name} gives up: ${error.message}`);
-        this.isDone = true;
+        this.outcome = { refused: error.message };
       } else if (error instanceof TopicIoError) scheduler.after(0, () => fail(error), process);
       else world.fail(error);
     });

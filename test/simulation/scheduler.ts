@@ -21,6 +21,8 @@ export class Scheduler {
   nowMs: number;
   /** Events that ran. */
   ran = 0;
+  /** How much of the time passed in leaps. */
+  leapedMs = 0;
   readonly #random: SeededRandom;
   readonly #heap: Event[] = [];
 
@@ -36,6 +38,19 @@ export class Scheduler {
     return () => {
       event.run = null;
     };
+  }
+
+  /**
+   * Time in which nothing happens, as when every machine slept. What lies ahead keeps its distance; but what a process
+   * waits for is due at once where its timers counted the sleep.
+   */
+  leap(byMs: number, options: { isCounted: boolean }): void {
+    this.nowMs += byMs;
+    this.leapedMs += byMs;
+    for (const event of this.#heap.splice(0)) {
+      if (event.owner === null || !options.isCounted) event.atMs += byMs;
+      this.#push(event);
+    }
   }
 
   /** Runs events until the condition holds or none is left. Rejects with what an event throws. */

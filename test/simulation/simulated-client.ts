@@ -78,8 +78,8 @@ export class SimulatedClient implements SocketClient {
     const nowMs = this.#world.scheduler.nowMs;
     const faults: string[] = [];
     for (const [key, { snapshot }] of this.#replicas) {
-      const truth = this.#world.oracle.runs.get(key)?.latest ?? null;
-      const expected = truth === null ? null : timeless(this.#delivered(truth));
+      const truth = this.#world.oracle.latest(key);
+      const expected = truth === null ? null : timeless(deliverSnapshot(truth, nowMs));
       const held = snapshot === null || snapshot.position === null ? null : timeless(snapshot);
       if (canonical(held) !== canonical(expected)) {
         faults.push(
@@ -92,13 +92,6 @@ export class SimulatedClient implements SocketClient {
       }
     }
     return faults;
-  }
-
-  /** The fold's state as it is to be shown in the present epoch. */
-  #delivered(truth: RunSnapshot): DeliveredSnapshot {
-    const epoch = this.#world.oracle.meta?.epoch ?? truth.position.epoch;
-    const position = { epoch, seq: truth.position.seq };
-    return deliverSnapshot({ ...truth, position }, this.#world.scheduler.nowMs);
   }
 
   #forget(): void {
@@ -179,8 +172,8 @@ export class SimulatedClient implements SocketClient {
     const { snapshot } = update;
     // Before the first event; or of a commit that is decided and cannot be seen yet.
     if (snapshot.position === null || this.#world.oracle.meta === null) return;
-    const { seq } = snapshot.position;
-    const truth = this.#world.oracle.runs.get(key);
+    const { seq, epoch } = snapshot.position;
+    const truth = this.#world.oracle.truth(key, epoch);
     const state = truth?.states.get(seq);
     holds(state !== undefined, () => `${this.name} was shown ${key} at ${seq}, where the fold never was`);
     holds(

@@ -15,6 +15,8 @@ import { SimulatedPartition, type Transaction } from './simulated-partition.ts';
 
 const TRANSACTION_MS_MAX = 10_000;
 const MESSAGE_BYTES_MAX = 1024 * 1024;
+/** A broker's own default of `delete.retention.ms`. */
+const TOMBSTONES_MS = 86_400_000;
 
 interface Topic {
   readonly description: TopicDescription;
@@ -39,6 +41,11 @@ export interface SimulatedLogOptions {
   /** Kafka answers a commit when it is decided, before its markers are written: readers see it later. */
   readonly markerDelayMsMax: number;
   readonly onVisible?: VisibleListener;
+  /** Called before a topic goes. */
+  readonly onDelete?: (topic: string) => void;
+  readonly onUnnoticed?: (at: { topic: string; index: number }) => void;
+  /** Something happened that histories are to contain. */
+  readonly onReached?: (what: string) => void;
 }
 
 /** The broker's side of the log: what happens here happens at once, whole and in one order. */
@@ -66,7 +73,12 @@ export class SimulatedLog {
         },
         partitions: Array.from(
           { length: spec.partitions },
-          (_, partition) => new SimulatedPartition(spec.name, partition),
+          (_, index) =>
+            new SimulatedPartition({
+              topic: spec.name,
+              index,
+              tombstonesMs: Number(spec.settings['delete.retention.ms'] ?? TOMBSTONES_MS),
+            }),
         ),
       };
       this.#topics.set(spec.name, topic);
@@ -79,7 +91,11 @@ export class SimulatedLog {
   }
 
   deleteTopic(name: string): void {
+    const topic = this.#topics.get(name);
+    if (topic === undefined) return;
+    this.#options.onDelete?.(name);
     this.#topics.delete(name);
+    for (const partition of topic.partitions) partition.wake();
   }
 
   /** null: there is none. */
@@ -93,6 +109,23 @@ export class SimulatedLog {
     return found.partitions;
   }
 
+  /** A run of the log cleaner over one partition. */
+  compact(at: { topic: string; partition: number }, options: { random: SeededRandom; share: number }): void {
+    const { random, share } = options;
+    const partition = this.partition(at.topic, at.partition);
+    const gone = partition?.compact(random, { share, nowMs: this.scheduler.nowMs }) ?? [];
+    if (gone.length > 0) this.reached('a tombstone is removed');
+  }
+
+  /** A reader goes on in a partition that is not the one it read before, and cannot see it. */
+  unnoticed(at: SimulatedPartition): void {
+    this.#options.onUnnoticed?.(at);
+  }
+
+  reached(what: string): void {
+    this.#options.onReached?.(what);
+  }
+
   bounds(topic: string): PartitionBounds[] {
     return this.partitions(topic).map(({ startOffset, stableEnd }) => ({ startOffset, stableEnd }));
   }
@@ -103,7 +136,7 @@ export class SimulatedLog {
       group = new SimulatedGroup({
         scheduler: this.scheduler,
         random: this.#options.random.fork(`group ${name}`),
-        partitions: () => this.partitions(topic).length,
+        partitions: () => this.#topics.get(topic)?.partitions.length ?? 0,
       });
       this.#groups.set(name, group);
     }
@@ -162,6 +195,8 @@ export class SimulatedLog {
           current.state = 'committed';
           writer.current = null;
         }
+        // Its topic may have been deleted, and made anew, since.
+        if (this.partition(partition.topic, partition.index) !== partition) return;
         this.#options.onVisible?.({ topic: partition.topic, partition: partition.index, records });
       };
       if (markerDelayMsMax === 0) mark();

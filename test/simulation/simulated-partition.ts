@@ -12,21 +12,28 @@ interface Entry {
   /** null: a transaction's marker. */
   readonly record: LogRecord | null;
   readonly transaction: Transaction | null;
+  /** Of a tombstone that nothing older is left of, since when. */
+  aloneSinceMs?: number;
 }
 
 /** One partition as a broker keeps it: markers take offsets, open transactions hold back the stable end. */
 export class SimulatedPartition {
   startOffset = 0;
   end = 0;
+  /** Offsets of the newest tombstones that compaction has removed, by key. */
+  readonly buried = new Map<string, number>();
   readonly topic: string;
   readonly index: number;
   readonly #entries: Entry[] = [];
   readonly #undecided = new Map<Transaction, number>();
   readonly #listeners = new Set<() => void>();
+  readonly #tombstonesMs: number;
 
-  constructor(topic: string, index: number) {
-    this.topic = topic;
-    this.index = index;
+  /** `tombstonesMs`: what a tombstone lives at least, once the older values of its key are gone. */
+  constructor(at: { topic: string; index: number; tombstonesMs: number }) {
+    this.topic = at.topic;
+    this.index = at.index;
+    this.#tombstonesMs = at.tombstonesMs;
   }
 
   get stableEnd(): number {
@@ -58,7 +65,7 @@ export class SimulatedPartition {
       appended.push(record);
       this.end += 1;
     }
-    this.#changed();
+    this.wake();
     return appended;
   }
 
@@ -67,7 +74,7 @@ export class SimulatedPartition {
     this.#undecided.delete(transaction);
     this.#entries.push({ offset: this.end, record: null, transaction });
     this.end += 1;
-    this.#changed();
+    this.wake();
     return this.#entries.flatMap((entry) =>
       entry.transaction === transaction && entry.record !== null ? [entry.record] : [],
     );
@@ -101,8 +108,12 @@ export class SimulatedPartition {
     return found?.offset ?? this.stableEnd;
   }
 
-  /** Removes what compaction may: anything below the stable end that a newer record of its key stands for. */
-  compact(random: SeededRandom, share: number): void {
+  /**
+   * Removes what compaction may: anything below the stable end that a newer record of its key stands for, and, as one
+   * that runs `delete.retention.ms` later does, tombstones. Gives the keys whose tombstones went.
+   */
+  compact(random: SeededRandom, options: { share: number; nowMs: number }): string[] {
+    const { share, nowMs } = options;
     const { stableEnd } = this;
     const newest = new Map<string, number>();
     for (const entry of this.#entries) {
@@ -113,7 +124,23 @@ export class SimulatedPartition {
       if (isVisible(entry) && newest.get(entry.record.key) === entry.offset) return true;
       return !random.chance(share);
     });
-    this.#entries.splice(0, this.#entries.length, ...kept);
+    const gone: string[] = [];
+    const seen = new Set<string>();
+    this.#entries.length = 0;
+    for (const entry of kept) {
+      if (entry.offset >= stableEnd || !isVisible(entry)) this.#entries.push(entry);
+      else {
+        const { key, value } = entry.record;
+        const isAlone = value === null && !seen.has(key) && newest.get(key) === entry.offset;
+        seen.add(key);
+        const isDue = isAlone && nowMs - (entry.aloneSinceMs ?? nowMs) >= this.#tombstonesMs;
+        if (isAlone) entry.aloneSinceMs ??= nowMs;
+        if (isDue && random.chance(share)) gone.push(key);
+        else this.#entries.push(entry);
+      }
+    }
+    for (const key of gone) this.buried.set(key, newest.get(key)!);
+    return gone;
   }
 
   /** Retention: everything below the offset is gone. */
@@ -132,7 +159,8 @@ export class SimulatedPartition {
     return newest;
   }
 
-  #changed(): void {
+  /** Everybody who waits for news looks again. */
+  wake(): void {
     for (const listener of [...this.#listeners]) listener();
   }
 

@@ -1,4 +1,5 @@
 import { type Fetched, TopicIoError, type TopicReader } from '@runlog/topic-io/topic-io';
+import type { SimulatedPartition } from './simulated-partition.ts';
 import type { Connection } from './simulated-topic-io.ts';
 
 const RETRY_MS = 300;
@@ -6,6 +7,10 @@ const RETRY_MS = 300;
 interface Position {
   offset: number;
   answered: boolean;
+  /** Keys that it has given a value of, and no tombstone since. */
+  readonly alive: Set<string>;
+  /** What it reads from: the topic may be deleted and made anew. null: not known yet. */
+  source: SimulatedPartition | null;
 }
 
 /** Reads when asked, a few records at a time, one fetch under way; what was fetched for a removed position is dropped. */
@@ -15,7 +20,7 @@ export class SimulatedReader implements TopicReader {
   readonly #signal: AbortSignal | undefined;
   readonly #onFault: ((fault: TopicIoError | null) => void) | undefined;
   readonly #positions = new Map<number, Position>();
-  readonly #watched = new Map<number, () => void>();
+  readonly #watched = new Map<number, { at: SimulatedPartition; stop: () => void }>();
   readonly #onAbort = (): void => this.#close();
   #turn: Promise<unknown> = Promise.resolve();
   #wake: (() => void) | null = null;
@@ -41,14 +46,15 @@ export class SimulatedReader implements TopicReader {
 
   add({ partition, offset }: { partition: number; offset: number }): void {
     if (this.#closed) return;
-    this.#positions.set(partition, { offset, answered: false });
+    const source = this.#connection.known.get(`${this.#topic}/${partition}`) ?? null;
+    this.#positions.set(partition, { offset, answered: false, alive: new Set(), source });
     this.#watch(partition);
     this.#wake?.();
   }
 
   remove(partition: number): void {
     this.#positions.delete(partition);
-    this.#watched.get(partition)?.();
+    this.#watched.get(partition)?.stop();
     this.#watched.delete(partition);
   }
 
@@ -71,7 +77,7 @@ export class SimulatedReader implements TopicReader {
     if (this.#closed) return;
     this.#closed = true;
     this.#signal?.removeEventListener('abort', this.#onAbort);
-    for (const stop of this.#watched.values()) stop();
+    for (const { stop } of this.#watched.values()) stop();
     this.#watched.clear();
     this.#positions.clear();
     this.#connection.resources.delete(this);
@@ -105,6 +111,7 @@ export class SimulatedReader implements TopicReader {
     for (const [partition, { offset, answered }] of this.#positions) {
       const at = log.partition(this.#topic, partition);
       if (at === null || !answered || offset !== at.stableEnd) return partition;
+      this.#watch(partition);
     }
     return null;
   }
@@ -127,6 +134,7 @@ export class SimulatedReader implements TopicReader {
         if (requestedOffset < startOffset || requestedOffset > stableEnd) {
           return { kind: 'out_of_range', partition, requestedOffset, startOffset, stableEnd };
         }
+        this.#notice(position, at);
         const recordsMax = process.random.integer(1, limits.recordsMax);
         const read = at.read(requestedOffset, { recordsMax, bytesMax: limits.bytesMax });
         return { kind: 'records', partition, ...read, stableEnd, startOffset };
@@ -140,9 +148,24 @@ export class SimulatedReader implements TopicReader {
     if (this.#positions.get(partition) !== position) return null;
     this.#faulty(null);
     this.#watch(partition);
-    if (fetched.kind === 'records') position.offset = fetched.nextOffset;
+    if (fetched.kind === 'records') {
+      this.#lookForBuried(partition, position);
+      position.offset = fetched.nextOffset;
+      for (const { key, value } of fetched.records) {
+        if (value === null) position.alive.delete(key);
+        else position.alive.add(key);
+      }
+    }
     position.answered = true;
     return fetched;
+  }
+
+  /** A tombstone that went before a slow reader came to it: the reader believes in what it has read before. */
+  #lookForBuried(partition: number, { offset, alive }: Position): void {
+    const { log } = this.#connection;
+    for (const [key, at] of log.partition(this.#topic, partition)?.buried ?? []) {
+      if (at >= offset && alive.has(key)) log.reached('a reader misses a tombstone');
+    }
   }
 
   #faulty(fault: TopicIoError | null): void {
@@ -152,12 +175,18 @@ export class SimulatedReader implements TopicReader {
   }
 
   #watch(partition: number): void {
-    if (this.#watched.has(partition)) return;
     const at = this.#connection.log.partition(this.#topic, partition);
-    if (at !== null)
-      this.#watched.set(
-        partition,
-        at.onChange(() => this.#wake?.()),
-      );
+    const watched = this.#watched.get(partition);
+    if (at === null || watched?.at === at) return;
+    watched?.stop();
+    this.#watched.set(partition, { at, stop: at.onChange(() => this.#wake?.()) });
+  }
+
+  /** A topic that was made anew and has grown past the reader's position looks like the one before. */
+  #notice(position: Position, at: SimulatedPartition): void {
+    const { log, known } = this.#connection;
+    if (position.source !== null && position.source !== at && position.offset > 0) log.unnoticed(at);
+    position.source = at;
+    known.set(`${at.topic}/${at.index}`, at);
   }
 }

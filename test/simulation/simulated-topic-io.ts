@@ -12,6 +12,7 @@ import {
 import type { Network, NOT_YET } from './network.ts';
 import type { SimulatedLog } from './simulated-log.ts';
 import { SimulatedMember } from './simulated-member.ts';
+import type { SimulatedPartition } from './simulated-partition.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import { SimulatedReader } from './simulated-reader.ts';
 import { SimulatedFencedWriter, SimulatedWriter } from './simulated-writer.ts';
@@ -33,6 +34,8 @@ export interface Connection {
   /** Open, and closed with the log. */
   readonly resources: Set<AsyncDisposable>;
   readonly pause: (ms: number) => Promise<void>;
+  /** The partitions that the process last asked about or read, by topic and number: they can be deleted and made anew. */
+  readonly known: Map<string, SimulatedPartition>;
 }
 
 /** The port of one simulated process. */
@@ -54,6 +57,7 @@ export class SimulatedTopicIo implements TopicIo {
     this.#connection = {
       ...options,
       resources: new Set(),
+      known: new Map(),
       pause: (ms) => new Promise((resolve) => clock.after(ms, resolve)),
     };
   }
@@ -71,7 +75,11 @@ export class SimulatedTopicIo implements TopicIo {
   }
 
   bounds(topic: string): Promise<PartitionBounds[]> {
-    return this.#ask((log) => log.bounds(topic));
+    const { known } = this.#connection;
+    return this.#ask((log) => {
+      for (const partition of log.partitions(topic)) known.set(`${topic}/${partition.index}`, partition);
+      return log.bounds(topic);
+    });
   }
 
   offsetAtTime(at: { topic: string; partition: number; timestampMs: number }): Promise<number> {

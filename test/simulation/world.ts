@@ -1,9 +1,9 @@
-import { prepareTopics } from '@runlog/run-feed/prepare-topics';
 import type { RunChange } from '@runlog/run-feed/run-change';
 import type { RunMeta } from '@runlog/schema/log-records';
 import { topicNames } from '@runlog/schema/topics';
 import { createLogger, type Logger } from '@runlog/service-kit/logger';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import type { Build } from './build.ts';
 import { Network } from './network.ts';
 import { Oracle } from './oracle.ts';
 import { HEAL_AT_MS, type Plan } from './plan.ts';
@@ -16,6 +16,8 @@ import { Violation } from './violation.ts';
 
 export const START_MS = Date.UTC(2026, 0, 3, 23, 59, 0);
 const EVENT_RETENTION_HOURS = 720;
+const RUN_RETENTION_HOURS = 720;
+export const RUN_RETENTION_MS = RUN_RETENTION_HOURS * 3_600_000;
 const silent = createLogger({ service: 'simulation', level: 'silent' });
 
 /** Where a build can be made wrong on purpose, to show that the simulation would see it. */
@@ -39,6 +41,8 @@ export class World {
   readonly log: SimulatedLog;
   /** null: nobody looks. */
   readonly trace: string[] | null;
+  /** What happened, how often. */
+  readonly reached = new Map<string, number>();
   readonly #cleaner: SeededRandom;
   /** The first thing that went wrong outside the scheduler's own steps. */
   failure: unknown = null;
@@ -57,12 +61,24 @@ export class World {
       slowMsMax: plan.slowMsMax,
       lossChance: 0,
     });
-    this.oracle = new Oracle(this.topics);
+    const onReached = (what: string) => this.reach(what);
+    this.oracle = new Oracle({
+      ...{ topics: this.topics, partitions: plan.partitions, runRetentionMs: RUN_RETENTION_MS, onReached },
+    });
     const makeLog = mutations.makeLog ?? ((of: SimulatedLogOptions) => new SimulatedLog(of));
     this.log = makeLog({
       scheduler: this.scheduler,
       random: this.random.fork('log'),
       markerDelayMsMax: plan.markerDelayMsMax,
+      onReached,
+      onDelete: (topic) => {
+        if (topic === this.topics.events) this.oracle.eventsDeleted(this.log);
+        else this.oracle.topicDeleted(topic);
+      },
+      onUnnoticed: ({ topic, index }) => {
+        if (topic !== this.topics.events) return;
+        this.oracle.undecided ??= `somebody reads on in partition ${index} of another topic`;
+      },
       onVisible: (visible) => {
         this.note(() => {
           const keys = visible.records.map(({ key, offset }) => `${key}@${offset}`);
@@ -79,12 +95,16 @@ export class World {
     const { cleanerDelayMsMax } = this.plan;
     if (cleanerDelayMsMax === null) return;
     this.scheduler.after(this.#cleaner.between(0, cleanerDelayMsMax), () => {
-      this.log.partition(topic, partition)?.compact(this.#cleaner, 0.5);
+      this.log.compact({ topic, partition }, { random: this.#cleaner, share: 0.5 });
     });
   }
 
   get elapsedMs(): number {
-    return this.scheduler.nowMs - START_MS;
+    return this.scheduler.nowMs - this.scheduler.leapedMs - START_MS;
+  }
+
+  reach(what: string): void {
+    this.reached.set(what, (this.reached.get(what) ?? 0) + 1);
   }
 
   note(text: () => string): void {
@@ -124,11 +144,11 @@ export class World {
   }
 
   /** As every service does it at its start, until the log answers. */
-  async prepareTopics(process: SimulatedProcess, io: TopicIo): Promise<RunMeta> {
+  async prepareTopics(build: Build, process: SimulatedProcess, io: TopicIo): Promise<RunMeta> {
     const { topics, plan } = this;
     for (;;) {
       try {
-        return await prepareTopics({
+        return await build.prepareTopics({
           ...{ io, topics, partitions: plan.partitions, replicationFactor: 1 },
           eventRetentionHours: EVENT_RETENTION_HOURS,
           epoch: () => `epoch-of-${process.name}`,

@@ -1,10 +1,18 @@
+import { refuseForeignPast } from '@runlog/run-feed/refuse-recreated';
 import { parseSnapshot, readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
 import type { Checkpoint, RunMeta } from '@runlog/schema/log-records';
 import { formatRunKey } from '@runlog/schema/run-key';
 import type { RunSnapshot } from '@runlog/schema/snapshot';
 import { CHECKPOINT_KEY, snapshotWriterId, type TopicNames } from '@runlog/schema/topics';
 import type { Clock } from '@runlog/service-kit/clock';
-import type { FencedWriter, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
+import type { Logger } from '@runlog/service-kit/logger';
+import {
+  type FencedWriter,
+  type PartitionBounds,
+  type RecordToAppend,
+  type TopicIo,
+  TopicIoError,
+} from '@runlog/topic-io/topic-io';
 
 /** Of one transaction: small enough to commit well within its timeout. */
 const BEGIN_BYTES_MAX = 8 * 1024 * 1024;
@@ -13,6 +21,7 @@ interface BeginOptions {
   readonly io: TopicIo;
   readonly topics: TopicNames;
   readonly clock: Clock;
+  readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
@@ -34,9 +43,12 @@ export async function beginOrGoOn(
     await using writer = await io.fencedWriter(snapshotWriterId(meta.snapshots, partition));
     // Before the former snapshots are read: so they hold all that lies below. What retention takes after that shows
     // in the next round.
-    const { startOffset } = (await io.bounds(topics.events))[partition]!;
+    const bounds = await io.bounds(topics.events);
+    const { startOffset } = bounds[partition]!;
     const written = await readStoredPartition(io, { topic: meta.snapshots, partition, signal });
-    const stored = await readStoredPartition(io, { topic: former.snapshots, partition, signal });
+    const found = await readStoredPartition(io, { topic: former.snapshots, partition, signal });
+    const isForeign = await speaksOfOthers(found, { options, former, partition, bounds });
+    const stored = isForeign ? { checkpoint: null, snapshots: new Map<string, Buffer>() } : found;
     if (written.checkpoint !== null && written.checkpoint.next >= startOffset) {
       return { startOffset, quarantined: stored.checkpoint?.next ?? 0 };
     }
@@ -82,6 +94,39 @@ async function begin(
   const checkpoint: Checkpoint = { epoch: meta.epoch, fold: meta.fold, next: startOffset };
   records.push(record(CHECKPOINT_KEY, checkpoint));
   await commit();
+}
+
+/** The events topic was deleted and made anew: nothing that the former snapshots say of it holds. */
+async function speaksOfOthers(
+  found: StoredPartition,
+  at: {
+    options: BeginOptions;
+    former: RunMeta;
+    partition: number;
+    bounds: readonly PartitionBounds[];
+  },
+): Promise<boolean> {
+  const { options, former, partition, bounds } = at;
+  const { io, topics, signal, log } = options;
+  let newest: RunSnapshot | null = null;
+  for (const [key, bytes] of found.snapshots) {
+    const state = parseSnapshot(bytes);
+    if (state === null || formatRunKey(state) !== key) continue;
+    if (newest === null || state.position.seq > newest.position.seq) newest = state;
+  }
+  const next = Math.max(found.checkpoint?.next ?? 0, (newest?.position.seq ?? -1) + 1);
+  if (next > bounds[partition]!.stableEnd) return true;
+  if (newest === null) return false;
+  try {
+    await refuseForeignPast(new Map([[partition, newest]]), {
+      ...{ io, topics, meta: former, partitions: [partition], log, signal, bounds },
+      sleep: options.clock.sleep,
+    });
+    return false;
+  } catch (error) {
+    if (error instanceof TopicIoError && error.code === 'unusable') return true;
+    throw error;
+  }
 }
 
 /** Former snapshots of runs whose beginning the topic no longer holds; nothing else remembers it. */

@@ -1,0 +1,98 @@
+import type { Fault } from './plan.ts';
+import { SeededRandom } from './seeded-random.ts';
+
+const THEME_CHANCE = 0.16;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** Faults that come to something only together, beside all others: in some of the histories. */
+export function planTheme(seed: number, runs: readonly string[]): Fault[] {
+  const random = new SeededRandom(seed).fork('theme');
+  if (!random.chance(THEME_CHANCE)) return [];
+  const theme = random.pick(['silence', 'silence', 'events deleted', 'upgrade', 'rebuilds'] as const);
+  switch (theme) {
+    case 'silence':
+      return planSilence(random);
+    case 'events deleted':
+      return planDeletedEvents(random);
+    case 'upgrade':
+      return planUpgrade(random);
+    case 'rebuilds':
+      return planRebuilds(random, runs);
+    default: {
+      const unreachable: never = theme;
+      throw new Error(`no theme is ${String(unreachable)}`);
+    }
+  }
+}
+
+/** Runs outlive their retention; then the tombstones theirs, perhaps while somebody restores. */
+function planSilence(random: SeededRandom): Fault[] {
+  const leap = (atMs: number, byMs: number): Fault => ({
+    ...{ kind: 'leap', atMs, byMs, isCounted: random.chance(0.8) },
+  });
+  const silentMs = random.between(4_000, 16_000);
+  const goneMs = silentMs + random.between(4_000, 12_000);
+  const faults: Fault[] = [leap(silentMs, random.pick([29.9 * DAY_MS, 31 * DAY_MS, 31 * DAY_MS]))];
+  if (random.chance(0.3)) faults.push(leap(silentMs + random.between(500, 3_000), 2 * 60_000));
+  faults.push({ kind: 'compaction', atMs: goneMs - random.between(50, 1_500), share: 1 });
+  faults.push(leap(goneMs, random.pick([20 * HOUR_MS, 25 * HOUR_MS, 25 * HOUR_MS])));
+  faults.push({ kind: 'compaction', atMs: goneMs + random.between(1, 500), share: 1 });
+  if (random.chance(0.6)) faults.push({ kind: 'rebalance', atMs: goneMs - random.between(500, 4_000) });
+  const process = random.pick(['aggregator-1', 'gateway-1', 'gateway-1']);
+  if (random.chance(0.6)) {
+    const atMs = goneMs - random.between(1_000, 6_000);
+    faults.push({ kind: 'crash', atMs, process, downMs: random.between(10, 4_000) });
+  }
+  if (random.chance(0.3)) {
+    const atMs = random.between(silentMs - 3_000, goneMs);
+    faults.push({ kind: 'rebuild', atMs, distrusts: random.chance(0.5), dropOld: random.chance(0.3) });
+  }
+  return faults;
+}
+
+function planDeletedEvents(random: SeededRandom): Fault[] {
+  const atMs = random.between(5_000, 26_000);
+  const faults: Fault[] = [{ kind: 'events deleted', atMs, downMs: random.between(10, 4_000) }];
+  for (let rebuilds = random.integer(0, 2); rebuilds > 0; rebuilds -= 1) {
+    faults.push({
+      kind: 'rebuild',
+      atMs: atMs + random.between(-2_000, 9_000),
+      distrusts: random.chance(0.3),
+      dropOld: random.chance(0.3),
+    });
+  }
+  if (random.chance(0.4)) faults.push({ kind: 'retention', atMs: atMs + random.between(500, 9_000) });
+  return faults;
+}
+
+function planUpgrade(random: SeededRandom): Fault[] {
+  const atMs = random.between(3_000, 26_000);
+  const faults: Fault[] = [{ kind: 'upgrade', atMs }];
+  if (random.chance(0.5)) {
+    const rebuildMs = atMs + random.between(-2_000, 3_000);
+    faults.push({ kind: 'rebuild', atMs: rebuildMs, distrusts: random.chance(0.3), dropOld: false });
+    faults.push(interruption(random, rebuildMs));
+  }
+  return faults;
+}
+
+/** Rebuilds that are killed and go on, while runs are retired and what they are made from is deleted. */
+function planRebuilds(random: SeededRandom, runs: readonly string[]): Fault[] {
+  const faults: Fault[] = [];
+  let atMs = random.between(14_000, 18_000);
+  for (let rebuilds = random.integer(1, 2); rebuilds > 0; rebuilds -= 1) {
+    faults.push({ kind: 'retention', atMs: atMs - random.between(0, 2_000) });
+    faults.push({ kind: 'retirement', atMs: atMs + random.between(-2_000, 3_000), run: random.pick(runs) });
+    faults.push({ kind: 'rebuild', atMs, distrusts: random.chance(0.5), dropOld: random.chance(0.3) });
+    faults.push(interruption(random, atMs));
+    if (random.chance(0.5)) faults.push({ kind: 'retention', atMs: atMs + random.between(500, 9_000) });
+    atMs += random.between(1_000, 8_000);
+  }
+  return faults;
+}
+
+function interruption(random: SeededRandom, rebuildMs: number): Fault {
+  const atMs = rebuildMs + random.between(20, 2_000);
+  return { kind: 'crash', atMs, process: 'rebuild-1', downMs: random.between(10, 9_000) };
+}

@@ -1,0 +1,71 @@
+import { evolve } from '@runlog/run-state/evolve';
+import type { RunRecord } from '@runlog/run-state/run-record';
+import type { RunSnapshot } from '@runlog/schema/snapshot';
+import { holds } from './violation.ts';
+
+/** Everything that is true of one run, by the events of one incarnation of their topic alone. */
+export class RunTruth {
+  readonly key: string;
+  readonly partition: number;
+  /** After each record that moved it. */
+  readonly states = new Map<number, RunSnapshot>();
+  latest: RunSnapshot | null = null;
+  /** Offsets of records that made entries. */
+  readonly entries: number[] = [];
+  /** Offsets of records that changed anything, and whether the run was absent then. */
+  readonly changes: { readonly offset: number; readonly isAbsent: boolean }[] = [];
+  /** Event ids since the run was last absent, and how often any of them came. */
+  #ids = new Set<string>();
+  #received = 0;
+  /** By emitter: the numbers that came since then. */
+  #numbers = new Map<string, Set<number>>();
+
+  constructor(at: { key: string; partition: number }) {
+    this.key = at.key;
+    this.partition = at.partition;
+  }
+
+  /** Gives what the run was before. */
+  fold(record: RunRecord): RunSnapshot | null {
+    const before = this.latest;
+    const after = evolve(before, record);
+    if (record.kind === 'event') this.#count(record.event);
+    if (after === before) return before;
+    const { seq } = record;
+    this.changes.push({ offset: seq, isAbsent: after === null });
+    this.latest = after;
+    if (after === null) {
+      this.#ids = new Set();
+      this.#received = 0;
+      this.#numbers = new Map();
+      return before;
+    }
+    this.states.set(seq, after);
+    if (after.event_log.at(-1)?.seq === seq) this.entries.push(seq);
+    return before;
+  }
+
+  /** Duplicates and missing numbers, counted apart from the fold. */
+  checkCounts(): void {
+    const { key, latest } = this;
+    if (latest === null) return;
+    holds(
+      latest.total_events_received === this.#received &&
+        latest.total_events_received - latest.duplicates === this.#ids.size,
+      () =>
+        `${key} counts ${latest.total_events_received} received and ${latest.duplicates} duplicates; the log holds ` +
+        `${this.#received} records of ${this.#ids.size} events`,
+    );
+    let missing = 0;
+    for (const seen of this.#numbers.values()) missing += Math.max(...seen) - seen.size;
+    holds(latest.missing === missing, () => `${key} counts ${latest.missing} missing, ${missing} are`);
+  }
+
+  #count(event: Extract<RunRecord, { kind: 'event' }>['event']): void {
+    this.#ids.add(event.event_id);
+    this.#received += 1;
+    if (event.emitter_id == null || event.emitter_seq == null) return;
+    const seen = this.#numbers.get(event.emitter_id) ?? new Set();
+    this.#numbers.set(event.emitter_id, seen.add(event.emitter_seq));
+  }
+}

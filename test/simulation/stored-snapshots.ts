@@ -1,0 +1,190 @@
+import { type Checkpoint, checkpointSchema } from '@runlog/schema/log-records';
+import type { RunSnapshot } from '@runlog/schema/snapshot';
+import type { LogRecord } from '@runlog/topic-io/topic-io';
+import { NEWER_PRUNED, thisBuild } from './build.ts';
+import type { RunTruth } from './run-truth.ts';
+import { holds } from './violation.ts';
+
+/** What is stored of one run in one incarnation of a partition. */
+export interface StoredRun {
+  /** Position of the newest snapshot, also of one that a tombstone replaced. */
+  readonly seq: number;
+  readonly isTombstone: boolean;
+  readonly epoch: string;
+  /** A run whose beginning the topic no longer held was taken over from the former fold, as that had left it. */
+  readonly isKept: boolean;
+  /** It is a state of the events topic that there was before. */
+  readonly isOfFormer: boolean;
+}
+
+/** The runs of the events topic that is there, and of the one that was there before it was deleted. */
+export interface Truths {
+  readonly present: ReadonlyMap<string, RunTruth>;
+  readonly former: ReadonlyMap<string, RunTruth>;
+}
+
+/** What has been written to one partition of one snapshot topic, judged by what is true. */
+export class StoredPartition {
+  readonly topic: string;
+  readonly index: number;
+  readonly runs = new Map<string, StoredRun>();
+  checkpoint: Checkpoint | null = null;
+  /** What it speaks of has been deleted. */
+  isOfFormer = false;
+  readonly isRebuilt: boolean;
+  /** A rebuild may begin it as often as it likes; once it is in use, it only moves on. */
+  isInUse: boolean;
+
+  constructor(at: { topic: string; index: number; isInUse: boolean }) {
+    this.topic = at.topic;
+    this.index = at.index;
+    this.isInUse = at.isInUse;
+    this.isRebuilt = !at.isInUse;
+  }
+
+  /** Of the newest snapshot that is there; -1: none. */
+  get newest(): { key: string; seq: number } {
+    let newest = { key: '', seq: -1 };
+    for (const [key, { seq, isTombstone }] of this.runs) {
+      if (!isTombstone && seq > newest.seq) newest = { key, seq };
+    }
+    return newest;
+  }
+
+  /** The events that it speaks of are deleted. */
+  outlive(): void {
+    this.isOfFormer = true;
+    for (const [key, stored] of this.runs) this.runs.set(key, { ...stored, isOfFormer: true });
+  }
+
+  store({ key, value }: LogRecord, truths: Truths): void {
+    const before = this.runs.get(key) ?? null;
+    if (value === null) {
+      if (before === null) return;
+      const truth = this.#truths(truths).get(key) ?? null;
+      holds(
+        !this.isInUse || truth === null || truth.latest === null || truth.latest.first_seq > before.seq,
+        () => `a tombstone of ${key} behind position ${before.seq}, which was not retired`,
+      );
+      this.runs.set(key, { ...before, isTombstone: true });
+      return;
+    }
+    const text = value.toString('utf8');
+    const seq = Number(/"seq":(\d+)/.exec(text)?.[1]);
+    if (this.isInUse && before !== null) {
+      holds(
+        before.isTombstone ? seq > before.seq : seq >= before.seq,
+        () => `the stored snapshot of ${key} went back from ${before.seq} to ${seq}`,
+      );
+    }
+    const sides = this.isInUse ? [this.isOfFormer] : [false, true];
+    const isOfFormer = sides.find((side) =>
+      (side ? truths.former : truths.present).get(key)?.states.has(seq),
+    );
+    holds(isOfFormer !== undefined, () => `a snapshot of ${key} at ${seq}, where the fold never was`);
+    const truth = (isOfFormer ? truths.former : truths.present).get(key)!;
+    holds(truth.partition === this.index, () => `a snapshot of ${key} in partition ${this.index}`);
+    const state = truth.states.get(seq)!;
+    const epoch = /"epoch":"([^"]*)"/.exec(text)![1]!;
+    const isNewer = text.includes(`"cumulative_pruned":${NEWER_PRUNED}`);
+    const expected = snapshotText(state, { epoch, isNewer });
+    holds(
+      text === expected,
+      () => `the snapshot of ${key} at ${seq} is not the fold of its events: ${difference(text, expected)}`,
+    );
+    if (!this.isInUse) this.isOfFormer = isOfFormer;
+    this.runs.set(key, { seq, isTombstone: false, epoch, isKept: !isNewer, isOfFormer });
+  }
+
+  storeCheckpoint({ value }: LogRecord, truths: Truths): void {
+    const checkpoint = checkpointSchema.parse(JSON.parse(value!.toString('utf8')));
+    const { checkpoint: before, index, topic } = this;
+    this.checkpoint = checkpoint;
+    if (!this.isInUse) return;
+    const { epoch, fold, next } = checkpoint;
+    holds(
+      before === null || (before.epoch === epoch && before.fold === fold),
+      () => `a checkpoint of ${topic} says epoch ${epoch} and fold ${fold}, the one before it did not`,
+    );
+    holds(
+      next >= (before?.next ?? -1),
+      () => `the checkpoint of partition ${index} went back from ${before?.next} to ${next}`,
+    );
+    this.checkCovered(truths);
+  }
+
+  /** Everything below the checkpoint is in the snapshots. A stored snapshot may run ahead of it, never behind. */
+  checkCovered(truths: Truths): void {
+    const { next } = this.checkpoint!;
+    for (const truth of this.#truths(truths).values()) {
+      if (truth.partition !== this.index) continue;
+      const last = truth.changes.findLast(({ offset }) => offset < next);
+      if (last === undefined) continue;
+      const stored = this.runs.get(truth.key);
+      // Of a run that is retired later on, a rebuild finds nothing any more.
+      const isRetiredLater = truth.changes.some(({ offset, isAbsent }) => isAbsent && offset >= next);
+      if (stored === undefined && isRetiredLater && this.isRebuilt) continue;
+      const isStored = last.isAbsent
+        ? stored === undefined || stored.isTombstone || stored.seq > last.offset
+        : stored !== undefined && stored.seq >= last.offset;
+      holds(
+        isStored,
+        () =>
+          `the checkpoint of partition ${this.index} is ${next}, but what is stored of ${truth.key} lacks offset ${last.offset}`,
+      );
+    }
+  }
+
+  /** A rebuild has switched to it: from here on everything must hold that holds of snapshots in use. */
+  use(at: { epoch: string; fold: number; end: number }, truths: Truths): void {
+    const { checkpoint, topic, index } = this;
+    this.isInUse = true;
+    holds(checkpoint !== null, () => `run-meta says ${topic}, whose partition ${index} has no checkpoint`);
+    const stored = [...this.runs.values()].filter(({ isTombstone }) => !isTombstone);
+    holds(
+      [checkpoint, ...stored].every(({ epoch }) => epoch === at.epoch),
+      () => `run-meta says epoch ${at.epoch}, ${topic} was written in another one, too`,
+    );
+    holds(
+      checkpoint.fold === at.fold,
+      () => `run-meta says fold ${at.fold}, ${topic} was written by ${checkpoint.fold}`,
+    );
+    this.isOfFormer = checkpoint.next > at.end || stored.some(({ isOfFormer }) => isOfFormer);
+    holds(
+      stored.every(({ isOfFormer }) => isOfFormer === this.isOfFormer),
+      () => `${topic} holds snapshots of a topic that was deleted beside others`,
+    );
+    this.checkCovered(truths);
+  }
+
+  #truths({ present, former }: Truths): ReadonlyMap<string, RunTruth> {
+    return this.isOfFormer ? former : present;
+  }
+}
+
+const texts = new WeakMap<RunSnapshot, string>();
+
+/** The bytes of a state, whose own epoch says nothing. */
+export function snapshotText(state: RunSnapshot, as: { epoch: string; isNewer: boolean }): string {
+  let text = texts.get(state);
+  if (text === undefined) {
+    text = JSON.stringify(state);
+    texts.set(state, text);
+  }
+  if (as.epoch !== state.position.epoch) {
+    text = text.replace(`"epoch":"${state.position.epoch}"`, `"epoch":"${as.epoch}"`);
+  }
+  return as.isNewer ? text.replace('"cumulative_pruned":0', `"cumulative_pruned":${NEWER_PRUNED}`) : text;
+}
+
+export function isNewerFold(fold: number): boolean {
+  return fold > thisBuild.fold;
+}
+
+/** Where two texts part, with what is around. */
+function difference(left: string, right: string): string {
+  let at = 0;
+  while (at < left.length && left[at] === right[at]) at += 1;
+  const from = Math.max(0, at - 40);
+  return `${left.slice(from, at + 60)} instead of ${right.slice(from, at + 60)}`;
+}
