@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { snapshotRecord } from '@runlog/run-feed/dormant-run';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { restore as restoreRuns } from '@runlog/run-feed/restore';
 import { RunTable } from '@runlog/run-feed/run-table';
@@ -115,10 +116,10 @@ async function fill(io: TopicIo, written: { meta: RunMeta; events: string }): Pr
     const key = formatRunKey({ ...state, run_id: `run-${run}` });
     const partition = partitionOf(key, PARTITIONS);
     const position = { epoch: meta.epoch, seq: next[partition]! };
-    const value = Buffer.from(JSON.stringify({ ...state, run_id: `run-${run}`, position }));
+    const record = snapshotRecord({ ...state, run_id: `run-${run}`, position }, { key, nowMs: timestampMs });
     next[partition]! += 1;
-    bytes += value.length;
-    snapshotLanes[partition]!.push({ key, value, headers: {}, timestampMs });
+    bytes += record.value.length;
+    snapshotLanes[partition]!.push(record);
     eventLanes[partition]!.push({ key, value: eventValue, headers: {}, timestampMs });
     if (run % 500 === 499) {
       await put(meta.snapshots, snapshotLanes);

@@ -1,11 +1,11 @@
 import type { RunMeta } from '@runlog/schema/log-records';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
 import type { TopicNames } from '@runlog/schema/topics';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import type { FeedLog } from './feed-log.ts';
 import { restore } from './restore.ts';
 import type { RunChange } from './run-change.ts';
-import { RunTable } from './run-table.ts';
+import type { ReadonlyRunStates } from './run-states.ts';
+import { LEFT_OUT, RunTable } from './run-table.ts';
 
 export interface LiveRunsOptions {
   readonly io: TopicIo;
@@ -23,7 +23,7 @@ export interface LiveRunsOptions {
 export interface LiveRuns {
   readonly meta: RunMeta;
   /** By `cluster/run/group`. */
-  readonly states: ReadonlyMap<string, RunSnapshot>;
+  readonly states: ReadonlyRunStates;
   /** Every partition has been at its end once. */
   readonly caughtUp: boolean;
   /** Restores, then yields what each batch changed; `states` has moved already. To be iterated once; ends on abort. */
@@ -32,7 +32,7 @@ export interface LiveRuns {
 
 export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
   const { io, topics, meta, log, signal, sleep } = options;
-  const table = new RunTable(meta);
+  const table = new RunTable(meta, (key) => log.error({ run: key }, LEFT_OUT));
   const partitions = Array.from({ length: meta.partitions }, (_, partition) => partition);
   const behind = new Set(partitions);
 

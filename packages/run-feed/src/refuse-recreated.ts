@@ -1,5 +1,5 @@
 import { formatRunKey } from '@runlog/schema/run-key';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
+import type { RunHead } from '@runlog/schema/snapshot';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import { type LogRecord, type PartitionBounds, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import type { RestoreOptions } from './restore.ts';
@@ -10,9 +10,9 @@ const RECREATED_AFTER_MS = 30_000;
 const RECHECK_MS = 500;
 
 /** The snapshot of each partition that has folded furthest; what holds for it holds for those behind it. */
-export function newestSnapshots(table: RunTable, partitions: number): Map<number, RunSnapshot> {
-  const newest = new Map<number, RunSnapshot>();
-  for (const [key, state] of table.states) {
+export function newestSnapshots(table: RunTable, partitions: number): Map<number, RunHead> {
+  const newest = new Map<number, RunHead>();
+  for (const [key, state] of table.states.heads()) {
     const partition = partitionOf(key, partitions);
     if (state.position.seq > (newest.get(partition)?.position.seq ?? -1)) newest.set(partition, state);
   }
@@ -24,7 +24,7 @@ export function newestSnapshots(table: RunTable, partitions: number): Map<number
  * means that the topic was recreated; but the end may lag for a moment, so that is believed only after 30 s.
  */
 export async function boundsCovering(
-  newest: ReadonlyMap<number, RunSnapshot>,
+  newest: ReadonlyMap<number, RunHead>,
   options: RestoreOptions & { checkpoints: ReadonlyMap<number, number> },
 ): Promise<PartitionBounds[]> {
   const { io, topics, meta, partitions, checkpoints, signal } = options;
@@ -61,7 +61,7 @@ export async function boundsCovering(
  * Another record there means that the events topic was recreated and has grown past the snapshots.
  */
 export async function refuseForeignPast(
-  newest: ReadonlyMap<number, RunSnapshot>,
+  newest: ReadonlyMap<number, RunHead>,
   options: RestoreOptions & { bounds: readonly { startOffset: number }[] },
 ): Promise<void> {
   const { io, topics, meta, bounds, signal } = options;

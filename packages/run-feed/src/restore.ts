@@ -3,6 +3,7 @@ import type { RunMeta } from '@runlog/schema/log-records';
 import { formatRunKey } from '@runlog/schema/run-key';
 import { CHECKPOINT_KEY, isReservedKey, type TopicNames } from '@runlog/schema/topics';
 import { type LogRecord, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import { dormantRun } from './dormant-run.ts';
 import type { FeedLog } from './feed-log.ts';
 import { readToEnd } from './read-to-end.ts';
 import { boundsCovering, newestSnapshots, refuseForeignPast } from './refuse-recreated.ts';
@@ -22,8 +23,9 @@ export interface RestoreOptions {
 
 /**
  * Fills the table from the snapshot topic and says, per partition, from which offset of the events topic to fold on.
- * Snapshots ahead of that offset skip by their own position. A snapshot that cannot be read is folded anew from the
- * events where they reach back to the beginning; else its run is left out, its bytes stay, and it is said.
+ * Snapshots ahead of that offset skip by their own position. Snapshots whose checksum holds are kept as bytes until
+ * somebody asks for the run. A snapshot that cannot be read is folded anew from the events where they reach back to
+ * the beginning; else its run is left out, its bytes stay, and it is said.
  */
 export async function restore(table: RunTable, options: RestoreOptions): Promise<Map<number, number>> {
   const { io, topics, meta, partitions, signal } = options;
@@ -43,6 +45,7 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
       }
     },
   });
+  table.states.settle();
   const newest = newestSnapshots(table, meta.partitions);
   const bounds = await boundsCovering(newest, { ...options, checkpoints });
   await refuseForeignPast(newest, { ...options, bounds });
@@ -91,6 +94,15 @@ function restoreRun(
   unreadable.delete(record.key);
   if (record.value === null) {
     table.states.delete(record.key);
+    return;
+  }
+  const dormant = dormantRun(record);
+  if (
+    dormant !== null &&
+    formatRunKey(dormant.head) === record.key &&
+    dormant.head.position.epoch === meta.epoch
+  ) {
+    table.states.setDormant(record.key, dormant);
     return;
   }
   const state = parseSnapshot(record.value);

@@ -6,12 +6,16 @@ import type { EventLogEntry, RunSnapshot } from '@runlog/schema/snapshot';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import type { RunChange } from './run-change.ts';
+import { RunStates } from './run-states.ts';
 
 /** A record that no reader can fold; the aggregator quarantines it, everyone skips it. */
 export interface UnfoldableRecord {
   readonly record: LogRecord;
   readonly reason: string;
 }
+
+/** Said with the run where a snapshot turns out unreadable only when its run is asked for. */
+export const LEFT_OUT = 'unreadable snapshot under a checksum that holds: the run is left out';
 
 export interface FoldedBatch {
   readonly changes: readonly RunChange[];
@@ -20,13 +24,18 @@ export interface FoldedBatch {
 
 /** The states of the runs of some partitions, and the one way records get into them. */
 export class RunTable {
-  readonly states = new Map<string, RunSnapshot>();
+  readonly states: RunStates;
   /** Runs whose snapshot cannot be read and cannot be refolded: left out, never overwritten. */
   readonly leftOut = new Set<string>();
   readonly #meta: RunMeta;
 
-  constructor(meta: RunMeta) {
+  /** `onLeftOut`: a snapshot whose checksum held turned out unreadable only when its run was asked for. */
+  constructor(meta: RunMeta, onLeftOut: (key: string) => void = () => undefined) {
     this.#meta = meta;
+    this.states = new RunStates((key) => {
+      this.leftOut.add(key);
+      onLeftOut(key);
+    });
   }
 
   /** Folds records of one partition, in order. Records at or below a run's position change nothing. */

@@ -4,6 +4,7 @@ import type {
   DeliveredEntry,
   DeliveredSnapshot,
   EventLogEntry,
+  RunHead,
   RunRow,
   RunSnapshot,
 } from '@runlog/schema/snapshot';
@@ -39,7 +40,7 @@ export function emptySnapshot(key: RunKey): DeliveredSnapshot {
   return { ...delivered, position: null, event_log: [], milestones: [], freshness: 'stale' };
 }
 
-export function rowOf(state: RunSnapshot, nowMs: number): RunRow {
+export function rowOf(state: RunHead, nowMs: number): RunRow {
   return {
     cluster_id: state.cluster_id,
     run_id: state.run_id,
@@ -62,7 +63,7 @@ export function rowOf(state: RunSnapshot, nowMs: number): RunRow {
 }
 
 /** Over the running bucket and the one before it: 10 to 20 s, so that a slow run does not flicker. */
-function eventsPerSecond(state: RunSnapshot, nowMs: number): number {
+function eventsPerSecond(state: RunHead, nowMs: number): number {
   const bucket = Math.floor(nowMs / 1_000 / ACTIVITY_BUCKET_SECONDS) * ACTIVITY_BUCKET_SECONDS;
   const from = bucket - ACTIVITY_BUCKET_SECONDS;
   let events = 0;

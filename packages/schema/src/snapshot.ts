@@ -118,6 +118,16 @@ export const runSnapshotSchema = z.object({
 /** A run as it is stored in the compacted topic and folded in memory. Treat as immutable. */
 export type RunSnapshot = z.infer<typeof runSnapshotSchema>;
 
+/** A run without what takes the space: enough to list it, to sort it and to know how far it is folded. */
+export const runHeadSchema = runSnapshotSchema.omit({
+  event_log: true,
+  milestones: true,
+  event_id_window: true,
+});
+
+/** Every RunSnapshot is one. */
+export type RunHead = z.infer<typeof runHeadSchema>;
+
 /** How old the newest event of a run is, by the receiver's clock. */
 export type Freshness = 'live' | 'slow' | 'stale';
 

@@ -1,3 +1,4 @@
+import { snapshotRecord } from '@runlog/run-feed/dormant-run';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import type { Checkpoint } from '@runlog/schema/log-records';
 import type { RunSnapshot } from '@runlog/schema/snapshot';
@@ -42,9 +43,9 @@ export function buildFlush(input: {
       passable = since;
       break;
     }
-    const value = Buffer.from(JSON.stringify(state));
-    records.push({ key, value, headers: {}, timestampMs: nowMs });
-    bytes += value.length;
+    const record = snapshotRecord(state, { key, nowMs });
+    records.push(record);
+    bytes += record.value.length;
     dirty.take(key);
   }
   for (const [key, through] of retired) {

@@ -1,7 +1,7 @@
 import { restore } from '@runlog/run-feed/restore';
-import { RunTable, type UnfoldableRecord } from '@runlog/run-feed/run-table';
+import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
+import { LEFT_OUT, RunTable, type UnfoldableRecord } from '@runlog/run-feed/run-table';
 import type { RunMeta } from '@runlog/schema/log-records';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
 import { rejectedHeaders, snapshotWriterId, type TopicNames } from '@runlog/schema/topics';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
@@ -66,7 +66,7 @@ export class PartitionOwner implements AsyncDisposable {
         await writer[Symbol.asyncDispose]();
         return null;
       }
-      const table = new RunTable(meta);
+      const table = new RunTable(meta, (key) => log.error({ partition, run: key }, LEFT_OUT));
       const next = await restore(table, {
         ...{ io, topics, meta, log, signal },
         partitions: [partition],
@@ -83,7 +83,7 @@ export class PartitionOwner implements AsyncDisposable {
     return this.#folded;
   }
 
-  get states(): ReadonlyMap<string, RunSnapshot> {
+  get states(): ReadonlyRunStates {
     return this.#table.states;
   }
 

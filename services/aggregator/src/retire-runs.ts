@@ -1,5 +1,6 @@
+import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import type { ControlRecord } from '@runlog/schema/log-records';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
+import type { RunHead } from '@runlog/schema/snapshot';
 import { eventHeaders } from '@runlog/schema/topics';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 
@@ -8,12 +9,12 @@ const RETIRED_PER_SWEEP_MAX = 1_000;
 
 /** Runs that have been silent for longer than the retention. */
 export function silentRuns(
-  states: ReadonlyMap<string, RunSnapshot>,
+  states: Pick<ReadonlyRunStates, 'heads'>,
   at: { nowMs: number; retentionMs: number },
-): RunSnapshot[] {
+): RunHead[] {
   const before = new Date(at.nowMs - at.retentionMs).toISOString();
-  const silent: RunSnapshot[] = [];
-  for (const state of states.values()) {
+  const silent: RunHead[] = [];
+  for (const [, state] of states.heads()) {
     // Canonical ISO text compares as time does.
     if (state.last_received_at < before) silent.push(state);
     if (silent.length >= RETIRED_PER_SWEEP_MAX) break;

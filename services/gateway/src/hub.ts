@@ -1,4 +1,5 @@
 import type { RunChange } from '@runlog/run-feed/run-change';
+import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import {
   changesBetween,
   deliverEntry,
@@ -77,7 +78,7 @@ interface RunChannel {
 export class Hub {
   readonly index: RunIndex;
   #epoch: string;
-  #states: ReadonlyMap<string, RunSnapshot>;
+  #states: ReadonlyRunStates;
   readonly #clock: Clock;
   readonly #channels = new Map<string, RunChannel>();
   readonly #changed = new Set<RunChannel>();
@@ -87,7 +88,7 @@ export class Hub {
   #flushedAtMs = Number.NEGATIVE_INFINITY;
 
   /** `states` may run ahead of the changes handed to `apply`, never behind. */
-  constructor(options: { epoch: string; states: ReadonlyMap<string, RunSnapshot>; clock: Clock }) {
+  constructor(options: { epoch: string; states: ReadonlyRunStates; clock: Clock }) {
     this.#epoch = options.epoch;
     this.#states = options.states;
     this.#clock = options.clock;
@@ -102,7 +103,7 @@ export class Hub {
    * Another incarnation of all runs, after a rebuild that changed something: positions of the former one mean nothing
    * here, so every subscription starts over, in the stream it has.
    */
-  switchTo(incarnation: { epoch: string; states: ReadonlyMap<string, RunSnapshot> }): void {
+  switchTo(incarnation: { epoch: string; states: ReadonlyRunStates }): void {
     this.flush();
     this.#epoch = incarnation.epoch;
     this.#states = incarnation.states;

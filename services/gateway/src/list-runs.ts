@@ -1,27 +1,28 @@
+import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import { rowOf } from '@runlog/run-state/delivery';
 import { RUNS_PAGE_DEFAULT, RUNS_PAGE_MAX } from '@runlog/schema/limits';
 import { compileGlob } from '@runlog/schema/run-glob';
 import { formatRunKey } from '@runlog/schema/run-key';
-import { type RunRow, type RunSnapshot, runStatusSchema } from '@runlog/schema/snapshot';
+import { type RunHead, type RunRow, runStatusSchema } from '@runlog/schema/snapshot';
 import { z } from 'zod';
 
 /** What runs can be sorted by; a leading `-` means descending. */
 const sortFields = {
-  last_received_at: (state: RunSnapshot) => state.last_received_at,
-  cluster_id: (state: RunSnapshot) => state.cluster_id,
-  run_id: (state: RunSnapshot) => state.run_id,
-  group_id: (state: RunSnapshot) => state.group_id,
-  status: (state: RunSnapshot) => state.status,
-  task_name: (state: RunSnapshot) => state.task_name,
-  started_at: (state: RunSnapshot) => state.started_at,
-  events: (state: RunSnapshot) => state.total_events_received,
-  duplicates: (state: RunSnapshot) => state.duplicates,
-  missing: (state: RunSnapshot) => state.missing,
-  episode: (state: RunSnapshot) => state.current_episode,
-  batch: (state: RunSnapshot) => state.current_batch,
-  accuracy: (state: RunSnapshot) => state.batch_avg_accuracy,
-  reward: (state: RunSnapshot) => state.batch_avg_reward,
-} as const satisfies Record<string, (state: RunSnapshot) => SortValue>;
+  last_received_at: (state: RunHead) => state.last_received_at,
+  cluster_id: (state: RunHead) => state.cluster_id,
+  run_id: (state: RunHead) => state.run_id,
+  group_id: (state: RunHead) => state.group_id,
+  status: (state: RunHead) => state.status,
+  task_name: (state: RunHead) => state.task_name,
+  started_at: (state: RunHead) => state.started_at,
+  events: (state: RunHead) => state.total_events_received,
+  duplicates: (state: RunHead) => state.duplicates,
+  missing: (state: RunHead) => state.missing,
+  episode: (state: RunHead) => state.current_episode,
+  batch: (state: RunHead) => state.current_batch,
+  accuracy: (state: RunHead) => state.batch_avg_accuracy,
+  reward: (state: RunHead) => state.batch_avg_reward,
+} as const satisfies Record<string, (state: RunHead) => SortValue>;
 
 type SortValue = string | number | null;
 type SortField = keyof typeof sortFields;
@@ -63,15 +64,15 @@ type Cursor = z.infer<typeof cursorSchema>;
  * may be seen twice or not at all, and runs that do not are seen exactly once.
  */
 export function listRuns(
-  states: ReadonlyMap<string, RunSnapshot>,
+  states: Pick<ReadonlyRunStates, 'heads'>,
   query: RunsQuery,
   at: { nowMs: number; maySee: (key: string) => boolean },
 ): { runs: RunRow[]; total: number; next: string | null } {
   const descending = query.sort.startsWith('-');
   const sortValueOf = sortFields[query.sort.replace(/^-/, '') as SortField];
   const isWanted = filterOf(query);
-  const found: { key: string; value: SortValue; state: RunSnapshot }[] = [];
-  for (const [key, state] of states)
+  const found: { key: string; value: SortValue; state: RunHead }[] = [];
+  for (const [key, state] of states.heads())
     if (isWanted(key, state) && at.maySee(key)) found.push({ key, value: sortValueOf(state), state });
   const order = (a: { key: string; value: SortValue }, b: { key: string; value: SortValue }) =>
     compareValues(a.value, b.value, descending) || compareValues(a.key, b.key, false);
@@ -93,7 +94,7 @@ export function listRuns(
   };
 }
 
-function filterOf(query: RunsQuery): (key: string, state: RunSnapshot) => boolean {
+function filterOf(query: RunsQuery): (key: string, state: RunHead) => boolean {
   const { cluster, status } = query;
   const part = query.q?.toLowerCase();
   const glob = query.run === undefined ? undefined : compileGlob(query.run);

@@ -1,4 +1,5 @@
 import type { RunChange } from '@runlog/run-feed/run-change';
+import { RunStates } from '@runlog/run-feed/run-states';
 import { initialRun } from '@runlog/run-state/initial-run';
 import { isMilestone } from '@runlog/run-state/milestone';
 import { EVENT_LOG_ENTRIES_MAX, MILESTONES_MAX } from '@runlog/schema/limits';
@@ -8,7 +9,7 @@ import type { EventLogEntry, RunSnapshot, RunStatus } from '@runlog/schema/snaps
 /** For tests: a feed whose records are made by hand, with states that move before the changes are handed out. */
 export class MadeUpRuns {
   readonly epoch: string;
-  readonly states = new Map<string, RunSnapshot>();
+  readonly states = new RunStates();
   #offset = 0;
 
   constructor(options: { epoch?: string } = {}) {

@@ -1,6 +1,6 @@
+import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import { deliverSnapshot } from '@runlog/run-state/delivery';
 import { parseRunKey } from '@runlog/schema/run-key';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
 import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
 import { z } from 'zod';
@@ -35,7 +35,7 @@ const eventsQuerySchema = z
 
 /** What the routes read; `null` while the gateway has not caught up with the log. */
 export interface RunsAtHand {
-  readonly states: ReadonlyMap<string, RunSnapshot>;
+  readonly states: ReadonlyRunStates;
   readonly history: History | null;
 }
 

@@ -1,10 +1,14 @@
 import type { RunChange } from '@runlog/run-feed/run-change';
+import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import { rowOf } from '@runlog/run-state/delivery';
 import { compileGlob } from '@runlog/schema/run-glob';
-import type { RunRow, RunSnapshot } from '@runlog/schema/snapshot';
+import type { RunHead, RunRow } from '@runlog/schema/snapshot';
 import type { ServerFrame } from '@runlog/schema/stream-api';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Viewer } from './access.ts';
+
+/** What a row is made of: listing runs wakes none of them. */
+type RunHeads = Pick<ReadonlyRunStates, 'head' | 'heads' | 'keys'>;
 
 /** Least time between two frames of one index channel. */
 const INDEX_INTERVAL_MS = 1_000;
@@ -41,14 +45,14 @@ interface IndexChannel {
  * subscribers. It remembers which keys changed only since the slowest of them was served.
  */
 export class RunIndex {
-  #states: ReadonlyMap<string, RunSnapshot>;
+  #states: RunHeads;
   readonly #clock: Clock;
   readonly #channels = new Map<string, IndexChannel>();
   /** Key → version of its last change, oldest change first. */
   readonly #changed = new Map<string, number>();
   #version = 0;
 
-  constructor(options: { states: ReadonlyMap<string, RunSnapshot>; clock: Clock }) {
+  constructor(options: { states: RunHeads; clock: Clock }) {
     this.#states = options.states;
     this.#clock = options.clock;
   }
@@ -68,7 +72,7 @@ export class RunIndex {
   }
 
   /** Another incarnation of all runs: whatever either holds has changed. */
-  switchTo(states: ReadonlyMap<string, RunSnapshot>): void {
+  switchTo(states: RunHeads): void {
     const keys = new Set([...this.#states.keys(), ...states.keys()]);
     this.#states = states;
     this.touch([...keys].map((key) => ({ key })));
@@ -112,8 +116,8 @@ export class RunIndex {
   join(subscription: IndexSubscription, limit: number): { rows: RunRow[]; total: number } {
     const { channel } = subscription;
     subscription.behind = null;
-    const found: RunSnapshot[] = [];
-    for (const [key, state] of this.#states) if (channel.matches(key)) found.push(state);
+    const found: RunHead[] = [];
+    for (const [key, state] of this.#states.heads()) if (channel.matches(key)) found.push(state);
     found.sort((a, b) => compareText(b.last_received_at, a.last_received_at));
     const nowMs = this.#clock.now();
     return { rows: found.slice(0, limit).map((state) => rowOf(state, nowMs)), total: found.length };
@@ -174,7 +178,7 @@ export class RunIndex {
         break;
       }
       reached = changedAt;
-      const state = this.#states.get(key);
+      const state = this.#states.head(key);
       if (state === undefined) gone.push(key);
       else rows.push(rowOf(state, nowMs));
     }

@@ -1,0 +1,56 @@
+import { crc32 } from 'node:zlib';
+import { type RunHead, type RunSnapshot, runHeadSchema } from '@runlog/schema/snapshot';
+import { snapshotHeaders } from '@runlog/schema/topics';
+import type { LogRecord, RecordToAppend } from '@runlog/topic-io/topic-io';
+import { z } from 'zod';
+
+/**
+ * A run as its snapshot is stored, of which only the head is parsed: most runs of a restore are over, and parsing a
+ * full log takes six times as long as reading it.
+ */
+export interface DormantRun {
+  readonly head: RunHead;
+  readonly bytes: Buffer;
+}
+
+const compiledHead = z.compile(runHeadSchema);
+
+// The fields are written in the order of `initialRun`, and no text inside a JSON string reads like these: its quotes
+// are escaped there.
+const LOG_FIELD = Buffer.from(',"event_log":[');
+const ACTIVITY_FIELD = Buffer.from(',"activity":[');
+
+/** The record of a snapshot, as the fold's owners write it. */
+export function snapshotRecord(state: RunSnapshot, written: { key: string; nowMs: number }): SnapshotRecord {
+  const value = Buffer.from(JSON.stringify(state));
+  const headers = { [snapshotHeaders.checksum]: checksumOf(value) };
+  return { key: written.key, value, headers, timestampMs: written.nowMs };
+}
+
+interface SnapshotRecord extends RecordToAppend {
+  readonly value: Buffer;
+}
+
+function checksumOf(bytes: Buffer): string {
+  return crc32(bytes).toString(16).padStart(8, '0');
+}
+
+/**
+ * `null`: the bytes must be parsed to be judged. Else the checksum proves that they are what an aggregator wrote, whose
+ * fold version the partition's checkpoint names.
+ */
+export function dormantRun(record: LogRecord): DormantRun | null {
+  const { value: bytes, headers } = record;
+  const checksum = headers[snapshotHeaders.checksum];
+  if (bytes === null || checksum === undefined || checksum !== checksumOf(bytes)) return null;
+  const logAt = bytes.indexOf(LOG_FIELD);
+  const activityAt = bytes.lastIndexOf(ACTIVITY_FIELD);
+  if (logAt === -1 || activityAt < logAt) return null;
+  try {
+    const text = bytes.toString('utf8', 0, logAt) + bytes.toString('utf8', activityAt);
+    const head = compiledHead.safeParse(JSON.parse(text));
+    return head.success ? { head: head.data, bytes } : null;
+  } catch {
+    return null;
+  }
+}

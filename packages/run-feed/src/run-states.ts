@@ -1,0 +1,166 @@
+import type { RunHead, RunSnapshot } from '@runlog/schema/snapshot';
+import type { DormantRun } from './dormant-run.ts';
+import { parseSnapshot } from './stored-snapshots.ts';
+
+/** Runs by `cluster/run/group`. Whole states are at hand as of a Map; heads are, without waking any run. */
+export interface ReadonlyRunStates extends ReadonlyMap<string, RunSnapshot> {
+  head(key: string): RunHead | undefined;
+  heads(): IterableIterator<[key: string, head: RunHead]>;
+}
+
+/** Stored bytes lie in the buffer they were fetched in; when less of it is in use than this part, they move out. */
+const USED_PART_MIN = 0.5;
+
+/** The dormant runs in one such buffer. */
+interface Shelf {
+  readonly keys: Set<string>;
+  usedBytes: number;
+}
+
+/**
+ * The states of runs, in the order in which the runs began. A run restored from its snapshot sleeps until somebody
+ * asks for its whole state, which mostly is the fold, when its next event comes.
+ */
+export class RunStates implements ReadonlyRunStates {
+  readonly #runs = new Map<string, RunSnapshot | Sleeper>();
+  readonly #shelves = new Map<ArrayBufferLike, Shelf>();
+  readonly #onUnreadable: (key: string) => void;
+  /** The buffer of the dormant run that was put in last. */
+  #filling: ArrayBufferLike | null = null;
+
+  /** `onUnreadable`: a dormant run could not be woken, and is gone from here. Its checksum held, so it was forged. */
+  constructor(onUnreadable: (key: string) => void = () => undefined) {
+    this.#onUnreadable = onUnreadable;
+  }
+
+  get size(): number {
+    return this.#runs.size;
+  }
+
+  /** Memory that dormant runs hold, with what else lies in the buffers of theirs. */
+  get dormantBytes(): number {
+    const buffers = new Set<ArrayBufferLike>();
+    for (const run of this.#runs.values()) if (run instanceof Sleeper) buffers.add(run.bytes.buffer);
+    let bytes = 0;
+    for (const buffer of buffers) bytes += buffer.byteLength;
+    return bytes;
+  }
+
+  has(key: string): boolean {
+    return this.#runs.has(key);
+  }
+
+  get(key: string): RunSnapshot | undefined {
+    const run = this.#runs.get(key);
+    return run instanceof Sleeper ? this.#wake(key, run) : run;
+  }
+
+  head(key: string): RunHead | undefined {
+    const run = this.#runs.get(key);
+    return run instanceof Sleeper ? run.head : run;
+  }
+
+  *heads(): IterableIterator<[key: string, head: RunHead]> {
+    for (const [key, run] of this.#runs) yield [key, run instanceof Sleeper ? run.head : run];
+  }
+
+  keys(): MapIterator<string> {
+    return this.#runs.keys();
+  }
+
+  *values(): MapIterator<RunSnapshot> {
+    for (const [, state] of this) yield state;
+  }
+
+  entries(): MapIterator<[string, RunSnapshot]> {
+    return this[Symbol.iterator]();
+  }
+
+  *[Symbol.iterator](): MapIterator<[string, RunSnapshot]> {
+    for (const [key, run] of this.#runs) {
+      const state = run instanceof Sleeper ? this.#wake(key, run) : run;
+      if (state !== undefined) yield [key, state];
+    }
+  }
+
+  forEach(visit: (state: RunSnapshot, key: string, states: ReadonlyMap<string, RunSnapshot>) => void): void {
+    for (const [key, state] of this) visit(state, key, this);
+  }
+
+  set(key: string, state: RunSnapshot): void {
+    this.#unshelve(key);
+    this.#runs.set(key, state);
+  }
+
+  setDormant(key: string, { head, bytes }: DormantRun): void {
+    this.#unshelve(key);
+    this.#runs.set(key, new Sleeper(head, bytes));
+    const { buffer } = bytes;
+    if (buffer !== this.#filling) {
+      this.settle();
+      this.#filling = buffer;
+    }
+    const shelf = this.#shelves.get(buffer) ?? { keys: new Set(), usedBytes: 0 };
+    this.#shelves.set(buffer, shelf);
+    shelf.keys.add(key);
+    shelf.usedBytes += bytes.length;
+  }
+
+  delete(key: string): void {
+    this.#unshelve(key);
+    this.#runs.delete(key);
+  }
+
+  /** To be called behind the last dormant run: until then its buffer is taken to fill up yet. */
+  settle(): void {
+    const filled = this.#filling;
+    this.#filling = null;
+    if (filled !== null) this.#tidy(filled);
+  }
+
+  #wake(key: string, run: Sleeper): RunSnapshot | undefined {
+    const state = parseSnapshot(run.bytes);
+    if (state === null) {
+      this.delete(key);
+      this.#onUnreadable(key);
+      return undefined;
+    }
+    this.set(key, state);
+    return state;
+  }
+
+  /** Of a run that leaves, wakes or gets other bytes. */
+  #unshelve(key: string): void {
+    const run = this.#runs.get(key);
+    if (!(run instanceof Sleeper)) return;
+    const { buffer, length } = run.bytes;
+    const shelf = this.#shelves.get(buffer);
+    if (shelf === undefined) return;
+    shelf.keys.delete(key);
+    shelf.usedBytes -= length;
+    if (buffer !== this.#filling) this.#tidy(buffer);
+  }
+
+  #tidy(buffer: ArrayBufferLike): void {
+    const shelf = this.#shelves.get(buffer);
+    if (shelf === undefined || shelf.usedBytes >= buffer.byteLength * USED_PART_MIN) return;
+    this.#shelves.delete(buffer);
+    for (const key of shelf.keys) {
+      const { head, bytes } = this.#runs.get(key) as Sleeper;
+      const own = Buffer.allocUnsafeSlow(bytes.length);
+      bytes.copy(own);
+      this.#runs.set(key, new Sleeper(head, own));
+    }
+  }
+}
+
+/** A class, so that it is told from a state by what it is, not by what it holds. */
+class Sleeper implements DormantRun {
+  readonly head: RunHead;
+  readonly bytes: Buffer;
+
+  constructor(head: RunHead, bytes: Buffer) {
+    this.head = head;
+    this.bytes = bytes;
+  }
+}
