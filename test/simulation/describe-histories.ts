@@ -2,32 +2,38 @@ import { expect, it } from 'vitest';
 import { runHistory } from './history.ts';
 import { planOf } from './plan.ts';
 import { explain } from './shrink.ts';
+import { toBeReached } from './to-be-reached.ts';
 
 const HISTORIES_DEFAULT = 10_000;
 /** On a machine that is too busy for all of them, a run by default ends here and says how far it came. */
 const RUN_MS_MAX = 100_000;
+/** So many histories have everything in them that is to happen. */
+const HISTORIES_OF_ALL_KINDS = 1_500;
 /** Between two breaths for the test runner. */
 const HISTORIES_PER_TURN = 20;
 
 /** Every so-many-th seed of the run; or, with `SEED`, that history alone and all that happened in it. */
 export function describeHistories(shard: { index: number; of: number }): void {
-  const { SEED, SIMULATION_HISTORIES } = process.env;
+  const { SEED, SIMULATION_HISTORIES, SIMULATION_FIRST } = process.env;
   if (SEED !== undefined) {
     if (Number(SEED) % shard.of === shard.index) replay(Number(SEED));
     else it('leaves the history of this seed to another shard', () => expect(SEED).toBeDefined());
     return;
   }
   const histories = Number(SIMULATION_HISTORIES ?? HISTORIES_DEFAULT);
+  const first = Number(SIMULATION_FIRST ?? 0);
   const runMsMax = SIMULATION_HISTORIES === undefined ? RUN_MS_MAX : Number.POSITIVE_INFINITY;
   const name = `holds every invariant in ${Math.ceil(histories / shard.of)} histories (shard ${shard.index + 1} of ${shard.of})`;
   it(name, { timeout: 3_600_000 }, async () => {
     const startedMs = performance.now();
+    const reached = new Map<string, number>();
     let ran = 0;
-    for (let seed = shard.index; seed < histories; seed += shard.of) {
+    for (let seed = first + shard.index; seed < first + histories; seed += shard.of) {
       const plan = planOf(seed);
       const result = await runHistory(plan);
       if (result.failure !== null) throw new Error(await explain(plan, result), { cause: result.failure });
       ran += 1;
+      for (const what of result.reached.keys()) reached.set(what, (reached.get(what) ?? 0) + 1);
       if (ran % HISTORIES_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
       if (performance.now() - startedMs > runMsMax) {
         process.stdout.write(
@@ -36,7 +42,14 @@ export function describeHistories(shard: { index: number; of: number }): void {
         break;
       }
     }
+    if (SIMULATION_HISTORIES !== undefined) {
+      const counts = [...reached].sort(([, a], [, b]) => b - a).map(([what, count]) => `${count} ${what}`);
+      process.stdout.write(`of ${ran} histories, so many had: ${counts.join(', ')}\n`);
+    }
     expect(ran).toBeGreaterThan(0);
+    // What never happens is not tested.
+    if (ran >= HISTORIES_OF_ALL_KINDS)
+      expect([...reached.keys()]).toEqual(expect.arrayContaining(toBeReached));
   });
 }
 

@@ -48,6 +48,13 @@ export async function beginOrGoOn(
     const written = await readStoredPartition(io, { topic: meta.snapshots, partition, signal });
     const found = await readStoredPartition(io, { topic: former.snapshots, partition, signal });
     const isForeign = await speaksOfOthers(found, { options, former, partition, bounds });
+    if (isForeign && meta.epoch === former.epoch) {
+      throw new TopicIoError(
+        'unusable',
+        `${topics.events} was recreated while it was being rebuilt from, and ${former.snapshots} was proven by what it ` +
+          'held before; start again',
+      );
+    }
     const stored = isForeign ? { checkpoint: null, snapshots: new Map<string, Buffer>() } : found;
     if (written.checkpoint !== null && written.checkpoint.next >= startOffset) {
       return { startOffset, quarantined: stored.checkpoint?.next ?? 0 };

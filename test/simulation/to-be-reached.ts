@@ -1,0 +1,16 @@
+/**
+ * What some of any fifteen hundred histories must contain: each kind of fault, and what only some of them lead to. A
+ * part of the simulation that is never reached would prove nothing.
+ */
+export const toBeReached: readonly string[] = [
+  ...['crash', 'stop', 'freeze', 'emitter dies', 'outage', 'loss', 'rebalance', 'rebuild', 'compaction'],
+  ...['retention', 'retirement', 'poison', 'disconnect', 'stall', 'leap', 'events deleted', 'upgrade'],
+  'a tombstone is removed',
+  'a run is retired by age',
+  'a run begins anew after it was retired',
+  'a process refuses other events',
+  'a rebuild after the events were deleted',
+  'an older process ends',
+  'a newer process ends',
+  'a rebuild by a newer fold',
+];
