@@ -56,7 +56,8 @@ export const restore: Benchmark = {
         const table = new RunTable(meta);
         const signal = new AbortController().signal;
         const sleep = async (ms: number) => void (await delay(ms));
-        await restoreRuns(table, { io, topics, meta, partitions, log: silentLog, signal, sleep });
+        const clock = { sleep, now: Date.now };
+        await restoreRuns(table, { io, topics, meta, partitions, log: silentLog, signal, ...clock });
         if (table.states.size !== RUNS) throw new Error(`${table.states.size} runs were restored`);
       });
       taken.read.push(read.seconds);

@@ -49,7 +49,7 @@ export function describeHistories(shard: { index: number; of: number }): void {
     expect(ran).toBeGreaterThan(0);
     // What never happens is not tested.
     if (ran >= HISTORIES_OF_ALL_KINDS)
-      expect([...reached.keys()]).toEqual(expect.arrayContaining(toBeReached));
+      expect([...reached.keys()]).toEqual(expect.arrayContaining([...toBeReached]));
   });
 }
 

@@ -38,17 +38,30 @@ function planSilence(random: SeededRandom): Fault[] {
   faults.push({ kind: 'compaction', atMs: goneMs - random.between(50, 1_500), share: 1 });
   faults.push(leap(goneMs, random.pick([20 * HOUR_MS, 25 * HOUR_MS, 25 * HOUR_MS])));
   faults.push({ kind: 'compaction', atMs: goneMs + random.between(1, 500), share: 1 });
-  if (random.chance(0.6)) faults.push({ kind: 'rebalance', atMs: goneMs - random.between(500, 4_000) });
-  const process = random.pick(['aggregator-1', 'gateway-1', 'gateway-1']);
-  if (random.chance(0.6)) {
-    const atMs = goneMs - random.between(1_000, 6_000);
-    faults.push({ kind: 'crash', atMs, process, downMs: random.between(10, 4_000) });
-  }
+  if (random.chance(0.4)) faults.push({ kind: 'rebalance', atMs: goneMs - random.between(500, 4_000) });
+  if (random.chance(0.6)) faults.push(...planSleeper(random, goneMs));
   if (random.chance(0.3)) {
     const atMs = random.between(silentMs - 3_000, goneMs);
     faults.push({ kind: 'rebuild', atMs, distrusts: random.chance(0.5), dropOld: random.chance(0.3) });
   }
   return faults;
+}
+
+/** Starts anew shortly before the leap, and reads on when the tombstones are gone. */
+function planSleeper(random: SeededRandom, leapMs: number): Fault[] {
+  const process = random.pick(['aggregator-1', 'gateway-1', 'gateway-1']);
+  const startMs = leapMs - random.between(1_500, 3_000);
+  const freezeMs = startMs + random.between(50, 1_400);
+  return [
+    { kind: 'crash', atMs: startMs - 500, process, downMs: 500 },
+    {
+      kind: 'freeze',
+      atMs: freezeMs,
+      process,
+      forMs: leapMs - freezeMs + random.between(100, 2_000),
+    },
+    { kind: 'compaction', atMs: leapMs - random.between(1, leapMs - freezeMs), share: 1 },
+  ];
 }
 
 function planDeletedEvents(random: SeededRandom): Fault[] {

@@ -3,7 +3,7 @@ import type { SeededRandom } from './seeded-random.ts';
 /** Whoever an event belongs to: what was meant for the dead never happens, what was meant for the frozen waits. */
 export interface EventOwner {
   readonly crashed: boolean;
-  readonly frozenUntilMs: number;
+  frozenUntilMs: number;
 }
 
 interface Event {
@@ -42,13 +42,18 @@ export class Scheduler {
 
   /**
    * Time in which nothing happens, as when every machine slept. What lies ahead keeps its distance; but what a process
-   * waits for is due at once where its timers counted the sleep.
+   * waits for is due at once where its timers counted the sleep. The frozen stay frozen for as long as they had left.
    */
   leap(byMs: number, options: { isCounted: boolean }): void {
+    const events = this.#heap.splice(0);
+    const frozen = new Set<EventOwner>();
+    for (const { owner } of events) if (owner !== null && owner.frozenUntilMs > this.nowMs) frozen.add(owner);
+    for (const owner of frozen) owner.frozenUntilMs += byMs;
     this.nowMs += byMs;
     this.leapedMs += byMs;
-    for (const event of this.#heap.splice(0)) {
-      if (event.owner === null || !options.isCounted) event.atMs += byMs;
+    for (const event of events) {
+      const { owner } = event;
+      if (owner === null || !options.isCounted || frozen.has(owner)) event.atMs += byMs;
       this.#push(event);
     }
   }

@@ -15,6 +15,8 @@ export interface LiveRunsOptions {
   readonly signal: AbortSignal;
   /** Resolves after the time or on abort. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
   /** Called once, when every partition has been at its end. */
   readonly onCaughtUp?: () => void;
 }
@@ -31,13 +33,13 @@ export interface LiveRuns {
 }
 
 export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
-  const { io, topics, meta, log, signal, sleep } = options;
+  const { io, topics, meta, log, signal, sleep, now } = options;
   const table = new RunTable(meta, (key) => log.error({ run: key }, LEFT_OUT));
   const partitions = Array.from({ length: meta.partitions }, (_, partition) => partition);
   const behind = new Set(partitions);
 
   async function* changes(): AsyncGenerator<readonly RunChange[]> {
-    const next = await restore(table, { io, topics, meta, partitions, log, signal, sleep });
+    const next = await restore(table, { io, topics, meta, partitions, log, signal, sleep, now });
     await using reader = io.reader({
       topic: topics.events,
       signal,

@@ -9,6 +9,7 @@ import { readToEnd } from './read-to-end.ts';
 import { boundsCovering, newestSnapshots, refuseForeignPast } from './refuse-recreated.ts';
 import type { RunTable } from './run-table.ts';
 import { parseCheckpoint, parseSnapshot } from './stored-snapshots.ts';
+import { refuseMissedTombstones } from './tombstones.ts';
 
 export interface RestoreOptions {
   readonly io: TopicIo;
@@ -19,6 +20,8 @@ export interface RestoreOptions {
   readonly signal: AbortSignal;
   /** Resolves after the time or on abort. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
 }
 
 /**
@@ -31,6 +34,7 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
   const { io, topics, meta, partitions, signal } = options;
   const checkpoints = new Map<number, number>();
   const unreadable = new Map<string, number>();
+  const begunMs = options.now();
   await readToEnd(io, {
     topic: meta.snapshots,
     partitions,
@@ -46,6 +50,7 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
     },
   });
   table.states.settle();
+  refuseMissedTombstones({ topic: meta.snapshots, begunMs, endedMs: options.now() });
   const newest = newestSnapshots(table, meta.partitions);
   const bounds = await boundsCovering(newest, { ...options, checkpoints });
   await refuseForeignPast(newest, { ...options, bounds });

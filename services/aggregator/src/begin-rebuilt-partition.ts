@@ -1,5 +1,6 @@
 import { refuseForeignPast } from '@runlog/run-feed/refuse-recreated';
 import { parseSnapshot, readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
+import { refuseMissedTombstones } from '@runlog/run-feed/tombstones';
 import type { Checkpoint, RunMeta } from '@runlog/schema/log-records';
 import { formatRunKey } from '@runlog/schema/run-key';
 import type { RunSnapshot } from '@runlog/schema/snapshot';
@@ -35,7 +36,7 @@ export async function beginOrGoOn(
   options: BeginOptions,
   at: { former: RunMeta; meta: RunMeta; partition: number },
 ): Promise<{ startOffset: number; quarantined: number }> {
-  const { io, topics, signal } = options;
+  const { io, topics, signal, clock } = options;
   const { former, meta, partition } = at;
   for (;;) {
     signal.throwIfAborted();
@@ -45,8 +46,10 @@ export async function beginOrGoOn(
     // in the next round.
     const bounds = await io.bounds(topics.events);
     const { startOffset } = bounds[partition]!;
+    const begunMs = clock.now();
     const written = await readStoredPartition(io, { topic: meta.snapshots, partition, signal });
     const found = await readStoredPartition(io, { topic: former.snapshots, partition, signal });
+    refuseMissedTombstones({ topic: former.snapshots, begunMs, endedMs: clock.now() });
     const isForeign = await speaksOfOthers(found, { options, former, partition, bounds });
     if (isForeign && meta.epoch === former.epoch) {
       throw new TopicIoError(
@@ -127,7 +130,7 @@ async function speaksOfOthers(
   try {
     await refuseForeignPast(new Map([[partition, newest]]), {
       ...{ io, topics, meta: former, partitions: [partition], log, signal, bounds },
-      sleep: options.clock.sleep,
+      ...{ sleep: options.clock.sleep, now: options.clock.now },
     });
     return false;
   } catch (error) {

@@ -70,7 +70,7 @@ export class PartitionOwner implements AsyncDisposable {
       const next = await restore(table, {
         ...{ io, topics, meta, log, signal },
         partitions: [partition],
-        sleep: clock.sleep,
+        ...{ sleep: clock.sleep, now: clock.now },
       });
       return new PartitionOwner(options, { writer, table, next: next.get(partition)! });
     } catch (error) {

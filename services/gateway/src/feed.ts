@@ -85,7 +85,7 @@ export class Feed {
     // Awaited below; it may reject long before, which must not end the process.
     switched.catch(() => undefined);
     const live: LiveRuns = openLiveRuns({
-      ...{ io, topics, meta, log, signal: until, sleep: clock.sleep },
+      ...{ io, topics, meta, log, signal: until, sleep: clock.sleep, now: clock.now },
       onCaughtUp: () => this.#show(live),
     });
     if (this.#current === null) this.#waitsFor = 'this gateway is still reading the log';
