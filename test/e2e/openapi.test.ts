@@ -80,10 +80,13 @@ function validatorOf(of: OpenApiDocument, schema: JsonSchema): z.ZodType {
   const closed = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(closed);
     if (typeof value !== 'object' || value === null) return value;
-    const entries = Object.entries(value).map(([name, inner]) => [
-      name,
-      name === '$ref' ? String(inner).replace('#/components/schemas/', '#/$defs/') : closed(inner),
-    ]);
+    // zod does not read `not`, and no response has one.
+    const entries = Object.entries(value)
+      .filter(([name]) => name !== 'not')
+      .map(([name, inner]) => [
+        name,
+        name === '$ref' ? String(inner).replace('#/components/schemas/', '#/$defs/') : closed(inner),
+      ]);
     const isOpenObject = 'properties' in value && !('additionalProperties' in value);
     return Object.fromEntries(isOpenObject ? [...entries, ['additionalProperties', false]] : entries);
   };
@@ -186,6 +189,7 @@ describe('the documents and the services', () => {
     }
     await check(await fetch(`${keyed.url}/metrics`), { method: 'get', path: '/metrics' });
     const post = { method: 'post', path: '/v1/events' } as const;
+    const publish = ingestOpenApi.paths['/v1/events']?.post;
     const bearer = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
     const broken = noteText({ timestamp: 'now' });
     for (const response of [
@@ -207,7 +211,12 @@ describe('the documents and the services', () => {
     ]) {
       await check(response, post);
     }
-    const statuses = Object.keys(ingestOpenApi.paths['/v1/events']?.post?.responses ?? {});
+    for (const [type, { example }] of Object.entries(publish?.requestBody?.content ?? {})) {
+      const body = typeof example === 'string' ? example : JSON.stringify(example);
+      const response = await open.post({ body, headers: { 'content-type': type } });
+      expect(response.status, type).toBe(200);
+    }
+    const statuses = Object.keys(publish?.responses ?? {});
     // Stalled bodies, a dead log and our own faults have tests of their own.
     const elsewhere = ['408', '500', '503'];
     const expected = statuses.filter((status) => !elsewhere.includes(status));

@@ -129,15 +129,17 @@ export const olderPayloadSchemas = {
 
 export type OlderEventType = keyof typeof olderPayloadSchemas;
 
-/**
- * No control characters and no lone surrogates: an id must survive a record header unchanged. Without `\p{…}`, which not
- * every reader of a JSON Schema knows.
- */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it refuses.
-const printable = /^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff]+$/u;
+/** No control characters and no lone surrogates: an id must survive a record header unchanged. */
+const printable = /^[^\p{Cc}\p{Cs}]+$/u;
+/** The same as a JSON Schema says it: not every reader knows `\p{…}`, and none has lone surrogates. */
+const printableText = '^[^\\u0000-\\u001F\\u007F-\\u009F]+$';
 
 const envelope = {
-  event_id: z.string().max(EVENT_ID_CHARS_MAX).regex(printable, 'must be a non-empty printable string'),
+  event_id: z
+    .string()
+    .max(EVENT_ID_CHARS_MAX)
+    .regex(printable, 'must be a non-empty printable string')
+    .meta({ pattern: printableText }),
   event_type: z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, 'must be SCREAMING_SNAKE_CASE, 1 to 64 characters'),
   timestamp: z.iso.datetime({
     offset: true,

@@ -14,11 +14,58 @@ const example = {
   data: { env_id: 0, val_accuracy: 61.5, val_loss: 1.04, inner_epoch: 1 },
 };
 
-const schemas = {
+/** What an older payload must lack, so that it is judged as one. */
+const lackedByOlder: Readonly<Record<string, string>> = {
+  SEED_GERMINATED: 'slot_id',
+  SEED_FOSSILIZED: 'slot_id',
+  SEED_STAGE_CHANGED: 'from_stage',
+  PPO_UPDATE_COMPLETED: 'kl_divergence',
+};
+
+/** An emitter that numbers says who it is, and one that says so numbers. */
+const numbering = {
+  anyOf: [
+    {
+      required: ['emitter_id', 'emitter_seq'],
+      properties: { emitter_id: { type: 'string' }, emitter_seq: { type: 'integer' } },
+    },
+    { properties: { emitter_id: { type: 'null' }, emitter_seq: { type: 'null' } } },
+  ],
+};
+
+const knownTypes = [...new Set([...Object.keys(eventSchemas.current), ...Object.keys(eventSchemas.older)])];
+const eventShapes: Readonly<Record<string, z.ZodType>> = {
   ...Object.fromEntries(
-    Object.entries(eventSchemas.current).map(([type, schema]) => [`Event_${type}`, schema as z.ZodType]),
+    Object.entries(eventSchemas.current).map(([type, schema]) => [
+      `Event_${type}`,
+      schema.extend({ event_type: z.literal(type) }).meta(numbering),
+    ]),
   ),
-  Event: eventSchemas.other,
+  ...Object.fromEntries(
+    Object.entries(eventSchemas.older).map(([type, schema]) => {
+      const lacked = lackedByOlder[type];
+      const { data } = schema.shape;
+      return [
+        `OlderEvent_${type}`,
+        schema
+          .extend({
+            event_type: z.literal(type),
+            data: lacked === undefined ? data : data.meta({ not: { required: [lacked] } }),
+          })
+          .meta(numbering),
+      ];
+    }),
+  ),
+  OtherEvent: eventSchemas.other
+    .extend({
+      event_type: eventSchemas.other.shape.event_type.meta({ not: { enum: knownTypes } }),
+    })
+    .meta(numbering),
+};
+const anyEvent = { anyOf: Object.keys(eventShapes).map(refTo) };
+
+const schemas = {
+  ...eventShapes,
   IngestResponse: ingestResponseSchema,
   AllRejected: ingestResponseSchema.extend(faultSchema.shape),
   AboutIngest: z.object({
@@ -71,7 +118,7 @@ export const ingestOpenApi = openApiDocument({
           content: {
             'application/json': {
               schema: {
-                anyOf: [refTo('Event'), { type: 'array', items: refTo('Event'), maxItems: BODY_EVENTS_MAX }],
+                anyOf: [...anyEvent.anyOf, { type: 'array', items: anyEvent, maxItems: BODY_EVENTS_MAX }],
               },
               example,
             },
