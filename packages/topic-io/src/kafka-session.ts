@@ -50,7 +50,7 @@ export class KafkaSession implements AsyncDisposable {
         // What kafkajs calls an error is mostly a retry of its own; what lasts is reported by Reachability.
         logCreator: () => (entry) => kafka.log.debug({ ...entry.log, namespace: entry.namespace }, 'kafkajs'),
       }),
-      socketFactory: socketFactory(),
+      socketFactory: socketFactory(this.#closing.signal),
       brokers: kafka.brokers,
       ssl: kafka.ssl ?? false,
       sasl: kafka.sasl ?? null,
@@ -286,10 +286,17 @@ export class KafkaSession implements AsyncDisposable {
   }
 }
 
-/** kafkajs's sockets. It adds a listener to a dead one each time it disconnects it again, once a failed request. */
-function socketFactory(): SocketFactory {
+/**
+ * kafkajs's sockets. It adds a listener to a dead one each time it disconnects it again, once a failed request; and a
+ * connection that was asked for before the session closed comes after that, when nobody is left to end it.
+ */
+function socketFactory(closing: AbortSignal): SocketFactory {
   const create = createSocketFactory();
-  return (options) => create(options).setMaxListeners(0);
+  return (options) => {
+    const socket = create(options).setMaxListeners(0);
+    if (closing.aborted) socket.destroy(new Error('closed'));
+    return socket;
+  };
 }
 
 function destroySockets(broker: Broker, reason: string): void {
