@@ -1,0 +1,81 @@
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** A change of one source file; what it replaces must be there exactly once. */
+export interface SourcePatch {
+  /** Below the repository's root. */
+  readonly file: string;
+  readonly replace: RegExp;
+  readonly by: string;
+}
+
+/**
+ * Another build of all packages and services, beside this one: a copy of their sources with some of them changed. A
+ * process of this checkout that is given its `env` runs that copy and nothing of its own but the dependencies.
+ */
+export class SecondBuild implements AsyncDisposable {
+  readonly env: Readonly<Record<string, string>>;
+  readonly #folder: string;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+    this.env = { NODE_OPTIONS: `--import=${pathToFileURL(join(folder, 'register.mjs')).href}` };
+  }
+
+  static async make(patches: readonly SourcePatch[]): Promise<SecondBuild> {
+    const folder = await mkdtemp(join(tmpdir(), 'runlog-build-'));
+    try {
+      for (const place of ['packages', 'services']) {
+        await cp(join(root, place), join(folder, place), { recursive: true, filter: isSource });
+      }
+      for (const file of ['package.json', 'tsconfig.json']) await cp(join(root, file), join(folder, file));
+      await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
+      for (const patch of patches) await apply(patch, folder);
+      await writeFile(join(folder, 'register.mjs'), REGISTER);
+      await writeFile(join(folder, 'resolve.mjs'), resolveSource(folder));
+      return new SecondBuild(folder);
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function isSource(path: string): boolean {
+  return basename(path) !== 'node_modules' && !/\.test\.tsx?$/.test(path);
+}
+
+async function apply({ file, replace, by }: SourcePatch, folder: string): Promise<void> {
+  const path = join(folder, file);
+  const source = await readFile(path, 'utf8');
+  const found = source.match(new RegExp(replace.source, `${replace.flags.replace('g', '')}g`))?.length ?? 0;
+  if (found !== 1) throw new Error(`${replace} is ${found} times in ${file}`);
+  await writeFile(path, source.replace(replace, by));
+}
+
+const REGISTER = `import { register } from 'node:module';
+register('./resolve.mjs', import.meta.url);
+`;
+
+/** Whatever would be loaded of this checkout's packages and services, also by way of npm's links, is the copy's. */
+function resolveSource(folder: string): string {
+  const from = pathToFileURL(root).href;
+  const to = pathToFileURL(`${folder}/`).href;
+  return `export async function resolve(specifier, context, next) {
+  const found = await next(specifier, context);
+  for (const place of ['packages/', 'services/']) {
+    const from = ${JSON.stringify(from)} + place;
+    if (found.url.startsWith(from)) return { ...found, url: ${JSON.stringify(to)} + place + found.url.slice(from.length) };
+  }
+  return found;
+}
+`;
+}
