@@ -1,24 +1,32 @@
-import type { Fault } from './plan.ts';
+import type { Fault, Plan } from './plan.ts';
 import { SeededRandom } from './seeded-random.ts';
 
 const THEME_CHANCE = 0.16;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
+/** Restores take a while, and what they read is not compacted before they do. */
+const SLOW_READERS = { recordsPerAnswerMax: 2, fetchPauseMsMax: 300, cleanerDelayMsMax: null };
+
+export interface Theme {
+  readonly faults: readonly Fault[];
+  /** Of the plan otherwise. */
+  readonly changes?: Partial<Plan>;
+}
 
 /** Faults that come to something only together, beside all others: in some of the histories. */
-export function planTheme(seed: number, runs: readonly string[]): Fault[] {
+export function planTheme(seed: number, runs: readonly string[]): Theme {
   const random = new SeededRandom(seed).fork('theme');
-  if (!random.chance(THEME_CHANCE)) return [];
+  if (!random.chance(THEME_CHANCE)) return { faults: [] };
   const theme = random.pick(['silence', 'silence', 'events deleted', 'upgrade', 'rebuilds'] as const);
   switch (theme) {
     case 'silence':
-      return planSilence(random);
+      return planSilence(random, runs);
     case 'events deleted':
-      return planDeletedEvents(random);
+      return { faults: planDeletedEvents(random) };
     case 'upgrade':
-      return planUpgrade(random);
+      return { faults: planUpgrade(random) };
     case 'rebuilds':
-      return planRebuilds(random, runs);
+      return { faults: planRebuilds(random, runs) };
     default: {
       const unreachable: never = theme;
       throw new Error(`no theme is ${String(unreachable)}`);
@@ -27,7 +35,7 @@ export function planTheme(seed: number, runs: readonly string[]): Fault[] {
 }
 
 /** Runs outlive their retention; then the tombstones theirs, perhaps while somebody restores. */
-function planSilence(random: SeededRandom): Fault[] {
+function planSilence(random: SeededRandom, runs: readonly string[]): Theme {
   const leap = (atMs: number, byMs: number): Fault => ({
     ...{ kind: 'leap', atMs, byMs, isCounted: random.chance(0.8) },
   });
@@ -39,28 +47,26 @@ function planSilence(random: SeededRandom): Fault[] {
   faults.push(leap(goneMs, random.pick([20 * HOUR_MS, 25 * HOUR_MS, 25 * HOUR_MS])));
   faults.push({ kind: 'compaction', atMs: goneMs + random.between(1, 500), share: 1 });
   if (random.chance(0.4)) faults.push({ kind: 'rebalance', atMs: goneMs - random.between(500, 4_000) });
-  if (random.chance(0.6)) faults.push(...planSleeper(random, goneMs));
+  const hasSleeper = random.chance(0.6);
+  if (hasSleeper) faults.push(...planSleeper(random, { leapMs: goneMs, runs }));
   if (random.chance(0.3)) {
     const atMs = random.between(silentMs - 3_000, goneMs);
     faults.push({ kind: 'rebuild', atMs, distrusts: random.chance(0.5), dropOld: random.chance(0.3) });
   }
-  return faults;
+  return hasSleeper ? { faults, changes: SLOW_READERS } : { faults };
 }
 
-/** Starts anew shortly before the leap, and reads on when the tombstones are gone. */
-function planSleeper(random: SeededRandom, leapMs: number): Fault[] {
+/** Starts anew shortly before the leap, while a run is retired, and reads on when the tombstones are gone. */
+function planSleeper(random: SeededRandom, at: { leapMs: number; runs: readonly string[] }): Fault[] {
+  const { leapMs, runs } = at;
   const process = random.pick(['aggregator-1', 'gateway-1', 'gateway-1']);
-  const startMs = leapMs - random.between(1_500, 3_000);
-  const freezeMs = startMs + random.between(50, 1_400);
+  const startMs = leapMs - random.between(2_500, 4_500);
+  const freezeMs = startMs + random.pick([10, 100, 1_000]) * random.between(0.5, 1.5);
   return [
     { kind: 'crash', atMs: startMs - 500, process, downMs: 500 },
-    {
-      kind: 'freeze',
-      atMs: freezeMs,
-      process,
-      forMs: leapMs - freezeMs + random.between(100, 2_000),
-    },
-    { kind: 'compaction', atMs: leapMs - random.between(1, leapMs - freezeMs), share: 1 },
+    { kind: 'retirement', atMs: startMs - random.between(0, 1_500), run: random.pick(runs) },
+    { kind: 'freeze', atMs: freezeMs, process, forMs: leapMs - freezeMs + random.between(100, 2_000) },
+    { kind: 'compaction', atMs: leapMs - random.between(1, 600), share: 1 },
   ];
 }
 

@@ -95,6 +95,7 @@ export function planOf(seed: number): Plan {
     ingests: random.integer(1, 2),
     clients: Array.from({ length: random.integer(1, 2) }, () => ({ isHeavy: random.chance(0.4) })),
   };
+  const theme = planTheme(seed, runs);
   const isCalm = random.chance(0.3);
   return {
     seed,
@@ -102,9 +103,7 @@ export function planOf(seed: number): Plan {
     runs,
     ...shape,
     requests: planRequests(random, runs),
-    faults: [...planFaults(random, { runs, ...shape }), ...planTheme(seed, runs)].sort(
-      (a, b) => a.atMs - b.atMs,
-    ),
+    faults: [...planFaults(random, { runs, ...shape }), ...theme.faults].sort((a, b) => a.atMs - b.atMs),
     snapshotIntervalMs: random.pick([1_000, 2_000, 2_000, 5_000]),
     snapshotBytesPerSecond: random.pick([600, 3_000, 1_000_000, 1_000_000]),
     latencyMsMax: random.pick([2, 20, 200]),
@@ -114,6 +113,7 @@ export function planOf(seed: number): Plan {
     fetchPauseMsMax: random.pick([0, 0, 1_500]),
     markerDelayMsMax: random.pick([0, 5, 300]),
     cleanerDelayMsMax: random.pick([null, 20, 1_000]),
+    ...theme.changes,
   };
 }
 

@@ -185,7 +185,7 @@ export class SimulatedReader implements TopicReader {
   /** A topic that was made anew and has grown past the reader's position looks like the one before. */
   #notice(position: Position, at: SimulatedPartition): void {
     const { log, known } = this.#connection;
-    if (position.source !== null && position.source !== at && position.offset > 0) log.unnoticed(at);
+    if (position.source !== null && position.source !== at) log.unnoticed(at);
     position.source = at;
     known.set(`${at.topic}/${at.index}`, at);
   }

@@ -1,4 +1,4 @@
-import { refuseForeignPast } from '@runlog/run-feed/refuse-recreated';
+import { boundsCovering, refuseForeignPast } from '@runlog/run-feed/refuse-recreated';
 import { parseSnapshot, readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
 import { refuseMissedTombstones } from '@runlog/run-feed/tombstones';
 import type { Checkpoint, RunMeta } from '@runlog/schema/log-records';
@@ -9,7 +9,6 @@ import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
 import {
   type FencedWriter,
-  type PartitionBounds,
   type RecordToAppend,
   type TopicIo,
   TopicIoError,
@@ -44,13 +43,12 @@ export async function beginOrGoOn(
     await using writer = await io.fencedWriter(snapshotWriterId(meta.snapshots, partition));
     // Before the former snapshots are read: so they hold all that lies below. What retention takes after that shows
     // in the next round.
-    const bounds = await io.bounds(topics.events);
-    const { startOffset } = bounds[partition]!;
+    const { startOffset } = (await io.bounds(topics.events))[partition]!;
     const begunMs = clock.now();
     const written = await readStoredPartition(io, { topic: meta.snapshots, partition, signal });
     const found = await readStoredPartition(io, { topic: former.snapshots, partition, signal });
     refuseMissedTombstones({ topic: former.snapshots, begunMs, endedMs: clock.now() });
-    const isForeign = await speaksOfOthers(found, { options, former, partition, bounds });
+    const isForeign = await speaksOfOthers(found, { options, former, partition });
     if (isForeign && meta.epoch === former.epoch) {
       throw new TopicIoError(
         'unusable',
@@ -109,29 +107,25 @@ async function begin(
 /** The events topic was deleted and made anew: nothing that the former snapshots say of it holds. */
 async function speaksOfOthers(
   found: StoredPartition,
-  at: {
-    options: BeginOptions;
-    former: RunMeta;
-    partition: number;
-    bounds: readonly PartitionBounds[];
-  },
+  at: { options: BeginOptions; former: RunMeta; partition: number },
 ): Promise<boolean> {
-  const { options, former, partition, bounds } = at;
-  const { io, topics, signal, log } = options;
+  const { options, former, partition } = at;
+  const { io, topics, signal, log, clock } = options;
   let newest: RunSnapshot | null = null;
   for (const [key, bytes] of found.snapshots) {
     const state = parseSnapshot(bytes);
     if (state === null || formatRunKey(state) !== key) continue;
     if (newest === null || state.position.seq > newest.position.seq) newest = state;
   }
-  const next = Math.max(found.checkpoint?.next ?? 0, (newest?.position.seq ?? -1) + 1);
-  if (next > bounds[partition]!.stableEnd) return true;
-  if (newest === null) return false;
+  const past = new Map(newest === null ? [] : [[partition, newest]]);
+  const context = {
+    ...{ io, topics, meta: former, partitions: [partition], log, signal },
+    ...{ sleep: clock.sleep, now: clock.now },
+  };
   try {
-    await refuseForeignPast(new Map([[partition, newest]]), {
-      ...{ io, topics, meta: former, partitions: [partition], log, signal, bounds },
-      ...{ sleep: options.clock.sleep, now: options.clock.now },
-    });
+    const checkpoints = new Map([[partition, found.checkpoint?.next ?? 0]]);
+    const bounds = await boundsCovering(past, { ...context, checkpoints });
+    await refuseForeignPast(past, { ...context, bounds });
     return false;
   } catch (error) {
     if (error instanceof TopicIoError && error.code === 'unusable') return true;
