@@ -1,0 +1,25 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { FOLD_VERSION } from '@runlog/run-state/evolve';
+import { eventSchemas } from '@runlog/schema/event';
+import { expect, it } from 'vitest';
+import { z } from 'zod';
+
+/**
+ * The fold folds what these schemas let through and passes over the rest, so they are part of it: with one more type or
+ * a stricter field, a record that an older build folded would be unfoldable to a newer one, and their states would
+ * differ under one `FOLD_VERSION`. Unknown types and fields pass, so nothing has to be added for them to be kept and
+ * shown; what only ingest shall refuse belongs into ingest. If this differs, `FOLD_VERSION` must grow (UPDATE_GOLDEN=1
+ * writes the file of a version that has none).
+ */
+it('judges events by the schemas of its version', () => {
+  const plain = (schema: z.ZodType) => z.toJSONSchema(schema, { unrepresentable: 'any' });
+  const all = (schemas: Readonly<Record<string, z.ZodType>>) =>
+    Object.fromEntries(Object.entries(schemas).map(([type, schema]) => [type, plain(schema)]));
+  const { current, older, other } = eventSchemas;
+  const schemas = { current: all(current), older: all(older), other: plain(other) };
+  const file = new URL(`../fixtures/golden/judged.fold-${FOLD_VERSION}.json`, import.meta.url);
+  if (!existsSync(file) && process.env.UPDATE_GOLDEN === '1') {
+    writeFileSync(file, `${JSON.stringify(schemas, null, 1)}\n`);
+  }
+  expect(schemas).toEqual(JSON.parse(readFileSync(file, 'utf8')));
+});
