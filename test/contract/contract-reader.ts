@@ -1,8 +1,10 @@
+import type { LogRecord } from '@runlog/topic-io/topic-io';
 import { describe, expect, it } from 'vitest';
 import {
   appendAll,
   type ContractContext,
   createTopic,
+  expectAcknowledged,
   fetchedUntil,
   nextFetched,
   nextRecords,
@@ -224,6 +226,33 @@ export function describeReading(context: ContractContext): void {
       await reader[Symbol.asyncDispose]();
       await reader[Symbol.asyncDispose]();
       expect((await waiting).done).toBe(true);
+    });
+
+    it('gives a reader that keeps up the very records that a later one reads, whatever became of their buffers', async () => {
+      const io = context.io();
+      const topic = await createTopic(io);
+      const reader = openReader(io, topic);
+      reader.add({ partition: 0, offset: 0 });
+      await nextRecords(reader);
+      await using writer = await io.writer();
+      const followed: LogRecord[] = [];
+      let appended = 0;
+      for (let round = 0; round < 20; round += 1) {
+        const value = Buffer.from(`value ${round}`);
+        const records = [
+          record({ key: `k${round}`, value, headers: { b: '2', a: `${round}` }, timestampMs: 1_000 + round }),
+          record({ key: round % 3 === 0 ? 'ключ' : 'k', value: null }),
+          ...numbered(`n${round}`, round),
+        ];
+        expectAcknowledged(await writer.append({ topic, partition: 0, records }), records.length);
+        value.fill('x');
+        appended += records.length;
+        // Sometimes two rounds at once.
+        if (round % 2 === 0) continue;
+        while (followed.length < appended) followed.push(...(await nextRecords(reader)).records);
+      }
+      const { records } = await readToEnd(io, { topic });
+      expect(JSON.stringify(followed)).toBe(JSON.stringify(records));
     });
 
     it('lets several readers read the same partition, each at its own pace', async () => {

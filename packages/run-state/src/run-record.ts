@@ -44,6 +44,8 @@ export interface EncodedRecord {
   readonly value: Buffer | null;
   readonly headers: Readonly<Record<string, string>>;
   readonly timestampMs: number;
+  /** What `JSON.parse` gives for the value, where it is known. */
+  readonly json?: unknown;
 }
 
 /**
@@ -59,11 +61,13 @@ export function decodeRunRecord(
   if (run === null) return unfoldable(`the key is not cluster/run/group: ${excerpt(record.key)}`);
   if (record.value === null) return unfoldable('the record has no value');
   const { key, offset: seq } = record;
-  let value: unknown;
-  try {
-    value = JSON.parse(record.value.toString('utf8'));
-  } catch (error) {
-    return unfoldable(`the value is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  let value = record.json;
+  if (value === undefined) {
+    try {
+      value = JSON.parse(record.value.toString('utf8'));
+    } catch (error) {
+      return unfoldable(`the value is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
   if (record.headers[eventHeaders.control] !== undefined) {
     const control = controlRecordSchema.safeParse(value);

@@ -102,6 +102,10 @@ const runFaults = {
   no_such_run: 'there is no such run',
 } as const;
 
+const words = { type: 'string', maxLength: 256 };
+/** Fifteen digits. */
+const seq = { type: 'integer', minimum: 0, maximum: 999_999_999_999_999 };
+
 const sortFields = [
   ...['last_received_at', 'cluster_id', 'run_id', 'group_id', 'status', 'task_name', 'started_at'],
   ...['events', 'duplicates', 'missing', 'episode', 'batch', 'accuracy', 'reward'],
@@ -135,10 +139,10 @@ export const gatewayOpenApi = openApiDocument({
         operationId: 'listRuns',
         summary: 'One page of runs',
         parameters: [
-          query('cluster', 'Of this cluster alone'),
-          query('run', 'Glob (`*`) over the run id, or over cluster/run/group where it holds a slash'),
+          query('cluster', 'Of this cluster alone', words),
+          query('run', 'Glob (`*`) over the run id, or over cluster/run/group where it holds a slash', words),
           query('status', 'Of this status alone', { enum: ['running', 'finished', 'failed'] }),
-          query('q', 'Part of the key or of the task name, whatever the case'),
+          query('q', 'Part of the key or of the task name, whatever the case', words),
           query('sort', 'Field to sort by, with a leading - for descending (-last_received_at)', {
             enum: sortFields.flatMap((field) => [field, `-${field}`]),
           }),
@@ -147,7 +151,7 @@ export const gatewayOpenApi = openApiDocument({
             minimum: 1,
             maximum: RUNS_PAGE_MAX,
           }),
-          query('cursor', '`next` of the page before'),
+          query('cursor', '`next` of the page before', { type: 'string', maxLength: 1_024 }),
         ],
         responses: {
           200: jsonResponse('The page; `next` is null on the last one', refTo('RunsPage')),
@@ -187,8 +191,8 @@ export const gatewayOpenApi = openApiDocument({
         summary: "A page of the run's history, out of the topic",
         parameters: [
           ...runParts,
-          query('before', 'The newest events below this seq', { type: 'integer', minimum: 0 }),
-          query('after', 'The oldest events above this seq', { type: 'integer', minimum: 0 }),
+          query('before', 'The newest events below this seq', seq),
+          query('after', 'The oldest events above this seq', seq),
           query('limit', 'Events of a page (100)', { type: 'integer', minimum: 1, maximum: 1_000 }),
         ],
         responses: {

@@ -97,8 +97,7 @@ export class EmbeddedFencedWriter implements FencedWriter {
             throw new TopicIoError('fenced', `another holder of writer ${this.#id} took over`);
           }
           const topics = parts.map((part) => checkPlace(this.#catalog.findStaged(stage, part.topic), part));
-          for (const [index, part] of parts.entries())
-            stage.append(topics[index]!, part.partition, part.encoded);
+          for (const [index, part] of parts.entries()) stage.append(topics[index]!, part.partition, part);
           for (const offset of offsets) {
             stage.setMeta(metaKeys.groupOffset(offset), Buffer.from(JSON.stringify(offset.offset)));
           }

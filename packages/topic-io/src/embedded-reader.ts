@@ -46,7 +46,10 @@ export class EmbeddedReader implements TopicReader {
     this.#onFault = options.onFault;
     this.#onDispose = options.onDispose;
     this.#pollIntervalMs = options.pollIntervalMs;
-    this.#stopListening = options.view.onChange(options.topic, () => this.#wake?.());
+    this.#stopListening = options.view.follow(options.topic, {
+      changed: () => this.#wake?.(),
+      positionOf: (partition) => this.#positions.get(partition)?.offset ?? null,
+    });
     // One signal stops a reader for each of many partitions; every one of them takes its listener back.
     if (this.#signal !== undefined) setMaxListeners(0, this.#signal);
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
@@ -149,6 +152,7 @@ export class EmbeddedReader implements TopicReader {
     const { records, nextOffset } = this.#view.read(place, { fromOffset: position.offset, ...answerLimits });
     position.offset = nextOffset;
     position.answered = true;
+    this.#view.passed(place);
     return { kind: 'records', partition, records, nextOffset, stableEnd, startOffset };
   }
 }

@@ -31,8 +31,15 @@ export function readRecordKey(key: Buffer): RecordPlace {
   return { topicId: key.readUInt32BE(0), partition: key.readUInt16BE(4), offset: key.readUIntBE(6, 6) };
 }
 
-/** Encodes a batch into one allocation; the returned buffers are windows of it, and nothing of the input is kept. */
-export function encodeRecords(records: readonly RecordToAppend[]): { encoded: Buffer[]; bytes: number } {
+/** Encoded records: windows of one allocation, which nothing of the input shares. */
+export interface EncodedRecords {
+  readonly encoded: readonly Buffer[];
+  readonly bytes: number;
+  /** Keys and headers are ASCII, so they read back as they were handed in; UTF-8 cannot say every string. */
+  readonly isAscii: boolean;
+}
+
+export function encodeRecords(records: readonly RecordToAppend[]): EncodedRecords {
   const drafts = records.map(draftOf);
   const bytes = drafts.reduce((sum, draft) => sum + draft.bytes, 0);
   const target = Buffer.allocUnsafeSlow(bytes);
@@ -44,7 +51,7 @@ export function encodeRecords(records: readonly RecordToAppend[]): { encoded: Bu
     encoded.push(target.subarray(at, end));
     at = end;
   }
-  return { encoded, bytes };
+  return { encoded, bytes, isAscii: drafts.every(({ asciiText }) => asciiText !== null) };
 }
 
 interface Draft {

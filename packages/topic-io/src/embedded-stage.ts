@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { WrittenBatch } from './embedded-recent.ts';
 import { isTombstone, keyBytesOf, type RecordPlace, writeRecordKey } from './embedded-records.ts';
 import type { Change, EmbeddedStore } from './embedded-store.ts';
-import { type CleanupPolicy, type PartitionBounds, TopicIoError } from './topic-io.ts';
+import { type CleanupPolicy, type PartitionBounds, type RecordToAppend, TopicIoError } from './topic-io.ts';
 
 /** A topic as it is stored. Ids are never used again, so a deleted topic's records cannot come back under its name. */
 export interface StoredTopic {
@@ -39,6 +40,8 @@ export class Stage {
   readonly changes: Change[] = [];
   /** Names of topics that readers must look at again. */
   readonly touchedTopics = new Set<string>();
+  /** Appends that readers in this process may get as they were handed in. */
+  readonly written: WrittenBatch[] = [];
   /** Names of topics that were created or deleted. */
   readonly changedTopics = new Set<string>();
   readonly #store: EmbeddedStore;
@@ -53,8 +56,12 @@ export class Stage {
     this.#nowMs = options.nowMs;
   }
 
-  /** Returns the offset of the first record. */
-  append(topic: StoredTopic, partition: number, encoded: readonly Buffer[]): number {
+  /** Returns the offset of the first record. `records`: the same as handed in, for readers in this process. */
+  append(
+    topic: StoredTopic,
+    partition: number,
+    { encoded, records }: { encoded: readonly Buffer[]; records?: readonly RecordToAppend[] | undefined },
+  ): number {
     const { startOffset, stableEnd: baseOffset } = this.bounds(topic.id, partition);
     let offset = baseOffset;
     for (const value of encoded) {
@@ -65,6 +72,9 @@ export class Stage {
     }
     this.setBounds(topic.id, partition, { startOffset, stableEnd: offset });
     this.touchedTopics.add(topic.name);
+    if (records !== undefined && topic.cleanupPolicy === 'delete') {
+      this.written.push({ topic: topic.name, topicId: topic.id, partition, baseOffset, records, encoded });
+    }
     return baseOffset;
   }
 

@@ -1,7 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { closedFault } from './embedded-committer.ts';
+import { RecentRecords } from './embedded-recent.ts';
 import { decodeRecord, readRecordKey, timestampOf, writeRecordKey } from './embedded-records.ts';
-import { readBounds, type StoredTopic } from './embedded-stage.ts';
+import { readBounds, type Stage, type StoredTopic } from './embedded-stage.ts';
 import type { EmbeddedStore } from './embedded-store.ts';
 import { checkPlace, type TopicCatalog } from './embedded-topics.ts';
 import type { LogRecord, PartitionBounds } from './topic-io.ts';
@@ -12,13 +13,21 @@ export interface PartitionPlace {
   readonly bounds: PartitionBounds;
 }
 
+/** A reader of a topic that wants to know of changes. */
+export interface Follower {
+  readonly changed: () => void;
+  /** The offset it reads next; `null`: not this partition. */
+  readonly positionOf: (partition: number) => number | null;
+}
+
 const scanRecordsMax = 1_000;
 
 /** The readable side of a log, and who wants to know when it changes. */
 export class LogView {
   readonly #store: EmbeddedStore;
   readonly #catalog: TopicCatalog;
-  readonly #listeners = new Map<string, Set<() => void>>();
+  readonly #followers = new Map<string, Set<Follower>>();
+  readonly #recent = new RecentRecords();
   #closed = false;
 
   constructor(options: { store: EmbeddedStore; catalog: TopicCatalog }) {
@@ -46,8 +55,10 @@ export class LogView {
   read(
     place: PartitionPlace,
     limits: { fromOffset: number; recordsMax: number; bytesMax: number },
-  ): { records: LogRecord[]; nextOffset: number } {
+  ): { records: readonly LogRecord[]; nextOffset: number } {
     const { stableEnd } = place.bounds;
+    const recent = this.#recent.read({ topicId: place.topic.id, partition: place.partition }, limits);
+    if (recent !== null) return recent;
     const records: LogRecord[] = [];
     let bytes = 0;
     for (const { key, value } of this.#range(place, limits.fromOffset)) {
@@ -83,18 +94,29 @@ export class LogView {
   }
 
   /** Returns how to stop. */
-  onChange(topic: string, listener: () => void): () => void {
-    const listeners = this.#listeners.get(topic) ?? new Set();
-    this.#listeners.set(topic, listeners.add(listener));
+  follow(topic: string, follower: Follower): () => void {
+    const followers = this.#followers.get(topic) ?? new Set();
+    this.#followers.set(topic, followers.add(follower));
     return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0) this.#listeners.delete(topic);
+      followers.delete(follower);
+      if (followers.size === 0) this.#followers.delete(topic);
     };
   }
 
-  changed(topics: ReadonlySet<string>): void {
-    for (const topic of topics) {
-      for (const listener of this.#listeners.get(topic) ?? []) listener();
+  /** A follower's position has moved. */
+  passed({ topic, partition }: PartitionPlace): void {
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const { positionOf } of this.#followers.get(topic.name) ?? []) {
+      lowest = Math.min(lowest, positionOf(partition) ?? lowest);
+    }
+    this.#recent.dropBelow({ topicId: topic.id, partition }, lowest);
+  }
+
+  /** What this process wrote is on the disk. */
+  changed({ touchedTopics, written }: Pick<Stage, 'touchedTopics' | 'written'>): void {
+    for (const batch of written) if (this.#followers.has(batch.topic)) this.#recent.add(batch);
+    for (const topic of touchedTopics) {
+      for (const { changed } of this.#followers.get(topic) ?? []) changed();
     }
   }
 

@@ -41,13 +41,15 @@ export class EmbeddedWriter implements TopicWriter {
     if (batch.records.length === 0) return { acknowledged: 0, baseOffset: -1 };
     try {
       const topic = checkPlace(this.#catalog.find(batch.topic), batch);
-      const { encoded, bytes } = encodeRecords(batch.records);
+      const { encoded, bytes, isAscii } = encodeRecords(batch.records);
       checkSizes(encoded, { bytesMax: recordBytesMax(topic), topic: topic.name });
       const lane = this.#laneOf(`${batch.partition}/${batch.topic}`);
       if (lane.pendingBytes + bytes > this.#laneBytesMax) {
         throw new TopicIoError('overloaded', `${lane.pendingBytes} bytes are waiting for ${batch.topic}`);
       }
-      const answer = this.#enqueue(lane, { ...batch, encoded, bytes });
+      const { partition } = batch;
+      const records = isAscii ? batch.records : undefined;
+      const answer = this.#enqueue(lane, { topic: topic.name, partition, encoded, bytes, records });
       this.#pending.add(answer);
       void answer.finally(() => this.#pending.delete(answer));
       return await answer;
@@ -65,7 +67,13 @@ export class EmbeddedWriter implements TopicWriter {
 
   #enqueue(
     lane: Lane,
-    batch: { topic: string; partition: number; encoded: readonly Buffer[]; bytes: number },
+    batch: {
+      topic: string;
+      partition: number;
+      encoded: readonly Buffer[];
+      bytes: number;
+      records: readonly RecordToAppend[] | undefined;
+    },
   ): Promise<AppendResult> {
     lane.pendingBytes += batch.bytes;
     this.#pendingBytes += batch.bytes;
@@ -77,7 +85,7 @@ export class EmbeddedWriter implements TopicWriter {
         stage: (stage) => {
           if (lane.failures !== failuresBefore && lane.fault !== null) throw lane.fault;
           const topic = checkPlace(this.#catalog.findStaged(stage, batch.topic), batch);
-          baseOffset = stage.append(topic, batch.partition, batch.encoded);
+          baseOffset = stage.append(topic, batch.partition, batch);
         },
         settle: (fault) => {
           lane.pendingBytes -= batch.bytes;

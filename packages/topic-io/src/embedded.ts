@@ -124,7 +124,7 @@ class EmbeddedTopicIo implements TopicIo {
     this.#view = new LogView({ store, catalog: this.#catalog });
     const onWritten = (stage: Stage): void => {
       this.#catalog.forget(stage.changedTopics);
-      this.#view.changed(stage.touchedTopics);
+      this.#view.changed(stage);
     };
     this.#committer = new Committer({ store, log, now, onWritten });
     this.#housekeeping = new Housekeeping({

@@ -15,6 +15,11 @@ export interface RecordToAppend {
   readonly headers: Readonly<Record<string, string>>;
   /** Milliseconds since the epoch. For events this is `received_at`, never the event's own time. */
   readonly timestampMs: number;
+  /**
+   * What `JSON.parse` gives for the value, where the appender has it at hand. It is not stored, but a reader in the same
+   * process may get it along and need not parse again; nobody may change it.
+   */
+  readonly json?: unknown;
 }
 
 /** A record as it is read back. Control records (transaction markers) never surface. */

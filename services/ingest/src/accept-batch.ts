@@ -41,6 +41,8 @@ export interface BodyOrigin {
   readonly format: BodyFormat;
   readonly clusterId: string;
   readonly receivedAtMs: number;
+  /** Events keep their parsed form, which readers in this process can use. Elsewhere it would only take up memory. */
+  readonly keepsJson?: boolean;
 }
 
 /** V8 quotes the source around a fault; of an answer that is enough. */
@@ -183,6 +185,7 @@ function acceptedEvent(
     value: bytes,
     headers,
     timestampMs: at.origin.receivedAtMs,
+    json: at.origin.keepsJson === true ? event : undefined,
     normalized,
   };
 }

@@ -49,6 +49,7 @@ async function serve(
     writer,
     topic: 'events',
     partitions: 4,
+    keepsJson: false,
     outage: createOutage({ log, now }),
     quarantine: createQuarantine({ writer, topic: 'rejected', partitions: 4, log, now }),
   };

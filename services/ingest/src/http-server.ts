@@ -193,7 +193,10 @@ export function createIngestServer(options: {
   ): Promise<FastifyReply> {
     const { head, publisher, share, body } = request;
     const receivedAtMs = now();
-    const judged = acceptBatch(body, { format: head.format, clusterId: publisher.clusterId, receivedAtMs });
+    const judged = acceptBatch(body, {
+      ...{ format: head.format, clusterId: publisher.clusterId, receivedAtMs },
+      keepsJson: state.openLog()?.keepsJson ?? false,
+    });
     if (judged.kind === 'refused') return fail(reply, judged);
     const overQuota = admission.admitEvents(publisher, {
       events: judged.total,

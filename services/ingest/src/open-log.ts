@@ -11,6 +11,8 @@ export interface OpenLog {
   readonly writer: TopicWriter;
   readonly topic: string;
   readonly partitions: number;
+  /** Readers in this process can use what was parsed already. */
+  readonly keepsJson: boolean;
   readonly outage: Outage;
   readonly quarantine: Quarantine;
 }
@@ -47,5 +49,6 @@ export async function prepareLog(options: {
     log,
     now,
   });
-  return { writer, topic: topics.events, partitions, outage: options.outage, quarantine };
+  const keepsJson = io.engine === 'embedded';
+  return { writer, topic: topics.events, partitions, keepsJson, outage: options.outage, quarantine };
 }

@@ -31,22 +31,18 @@ const COLON = 0x3a;
 const ARRAY_OPEN = 0x5b;
 const BACKSLASH = 0x5c;
 const ARRAY_CLOSE = 0x5d;
+const BRACE_OPEN = 0x7b;
+const BRACE_CLOSE = 0x7d;
+/** What braces have and brackets have not. */
+const BRACE_BIT = 0x20;
 
-/** What the walk has to do at a byte; most bytes are `PLAIN`. */
-const PLAIN = 0;
-const STRING = 1;
-const OPEN = 2;
-const CLOSE = 3;
-const SEPARATOR = 4;
-const MEMBER = 5;
-const kinds = new Uint8Array(256);
-kinds[QUOTE] = STRING;
-kinds[ARRAY_OPEN] = OPEN;
-kinds[0x7b] = OPEN;
-kinds[ARRAY_CLOSE] = CLOSE;
-kinds[0x7d] = CLOSE;
-kinds[COMMA] = SEPARATOR;
-kinds[COLON] = MEMBER;
+function opens(byte: number): boolean {
+  return (byte | BRACE_BIT) === BRACE_OPEN;
+}
+
+function closes(byte: number): boolean {
+  return (byte | BRACE_BIT) === BRACE_CLOSE;
+}
 
 /** A JSON body: the elements of its array, or itself. `eventsMax` bounds the work as well as the answer. */
 export function splitJson(body: Uint8Array, eventsMax: number): Split {
@@ -111,33 +107,28 @@ function rangeOf(walked: Walked, start: number, end: number): EventRange {
   return { start, end, depth: walked.depth, members: walked.members };
 }
 
-/** From `at` to the comma or bracket that ends this value, or to `end`. */
+/** From `at` to the comma or bracket that ends this value, or to `end`. Every byte that is received goes through here. */
 function walk(bytes: Uint8Array, at: number, end: number): Walked {
   let next = at;
   let level = 0;
   let depth = 0;
   let members = 0;
   while (next < end) {
-    switch (kinds[bytes[next]!]) {
-      case PLAIN:
-        break;
-      case STRING:
-        next = stringEnd(bytes, next, end);
-        continue;
-      case OPEN:
-        level += 1;
-        if (level > depth) depth = level;
-        break;
-      case CLOSE:
-        if (level === 0) return { next, depth, members };
-        level -= 1;
-        break;
-      case SEPARATOR:
-        if (level === 0) return { next, depth, members };
-        break;
-      case MEMBER:
-        if (level === 1) members += 1;
-        break;
+    const byte = bytes[next]!;
+    if (byte === QUOTE) {
+      next = stringEnd(bytes, next, end);
+      continue;
+    }
+    if (byte === COLON) {
+      if (level === 1) members += 1;
+    } else if (byte === COMMA) {
+      if (level === 0) break;
+    } else if (opens(byte)) {
+      level += 1;
+      if (level > depth) depth = level;
+    } else if (closes(byte)) {
+      if (level === 0) break;
+      level -= 1;
     }
     next += 1;
   }
@@ -163,25 +154,21 @@ export function duplicateName(bytes: Buffer, range: EventRange): string | null {
   let nameEnd = -1;
   let next = range.start;
   while (next < range.end) {
-    switch (kinds[bytes[next]!]) {
-      case STRING:
-        nameStart = next;
-        next = stringEnd(bytes, next, range.end);
-        nameEnd = next;
-        continue;
-      case OPEN:
-        level += 1;
-        break;
-      case CLOSE:
-        level -= 1;
-        break;
-      case MEMBER: {
-        if (level !== 1) break;
-        const name = JSON.parse(bytes.toString('utf8', nameStart, nameEnd)) as string;
-        if (seen.has(name)) return name;
-        seen.add(name);
-        break;
-      }
+    const byte = bytes[next]!;
+    if (byte === QUOTE) {
+      nameStart = next;
+      next = stringEnd(bytes, next, range.end);
+      nameEnd = next;
+      continue;
+    }
+    if (byte === COLON && level === 1) {
+      const name = JSON.parse(bytes.toString('utf8', nameStart, nameEnd)) as string;
+      if (seen.has(name)) return name;
+      seen.add(name);
+    } else if (opens(byte)) {
+      level += 1;
+    } else if (closes(byte)) {
+      level -= 1;
     }
     next += 1;
   }
@@ -249,8 +236,8 @@ function valueMayFollow(byte: number): boolean {
 function valueEndsAt(bytes: Uint8Array, at: number): boolean {
   const next = skipSpace(bytes, at, bytes.length);
   if (next === bytes.length) return true;
-  const kind = kinds[bytes[next]!];
-  return kind === SEPARATOR || kind === CLOSE;
+  const byte = bytes[next]!;
+  return byte === COMMA || closes(byte);
 }
 
 function isSpace(byte: number | undefined): boolean {
