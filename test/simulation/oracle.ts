@@ -283,20 +283,21 @@ export class Oracle {
     for (const [topic, partitions] of this.#stored) {
       if (version(topic) < inUse) continue;
       for (const [index, records] of this.#renewed) {
-        const stored = partitions[index]!;
-        if (!stored.isOfFormer) continue;
-        const { key, seq } = stored.newest;
-        const end = records.length;
-        if (Math.max(stored.checkpoint?.next ?? 0, seq + 1) > end) continue;
-        const former = this.#former.get(key)?.states.get(seq);
-        const there = records[seq];
-        const isOther =
-          former !== undefined &&
-          there !== undefined &&
-          !(there.key === key && there.value?.includes(`"${former.last_event_id}"`));
-        if (!isOther) this.undecided ??= `nothing in ${topic} tells partition ${index} from the one before`;
+        const { isOfFormer, marks } = partitions[index]!;
+        if (!isOfFormer) continue;
+        const isTold = marks.length > 0 && marks.every((mark) => this.#isTold(mark, records));
+        if (!isTold) this.undecided ??= `nothing in ${topic} tells partition ${index} from the one before`;
       }
     }
+  }
+
+  #isTold(mark: { key: string; seq: number; next: number }, records: readonly LogRecord[]): boolean {
+    const { key, seq, next } = mark;
+    if (Math.max(next, seq + 1) > records.length) return true;
+    const former = this.#former.get(key)?.states.get(seq);
+    const there = records[seq];
+    if (former === undefined || there === undefined) return false;
+    return there.key !== key || !there.value?.includes(`"${former.last_event_id}"`);
   }
 }
 

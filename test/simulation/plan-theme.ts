@@ -74,12 +74,12 @@ function planDeletedEvents(random: SeededRandom): Fault[] {
   const atMs = random.between(5_000, 26_000);
   const faults: Fault[] = [{ kind: 'events deleted', atMs, downMs: random.between(10, 4_000) }];
   for (let rebuilds = random.integer(0, 2); rebuilds > 0; rebuilds -= 1) {
+    const rebuildMs = atMs + random.between(-3_000, 9_000);
     faults.push({
-      kind: 'rebuild',
-      atMs: atMs + random.between(-2_000, 9_000),
-      distrusts: random.chance(0.3),
-      dropOld: random.chance(0.3),
+      ...{ kind: 'rebuild', atMs: rebuildMs },
+      ...{ distrusts: random.chance(0.5), dropOld: random.chance(0.3) },
     });
+    if (random.chance(0.4)) faults.push(interruption(random, rebuildMs));
   }
   if (random.chance(0.4)) faults.push({ kind: 'retention', atMs: atMs + random.between(500, 9_000) });
   return faults;

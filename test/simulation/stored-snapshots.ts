@@ -29,6 +29,8 @@ export class StoredPartition {
   readonly index: number;
   readonly runs = new Map<string, StoredRun>();
   checkpoint: Checkpoint | null = null;
+  /** How far it had come, each time: what somebody who restores may have found. */
+  readonly marks: { readonly key: string; readonly seq: number; readonly next: number }[] = [];
   /** What it speaks of has been deleted. */
   isOfFormer = false;
   readonly isRebuilt: boolean;
@@ -42,8 +44,8 @@ export class StoredPartition {
     this.isRebuilt = !at.isInUse;
   }
 
-  /** Of the newest snapshot that is there; -1: none. */
-  get newest(): { key: string; seq: number } {
+  /** Of the newest snapshot that there was; -1: none. */
+  #newest(): { key: string; seq: number } {
     let newest = { key: '', seq: -1 };
     for (const [key, { seq, isTombstone }] of this.runs) {
       if (!isTombstone && seq > newest.seq) newest = { key, seq };
@@ -100,6 +102,7 @@ export class StoredPartition {
     const checkpoint = checkpointSchema.parse(JSON.parse(value!.toString('utf8')));
     const { checkpoint: before, index, topic } = this;
     this.checkpoint = checkpoint;
+    this.marks.push({ ...this.#newest(), next: checkpoint.next });
     if (!this.isInUse) return;
     const { epoch, fold, next } = checkpoint;
     holds(

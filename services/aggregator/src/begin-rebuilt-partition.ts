@@ -1,4 +1,3 @@
-import { boundsCovering, refuseForeignPast } from '@runlog/run-feed/refuse-recreated';
 import { parseSnapshot, readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
 import { refuseMissedTombstones } from '@runlog/run-feed/tombstones';
 import type { Checkpoint, RunMeta } from '@runlog/schema/log-records';
@@ -7,12 +6,8 @@ import type { RunSnapshot } from '@runlog/schema/snapshot';
 import { CHECKPOINT_KEY, snapshotWriterId, type TopicNames } from '@runlog/schema/topics';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
-import {
-  type FencedWriter,
-  type RecordToAppend,
-  type TopicIo,
-  TopicIoError,
-} from '@runlog/topic-io/topic-io';
+import type { FencedWriter, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
+import { isOfOthers, refuseForeign } from './foreign-partitions.ts';
 
 /** Of one transaction: small enough to commit well within its timeout. */
 const BEGIN_BYTES_MAX = 8 * 1024 * 1024;
@@ -29,14 +24,22 @@ interface BeginOptions {
  * Until it returns, the partition has a checkpoint that lies within the events: everything below is written, the runs
  * whose beginning the topic no longer holds among it. Those are seeded before the first checkpoint and never again: a
  * run that was retired since would come back with a former snapshot whose owner has not written the tombstone yet.
- * What an earlier attempt wrote is replaced where it got no checkpoint, or one that retention has passed.
+ * What an earlier attempt wrote is replaced where it got no checkpoint, or one that retention has passed. `isForeign`:
+ * the former snapshots speak of events that were deleted, and count for nothing.
  */
 export async function beginOrGoOn(
   options: BeginOptions,
-  at: { former: RunMeta; meta: RunMeta; partition: number },
+  at: { former: RunMeta; meta: RunMeta; partition: number; isForeign: boolean },
 ): Promise<{ startOffset: number; quarantined: number }> {
-  const { io, topics, signal, clock } = options;
-  const { former, meta, partition } = at;
+  const { io, topics, signal, clock, log } = options;
+  const { former, meta, partition, isForeign } = at;
+  const past = {
+    partition,
+    options: {
+      ...{ io, topics, meta: former, partitions: [partition], log, signal },
+      ...{ sleep: clock.sleep, now: clock.now },
+    },
+  };
   for (;;) {
     signal.throwIfAborted();
     // Opened anew each time: then all that was committed before can be read.
@@ -48,16 +51,11 @@ export async function beginOrGoOn(
     const written = await readStoredPartition(io, { topic: meta.snapshots, partition, signal });
     const found = await readStoredPartition(io, { topic: former.snapshots, partition, signal });
     refuseMissedTombstones({ topic: former.snapshots, begunMs, endedMs: clock.now() });
-    const isForeign = await speaksOfOthers(found, { options, former, partition });
-    if (isForeign && meta.epoch === former.epoch) {
-      throw new TopicIoError(
-        'unusable',
-        `${topics.events} was recreated while it was being rebuilt from, and ${former.snapshots} was proven by what it ` +
-          'held before; start again',
-      );
-    }
+    if (!isForeign) await refuseForeign(found, past);
     const stored = isForeign ? { checkpoint: null, snapshots: new Map<string, Buffer>() } : found;
-    if (written.checkpoint !== null && written.checkpoint.next >= startOffset) {
+    const { checkpoint } = written;
+    const goesOn = checkpoint !== null && checkpoint.next >= startOffset;
+    if (goesOn && !(isForeign && (await isOfOthers(written, past)))) {
       return { startOffset, quarantined: stored.checkpoint?.next ?? 0 };
     }
     await begin(options, { writer, written, stored, meta, partition, startOffset });
@@ -102,35 +100,6 @@ async function begin(
   const checkpoint: Checkpoint = { epoch: meta.epoch, fold: meta.fold, next: startOffset };
   records.push(record(CHECKPOINT_KEY, checkpoint));
   await commit();
-}
-
-/** The events topic was deleted and made anew: nothing that the former snapshots say of it holds. */
-async function speaksOfOthers(
-  found: StoredPartition,
-  at: { options: BeginOptions; former: RunMeta; partition: number },
-): Promise<boolean> {
-  const { options, former, partition } = at;
-  const { io, topics, signal, log, clock } = options;
-  let newest: RunSnapshot | null = null;
-  for (const [key, bytes] of found.snapshots) {
-    const state = parseSnapshot(bytes);
-    if (state === null || formatRunKey(state) !== key) continue;
-    if (newest === null || state.position.seq > newest.position.seq) newest = state;
-  }
-  const past = new Map(newest === null ? [] : [[partition, newest]]);
-  const context = {
-    ...{ io, topics, meta: former, partitions: [partition], log, signal },
-    ...{ sleep: clock.sleep, now: clock.now },
-  };
-  try {
-    const checkpoints = new Map([[partition, found.checkpoint?.next ?? 0]]);
-    const bounds = await boundsCovering(past, { ...context, checkpoints });
-    await refuseForeignPast(past, { ...context, bounds });
-    return false;
-  } catch (error) {
-    if (error instanceof TopicIoError && error.code === 'unusable') return true;
-    throw error;
-  }
 }
 
 /** Former snapshots of runs whose beginning the topic no longer holds; nothing else remembers it. */

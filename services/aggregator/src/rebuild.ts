@@ -10,6 +10,7 @@ import type { Logger } from '@runlog/service-kit/logger';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
 import { beginOrGoOn } from './begin-rebuilt-partition.ts';
+import { foreignPartitions } from './foreign-partitions.ts';
 import { PartitionOwner } from './partition-owner.ts';
 import { SnapshotBudget } from './snapshot-budget.ts';
 
@@ -86,9 +87,14 @@ async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<Re
     ...{ io, topics, meta: former, signal },
     onProgress: (progress) => options.onProgress({ step: 'comparing', ...progress }),
   });
-  const { target, epoch, resumed, leftOver } = await agreeOnPlan(options, { former, before });
+  const foreign = await foreignPartitions({
+    ...{ io, topics, meta: former, signal, log: options.log, sleep: clock.sleep, now: clock.now },
+    partitions: Array.from({ length: former.partitions }, (_, partition) => partition),
+  });
+  const isProven = before.differences.length === 0 && foreign.size === 0 && former.fold === FOLD_VERSION;
+  const { target, epoch, resumed, leftOver } = await agreeOnPlan(options, { former, isProven });
   const meta: RunMeta = { epoch, fold: FOLD_VERSION, partitions: former.partitions, snapshots: target };
-  const written = await writeSnapshots(options, { former, meta });
+  const written = await writeSnapshots(options, { former, meta, foreign });
   await switchMeta(options, { former, meta });
   for (const topic of leftOver) await io.deleteTopic(topic);
   if (options.dropOld) await io.deleteTopic(former.snapshots);
@@ -118,12 +124,11 @@ interface Agreement {
  */
 async function agreeOnPlan(
   options: RebuildOptions,
-  at: { former: RunMeta; before: VerifyReport },
+  at: { former: RunMeta; isProven: boolean },
 ): Promise<Agreement> {
   const { io, topics, clock, replicationFactor } = options;
-  const { former, before } = at;
+  const { former, isProven } = at;
   const { partitions } = former;
-  const isProven = before.differences.length === 0 && former.fold === FOLD_VERSION;
   const leftOver: string[] = [];
   let target = nextSnapshotTopic(topics, former.snapshots);
   for (;;) {
@@ -162,7 +167,7 @@ async function readPlan(options: RebuildOptions, target: string): Promise<Plan |
 
 async function writeSnapshots(
   options: RebuildOptions,
-  at: { former: RunMeta; meta: RunMeta },
+  at: { former: RunMeta; meta: RunMeta; foreign: ReadonlySet<number> },
 ): Promise<{ runs: number; kept: number }> {
   const { io, topics, clock, signal, log } = options;
   const bounds = await io.bounds(topics.events);
@@ -173,7 +178,10 @@ async function writeSnapshots(
   };
   const total = { runs: 0, kept: 0 };
   for (const partition of bounds.keys()) {
-    const { startOffset, quarantined } = await beginOrGoOn(options, { ...at, partition });
+    const { startOffset, quarantined } = await beginOrGoOn(options, {
+      ...{ ...at, partition },
+      isForeign: at.foreign.has(partition),
+    });
     // A rebuild needs no confirmation.
     await using owner = (await PartitionOwner.claim({
       ...{ io, topics, partition, budget, clock, signal, log, meta: at.meta },

@@ -1,0 +1,86 @@
+import { boundsCovering, refuseForeignPast } from '@runlog/run-feed/refuse-recreated';
+import type { RestoreOptions } from '@runlog/run-feed/restore';
+import { parseSnapshot, readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
+import { formatRunKey } from '@runlog/schema/run-key';
+import type { RunSnapshot } from '@runlog/schema/snapshot';
+import { TopicIoError } from '@runlog/topic-io/topic-io';
+
+/** How far the snapshots of one partition have come. */
+interface Past {
+  readonly partition: number;
+  readonly checkpoint: number;
+  /** Folded furthest; empty: there are none. */
+  readonly newest: ReadonlyMap<number, RunSnapshot>;
+}
+
+/**
+ * Partitions whose events were deleted and made anew, so that nothing that the snapshots say of them holds. Takes half
+ * a minute where they are: the end of the events may lie behind for a moment.
+ */
+export async function foreignPartitions(options: RestoreOptions): Promise<ReadonlySet<number>> {
+  const { io, meta, partitions, signal } = options;
+  const pasts: Past[] = [];
+  for (const partition of partitions) {
+    const stored = await readStoredPartition(io, { topic: meta.snapshots, partition, signal });
+    pasts.push(pastOf(stored, partition));
+  }
+  const foreign = new Set<number>();
+  const judge = async ({ partition, checkpoint, newest }: Past) => {
+    const checkpoints = new Map([[partition, checkpoint]]);
+    try {
+      const bounds = await boundsCovering(newest, { ...options, partitions: [partition], checkpoints });
+      await refuseForeignPast(newest, { ...options, bounds });
+    } catch (error) {
+      if (!(error instanceof TopicIoError) || error.code !== 'unusable') throw error;
+      foreign.add(partition);
+    }
+  };
+  await Promise.all(pasts.map(judge));
+  return foreign;
+}
+
+/** Rejects where what was found belongs to other events by now; with `unavailable` where it may only seem so. */
+export async function refuseForeign(
+  stored: StoredPartition,
+  at: { partition: number; options: RestoreOptions },
+): Promise<void> {
+  const { partition, options } = at;
+  const { io, topics, meta } = options;
+  const { checkpoint, newest } = pastOf(stored, partition);
+  const bounds = await io.bounds(topics.events);
+  const next = Math.max(checkpoint, (newest.get(partition)?.position.seq ?? -1) + 1);
+  const end = bounds[partition]!.stableEnd;
+  if (next > end) {
+    throw new TopicIoError(
+      'unavailable',
+      `${meta.snapshots} is at offset ${next} of ${topics.events} partition ${partition}, which ends at ${end} now; ` +
+        'start again',
+    );
+  }
+  await refuseForeignPast(newest, { ...options, bounds });
+}
+
+/** Whether that would be so: where it is known that the events were made anew, nothing has to be waited for. */
+export async function isOfOthers(
+  stored: StoredPartition,
+  at: { partition: number; options: RestoreOptions },
+): Promise<boolean> {
+  try {
+    await refuseForeign(stored, at);
+    return false;
+  } catch (error) {
+    if (error instanceof TopicIoError && !at.options.signal.aborted) return true;
+    throw error;
+  }
+}
+
+function pastOf(stored: StoredPartition, partition: number): Past {
+  let newest: RunSnapshot | null = null;
+  for (const [key, bytes] of stored.snapshots) {
+    const state = parseSnapshot(bytes);
+    if (state === null || formatRunKey(state) !== key) continue;
+    if (newest === null || state.position.seq > newest.position.seq) newest = state;
+  }
+  const checkpoint = stored.checkpoint?.next ?? 0;
+  return { partition, checkpoint, newest: new Map(newest === null ? [] : [[partition, newest]]) };
+}
