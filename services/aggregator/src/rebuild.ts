@@ -23,6 +23,8 @@ const OVERTAKEN =
 /** Nobody waits for a rebuild's bytes, and nothing else writes to its topic. */
 const BYTES_PER_SECOND = 1024 * 1024 * 1024;
 
+const VISIBLE_CHECK_MS = 50;
+
 const planSchema = z.object({ from: z.string(), epoch: z.string(), fold: z.int().min(1).default(1) });
 
 type Plan = z.infer<typeof planSchema>;
@@ -96,6 +98,7 @@ async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<Re
   const meta: RunMeta = { epoch, fold: FOLD_VERSION, partitions: former.partitions, snapshots: target };
   const written = await writeSnapshots(options, { former, meta, foreign });
   await switchMeta(options, { former, meta });
+  await switchVisible(options, former);
   for (const topic of leftOver) await io.deleteTopic(topic);
   if (options.dropOld) await io.deleteTopic(former.snapshots);
   options.log.info({ ...meta, atMs: clock.now() }, 'snapshots rebuilt');
@@ -240,6 +243,19 @@ async function switchMeta(options: RebuildOptions, at: { former: RunMeta; meta: 
   const value = Buffer.from(JSON.stringify(at.meta));
   const record = { key: META_KEY, value, headers: {}, timestampMs: clock.now() };
   await writer.commit({ records: [{ topic: topics.meta, partition: 0, records: [record] }] });
+}
+
+/**
+ * A commit is decided before it can be read, and who starts in between makes anew what the former `run-meta` names,
+ * empty: nothing is dropped before.
+ */
+async function switchVisible(options: RebuildOptions, former: RunMeta): Promise<void> {
+  const { io, topics, clock, signal } = options;
+  for (;;) {
+    const current = await readMeta(io, topics);
+    if (current !== null && !sameMeta(current, former)) return;
+    await clock.sleep(VISIBLE_CHECK_MS, signal);
+  }
 }
 
 function switchedMeanwhile(to: RunMeta | null): TopicIoError {
