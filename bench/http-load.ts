@@ -4,7 +4,7 @@
  */
 import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { eventsOf } from './sample-events.ts';
+import { eventsOf, nextBody } from './sample-events.ts';
 
 export interface LoadOptions {
   readonly url: string;
@@ -25,6 +25,8 @@ export interface LoadResult {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly refused: number;
+  /** Of this process, the making of the events included. */
+  readonly cpuMicros: number;
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as LoadOptions;
@@ -58,19 +60,15 @@ function post(body: Buffer): Promise<{ status: number; text: string }> {
 }
 
 const fromMs = performance.now();
+const cpuFrom = process.cpuUsage();
 const endMs = fromMs + seconds * 1_000;
 const intervalMs = eventsPerSecond === 0 ? 0 : (1_000 * eventsPerBody * connections) / eventsPerSecond;
 
 async function connection(index: number): Promise<void> {
   const source = eventsOf(firstRun + index);
-  const next = () => {
-    const lines: string[] = [];
-    for (let made = 0; made < eventsPerBody; made += 1) lines.push(source.next().value.json);
-    return Buffer.from(lines.join('\n'));
-  };
   let dueMs = fromMs + (intervalMs * index) / connections;
   while (performance.now() < endMs) {
-    const body = next();
+    const body = nextBody(source, eventsPerBody);
     if (intervalMs > 0) {
       dueMs += intervalMs;
       const waitMs = dueMs - performance.now();
@@ -87,6 +85,7 @@ async function connection(index: number): Promise<void> {
 
 await Promise.all(Array.from({ length: connections }, (_, index) => connection(index)));
 const tookMs = performance.now() - fromMs;
+const cpu = process.cpuUsage(cpuFrom);
 agent.destroy();
 takenMs.sort((a, b) => a - b);
 const at = (share: number) => takenMs[Math.min(takenMs.length - 1, Math.floor(share * takenMs.length))] ?? 0;
@@ -97,5 +96,6 @@ const result: LoadResult = {
   seconds: tookMs / 1_000,
   p50Ms: at(0.5),
   p99Ms: at(0.99),
+  cpuMicros: cpu.user + cpu.system,
 };
 process.stdout.write(`${JSON.stringify(result)}\n`);

@@ -74,6 +74,9 @@ export const ingest: Benchmark = {
         cpu_us_per_event: rounded(
           median(full.map(({ load: { accepted }, usage }) => usage.cpuMicros / accepted)),
         ),
+        load_cpu_us_per_event: rounded(
+          median(full.map(({ load: { accepted, cpuMicros } }) => cpuMicros / accepted)),
+        ),
         request_p99_ms: rounded(median(full.map(({ load: { p99Ms } }) => p99Ms))),
         loop_delay_p99_ms_at_full_load: rounded(median(full.map(({ usage }) => usage.loopDelayP99Ms))),
         half_load: {
@@ -116,6 +119,7 @@ export const ingestEmbedded: Benchmark = {
         how: `NDJSON bodies of ${EVENTS_PER_BODY} over ${CONNECTIONS} keep-alive connections from another process; every event is in the gateway's states before the figure counts`,
         details: {
           cpu_us_per_event: rounded(usage.cpuMicros / load.accepted),
+          load_cpu_us_per_event: rounded(load.cpuMicros / load.accepted),
           live_events_per_second: rounded(load.accepted / Math.max(liveSeconds - 1, load.seconds)),
           request_p50_ms: rounded(load.p50Ms),
           request_p99_ms: rounded(load.p99Ms),

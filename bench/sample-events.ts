@@ -8,6 +8,7 @@ interface Template {
   readonly type: string;
   /** The rest of the JSON object, without its opening brace. */
   readonly rest: string;
+  readonly restBytes: Buffer;
 }
 
 /** Every event of the recordings, bare NaN as text; on average 925 bytes as recorded. */
@@ -15,7 +16,8 @@ const templates: readonly Template[] = (['one-env', 'short'] as const).flatMap((
   recording(name).lines.map((line) => {
     const event = JSON.parse(line.replace(/\bNaN\b/g, '"NaN"')) as Record<string, unknown>;
     const { event_id: _event, run_id: _run, group_id: _group, ...rest } = event;
-    return { type: String(event.event_type), rest: JSON.stringify(rest).slice(1) };
+    const text = JSON.stringify(rest).slice(1);
+    return { type: String(event.event_type), rest: text, restBytes: Buffer.from(text) };
   }),
 );
 
@@ -23,6 +25,9 @@ export const CLUSTER = 'bench';
 
 export interface SampleEvent {
   readonly json: string;
+  /** The same in two parts: the first is ASCII. */
+  readonly head: string;
+  readonly restBytes: Buffer;
   readonly id: string;
   readonly type: string;
   readonly seq: number;
@@ -36,11 +41,29 @@ export function* eventsOf(run: number): Generator<SampleEvent, never> {
   const prefix = `${String(run).padStart(8, '0')}-0000-4000-8000-`;
   const whose = `"run_id":"run-${run}","group_id":"default","emitter_id":"e${run}","emitter_seq":`;
   for (let seq = 1; ; seq += 1) {
-    const { type, rest } = templates[(seq - 1) % templates.length]!;
+    const { type, rest, restBytes } = templates[(seq - 1) % templates.length]!;
     const id = prefix + String(seq).padStart(12, '0');
-    yield { json: `{"event_id":"${id}",${whose}${seq},${rest}`, id, type, seq };
+    const head = `{"event_id":"${id}",${whose}${seq},`;
+    yield { json: head + rest, head, restBytes, id, type, seq };
   }
 }
+
+/** The next events of a source as an NDJSON body: made from bytes, so that the load costs little beside what it loads. */
+export function nextBody(source: Iterator<SampleEvent, never>, count: number): Buffer {
+  const parts = Array.from({ length: count }, () => source.next().value);
+  const bytes = parts.reduce((sum, { head, restBytes }) => sum + head.length + restBytes.length + 1, 0);
+  const body = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  for (const { head, restBytes } of parts) {
+    at += body.write(head, at, 'latin1');
+    at += restBytes.copy(body, at);
+    body[at] = LINE_FEED;
+    at += 1;
+  }
+  return body;
+}
+
+const LINE_FEED = 0x0a;
 
 /** Records as ingest writes them: `count` events, the runs taking turns in blocks of `block`. */
 export function* sampleRecords(options: {
