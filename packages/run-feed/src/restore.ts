@@ -35,6 +35,7 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
   const checkpoints = new Map<number, number>();
   const unreadable = new Map<string, number>();
   const begunMs = options.now();
+  const begun = await io.bounds(topics.events);
   await readToEnd(io, {
     topic: meta.snapshots,
     partitions,
@@ -64,6 +65,13 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
         `${topics.events} partition ${partition} begins at ${startOffset}, but the snapshots end at ${checkpoint}: ` +
           `${startOffset - checkpoint} records were deleted before they were folded. "runlog rebuild" starts anew ` +
           'from what is left',
+      );
+    }
+    if (checkpoint === undefined && begun[partition]!.startOffset < startOffset) {
+      // A first flush may have come behind what was read, and retention behind that.
+      throw new TopicIoError(
+        'unavailable',
+        `${topics.events} partition ${partition} lost its first records while ${meta.snapshots} was read; reading anew`,
       );
     }
     next.set(partition, checkpoint ?? startOffset);
