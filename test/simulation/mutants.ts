@@ -6,6 +6,7 @@ import {
   type TopicReader,
 } from '@runlog/topic-io/topic-io';
 import { changedIo } from './changed-io.ts';
+import { type Mutant, mutantsOfTime } from './mutants-of-time.ts';
 import { SimulatedLog } from './simulated-log.ts';
 import type { Mutations } from './world.ts';
 
@@ -146,8 +147,9 @@ const forGateways = (wrap: (io: TopicIo) => TopicIo): Mutations => ({
   wrapIo: (io, of) => (of === 'gateway' ? wrap(io) : io),
 });
 
-/** What the simulation must find, with how many histories at most it may take. */
-export const mutants: readonly { name: string; mutations: Mutations; historiesMax: number }[] = [
+/** What the simulation must find. */
+export const mutants: readonly Mutant[] = [
+  ...mutantsOfTime,
   {
     name: 'a log that does not fence zombies',
     mutations: { makeLog: (options) => new UnfencedLog(options) },

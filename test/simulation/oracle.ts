@@ -248,7 +248,8 @@ export class Oracle {
     this.runs.set(key, truth);
     if (decoded.kind === 'event') this.landed.add(decoded.event.event_id);
     const before = truth.fold(decoded);
-    if (decoded.kind === 'retired' && decoded.through !== null) this.#checkSilence(record, { truth, before });
+    if (decoded.kind === 'retired' && record.value?.includes('"retention"'))
+      this.#checkSilence(record, { truth, before });
     else if (before === null && truth.latest !== null && truth.changes.length > 1) {
       this.#options.onReached('a run begins anew after it was retired');
     }

@@ -24,7 +24,7 @@ export class RebuildProgram implements Program {
   ) {
     const { build, process, distrusts, dropOld, fail } = options;
     const { topics, scheduler } = world;
-    const io = world.openLog(process);
+    const io = world.openLog(process, 'rebuild');
     const work = async () => {
       while (world.oracle.meta === null) {
         await process.clock.sleep(UNPREPARED_MS, new AbortController().signal);

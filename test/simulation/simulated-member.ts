@@ -108,7 +108,8 @@ export class SimulatedMember implements GroupMember {
           const joined: number = this.#group.join((assignment) => this.#deliver(joined, assignment));
           return joined;
         });
-        this.#id = id;
+        // An answer can be late, and the membership that it speaks of over.
+        this.#id = Math.max(this.#id ?? id, id);
         return;
       } catch {
         await this.#connection.pause(RETRY_MS);
@@ -120,8 +121,7 @@ export class SimulatedMember implements GroupMember {
     const { network, process } = this.#connection;
     const arrive = () => {
       // Of a membership that is over, or overtaken by a newer generation.
-      if (this.#closed || (this.#id !== null && this.#id !== id) || assignment.generation <= this.#generation)
-        return;
+      if (this.#closed || (this.#id ?? id) > id || assignment.generation <= this.#generation) return;
       this.#id = id;
       this.#generation = assignment.generation;
       this.#announceFirst();

@@ -16,13 +16,19 @@ export class SimulatedProcess implements EventOwner {
   losesRequests = false;
   frozenUntilMs = 0;
 
-  constructor(options: { name: string; random: SeededRandom; scheduler: Scheduler }) {
-    const { name, random, scheduler } = options;
+  constructor(options: {
+    name: string;
+    random: SeededRandom;
+    scheduler: Scheduler;
+    /** Its clock does not see what time passes in leaps. */
+    oversleeps?: boolean;
+  }) {
+    const { name, random, scheduler, oversleeps = false } = options;
     this.name = name;
     this.random = random;
     this.scheduler = scheduler;
     this.clock = {
-      now: () => scheduler.nowMs,
+      now: () => scheduler.nowMs - (oversleeps ? scheduler.leapedMs : 0),
       after: (delayMs, run) => scheduler.after(delayMs, run, this),
       sleep: (ms, signal) => this.#sleep(ms, signal),
     };

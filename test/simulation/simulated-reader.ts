@@ -132,6 +132,8 @@ export class SimulatedReader implements TopicReader {
         }
         const { startOffset, stableEnd } = at;
         if (requestedOffset < startOffset || requestedOffset > stableEnd) {
+          // Whoever is told so knows.
+          this.#connection.known.set(`${at.topic}/${at.index}`, at);
           return { kind: 'out_of_range', partition, requestedOffset, startOffset, stableEnd };
         }
         this.#notice(position, at);

@@ -23,11 +23,15 @@ const silent = createLogger({ service: 'simulation', level: 'silent' });
 /** Where a build can be made wrong on purpose, to show that the simulation would see it. */
 export interface Mutations {
   readonly makeLog?: (options: SimulatedLogOptions) => SimulatedLog;
-  /** Stands between a process and the log. */
   /** Stands between the feed and the hub. */
   readonly tamper?: (changes: readonly RunChange[]) => readonly RunChange[];
-  readonly wrapIo?: (io: TopicIo, of: 'aggregator' | 'gateway') => TopicIo;
+  /** Stands between a process and the log. */
+  readonly wrapIo?: (io: TopicIo, of: ProgramKind) => TopicIo;
+  /** Whose clock stands still while the machine sleeps. */
+  readonly oversleeps?: (process: string) => boolean;
 }
+
+export type ProgramKind = 'aggregator' | 'gateway' | 'rebuild';
 
 /** What all parts of one history share. */
 export class World {
@@ -113,10 +117,11 @@ export class World {
 
   process(name: string): SimulatedProcess {
     const { scheduler } = this;
-    return new SimulatedProcess({ name, scheduler, random: this.random.fork(name) });
+    const oversleeps = this.mutations.oversleeps?.(name) ?? false;
+    return new SimulatedProcess({ name, scheduler, random: this.random.fork(name), oversleeps });
   }
 
-  openLog(process: SimulatedProcess, of?: 'aggregator' | 'gateway'): TopicIo {
+  openLog(process: SimulatedProcess, of?: ProgramKind): TopicIo {
     const io: TopicIo = new SimulatedTopicIo({
       log: this.log,
       network: this.network,

@@ -1,0 +1,173 @@
+import { eventHeaders } from '@runlog/schema/topics';
+import type { LogRecord, RecordToAppend, TopicIo, TopicSpec } from '@runlog/topic-io/topic-io';
+import { changedIo } from './changed-io.ts';
+import type { Fault } from './plan.ts';
+import { SimulatedLog } from './simulated-log.ts';
+import type { Mutations, ProgramKind } from './world.ts';
+
+/** Something broken on purpose. */
+export interface Mutant {
+  readonly name: string;
+  readonly mutations: Mutations;
+  /** How many histories at most it may take to find it. */
+  readonly historiesMax: number;
+  /** Only histories with these faults have what it breaks. */
+  readonly faults?: readonly Fault['kind'][];
+}
+
+const EVENTS = 'run-events';
+
+/** Tombstones go with the first cleaning. */
+class ShortTombstonesLog extends SimulatedLog {
+  override ensureTopic(spec: TopicSpec): ReturnType<SimulatedLog['ensureTopic']> {
+    return super.ensureTopic({ ...spec, settings: { ...spec.settings, 'delete.retention.ms': '0' } });
+  }
+}
+
+/** What a process writes under control, or null for what it does not write at all. */
+function changedControl(io: TopicIo, change: (record: RecordToAppend) => RecordToAppend | null): TopicIo {
+  return changedIo(io, {
+    writer: async (options) => {
+      const writer = await io.writer(options);
+      return {
+        append: async (batch) => {
+          const records = batch.records.flatMap((record) => {
+            const changed = record.headers[eventHeaders.control] === undefined ? record : change(record);
+            return changed === null ? [] : [changed];
+          });
+          return await writer.append({ ...batch, records });
+        },
+        get pendingBytes() {
+          return writer.pendingBytes;
+        },
+        [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
+      };
+    },
+  });
+}
+
+const withoutPosition = (record: RecordToAppend): RecordToAppend => ({
+  ...record,
+  value: Buffer.from(JSON.stringify({ ...JSON.parse(record.value!.toString('utf8')), through: null })),
+});
+
+/** Bounds that reach as far as anybody likes, and reading that goes on at the end when it stands behind it. */
+function goOnAtEnd(io: TopicIo): TopicIo {
+  return changedIo(io, {
+    bounds: async (topic) => {
+      const bounds = await io.bounds(topic);
+      return topic === EVENTS ? bounds.map((of) => ({ ...of, stableEnd: Number.MAX_SAFE_INTEGER })) : bounds;
+    },
+    reader: (options) => {
+      const reader = io.reader(options);
+      if (options.topic !== EVENTS) return reader;
+      return {
+        add: (position) => reader.add(position),
+        remove: (partition) => reader.remove(partition),
+        [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+        async *[Symbol.asyncIterator]() {
+          for await (const fetched of reader) {
+            if (fetched.kind === 'out_of_range') {
+              reader.add({ partition: fetched.partition, offset: fetched.stableEnd });
+            } else yield fetched;
+          }
+        },
+      };
+    },
+  });
+}
+
+/** Takes events that end where they like. */
+function endlessBounds(io: TopicIo): TopicIo {
+  return changedIo(io, { bounds: goOnAtEnd(io).bounds });
+}
+
+/** Reads of every fold version that it is this build's. */
+function foldsAlike(io: TopicIo): TopicIo {
+  const alike = (record: LogRecord): LogRecord => ({
+    ...record,
+    value:
+      record.value === null
+        ? null
+        : Buffer.from(record.value.toString('utf8').replace(/"fold":\d+/, '"fold":1')),
+  });
+  return changedIo(io, {
+    reader: (options) => {
+      const reader = io.reader(options);
+      if (options.topic === EVENTS) return reader;
+      return {
+        add: (position) => reader.add(position),
+        remove: (partition) => reader.remove(partition),
+        [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+        async *[Symbol.asyncIterator]() {
+          for await (const fetched of reader) {
+            if (fetched.kind !== 'records') yield fetched;
+            else yield { ...fetched, records: fetched.records.map(alike) };
+          }
+        },
+      };
+    },
+  });
+}
+
+const forThe = (kind: ProgramKind, wrap: (io: TopicIo) => TopicIo): Mutations => ({
+  wrapIo: (io, of) => (of === kind ? wrap(io) : io),
+});
+
+/** What time, other events and another fold bring about. */
+export const mutantsOfTime: readonly Mutant[] = [
+  {
+    name: 'a log that removes tombstones while somebody reads',
+    mutations: { makeLog: (options) => new ShortTombstonesLog(options) },
+    faults: ['retirement', 'compaction'],
+    historiesMax: 2_000,
+  },
+  {
+    name: 'a gateway that believes what it read before it slept',
+    mutations: { oversleeps: (process) => process.startsWith('gateway') },
+    faults: ['leap', 'freeze'],
+    historiesMax: 1_000,
+  },
+  {
+    name: 'an aggregator that retires no run by age',
+    mutations: forThe('aggregator', (io) => changedControl(io, () => null)),
+    faults: ['leap'],
+    historiesMax: 50,
+  },
+  {
+    name: 'an aggregator that retires a run by age whatever came in between',
+    mutations: forThe('aggregator', (io) => changedControl(io, withoutPosition)),
+    faults: ['leap'],
+    historiesMax: 200,
+  },
+  {
+    name: 'a gateway that goes on at the end of other events',
+    mutations: forThe('gateway', goOnAtEnd),
+    faults: ['events deleted'],
+    historiesMax: 50,
+  },
+  {
+    name: 'an aggregator that goes on at the end of other events',
+    mutations: forThe('aggregator', goOnAtEnd),
+    faults: ['events deleted'],
+    historiesMax: 50,
+  },
+  {
+    name: 'a rebuild that takes other events for those before',
+    mutations: forThe('rebuild', endlessBounds),
+    faults: ['events deleted', 'poison'],
+    historiesMax: 200,
+  },
+  {
+    name: 'an aggregator that folds on what a newer fold wrote',
+    mutations: forThe('aggregator', foldsAlike),
+    faults: ['upgrade'],
+    historiesMax: 50,
+  },
+  {
+    name: 'a gateway that folds on what a newer fold wrote',
+    mutations: forThe('gateway', foldsAlike),
+    faults: ['upgrade'],
+    historiesMax: 50,
+  },
+];
