@@ -1,3 +1,4 @@
+import { snapshotRecord } from '@runlog/run-feed/dormant-run';
 import { parseSnapshot, readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
 import { refuseMissedTombstones } from '@runlog/run-feed/tombstones';
 import type { Checkpoint, RunMeta } from '@runlog/schema/log-records';
@@ -76,12 +77,7 @@ async function begin(
   const { signal, clock } = options;
   const { writer, written, stored, meta, partition, startOffset } = at;
   const seeds = seedsOf(stored, { meta, startOffset });
-  const record = (key: string, value: object | null): RecordToAppend => ({
-    key,
-    value: value === null ? null : Buffer.from(JSON.stringify(value)),
-    headers: {},
-    timestampMs: clock.now(),
-  });
+  const nowMs = clock.now();
   let records: RecordToAppend[] = [];
   let bytes = 0;
   const commit = async () => {
@@ -90,15 +86,17 @@ async function begin(
     records = [];
     bytes = 0;
   };
-  for (const key of written.snapshots.keys()) if (!seeds.has(key)) records.push(record(key, null));
+  for (const key of written.snapshots.keys())
+    if (!seeds.has(key)) records.push({ key, value: null, headers: {}, timestampMs: nowMs });
   for (const [key, seed] of seeds) {
-    const seeded = record(key, seed);
+    const seeded = snapshotRecord(seed, { key, nowMs });
     records.push(seeded);
-    bytes += seeded.value!.length;
+    bytes += seeded.value.length;
     if (bytes >= BEGIN_BYTES_MAX) await commit();
   }
   const checkpoint: Checkpoint = { epoch: meta.epoch, fold: meta.fold, next: startOffset };
-  records.push(record(CHECKPOINT_KEY, checkpoint));
+  const value = Buffer.from(JSON.stringify(checkpoint));
+  records.push({ key: CHECKPOINT_KEY, value, headers: {}, timestampMs: nowMs });
   await commit();
 }
 

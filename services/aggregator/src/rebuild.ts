@@ -199,7 +199,7 @@ async function writeSnapshots(
       },
     });
     total.runs += owner.runs;
-    for (const { first_seq } of owner.states.values()) if (first_seq < startOffset) total.kept += 1;
+    for (const [, { first_seq }] of owner.states.heads()) if (first_seq < startOffset) total.kept += 1;
   }
   return total;
 }
