@@ -7,6 +7,7 @@ export const toBeReached: readonly string[] = [
   ...['retention', 'retirement', 'poison', 'disconnect', 'stall', 'leap', 'events deleted', 'upgrade'],
   'a tombstone is removed',
   'a run is retired by age',
+  'an event keeps a run that was to be retired by age',
   'a run begins anew after it was retired',
   'a process refuses other events',
   'a rebuild after the events were deleted',
