@@ -88,7 +88,12 @@ export class World {
           const keys = visible.records.map(({ key, offset }) => `${key}@${offset}`);
           return `visible ${visible.topic}/${visible.partition}: ${keys.join(' ')}`;
         });
-        this.oracle.onVisible(visible);
+        // Not into the answer of whoever wrote it.
+        try {
+          this.oracle.onVisible(visible);
+        } catch (error) {
+          this.fail(error);
+        }
         if (visible.topic.startsWith(this.topics.snapshots)) this.#cleanSoon(visible);
       },
     });
