@@ -6,6 +6,7 @@ import { fold } from './fold.ts';
 import { ingest, ingestEmbedded } from './ingest.ts';
 import { pipeline } from './pipeline.ts';
 import { publish } from './publish.ts';
+import { python } from './python.ts';
 import { restore } from './restore.ts';
 
 const benchmarks: readonly Benchmark[] = [
@@ -17,6 +18,7 @@ const benchmarks: readonly Benchmark[] = [
   ingestEmbedded,
   aggregate,
   restore,
+  python,
 ];
 
 const HELP = `Usage: npm run bench [-- NAME... [--seconds N]]

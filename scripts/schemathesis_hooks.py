@@ -73,7 +73,7 @@ def filter_failure(
 def map_path_parameters(ctx: schemathesis.HookContext, path_parameters: dict) -> dict:
     """Half of the runs that could be there are the one that is."""
     values = list((path_parameters or {}).values())
-    if values and all(isinstance(value, str) and RUN_KEY_PART.match(value) for value in values):
-        if sum(map(len, values)) % 2 == 0:
-            return {name: PUBLISHED[name] for name in path_parameters}
+    could_be = values and all(isinstance(value, str) and RUN_KEY_PART.match(value) for value in values)
+    if could_be and sum(map(len, values)) % 2 == 0:
+        return {name: PUBLISHED[name] for name in path_parameters}
     return path_parameters
