@@ -23,8 +23,8 @@ class ForgetfulLog extends SimulatedLog {
 
   override append(at: { topic: string; partition: number; records: readonly RecordToAppend[] }): number {
     this.#appends += 1;
-    if (this.#appends % 20 !== 0) return super.append(at);
-    return this.partition(at.topic, at.partition)!.end;
+    const partition = this.partition(at.topic, at.partition);
+    return partition !== null && this.#appends % 20 === 0 ? partition.end : super.append(at);
   }
 }
 

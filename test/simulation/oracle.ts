@@ -5,8 +5,8 @@ import { CHECKPOINT_KEY, isReservedKey, rejectedHeaders, type TopicNames } from 
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import { NEWER_PRUNED } from './build.ts';
 import { RunTruth } from './run-truth.ts';
-import type { SimulatedLog, VisibleListener } from './simulated-log.ts';
-import { isNewerFold, StoredPartition, snapshotText, type Truths } from './stored-snapshots.ts';
+import type { Begun, SimulatedLog, VisibleListener } from './simulated-log.ts';
+import { isNewerFold, type Mark, StoredPartition, snapshotText, type Truths } from './stored-snapshots.ts';
 import { holds } from './violation.ts';
 
 export interface OracleOptions {
@@ -62,7 +62,6 @@ export class Oracle {
         else if (!isReservedKey(record.key)) stored.store(record, this.#truths);
       }
     }
-    if (this.#renewed.size > 0) this.#lookForEvidence();
   };
 
   /** The events topic is deleted, and with it what its snapshots were made of. */
@@ -83,7 +82,26 @@ export class Oracle {
           if (origin.startsWith(`${topics.events}:${index}:`)) origins.delete(origin);
       }
     }
-    this.#lookForEvidence();
+  }
+
+  /** Somebody goes on in a partition that was made anew and has grown past its position. */
+  readsOn(index: number): void {
+    if (this.#renewed.has(index)) this.undecided ??= `somebody reads on in another partition ${index}`;
+  }
+
+  /**
+   * Somebody begins to read events where what it restored said. The snapshots must be ahead of the events that were
+   * made anew, or another record be where their newest was folded from: else nothing tells the two topics apart.
+   */
+  begins({ at, offset, restored }: Begun): void {
+    const records = this.#renewed.get(at.index);
+    const stored = this.#stored.get(restored.topic)?.[at.index];
+    if (records === undefined || stored?.isOfFormer !== true) return;
+    const { next } = restored;
+    const marks = stored.marks.filter((mark) => mark.next === next);
+    const isTold = next !== null && (offset !== next || marks.every((mark) => this.#isTold(mark, records)));
+    if (!isTold)
+      this.undecided ??= `nothing in ${restored.topic} tells partition ${at.index} from the one before`;
   }
 
   topicDeleted(topic: string): void {
@@ -206,10 +224,13 @@ export class Oracle {
     }
     const epochs = this.#formerEpochs.get(meta.epoch) ?? new Set<number>();
     this.#formerEpochs.set(meta.epoch, epochs);
-    for (const partition of this.#renewed.keys()) {
+    for (const [partition, records] of this.#renewed) {
       if (stored[partition]!.isOfFormer) epochs.add(partition);
       else if (epochs.has(partition)) {
-        holds(this.undecided !== null, () => `epoch ${meta.epoch} outlives the events that it named`);
+        const { marks } = this.#storedIn(former!.snapshots)[partition]!;
+        const isTold = marks.length > 0 && marks.every((mark) => this.#isTold(mark, records));
+        holds(!isTold, () => `epoch ${meta.epoch} outlives the events that it named`);
+        this.undecided ??= `nothing told a rebuild that partition ${partition} was made anew`;
       } else onReached('a rebuild after the events were deleted');
     }
     this.meta = meta;
@@ -270,29 +291,8 @@ export class Oracle {
     onReached('a run is retired by age');
   }
 
-  /**
-   * Whether everybody who restores can see that the events were deleted: the snapshots are ahead of the new ones, or
-   * another record is where their newest was folded from. Where neither holds, nothing tells the two topics apart.
-   */
-  #lookForEvidence(): void {
-    const { meta } = this;
-    if (meta === null) {
-      this.undecided = 'the events were deleted before anything was agreed on';
-      return;
-    }
-    const inUse = version(meta.snapshots);
-    for (const [topic, partitions] of this.#stored) {
-      if (version(topic) < inUse) continue;
-      for (const [index, records] of this.#renewed) {
-        const { isOfFormer, marks } = partitions[index]!;
-        if (!isOfFormer) continue;
-        const isTold = marks.length > 0 && marks.every((mark) => this.#isTold(mark, records));
-        if (!isTold) this.undecided ??= `nothing in ${topic} tells partition ${index} from the one before`;
-      }
-    }
-  }
-
-  #isTold(mark: { key: string; seq: number; next: number }, records: readonly LogRecord[]): boolean {
+  /** Whether what somebody may have restored shows that the events were deleted; see `begins`. */
+  #isTold(mark: Mark, records: readonly LogRecord[]): boolean {
     const { key, seq, next } = mark;
     if (Math.max(next, seq + 1) > records.length) return true;
     const former = this.#former.get(key)?.states.get(seq);
@@ -300,9 +300,4 @@ export class Oracle {
     if (former === undefined || there === undefined) return false;
     return there.key !== key || !there.value?.includes(`"${former.last_event_id}"`);
   }
-}
-
-/** `run-snapshots` is the first. */
-function version(topic: string): number {
-  return Number(/\.v(\d+)$/.exec(topic)?.[1] ?? '1');
 }

@@ -28,6 +28,13 @@ interface WriterId {
   current: Transaction | null;
 }
 
+/** Where a reader begins, and what its process had restored before. */
+export interface Begun {
+  readonly at: SimulatedPartition;
+  readonly offset: number;
+  readonly restored: { readonly topic: string; readonly next: number | null };
+}
+
 /** Called when records become visible, with what is new in one partition. */
 export type VisibleListener = (of: {
   topic: string;
@@ -44,6 +51,7 @@ export interface SimulatedLogOptions {
   /** Called before a topic goes. */
   readonly onDelete?: (topic: string) => void;
   readonly onUnnoticed?: (at: { topic: string; index: number }) => void;
+  readonly onBegun?: (reading: Begun) => void;
   /** Something happened that histories are to contain. */
   readonly onReached?: (what: string) => void;
 }
@@ -120,6 +128,11 @@ export class SimulatedLog {
   /** A reader goes on in a partition that is not the one it read before, and cannot see it. */
   unnoticed(at: SimulatedPartition): void {
     this.#options.onUnnoticed?.(at);
+  }
+
+  /** A reader has found records, or the end, where it was to begin. */
+  begun(reading: Begun): void {
+    this.#options.onBegun?.(reading);
   }
 
   reached(what: string): void {

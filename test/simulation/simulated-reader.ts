@@ -1,3 +1,4 @@
+import { CHECKPOINT_KEY } from '@runlog/schema/topics';
 import { type Fetched, TopicIoError, type TopicReader } from '@runlog/topic-io/topic-io';
 import type { SimulatedPartition } from './simulated-partition.ts';
 import type { Connection } from './simulated-topic-io.ts';
@@ -152,6 +153,7 @@ export class SimulatedReader implements TopicReader {
     this.#watch(partition);
     if (fetched.kind === 'records') {
       this.#lookForBuried(partition, position);
+      if (this.#topic.includes('snapshots')) this.#rememberCheckpoint(fetched, position);
       position.offset = fetched.nextOffset;
       for (const { key, value } of fetched.records) {
         if (value === null) position.alive.delete(key);
@@ -184,10 +186,24 @@ export class SimulatedReader implements TopicReader {
     this.#watched.set(partition, { at, stop: at.onChange(() => this.#wake?.()) });
   }
 
+  #rememberCheckpoint(fetched: Extract<Fetched, { kind: 'records' }>, { answered }: Position): void {
+    const { restored } = this.#connection;
+    const { partition } = fetched;
+    restored.topic = this.#topic;
+    if (!answered) restored.next.set(partition, null);
+    const checkpoint = fetched.records.findLast(({ key }) => key === CHECKPOINT_KEY)?.value;
+    if (checkpoint)
+      restored.next.set(partition, Number(/"next":(\d+)/.exec(checkpoint.toString('utf8'))?.[1]));
+  }
+
   /** A topic that was made anew and has grown past the reader's position looks like the one before. */
   #notice(position: Position, at: SimulatedPartition): void {
     const { log, known } = this.#connection;
     if (position.source !== null && position.source !== at) log.unnoticed(at);
+    else if (!position.answered) {
+      const { topic, next } = this.#connection.restored;
+      log.begun({ at, offset: position.offset, restored: { topic, next: next.get(at.index) ?? null } });
+    }
     position.source = at;
     known.set(`${at.topic}/${at.index}`, at);
   }

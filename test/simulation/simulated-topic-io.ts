@@ -36,6 +36,8 @@ export interface Connection {
   readonly pause: (ms: number) => Promise<void>;
   /** The partitions that the process last asked about or read, by topic and number: they can be deleted and made anew. */
   readonly known: Map<string, SimulatedPartition>;
+  /** What the process restored last: the snapshot topic, and by its partition the checkpoint that was read; null: none. */
+  readonly restored: { topic: string; readonly next: Map<number, number | null> };
 }
 
 /** The port of one simulated process. */
@@ -58,6 +60,7 @@ export class SimulatedTopicIo implements TopicIo {
       ...options,
       resources: new Set(),
       known: new Map(),
+      restored: { topic: '', next: new Map() },
       pause: (ms) => new Promise((resolve) => clock.after(ms, resolve)),
     };
   }

@@ -17,6 +17,14 @@ export interface StoredRun {
   readonly isOfFormer: boolean;
 }
 
+/** How far a partition had come at one moment. */
+export interface Mark {
+  /** Of the newest snapshot. */
+  readonly key: string;
+  readonly seq: number;
+  readonly next: number;
+}
+
 /** The runs of the events topic that is there, and of the one that was there before it was deleted. */
 export interface Truths {
   readonly present: ReadonlyMap<string, RunTruth>;
@@ -30,7 +38,7 @@ export class StoredPartition {
   readonly runs = new Map<string, StoredRun>();
   checkpoint: Checkpoint | null = null;
   /** How far it had come, each time: what somebody who restores may have found. */
-  readonly marks: { readonly key: string; readonly seq: number; readonly next: number }[] = [];
+  readonly marks: Mark[] = [];
   /** What it speaks of has been deleted. */
   isOfFormer = false;
   readonly isRebuilt: boolean;

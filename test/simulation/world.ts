@@ -80,8 +80,10 @@ export class World {
         else this.oracle.topicDeleted(topic);
       },
       onUnnoticed: ({ topic, index }) => {
-        if (topic !== this.topics.events) return;
-        this.oracle.undecided ??= `somebody reads on in partition ${index} of another topic`;
+        if (topic === this.topics.events) this.oracle.readsOn(index);
+      },
+      onBegun: (reading) => {
+        if (reading.at.topic === this.topics.events) this.oracle.begins(reading);
       },
       onVisible: (visible) => {
         this.note(() => {
