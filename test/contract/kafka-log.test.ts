@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { openKafka } from '@runlog/topic-io/kafka';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -161,4 +162,23 @@ describe('the Kafka engine', () => {
     expect(records.map(({ timestampMs }) => timestampMs)).toEqual(times);
     expect(await io.offsetAtTime({ topic, partition: 0, timestampMs: nowMs })).toBe(5);
   });
+
+  it('leaves no connection behind, whenever a reader is disposed while it connects', async () => {
+    const topic = await createTopic(io);
+    const before = connections();
+    for (let turns = 0; turns < 60; turns += 1) {
+      const reader = io.reader({ topic });
+      reader.add({ partition: 0, offset: 0 });
+      const next = reader[Symbol.asyncIterator]().next();
+      for (let turn = 0; turn < turns; turn += 1) await nextTurn();
+      await reader[Symbol.asyncDispose]();
+      await next;
+    }
+    await expect.poll(connections, { timeout: 20_000 }).toBeLessThanOrEqual(before);
+  });
 });
+
+/** Of this process, to whomever. */
+function connections(): number {
+  return process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP')).length;
+}
