@@ -90,10 +90,17 @@ async function recordAt(
   await using reader = io.reader({ topic: at.topic, signal: at.signal });
   reader.add({ partition: at.partition, offset: at.offset });
   for await (const fetched of reader) {
+    // It was asked for because the topic reached past it.
+    if (fetched.stableEnd <= at.offset) {
+      throw new TopicIoError(
+        'unavailable',
+        `${at.topic} partition ${at.partition} ends at ${fetched.stableEnd} and reached past ${at.offset} before; reading anew`,
+      );
+    }
     if (fetched.kind === 'out_of_range') return null;
     const record = fetched.records.find(({ offset }) => offset >= at.offset);
     if (record !== undefined) return record.offset === at.offset ? record : null;
-    if (fetched.nextOffset > at.offset || fetched.nextOffset >= fetched.stableEnd) return null;
+    if (fetched.nextOffset > at.offset) return null;
   }
   at.signal.throwIfAborted();
   return null;
