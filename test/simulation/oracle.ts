@@ -34,6 +34,8 @@ export class Oracle {
   #firstEpoch = '';
   readonly #options: OracleOptions;
   readonly #stored = new Map<string, StoredPartition[]>();
+  /** Snapshot topics that were in use before a rebuild switched and deleted them. */
+  readonly #dropped = new Set<string>();
   readonly #unfoldable = new Set<string>();
   readonly #quarantined = new Set<string>();
   /** Landed before the services had agreed on an epoch. */
@@ -55,7 +57,7 @@ export class Oracle {
     else if (topic === topics.meta) for (const record of records) this.#agree(record);
     else if (topic === topics.rejected) {
       for (const { headers } of records) this.#quarantined.add(headers[rejectedHeaders.origin] ?? '');
-    } else {
+    } else if (!this.#dropped.has(topic)) {
       const stored = this.#storedIn(topic)[partition]!;
       for (const record of records) {
         if (record.key === CHECKPOINT_KEY) stored.storeCheckpoint(record, this.#truths);
@@ -105,6 +107,9 @@ export class Oracle {
   }
 
   topicDeleted(topic: string): void {
+    const stored = this.#stored.get(topic);
+    // Who is slow to follow the switch may make it anew and write to it; nobody reads that.
+    if (topic !== this.meta?.snapshots && stored?.some(({ isInUse }) => isInUse)) this.#dropped.add(topic);
     this.#stored.delete(topic);
   }
 
