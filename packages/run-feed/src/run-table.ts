@@ -22,6 +22,12 @@ export interface FoldedBatch {
   readonly unfoldable: readonly UnfoldableRecord[];
 }
 
+export interface FoldedInPlace {
+  /** Keys of the runs that changed, retired ones among them. */
+  readonly changed: Iterable<string>;
+  readonly unfoldable: readonly UnfoldableRecord[];
+}
+
 /** The states of the runs of some partitions, and the one way records get into them. */
 export class RunTable {
   readonly states: RunStates;
@@ -40,6 +46,37 @@ export class RunTable {
 
   /** Folds records of one partition, in order. Records at or below a run's position change nothing. */
   fold(records: readonly LogRecord[], partition: number): FoldedBatch {
+    const { touched, unfoldable } = this.#fold(records, { partition, inPlace: false });
+    const changes: RunChange[] = [];
+    for (const [key, { before, draft, entries, began }] of touched) {
+      const after = draft.state;
+      // A run that began anew takes its place behind the others.
+      if (began) this.states.delete(key);
+      if (after !== null) this.states.set(key, after);
+      changes.push({ key, before, after, entries });
+    }
+    return { changes, unfoldable };
+  }
+
+  /**
+   * The same where nobody holds on to a state: it is changed rather than copied, which is most of what folding a few
+   * events of each of many runs costs.
+   */
+  foldInPlace(records: readonly LogRecord[], partition: number): FoldedInPlace {
+    const { touched, unfoldable } = this.#fold(records, { partition, inPlace: true });
+    for (const [key, { before, draft, began }] of touched) {
+      const after = draft.state;
+      if (began) this.states.delete(key);
+      if (after !== null && (began || after !== before)) this.states.set(key, after);
+    }
+    return { changed: touched.keys(), unfoldable };
+  }
+
+  #fold(
+    records: readonly LogRecord[],
+    how: { partition: number; inPlace: boolean },
+  ): { touched: ReadonlyMap<string, Touched>; unfoldable: readonly UnfoldableRecord[] } {
+    const { partition, inPlace } = how;
     const touched = new Map<string, Touched>();
     const unfoldable: UnfoldableRecord[] = [];
     for (const record of records) {
@@ -57,27 +94,21 @@ export class RunTable {
         unfoldable.push({ record, reason: decoded.reason });
         continue;
       }
-      const change = held ?? { before: state, draft: new RunDraft(state), entries: [], began: false };
-      if (!foldInto(change.draft, decoded)) continue;
+      const draft = held?.draft ?? new RunDraft(state, { isOwn: inPlace && state !== null });
+      const change = held ?? { before: state, draft, entries: [], began: false };
+      if (!foldInto(draft, decoded)) continue;
       if (held === undefined) touched.set(key, change);
-      const after = change.draft.state;
+      const after = draft.state;
       if (after === null) {
         change.entries.length = 0;
         change.began = true;
         continue;
       }
+      if (inPlace) continue;
       const newest = after.event_log.at(-1);
       if (newest !== undefined && newest.seq === offset) change.entries.push(newest);
     }
-    const changes: RunChange[] = [];
-    for (const [key, { before, draft, entries, began }] of touched) {
-      const after = draft.state;
-      // A run that began anew takes its place behind the others.
-      if (began) this.states.delete(key);
-      if (after !== null) this.states.set(key, after);
-      changes.push({ key, before, after, entries });
-    }
-    return { changes, unfoldable };
+    return { touched, unfoldable };
   }
 }
 

@@ -108,7 +108,7 @@ async function verifyPartition(options: {
         if (record.offset === checkpoint || (record.offset > checkpoint && !expectations.reached)) {
           expectations.reachCheckpoint(table.states);
         }
-        const folded = table.fold([record], partition);
+        const folded = table.foldInPlace([record], partition);
         unfoldable += folded.unfoldable.length;
         if (folded.unfoldable.length > 0) continue;
         seen.add(record.key);
@@ -163,7 +163,8 @@ class Expectations {
       return;
     const { field, left, right } = firstDifference(state, folded);
     this.#differ({
-      ...{ key, field, seq: state.position.seq, stored: left, folded: right },
+      // The fold goes on in this state.
+      ...{ key, field, seq: state.position.seq, stored: left, folded: structuredClone(right) },
       message: field === '' ? 'the bytes differ, the values do not' : `${field} differs`,
     });
   }

@@ -72,23 +72,28 @@ function deepFreeze<Value>(value: Value): Value {
 }
 
 describe('RunDraft', () => {
-  it('ends as evolve does record by record, byte for byte, and never writes what it began from', () => {
+  it('ends as evolve does record by record, byte for byte, and writes what it began from only if that is its own', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 260, size: 'max' }), (steps) => {
         const records = recordsOf(steps);
         let single: RunSnapshot | null = null;
         let inBatches: RunSnapshot | null = null;
         let draft = new RunDraft(inBatches);
+        let inPlace = new RunDraft(null, { isOwn: true });
         for (const { record, cut } of records) {
           const before: RunSnapshot | null = deepFreeze(single);
           single = evolve(before, record);
           expect(foldInto(draft, record)).toBe(single !== before);
+          expect(foldInto(inPlace, record)).toBe(single !== before);
           if (!cut) continue;
+          expect(JSON.stringify(inPlace.state)).toBe(JSON.stringify(single));
+          inPlace = new RunDraft(inPlace.state, { isOwn: true });
           expect(JSON.stringify(draft.state)).toBe(JSON.stringify(single));
           inBatches = deepFreeze(draft.state);
           draft = new RunDraft(inBatches);
         }
         expect(JSON.stringify(draft.state)).toBe(JSON.stringify(single));
+        expect(JSON.stringify(inPlace.state)).toBe(JSON.stringify(single));
       }),
       { numRuns: 30 },
     );

@@ -2,23 +2,31 @@ import { EVENT_LOG_ENTRIES_MAX, MILESTONES_MAX } from '@runlog/schema/limits';
 import type { EmitterState, EventLogEntry, RunSnapshot } from '@runlog/schema/snapshot';
 
 /**
- * A run while records are folded into it. The state it begins from is never written: each part is copied before its
- * first change, once a draft rather than once a record. Whoever takes `state` out drops the draft.
+ * A run while records are folded into it. The state it begins from is never written, unless it is the draft's own: each
+ * part is copied before its first change, once a draft rather than once a record. Whoever takes `state` out drops the
+ * draft.
  */
 export class RunDraft {
   /** null: the run is absent. Read it freely; write through the methods only. */
   state: RunSnapshot | null;
-  #own = false;
-  #ownLog = false;
-  #ownMilestones = false;
-  #ownCounts = false;
-  #ownEmitters = false;
-  #ownActivity = false;
+  #own: boolean;
+  #ownLog: boolean;
+  #ownMilestones: boolean;
+  #ownCounts: boolean;
+  #ownEmitters: boolean;
+  #ownActivity: boolean;
   /** The emitter that was set last: an object of this draft alone. */
   #ownEmitterId: string | null = null;
 
-  constructor(state: RunSnapshot | null) {
+  /** `isOwn`: nobody else holds the state, which is changed in place. */
+  constructor(state: RunSnapshot | null, { isOwn = false }: { isOwn?: boolean } = {}) {
     this.state = state;
+    this.#own = isOwn;
+    this.#ownLog = isOwn;
+    this.#ownMilestones = isOwn;
+    this.#ownCounts = isOwn;
+    this.#ownEmitters = isOwn;
+    this.#ownActivity = isOwn;
   }
 
   /** Takes a state that nobody else holds, or none. */

@@ -97,8 +97,8 @@ export class PartitionOwner implements AsyncDisposable {
 
   fold(batch: { records: readonly LogRecord[]; nextOffset: number }): void {
     const from = this.#folded;
-    const { changes, unfoldable } = this.#table.fold(batch.records, this.partition);
-    for (const { key } of changes) this.#dirty.mark(key, { since: from, through: batch.nextOffset });
+    const { changed, unfoldable } = this.#table.foldInPlace(batch.records, this.partition);
+    for (const key of changed) this.#dirty.mark(key, { since: from, through: batch.nextOffset });
     const quarantined = this.#options.rebuild?.quarantined ?? 0;
     for (const refused of unfoldable) {
       if (refused.record.offset >= quarantined) this.#quarantine.push(this.#rejectedRecord(refused));
