@@ -20,7 +20,7 @@ import { sampleRecords } from './sample-events.ts';
 const RUNS = 10_000;
 const PARTITIONS = 4;
 const EVENTS = 150;
-const ROUNDS = 3;
+const ROUNDS = 7;
 
 /** What a gateway or an aggregator does before anything else. */
 export const restore: Benchmark = {
