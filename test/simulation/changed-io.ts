@@ -1,4 +1,4 @@
-import type { TopicIo } from '@runlog/topic-io/topic-io';
+import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 
 /** The same log with some of its operations changed; everything that is not named goes through. */
 export function changedIo(io: TopicIo, changes: Partial<TopicIo>): TopicIo {
@@ -17,4 +17,28 @@ export function changedIo(io: TopicIo, changes: Partial<TopicIo>): TopicIo {
     [Symbol.asyncDispose]: () => io[Symbol.asyncDispose](),
     ...changes,
   };
+}
+
+/** The same log whose readers of some topics see other records; positions and bounds stay. */
+export function changedRecords(
+  io: TopicIo,
+  { of, change }: { of: (topic: string) => boolean; change: (records: readonly LogRecord[]) => LogRecord[] },
+): TopicIo {
+  return changedIo(io, {
+    reader: (options) => {
+      const reader = io.reader(options);
+      if (!of(options.topic)) return reader;
+      return {
+        add: (position) => reader.add(position),
+        remove: (partition) => reader.remove(partition),
+        [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+        async *[Symbol.asyncIterator]() {
+          for await (const fetched of reader) {
+            if (fetched.kind !== 'records') yield fetched;
+            else yield { ...fetched, records: change(fetched.records) };
+          }
+        },
+      };
+    },
+  });
 }

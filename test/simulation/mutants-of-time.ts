@@ -1,6 +1,6 @@
 import { eventHeaders } from '@runlog/schema/topics';
 import type { LogRecord, RecordToAppend, TopicIo, TopicSpec } from '@runlog/topic-io/topic-io';
-import { changedIo } from './changed-io.ts';
+import { changedIo, changedRecords } from './changed-io.ts';
 import type { Fault } from './plan.ts';
 import { SimulatedLog } from './simulated-log.ts';
 import type { Mutations, ProgramKind } from './world.ts';
@@ -91,23 +91,7 @@ function foldsAlike(io: TopicIo): TopicIo {
         ? null
         : Buffer.from(record.value.toString('utf8').replace(/"fold":\d+/, '"fold":1')),
   });
-  return changedIo(io, {
-    reader: (options) => {
-      const reader = io.reader(options);
-      if (options.topic === EVENTS) return reader;
-      return {
-        add: (position) => reader.add(position),
-        remove: (partition) => reader.remove(partition),
-        [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
-        async *[Symbol.asyncIterator]() {
-          for await (const fetched of reader) {
-            if (fetched.kind !== 'records') yield fetched;
-            else yield { ...fetched, records: fetched.records.map(alike) };
-          }
-        },
-      };
-    },
-  });
+  return changedRecords(io, { of: (topic) => topic !== EVENTS, change: (records) => records.map(alike) });
 }
 
 const forThe = (kind: ProgramKind, wrap: (io: TopicIo) => TopicIo): Mutations => ({

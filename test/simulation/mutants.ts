@@ -5,7 +5,7 @@ import {
   TopicIoError,
   type TopicReader,
 } from '@runlog/topic-io/topic-io';
-import { changedIo } from './changed-io.ts';
+import { changedIo, changedRecords } from './changed-io.ts';
 import { type Mutant, mutantsOfTime } from './mutants-of-time.ts';
 import { SimulatedLog } from './simulated-log.ts';
 import type { Mutations } from './world.ts';
@@ -78,22 +78,9 @@ function fenceLate(io: TopicIo): TopicIo {
 
 /** One record in twenty of the events never reaches the fold. */
 function skipRecords(io: TopicIo): TopicIo {
-  return changedIo(io, {
-    reader: (options) => {
-      const reader = io.reader(options);
-      if (options.topic !== 'run-events') return reader;
-      return {
-        add: (position) => reader.add(position),
-        remove: (partition) => reader.remove(partition),
-        [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
-        async *[Symbol.asyncIterator]() {
-          for await (const fetched of reader) {
-            if (fetched.kind !== 'records') yield fetched;
-            else yield { ...fetched, records: fetched.records.filter(({ offset }) => offset % 20 !== 7) };
-          }
-        },
-      };
-    },
+  return changedRecords(io, {
+    of: (topic) => topic === 'run-events',
+    change: (records) => records.filter(({ offset }) => offset % 20 !== 7),
   });
 }
 

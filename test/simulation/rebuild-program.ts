@@ -1,6 +1,6 @@
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import type { Build } from './build.ts';
-import { changedIo } from './changed-io.ts';
+import { changedRecords } from './changed-io.ts';
 import type { Program } from './service.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';
@@ -53,28 +53,13 @@ export class RebuildProgram implements Program {
 
 /** Former snapshots whose bytes are not quite what a fold gives. */
 function defaced(io: TopicIo): TopicIo {
-  return changedIo(io, {
-    reader: (options) => {
-      const reader = io.reader(options);
-      if (!options.topic.startsWith('run-snapshots')) return reader;
-      return {
-        add: (position) => reader.add(position),
-        remove: (partition) => reader.remove(partition),
-        [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
-        async *[Symbol.asyncIterator]() {
-          for await (const fetched of reader) {
-            if (fetched.kind !== 'records') yield fetched;
-            else {
-              const records = fetched.records.map((record) =>
-                record.value === null || record.key.startsWith('#')
-                  ? record
-                  : { ...record, value: Buffer.concat([record.value, Buffer.from(' ')]) },
-              );
-              yield { ...fetched, records };
-            }
-          }
-        },
-      };
-    },
+  return changedRecords(io, {
+    of: (topic) => topic.startsWith('run-snapshots'),
+    change: (records) =>
+      records.map((record) =>
+        record.value === null || record.key.startsWith('#')
+          ? record
+          : { ...record, value: Buffer.concat([record.value, Buffer.from(' ')]) },
+      ),
   });
 }

@@ -81,13 +81,8 @@ def emit_cost(run, calls=20_000):
     return percentiles([t - idle for t in times]), percentiles([t - idle for t in bare])
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--url", help="a real ingest; without it one in a process of its own")
-    parser.add_argument("--only", choices=("up", "hung", "dead"))
-    given = parser.parse_args()
-    logging.getLogger("runlog").setLevel(logging.CRITICAL)
-
+def start_servers(url):
+    """URLs of a server that is up (or the one given), one that accepts and never answers, and none; what to end then."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = get_context("spawn").Process(target=accept, args=(listener,), daemon=True)
     server.start()
@@ -95,10 +90,21 @@ def main():
     with socket.create_server(("127.0.0.1", 0)) as probe:
         dead_port = probe.getsockname()[1]
     urls = {
-        "up": given.url or f"http://127.0.0.1:{listener.getsockname()[1]}",
+        "up": url or f"http://127.0.0.1:{listener.getsockname()[1]}",
         "hung": f"http://127.0.0.1:{hung.getsockname()[1]}",
         "dead": f"http://127.0.0.1:{dead_port}",
     }
+    return urls, server, (listener, hung)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--url", help="a real ingest; without it one in a process of its own")
+    parser.add_argument("--only", choices=("up", "hung", "dead"))
+    given = parser.parse_args()
+    logging.getLogger("runlog").setLevel(logging.CRITICAL)
+
+    urls, server, listening = start_servers(given.url)
     try:
         with tempfile.TemporaryDirectory() as spool:
             for state in ("up", "hung", "dead"):
@@ -113,6 +119,8 @@ def main():
     finally:
         server.kill()
         server.join()
+        for each in listening:
+            each.close()
 
 
 if __name__ == "__main__":

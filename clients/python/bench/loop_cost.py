@@ -33,20 +33,18 @@ import logging
 import os
 import random
 import resource
-import socket
 import statistics
 import sys
 import tempfile
 import threading
 import time
-from multiprocessing import get_context
 from typing import NamedTuple
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import runlog  # noqa: E402
-from emit_cost import accept  # noqa: E402
+from emit_cost import start_servers  # noqa: E402
 
 STEP_S = 0.05
 SKIPPED_S = 1.2
@@ -245,17 +243,7 @@ def main():
     given = parser.parse_args()
     logging.getLogger("runlog").setLevel(logging.CRITICAL)
 
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = get_context("spawn").Process(target=accept, args=(listener,), daemon=True)
-    server.start()
-    hung = socket.create_server(("127.0.0.1", 0), backlog=128)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        dead_port = probe.getsockname()[1]
-    urls = {
-        "up": given.url or f"http://127.0.0.1:{listener.getsockname()[1]}",
-        "hung": f"http://127.0.0.1:{hung.getsockname()[1]}",
-        "dead": f"http://127.0.0.1:{dead_port}",
-    }
+    urls, server, listening = start_servers(given.url)
     # Heartbeats would be sent in the halves that emit nothing, and there alone.
     options = runlog.Options(heartbeat_interval=0.0)
     load_before = os.getloadavg()[0]
@@ -275,6 +263,8 @@ def main():
     finally:
         server.kill()
         server.join()
+        for each in listening:
+            each.close()
     load = [round(load_before, 1), round(os.getloadavg()[0], 1)]
     print(json.dumps({"step": given.step, "quartets": rounds, "load_average": load, "states": states}))
 

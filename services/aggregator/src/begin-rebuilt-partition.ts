@@ -4,14 +4,12 @@ import { refuseMissedTombstones } from '@runlog/run-feed/tombstones';
 import type { Checkpoint, RunMeta } from '@runlog/schema/log-records';
 import { formatRunKey } from '@runlog/schema/run-key';
 import type { RunSnapshot } from '@runlog/schema/snapshot';
-import { CHECKPOINT_KEY, snapshotWriterId, type TopicNames } from '@runlog/schema/topics';
+import { snapshotWriterId, type TopicNames } from '@runlog/schema/topics';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
 import type { FencedWriter, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
+import { checkpointRecord, FLUSH_BYTES_MAX } from './build-flush.ts';
 import { isOfOthers, refuseForeign } from './foreign-partitions.ts';
-
-/** Of one transaction: small enough to commit well within its timeout. */
-const BEGIN_BYTES_MAX = 8 * 1024 * 1024;
 
 interface BeginOptions {
   readonly io: TopicIo;
@@ -92,11 +90,10 @@ async function begin(
     const seeded = snapshotRecord(seed, { key, nowMs });
     records.push(seeded);
     bytes += seeded.value.length;
-    if (bytes >= BEGIN_BYTES_MAX) await commit();
+    if (bytes >= FLUSH_BYTES_MAX) await commit();
   }
   const checkpoint: Checkpoint = { epoch: meta.epoch, fold: meta.fold, next: startOffset };
-  const value = Buffer.from(JSON.stringify(checkpoint));
-  records.push({ key: CHECKPOINT_KEY, value, headers: {}, timestampMs: nowMs });
+  records.push(checkpointRecord(checkpoint, nowMs));
   await commit();
 }
 

@@ -6,6 +6,9 @@ import { CHECKPOINT_KEY } from '@runlog/schema/topics';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 import type { DirtyRuns } from './dirty-runs.ts';
 
+/** Of one transaction: small enough to commit well within its timeout. */
+export const FLUSH_BYTES_MAX = 8 * 1024 * 1024;
+
 /** One transaction of a partition: snapshots of dirty runs, then the checkpoint that they allow. */
 export interface Flush {
   readonly records: readonly RecordToAppend[];
@@ -55,11 +58,11 @@ export function buildFlush(input: {
   }
   const runs = records.length;
   const checkpoint: Checkpoint = { epoch, fold: FOLD_VERSION, next: dirty.checkpoint(folded) };
-  records.push({
-    key: CHECKPOINT_KEY,
-    value: Buffer.from(JSON.stringify(checkpoint)),
-    headers: {},
-    timestampMs: nowMs,
-  });
+  records.push(checkpointRecord(checkpoint, nowMs));
   return { records, checkpoint: checkpoint.next, runs, bytes };
+}
+
+export function checkpointRecord(checkpoint: Checkpoint, nowMs: number): RecordToAppend {
+  const value = Buffer.from(JSON.stringify(checkpoint));
+  return { key: CHECKPOINT_KEY, value, headers: {}, timestampMs: nowMs };
 }

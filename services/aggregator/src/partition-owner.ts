@@ -7,12 +7,9 @@ import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
 import { quarantinedBytes } from '@runlog/service-kit/redact';
 import type { FencedWriter, LogRecord, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
-import { buildFlush } from './build-flush.ts';
+import { buildFlush, FLUSH_BYTES_MAX } from './build-flush.ts';
 import { DirtyRuns } from './dirty-runs.ts';
 import type { SnapshotBudget } from './snapshot-budget.ts';
-
-/** Of one transaction: small enough to commit well within its timeout. */
-const FLUSH_BYTES_MAX = 8 * 1024 * 1024;
 
 export interface OwnerOptions {
   readonly io: TopicIo;
