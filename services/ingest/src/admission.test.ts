@@ -61,32 +61,49 @@ describe('quotas', () => {
 
   it('count bytes before a body is read, and say when the same request will be admitted', () => {
     const { admission, clock, publisher } = admissionWith([key('a', { bytes_per_second: 1_000_000 })]);
-    expect(admission.admitBytes(publisher('a'), BODY_BYTES_MAX)).toBeNull();
+    expect(admission.admitBytes(publisher('a'), 2_500_000)).toBeNull();
     const refused = admission.admitBytes(publisher('a'), 1_500_000);
     expect(refused).toMatchObject({ code: 'quota_exceeded', retryAfterSeconds: 2 });
-    clock.ms += 1_499;
+    clock.ms += 1_500;
     expect(admission.admitBytes(publisher('a'), 1_500_000)).not.toBeNull();
-    clock.ms += 501;
+    clock.ms += 500;
     expect(admission.admitBytes(publisher('a'), 1_500_000)).toBeNull();
   });
 
   it('count the bytes of a body that did not announce them, and the next one pays', () => {
     const { admission, publisher } = admissionWith([key('a', { bytes_per_second: 1_000_000 })]);
     expect(admission.admitBytes(publisher('a'), null)).toBeNull();
-    admission.countBytes(publisher('a'), BODY_BYTES_MAX);
+    admission.countBytes(publisher('a'), 1_900_000);
     expect(admission.admitBytes(publisher('a'), null)).toMatchObject({ retryAfterSeconds: 1 });
   });
 
-  it('count the events of a body whole or not at all, and refuse early when none is left', () => {
+  it('take the events of a body whole, and refuse the next one unread until they are paid', () => {
     const { admission, clock, publisher } = admissionWith([key('a', { events_per_second: 10 })]);
-    const full = { events: BODY_EVENTS_MAX, bodyBytes: 10 };
-    expect(admission.admitEvents(publisher('a'), full)).toBeNull();
-    expect(admission.admitBytes(publisher('a'), 10)).toMatchObject({ retryAfterSeconds: 1 });
-    expect(admission.admitEvents(publisher('a'), full)).toMatchObject({ retryAfterSeconds: 100 });
-    clock.ms += 100_000;
-    expect(admission.admitEvents(publisher('a'), full)).toBeNull();
+    expect(admission.admitEvents(publisher('a'), BODY_EVENTS_MAX)).toBeNull();
+    const refused = { code: 'quota_exceeded', retryAfterSeconds: 100 };
+    expect(admission.admitBytes(publisher('a'), 10)).toMatchObject(refused);
+    expect(admission.admitEvents(publisher('a'), 1)).toMatchObject(refused);
+    clock.ms += refused.retryAfterSeconds * 1_000;
+    expect(admission.admitBytes(publisher('a'), 10)).toBeNull();
+    expect(admission.admitEvents(publisher('a'), BODY_EVENTS_MAX)).toBeNull();
     admission.refundEvents(publisher('a'), BODY_EVENTS_MAX);
-    expect(admission.admitEvents(publisher('a'), full)).toBeNull();
+    expect(admission.admitEvents(publisher('a'), BODY_EVENTS_MAX)).toBeNull();
+  });
+
+  it('take the slower of bytes and events for the wait', () => {
+    const rates = { events_per_second: 10, bytes_per_second: 100 };
+    const { admission, publisher } = admissionWith([key('a', rates)]);
+    expect(admission.admitBytes(publisher('a'), 200)).toBeNull();
+    expect(admission.admitEvents(publisher('a'), 1)).toBeNull();
+    expect(admission.admitBytes(publisher('a'), 1)).toMatchObject({
+      message: 'c1 may send 100 bytes a second; send this again in 2 s',
+    });
+    const many = admissionWith([key('a', rates)]);
+    expect(many.admission.admitBytes(many.publisher('a'), 200)).toBeNull();
+    expect(many.admission.admitEvents(many.publisher('a'), 100)).toBeNull();
+    expect(many.admission.admitEvents(many.publisher('a'), 100)).toMatchObject({
+      message: 'c1 may send 10 events a second; send this again in 10 s',
+    });
   });
 
   it('are shared by the keys of a cluster and by nobody else', () => {
@@ -96,30 +113,29 @@ describe('quotas', () => {
       key('b', rate),
       key('c', { ...rate, cluster: 'c2' }),
     ]);
-    const full = { events: BODY_EVENTS_MAX, bodyBytes: 10 };
-    expect(admission.admitEvents(publisher('a'), full)).toBeNull();
-    expect(admission.admitEvents(publisher('b'), full)).not.toBeNull();
-    expect(admission.admitEvents(publisher('c'), full)).toBeNull();
+    expect(admission.admitEvents(publisher('a'), BODY_EVENTS_MAX)).toBeNull();
+    expect(admission.admitEvents(publisher('b'), 1)).not.toBeNull();
+    expect(admission.admitEvents(publisher('c'), BODY_EVENTS_MAX)).toBeNull();
   });
 
-  it('never let more through than the rate and one burst, and always let through after the wait they said', () => {
+  it('never let more through than the rate, one second and one body, and always after the wait they said', () => {
     const steps = fc.array(fc.record({ waitMs: fc.nat(3_000), amount: fc.integer({ min: 1, max: 500 }) }));
     fc.assert(
-      fc.property(steps, fc.integer({ min: 1, max: 1_000 }), (taken, perSecond) => {
-        const rate = { perSecond, burst: 500 };
+      fc.property(steps, fc.integer({ min: 1, max: 300 }), (taken, perSecond) => {
         const clock = { ms: 0 };
+        const rate = { perSecond };
         const quota = new Quota({ now: () => clock.ms });
         let spent = 0;
         for (const { waitMs, amount } of taken) {
           clock.ms += waitMs;
-          const toWaitMs = quota.waitMs('c1', amount, rate);
+          const toWaitMs = quota.waitMs('c1', rate);
           if (toWaitMs > 0) {
             clock.ms += Math.ceil(toWaitMs);
-            expect(quota.waitMs('c1', amount, rate)).toBe(0);
+            expect(quota.waitMs('c1', rate)).toBe(0);
           }
+          expect(spent).toBeLessThanOrEqual(perSecond + (clock.ms / 1_000) * perSecond + 1e-6);
           quota.spend('c1', amount, rate);
           spent += amount;
-          expect(spent).toBeLessThanOrEqual(rate.burst + (clock.ms / 1_000) * perSecond + 1e-6);
         }
       }),
     );
@@ -128,11 +144,11 @@ describe('quotas', () => {
   it('keep no more buckets than are in use', () => {
     const clock = { ms: 0 };
     const quota = new Quota({ now: () => clock.ms });
-    const rate = { perSecond: 1, burst: 1 };
+    const rate = { perSecond: 1 };
     for (let at = 0; at < 5_000; at += 1) {
       clock.ms += 1_000;
       quota.spend(`c${at}`, 1, rate);
-      expect(quota.waitMs(`c${at}`, 1, rate)).toBe(1_000);
+      expect(quota.waitMs(`c${at}`, rate)).toBe(1_000);
     }
     expect(quota.buckets).toBeLessThanOrEqual(1_024);
   });

@@ -1,6 +1,5 @@
 import type { HttpFaultCode } from '@runlog/schema/faults';
 import type { PublishKey } from '@runlog/schema/keys';
-import { BODY_BYTES_MAX, BODY_EVENTS_MAX } from '@runlog/schema/limits';
 import { runKeyPart } from '@runlog/schema/run-key';
 import { bearerOf, type KeyRing } from '@runlog/service-kit/keys';
 import { Quota, type Rate } from './quota.ts';
@@ -61,22 +60,13 @@ export class Admission {
   }
 
   /**
-   * Before the body is read. Its bytes (`null`: not said) are spent, whatever becomes of the request: they travel.
-   * A publisher without a single event left is refused as well, before it sends what could not be taken.
+   * Before the body is read: refused while its publisher owes bytes or events. Its bytes (`null`: not said) are spent,
+   * whatever becomes of the request: they travel.
    */
-  admitBytes({ clusterId, key }: Publisher, bytes: number | null): AdmissionFault | null {
-    const eventsRate = eventsRateOf(key);
-    const bytesRate = bytesRateOf(key);
-    const eventsMs = eventsRate === null ? 0 : this.#events.waitMs(clusterId, 1, eventsRate);
-    const bytesMs = bytesRate === null ? 0 : this.#bytes.waitMs(clusterId, bytes ?? 1, bytesRate);
-    if (eventsMs > 0 || bytesMs > 0) {
-      const { perSecond, what } =
-        bytesMs > eventsMs
-          ? { perSecond: bytesRate?.perSecond, what: 'bytes' }
-          : { perSecond: eventsRate?.perSecond, what: 'events' };
-      return overQuota(`${clusterId} may send ${perSecond} ${what} a second`, Math.max(eventsMs, bytesMs));
-    }
-    if (bytesRate !== null && bytes !== null) this.#bytes.spend(clusterId, bytes, bytesRate);
+  admitBytes(publisher: Publisher, bytes: number | null): AdmissionFault | null {
+    const overQuota = this.#overQuota(publisher);
+    if (overQuota !== null) return overQuota;
+    this.countBytes(publisher, bytes ?? 0);
     return null;
   }
 
@@ -86,21 +76,14 @@ export class Admission {
     if (rate !== null) this.#bytes.spend(clusterId, bytes, rate);
   }
 
-  /** After judging: all of the body's events or, when they do not fit, none. `bodyBytes`: what sending again costs. */
-  admitEvents(
-    { clusterId, key }: Publisher,
-    { events, bodyBytes }: { events: number; bodyBytes: number },
-  ): AdmissionFault | null {
+  /** After judging: all of the body's events or, when others spent what there was while it was read, none. */
+  admitEvents(publisher: Publisher, events: number): AdmissionFault | null {
+    const { clusterId, key } = publisher;
     const rate = eventsRateOf(key);
     if (rate === null) return null;
-    const waitMs = this.#events.waitMs(clusterId, events, rate);
-    if (waitMs === 0) {
-      this.#events.spend(clusterId, events, rate);
-      return null;
-    }
-    const bytesRate = bytesRateOf(key);
-    const bytesMs = bytesRate === null ? 0 : this.#bytes.waitMs(clusterId, bodyBytes, bytesRate);
-    return overQuota(`${clusterId} may send ${rate.perSecond} events a second`, Math.max(waitMs, bytesMs));
+    if (this.#events.waitMs(clusterId, rate) > 0) return this.#overQuota(publisher);
+    this.#events.spend(clusterId, events, rate);
+    return null;
   }
 
   /** Events that the log did not take come again: they are not counted twice. */
@@ -108,31 +91,36 @@ export class Admission {
     const rate = eventsRateOf(key);
     if (rate !== null) this.#events.refund(clusterId, events, rate);
   }
+
+  #overQuota({ clusterId, key }: Publisher): AdmissionFault | null {
+    const events = eventsRateOf(key);
+    const bytes = bytesRateOf(key);
+    const eventsMs = events === null ? 0 : this.#events.waitMs(clusterId, events);
+    const bytesMs = bytes === null ? 0 : this.#bytes.waitMs(clusterId, bytes);
+    if (eventsMs === 0 && bytesMs === 0) return null;
+    const limit = bytesMs > eventsMs ? `${bytes?.perSecond} bytes` : `${events?.perSecond} events`;
+    const retryAfterSeconds = Math.ceil(Math.max(eventsMs, bytesMs) / 1_000);
+    return {
+      kind: 'fault',
+      code: 'quota_exceeded',
+      message: `${clusterId} may send ${limit} a second; send this again in ${retryAfterSeconds} s`,
+      retryAfterSeconds,
+    };
+  }
 }
 
-/** A burst of one second, and never less than one body: else the largest one could never be sent. */
 function eventsRateOf(key: PublishKey | null): Rate | null {
   const perSecond = key?.events_per_second;
-  return perSecond === undefined ? null : { perSecond, burst: Math.max(perSecond, BODY_EVENTS_MAX) };
+  return perSecond === undefined ? null : { perSecond };
 }
 
 function bytesRateOf(key: PublishKey | null): Rate | null {
   const perSecond = key?.bytes_per_second;
-  return perSecond === undefined ? null : { perSecond, burst: Math.max(perSecond, BODY_BYTES_MAX) };
+  return perSecond === undefined ? null : { perSecond };
 }
 
 function fault(code: HttpFaultCode, message: string): AdmissionFault {
   return { kind: 'fault', code, message };
-}
-
-function overQuota(message: string, waitMs: number): AdmissionFault {
-  const retryAfterSeconds = Math.max(1, Math.ceil(waitMs / 1_000));
-  return {
-    kind: 'fault',
-    code: 'quota_exceeded',
-    message: `${message}; send this again in ${retryAfterSeconds} s`,
-    retryAfterSeconds,
-  };
 }
 
 function clusterFault(reason: string | undefined): AdmissionFault {

@@ -180,16 +180,12 @@ export function createIngestServer(options: {
         throw new Error(`unknown end of inflation ${String(unreachable)}`);
       }
     }
-    return judgeAndPublish(reply, {
-      ...{ head, publisher, share },
-      body: inflated.body,
-      bytesSent: read.body.length,
-    });
+    return judgeAndPublish(reply, { head, publisher, share, body: inflated.body });
   }
 
   async function judgeAndPublish(
     reply: FastifyReply,
-    request: AdmittedRequest & { share: ByteShare; body: Buffer; bytesSent: number },
+    request: AdmittedRequest & { share: ByteShare; body: Buffer },
   ): Promise<FastifyReply> {
     const { head, publisher, share, body } = request;
     const receivedAtMs = now();
@@ -198,10 +194,7 @@ export function createIngestServer(options: {
       keepsJson: state.openLog()?.keepsJson ?? false,
     });
     if (judged.kind === 'refused') return fail(reply, judged);
-    const overQuota = admission.admitEvents(publisher, {
-      events: judged.total,
-      bodyBytes: request.bytesSent,
-    });
+    const overQuota = admission.admitEvents(publisher, judged.total);
     if (overQuota !== null) return fail(reply, overQuota);
     if (head.dryRun) return sendAnswer(reply, answerOf(judged, publishedDry(judged)));
     const log = state.openLog();
