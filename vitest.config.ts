@@ -1,19 +1,26 @@
 import { defineConfig } from 'vitest/config';
 
+/** How long a condition may take to come about. Nobody waits for it where all is well; a busy machine is no failure. */
+const poll = { timeout: 60_000, interval: 20 };
+
 /**
  * `unit` needs nothing, nor does `simulation` (seeded histories in virtual time, a minute or two).
  * `integration` starts a real broker once (test/support/broker.ts) and real processes.
  */
 export default defineConfig({
   test: {
+    // A broker in a container takes its time to stop.
+    teardownTimeout: 60_000,
     reporters: ['default', './test/support/closing-line-reporter.ts'],
     projects: [
       {
         test: {
           name: 'unit',
           sequence: { groupOrder: 0 },
-          // Far above what any takes; a busy machine is no failure.
-          testTimeout: 30_000,
+          // Far above what any takes, as all deadlines here.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          expect: { poll },
           include: [
             'packages/*/src/**/*.test.ts',
             'services/*/{src,web}/**/*.test.{ts,tsx}',
@@ -26,7 +33,7 @@ export default defineConfig({
           name: 'simulation',
           sequence: { groupOrder: 1 },
           include: ['test/simulation/**/*.test.ts'],
-          testTimeout: 60_000,
+          testTimeout: 300_000,
         },
       },
       {
@@ -36,8 +43,9 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
           include: ['test/{contract,e2e,browser,chaos}/**/*.test.ts'],
           globalSetup: ['test/support/global-setup.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          expect: { poll },
           // Two cores: more workers than that only make real processes time out.
           maxWorkers: 2,
         },
