@@ -65,7 +65,7 @@ function send(url: string, overrides: Partial<SendOptions> = {}) {
   return sendEvents(
     lines,
     { ingestUrl: url, key: 'secret', clusterId: 'c1' },
-    { random: () => 0, now: () => performance.now(), patienceMs: 5_000, ...overrides },
+    { random: () => 0, now: () => performance.now(), patienceMs: 60_000, ...overrides },
   );
 }
 

@@ -98,9 +98,7 @@ describe('a compacted topic', () => {
       expect((await readAll(io)).records.map((one) => one.offset)).toEqual([0, 2, 4]);
     }
     const io = await open({ folder, now: () => now + 24 * hourMs });
-    await vi.waitFor(async () => {
-      expect((await readAll(io)).records.map((one) => one.offset)).toEqual([0, 4]);
-    });
+    await expect.poll(async () => (await readAll(io)).records.map((one) => one.offset)).toEqual([0, 4]);
     await append(io, [record({ key: 'gone' })]);
     expect((await readAll(io)).records.map((one) => [one.offset, one.key])).toEqual([
       [0, 'kept'],
@@ -124,9 +122,7 @@ describe('retention', () => {
       }
     }
     const io = await open({ folder, now: () => now + 4 * hourMs });
-    await vi.waitFor(async () => {
-      expect(await io.bounds('topic')).toEqual([{ startOffset: 3_000, stableEnd: 7_500 }]);
-    });
+    await expect.poll(() => io.bounds('topic')).toEqual([{ startOffset: 3_000, stableEnd: 7_500 }]);
     const { records } = await readAll(io);
     expect(records[0]).toMatchObject({ offset: 3_000, timestampMs: now + 2 * hourMs });
     expect(records).toHaveLength(4_500);
@@ -153,9 +149,7 @@ describe('retention', () => {
       await append(io, [record(), record()]);
     }
     const io = await open({ folder, now: () => 1_000_000 });
-    await vi.waitFor(async () =>
-      expect(await io.bounds('topic')).toEqual([{ startOffset: 2, stableEnd: 2 }]),
-    );
+    await expect.poll(() => io.bounds('topic')).toEqual([{ startOffset: 2, stableEnd: 2 }]);
     expect((await readAll(io)).records).toEqual([]);
     await append(io, [record({ timestampMs: 1_000_000 })]);
     expect((await readAll(io)).records.map((one) => one.offset)).toEqual([2]);
@@ -201,9 +195,8 @@ describe('a log that is full', () => {
     expect((await readAll(io)).records).toHaveLength(acknowledged);
 
     await io.deleteTopic('topic');
-    await vi.waitFor(async () => {
-      expect((await writer.append({ topic: 'other', partition: 0, records: large() })).acknowledged).toBe(20);
-    });
+    const appended = () => writer.append({ topic: 'other', partition: 0, records: large() });
+    await expect.poll(async () => (await appended()).acknowledged).toBe(20);
 
     await io[Symbol.asyncDispose]();
     const again = await open({ folder });
@@ -279,7 +272,7 @@ describe('an embedded log', () => {
     await using reader = io.reader({ topic: 'topic', onFault });
     reader.add({ partition: 0, offset: 0 });
     const answer = reader[Symbol.asyncIterator]().next();
-    await vi.waitFor(() => expect(onFault).toHaveBeenCalledTimes(1));
+    await expect.poll(() => onFault.mock.calls.length).toBe(1);
     expect(onFault.mock.calls[0]?.[0]).toMatchObject({ code: 'unavailable' });
     await io.ensureTopics([topicSpec()]);
     expect((await answer).value).toMatchObject({ kind: 'records', partition: 0, nextOffset: 0 });
