@@ -73,6 +73,8 @@ _BATCH_BYTES_MAX = 1024 * 1024
 _SEGMENT_BYTES_MAX = 1024 * 1024
 _ANSWER_BYTES_MAX = 1024 * 1024
 _RETRY_AFTER_MAX_S = 300.0
+# What is being written to the spool when the time is up may take so much longer: else it would be lost.
+_DISK_GRACE_S = 3.0
 # A report of losses at most so often.
 _LOSS_REPORT_S = 10.0
 
@@ -863,7 +865,10 @@ class _Emitter:
         return self._close_by
 
     def close(self, timeout: float) -> None:
-        """Sends what is there, spools the rest; returns within `timeout` whatever the server does."""
+        """
+        Sends what is there, spools the rest; returns within `timeout` whatever the server does. Only a disk that is
+        just taking the rest is waited for a little longer.
+        """
         if self.pid != os.getpid() or self._done:
             return
         # No waiting on events or conditions here: a signal handler may have interrupted this very call.
@@ -879,7 +884,7 @@ class _Emitter:
             self.wire.sever()
         while not self._done and time.monotonic() < by - 0.2:
             time.sleep(0.002)
-        if not self._done and self._state.acquire(timeout=max(0.01, by - time.monotonic())):
+        if not self._done and self._state.acquire(timeout=max(_DISK_GRACE_S, by - time.monotonic())):
             # The thread hangs where nobody can wake it (a name that does not resolve): spool in its stead.
             try:
                 self._abandoned = True

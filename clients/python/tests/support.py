@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import gzip
 import http.server
 import json
@@ -16,16 +18,20 @@ import tempfile
 import threading
 import time
 import unittest
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
-FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+TESTS = os.path.dirname(os.path.abspath(__file__))
+FOLDER = os.path.dirname(TESTS)
 sys.path.insert(0, FOLDER)
 
 import runlog  # noqa: E402
 
 # Waits of a real loop, shortened: nothing in the tests depends on how short.
-QUICK = dict(batch_interval=0.02, backoff_min=0.01, backoff_max=0.1, away_after=0.1, heartbeat_interval=0)
-WAIT_MAX_S = 20.0
+QUICK = dict(
+    batch_interval=0.02, backoff_min=0.01, backoff_max=0.1, away_after=0.1, heartbeat_interval=0, exit_timeout=30
+)
+# Nobody waits so long where all is well.
+WAIT_MAX_S = 60.0
 
 Event = Dict[str, Any]
 Step = Callable[["Exchange"], None]
@@ -167,6 +173,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         with server.guard:
             step = server.script.pop(0) if server.script else server.otherwise
             server.requests.append(dict(self.headers.items(), path=self.path))
+            server.came_at.append(time.monotonic())
         step(exchange)
 
     def log_message(self, *_args: Any) -> None:
@@ -183,6 +190,7 @@ class ScriptedServer:
         self.closing = threading.Event()
         self.events: List[Event] = []
         self.requests: List[Dict[str, str]] = []
+        self.came_at: List[float] = []
         http.server.ThreadingHTTPServer.allow_reuse_address = True
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), _Handler)
         self._server.daemon_threads = True
@@ -212,9 +220,27 @@ class ScriptedServer:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Nobody answers there until a `ScriptedServer` does: the port is held, so that no other process gets it."""
+    holder = socket.socket()
+    atexit.register(holder.close)
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    return int(holder.getsockname()[1])
+
+
+@contextlib.contextmanager
+def taken_together(run: runlog.Run) -> Iterator[None]:
+    """What is emitted within is numbered and sent together, however long that takes: the thread waits for its end."""
+    with run._emitter._state:
+        yield
+
+
+def first_of_each(events: List[Event]) -> List[Event]:
+    """As the server counts: what came again because its answer was late is no new event."""
+    seen: Dict[str, Event] = {}
+    for event in events:
+        assert seen.setdefault(event["event_id"], event) == event, "an event was sent again, and changed"
+    return list(seen.values())
 
 
 def missing_of(events: List[Event]) -> int:
@@ -252,10 +278,11 @@ class EmitterTest(unittest.TestCase):
         path = os.path.join(self.folder, f"script{len(os.listdir(self.folder))}.py")
         with open(path, "w", encoding="utf-8") as file:
             file.write(source)
+        places = os.pathsep.join((FOLDER, TESTS))
         process = subprocess.Popen(
             # Python 3.12 and newer warn of every fork in a process with threads.
             [sys.executable, "-W", "ignore::DeprecationWarning", path],
-            env={**os.environ, "PYTHONPATH": FOLDER, "RUNLOG_SPOOL_DIR": self.spool, **environment},
+            env={**os.environ, "PYTHONPATH": places, "RUNLOG_SPOOL_DIR": self.spool, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -271,10 +298,11 @@ class EmitterTest(unittest.TestCase):
         return process
 
     def spooled_lines(self) -> List[Event]:
+        """Those that are whole: somebody may be writing, or removing what was sent."""
         lines: List[Event] = []
         for folder, _, files in sorted(os.walk(self.spool)):
             for name in sorted(files):
                 if name.endswith(".ndjson"):
-                    with open(os.path.join(folder, name), encoding="utf-8") as file:
-                        lines.extend(json.loads(line) for line in file)
+                    with contextlib.suppress(FileNotFoundError), open(os.path.join(folder, name), "rb") as file:
+                        lines.extend(json.loads(line) for line in file.read().split(b"\n")[:-1])
         return lines

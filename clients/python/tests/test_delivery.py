@@ -1,13 +1,14 @@
 """What becomes of events when the server does not simply take them."""
 
 import json
-import time
 import unittest
 
 from support import (
+    WAIT_MAX_S,
     EmitterTest,
     accepted,
     at_most,
+    first_of_each,
     free_port,
     hang,
     missing_of,
@@ -15,6 +16,7 @@ from support import (
     reset,
     take_and_reset,
     take_but_retry,
+    taken_together,
     trickle,
     wait_until,
 )
@@ -30,46 +32,51 @@ class DeliveryTest(EmitterTest):
     def indexes(self, server):
         return [event["data"]["index"] for event in server.of_type("X")]
 
+    def first_indexes(self, server):
+        """Where requests may time out and be sent again though they arrive."""
+        return [event["data"]["index"] for event in first_of_each(server.of_type("X"))]
+
     def test_events_arrive_once_and_in_order(self):
         server = self.server()
         run = self.emitted(server, 3000)
-        self.assertTrue(run.flush(10))
+        self.assertTrue(run.flush(WAIT_MAX_S))
         self.assertEqual(self.indexes(server), list(range(3000)))
         self.assertTrue(all(request["Content-Encoding"] == "gzip" for request in server.requests))
 
     def test_a_batch_has_at_most_so_many_events(self):
         server = self.server(otherwise=at_most(50))
         run = self.emitted(server, 300, batch_events_max=50)
-        self.assertTrue(run.flush(10))
+        self.assertTrue(run.flush(WAIT_MAX_S))
         self.assertEqual(len(self.indexes(server)), 300)
 
     def test_refusals_for_now_are_sent_again(self):
         server = self.server(refuse(503), refuse(429), refuse(408), refuse(500), reset)
         run = self.emitted(server)
-        self.assertTrue(run.flush(10))
+        self.assertTrue(run.flush(WAIT_MAX_S))
         self.assertEqual(self.indexes(server), list(range(300)))
 
     def test_retry_after_is_waited_for(self):
         server = self.server(refuse(503, Retry_After="0.4"))
-        started = time.monotonic()
         run = self.emitted(server, 10)
-        self.assertTrue(run.flush(10))
-        self.assertGreaterEqual(time.monotonic() - started, 0.4)
-        self.assertEqual(len(server.requests), 2)
+        self.assertTrue(run.flush(WAIT_MAX_S))
+        first, second = server.came_at[:2]
+        self.assertGreaterEqual(second - first, 0.4)
+        self.assertEqual(self.indexes(server), list(range(10)))
 
     def test_only_the_events_named_by_retry_indexes_are_sent_again(self):
         server = self.server(take_but_retry((2, 4), (7, 7)))
-        run = self.start(server.url, batch_interval=0.3)
-        for index in range(10):
-            run.emit("X", index=index)
-        self.assertTrue(run.flush(10))
+        run = self.start(server.url)
+        with taken_together(run):
+            for index in range(10):
+                run.emit("X", index=index)
+        self.assertTrue(run.flush(WAIT_MAX_S))
         self.assertEqual(self.indexes(server), [0, 1, 5, 6, 8, 9, 2, 3, 4, 7])
         self.assertEqual(len({event["event_id"] for event in server.events}), 10)
 
     def test_an_event_of_unknown_fate_is_sent_again_unchanged(self):
         server = self.server(take_and_reset)
         run = self.emitted(server, 5)
-        self.assertTrue(run.flush(10))
+        self.assertTrue(run.flush(WAIT_MAX_S))
         by_number = {}
         for event in server.events:
             self.assertEqual(by_number.setdefault(event["emitter_seq"], event), event)
@@ -79,7 +86,7 @@ class DeliveryTest(EmitterTest):
     def test_a_body_that_is_too_large_is_halved_until_it_passes(self):
         server = self.server(otherwise=at_most(7))
         run = self.emitted(server, 100)
-        self.assertTrue(run.flush(15))
+        self.assertTrue(run.flush(WAIT_MAX_S))
         self.assertEqual(self.indexes(server), list(range(100)))
 
     def test_an_event_too_large_for_the_server_alone_is_counted_and_the_rest_passes(self):
@@ -91,7 +98,7 @@ class DeliveryTest(EmitterTest):
 
         server = self.server(otherwise=step)
         run = self.emitted(server, 10)
-        self.assertTrue(run.flush(10))
+        self.assertTrue(run.flush(WAIT_MAX_S))
         self.assertEqual(self.indexes(server), [0, 1, 2, 4, 5, 6, 7, 8, 9])
         self.assertEqual(run.stats()["lost"]["oversize"], 1)
 
@@ -102,8 +109,11 @@ class DeliveryTest(EmitterTest):
             exchange.handler.rfile.read(int(exchange.headers["Content-Length"]))
 
         server = self.server(early, early)
-        run = self.emitted(server, 100)
-        self.assertTrue(run.flush(10))
+        run = self.start(server.url)
+        with taken_together(run):
+            for index in range(100):
+                run.emit("X", index=index)
+        self.assertTrue(run.flush(WAIT_MAX_S))
         self.assertEqual(self.indexes(server), list(range(100)))
 
     def test_a_kept_connection_that_the_server_closed_is_no_failure(self):
@@ -116,7 +126,7 @@ class DeliveryTest(EmitterTest):
         for index in range(5):
             run.emit("X", index=index)
             wait_until(lambda index=index: len(self.indexes(server)) == index + 1)
-        self.assertTrue(run.flush(5))
+        self.assertTrue(run.flush(WAIT_MAX_S))
 
     def test_answers_in_other_forms_of_http_are_understood(self):
         def chunked(exchange):
@@ -140,21 +150,21 @@ class DeliveryTest(EmitterTest):
         run = self.start(server.url)
         for index in range(4):
             run.emit("X", index=index)
-            self.assertTrue(run.flush(10))
+            self.assertTrue(run.flush(WAIT_MAX_S))
         self.assertEqual(self.indexes(server), [0, 1, 2, 3])
         self.assertEqual(len(server.requests), 5)
 
     def test_a_server_that_hangs_costs_one_request_timeout(self):
         server = self.server(hang)
-        run = self.emitted(server, 10, request_timeout=0.2)
-        self.assertTrue(run.flush(10))
-        self.assertEqual(self.indexes(server), list(range(10)))
+        run = self.emitted(server, 10, request_timeout=1)
+        self.assertTrue(run.flush(WAIT_MAX_S))
+        self.assertEqual(self.first_indexes(server), list(range(10)))
 
     def test_an_answer_that_trickles_ends_with_the_request_timeout(self):
         server = self.server(trickle)
-        run = self.emitted(server, 10, request_timeout=0.3)
-        self.assertTrue(run.flush(10))
-        self.assertEqual(self.indexes(server), list(range(10)))
+        run = self.emitted(server, 10, request_timeout=1)
+        self.assertTrue(run.flush(WAIT_MAX_S))
+        self.assertEqual(self.first_indexes(server), list(range(10)))
 
     def test_an_answer_that_is_not_runlogs_loses_nothing(self):
         server = self.server(
@@ -165,13 +175,13 @@ class DeliveryTest(EmitterTest):
             refuse(302, Location="http://127.0.0.1:9/"),
         )
         run = self.emitted(server, 10)
-        self.assertTrue(run.flush(15))
+        self.assertTrue(run.flush(WAIT_MAX_S))
         self.assertEqual(self.indexes(server), list(range(10)))
 
     def test_a_full_queue_drops_the_oldest_metrics_never_a_lifecycle_event_and_says_how_many(self):
         server = self.server(otherwise=hang)
         run = self.start(
-            server.url, spool=False, queue_events_max=100, memory_bytes_max=2000, request_timeout=0.5, away_after=60
+            server.url, spool=False, queue_events_max=100, memory_bytes_max=2000, request_timeout=1, away_after=60
         )
         run.emit("FIRST")
         wait_until(lambda: server.requests)
@@ -181,10 +191,10 @@ class DeliveryTest(EmitterTest):
                 run.emit("SEED_PRUNED", slot_id="r0c0", env_id=0, reason="x")
         server.closing.set()
         server.otherwise = at_most(1000)
-        self.assertTrue(run.flush(15))
+        self.assertTrue(run.flush(WAIT_MAX_S))
         run.finish()
-        self.assertEqual(len(server.of_type("SEED_PRUNED")), 10)
-        kept = self.indexes(server)
+        self.assertEqual(len(first_of_each(server.of_type("SEED_PRUNED"))), 10)
+        kept = self.first_indexes(server)
         self.assertEqual(kept[-100:], list(range(900, 1000)))
         lost = server.of_type("EMITTER_EVENTS_LOST")[-1]["data"]
         self.assertEqual(lost["lost_total"], 1000 - len(kept))

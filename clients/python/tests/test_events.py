@@ -10,7 +10,7 @@ import pathlib
 import unittest
 from unittest import mock
 
-from support import EmitterTest, accepted, runlog, wait_until
+from support import WAIT_MAX_S, EmitterTest, accepted, runlog, wait_until
 
 
 class FakeTensor:
@@ -72,7 +72,7 @@ class EventsTest(EmitterTest):
         run = self.start(server.url)
         for emit in emits:
             emit(run)
-        self.assertTrue(run.flush(10))
+        self.assertTrue(run.flush(WAIT_MAX_S))
         return server.events
 
     def data_of(self, **fields):
@@ -221,7 +221,7 @@ class EventsTest(EmitterTest):
         server = self.server()
         run = self.start(server.url, key="secret", cluster="c1")
         run.emit("X")
-        self.assertTrue(run.flush(10))
+        self.assertTrue(run.flush(WAIT_MAX_S))
         sent = server.requests[0]
         self.assertEqual((sent["Authorization"], sent["X-Cluster-Id"]), ("Bearer secret", "c1"))
         self.assertEqual((sent["Content-Type"], sent["Content-Encoding"]), ("application/x-ndjson", "gzip"))
@@ -255,7 +255,7 @@ class EventsTest(EmitterTest):
         run.emit("BIG", blob="x" * 300_000)
         run.emit("GOOD", severity=["odd"])
         run.emit("GOOD", severity="unheard of", message=3, slot_id=4)
-        self.assertTrue(run.flush(10))
+        self.assertTrue(run.flush(WAIT_MAX_S))
         run.finish()
         (good,) = server.of_type("GOOD")
         self.assertEqual((good["severity"], good["message"], good["slot_id"]), ("info", "3", "4"))
@@ -280,7 +280,7 @@ class EventsTest(EmitterTest):
             raise KeyError("k")
         except KeyError:
             logger.exception("broken")
-        self.assertTrue(run.flush(10))
+        self.assertTrue(run.flush(WAIT_MAX_S))
         first, second = server.of_type("LOG_RECORD")
         self.assertEqual((first["message"], first["severity"]), ("loss is nan", "warning"))
         self.assertEqual(first["data"]["logger"], "trainer")
@@ -290,7 +290,8 @@ class EventsTest(EmitterTest):
         server = self.server(lambda exchange: exchange.answer(422, accepted(0, rejected=len(exchange.lines()))))
         run = self.start(server.url)
         run.emit("BAD")
-        self.assertTrue(run.flush(10))
+        self.assertTrue(run.flush(WAIT_MAX_S))
+        wait_until(lambda: server.of_type("EMITTER_EVENTS_LOST"))
         run.emit("GOOD")
         run.finish()
         self.assertEqual(run.stats()["lost"]["rejected"], 1)

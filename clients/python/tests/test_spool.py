@@ -4,11 +4,25 @@ import io
 import json
 import os
 import threading
+import time
 import unittest
 from contextlib import redirect_stdout
 from unittest import mock
 
-from support import EmitterTest, at_most, free_port, hang, missing_of, refuse, runlog, take, take_and_reset, wait_until
+from support import (
+    WAIT_MAX_S,
+    EmitterTest,
+    at_most,
+    first_of_each,
+    free_port,
+    hang,
+    missing_of,
+    refuse,
+    runlog,
+    take,
+    take_and_reset,
+    wait_until,
+)
 
 
 class SpoolTest(EmitterTest):
@@ -20,10 +34,10 @@ class SpoolTest(EmitterTest):
         wait_until(lambda: len(self.spooled_lines()) == count, "the spool to have all events")
         return run
 
-    def drain_by_command(self, *arguments):
+    def drain_by_command(self, *arguments, timeout=WAIT_MAX_S):
         out = io.StringIO()
         with redirect_stdout(out):
-            code = runlog._main(["drain", self.spool, "--timeout", "5", *arguments])
+            code = runlog._main(["drain", self.spool, "--timeout", str(timeout), *arguments])
         return code, out.getvalue()
 
     def test_events_wait_in_the_spool_and_arrive_oldest_first_when_the_server_comes(self):
@@ -32,7 +46,7 @@ class SpoolTest(EmitterTest):
         server = self.server(port=port)
         for index in range(200, 400):
             run.emit("X", index=index)
-        self.assertTrue(run.flush(15))
+        self.assertTrue(run.flush(WAIT_MAX_S))
         self.assertEqual([event["data"]["index"] for event in server.of_type("X")], list(range(400)))
         self.assertEqual(missing_of(server.events), 0)
         self.assertEqual(self.spooled_lines(), [])
@@ -58,7 +72,7 @@ class SpoolTest(EmitterTest):
         self.assertGreaterEqual(len(sizes), 3)
         self.assertLessEqual(max(sizes), 1024 * 1024)
         server = self.server(port=port)
-        self.assertTrue(run.flush(15))
+        self.assertTrue(run.flush(WAIT_MAX_S))
         self.assertEqual([event["data"]["index"] for event in server.of_type("X")], list(range(300)))
 
     def test_the_spool_is_private(self):
@@ -82,7 +96,7 @@ class SpoolTest(EmitterTest):
         size = sum(len(json.dumps(event, separators=(",", ":"))) + 1 for event in self.spooled_lines())
         self.assertLessEqual(size, 100_000)
         server = self.server(port=port)
-        self.assertTrue(run.flush(15))
+        self.assertTrue(run.flush(WAIT_MAX_S))
         run.finish()
         self.assertEqual(len(server.of_type("SEED_PRUNED")), 100)
         lost = server.of_type("EMITTER_EVENTS_LOST")[-1]["data"]["lost_total"]
@@ -99,7 +113,7 @@ class SpoolTest(EmitterTest):
             run.emit("X", index=index)
         wait_until(lambda: run._emitter._warned.get("spool"))
         server = self.server(port=port)
-        self.assertTrue(run.flush(15))
+        self.assertTrue(run.flush(WAIT_MAX_S))
         self.assertEqual(len(server.of_type("X")), 100)
 
     def test_a_disk_that_fills_up_in_the_middle_of_a_line_doubles_and_tears_nothing(self):
@@ -121,7 +135,7 @@ class SpoolTest(EmitterTest):
             wait_until(lambda: run._emitter._warned.get("spool"))
             full.clear()
             server = self.server(port=port)
-            self.assertTrue(run.flush(15))
+            self.assertTrue(run.flush(WAIT_MAX_S))
         self.assertEqual([event["data"]["index"] for event in server.of_type("X")], list(range(100)))
 
     def test_events_left_at_the_exit_are_drained_by_the_command_once(self):
@@ -159,7 +173,7 @@ class SpoolTest(EmitterTest):
         run = self.away(10)
         run.close(1)
         server = self.server(otherwise=refuse(401))
-        self.assertEqual(self.drain_by_command("--url", server.url)[0], 1)
+        self.assertEqual(self.drain_by_command("--url", server.url, timeout=2)[0], 1)
         self.assertEqual(len(self.spooled_lines()), 10)
 
     def test_the_command_leaves_a_living_process_alone(self):
@@ -175,7 +189,7 @@ class SpoolTest(EmitterTest):
         server = self.server(port=port)
         other_key = self.start(server.url, "r2", key="another")
         other_key.emit("Y")
-        self.assertTrue(other_key.flush(10))
+        self.assertTrue(other_key.flush(WAIT_MAX_S))
         run = self.start(server.url, "r3")
         run.emit("Y")
         wait_until(lambda: len(server.of_type("X")) == 100)
@@ -194,14 +208,30 @@ class SpoolTest(EmitterTest):
 
     def test_a_server_that_accepts_nothing_for_long_does_not_stop_the_spool_from_growing_in_order(self):
         server = self.server(otherwise=hang)
-        run = self.start(server.url, request_timeout=0.1)
+        run = self.start(server.url, request_timeout=1)
         for index in range(3_000):
             run.emit("X", index=index)
         wait_until(lambda: len(self.spooled_lines()) == 3_000)
         server.otherwise = take
         server.closing.set()
-        self.assertTrue(run.flush(15))
-        self.assertEqual([event["data"]["index"] for event in server.of_type("X")], list(range(3_000)))
+        self.assertTrue(run.flush(WAIT_MAX_S))
+        came = first_of_each(server.of_type("X"))
+        self.assertEqual([event["data"]["index"] for event in came], list(range(3_000)))
+
+    def test_a_disk_that_stands_still_while_the_process_ends_loses_nothing(self):
+        append = runlog._Spool.append
+
+        def slow(spool, lines, size):
+            time.sleep(0.6)
+            append(spool, lines, size)
+
+        server = self.server(otherwise=hang)
+        run = self.start(server.url, away_after=60)
+        for index in range(100):
+            run.emit("X", index=index)
+        with mock.patch.object(runlog._Spool, "append", slow):
+            run.finish(timeout=0.5)
+        self.assertEqual(len(self.spooled_lines()), 101)
 
 
 if __name__ == "__main__":
