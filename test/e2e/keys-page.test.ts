@@ -2,7 +2,7 @@ import { startMadeUpGateway } from '@runlog/gateway/made-up-gateway';
 import { MadeUpKeys } from '@runlog/gateway/made-up-keys';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { launchChromium } from '../support/chromium.ts';
+import { launchChromium, PAGE_WAIT_MS_MAX } from '../support/chromium.ts';
 
 let browser: Browser;
 beforeAll(async () => {
@@ -17,6 +17,7 @@ describe('the page where keys are asked for', () => {
     gateway.append('c1/shown/default', [{ receivedAtMs: Date.now() }]);
     gateway.append('c2/hidden/default', [{ receivedAtMs: Date.now() }]);
     const page = await browser.newPage();
+    page.setDefaultTimeout(PAGE_WAIT_MS_MAX);
     await page.goto(gateway.url);
     const enter = async (key: string) => {
       await page.getByLabel(/key/).fill(key);
@@ -32,7 +33,7 @@ describe('the page where keys are asked for', () => {
     await page.locator('.head h1').filter({ hasText: 'shown' }).waitFor();
     keys.set({});
     await page.getByText('was revoked').waitFor();
-    expect(await page.evaluate('sessionStorage.length')).toBe(0);
+    await expect.poll(() => page.evaluate('sessionStorage.length')).toBe(0);
     expect(page.url()).not.toContain('ops');
     await page.close();
   });

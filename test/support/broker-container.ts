@@ -1,5 +1,6 @@
 import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainers';
-import { freePorts, testBrokerSettings } from './broker-maven.ts';
+import { testBrokerSettings } from './broker-maven.ts';
+import { freePort } from './free-ports.ts';
 
 /** Apache Kafka's own image on this machine's container engine. */
 export interface ContainerBroker extends AsyncDisposable {
@@ -24,8 +25,7 @@ export async function containerObstacle(): Promise<string | null> {
 export async function startContainerBroker(): Promise<ContainerBroker> {
   const host = await hostOf();
   // Kafka tells its clients where it is, so the port on this side must be known before it starts.
-  const [port] = await freePorts(1);
-  if (port === undefined) throw new Error('no free port');
+  const port = await freePort();
   const settings = {
     'process.roles': 'broker,controller',
     'node.id': 1,

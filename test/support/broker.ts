@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { openKafka } from '@runlog/topic-io/kafka';
 import { type ContainerBroker, containerObstacle, startContainerBroker } from './broker-container.ts';
 import { type MavenBrokers, mavenObstacle, startMavenBrokers } from './broker-maven.ts';
@@ -13,6 +14,9 @@ interface GivenBrokers extends AsyncDisposable {
 export type TestBrokers = GivenBrokers | ContainerBroker | MavenBrokers;
 
 const PROBE_TOPIC = 'runlog-probe';
+/** From a broker that listens to one that serves; each try of it has its own, shorter bound. */
+const READY_MS_MAX = 60_000;
+const READY_POLL_MS = 200;
 
 /**
  * A real broker for tests: `KAFKA_BROKERS`, else a container, else Apache Kafka from Maven on this machine's Java. With
@@ -77,5 +81,14 @@ async function chooseBroker(forced: string | undefined): Promise<TestBrokers> {
 /** A broker that only listens is not ready: it must create a topic, too. */
 async function proveReady(brokers: readonly string[]): Promise<void> {
   await using log = await openKafka({ brokers, clientId: 'runlog-test-probe', log: silentLog });
-  await log.ensureTopics([{ name: PROBE_TOPIC, partitions: 1, cleanupPolicy: 'delete', settings: {} }]);
+  const endsMs = performance.now() + READY_MS_MAX;
+  for (;;) {
+    try {
+      await log.ensureTopics([{ name: PROBE_TOPIC, partitions: 1, cleanupPolicy: 'delete', settings: {} }]);
+      return;
+    } catch (error) {
+      if (performance.now() > endsMs) throw error;
+      await delay(READY_POLL_MS);
+    }
+  }
 }

@@ -1,18 +1,31 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Browser, chromium } from 'playwright-core';
 
 const run = promisify(execFile);
 
+const LAUNCH_MS_MAX = 120_000;
+/** Of every wait of a page, unless it says otherwise. */
+export const PAGE_WAIT_MS_MAX = 60_000;
+
 /**
  * A headless Chromium: the one of `RUNLOG_CHROMIUM`, else one of this machine, else the one that npm installed
- * (@sparticuz/chromium), which brings its own shared libraries and unpacks into the system's temporary folder.
+ * (@sparticuz/chromium), which brings its own shared libraries and is unpacked into ~/.cache/runlog.
  */
 export async function launchChromium(): Promise<Browser> {
   const installed = process.env.RUNLOG_CHROMIUM ?? (await findInstalled());
+  const { executablePath, env } =
+    installed === null ? await unpackFromPackage() : { executablePath: installed, env: {} };
   return chromium.launch({
-    executablePath: installed ?? (await unpackFromPackage()),
+    executablePath,
+    env: { ...process.env, ...env },
     headless: true,
+    timeout: LAUNCH_MS_MAX,
     // Containers rarely allow Chromium's sandbox, and the page under test is ours.
     args: [
       '--no-sandbox',
@@ -35,9 +48,42 @@ async function findInstalled(): Promise<string | null> {
   return null;
 }
 
-async function unpackFromPackage(): Promise<string> {
-  // Read when the package is loaded: it then unpacks the shared libraries too.
-  process.env.AWS_EXECUTION_ENV ??= 'AWS_Lambda_nodejs22.x';
-  const { default: packaged } = await import('@sparticuz/chromium');
-  return packaged.executablePath();
+/** Unpacked once a machine: what another process is still writing is never taken for the whole. */
+async function unpackFromPackage(): Promise<{ executablePath: string; env: Record<string, string> }> {
+  const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  const { devDependencies } = JSON.parse(manifest) as { devDependencies: Record<string, string> };
+  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'runlog');
+  const folder = join(cache, `chromium-${devDependencies['@sparticuz/chromium']}`);
+  if (!existsSync(folder)) {
+    await mkdir(cache, { recursive: true });
+    const partial = await mkdtemp(`${folder}-partial-`);
+    try {
+      // The package unpacks into the system's temporary folder, wherever that is.
+      await run(process.execPath, ['--input-type=module', '--eval', UNPACK], {
+        cwd: fileURLToPath(new URL('.', import.meta.url)),
+        env: { ...process.env, ...PACKAGE_ENVIRONMENT, TMPDIR: partial },
+      });
+      // Its own names folders below /tmp.
+      await writeFile(join(partial, 'fonts', 'fonts.conf'), fontsIn(folder));
+      await rename(partial, folder);
+    } catch (error) {
+      await rm(partial, { recursive: true, force: true });
+      // Another process may have put the folder in place meanwhile.
+      if (!existsSync(folder)) throw error;
+    }
+  }
+  const libraries = join(folder, 'al2023', 'lib');
+  return {
+    executablePath: join(folder, 'chromium'),
+    env: { LD_LIBRARY_PATH: libraries, FONTCONFIG_PATH: join(folder, 'fonts') },
+  };
+}
+
+/** Read when the package is loaded: it then unpacks the shared libraries too. */
+const PACKAGE_ENVIRONMENT = { AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs22.x' };
+const UNPACK = `import chromium from '@sparticuz/chromium'; await chromium.executablePath();`;
+
+function fontsIn(folder: string): string {
+  const places = `<dir>${folder}/fonts</dir><cachedir>${folder}/fonts-cache</cachedir>`;
+  return `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>${places}</fontconfig>\n`;
 }

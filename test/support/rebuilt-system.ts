@@ -85,6 +85,10 @@ export class RebuiltSystem implements AsyncDisposable {
     this.#up = null;
   }
 
+  get hasServices(): boolean {
+    return this.#up !== null;
+  }
+
   get services(): ServiceProcess {
     return this.#up!;
   }

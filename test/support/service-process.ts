@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 export type ServiceName = 'ingest' | 'aggregator' | 'gateway' | 'up';
 
 /** Long enough for a cold start on two busy cores; a process that is not ready by then is a failure, with its output. */
-const READY_MS_MAX = 60_000;
+const READY_MS_MAX = 120_000;
 
 const alive = new Set<ChildProcess>();
 process.once('exit', () => {
@@ -22,10 +22,15 @@ export class ServiceProcess implements AsyncDisposable {
   readonly addresses: Readonly<Record<string, string>>;
   readonly #child: ChildProcess;
   readonly #output: string[];
+  readonly #closed: Promise<void>;
 
-  private constructor(name: ServiceName, held: { child: ChildProcess; output: string[]; ready: object }) {
+  private constructor(
+    name: ServiceName,
+    held: { child: ChildProcess; closed: Promise<void>; output: string[]; ready: object },
+  ) {
     this.name = name;
     this.#child = held.child;
+    this.#closed = held.closed;
     this.#output = held.output;
     this.addresses = held.ready as Record<string, string>;
   }
@@ -51,6 +56,7 @@ export class ServiceProcess implements AsyncDisposable {
     });
     alive.add(child);
     child.once('exit', () => alive.delete(child));
+    const closed = once(child, 'close').then(() => undefined);
     const output: string[] = [];
     child.stderr.on('data', (data: Buffer) => output.push(data.toString()));
     const ready = new Promise<object>((resolve, reject) => {
@@ -58,13 +64,13 @@ export class ServiceProcess implements AsyncDisposable {
         output.push(`${line}\n`);
         if (line.includes('"msg":"ready"')) resolve(JSON.parse(line) as object);
       });
-      child.once('exit', (code, signal) =>
+      child.once('close', (code, signal) =>
         reject(new Error(`${name} ended (${code ?? signal}) before it was ready:\n${output.join('')}`)),
       );
       setTimeout(() => reject(new Error(`${name} was not ready:\n${output.join('')}`)), READY_MS_MAX).unref();
     });
     try {
-      return new ServiceProcess(name, { child, output, ready: await ready });
+      return new ServiceProcess(name, { child, closed, output, ready: await ready });
     } catch (error) {
       child.kill('SIGKILL');
       throw error;
@@ -83,14 +89,11 @@ export class ServiceProcess implements AsyncDisposable {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
-  /** Resolves with the exit code, or the signal's name. */
+  /** Resolves with the exit code, or the signal's name, when all that it said was read. */
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | string> {
-    if (this.#child.exitCode !== null) return this.#child.exitCode;
-    if (this.#child.signalCode !== null) return this.#child.signalCode;
-    const exited = once(this.#child, 'exit') as Promise<[number | null, string | null]>;
-    this.#child.kill(signal);
-    const [code, by] = await exited;
-    return code ?? by ?? 'unknown';
+    if (!this.ended) this.#child.kill(signal);
+    await this.#closed;
+    return this.#child.exitCode ?? this.#child.signalCode ?? 'unknown';
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
