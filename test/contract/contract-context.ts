@@ -24,9 +24,10 @@ export interface ContractContext {
   io(): TopicIo;
   /** Reopens the log; `null` where the engine's harness cannot. */
   reopen(): Promise<TopicIo | null>;
-  /** No condition in the suite waits longer than this. */
-  readonly waitMs: number;
 }
+
+/** A reader that gets no answer ends by itself rather than hang. */
+const READER_MS_MAX = 120_000;
 
 export type Records = Extract<Fetched, { kind: 'records' }>;
 
@@ -87,7 +88,7 @@ export async function readToEnd(
   position: { topic: string; partition?: number; offset?: number },
 ): Promise<{ records: LogRecord[]; nextOffset: number; stableEnd: number; startOffset: number }> {
   const { topic, partition = 0, offset = 0 } = position;
-  await using reader = io.reader({ topic, signal: AbortSignal.timeout(60_000) });
+  await using reader = io.reader({ topic, signal: AbortSignal.timeout(READER_MS_MAX) });
   reader.add({ partition, offset });
   const records: LogRecord[] = [];
   for (;;) {
@@ -103,6 +104,24 @@ export async function readToEnd(
       };
     }
   }
+}
+
+/**
+ * Reads to the end until so many records are there. Kafka answers a commit when it is decided and shows it a moment
+ * later; the engine waits for that moment, but not for long.
+ */
+export async function readCommitted(
+  io: TopicIo,
+  position: { topic: string; partition?: number; count: number },
+): ReturnType<typeof readToEnd> {
+  let read = await readToEnd(io, position);
+  await expect
+    .poll(async () => {
+      if (read.records.length < position.count) read = await readToEnd(io, position);
+      return read.records.length;
+    })
+    .toBeGreaterThanOrEqual(position.count);
+  return read;
 }
 
 const iterators = new WeakMap<TopicReader, AsyncIterator<Fetched>>();
@@ -140,7 +159,7 @@ export async function fetchedUntil(
 
 /** A reader that is disposed when the test ends, and ends by itself rather than hang. */
 export function openReader(io: TopicIo, topic: string): TopicReader {
-  const reader = io.reader({ topic, signal: AbortSignal.timeout(60_000) });
+  const reader = io.reader({ topic, signal: AbortSignal.timeout(READER_MS_MAX) });
   onTestFinished(async () => {
     await reader[Symbol.asyncDispose]();
   });

@@ -8,6 +8,7 @@ import {
   fetchedUntil,
   numbered,
   openReader,
+  readCommitted,
   readToEnd,
   record,
   rejectionOf,
@@ -37,12 +38,10 @@ export function describeFencedWriters(context: ContractContext): void {
         ],
         offsets: [{ group: uniqueName('group'), topic: events, partition: 0, offset: 1 }],
       });
-      expect(textOf((await readToEnd(io, { topic: events, partition: 0 })).records)).toEqual([
-        'e0-0',
-        'e0-1',
-      ]);
-      expect((await readToEnd(io, { topic: events, partition: 1 })).records).toHaveLength(3);
-      expect(textOf((await readToEnd(io, { topic: snapshots })).records)).toEqual(['5']);
+      const first = await readCommitted(io, { topic: events, partition: 0, count: 2 });
+      expect(textOf(first.records)).toEqual(['e0-0', 'e0-1']);
+      expect((await readCommitted(io, { topic: events, partition: 1, count: 3 })).records).toHaveLength(3);
+      expect(textOf((await readCommitted(io, { topic: snapshots, count: 1 })).records)).toEqual(['5']);
     });
 
     it('commits again and again, in order', async () => {
@@ -52,7 +51,7 @@ export function describeFencedWriters(context: ContractContext): void {
       for (let turn = 0; turn < 10; turn += 1) {
         await writer.commit({ records: [{ topic, partition: 0, records: numbered(`t${turn}`, 1) }] });
       }
-      const { records, nextOffset, stableEnd } = await readToEnd(io, { topic });
+      const { records, nextOffset, stableEnd } = await readCommitted(io, { topic, count: 10 });
       expect(textOf(records)).toEqual(Array.from({ length: 10 }, (_, turn) => `t${turn}-0`));
       // Behind the last record an engine may keep a control record: the end is passed all the same.
       expect(nextOffset).toBe(stableEnd);
@@ -80,7 +79,7 @@ export function describeFencedWriters(context: ContractContext): void {
       expect((await rejectionOf(refused)).code).toBe('fenced');
       await second.commit({ records: [{ topic, partition: 0, records: numbered('second', 1) }] });
 
-      const { records, nextOffset, stableEnd } = await readToEnd(io, { topic });
+      const { records, nextOffset, stableEnd } = await readCommitted(io, { topic, count: 2 });
       expect(textOf(records)).toEqual(['first-0', 'second-0']);
       expect(nextOffset).toBe(stableEnd);
     });
@@ -107,8 +106,8 @@ export function describeFencedWriters(context: ContractContext): void {
         one.commit({ records: [{ topic, partition: 0, records: numbered('one', 1) }] }),
         other.commit({ records: [{ topic, partition: 1, records: numbered('other', 1) }] }),
       ]);
-      expect((await readToEnd(io, { topic, partition: 0 })).records).toHaveLength(1);
-      expect((await readToEnd(io, { topic, partition: 1 })).records).toHaveLength(1);
+      expect((await readCommitted(io, { topic, partition: 0, count: 1 })).records).toHaveLength(1);
+      expect((await readCommitted(io, { topic, partition: 1, count: 1 })).records).toHaveLength(1);
     });
 
     it('commits wholly or not at all when it is fenced in the middle', async () => {
@@ -127,8 +126,10 @@ export function describeFencedWriters(context: ContractContext): void {
       await second.commit({ records: [{ topic, partition: 0, records: numbered('after', 1) }] });
       const expected = commit.status === 'fulfilled' ? 50 : 0;
       if (commit.status === 'rejected') expect((commit.reason as TopicIoError).code).toBe('fenced');
-      expect((await readToEnd(io, { topic, partition: 0 })).records).toHaveLength(expected + 1);
-      expect((await readToEnd(io, { topic, partition: 1 })).records).toHaveLength(expected);
+      const count = { first: expected + 1, second: expected };
+      const inFirst = await readCommitted(io, { topic, partition: 0, count: count.first });
+      const inSecond = await readCommitted(io, { topic, partition: 1, count: count.second });
+      expect([inFirst.records.length, inSecond.records.length]).toEqual([count.first, count.second]);
     });
 
     it('shows nothing of a commit that failed, and readers pass what it left behind', async () => {
@@ -148,7 +149,7 @@ export function describeFencedWriters(context: ContractContext): void {
       await using again = await io.fencedWriter(id);
       await again.commit({ records: [{ topic, partition: 0, records: numbered('whole', 1) }] });
 
-      const { records, nextOffset, stableEnd } = await readToEnd(io, { topic });
+      const { records, nextOffset, stableEnd } = await readCommitted(io, { topic, count: 1 });
       expect(textOf(records)).toEqual(['whole-0']);
       expect(nextOffset).toBe(stableEnd);
       expect((await readToEnd(io, { topic, partition: 1 })).records).toEqual([]);
@@ -166,7 +167,7 @@ export function describeFencedWriters(context: ContractContext): void {
 
       const first = (await arrived).at(-1);
       expect(first?.kind === 'records' && first.stableEnd).toBeGreaterThanOrEqual(30);
-      expect((await readToEnd(io, { topic })).records).toHaveLength(30);
+      expect((await readCommitted(io, { topic, count: 30 })).records).toHaveLength(30);
     });
 
     it('shares a partition with a plain writer', async () => {
@@ -177,7 +178,7 @@ export function describeFencedWriters(context: ContractContext): void {
         await appendAll(io, { topic, records: numbered(`plain-${turn}`, 1) });
         await writer.commit({ records: [{ topic, partition: 0, records: numbered(`fenced-${turn}`, 1) }] });
       }
-      expect(textOf((await readToEnd(io, { topic })).records)).toEqual(
+      expect(textOf((await readCommitted(io, { topic, count: 6 })).records)).toEqual(
         [0, 1, 2].flatMap((turn) => [`plain-${turn}-0`, `fenced-${turn}-0`]),
       );
     });

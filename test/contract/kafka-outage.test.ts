@@ -2,8 +2,10 @@ import { openKafka } from '@runlog/topic-io/kafka';
 import type { Fetched, RecordToAppend, TopicIo, TopicIoError, TopicWriter } from '@runlog/topic-io/topic-io';
 import type { TopicIoLog } from '@runlog/topic-io/topic-io-log';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ClusterMap } from '../chaos/cluster-map.ts';
 import { startCluster } from '../support/broker.ts';
 import type { MavenBrokers } from '../support/broker-maven.ts';
+import { OwnTime } from '../support/own-time.ts';
 import { silentLog } from '../support/silent-log.ts';
 import {
   appendAll,
@@ -17,7 +19,7 @@ import {
   uniqueName,
 } from './contract-context.ts';
 
-/** Milliseconds that an operation may take before it answers that Kafka does not. */
+/** Milliseconds of its own time that an operation may take before it answers that Kafka does not. */
 const ANSWER_BOUND_MS = 14_000;
 
 interface Line {
@@ -33,7 +35,7 @@ function recordingLog(): { log: TopicIoLog; lines: Line[] } {
   return { lines, log: { debug: () => undefined, info: at('info'), warn: at('warn'), error: at('error') } };
 }
 
-describe('a broker that goes and comes back', { timeout: 120_000 }, () => {
+describe('a broker that goes and comes back', () => {
   let cluster: MavenBrokers;
 
   beforeAll(async () => {
@@ -49,7 +51,7 @@ describe('a broker that goes and comes back', { timeout: 120_000 }, () => {
     const { log, lines } = recordingLog();
     const io = await openKafka({ brokers: cluster.brokers, clientId: 'runlog-outage', log });
     const writer = await io.writer();
-    const beganMs = performance.now();
+    using took = new OwnTime();
     const [append, ...rejections] = await Promise.all([
       writer.append({ topic: 'nowhere', partition: 0, records: numbered('lost', 1) }),
       rejectionOf(io.ping()),
@@ -60,7 +62,7 @@ describe('a broker that goes and comes back', { timeout: 120_000 }, () => {
       ),
       rejectionOf(io.groupMember({ group: 'g', topic: 'nowhere' })),
     ]);
-    expect(performance.now() - beganMs).toBeLessThan(ANSWER_BOUND_MS);
+    expect(took.ms).toBeLessThan(ANSWER_BOUND_MS);
     expect(append).toMatchObject({ acknowledged: 0, baseOffset: -1, fault: { code: 'unavailable' } });
     expect(rejections.map((fault) => fault.code)).toEqual(rejections.map(() => 'unavailable'));
     expect(lines).toEqual([{ level: 'warn', message: 'kafka does not answer; trying again' }]);
@@ -69,16 +71,22 @@ describe('a broker that goes and comes back', { timeout: 120_000 }, () => {
     await using reader = io.reader({ topic: 'late', onFault: (fault) => faults.push(fault) });
     reader.add({ partition: 0, offset: 0 });
     const first = reader[Symbol.asyncIterator]().next();
-    await expect.poll(() => faults.length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => faults.length).toBe(1);
 
     await cluster.restart(0);
-    await io.ensureTopics([{ name: 'late', partitions: 1, cleanupPolicy: 'delete', settings: {} }]);
+    await untilDone(() =>
+      io.ensureTopics([{ name: 'late', partitions: 1, cleanupPolicy: 'delete', settings: {} }]),
+    );
     expect((await first).value).toMatchObject({ kind: 'records', records: [], nextOffset: 0 });
     expect(faults).toHaveLength(2);
     expect(faults[1]).toBeNull();
-    expectAcknowledged(await writer.append({ topic: 'late', partition: 0, records: numbered('kept', 3) }), 3);
+    const kept = { topic: 'late', partition: 0, records: numbered('kept', 3) };
+    await expect.poll(async () => (await writer.append(kept)).acknowledged).toBe(3);
     await io[Symbol.asyncDispose]();
-    expect(lines.map(({ level }) => level)).toEqual(['warn', 'info']);
+    // One line when it begins, one when it is over; a broker that falters once more while it starts has both again.
+    const levels = lines.map(({ level }) => level);
+    expect(levels).toEqual(levels.map((_, index) => (index % 2 === 0 ? 'warn' : 'info')));
+    expect(levels.at(-1)).toBe('info');
   });
 
   it('lets a writer, a reader, a fenced writer and a group member live through a restart', async () => {
@@ -104,7 +112,7 @@ describe('a broker that goes and comes back', { timeout: 120_000 }, () => {
       }
     })();
     expectAcknowledged(await writer.append({ topic, partition: 0, records: numbered('before', 2) }), 2);
-    await expect.poll(() => texts.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => texts.length).toBe(2);
 
     await cluster.kill(0, 'SIGKILL');
     const pending = writer.append({ topic, partition: 0, records: numbered('during', 2) });
@@ -113,14 +121,14 @@ describe('a broker that goes and comes back', { timeout: 120_000 }, () => {
     const during = await pending;
     if (during.fault !== undefined) {
       const again = { topic, partition: 0, records: numbered('during', 2) };
-      await expect.poll(async () => (await writer.append(again)).acknowledged, { timeout: 20_000 }).toBe(2);
+      await expect.poll(async () => (await writer.append(again)).acknowledged).toBe(2);
     }
-    await expect.poll(() => texts.at(-1), { timeout: 20_000 }).toBe('during-1');
+    await expect.poll(() => texts.at(-1)).toBe('during-1');
     expect([...new Set(texts)]).toEqual(['before-0', 'before-1', 'during-0', 'during-1']);
     await fenced.commit({ records: [{ topic, partition: 1, records: numbered('after', 1) }] });
     // Kafka answers a commit when it is decided; that it is visible follows.
     await expect
-      .poll(async () => textOf((await readToEnd(io, { topic, partition: 1 })).records), { timeout: 20_000 })
+      .poll(async () => textOf((await readToEnd(io, { topic, partition: 1 })).records))
       .toEqual(['before-0', 'after-0']);
     let { generation } = assigned;
     const follow = (async () => {
@@ -128,7 +136,7 @@ describe('a broker that goes and comes back', { timeout: 120_000 }, () => {
         ({ generation } = next.value);
       }
     })();
-    await expect.poll(() => member.confirm(generation), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => member.confirm(generation)).toBe(true);
     await member[Symbol.asyncDispose]();
     await reader[Symbol.asyncDispose]();
     await Promise.all([follow, read]);
@@ -142,12 +150,12 @@ describe('a broker that goes and comes back', { timeout: 120_000 }, () => {
     expectAcknowledged(await writer.append({ topic, partition: 0, records: numbered('a', 1) }), 1);
     await cluster.kill(0, 'SIGSTOP');
     try {
-      const beganMs = performance.now();
+      using took = new OwnTime();
       const [commit, append] = await Promise.all([
         rejectionOf(fenced.commit({ records: [{ topic, partition: 0, records: numbered('b', 1) }] })),
         writer.append({ topic, partition: 0, records: numbered('c', 1) }),
       ]);
-      expect(performance.now() - beganMs).toBeLessThan(ANSWER_BOUND_MS);
+      expect(took.ms).toBeLessThan(ANSWER_BOUND_MS);
       expect(commit.code).toBe('unavailable');
       expect(append).toMatchObject({ acknowledged: 0, fault: { code: 'unavailable' } });
     } finally {
@@ -155,15 +163,17 @@ describe('a broker that goes and comes back', { timeout: 120_000 }, () => {
     }
     // What was given up may have arrived all the same, but what is acknowledged now comes after it and once.
     const later = { topic, partition: 0, records: numbered('d', 1) };
-    await expect.poll(async () => (await writer.append(later)).acknowledged, { timeout: 30_000 }).toBe(1);
-    const texts = textOf((await readToEnd(io, { topic })).records);
+    await expect.poll(async () => (await writer.append(later)).acknowledged).toBe(1);
+    const read = async () => textOf((await readToEnd(io, { topic })).records);
+    // Behind what the broker may still hold of the transaction, until that times out.
+    await expect.poll(read).toContain('d-0');
+    const texts = await read();
     expect(texts[0]).toBe('a-0');
-    expect(texts.filter((text) => text === 'd-0').length).toBeGreaterThan(0);
     expect(texts).not.toContain('b-0');
   });
 });
 
-describe('three brokers', { timeout: 180_000 }, () => {
+describe('three brokers', () => {
   let cluster: MavenBrokers;
   let io: TopicIo;
 
@@ -180,6 +190,7 @@ describe('three brokers', { timeout: 180_000 }, () => {
   it('lose, double and reorder nothing acknowledged while brokers are killed under the writer', async () => {
     const topic = await createTopic(io, { partitions: 6, settings: { 'min.insync.replicas': '2' } });
     expect((await io.describeTopic(topic))?.replicationFactor).toBe(3);
+    await using map = new ClusterMap(cluster.brokers);
     await using writer = await io.writer();
     await using reader = io.reader({ topic });
     const live = followAll(reader, 6);
@@ -187,7 +198,7 @@ describe('three brokers', { timeout: 180_000 }, () => {
     const running = emitters.map((emitter) => emitter.run());
     const everyoneReaches = async (count: number) => {
       for (const emitter of emitters) {
-        await expect.poll(() => emitter.acknowledged, { timeout: 60_000 }).toBeGreaterThanOrEqual(count);
+        await expect.poll(() => emitter.acknowledged).toBeGreaterThanOrEqual(count);
       }
     };
 
@@ -199,7 +210,7 @@ describe('three brokers', { timeout: 180_000 }, () => {
       await cluster.restart(index);
       await everyoneReaches(reached + 400);
       // The next one may go only when this one holds everything again: two of three must stay in sync.
-      await expect.poll(async () => (await io.describeTopic(topic))?.partitions, { timeout: 30_000 }).toBe(6);
+      await expect.poll(() => map.isInSync(3), { timeout: 90_000, interval: 100 }).toBe(true);
     }
     for (const emitter of emitters) emitter.stop();
     await Promise.all(running);
@@ -218,7 +229,7 @@ describe('three brokers', { timeout: 180_000 }, () => {
         if (seen.has(one)) expect(emitter.resent).toContain(one);
         seen.add(one);
       }
-      await expect.poll(() => live.of(partition), { timeout: 30_000 }).toEqual(numbers);
+      await expect.poll(() => live.of(partition)).toEqual(numbers);
     }
     await reader[Symbol.asyncDispose]();
     await live.ended;
@@ -242,28 +253,37 @@ describe('three brokers', { timeout: 180_000 }, () => {
       } catch {
         unknown.add(round);
         await writer[Symbol.asyncDispose]();
-        writer = await io.fencedWriter(id);
+        writer = await untilDone(() => io.fencedWriter(id));
       }
     };
-    for (let round = 0; round < 10; round += 1) await commit(round);
+    let round = 0;
+    const commitMore = async (count: number): Promise<void> => {
+      const wanted = committed.length + count;
+      for (; committed.length < wanted; round += 1) await commit(round);
+    };
+    await commitMore(10);
     await cluster.kill(1, 'SIGKILL');
-    for (let round = 10; round < 30; round += 1) await commit(round);
+    await commitMore(20);
     await cluster.restart(1);
-    for (let round = 30; round < 40; round += 1) await commit(round);
+    await commitMore(10);
     await writer[Symbol.asyncDispose]();
 
-    expect(committed.length).toBeGreaterThan(30);
+    const roundsIn = async (partition: number): Promise<number[]> => {
+      const { records } = await readToEnd(io, { topic, partition });
+      return records.map((one) => Number(one.value?.toString()));
+    };
     const perPartition: number[][] = [];
     for (const partition of [0, 1, 2]) {
-      const { records } = await readToEnd(io, { topic, partition });
-      perPartition.push(records.map((one) => Number(one.value?.toString())));
+      // Kafka answers a commit when it is decided; that it is visible follows, in each partition by itself.
+      await expect.poll(() => roundsIn(partition)).toContain(committed.at(-1));
+      perPartition.push(await roundsIn(partition));
     }
     // All or nothing, in order, and everything that was said to be committed.
     expect(perPartition[1]).toEqual(perPartition[0]);
     expect(perPartition[2]).toEqual(perPartition[0]);
     const rounds = perPartition[0] ?? [];
     expect(rounds).toEqual([...new Set(rounds)].sort((a, b) => a - b));
-    expect(rounds.filter((round) => !unknown.has(round))).toEqual(committed);
+    expect(rounds.filter((one) => !unknown.has(one))).toEqual(committed);
   });
 
   it('let a group go on when the broker that coordinates it is killed', async () => {
@@ -283,17 +303,32 @@ describe('three brokers', { timeout: 180_000 }, () => {
       return { partitions, generations: generations.size, confirmed };
     };
     const whole = { partitions: [0, 1, 2, 3, 4, 5], generations: 1, confirmed: [true, true] };
-    await expect.poll(agreed, { timeout: 30_000 }).toEqual(whole);
+    await expect.poll(agreed).toEqual(whole);
     for (const index of [0, 1, 2]) {
       await cluster.kill(index, 'SIGKILL');
-      await expect.poll(agreed, { timeout: 40_000 }).toEqual(whole);
+      await expect.poll(agreed).toEqual(whole);
       await cluster.restart(index);
-      await appendAll(io, { topic, records: numbered('alive', 1) });
+      await untilDone(() => appendAll(io, { topic, records: numbered('alive', 1) }));
     }
     await Promise.all(members.map((member) => member[Symbol.asyncDispose]()));
     await Promise.all(following);
   });
 });
+
+/** The result of the first try that does not reject: a broker that has just started may need some. */
+async function untilDone<Result>(work: () => Promise<Result>): Promise<Result> {
+  const results: Result[] = [];
+  await expect
+    .poll(
+      async () => {
+        if (results.length === 0) results.push(await work());
+        return results.length;
+      },
+      { timeout: 90_000, interval: 100 },
+    )
+    .toBe(1);
+  return results[0]!;
+}
 
 /** Numbers its records and sends each again until it is acknowledged, a few appends at a time. */
 class Emitter {
@@ -315,9 +350,12 @@ class Emitter {
     this.#stopped = true;
   }
 
+  /** Until it is stopped and knows of each record that it is there. */
   async run(): Promise<void> {
     const { partition } = this;
-    while (!this.#stopped) {
+    let isUnsure = false;
+    while (!this.#stopped || isUnsure) {
+      isUnsure = false;
       const begin = this.acknowledged;
       const appends = [0, 4, 8].map((ahead) => {
         const records: RecordToAppend[] = [0, 1, 2, 3].map((index) =>
@@ -333,6 +371,7 @@ class Emitter {
           this.acknowledged += result.acknowledged;
         }
         if (result.fault === undefined) continue;
+        isUnsure = true;
         for (let one = this.acknowledged; one < begin + 12; one += 1) this.resent.add(one);
       }
     }

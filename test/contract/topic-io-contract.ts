@@ -11,24 +11,19 @@ import { describeTopics } from './contract-topics.ts';
  * The contract of the topic-io port, sentence by sentence. Every engine passes it unchanged. Topics, writer ids and
  * groups have random names, so a shared broker is fine. `open` is called once for the suite.
  */
-export function describeTopicIo(
-  name: string,
-  open: () => Promise<OpenLog>,
-  options: { testTimeoutMs?: number; waitMs?: number } = {},
-): void {
-  const { testTimeoutMs = 60_000, waitMs = 30_000 } = options;
-  describe(`topic-io contract: ${name}`, { timeout: testTimeoutMs }, () => {
+export function describeTopicIo(name: string, open: () => Promise<OpenLog>): void {
+  describe(`topic-io contract: ${name}`, () => {
     let log: OpenLog | undefined;
     let current: TopicIo | undefined;
 
     beforeAll(async () => {
       log = await open();
       current = log.io;
-    }, 120_000);
+    });
 
     afterAll(async () => {
       await log?.dispose();
-    }, 120_000);
+    });
 
     const context: ContractContext = {
       io: () => {
@@ -40,7 +35,6 @@ export function describeTopicIo(
         current = await log.reopen();
         return current;
       },
-      waitMs,
     };
 
     describeTopics(context);
