@@ -20,15 +20,22 @@ const MIB = 1024 * 1024;
 class Publishers {
   readonly acknowledged = new Set<string>();
   readonly statuses = new Map<number, number>();
-  /** When the newest event was acknowledged. */
-  acknowledgedAtMs = 0;
   readonly #url: string;
   readonly #stop = new AbortController();
+  /** Bodies that each client has begun to send. */
+  readonly #begun: number[];
   readonly #clients: Promise<void>[];
 
   constructor(url: string, clients: number) {
     this.#url = url;
-    this.#clients = Array.from({ length: clients }, (_, at) => this.#publish(`run-${at}`));
+    this.#begun = Array.from({ length: clients }, () => 0);
+    this.#clients = this.#begun.map((_, client) => this.#publish(client));
+  }
+
+  /** Asked later: whether every body that was under way now has been answered. */
+  underWayNow(): () => boolean {
+    const begun = [...this.#begun];
+    return () => this.#begun.every((bodies, client) => bodies > begun[client]!);
   }
 
   async stop(): Promise<void> {
@@ -36,11 +43,12 @@ class Publishers {
     await Promise.all(this.#clients);
   }
 
-  async #publish(runId: string): Promise<void> {
+  async #publish(client: number): Promise<void> {
     while (!this.#stop.signal.aborted) {
       const ids = Array.from({ length: EVENTS_PER_BODY }, () => randomBytes(8).toString('hex'));
       const message = 'x'.repeat(1_500);
-      const body = ids.map((id) => noteText({ event_id: id, run_id: runId, message })).join('\n');
+      const body = ids.map((id) => noteText({ event_id: id, run_id: `run-${client}`, message })).join('\n');
+      this.#begun[client]! += 1;
       const response = await fetch(`${this.#url}/v1/events`, {
         method: 'POST',
         headers: { 'content-type': 'application/x-ndjson' },
@@ -56,7 +64,6 @@ class Publishers {
     const again = new Set<number>();
     for (const [first, last] of answer.retry_indexes) for (let at = first; at <= last; at += 1) again.add(at);
     for (const [at, id] of ids.entries()) if (!again.has(at)) this.acknowledged.add(id);
-    if (answer.accepted > 0) this.acknowledgedAtMs = performance.now();
   }
 }
 
@@ -78,25 +85,30 @@ describe('backpressure', () => {
     });
     const url = ingest.addresses.ingest!;
     const publishers = new Publishers(url, CLIENTS);
-    await expect.poll(() => publishers.acknowledged.size, { timeout: 30_000 }).toBeGreaterThan(20_000);
+    await expect.poll(() => publishers.acknowledged.size).toBeGreaterThan(20_000);
     const residentBefore = await metric(url, 'process_resident_memory_bytes');
 
     await cluster.kill(0, 'SIGSTOP');
     const pausedAtMs = performance.now();
+    const isAnswered = publishers.underWayNow();
+    // What was appended just before may be acknowledged yet, a part of a body perhaps with its other part's failure.
+    let acknowledgedAtLast: number | null = null;
     let residentMax = 0;
     let inFlightMax = 0;
     await expect
       .poll(
         async () => {
           residentMax = Math.max(residentMax, await metric(url, 'process_resident_memory_bytes'));
+          if (isAnswered()) acknowledgedAtLast ??= publishers.acknowledged.size;
           inFlightMax = Math.max(inFlightMax, await metric(url, 'runlog_ingest_in_flight_bytes'));
           return performance.now() - pausedAtMs;
         },
-        { timeout: PAUSE_MS + 20_000, interval: 500 },
+        { timeout: PAUSE_MS + 120_000, interval: 500 },
       )
       .toBeGreaterThan(PAUSE_MS);
-    // What was acknowledged just before may have been answered a moment after; then nothing more.
-    expect(publishers.acknowledgedAtMs - pausedAtMs).toBeLessThan(2_000);
+    // Then nothing more.
+    expect(acknowledgedAtLast).not.toBeNull();
+    expect(publishers.acknowledged.size).toBe(acknowledgedAtLast);
     expect([...publishers.statuses.keys()].sort()).toEqual([200, 503]);
     expect((await fetch(`${url}/livez`)).status).toBe(200);
     expect((await fetch(`${url}/readyz`)).status).toBe(503);
@@ -104,12 +116,9 @@ describe('backpressure', () => {
     expect(residentMax - residentBefore).toBeLessThan(400 * MIB);
 
     await cluster.kill(0, 'SIGCONT');
-    const resumedAtMs = performance.now();
-    await expect
-      .poll(() => publishers.acknowledgedAtMs, { timeout: 60_000, interval: 100 })
-      .toBeGreaterThan(resumedAtMs);
+    await expect.poll(() => publishers.acknowledged.size).toBeGreaterThan(acknowledgedAtLast!);
     await publishers.stop();
-    await expect.poll(async () => (await fetch(`${url}/readyz`)).status, { timeout: 20_000 }).toBe(200);
+    await expect.poll(async () => (await fetch(`${url}/readyz`)).status).toBe(200);
     expect(await ingest.end('SIGTERM')).toBe(0);
 
     await using io = await openKafka({ brokers: cluster.brokers, clientId: 'backpressure', log: silentLog });
@@ -122,15 +131,16 @@ describe('backpressure', () => {
       },
     });
     expect(lost).toEqual(new Set());
-  }, 240_000);
+  });
 
   it('bodies that are announced and do not come hold no more than the budget, and the others are told when to come', async () => {
     await using ingest = await EmbeddedIngest.start();
     const { port } = new URL(ingest.url);
     const sockets = Array.from({ length: 16 }, () => connect({ host: '127.0.0.1', port: Number(port) }));
+    // All at once: they may be connected in any order.
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
     for (const socket of sockets) {
       socket.on('error', () => undefined);
-      await once(socket, 'connect');
       const head = 'POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
       socket.write(`${head}content-length: ${4 * MIB}\r\n\r\n[`);
     }

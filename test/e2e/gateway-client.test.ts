@@ -6,6 +6,7 @@ import { deliverSnapshot } from '@runlog/run-state/delivery';
 import type { DeliveredSnapshot } from '@runlog/schema/snapshot';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
+import { freePort } from '../support/free-ports.ts';
 
 const KEY = 'c1/r1/default';
 
@@ -92,7 +93,8 @@ describe('the stream client', () => {
 
   it('comes back after the gateway did, and neither loses nor repeats an entry', async () => {
     const runs = new MadeUpRuns();
-    const first = await startMadeUpGateway({ runs });
+    const port = await freePort();
+    const first = await startMadeUpGateway({ runs, port });
     first.append(KEY, [{}, {}]);
     const { client, statuses } = connect(first.url);
     const listener = new Listener();
@@ -100,8 +102,8 @@ describe('the stream client', () => {
     await expect.poll(() => listener.seqs).toEqual([1, 2]);
     await first[Symbol.asyncDispose]();
     runs.append(KEY, [{}, {}]);
-    await using second = await startMadeUpGateway({ runs, port: Number(new URL(first.url).port) });
-    await expect.poll(() => listener.seqs, { timeout: 10_000 }).toEqual([1, 2, 3, 4]);
+    await using second = await startMadeUpGateway({ runs, port });
+    await expect.poll(() => listener.seqs).toEqual([1, 2, 3, 4]);
     second.append(KEY, [{}]);
     await expect.poll(() => listener.seqs).toEqual([1, 2, 3, 4, 5]);
     // It resumed: the snapshot came once.
@@ -118,11 +120,12 @@ describe('the stream client', () => {
     await expect.poll(() => listener.seqs).toEqual([1]);
     gateway.endStreams();
     gateway.append(KEY, [{}]);
-    await expect.poll(() => listener.seqs, { timeout: 10_000 }).toEqual([1, 2]);
+    await expect.poll(() => listener.seqs).toEqual([1, 2]);
   });
 
   it('starts over when the epoch is another', async () => {
-    const first = await startMadeUpGateway();
+    const port = await freePort();
+    const first = await startMadeUpGateway({ port });
     first.append(KEY, [{}, {}]);
     const { client } = connect(first.url);
     const listener = new Listener();
@@ -131,10 +134,8 @@ describe('the stream client', () => {
     await first[Symbol.asyncDispose]();
     const runs = new MadeUpRuns({ epoch: 'e2' });
     runs.append(KEY, [{}, {}]);
-    await using _second = await startMadeUpGateway({ runs, port: Number(new URL(first.url).port) });
-    await expect
-      .poll(() => listener.snapshot?.position, { timeout: 10_000 })
-      .toEqual({ epoch: 'e2', seq: 2 });
+    await using _second = await startMadeUpGateway({ runs, port });
+    await expect.poll(() => listener.snapshot?.position).toEqual({ epoch: 'e2', seq: 2 });
   });
 
   it('follows the index', async () => {
@@ -145,9 +146,7 @@ describe('the stream client', () => {
     client.subscribeIndex('c1/*', (update) => updates.push(update));
     await expect.poll(() => updates).toMatchObject([{ kind: 'rows', total: 1, rows: [{ run_id: 'r1' }] }]);
     gateway.retire(KEY);
-    await expect
-      .poll(() => updates, { timeout: 5_000 })
-      .toMatchObject([{}, { kind: 'changes', rows: [], gone: [KEY] }]);
+    await expect.poll(() => updates).toMatchObject([{}, { kind: 'changes', rows: [], gone: [KEY] }]);
   });
 
   it('is told that a channel is refused', async () => {

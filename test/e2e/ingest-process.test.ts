@@ -19,6 +19,9 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
 
+/** Far above the eight seconds that ingest keeps a client waiting, far below the minutes that a client waits. */
+const ANSWER_MS_MAX = 40_000;
+
 /** `npm run ingest` without npm between us and its signals. */
 function startProcess(env: Record<string, string>) {
   const child = spawn(process.execPath, ['--import', 'tsx', main], {
@@ -32,14 +35,15 @@ function startProcess(env: Record<string, string>) {
   child.stderr.on('data', (chunk: Buffer) => {
     errors += chunk.toString();
   });
-  const exited = once(child, 'exit');
+  // Closed, not exited: only then all that it said was read.
+  const exited = once(child, 'close');
   return {
     said: (message: string) => lines.filter((line) => line.msg === message),
     errors: () => errors,
     kill: (signal: NodeJS.Signals) => child.kill(signal),
     exitCode: async () => ((await exited) as [number | null])[0],
     async address(): Promise<string> {
-      await expect.poll(() => lines.some((line) => line.msg === 'ready'), { timeout: 30_000 }).toBe(true);
+      await expect.poll(() => lines.some((line) => line.msg === 'ready')).toBe(true);
       return lines.find((line) => line.msg === 'ready')!.ingest!;
     },
   };
@@ -93,7 +97,7 @@ describe('the ingest process', () => {
     await cluster.kill(0, 'SIGKILL');
     const startMs = performance.now();
     const refused = await Promise.all([post(url), post(url), post(url)]);
-    expect(performance.now() - startMs).toBeLessThan(12_000);
+    expect(performance.now() - startMs).toBeLessThan(ANSWER_MS_MAX);
     for (const response of refused) {
       expect([response.status, response.headers.get('retry-after')]).toEqual([
         503,
@@ -104,19 +108,19 @@ describe('the ingest process', () => {
     expect((await fetch(`${url}/livez`)).status).toBe(200);
     expect((await fetch(`${url}/readyz`)).status).toBe(503);
     await cluster.restart(0);
-    await expect.poll(async () => (await post(url)).status, { timeout: 40_000, interval: 500 }).toBe(200);
-    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    await expect.poll(async () => (await post(url)).status, { interval: 500 }).toBe(200);
+    await expect.poll(async () => (await fetch(`${url}/readyz`)).status, { interval: 200 }).toBe(200);
     await expect
       .poll(
         async () => {
           await post(url);
           return ingest.said('the log takes events again');
         },
-        { timeout: 10_000, interval: 200 },
+        { interval: 200 },
       )
       .toHaveLength(1);
     expect(ingest.said('the log does not take events; clients are asked to retry')).toHaveLength(1);
     ingest.kill('SIGTERM');
     expect(await ingest.exitCode()).toBe(0);
-  }, 120_000);
+  });
 });

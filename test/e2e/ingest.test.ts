@@ -16,6 +16,7 @@ import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type IngestConfig, readIngestConfig } from '../../services/ingest/src/config.ts';
 import { startIngest } from '../../services/ingest/src/start-ingest.ts';
+import { freePort } from '../support/free-ports.ts';
 import { silentLog } from '../support/silent-log.ts';
 
 const PARTITIONS = 3;
@@ -168,7 +169,7 @@ describe.each(['embedded', 'kafka'] as const)('ingest over the %s log', (engine)
     expect((await ingest.events()).map((record) => record.value!.toString())).toContain(
       metric.replace('NaN', '"NaN"'),
     );
-    await expect.poll(async () => (await ingest.rejected()).length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(async () => (await ingest.rejected()).length).toBe(2);
     const rejected = await ingest.rejected();
     expect(rejected.map((record) => [record.key, record.headers.code, record.headers.origin])).toEqual([
       ['local', 'schema', 'ingest'],
@@ -212,7 +213,7 @@ describe.each(['embedded', 'kafka'] as const)('ingest over the %s log', (engine)
     await using ingest = await fresh();
     expect((await post(ingest.url, body, options)).status).toBe(status);
     expect(await ingest.events()).toEqual([]);
-    expect((await fetch(`${ingest.url}/readyz`)).status).toBe(200);
+    await expect.poll(async () => (await fetch(`${ingest.url}/readyz`)).status).toBe(200);
   });
 
   it('finishes what is in flight when it is stopped, and refuses what comes after', async () => {
@@ -272,16 +273,6 @@ describe('ingest without a log', () => {
     for (const server of servers) server.close();
   });
 
-  async function freePort(): Promise<number> {
-    const server = createServer();
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as { port: number };
-    server.close();
-    await once(server, 'close');
-    return port;
-  }
-
   /** From now on the port leads to the broker. */
   async function forward(port: number, broker: string): Promise<void> {
     const [host = '', brokerPort = ''] = broker.split(':');
@@ -312,7 +303,7 @@ describe('ingest without a log', () => {
       expect(refused.headers.get('retry-after')).toMatch(/^[1-4]$/);
       await forward(port, inject('kafkaBrokers')[0]!);
       await expect
-        .poll(async () => (await fetch(`${ingest.url}/readyz`)).status, { timeout: 30_000, interval: 200 })
+        .poll(async () => (await fetch(`${ingest.url}/readyz`)).status, { interval: 200 })
         .toBe(200);
       expect((await answerOf(await post(ingest.url, eventText()))).accepted).toBe(1);
     } finally {
