@@ -80,7 +80,9 @@ async function answer(
     say({ result });
   } catch (error) {
     const code = error instanceof TopicIoError ? error.code : 'failed';
-    if (!left.signal.aborted) use.log.warn({ err: error }, 'work for a command failed');
+    if (left.signal.aborted)
+      use.log.info({}, 'the command that asked for work is gone; its work is broken off');
+    else use.log.warn({ err: error }, 'work for a command failed');
     say({ error: { code, message: error instanceof Error ? error.message : String(error) } });
   }
   socket.end();
