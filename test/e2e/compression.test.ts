@@ -170,7 +170,7 @@ describe('compressed batches on Kafka', () => {
         const { code, stdout } = await runCli(['verify', '--json'], env);
         expect(code, stdout).toBe(0);
       },
-      { timeout: 30_000, interval: 500 },
+      { timeout: 60_000, interval: 500 },
     );
     expect(await up.end('SIGTERM')).toBe(0);
   });

@@ -219,7 +219,7 @@ describe('an older and a newer build of one fold', () => {
         .sort();
     expect(valuesOf('1')).toEqual([...sent.old].sort());
     expect(valuesOf('1.1')).toEqual([...sent.young].sort());
-  }, 180_000);
+  });
 
   it('take turns on an embedded log, and verify beside each other', async () => {
     await using log = await EmbeddedLog.make();
@@ -237,7 +237,7 @@ describe('an older and a newer build of one fold', () => {
       WAIT,
     );
     await verified(old, { compared: 1 });
-  }, 120_000);
+  });
 });
 
 describe('a build of the next fold', () => {
@@ -289,7 +289,7 @@ describe('a build of the next fold', () => {
       WAIT,
     );
     await verified(young, { compared: 1 });
-  }, 180_000);
+  });
 
   it('is not rebuilt for by an older owner of an embedded log', async () => {
     await using log = await EmbeddedLog.make();
@@ -310,7 +310,7 @@ describe('a build of the next fold', () => {
     const next = await start('up', young);
     expect(await shown(next, 'next')).toMatchObject({ cumulative_fossilized: 10 });
     await verified(young, { compared: 1 });
-  }, 120_000);
+  });
 });
 
 async function startAll(env: Env): Promise<[ServiceProcess, ServiceProcess, ServiceProcess]> {

@@ -18,7 +18,7 @@ import { ServiceProcess } from '../support/service-process.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { StreamSocket } from '../support/stream-socket.ts';
 
-const WAIT = { timeout: 30_000, interval: 100 };
+const WAIT = { timeout: 60_000, interval: 100 };
 const PARTITIONS = 2;
 
 /** A running system on one engine, and the environment in which commands find its log. */

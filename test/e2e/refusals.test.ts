@@ -31,7 +31,7 @@ describe('runlog on topics that contradict each other', () => {
     await using up = await ServiceProcess.start('up', env);
     await postRecording(up);
     await vi.waitFor(async () => expect((await runCli(['verify'], env)).code).toBe(0), {
-      timeout: 20_000,
+      timeout: 60_000,
       interval: 200,
     });
     await up.end('SIGTERM');
@@ -69,7 +69,7 @@ describe('runlog on topics that contradict each other', () => {
     const up = await ServiceProcess.start('up', env);
     await using _ = up;
     await writeMeta({ fold: FOLD_VERSION + 1 });
-    await vi.waitFor(() => expect(up.ended).toBe(true), { timeout: 20_000, interval: 100 });
+    await vi.waitFor(() => expect(up.ended).toBe(true), { timeout: 60_000, interval: 100 });
     expect(await up.end('SIGTERM')).toBe(1);
     expect(up.output).toContain(`fold version ${FOLD_VERSION + 1}`);
     expect(await refusal()).toContain('update this process');
@@ -92,7 +92,7 @@ describe('runlog on topics that contradict each other', () => {
   it('refuses an events topic that was recreated and has grown past the snapshots', async () => {
     await filled();
     await io.deleteTopic(`${prefix}run-events`);
-    await vi.waitFor(async () => expect(await io.describeTopic(`${prefix}run-events`)).toBeNull(), 10_000);
+    await vi.waitFor(async () => expect(await io.describeTopic(`${prefix}run-events`)).toBeNull(), 60_000);
     await io.ensureTopics([
       { name: `${prefix}run-events`, partitions: 1, cleanupPolicy: 'delete', settings: {} },
     ]);
@@ -132,7 +132,7 @@ describe('runlog on topics that contradict each other', () => {
         expect(await response.json()).toMatchObject({ total_events_received: 34 });
         expect((await runCli(['verify'], env)).code).toBe(0);
       },
-      { timeout: 20_000, interval: 200 },
+      { timeout: 60_000, interval: 200 },
     );
     const rejected: string[] = [];
     await using reader = io.reader({ topic: `${prefix}run-events-rejected` });

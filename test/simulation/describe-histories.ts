@@ -58,5 +58,5 @@ function replay(seed: number): void {
     const { failure, trace } = await runHistory(planOf(seed), { isTraced: true });
     process.stdout.write(`${trace.join('\n')}\n`);
     if (failure !== null) throw failure;
-  }, 60_000);
+  });
 }
