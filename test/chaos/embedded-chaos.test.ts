@@ -16,6 +16,7 @@ import { until } from './until.ts';
 
 const KILLS = 5;
 const PARTITIONS = 4;
+const WAIT_MS_MAX = 120_000;
 
 const EMITTERS = emitterPlans();
 const RUNS = runsOf(EMITTERS);
@@ -33,6 +34,8 @@ describe('runlog up on one machine', () => {
       emitters: EMITTERS,
       targets: () => addressOf('ingest'),
       random: random.fork('load'),
+      // A killed process breaks its connections; one that is slow shall not append what its client has given up.
+      answerMsMax: WAIT_MS_MAX,
     });
     const gateways = () => addressOf('gateway');
     const subscriber = new Subscriber({
@@ -46,7 +49,7 @@ describe('runlog up on one machine', () => {
         await until(() => publisher.acknowledged >= target && subscriber.connections > kill, {
           what: () =>
             `${target} events are acknowledged and the subscriber is back (${subscriber.connections})`,
-          withinMs: 30_000,
+          withinMs: WAIT_MS_MAX,
         });
         const killed: ServiceProcess = up!;
         up = null;
@@ -55,15 +58,19 @@ describe('runlog up on one machine', () => {
       }
       const beside = await runCli(['verify', '--json'], env);
       expect(beside).toMatchObject({ code: 0 });
-      await publisher.drain(30_000);
+      await publisher.drain(WAIT_MS_MAX);
+      await until(() => subscriber.connections > KILLS, {
+        what: () => `the subscriber is back (${subscriber.connections})`,
+        withinMs: WAIT_MS_MAX,
+      });
 
       await using io = await openEmbedded({ folder, readOnly: true, log: silentLog });
       const reading = await readEventsTopic(io, { topic: 'run-events', partitions: PARTITIONS });
       expect(judgeTopic(reading, publisher)).toEqual([]);
       expect(await judgeRuns(gateways(), { reading, publisher })).toEqual([]);
       expect(await judgeSubscriber(subscriber, { gateway: gateways()[0]!, publisher })).toEqual([]);
-      expect(subscriber.connections).toBeGreaterThan(KILLS);
       expect(publisher.violations).toEqual([]);
+      expect([...publisher.runs.keys()].sort()).toEqual([...RUNS].sort());
 
       const stopping: ServiceProcess = up!;
       up = null;
@@ -72,7 +79,7 @@ describe('runlog up on one machine', () => {
       expect(code).toBe(0);
       expect(JSON.parse(stdout)).toMatchObject({
         ok: true,
-        compared: RUNS.length,
+        compared: publisher.runs.size,
         truncated: 0,
         unfoldable: 0,
       });
@@ -82,5 +89,5 @@ describe('runlog up on one machine', () => {
       await up?.end('SIGKILL');
       await rm(folder, { recursive: true, force: true });
     }
-  }, 180_000);
+  });
 });

@@ -11,13 +11,13 @@ import type { Witness } from './witness.ts';
 /** Faults last a number of acknowledged events; where nothing is acknowledged, so long. */
 const FAULT_MS_MAX = 8_000;
 /** From the last fault to every partition being folded to its end again, on busy cores. */
-export const RECOVERY_MS_MAX = 60_000;
-const IN_SYNC_MS_MAX = 90_000;
+const RECOVERY_MS_MAX = 180_000;
+export const IN_SYNC_MS_MAX = 180_000;
 /** Tries to stop an aggregator while it has a transaction open. */
 const MID_FLUSH_TRIES = 60;
 /** An ingest answers within about so long. */
 const MS_UNTIL_ANSWERED = 20;
-const BROKER_COPIES = 3;
+export const BROKER_COPIES = 3;
 
 export interface Scene {
   readonly deployment: Deployment;
@@ -78,7 +78,11 @@ export async function inflict(fault: PlannedFault, scene: Scene): Promise<void> 
     }
     case 'usurp': {
       const id = snapshotWriterId(scene.snapshots, action.partition);
-      await using _stranger = await deployment.io.fencedWriter(id);
+      // Another fault may have taken the broker that grants it.
+      await using _stranger = await answerTo(() => deployment.io.fencedWriter(id), {
+        what: () => `a stranger who takes ${id}`,
+        withinMs: RECOVERY_MS_MAX,
+      });
       break;
     }
     case 'kill broker':

@@ -8,7 +8,7 @@ import type { Subscriber } from './subscriber.ts';
 import { comesToHold } from './until.ts';
 import { EventTally, type Witness } from './witness.ts';
 
-const SETTLE_MS_MAX = 30_000;
+const SETTLE_MS_MAX = 120_000;
 
 /** What the events topic holds of a run, counted without the fold. */
 export interface RunInTopic {
@@ -155,7 +155,7 @@ export async function judgeMeta(io: TopicIo, topics: TopicNames): Promise<string
 }
 
 async function snapshotOf(gateway: string, key: string): Promise<DeliveredSnapshot> {
-  const response = await fetch(`${gateway}/v1/runs/${key}`, { signal: AbortSignal.timeout(5_000) });
+  const response = await fetch(`${gateway}/v1/runs/${key}`, { signal: AbortSignal.timeout(20_000) });
   if (response.status !== 200) throw new Error(`${gateway} answers ${response.status} for ${key}`);
   return (await response.json()) as DeliveredSnapshot;
 }

@@ -63,6 +63,7 @@ export class Publisher {
   copies = 0;
   readonly violations: string[] = [];
   readonly #targets: () => readonly string[];
+  readonly #answerMsMax: number;
   readonly #random: SeededRandom;
   readonly #stop = new AbortController();
   readonly #giveUp = new AbortController();
@@ -74,8 +75,11 @@ export class Publisher {
     /** Addresses of ingest, as they are now. */
     targets: () => readonly string[];
     random: SeededRandom;
+    /** Then it takes a body for lost and sends it again, which may append it twice. */
+    answerMsMax?: number;
   }) {
     this.#targets = options.targets;
+    this.#answerMsMax = options.answerMsMax ?? ANSWER_MS_MAX;
     this.#random = options.random;
     this.#running = Promise.all(options.emitters.map((emitter) => this.#emit(emitter)));
     this.#running.catch((error: unknown) => this.violations.push(`the publisher broke: ${String(error)}`));
@@ -178,7 +182,7 @@ export class Publisher {
         method: 'POST',
         headers: { 'content-type': 'application/x-ndjson' },
         body: lines.map((line) => line.text).join('\n'),
-        signal: AbortSignal.timeout(ANSWER_MS_MAX),
+        signal: AbortSignal.timeout(this.#answerMsMax),
       });
       status = response.status;
       text = await response.text();
