@@ -9,10 +9,11 @@ const CHECK_PENDING_INTERVAL_MS = 10;
 let patched = false;
 
 /**
- * Two repairs, made once and before the first connection:
+ * Repairs, made once and before the first connection:
  * - every connection re-arms a timer with a negative delay, some 900 wake-ups a second and 4 % of a core while idle;
  *   the replacement arms it only while requests wait;
- * - requests that meet a lost connection at the same time each open a socket of their own, and all but the last leak.
+ * - requests that meet a lost connection at the same time each open a socket of their own, and all but the last leak;
+ * - behind every answer a connection keeps an empty rest, and copies the whole next answer to join it to that.
  */
 export function patchKafkajs(): void {
   const { version } = createRequire(import.meta.url)('kafkajs/package.json') as { version: string };
@@ -29,12 +30,17 @@ export function patchKafkajs(): void {
   };
   const connect = Connection.prototype.connect;
   const connecting = new WeakMap<object, Promise<unknown>>();
-  Connection.prototype.connect = function (this: object) {
+  Connection.prototype.connect = function (this: typeof Connection.prototype) {
     let attempt = connecting.get(this);
     if (attempt === undefined) {
       attempt = connect.call(this).finally(() => connecting.delete(this));
       connecting.set(this, attempt);
     }
     return attempt;
+  };
+  const { processData } = Connection.prototype;
+  Connection.prototype.processData = function (this: typeof Connection.prototype, bytes) {
+    if (this.bytesBuffered === 0) this.chunks = [];
+    processData.call(this, bytes);
   };
 }

@@ -11,6 +11,8 @@ const RETRY_DELAY_MIN_MS = 50;
 const RETRY_DELAY_MAX_MS = 1_000;
 /** So many empty answers in a row at one offset below the stable end: nothing is left there. */
 const EMPTY_ANSWERS_MAX = 2;
+/** Answers of a broker that wait for the caller while no further one is fetched; each has at most `fetchBytes`. */
+const ANSWERS_UNREAD_MAX = 2;
 
 interface Position {
   readonly partition: number;
@@ -28,17 +30,25 @@ interface Position {
 
 interface ReaderNode {
   fetching: boolean;
-  /** Answers of this broker that are not yet taken: the next fetch waits for them. */
-  unread: number;
+  /** Answers of this broker of which the caller has not taken everything. */
+  answersUnread: number;
 }
 
-interface QueuedItem {
+/** What one partition's part of an answer is to the caller. */
+interface PositionedItem {
   readonly position: Position;
-  readonly node: ReaderNode;
   readonly item: Fetched;
 }
 
-/** Reads partitions by long polls, one a broker at a time and at most one ahead of the caller. */
+interface QueuedItem extends PositionedItem {
+  /** The last of its answer; the node it came from. */
+  readonly endsAnswerOf: ReaderNode | null;
+}
+
+/**
+ * Reads partitions by long polls, one a broker at a time. While the caller works on an answer the broker already sends
+ * the next one.
+ */
 export class KafkaReader implements TopicReader {
   readonly #session: KafkaSession;
   readonly #topic: string;
@@ -135,7 +145,7 @@ export class KafkaReader implements TopicReader {
     while (taken === undefined) {
       const next = this.#queue.shift();
       if (next === undefined) break;
-      next.node.unread -= 1;
+      if (next.endsAnswerOf !== null) next.endsAnswerOf.answersUnread -= 1;
       const current = this.#positions.get(next.position.partition) === next.position;
       if (current) taken = next.item;
       if (current && next.item.kind === 'out_of_range') this.remove(next.item.partition);
@@ -190,10 +200,11 @@ export class KafkaReader implements TopicReader {
       }
       let node = this.#nodes.get(nodeId);
       if (node === undefined) {
-        node = { fetching: false, unread: 0 };
+        node = { fetching: false, answersUnread: 0 };
         this.#nodes.set(nodeId, node);
       }
-      if (!node.fetching && node.unread === 0) void this.#fetch({ nodeId, node, group });
+      if (!node.fetching && node.answersUnread < ANSWERS_UNREAD_MAX)
+        void this.#fetch({ nodeId, node, group });
     }
   }
 
@@ -205,6 +216,7 @@ export class KafkaReader implements TopicReader {
     const positions = group.map(({ partition, offset }) => ({ partition, offset }));
     // Who has no answer yet is waiting for one, even if it is that there is nothing.
     const waitMs = group.some(({ answered }) => !answered) ? 0 : BOUNDS.longPollMs;
+    const items: PositionedItem[] = [];
     try {
       const answers = await this.#session.once(async () => {
         const broker = await this.#session.broker(nodeId);
@@ -214,8 +226,11 @@ export class KafkaReader implements TopicReader {
       for (const answer of answers) {
         const position = group.find(({ partition }) => partition === answer.partition);
         if (position === undefined || !this.#isCurrent(position)) continue;
-        if (answer.errorCode === 0) await this.#accept({ answer, position, node, isEmpty });
-        else await this.#refused({ answer, position, node });
+        const item =
+          answer.errorCode === 0
+            ? await this.#accept({ answer, position, isEmpty })
+            : await this.#refused({ answer, position });
+        if (item !== null) items.push({ position, item });
       }
     } catch (error) {
       if (error instanceof UnreadableBatchError) this.#fail(error);
@@ -227,17 +242,29 @@ export class KafkaReader implements TopicReader {
     } finally {
       node.fetching = false;
       for (const position of group) position.inFlight = false;
+      this.#deliver(items, node);
       this.#pump();
     }
   }
 
+  /** Behind the request of the next answer, which `#pump` sends in this turn: the caller may work long on this one. */
+  #deliver(items: readonly PositionedItem[], node: ReaderNode): void {
+    if (items.length === 0) return;
+    node.answersUnread += 1;
+    setImmediate(() => {
+      for (const [index, item] of items.entries()) {
+        this.#push({ ...item, endsAnswerOf: index === items.length - 1 ? node : null });
+      }
+    });
+  }
+
+  /** `null`: nothing to tell the caller. */
   async #accept(options: {
     answer: FetchedPartition;
     position: Position;
-    node: ReaderNode;
     isEmpty: boolean;
-  }): Promise<void> {
-    const { answer, position, node, isEmpty } = options;
+  }): Promise<Fetched | null> {
+    const { answer, position, isEmpty } = options;
     const { partition, stableEnd, startOffset, bytes } = answer;
     this.#recovered(partition);
     if (bytes.length > 0) {
@@ -248,7 +275,7 @@ export class KafkaReader implements TopicReader {
     const mayBeBare = isEmpty && !answer.elsewhere && decoded.nextOffset < stableEnd;
     position.emptyAnswers = mayBeBare ? position.emptyAnswers + 1 : 0;
     const isBare = position.emptyAnswers >= EMPTY_ANSWERS_MAX && (await this.#mayHaveHoles());
-    if (!this.#isCurrent(position)) return;
+    if (!this.#isCurrent(position)) return null;
     const nextOffset = isBare ? stableEnd : decoded.nextOffset;
     const atEnd = nextOffset === stableEnd;
     const isNews =
@@ -259,13 +286,8 @@ export class KafkaReader implements TopicReader {
     position.offset = nextOffset;
     position.atEnd = atEnd;
     position.answered = true;
-    if (!isNews) return;
-    const { records } = decoded;
-    this.#push({
-      position,
-      node,
-      item: { kind: 'records', partition, records, nextOffset, stableEnd, startOffset },
-    });
+    if (!isNews) return null;
+    return { kind: 'records', partition, records: decoded.records, nextOffset, stableEnd, startOffset };
   }
 
   #decode({ partition, bytes, aborted }: FetchedPartition, fetchOffset: number): DecodedBatches {
@@ -286,8 +308,8 @@ export class KafkaReader implements TopicReader {
     return this.#compacted;
   }
 
-  async #refused(options: { answer: FetchedPartition; position: Position; node: ReaderNode }): Promise<void> {
-    const { answer, position, node } = options;
+  async #refused(options: { answer: FetchedPartition; position: Position }): Promise<Fetched | null> {
+    const { answer, position } = options;
     const { partition, errorCode } = answer;
     const fault = new KafkaFault(
       errorCode,
@@ -296,28 +318,24 @@ export class KafkaReader implements TopicReader {
     this.#session.recoverFrom(fault);
     if (errorCode !== KAFKA.offsetOutOfRange) {
       this.#retryAfter(fault, [partition]);
-      return;
+      return null;
     }
     const { startOffset, stableEnd } = await this.#session.once(() =>
       partitionBounds(this.#session, { topic: this.#topic, partition }),
     );
-    if (!this.#isCurrent(position)) return;
+    if (!this.#isCurrent(position)) return null;
     if (position.offset >= startOffset && position.offset <= stableEnd) {
       // A leader that was just elected, or one that no longer is: ask again.
       this.#retryAfter(fault, [partition]);
-      return;
+      return null;
     }
-    const requestedOffset = position.offset;
-    this.#push({
-      position,
-      node,
-      item: { kind: 'out_of_range', partition, requestedOffset, startOffset, stableEnd },
-    });
+    // The caller says where to read on, or not at all.
+    position.blocked = true;
+    return { kind: 'out_of_range', partition, requestedOffset: position.offset, startOffset, stableEnd };
   }
 
   #push(queued: QueuedItem): void {
     if (this.#closed) return;
-    queued.node.unread += 1;
     this.#queue.push(queued);
     const answer = this.#waiting.shift();
     if (answer === undefined) return;

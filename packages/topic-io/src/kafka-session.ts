@@ -3,12 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker, ProtocolCall } from 'kafkajs/src/broker/index.js';
 import Cluster, { type ClusterMetadata } from 'kafkajs/src/cluster/index.js';
 import loggers from 'kafkajs/src/loggers/index.js';
-import createSocketFactory, { type SocketFactory } from 'kafkajs/src/network/socketFactory.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import metadataResponse from 'kafkajs/src/protocol/requests/metadata/v6/response.js';
 import { BOUNDS, type KafkaOptions } from './kafka-config.ts';
 import { isPassing, KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './kafka-faults.ts';
 import type { Reachability } from './kafka-reachability.ts';
+import { socketFactory } from './kafka-socket.ts';
 import { TopicIoError } from './topic-io.ts';
 
 const READ_COMMITTED = 1;
@@ -284,19 +284,6 @@ export class KafkaSession implements AsyncDisposable {
     if (seedBroker !== undefined) all.add(seedBroker);
     return [...all];
   }
-}
-
-/**
- * kafkajs's sockets. It adds a listener to a dead one each time it disconnects it again, once a failed request; and a
- * connection that was asked for before the session closed comes after that, when nobody is left to end it.
- */
-function socketFactory(closing: AbortSignal): SocketFactory {
-  const create = createSocketFactory();
-  return (options) => {
-    const socket = create(options).setMaxListeners(0);
-    if (closing.aborted) socket.destroy(new Error('closed'));
-    return socket;
-  };
 }
 
 function destroySockets(broker: Broker, reason: string): void {

@@ -2,6 +2,7 @@
 
 declare module 'kafkajs/src/cluster/index.js' {
   import type { Broker } from 'kafkajs/src/broker/index.js';
+  import type { SocketFactory } from 'kafkajs/src/network/socketFactory.js';
 
   export interface PartitionMetadata {
     readonly partitionErrorCode: number;
@@ -25,7 +26,7 @@ declare module 'kafkajs/src/cluster/index.js' {
   export default class Cluster {
     constructor(options: {
       logger: unknown;
-      socketFactory: (options: object) => unknown;
+      socketFactory: SocketFactory;
       brokers: readonly string[];
       ssl: boolean;
       sasl: unknown;
@@ -219,14 +220,25 @@ declare module 'kafkajs/src/broker/index.js' {
 }
 
 declare module 'kafkajs/src/network/connection.js' {
-  const connection: { readonly prototype: { connect(this: object): Promise<unknown> } };
+  interface Connection {
+    chunks: Buffer[];
+    readonly bytesBuffered: number;
+    connect(): Promise<unknown>;
+    processData(bytes: Buffer): void;
+  }
+  const connection: { readonly prototype: Connection };
   export default connection;
 }
 
 declare module 'kafkajs/src/network/socketFactory.js' {
   import type { Socket } from 'node:net';
 
-  export type SocketFactory = (options: object) => Socket;
+  export type SocketFactory = (options: {
+    readonly host: string;
+    readonly port: number;
+    readonly ssl: object | boolean | null;
+    readonly onConnect: () => void;
+  }) => Socket;
   export default function createSocketFactory(): SocketFactory;
 }
 
