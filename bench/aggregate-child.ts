@@ -12,7 +12,7 @@ import { CHECKPOINT_KEY, topicNames } from '@runlog/schema/topics';
 import { systemClock } from '@runlog/service-kit/clock';
 import { createLogger } from '@runlog/service-kit/logger';
 import type { TopicIo, TopicReader } from '@runlog/topic-io/topic-io';
-import { openBenchLog } from './kafka.ts';
+import { openBenchLog } from './bench-log.ts';
 
 export interface AggregateTask {
   readonly mode: 'parse' | 'fold';

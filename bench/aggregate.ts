@@ -6,9 +6,10 @@ import { eventTopicSettings, topicNames } from '@runlog/schema/topics';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { LogRecord, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
 import type { AggregateAnswer, AggregateTask } from './aggregate-child.ts';
+import { openBenchLog } from './bench-log.ts';
 import { type Benchmark, type Result, rounded } from './benchmark.ts';
 import { runChild } from './child.ts';
-import { openBenchLog, startBenchBroker } from './kafka.ts';
+import { startBenchBroker } from './kafka.ts';
 import { median } from './rounds.ts';
 import { sampleRecords } from './sample-events.ts';
 

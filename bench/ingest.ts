@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { topicNames } from '@runlog/schema/topics';
+import { openBenchLog } from './bench-log.ts';
 import { type Benchmark, type Result, rounded } from './benchmark.ts';
 import { runChild } from './child.ts';
 import type { LoadOptions, LoadResult } from './http-load.ts';
-import { openBenchLog, producerPerformance, startBenchBroker } from './kafka.ts';
+import { producerPerformance, startBenchBroker } from './kafka.ts';
 import { MeasuredProcess, type Usage } from './measured-process.ts';
 import { median } from './rounds.ts';
 

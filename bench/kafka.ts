@@ -1,10 +1,8 @@
 import { spawn } from 'node:child_process';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { openKafka } from '@runlog/topic-io/kafka';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { startBroker, type TestBrokers } from '../test/support/broker.ts';
-import { silentLog } from '../test/support/silent-log.ts';
 
 /** As test/support/broker-maven.ts fetches it. */
 const KAFKA_VERSION = '4.3.1';
@@ -14,10 +12,6 @@ export async function startBenchBroker(): Promise<TestBrokers> {
   const broker = await startBroker();
   process.stderr.write(`broker: ${broker.way}\n`);
   return broker;
-}
-
-export function openBenchLog(brokers: readonly string[]): Promise<TopicIo> {
-  return openKafka({ brokers, clientId: 'runlog-bench', log: silentLog });
 }
 
 /** Topics of a benchmark are deleted with it, so that a shared cluster keeps nothing. */

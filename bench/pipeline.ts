@@ -7,8 +7,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { topicNames } from '@runlog/schema/topics';
 import { ServiceProcess } from '../test/support/service-process.ts';
 import { StreamSocket } from '../test/support/stream-socket.ts';
+import { openBenchLog } from './bench-log.ts';
 import { type Benchmark, type Result, rounded } from './benchmark.ts';
-import { openBenchLog, startBenchBroker } from './kafka.ts';
+import { startBenchBroker } from './kafka.ts';
 import { percentile } from './rounds.ts';
 import { eventsOf } from './sample-events.ts';
 

@@ -4,8 +4,9 @@ import { COMPRESSIONS, type Compression, compressionFault } from '@runlog/topic-
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
 import { storedBatches } from '../test/support/stored-batches.ts';
+import { openBenchLog } from './bench-log.ts';
 import { type Benchmark, type Result, rounded } from './benchmark.ts';
-import { createTopic, openBenchLog, producerPerformance, startBenchBroker } from './kafka.ts';
+import { createTopic, producerPerformance, startBenchBroker } from './kafka.ts';
 import { median } from './rounds.ts';
 import { sampleRecords } from './sample-events.ts';
 

@@ -1,8 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { snapshotRecord } from '@runlog/run-feed/dormant-run';
-import { readToEnd } from '@runlog/run-feed/read-to-end';
-import { restore as restoreRuns } from '@runlog/run-feed/restore';
 import { RunTable } from '@runlog/run-feed/run-table';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import type { RunMeta } from '@runlog/schema/log-records';
@@ -11,9 +8,11 @@ import type { RunSnapshot } from '@runlog/schema/snapshot';
 import { CHECKPOINT_KEY, eventTopicSettings, snapshotTopicSettings, topicNames } from '@runlog/schema/topics';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
-import { silentLog } from '../test/support/silent-log.ts';
+import { openBenchLog } from './bench-log.ts';
 import { type Benchmark, type Result, rounded } from './benchmark.ts';
-import { openBenchLog, startBenchBroker } from './kafka.ts';
+import { runChild } from './child.ts';
+import { startBenchBroker } from './kafka.ts';
+import type { RestoreAnswer, RestoreTask } from './restore-child.ts';
 import { median } from './rounds.ts';
 import { sampleRecords } from './sample-events.ts';
 
@@ -29,7 +28,8 @@ export const restore: Benchmark = {
   async run(): Promise<Result> {
     await using broker = await startBenchBroker();
     await using io = await openBenchLog(broker.brokers);
-    const topics = topicNames(`bench-${randomUUID()}-`);
+    const prefix = `bench-${randomUUID()}-`;
+    const topics = topicNames(prefix);
     const meta: RunMeta = {
       epoch: 'bench',
       fold: FOLD_VERSION,
@@ -41,56 +41,36 @@ export const restore: Benchmark = {
       { name: topics.events, partitions: PARTITIONS, ...eventTopicSettings(1) },
     ]);
     const bytes = await fill(io, { meta, events: topics.events });
-    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
-    const taken = {
-      restored: [] as number[],
-      read: [] as number[],
-      restoredCpu: [] as number[],
-      readCpu: [] as number[],
-    };
+    const task = { brokers: broker.brokers, prefix, meta, runs: RUNS };
+    const answers: Record<RestoreTask['mode'], RestoreAnswer[]> = { read: [], restore: [] };
     for (let round = 0; round < ROUNDS; round += 1) {
-      const read = await timed(async () => {
-        await readToEnd(io, { topic: topics.snapshots, partitions, onRecords: () => undefined });
-      });
-      const restored = await timed(async () => {
-        const table = new RunTable(meta);
-        const signal = new AbortController().signal;
-        const sleep = async (ms: number) => void (await delay(ms));
-        const clock = { sleep, now: Date.now };
-        await restoreRuns(table, { io, topics, meta, partitions, log: silentLog, signal, ...clock });
-        if (table.states.size !== RUNS) throw new Error(`${table.states.size} runs were restored`);
-      });
-      taken.read.push(read.seconds);
-      taken.readCpu.push(read.cpuSeconds);
-      taken.restored.push(restored.seconds);
-      taken.restoredCpu.push(restored.cpuSeconds);
+      for (const mode of ['read', 'restore'] as const) {
+        answers[mode].push(
+          await runChild<RestoreTask, RestoreAnswer>('./restore-child.ts', { ...task, mode }),
+        );
+      }
     }
     for (const topic of [topics.snapshots, topics.events]) await io.deleteTopic(topic);
-    const figure = median(taken.restored);
-    const limit = median(taken.read);
+    const of = (mode: RestoreTask['mode'], field: keyof RestoreAnswer) =>
+      median(answers[mode].map((answer) => answer[field]));
+    const figure = of('restore', 'seconds');
+    const limit = of('read', 'seconds');
     return {
       figure: rounded(figure),
       unit: 's',
       limit: rounded(limit),
       limit_is: 'reading the same bytes to the end with the same reader',
       ratio: rounded(figure / limit),
-      how: `${RUNS} runs with full logs, ${Math.round(bytes / 2 ** 20)} MiB in ${PARTITIONS} partitions; in turn, medians of ${ROUNDS}`,
+      how: `${RUNS} runs with full logs, ${Math.round(bytes / 2 ** 20)} MiB in ${PARTITIONS} partitions; a process each, in turn, medians of ${ROUNDS}`,
       details: {
         snapshot_bytes: Math.round(bytes / RUNS),
-        cpu_s: rounded(median(taken.restoredCpu)),
-        read_cpu_s: rounded(median(taken.readCpu)),
+        cpu_s: rounded(of('restore', 'cpuSeconds')),
+        read_cpu_s: rounded(of('read', 'cpuSeconds')),
+        rss_mib: Math.round(of('restore', 'rssBytes') / 2 ** 20),
       },
     };
   },
 };
-
-async function timed(work: () => Promise<void>): Promise<{ seconds: number; cpuSeconds: number }> {
-  const cpu = process.cpuUsage();
-  const from = performance.now();
-  await work();
-  const { user, system } = process.cpuUsage(cpu);
-  return { seconds: (performance.now() - from) / 1_000, cpuSeconds: (user + system) / 1e6 };
-}
 
 /**
  * One run's snapshot under ten thousand names, and for each of them the one record that it names as its newest: a

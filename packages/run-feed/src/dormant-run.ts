@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import { type RunHead, type RunSnapshot, runHeadSchema } from '@runlog/schema/snapshot';
 import { snapshotHeaders } from '@runlog/schema/topics';
 import type { LogRecord, RecordToAppend } from '@runlog/topic-io/topic-io';
