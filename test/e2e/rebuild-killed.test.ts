@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { type CliProcess, runCli, startCli } from '../support/cli-process.ts';
 import { REBUILT_PARTITIONS, RebuiltSystem } from '../support/rebuilt-system.ts';
+import { stopProcess } from '../support/stop-process.ts';
 
 const WAIT = { timeout: 60_000, interval: 100 };
 /** A rebuild that was over before it could be killed, or before the other one began, is followed by the next one. */
@@ -60,7 +61,7 @@ describe.each(['kafka', 'embedded'] as const)('runlog rebuild on %s', (engine) =
       const look = async (): Promise<'before' | 'middle' | 'beyond'> => {
         if (isOver()) return 'beyond';
         if (!(await view.exists(target))) return 'before';
-        process.kill(pid, 'SIGSTOP');
+        await stopProcess(pid);
         const written = (await view.snapshotOffsets(target)).filter(({ size }) => size > 0).length;
         if (written > 0 && written <= REBUILT_PARTITIONS / 2) return 'middle';
         process.kill(pid, 'SIGCONT');

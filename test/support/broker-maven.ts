@@ -6,11 +6,13 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { freePorts } from './free-ports.ts';
+import { stopProcess } from './stop-process.ts';
 
 /** Apache Kafka itself, from its Maven artifacts on this machine's Java. The children die with this process. */
 export interface MavenBrokers extends AsyncDisposable {
   readonly way: 'maven';
   readonly brokers: readonly string[];
+  /** SIGSTOP: resolves when the broker stands still. */
   kill(index: number, signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
   /** Starts a killed broker again on its own data and port; resolves when it serves. */
   restart(index: number): Promise<void>;
@@ -118,6 +120,7 @@ async function startOnFreePorts(count: number): Promise<MavenBrokers> {
       const broker = processes[index];
       if (broker === undefined) throw new RangeError(`there is no broker ${index}`);
       if (signal === 'SIGKILL' || signal === 'SIGTERM') await broker.end(signal);
+      else if (signal === 'SIGSTOP') await stopProcess(broker.pid);
       else broker.signal(signal);
     },
     restart: start,
@@ -171,6 +174,10 @@ class BrokerProcess {
     });
     // A broker that is killed while it starts is no unhandled rejection.
     this.started.catch(() => undefined);
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
   }
 
   signal(signal: NodeJS.Signals): void {
