@@ -1,11 +1,15 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-/** Runs a script of this folder with one argument of JSON; resolves with the JSON line it prints. */
-export function runChild<Task, Answer>(script: string, task: Task): Promise<Answer> {
+/** Runs a script of this folder with one argument of JSON; resolves with the JSON line it prints. `flags` are Node's. */
+export function runChild<Task, Answer>(
+  script: string,
+  task: Task,
+  flags: readonly string[] = [],
+): Promise<Answer> {
   const file = fileURLToPath(new URL(script, import.meta.url));
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', file, JSON.stringify(task)], {
+    const child = spawn(process.execPath, [...flags, '--import', 'tsx', file, JSON.stringify(task)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const kill = () => child.kill('SIGKILL');

@@ -17,7 +17,8 @@ import {
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 const COMPACTED_QUICKLY = {
-  'segment.ms': '100',
+  // The active segment is never compacted, and a new one begins only with a batch that is this much younger.
+  'segment.ms': '1',
   'min.cleanable.dirty.ratio': '0.01',
   'min.compaction.lag.ms': '0',
   'delete.retention.ms': '100',
@@ -75,7 +76,6 @@ describe('the Kafka engine', () => {
     const topic = await createTopic(io, { cleanupPolicy: 'compact', settings: COMPACTED_QUICKLY });
     const id = uniqueName('writer');
     await using writer = await io.fencedWriter(id);
-    // Segments roll by the records' own times: one a commit.
     const beginMs = Date.now() - 60_000;
     const rounds = 20;
     for (let round = 0; round < rounds; round += 1) {

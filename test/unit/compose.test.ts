@@ -33,6 +33,8 @@ const compose = parse(composeText, { merge: true }) as {
   readonly volumes: Readonly<Record<string, unknown>>;
 };
 
+const { scripts } = JSON.parse(await textOf('package.json')) as { scripts: Record<string, string> };
+
 const longRunning = [
   { name: 'ingest', own: ingestEnvironment, read: readIngestConfig },
   { name: 'aggregator', own: aggregatorEnvironment, read: readAggregatorConfig },
@@ -93,7 +95,9 @@ describe('docker-compose.yml', () => {
 
   test.each(longRunning)('starts $name as node itself, after Kafka and its topics', ({ name }) => {
     const service = serviceOf(name);
-    expect(service.command).toEqual(['node', '--import', 'tsx', `services/${name}/src/main.ts`]);
+    expect(`exec ${service.command?.join(' ')}`).toBe(scripts[name]);
+    expect(service.command?.[0]).toBe('node');
+    expect(service.command?.at(-1)).toBe(`services/${name}/src/main.ts`);
     expect(service.depends_on).toEqual({
       kafka: { condition: 'service_healthy' },
       topics: { condition: 'service_completed_successfully' },
