@@ -12,6 +12,7 @@ import { CHECKPOINT_KEY, topicNames } from '@runlog/schema/topics';
 import { systemClock } from '@runlog/service-kit/clock';
 import { createLogger } from '@runlog/service-kit/logger';
 import type { TopicIo, TopicReader } from '@runlog/topic-io/topic-io';
+import { changedReader } from '../test/support/changed-reader.ts';
 import { openBenchLog } from './bench-log.ts';
 
 export interface AggregateTask {
@@ -40,26 +41,21 @@ const profile = startProfile();
 /** The same log, its reader of events watched. */
 const watched = { read: 0, fromMs: 0, toMs: 0, cpuFrom: process.cpuUsage(), cpu: 0 };
 function watch(reader: TopicReader): TopicReader {
-  return {
-    add: (position) => reader.add(position),
-    remove: (partition) => reader.remove(partition),
-    [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
-    async *[Symbol.asyncIterator]() {
-      for await (const fetched of reader) {
-        const count = fetched.kind === 'records' ? fetched.records.length : 0;
-        if (watched.read === 0 && count > 0) {
-          watched.fromMs = performance.now();
-          watched.cpuFrom = process.cpuUsage();
-        }
-        yield fetched;
-        // Asked for the next: what was yielded is folded.
-        watched.read += count;
-        watched.toMs = performance.now();
-        const { user, system } = process.cpuUsage(watched.cpuFrom);
-        watched.cpu = user + system;
+  return changedReader(reader, async function* (answers) {
+    for await (const fetched of answers) {
+      const count = fetched.kind === 'records' ? fetched.records.length : 0;
+      if (watched.read === 0 && count > 0) {
+        watched.fromMs = performance.now();
+        watched.cpuFrom = process.cpuUsage();
       }
-    },
-  };
+      yield fetched;
+      // Asked for the next: what was yielded is folded.
+      watched.read += count;
+      watched.toMs = performance.now();
+      const { user, system } = process.cpuUsage(watched.cpuFrom);
+      watched.cpu = user + system;
+    }
+  });
 }
 
 async function parseOnly(): Promise<null> {

@@ -14,6 +14,7 @@ import {
   judgeTopic,
   judgeWitness,
   readEventsTopic,
+  SETTLE_MS_MAX,
 } from './judge-end.ts';
 import { emitterPlans, runsOf, unorderedOf } from './load.ts';
 import { Publisher } from './publisher.ts';
@@ -22,7 +23,6 @@ import { comesToHold, until } from './until.ts';
 import { Witness } from './witness.ts';
 
 const DRAIN_MS_MAX = 180_000;
-const SETTLE_MS_MAX = 120_000;
 /** Where nothing is acknowledged, the next fault begins after so long. */
 const BETWEEN_FAULTS_MS_MAX = 6_000;
 const FAULTS_AT_ONCE_MAX = 2;

@@ -8,7 +8,7 @@ import type { Subscriber } from './subscriber.ts';
 import { comesToHold } from './until.ts';
 import { EventTally, type Witness } from './witness.ts';
 
-const SETTLE_MS_MAX = 120_000;
+export const SETTLE_MS_MAX = 120_000;
 
 /** What the events topic holds of a run, counted without the fold. */
 export interface RunInTopic {

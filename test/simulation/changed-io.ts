@@ -1,4 +1,5 @@
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
+import { changedReader } from '../support/changed-reader.ts';
 
 /** The same log with some of its operations changed; everything that is not named goes through. */
 export function changedIo(io: TopicIo, changes: Partial<TopicIo>): TopicIo {
@@ -28,17 +29,12 @@ export function changedRecords(
     reader: (options) => {
       const reader = io.reader(options);
       if (!of(options.topic)) return reader;
-      return {
-        add: (position) => reader.add(position),
-        remove: (partition) => reader.remove(partition),
-        [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
-        async *[Symbol.asyncIterator]() {
-          for await (const fetched of reader) {
-            if (fetched.kind !== 'records') yield fetched;
-            else yield { ...fetched, records: change(fetched.records) };
-          }
-        },
-      };
+      return changedReader(reader, async function* (answers) {
+        for await (const fetched of answers) {
+          if (fetched.kind !== 'records') yield fetched;
+          else yield { ...fetched, records: change(fetched.records) };
+        }
+      });
     },
   });
 }

@@ -1,5 +1,6 @@
 import { eventHeaders } from '@runlog/schema/topics';
 import type { LogRecord, RecordToAppend, TopicIo, TopicSpec } from '@runlog/topic-io/topic-io';
+import { changedReader } from '../support/changed-reader.ts';
 import { changedIo, changedRecords } from './changed-io.ts';
 import type { Fault } from './plan.ts';
 import { SimulatedLog } from './simulated-log.ts';
@@ -61,18 +62,13 @@ function goOnAtEnd(io: TopicIo): TopicIo {
     reader: (options) => {
       const reader = io.reader(options);
       if (options.topic !== EVENTS) return reader;
-      return {
-        add: (position) => reader.add(position),
-        remove: (partition) => reader.remove(partition),
-        [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
-        async *[Symbol.asyncIterator]() {
-          for await (const fetched of reader) {
-            if (fetched.kind === 'out_of_range') {
-              reader.add({ partition: fetched.partition, offset: fetched.stableEnd });
-            } else yield fetched;
-          }
-        },
-      };
+      return changedReader(reader, async function* (answers) {
+        for await (const fetched of answers) {
+          if (fetched.kind === 'out_of_range') {
+            reader.add({ partition: fetched.partition, offset: fetched.stableEnd });
+          } else yield fetched;
+        }
+      });
     },
   });
 }

@@ -5,6 +5,7 @@ import {
   TopicIoError,
   type TopicReader,
 } from '@runlog/topic-io/topic-io';
+import { changedReader } from '../support/changed-reader.ts';
 import { changedIo, changedRecords } from './changed-io.ts';
 import { type Mutant, mutantsOfTime } from './mutants-of-time.ts';
 import { SimulatedLog } from './simulated-log.ts';
@@ -34,26 +35,22 @@ function stopAtFirstEnd(io: TopicIo): TopicIo {
     reader: (options) => {
       const reader = io.reader(options);
       const ends = new Map<number, number>();
-      const frozen: TopicReader = {
-        add: (position) => {
-          ends.delete(position.partition);
-          reader.add(position);
-        },
-        remove: (partition) => reader.remove(partition),
-        [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
-        async *[Symbol.asyncIterator]() {
-          for await (const fetched of reader) {
-            if (fetched.kind !== 'records' || options.topic !== 'run-snapshots') {
-              yield fetched;
-              continue;
-            }
-            const stableEnd = ends.get(fetched.partition) ?? fetched.stableEnd;
-            ends.set(fetched.partition, stableEnd);
-            yield { ...fetched, stableEnd };
+      const frozen = changedReader(reader, async function* (answers) {
+        for await (const fetched of answers) {
+          if (fetched.kind !== 'records' || options.topic !== 'run-snapshots') {
+            yield fetched;
+            continue;
           }
-        },
+          const stableEnd = ends.get(fetched.partition) ?? fetched.stableEnd;
+          ends.set(fetched.partition, stableEnd);
+          yield { ...fetched, stableEnd };
+        }
+      });
+      const add: TopicReader['add'] = (position) => {
+        ends.delete(position.partition);
+        reader.add(position);
       };
-      return frozen;
+      return { ...frozen, add };
     },
   });
 }

@@ -1,12 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { framed } from '../../../test/support/framed.ts';
 import { KafkaFrames } from './kafka-frames.ts';
-
-function framed(body: Buffer): Buffer {
-  const length = Buffer.alloc(4);
-  length.writeInt32BE(body.length);
-  return Buffer.concat([length, body]);
-}
 
 /** Reads a stream into `frames` as a socket does: at most `pieces[n]` bytes, and never more than `target` holds. */
 function feed(frames: KafkaFrames, bytes: Buffer, pieces: readonly number[]): void {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { framed } from '../../../test/support/framed.ts';
 import { socketFactory } from './kafka-socket.ts';
 
 const open: { destroy(): void }[] = [];
@@ -25,20 +26,18 @@ function connectTo(port: number, closing = new AbortController().signal): Socket
   return socket;
 }
 
-function framed(bytes: number): Buffer {
-  const frame = Buffer.alloc(4 + bytes, 9);
-  frame.writeInt32BE(bytes);
-  return frame;
+function frameOf(bytes: number): Buffer {
+  return framed(Buffer.alloc(bytes, 9));
 }
 
 describe('a socket to a broker', () => {
   it('gives each answer in one piece, then its end', async () => {
     const sizes = [0, 10, 5_000_000, 3, 70_000, 70_000];
-    const port = await startServer((peer) => peer.end(Buffer.concat(sizes.map(framed))));
+    const port = await startServer((peer) => peer.end(Buffer.concat(sizes.map(frameOf))));
     const socket = connectTo(port);
     const got: number[] = [];
     socket.on('data', (frame: Buffer) => {
-      expect(frame.equals(framed(frame.length - 4))).toBe(true);
+      expect(frame.equals(frameOf(frame.length - 4))).toBe(true);
       got.push(frame.length - 4);
     });
     await once(socket, 'end');
