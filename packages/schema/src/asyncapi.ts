@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { closeCodes, frameFaults } from './faults.ts';
 import { API_VERSION } from './openapi.ts';
 import { eventLogEntrySchema, runSnapshotSchema } from './snapshot.ts';
-import { clientFrameSchema, STREAM_SUBPROTOCOL } from './stream-api.ts';
+import { clientFrameSchemas, STREAM_SUBPROTOCOL } from './stream-api.ts';
 
 /** What a gateway may send, as schemas; `ServerFrame` is the same for the compiler. Fields may be added to any. */
 const id = z.int();
@@ -96,7 +96,7 @@ export const streamAsyncApi = {
   },
   components: {
     messages: {
-      client: { name: 'client', payload: z.toJSONSchema(clientFrameSchema) },
+      client: { name: 'client', payload: z.toJSONSchema(z.union(Object.values(clientFrameSchemas))) },
       ...Object.fromEntries(
         Object.entries(serverFrameSchemas).map(([name, schema]) => [
           name,

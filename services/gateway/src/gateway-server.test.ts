@@ -71,6 +71,18 @@ describe('the stream over real sockets', () => {
     ['broken JSON', '{"id":1,', { id: null, error: { code: 'bad_frame', retry: false } }],
     ['no object', '42', { id: null, error: { code: 'bad_frame' } }],
     ['an unknown frame', '{"id":9,"dance":true}', { id: 9, error: { code: 'bad_frame' } }],
+    [
+      'two verbs of which one is well formed',
+      '{"id":9,"ping":true,"sub":5}',
+      { id: 9, error: { code: 'bad_frame', message: expect.stringContaining('exactly one') } },
+    ],
+    ['two well-formed verbs', '{"id":9,"ping":true,"unsub":[]}', { id: 9, error: { code: 'bad_frame' } }],
+    [
+      'a verb beside a key that is no text',
+      '{"id":9,"unsub":[],"auth":{}}',
+      { id: 9, error: { code: 'bad_frame' } },
+    ],
+    ['a ping that is no true', '{"id":9,"ping":1}', { id: 9, error: { code: 'bad_frame' } }],
     ['a subscription of no list', '{"id":9,"sub":"run:x"}', { id: 9, error: { code: 'bad_frame' } }],
     [
       'a bad channel',

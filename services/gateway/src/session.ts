@@ -3,7 +3,13 @@ import { frameFaults } from '@runlog/schema/faults';
 import { STREAM_CHANNELS_MAX, STREAM_HEARTBEAT_MS } from '@runlog/schema/limits';
 import { isGlob } from '@runlog/schema/run-glob';
 import { parseRunKey } from '@runlog/schema/run-key';
-import { type ClientFrame, clientFrameSchema, type SubscribeFrame } from '@runlog/schema/stream-api';
+import {
+  type ClientRequest,
+  clientVerbs,
+  parseClientFrame,
+  type SubscribeFrame,
+  verbsIn,
+} from '@runlog/schema/stream-api';
 import type { Clock } from '@runlog/service-kit/clock';
 import { everyone, type Viewer } from './access.ts';
 import { encode, type Hub } from './hub.ts';
@@ -114,22 +120,38 @@ export class Session {
       this.#fault(null, 'bad_frame', 'a frame must be one JSON object');
       return;
     }
-    const parsed = clientFrameSchema.safeParse(sent);
-    if (!parsed.success) {
-      this.#fault(idOf(sent), 'bad_frame', explain(sent));
-      return;
-    }
-    this.#handle(parsed.data);
+    const request = parseClientFrame(sent);
+    if (request === null) this.#fault(idOf(sent), 'bad_frame', explain(sent));
+    else this.#handle(request);
   }
 
-  #handle(frame: ClientFrame): void {
-    if ('auth' in frame) this.#authenticate(frame.id, frame.auth as string);
-    else if ('sub' in frame) this.#subscribe(frame as SubscribeFrame);
-    else if (this.#viewer === null) this.#fault(frame.id, 'unauthorized', showKey);
-    else if ('unsub' in frame) {
-      for (const ch of frame.unsub as string[]) this.#drop(ch);
-      this.#outlet.push(encode({ id: frame.id, ok: true }));
-    } else this.#outlet.push(encode({ id: frame.id, pong: true }));
+  #handle(request: ClientRequest): void {
+    const { verb, frame } = request;
+    // Each channel of a subscription says itself that a key is missing.
+    const mayAsk = this.#viewer !== null || verb === 'auth' || verb === 'sub';
+    if (!mayAsk) {
+      this.#fault(frame.id, 'unauthorized', showKey);
+      return;
+    }
+    switch (verb) {
+      case 'auth':
+        this.#authenticate(frame.id, frame.auth);
+        return;
+      case 'sub':
+        this.#subscribe(frame);
+        return;
+      case 'unsub':
+        for (const ch of frame.unsub) this.#drop(ch);
+        this.#outlet.push(encode({ id: frame.id, ok: true }));
+        return;
+      case 'ping':
+        this.#outlet.push(encode({ id: frame.id, pong: true }));
+        return;
+      default: {
+        const unreachable: never = verb;
+        throw new Error(`unknown verb ${JSON.stringify(unreachable)}`);
+      }
+    }
   }
 
   #authenticate(id: number, secret: string): void {
@@ -221,8 +243,9 @@ function explain(sent: unknown): string {
   if (typeof sent !== 'object' || sent === null || Array.isArray(sent))
     return 'a frame must be one JSON object';
   if (idOf(sent) === null) return 'a frame needs an "id" that is a whole number';
-  for (const verb of ['sub', 'unsub', 'ping', 'auth']) {
-    if (verb in sent) return `"${verb}" is not of the form the protocol describes`;
-  }
-  return 'a frame is one of sub, unsub, ping, auth';
+  const named = verbsIn(sent);
+  const list = clientVerbs.join(', ');
+  if (named.length === 0) return `a frame has one of ${list}`;
+  if (named.length > 1) return `a frame has exactly one of ${list}; this one has ${named.join(' and ')}`;
+  return `"${named[0]}" is not of the form the protocol describes`;
 }
