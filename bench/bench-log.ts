@@ -1,4 +1,4 @@
-import { openKafka } from '@runlog/topic-io/kafka';
+import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { silentLog } from '../test/support/silent-log.ts';
 

@@ -1,5 +1,5 @@
-import { Reachability } from '@runlog/topic-io/kafka-reachability';
-import { KafkaSession } from '@runlog/topic-io/kafka-session';
+import { Reachability } from '@runlog/topic-io/kafka/reachability';
+import { KafkaSession } from '@runlog/topic-io/kafka/session';
 import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { silentLog } from '../support/silent-log.ts';
 

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openEmbedded } from '@runlog/topic-io/embedded';
+import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';
 import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '../simulation/seeded-random.ts';
 import { runCli } from '../support/cli-process.ts';

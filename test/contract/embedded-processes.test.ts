@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { openEmbedded } from '@runlog/topic-io/embedded';
+import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLog } from '../support/silent-log.ts';
 import { createTopic, numbered, readToEnd, rejectionOf, uniqueName } from './contract-context.ts';

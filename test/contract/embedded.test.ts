@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openEmbedded } from '@runlog/topic-io/embedded';
+import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';
 import { silentLog } from '../support/silent-log.ts';
 import { describeTopicIo } from './topic-io-contract.ts';
 

@@ -1,4 +1,4 @@
-import { openKafka } from '@runlog/topic-io/kafka';
+import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import type { Fetched, RecordToAppend, TopicIo, TopicIoError, TopicWriter } from '@runlog/topic-io/topic-io';
 import type { TopicIoLog } from '@runlog/topic-io/topic-io-log';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-import { openKafka } from '@runlog/topic-io/kafka';
+import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import { inject } from 'vitest';
 import { silentLog } from '../support/silent-log.ts';
 import { describeTopicIo } from './topic-io-contract.ts';

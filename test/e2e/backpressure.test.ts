@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { type IngestResponse, ingestResponseSchema } from '@runlog/schema/ingest-api';
-import { openKafka } from '@runlog/topic-io/kafka';
+import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import { describe, expect, it } from 'vitest';
 import { startCluster } from '../support/broker.ts';
 import { EmbeddedIngest, noteText } from '../support/embedded-ingest.ts';

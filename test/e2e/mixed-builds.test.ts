@@ -9,7 +9,7 @@ import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import type { RunMeta } from '@runlog/schema/log-records';
 import type { RunSnapshot } from '@runlog/schema/snapshot';
 import { eventHeaders, topicNames } from '@runlog/schema/topics';
-import { openKafka } from '@runlog/topic-io/kafka';
+import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';

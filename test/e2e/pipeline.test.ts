@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { serverFrameSchemas } from '@runlog/schema/asyncapi';
 import type { DeliveredEntry, DeliveredSnapshot, RunSnapshot } from '@runlog/schema/snapshot';
-import { openEmbedded } from '@runlog/topic-io/embedded';
+import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import {

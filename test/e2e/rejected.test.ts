@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rejectedHeaders } from '@runlog/schema/topics';
-import { openEmbedded } from '@runlog/topic-io/embedded';
+import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../support/cli-process.ts';
 import { noteText } from '../support/embedded-ingest.ts';

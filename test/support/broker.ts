@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { openKafka } from '@runlog/topic-io/kafka';
+import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import { type ContainerBroker, containerObstacle, startContainerBroker } from './broker-container.ts';
 import { type MavenBrokers, mavenObstacle, startMavenBrokers } from './broker-maven.ts';
 import { silentLog } from './silent-log.ts';

@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import { openEmbedded } from '@runlog/topic-io/embedded';
+import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';
 import { type RecordToAppend, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { silentLog } from './silent-log.ts';
 

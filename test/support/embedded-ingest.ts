@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { createLogger } from '@runlog/service-kit/logger';
-import { openEmbedded } from '@runlog/topic-io/embedded';
+import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 import { readIngestConfig } from '../../services/ingest/src/config.ts';
 import { startIngest } from '../../services/ingest/src/start-ingest.ts';

@@ -1,6 +1,6 @@
-import { fetchPartitions } from '@runlog/topic-io/kafka-fetch';
-import { Reachability } from '@runlog/topic-io/kafka-reachability';
-import { KafkaSession } from '@runlog/topic-io/kafka-session';
+import { fetchPartitions } from '@runlog/topic-io/kafka/fetch';
+import { Reachability } from '@runlog/topic-io/kafka/reachability';
+import { KafkaSession } from '@runlog/topic-io/kafka/session';
 import { silentLog } from './silent-log.ts';
 
 // Where the fields of a batch are.

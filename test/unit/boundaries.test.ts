@@ -31,8 +31,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** Libraries behind a boundary, and the only files that may import them. */
 const soleImporters: Readonly<Record<string, RegExp>> = {
-  kafkajs: /^packages\/topic-io\/src\/kafka[^/]*\.ts$/,
-  lmdb: /^packages\/topic-io\/src\/embedded[^/]*\.ts$/,
+  kafkajs: /^packages\/topic-io\/src\/kafka\/[^/]+\.ts$/,
+  lmdb: /^packages\/topic-io\/src\/embedded\/[^/]+\.ts$/,
   ws: /^services\/gateway\/src\/socket-server\.ts$/,
   fastify: /^packages\/service-kit\/src\/[^/]+\.ts$/,
   pino: /^packages\/service-kit\/src\/logger\.ts$/,

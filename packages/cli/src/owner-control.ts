@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { LogConfig } from '@runlog/service-kit/log-config';
 import type { Logger } from '@runlog/service-kit/logger';
-import { withFolderSocket } from '@runlog/topic-io/folder-socket';
+import { withFolderSocket } from '@runlog/topic-io/embedded/folder-socket';
 import { type TopicIo, TopicIoError, type TopicIoErrorCode } from '@runlog/topic-io/topic-io';
 import {
   doOwnerWork,

@@ -117,11 +117,11 @@ export async function openLog(
 ): Promise<TopicIo> {
   switch (config.engine) {
     case 'embedded': {
-      const { openEmbedded } = await import('@runlog/topic-io/embedded');
+      const { openEmbedded } = await import('@runlog/topic-io/embedded/open-embedded');
       return openEmbedded({ folder: config.dataFolder, readOnly: use.readOnly ?? false, log: use.log });
     }
     case 'kafka': {
-      const { openKafka } = await import('@runlog/topic-io/kafka');
+      const { openKafka } = await import('@runlog/topic-io/kafka/open-kafka');
       const { brokers, ssl, sasl } = config;
       return openKafka({ brokers, ssl, clientId: use.clientId, log: use.log, ...(sasl ? { sasl } : {}) });
     }

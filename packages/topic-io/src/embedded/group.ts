@@ -1,0 +1,113 @@
+import type { Assignment, GroupMember } from '../topic-io.ts';
+
+interface Group {
+  generation: number;
+  readonly members: EmbeddedGroupMember[];
+}
+
+/**
+ * Groups of this process: an embedded log has one owner process, so nobody else can be a member. Partitions go round
+ * the members in the order in which they joined.
+ */
+export class EmbeddedGroups {
+  readonly #groups = new Map<string, Group>();
+
+  join(options: {
+    group: string;
+    topic: string;
+    partitions: number;
+    signal: AbortSignal | undefined;
+  }): EmbeddedGroupMember {
+    const name = `${options.group}\n${options.topic}`;
+    const group = this.#groups.get(name) ?? { generation: 0, members: [] };
+    this.#groups.set(name, group);
+    const member = new EmbeddedGroupMember({
+      signal: options.signal,
+      generation: () => group.generation,
+      leave: (leaving) => {
+        group.members.splice(group.members.indexOf(leaving), 1);
+        share(group, options.partitions);
+      },
+    });
+    group.members.push(member);
+    share(group, options.partitions);
+    if (options.signal?.aborted === true) member.close();
+    return member;
+  }
+
+  close(): void {
+    for (const { members } of this.#groups.values()) {
+      for (const member of [...members]) member.close();
+    }
+  }
+}
+
+/** A group without members keeps its generation: what a former member believes stays wrong for ever. */
+function share(group: Group, partitions: number): void {
+  group.generation += 1;
+  const { members, generation } = group;
+  for (const [index, member] of members.entries()) {
+    const own = Array.from({ length: partitions }, (_, partition) => partition).filter(
+      (partition) => partition % members.length === index,
+    );
+    member.assign({ generation, partitions: own });
+  }
+}
+
+export class EmbeddedGroupMember implements GroupMember {
+  readonly #generation: () => number;
+  readonly #leave: (member: EmbeddedGroupMember) => void;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = (): void => this.close();
+  #newest: Assignment | null = null;
+  #waiting: ((result: IteratorResult<Assignment>) => void)[] = [];
+  #closed = false;
+
+  constructor(options: {
+    signal: AbortSignal | undefined;
+    generation: () => number;
+    leave: (member: EmbeddedGroupMember) => void;
+  }) {
+    this.#signal = options.signal;
+    this.#generation = options.generation;
+    this.#leave = options.leave;
+    this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  assign(assignment: Assignment): void {
+    const waiting = this.#waiting.shift();
+    if (waiting === undefined) this.#newest = assignment;
+    else waiting({ done: false, value: assignment });
+  }
+
+  async confirm(generation: number): Promise<boolean> {
+    return !this.#closed && this.#generation() === generation;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Assignment> {
+    return {
+      next: () => this.#next(),
+      return: async () => ({ done: true, value: undefined }),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#leave(this);
+    for (const answer of this.#waiting.splice(0)) answer({ done: true, value: undefined });
+  }
+
+  async #next(): Promise<IteratorResult<Assignment>> {
+    if (this.#closed) return { done: true, value: undefined };
+    const newest = this.#newest;
+    if (newest === null) return await new Promise((resolve) => this.#waiting.push(resolve));
+    this.#newest = null;
+    return { done: false, value: newest };
+  }
+}

@@ -1,0 +1,174 @@
+import { TopicIoError } from '../topic-io.ts';
+import type { TopicIoLog } from '../topic-io-log.ts';
+import type { Committer } from './committer.ts';
+import { keyBytesOf, readRecordKey, recordKeyBytes, timestampOf, writeRecordKey } from './records.ts';
+import {
+  boundsKey,
+  durationSetting,
+  metaKey,
+  metaKeys,
+  newestKey,
+  readBounds,
+  type Stage,
+  type StoredTopic,
+  tombstoneKey,
+} from './stage.ts';
+import type { EmbeddedStore } from './store.ts';
+import { after, type TopicCatalog } from './topics.ts';
+
+const recordsPerTransactionMax = 2_000;
+const transactionsPerRunMax = 50;
+const intervalMs = 60_000;
+/** After a run that did not get through. */
+const shortIntervalMs = 1_000;
+
+/**
+ * Removes what may go: records past their topic's `retention.ms` (from the start of a partition on, as Kafka does),
+ * tombstones past `delete.retention.ms`, records of deleted topics. In small transactions among the others, so many a
+ * run; its timer does not keep a process alive.
+ */
+export class Housekeeping {
+  readonly #store: EmbeddedStore;
+  readonly #committer: Committer;
+  readonly #catalog: TopicCatalog;
+  readonly #log: TopicIoLog;
+  readonly #now: () => number;
+  #timer: NodeJS.Timeout | null = null;
+  #running: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(options: {
+    store: EmbeddedStore;
+    committer: Committer;
+    catalog: TopicCatalog;
+    log: TopicIoLog;
+    now: () => number;
+  }) {
+    this.#store = options.store;
+    this.#committer = options.committer;
+    this.#catalog = options.catalog;
+    this.#log = options.log;
+    this.#now = options.now;
+  }
+
+  /** Runs soon, then again and again. */
+  start(delayMs = 0): void {
+    if (this.#closed) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#running = this.#runAndRepeat();
+    }, delayMs);
+    this.#timer.unref();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  async #runAndRepeat(): Promise<void> {
+    let delayMs = intervalMs;
+    try {
+      if (!(await this.run())) delayMs = shortIntervalMs;
+    } catch (error) {
+      if (!(error instanceof TopicIoError)) throw error;
+      if (error.code !== 'closed')
+        this.#log.warn({ err: error }, 'old records could not be removed; trying again later');
+    }
+    this.start(delayMs);
+  }
+
+  /** Resolves true when nothing is left to remove now. */
+  async run(): Promise<boolean> {
+    let removedTotal = 0;
+    for (let transaction = 0; transaction < transactionsPerRunMax && !this.#closed; transaction += 1) {
+      const removed = await this.#committer.write((stage) => this.#stageRemovals(stage), { freeing: true });
+      removedTotal += removed;
+      if (removed > 0) continue;
+      if (removedTotal > 0)
+        this.#log.debug({ records: removedTotal }, 'removed old records from the embedded log');
+      return true;
+    }
+    return false;
+  }
+
+  /** Returns how much it removed; the order of its parts does not matter, each gets what is left of the budget. */
+  #stageRemovals(stage: Stage): number {
+    let left = recordsPerTransactionMax;
+    left -= this.#stageTombstones(stage, left);
+    for (const topic of this.#catalog.all()) {
+      if (left > 0 && topic.cleanupPolicy === 'delete') left -= this.#stageRetention(stage, topic, left);
+    }
+    if (left > 0) left -= this.#stageTrash(stage, left);
+    return recordsPerTransactionMax - left;
+  }
+
+  #stageRetention(stage: Stage, topic: StoredTopic, removeMax: number): number {
+    const retentionMs = durationSetting(topic, 'retention.ms');
+    if (retentionMs === null) return 0;
+    const beforeMs = this.#now() - retentionMs;
+    let removed = 0;
+    for (let partition = 0; partition < topic.partitions && removed < removeMax; partition += 1) {
+      // Of what is stored; an append staged with this moves the end alone.
+      const stored = readBounds(this.#store, topic.id, partition);
+      const range = {
+        start: writeRecordKey({ topicId: topic.id, partition, offset: stored.startOffset }),
+        end: writeRecordKey({ topicId: topic.id, partition, offset: stored.stableEnd }),
+        limit: removeMax - removed,
+      };
+      let startOffset = stored.startOffset;
+      for (const { key, value } of this.#store.records.getRange(range)) {
+        if (timestampOf(value) >= beforeMs) break;
+        stage.removeRecord(key);
+        startOffset = readRecordKey(key).offset + 1;
+        removed += 1;
+      }
+      if (startOffset === stored.startOffset) continue;
+      stage.setBounds(topic.id, partition, { ...stage.bounds(topic.id, partition), startOffset });
+      stage.touchedTopics.add(topic.name);
+    }
+    return removed;
+  }
+
+  #stageTombstones(stage: Stage, removeMax: number): number {
+    let removed = 0;
+    const end = tombstoneKey(this.#now() + 1, { topicId: 0, partition: 0, offset: 0 });
+    for (const { key } of this.#store.tombstones.getRange({
+      start: Buffer.from([0]),
+      end,
+      limit: removeMax,
+    })) {
+      stage.changes.push({ database: this.#store.tombstones, key, value: null });
+      removed += 1;
+      const recordKey = key.subarray(key.length - recordKeyBytes);
+      const record = this.#store.records.get(recordKey);
+      if (record === undefined) continue;
+      const place = readRecordKey(recordKey);
+      const index = newestKey(place, keyBytesOf(record));
+      // A newer record of the key, stored or staged, has removed this one.
+      if (stage.newest(index) !== place.offset) continue;
+      stage.setNewest(index, null);
+      stage.removeRecord(recordKey);
+    }
+    return removed;
+  }
+
+  #stageTrash(stage: Stage, removeMax: number): number {
+    const start = metaKey(metaKeys.trashes);
+    for (const { key, value } of this.#store.meta.getRange({ start, end: after(start), limit: 1 })) {
+      const { id } = JSON.parse(value.toString()) as { id: number };
+      const range = { start: boundsKey(id, 0), end: boundsKey(id + 1, 0), limit: removeMax };
+      let removed = 0;
+      for (const database of [this.#store.records, this.#store.newest]) {
+        for (const found of database.getKeys({ ...range, limit: removeMax - removed })) {
+          stage.changes.push({ database, key: found, value: null });
+          removed += 1;
+        }
+      }
+      if (removed === 0) stage.setMeta(key.toString(), null);
+      return Math.max(removed, 1);
+    }
+    return 0;
+  }
+}

@@ -1,0 +1,226 @@
+import { randomUUID } from 'node:crypto';
+import { link, readdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { TopicIoError } from '../topic-io.ts';
+import { type Liveness, livenessOf, type OwnerIdentity, thisProcess } from './owner.ts';
+import { answersOnSocket, listenAsOwner, type OwnerSocket } from './owner-socket.ts';
+
+/**
+ * One owner a folder. The owner is whoever wrote the highest `owner-N.json`. That file is never deleted, only
+ * superseded by N+1, which exactly one contender can create; so taking over a dead owner's folder cannot race.
+ */
+export interface FolderLock extends AsyncDisposable {
+  readonly owner: OwnerIdentity;
+}
+
+interface OwnerEntry {
+  readonly number: number;
+  readonly owner: OwnerIdentity | null;
+  readonly released: boolean;
+}
+
+const entryPattern = /^owner-(\d{1,15})\.json$/;
+const temporaryPattern = /^owner-[0-9a-f-]{36}\.(tmp|sock)$/;
+const leftBehindAfterMs = 60_000;
+const attemptsMax = 20;
+/** An entry without content: its writer is between creating and filling it, or died there. */
+const emptyEntryGraceMs = 10_000;
+
+export function isLockFile(name: string): boolean {
+  return entryPattern.test(name) || temporaryPattern.test(name);
+}
+
+export async function lockFolder(
+  folder: string,
+  identity: OwnerIdentity = thisProcess(),
+): Promise<FolderLock> {
+  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+    const found = await newestEntry(folder);
+    if (found !== null && (await isHeld(folder, found, identity))) throw heldError(folder, found.owner);
+    const number = (found?.number ?? 0) + 1;
+    const socket = await listenAsOwner(folder);
+    const taken = await createEntry(folder, number, { ...identity, socketName: socket?.name ?? null });
+    // Somebody may have taken this number, released it and been superseded while we looked: the highest one counts.
+    if (taken && (await newestEntry(folder))?.number === number) {
+      await removeOlder(folder, { number, socketName: socket?.name ?? null });
+      return holdLock({ folder, number, identity, socket });
+    }
+    if (taken) await unlink(entryPath(folder, number));
+    await socket?.close();
+  }
+  throw new TopicIoError(
+    'unusable',
+    `${folder}: many processes try to open this log at once; start one of them`,
+  );
+}
+
+/**
+ * LMDB tells its readers apart by pid, so one beside an owner in another container could pass for the owner itself and
+ * take its reading state with it when it ends: such a reader is refused.
+ */
+export async function checkReadableBeside(
+  folder: string,
+  here: OwnerIdentity = thisProcess(),
+): Promise<void> {
+  const found = await newestEntry(folder);
+  if (found === null || found.released || found.owner === null) return;
+  if (livenessOf(found.owner, here) !== 'unknown' || !(await isHeld(folder, found, here))) return;
+  throw new TopicIoError(
+    'unusable',
+    `${folder} is in use by process ${found.owner.pid} in another container or on another host (${found.owner.host}); ` +
+      'run this there, or stop that process',
+  );
+}
+
+function holdLock(held: {
+  folder: string;
+  number: number;
+  identity: OwnerIdentity;
+  socket: OwnerSocket | null;
+}): FolderLock {
+  const { folder, number, identity, socket } = held;
+  let released: Promise<void> | undefined;
+  return {
+    owner: identity,
+    async [Symbol.asyncDispose]() {
+      released ??= (async () => {
+        await socket?.close();
+        await markReleased(entryPath(folder, number), identity);
+      })();
+      await released;
+    },
+  };
+}
+
+async function markReleased(path: string, identity: OwnerIdentity): Promise<void> {
+  const content = JSON.stringify({ released: true, ...identity });
+  const temporary = join(dirname(path), `owner-${randomUUID()}.tmp`);
+  try {
+    await writeFile(temporary, content);
+    await rename(temporary, path);
+  } catch {
+    await removeIfThere(temporary);
+    // A full disk still takes what needs no new block.
+    const { size } = await stat(path);
+    await writeFile(path, content.padEnd(size), { flag: 'r+' });
+  }
+}
+
+async function isHeld(folder: string, found: OwnerEntry, here: OwnerIdentity): Promise<boolean> {
+  if (found.released) return false;
+  if (found.owner === null) {
+    const { mtimeMs } = await stat(entryPath(folder, found.number));
+    return Date.now() - mtimeMs < emptyEntryGraceMs;
+  }
+  const liveness: Liveness = livenessOf(found.owner, here);
+  switch (liveness) {
+    case 'alive':
+      return true;
+    case 'dead':
+      return false;
+    case 'unknown': {
+      const { socketName } = found.owner as OwnerIdentity & { socketName?: string | null };
+      return typeof socketName === 'string' ? answersOnSocket(folder, socketName) : true;
+    }
+    default:
+      return liveness satisfies never;
+  }
+}
+
+function heldError(folder: string, owner: OwnerIdentity | null): TopicIoError {
+  const who =
+    owner === null ? 'a process that is just starting' : `process ${owner.pid} on host ${owner.host}`;
+  return new TopicIoError(
+    'unusable',
+    `${folder} is in use by ${who}; stop that process, or choose another folder (one process owns a log)`,
+  );
+}
+
+async function newestEntry(folder: string): Promise<OwnerEntry | null> {
+  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+    const number = Math.max(0, ...(await entryNumbers(folder)));
+    if (number === 0) return null;
+    try {
+      return { number, ...parseEntry(await readFile(entryPath(folder, number), 'utf8')) };
+    } catch (error) {
+      // Superseded and removed since we listed the folder.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  throw new TopicIoError(
+    'unusable',
+    `${folder}: many processes try to open this log at once; start one of them`,
+  );
+}
+
+function parseEntry(text: string): Omit<OwnerEntry, 'number'> {
+  try {
+    const parsed = JSON.parse(text) as OwnerIdentity & { released?: boolean };
+    return { owner: typeof parsed.pid === 'number' ? parsed : null, released: parsed.released === true };
+  } catch {
+    return { owner: null, released: false };
+  }
+}
+
+async function createEntry(folder: string, number: number, content: object): Promise<boolean> {
+  const temporary = join(folder, `owner-${randomUUID()}.tmp`);
+  await writeFile(temporary, JSON.stringify(content));
+  try {
+    // A link appears with its content, and only if the name is free.
+    await link(temporary, entryPath(folder, number));
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS' && code !== 'EOPNOTSUPP') throw error;
+    return await createWithoutLink(folder, number, content);
+  } finally {
+    await unlink(temporary);
+  }
+}
+
+async function createWithoutLink(folder: string, number: number, content: object): Promise<boolean> {
+  try {
+    await writeFile(entryPath(folder, number), JSON.stringify(content), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** What dead owners left; a temporary file younger than a minute may be another contender's. */
+async function removeOlder(
+  folder: string,
+  own: { number: number; socketName: string | null },
+): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    const number = entryPattern.exec(name)?.[1];
+    if (number !== undefined && Number(number) < own.number) await removeIfThere(path);
+    else if (temporaryPattern.test(name) && name !== own.socketName && (await isLeftBehind(path))) {
+      await removeIfThere(path);
+    }
+  }
+}
+
+async function isLeftBehind(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => null);
+  return found !== null && Date.now() - found.mtimeMs > leftBehindAfterMs;
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  await unlink(path).catch(() => undefined);
+}
+
+async function entryNumbers(folder: string): Promise<number[]> {
+  const names = await readdir(folder);
+  return names.flatMap((name) => {
+    const number = entryPattern.exec(name)?.[1];
+    return number === undefined ? [] : [Number(number)];
+  });
+}
+
+function entryPath(folder: string, number: number): string {
+  return join(folder, `owner-${number}.json`);
+}

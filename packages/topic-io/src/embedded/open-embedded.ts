@@ -1,0 +1,246 @@
+import { realpath } from 'node:fs/promises';
+import {
+  type FencedWriter,
+  type GroupMember,
+  type PartitionBounds,
+  type TopicDescription,
+  type TopicIo,
+  TopicIoError,
+  type TopicReader,
+  type TopicSpec,
+  type TopicWriter,
+} from '../topic-io.ts';
+import type { TopicIoLog } from '../topic-io-log.ts';
+import { Committer, closedFault } from './committer.ts';
+import { EmbeddedFencedWriter } from './fenced-writer.ts';
+import { inspectFolder, isReady, unusable, writeMarker } from './folder.ts';
+import { EmbeddedGroups } from './group.ts';
+import { Housekeeping } from './housekeeping.ts';
+import { checkReadableBeside, type FolderLock, lockFolder } from './lock.ts';
+import { EmbeddedReader } from './reader.ts';
+import { readBounds, type Stage } from './stage.ts';
+import { type EmbeddedStore, openStore } from './store.ts';
+import { describeTopic, TopicCatalog } from './topics.ts';
+import { LogView } from './view.ts';
+import { EmbeddedWriter } from './writer.ts';
+
+export interface EmbeddedOptions {
+  /** Made when it is not there. */
+  readonly folder: string;
+  /** Reads beside a living owner; everything that writes is refused with `unusable`. */
+  readonly readOnly?: boolean;
+  /** What the log may hold before appends end with `storage_full`; by default as much as the disk. */
+  readonly mapBytesMax?: number;
+  readonly log: TopicIoLog;
+  readonly now?: () => number;
+}
+
+/** How long a reader in another process than the owner's may be behind. */
+const readOnlyPollMs = 100;
+
+/**
+ * Opens the log in a local folder: one process owns it, others may read it beside. Rejects with `unusable` when the
+ * folder is another's, not a runlog log, damaged, or cannot be written; nothing in it is touched then.
+ */
+export async function openEmbedded(options: EmbeddedOptions): Promise<TopicIo> {
+  const { log, now = Date.now, mapBytesMax = Number.MAX_SAFE_INTEGER, readOnly = false } = options;
+  try {
+    await inspectFolder(options.folder, { create: !readOnly });
+    const folder = await realpath(options.folder);
+    if (readOnly) await checkReadableBeside(folder);
+    const opened = readOnly
+      ? { folder, store: openStore({ folder, readOnly, mapBytesMax }), lock: null }
+      : await openAsOwner({ folder, mapBytesMax });
+    return new EmbeddedTopicIo({ ...opened, log, now });
+  } catch (error) {
+    if (error instanceof TopicIoError) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    switch (code) {
+      case 'EACCES':
+      case 'EPERM':
+      case 'EROFS':
+        throw unusable(
+          options.folder,
+          'cannot be written: no permission; change its owner or choose another',
+          error,
+        );
+      case 'ENOSPC':
+      case 'EDQUOT':
+        throw new TopicIoError('storage_full', `${options.folder}: the disk is full`, { cause: error });
+      default:
+        throw unusable(options.folder, `cannot be opened: ${message}`, error);
+    }
+  }
+}
+
+async function openAsOwner(options: {
+  folder: string;
+  mapBytesMax: number;
+}): Promise<{ folder: string; store: EmbeddedStore; lock: FolderLock }> {
+  const { folder, mapBytesMax } = options;
+  const lock = await lockFolder(folder);
+  try {
+    // Looked at again: another owner may have come and gone since.
+    await inspectFolder(folder, { create: true });
+    const isNew = !(await isReady(folder));
+    if (isNew) await writeMarker(folder, 'creating');
+    const store = openStore({ folder, readOnly: false, mapBytesMax });
+    await writeMarker(folder, 'ready');
+    return { folder, store, lock };
+  } catch (error) {
+    await lock[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+class EmbeddedTopicIo implements TopicIo {
+  readonly engine = 'embedded';
+  readonly #folder: string;
+  readonly #log: TopicIoLog;
+  readonly #store: EmbeddedStore;
+  /** `null`: opened for reading alone. */
+  readonly #lock: FolderLock | null;
+  readonly #catalog: TopicCatalog;
+  readonly #view: LogView;
+  readonly #committer: Committer;
+  readonly #housekeeping: Housekeeping;
+  readonly #groups = new EmbeddedGroups();
+  readonly #readers = new Set<EmbeddedReader>();
+  #disposal: Promise<void> | null = null;
+
+  constructor(options: {
+    folder: string;
+    store: EmbeddedStore;
+    lock: FolderLock | null;
+    log: TopicIoLog;
+    now: () => number;
+  }) {
+    const { folder, store, lock, log, now } = options;
+    this.#folder = folder;
+    this.#log = log;
+    this.#store = store;
+    this.#lock = lock;
+    this.#catalog = new TopicCatalog({ store, remember: lock !== null });
+    this.#view = new LogView({ store, catalog: this.#catalog });
+    const onWritten = (stage: Stage): void => {
+      this.#catalog.forget(stage.changedTopics);
+      this.#view.changed(stage);
+    };
+    this.#committer = new Committer({ store, log, now, onWritten });
+    this.#housekeeping = new Housekeeping({
+      store,
+      committer: this.#committer,
+      catalog: this.#catalog,
+      log,
+      now,
+    });
+    if (lock !== null) this.#housekeeping.start();
+  }
+
+  async ensureTopics(specs: readonly TopicSpec[]): Promise<TopicDescription[]> {
+    this.#checkWritable();
+    return await this.#catalog.ensure(this.#committer, specs);
+  }
+
+  async describeTopic(name: string): Promise<TopicDescription | null> {
+    this.#checkOpen();
+    const topic = this.#catalog.find(name);
+    return topic === null ? null : describeTopic(topic);
+  }
+
+  async deleteTopic(name: string): Promise<void> {
+    this.#checkWritable();
+    await this.#catalog.remove(this.#committer, name);
+    this.#housekeeping.start();
+  }
+
+  async bounds(topic: string): Promise<PartitionBounds[]> {
+    this.#checkOpen();
+    const found = this.#catalog.find(topic);
+    if (found === null) throw new TopicIoError('unusable', `there is no topic ${topic}`);
+    return Array.from({ length: found.partitions }, (_, partition) =>
+      readBounds(this.#store, found.id, partition),
+    );
+  }
+
+  async offsetAtTime(position: { topic: string; partition: number; timestampMs: number }): Promise<number> {
+    this.#checkOpen();
+    return await this.#view.offsetAtTime(position);
+  }
+
+  async writer(options: { laneBytesMax?: number } = {}): Promise<TopicWriter> {
+    this.#checkWritable();
+    const { laneBytesMax } = options;
+    return new EmbeddedWriter({ committer: this.#committer, catalog: this.#catalog, laneBytesMax });
+  }
+
+  async fencedWriter(id: string): Promise<FencedWriter> {
+    this.#checkWritable();
+    return await EmbeddedFencedWriter.open({ committer: this.#committer, catalog: this.#catalog, id });
+  }
+
+  reader(options: {
+    topic: string;
+    signal?: AbortSignal;
+    onFault?: (fault: TopicIoError | null) => void;
+  }): TopicReader {
+    this.#checkOpen();
+    const reader = new EmbeddedReader({
+      view: this.#view,
+      topic: options.topic,
+      signal: options.signal,
+      onFault: options.onFault,
+      onDispose: (disposed) => this.#readers.delete(disposed),
+      pollIntervalMs: this.#lock === null ? readOnlyPollMs : null,
+    });
+    this.#readers.add(reader);
+    return reader;
+  }
+
+  async groupMember(options: { group: string; topic: string; signal?: AbortSignal }): Promise<GroupMember> {
+    this.#checkWritable();
+    const topic = this.#catalog.find(options.topic);
+    if (topic === null) throw new TopicIoError('unusable', `there is no topic ${options.topic}`);
+    const { group, signal } = options;
+    return this.#groups.join({ group, topic: topic.name, partitions: topic.partitions, signal });
+  }
+
+  async ping(): Promise<void> {
+    this.#checkOpen();
+    this.#view.refresh();
+  }
+
+  /** What was handed in is still written. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposal ??= this.#dispose();
+    await this.#disposal;
+  }
+
+  async #dispose(): Promise<void> {
+    for (const reader of [...this.#readers]) await reader[Symbol.asyncDispose]();
+    this.#groups.close();
+    const housekept = this.#housekeeping.close();
+    await this.#committer.close();
+    await housekept;
+    this.#view.close();
+    await this.#store[Symbol.asyncDispose]();
+    if (this.#lock === null) return;
+    try {
+      await writeMarker(this.#folder, 'ready');
+    } catch (error) {
+      // It only says how large the log has grown; on a full disk the older one stays.
+      this.#log.warn({ err: error }, 'the marker of the embedded log could not be renewed');
+    }
+    await this.#lock[Symbol.asyncDispose]();
+  }
+
+  #checkOpen(): void {
+    if (this.#disposal !== null) throw closedFault();
+    this.#store.refresh();
+  }
+
+  #checkWritable(): void {
+    this.#checkOpen();
+    if (this.#lock === null) throw new TopicIoError('unusable', 'the log is open for reading alone');
+  }
+}

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { livenessOf, type OwnerIdentity, thisProcess } from './owner.ts';
+
+const here: OwnerIdentity = {
+  pid: 1,
+  host: 'here',
+  processStart: '500',
+  bootId: 'boot-1',
+  pidNamespace: 'pid:[1]',
+};
+const owner = (overrides: Partial<OwnerIdentity>): OwnerIdentity => ({ ...here, ...overrides });
+const running =
+  (...starts: [number, string][]) =>
+  (pid: number): string | null =>
+    new Map(starts).get(pid) ?? null;
+
+describe('an owner', () => {
+  it('lives while a process of its pid began when it did', () => {
+    expect(livenessOf(owner({ pid: 7, processStart: '90' }), here, running([7, '90']))).toBe('alive');
+  });
+
+  it('is dead when its pid is free, or is another process now', () => {
+    expect(livenessOf(owner({ pid: 7, processStart: '90' }), here, running())).toBe('dead');
+    expect(livenessOf(owner({ pid: 1, processStart: '90' }), here, running([1, '500']))).toBe('dead');
+  });
+
+  it('is dead when the machine was booted since, whatever its pid is now', () => {
+    expect(livenessOf(owner({ bootId: 'boot-0' }), here, running([1, '500']))).toBe('dead');
+  });
+
+  it('cannot be judged by its pid from another container of the same machine', () => {
+    expect(livenessOf(owner({ pidNamespace: 'pid:[2]' }), here, running([1, '500']))).toBe('unknown');
+  });
+
+  it('is judged by its pid where the system tells no more', () => {
+    const elsewhere = { processStart: null, bootId: null, pidNamespace: null };
+    const judge = (isRunning: boolean, host = 'here') =>
+      livenessOf(owner({ ...elsewhere, host }), owner(elsewhere), running(), () => isRunning);
+    expect(judge(true)).toBe('alive');
+    expect(judge(false)).toBe('dead');
+    expect(judge(true, 'another')).toBe('unknown');
+  });
+
+  it('finds itself alive', () => {
+    expect(livenessOf(thisProcess(), thisProcess())).toBe('alive');
+  });
+});

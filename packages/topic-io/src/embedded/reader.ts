@@ -1,0 +1,158 @@
+import { setMaxListeners } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Fetched, TopicIoError, type TopicReader } from '../topic-io.ts';
+import type { LogView } from './view.ts';
+
+interface Position {
+  offset: number;
+  answered: boolean;
+}
+
+const answerLimits = { recordsMax: 1_000, bytesMax: 1024 * 1024 };
+
+/**
+ * Reads when asked, out of the memory map: nothing is fetched ahead. Waits for the owner's commits in the same process;
+ * beside an owner in another process it looks again every `pollIntervalMs`, and only while somebody waits.
+ */
+export class EmbeddedReader implements TopicReader {
+  readonly #view: LogView;
+  readonly #topic: string;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onFault: ((fault: TopicIoError | null) => void) | undefined;
+  readonly #onDispose: (reader: EmbeddedReader) => void;
+  readonly #pollIntervalMs: number | null;
+  /** In the order in which they are served next. */
+  readonly #positions = new Map<number, Position>();
+  readonly #onAbort = (): void => this.#close();
+  readonly #stopListening: () => void;
+  #turn: Promise<unknown> = Promise.resolve();
+  #wake: (() => void) | null = null;
+  #servedRecords = false;
+  #hasFault = false;
+  #closed = false;
+
+  constructor(options: {
+    view: LogView;
+    topic: string;
+    signal: AbortSignal | undefined;
+    onFault: ((fault: TopicIoError | null) => void) | undefined;
+    onDispose: (reader: EmbeddedReader) => void;
+    /** `null`: commits of this process wake the reader. */
+    pollIntervalMs: number | null;
+  }) {
+    this.#view = options.view;
+    this.#topic = options.topic;
+    this.#signal = options.signal;
+    this.#onFault = options.onFault;
+    this.#onDispose = options.onDispose;
+    this.#pollIntervalMs = options.pollIntervalMs;
+    this.#stopListening = options.view.follow(options.topic, {
+      changed: () => this.#wake?.(),
+      positionOf: (partition) => this.#positions.get(partition)?.offset ?? null,
+    });
+    // One signal stops a reader for each of many partitions; every one of them takes its listener back.
+    if (this.#signal !== undefined) setMaxListeners(0, this.#signal);
+    this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (this.#signal?.aborted === true) this.#close();
+  }
+
+  add({ partition, offset }: { partition: number; offset: number }): void {
+    this.#positions.set(partition, { offset, answered: false });
+    this.#wake?.();
+  }
+
+  remove(partition: number): void {
+    this.#positions.delete(partition);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Fetched> {
+    return {
+      next: () => {
+        const answer = this.#turn.then(() => this.#next());
+        this.#turn = answer.catch(() => undefined);
+        return answer;
+      },
+      // Leaving a loop is no farewell: the caller may go on reading from here.
+      return: async () => ({ done: true, value: undefined }),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#stopListening();
+    this.#positions.clear();
+    this.#onDispose(this);
+    this.#wake?.();
+  }
+
+  async #next(): Promise<IteratorResult<Fetched>> {
+    // A reader that catches up must not keep everybody else from the event loop.
+    if (this.#servedRecords) await nextTurn();
+    this.#servedRecords = false;
+    while (!this.#closed) {
+      const fetched = this.#fetch();
+      if (fetched !== null) {
+        this.#servedRecords = fetched.kind === 'records' && fetched.records.length > 0;
+        return { done: false, value: fetched };
+      }
+      await this.#change();
+    }
+    return { done: true, value: undefined };
+  }
+
+  async #change(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      if (this.#pollIntervalMs !== null) timer = setTimeout(resolve, this.#pollIntervalMs);
+    });
+    clearTimeout(timer);
+    this.#wake = null;
+  }
+
+  /** The first partition with news, or `null`. */
+  #fetch(): Fetched | null {
+    this.#view.refresh();
+    let missing: TopicIoError | null = null;
+    for (const [partition, position] of this.#positions) {
+      const fetched = this.#fetchPartition(partition, position);
+      if (fetched === 'missing') {
+        missing = new TopicIoError(
+          'unavailable',
+          `there is no partition ${partition} of topic ${this.#topic}`,
+        );
+      } else if (fetched !== null) {
+        // To the end of the order: the others are served first.
+        this.#positions.delete(partition);
+        if (fetched.kind === 'records') this.#positions.set(partition, position);
+        return fetched;
+      }
+    }
+    if ((missing !== null) !== this.#hasFault) {
+      this.#hasFault = missing !== null;
+      this.#onFault?.(missing);
+    }
+    return null;
+  }
+
+  #fetchPartition(partition: number, position: Position): Fetched | 'missing' | null {
+    const place = this.#view.find(this.#topic, partition);
+    if (place === null) return 'missing';
+    const { startOffset, stableEnd } = place.bounds;
+    if (position.offset < startOffset || position.offset > stableEnd) {
+      return { kind: 'out_of_range', partition, requestedOffset: position.offset, startOffset, stableEnd };
+    }
+    if (position.answered && position.offset === stableEnd) return null;
+    const { records, nextOffset } = this.#view.read(place, { fromOffset: position.offset, ...answerLimits });
+    position.offset = nextOffset;
+    position.answered = true;
+    this.#view.passed(place);
+    return { kind: 'records', partition, records, nextOffset, stableEnd, startOffset };
+  }
+}

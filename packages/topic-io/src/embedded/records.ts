@@ -1,0 +1,139 @@
+import type { LogRecord, RecordToAppend } from '../topic-io.ts';
+
+/**
+ * How a record lies in the embedded log. Key: topic id (4 bytes), partition (2), offset (6), all big-endian, so that
+ * LMDB's byte order is the log's order. Value, little-endian: flags (1: tombstone), timestamp (8, a double), key
+ * length (4), header count (2), per header two lengths (4 each), then all texts in UTF-8, then the record's value.
+ */
+
+export const recordKeyBytes = 12;
+export const partitionsMax = 0xffff;
+const fixedBytes = 1 + 8 + 4 + 2;
+const tombstoneFlag = 1;
+
+export interface RecordPlace {
+  readonly topicId: number;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+export function writeRecordKey(
+  place: RecordPlace,
+  target: Buffer = Buffer.allocUnsafe(recordKeyBytes),
+): Buffer {
+  target.writeUInt32BE(place.topicId, 0);
+  target.writeUInt16BE(place.partition, 4);
+  target.writeUIntBE(place.offset, 6, 6);
+  return target;
+}
+
+export function readRecordKey(key: Buffer): RecordPlace {
+  return { topicId: key.readUInt32BE(0), partition: key.readUInt16BE(4), offset: key.readUIntBE(6, 6) };
+}
+
+/** Encoded records: windows of one allocation, which nothing of the input shares. */
+export interface EncodedRecords {
+  readonly encoded: readonly Buffer[];
+  readonly bytes: number;
+  /** Keys and headers are ASCII, so they read back as they were handed in; UTF-8 cannot say every string. */
+  readonly isAscii: boolean;
+}
+
+export function encodeRecords(records: readonly RecordToAppend[]): EncodedRecords {
+  const drafts = records.map(draftOf);
+  const bytes = drafts.reduce((sum, draft) => sum + draft.bytes, 0);
+  const target = Buffer.allocUnsafeSlow(bytes);
+  const encoded: Buffer[] = [];
+  let at = 0;
+  for (const draft of drafts) {
+    const end = at + draft.bytes;
+    writeRecord(draft, target, at);
+    encoded.push(target.subarray(at, end));
+    at = end;
+  }
+  return { encoded, bytes, isAscii: drafts.every(({ asciiText }) => asciiText !== null) };
+}
+
+interface Draft {
+  readonly record: RecordToAppend;
+  /** The key, then header names and values in turn. */
+  readonly parts: readonly string[];
+  /** All of them in one when that is ASCII: one conversion is far cheaper than a dozen. */
+  readonly asciiText: string | null;
+  readonly bytes: number;
+}
+
+function draftOf(record: RecordToAppend): Draft {
+  const parts = [record.key];
+  let text = record.key;
+  for (const name of Object.keys(record.headers)) {
+    const value = record.headers[name]!;
+    parts.push(name, value);
+    text += name + value;
+  }
+  // As many bytes as characters. Otherwise part by part: halves of a pair in two parts must not become one character.
+  const isAscii = Buffer.byteLength(text) === text.length;
+  const textBytes = isAscii ? text.length : parts.reduce((sum, part) => sum + Buffer.byteLength(part), 0);
+  const bytes = fixedBytes + (parts.length - 1) * 4 + textBytes + (record.value?.length ?? 0);
+  return { record, parts, asciiText: isAscii ? text : null, bytes };
+}
+
+function writeRecord(draft: Draft, target: Buffer, start: number): void {
+  const { record, parts, asciiText } = draft;
+  target[start] = record.value === null ? tombstoneFlag : 0;
+  target.writeDoubleLE(record.timestampMs, start + 1);
+  target.writeUInt16LE((parts.length - 1) / 2, start + 13);
+  let at = start + fixedBytes + (parts.length - 1) * 4;
+  let lengthAt = start + 9;
+  for (const [index, part] of parts.entries()) {
+    const length = asciiText === null ? target.write(part, at) : part.length;
+    target.writeUInt32LE(length, lengthAt);
+    lengthAt = start + fixedBytes + index * 4;
+    if (asciiText === null) at += length;
+  }
+  if (asciiText !== null) at += target.write(asciiText, at, 'latin1');
+  if (record.value !== null) target.set(record.value, at);
+}
+
+/** The record's value is a window of `encoded`, which must therefore be a copy of its own. */
+export function decodeRecord(encoded: Buffer, offset: number): LogRecord {
+  const partsCount = encoded.readUInt16LE(13) * 2;
+  const textStart = fixedBytes + partsCount * 4;
+  let textEnd = textStart + encoded.readUInt32LE(9);
+  for (let at = fixedBytes; at < textStart; at += 4) textEnd += encoded.readUInt32LE(at);
+  const text = encoded.toString('utf8', textStart, textEnd);
+  const isAscii = text.length === textEnd - textStart;
+
+  let position = 0;
+  const take = (length: number): string => {
+    const from = position;
+    position += length;
+    if (isAscii) return text.substring(from, position);
+    return encoded.toString('utf8', textStart + from, textStart + position);
+  };
+  const key = take(encoded.readUInt32LE(9));
+  const headers: Record<string, string> = {};
+  for (let at = fixedBytes; at < textStart; at += 8) {
+    const name = take(encoded.readUInt32LE(at));
+    const value = take(encoded.readUInt32LE(at + 4));
+    // Assignment to this one name would set the prototype.
+    if (name === '__proto__') Object.defineProperty(headers, name, { value, enumerable: true });
+    else headers[name] = value;
+  }
+  const value = isTombstone(encoded) ? null : encoded.subarray(textEnd);
+  return { key, value, headers, timestampMs: timestampOf(encoded), offset };
+}
+
+export function timestampOf(encoded: Buffer): number {
+  return encoded.readDoubleLE(1);
+}
+
+export function isTombstone(encoded: Buffer): boolean {
+  return (encoded[0]! & tombstoneFlag) !== 0;
+}
+
+/** The record's key as bytes, without decoding the rest. */
+export function keyBytesOf(encoded: Buffer): Buffer {
+  const start = fixedBytes + encoded.readUInt16LE(13) * 8;
+  return encoded.subarray(start, start + encoded.readUInt32LE(9));
+}

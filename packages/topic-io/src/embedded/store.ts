@@ -1,0 +1,236 @@
+import { statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ABORT, type Database, open, type RootDatabase } from 'lmdb';
+import { dataFile, unusable } from './folder.ts';
+
+/** A database of bytes by bytes; scans go in the order of the keys. */
+export type Bytes = Database<Buffer, Buffer>;
+
+export interface Change {
+  readonly database: Bytes;
+  readonly key: Buffer;
+  /** `null` removes. */
+  readonly value: Buffer | null;
+}
+
+export type WriteOutcome =
+  | { readonly kind: 'written' }
+  | { readonly kind: 'full'; readonly message: string }
+  /** Nothing was written; the next attempt may succeed. */
+  | { readonly kind: 'failed'; readonly cause: unknown }
+  /** LMDB gave up on the file until it is opened again. */
+  | { readonly kind: 'broken'; readonly cause: unknown };
+
+/** LMDB as this engine uses it: five databases in one file, atomic durable writes, reads of the newest state. */
+export interface EmbeddedStore extends AsyncDisposable {
+  /** Records by topic id, partition and offset. */
+  readonly records: Bytes;
+  /** Start and next offset by topic id and partition. */
+  readonly bounds: Bytes;
+  /** Topics, writer epochs, group offsets. */
+  readonly meta: Bytes;
+  /** Of compacted topics: the offset of the newest record of a key. */
+  readonly newest: Bytes;
+  /** Of compacted topics: tombstones by the time at which they may go. */
+  readonly tombstones: Bytes;
+  /** From here on reads see everything that is written. */
+  refresh(): void;
+  /** All or nothing; resolves when it is on the disk. One at a time. `freeing`: may use the last reserve. */
+  write(changes: readonly Change[], options: { freeing: boolean }): Promise<WriteOutcome>;
+}
+
+interface StoreStats {
+  readonly pageSize: number;
+  readonly lastPageNumber: number;
+  readonly usedPages: number;
+}
+
+/** Left on the disk by appends, so that removing old records (which needs room first) always can. */
+const reserveBytes = 16 * 1024 * 1024;
+/** Pages that any transaction rewrites: a branch of every tree and the free list. */
+const transactionBytes = 128 * 1024;
+const changeOverheadBytes = 48;
+const databaseNames = ['records', 'bounds', 'meta', 'newest', 'tombstones'] as const;
+
+export function openStore(options: {
+  folder: string;
+  readOnly: boolean;
+  mapBytesMax: number;
+}): EmbeddedStore {
+  const { folder, mapBytesMax } = options;
+  const root = openRoot(options);
+  const databases = databaseNames.map((name) => {
+    const database = root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' });
+    if ((database as Bytes | undefined) === undefined) {
+      throw unusable(folder, `${dataFile} lacks the database "${name}": it is damaged or not runlog's`);
+    }
+    return database;
+  });
+  const [records, bounds, meta, newest, tombstones] = databases as [Bytes, Bytes, Bytes, Bytes, Bytes];
+  const statsOf = (): StoreStats => sumStats(root, databases);
+
+  const room = new Room({ folder, mapBytesMax, statsOf });
+  let broken: WriteOutcome | null = null;
+
+  return {
+    records,
+    bounds,
+    meta,
+    newest,
+    tombstones,
+    refresh: () => root.resetReadTxn(),
+    async write(changes, { freeing }) {
+      const bytes = changes.reduce(
+        (sum, { key, value }) => sum + key.length + (value?.length ?? 0) + changeOverheadBytes,
+        transactionBytes,
+      );
+      if (broken !== null) return broken;
+      const full = freeing ? null : room.take(bytes);
+      if (full !== null) return { kind: 'full', message: full };
+      const written = root.batch(() => {
+        for (const { database, key, value } of changes) {
+          // Inside a batch the outcome is the batch's.
+          if (value === null) void database.remove(key);
+          else void database.put(key, value);
+        }
+      });
+      try {
+        await written;
+        return { kind: 'written' };
+      } catch (error) {
+        room.forget();
+        const outcome = room.explain(await causeOf(error));
+        broken = probe(root);
+        return broken ?? outcome;
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await root.close();
+    },
+  };
+}
+
+/**
+ * The map is left to grow by itself: LMDB kills the process when it cannot map what it is asked for at the start (a
+ * limit of address space), and on Windows the file would be as large as the map at once.
+ */
+function openRoot(options: { folder: string; readOnly: boolean }): RootDatabase<Buffer, Buffer> {
+  const { folder, readOnly } = options;
+  try {
+    return open<Buffer, Buffer>({
+      path: join(folder, dataFile),
+      noSubdir: true,
+      readOnly,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      maxDbs: databaseNames.length + 1,
+      // A commit is on the disk when it becomes visible: nobody ever reads what a power cut could take back.
+      overlappingSync: false,
+      // Its extra promise of a batch cannot be caught by anybody when the disk is full.
+      eventTurnBatching: false,
+      compression: false,
+      cache: false,
+    });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw unusable(folder, `${dataFile} does not open (${message}); restore the folder from a copy`, error);
+  }
+}
+
+/** Says in time that there is no room left, so that LMDB is not asked to write what it cannot. */
+class Room {
+  readonly #folder: string;
+  readonly #mapBytesMax: number;
+  readonly #statsOf: () => StoreStats;
+  /** Bytes that may be written before looking again. */
+  #credit = 0;
+
+  constructor(options: { folder: string; mapBytesMax: number; statsOf: () => StoreStats }) {
+    this.#folder = options.folder;
+    this.#mapBytesMax = options.mapBytesMax;
+    this.#statsOf = options.statsOf;
+  }
+
+  /** `null`, or why there is no room. */
+  take(bytes: number): string | null {
+    // Half of the bytes more: pages are not filled to the brim.
+    const needed = Math.ceil(bytes * 1.5);
+    if (this.#credit < needed) {
+      const { pageSize, lastPageNumber, usedPages } = this.#statsOf();
+      const usedBytes = usedPages * pageSize;
+      const mapRoom = this.#mapBytesMax - usedBytes;
+      const diskRoom =
+        this.#diskFreeBytes() - reserveBytes + Math.max(0, lastPageNumber * pageSize - usedBytes);
+      if (mapRoom < needed) {
+        return `${this.#folder}: the log holds ${usedBytes} bytes and may hold ${this.#mapBytesMax}`;
+      }
+      if (diskRoom < needed) return `${this.#folder}: the disk is full`;
+      this.#credit = Math.min(mapRoom, diskRoom, creditBytesMax);
+    }
+    this.#credit -= needed;
+    return null;
+  }
+
+  forget(): void {
+    this.#credit = 0;
+  }
+
+  explain(cause: unknown): WriteOutcome {
+    const { code } = cause as { code?: unknown };
+    // LMDB reports a write that the disk took in part as an input/output error.
+    const isFull = isFullCode(code) || (code === 5 && this.#diskFreeBytes() < reserveBytes);
+    return isFull
+      ? { kind: 'full', message: `${this.#folder}: the disk is full` }
+      : { kind: 'failed', cause };
+  }
+
+  #diskFreeBytes(): number {
+    const { bavail, bsize } = statfsSync(this.#folder);
+    return bavail * bsize;
+  }
+}
+
+/** So much at most is written before the room is measured again. */
+const creditBytesMax = 8 * 1024 * 1024;
+
+/** ENOSPC, EDQUOT (Linux, macOS), EFBIG, MDB_MAP_FULL. */
+function isFullCode(code: unknown): boolean {
+  return code === 28 || code === 122 || code === 69 || code === 27 || code === -30792;
+}
+
+/** After a failure: whether LMDB still begins a transaction. One begun in the background would wait for ever if not. */
+function probe(root: RootDatabase<Buffer, Buffer>): WriteOutcome | null {
+  try {
+    root.transactionSync(() => ABORT);
+    return null;
+  } catch (cause) {
+    return { kind: 'broken', cause };
+  }
+}
+
+/** lmdb rejects with a wrapper whose `commitError` is a promise that rejects with what happened. */
+async function causeOf(error: unknown): Promise<unknown> {
+  const { commitError } = error as { commitError?: Promise<never> };
+  if (commitError === undefined) return error;
+  try {
+    return await commitError;
+  } catch (cause) {
+    return cause;
+  }
+}
+
+function sumStats(root: RootDatabase<Buffer, Buffer>, databases: readonly Bytes[]): StoreStats {
+  interface Tree {
+    readonly treeBranchPageCount: number;
+    readonly treeLeafPageCount: number;
+    readonly overflowPages: number;
+  }
+  const pages = (tree: Tree): number =>
+    tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages;
+  const top = root.getStats() as Tree & { pageSize: number; lastPageNumber: number; free: Tree };
+  const usedPages = databases.reduce(
+    (sum, one) => sum + pages(one.getStats() as Tree),
+    pages(top) + pages(top.free),
+  );
+  return { pageSize: top.pageSize, lastPageNumber: top.lastPageNumber, usedPages };
+}

@@ -1,0 +1,133 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { LogRecord, PartitionBounds } from '../topic-io.ts';
+import { closedFault } from './committer.ts';
+import { RecentRecords } from './recent.ts';
+import { decodeRecord, readRecordKey, timestampOf, writeRecordKey } from './records.ts';
+import { readBounds, type Stage, type StoredTopic } from './stage.ts';
+import type { EmbeddedStore } from './store.ts';
+import { checkPlace, type TopicCatalog } from './topics.ts';
+
+export interface PartitionPlace {
+  readonly topic: StoredTopic;
+  readonly partition: number;
+  readonly bounds: PartitionBounds;
+}
+
+/** A reader of a topic that wants to know of changes. */
+export interface Follower {
+  readonly changed: () => void;
+  /** The offset it reads next; `null`: not this partition. */
+  readonly positionOf: (partition: number) => number | null;
+}
+
+const scanRecordsMax = 1_000;
+
+/** The readable side of a log, and who wants to know when it changes. */
+export class LogView {
+  readonly #store: EmbeddedStore;
+  readonly #catalog: TopicCatalog;
+  readonly #followers = new Map<string, Set<Follower>>();
+  readonly #recent = new RecentRecords();
+  #closed = false;
+
+  constructor(options: { store: EmbeddedStore; catalog: TopicCatalog }) {
+    this.#store = options.store;
+    this.#catalog = options.catalog;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** From here to the next turn of the event loop, everything is read from one state: the newest. */
+  refresh(): void {
+    if (this.#closed) throw closedFault();
+    this.#store.refresh();
+  }
+
+  find(topicName: string, partition: number): PartitionPlace | null {
+    const topic = this.#catalog.find(topicName);
+    if (topic === null || !(partition >= 0 && partition < topic.partitions)) return null;
+    return { topic, partition, bounds: readBounds(this.#store, topic.id, partition) };
+  }
+
+  /** At least one record if there is one, then as many as the limits allow. Values are copies. */
+  read(
+    place: PartitionPlace,
+    limits: { fromOffset: number; recordsMax: number; bytesMax: number },
+  ): { records: readonly LogRecord[]; nextOffset: number } {
+    const { stableEnd } = place.bounds;
+    const recent = this.#recent.read({ topicId: place.topic.id, partition: place.partition }, limits);
+    if (recent !== null) return recent;
+    const records: LogRecord[] = [];
+    let bytes = 0;
+    for (const { key, value } of this.#range(place, limits.fromOffset)) {
+      const { offset } = readRecordKey(key);
+      records.push(decodeRecord(value, offset));
+      bytes += value.length;
+      if (records.length >= limits.recordsMax || bytes >= limits.bytesMax)
+        return { records, nextOffset: offset + 1 };
+    }
+    // Behind the last record there may be offsets whose records were compacted away.
+    return { records, nextOffset: stableEnd };
+  }
+
+  async offsetAtTime(position: { topic: string; partition: number; timestampMs: number }): Promise<number> {
+    this.refresh();
+    checkPlace(this.#catalog.find(position.topic), position);
+    let fromOffset = 0;
+    for (;;) {
+      this.refresh();
+      const place = this.find(position.topic, position.partition);
+      if (place === null) return 0;
+      let scanned = 0;
+      for (const { key, value } of this.#range(place, fromOffset)) {
+        const { offset } = readRecordKey(key);
+        if (timestampOf(value) >= position.timestampMs) return offset;
+        fromOffset = offset + 1;
+        scanned += 1;
+        if (scanned >= scanRecordsMax) break;
+      }
+      if (scanned < scanRecordsMax) return place.bounds.stableEnd;
+      await nextTurn();
+    }
+  }
+
+  /** Returns how to stop. */
+  follow(topic: string, follower: Follower): () => void {
+    const followers = this.#followers.get(topic) ?? new Set();
+    this.#followers.set(topic, followers.add(follower));
+    return () => {
+      followers.delete(follower);
+      if (followers.size === 0) this.#followers.delete(topic);
+    };
+  }
+
+  /** A follower's position has moved. */
+  passed({ topic, partition }: PartitionPlace): void {
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const { positionOf } of this.#followers.get(topic.name) ?? []) {
+      lowest = Math.min(lowest, positionOf(partition) ?? lowest);
+    }
+    this.#recent.dropBelow({ topicId: topic.id, partition }, lowest);
+  }
+
+  /** What this process wrote is on the disk. */
+  changed({ touchedTopics, written }: Pick<Stage, 'touchedTopics' | 'written'>): void {
+    for (const batch of written) if (this.#followers.has(batch.topic)) this.#recent.add(batch);
+    for (const topic of touchedTopics) {
+      for (const { changed } of this.#followers.get(topic) ?? []) changed();
+    }
+  }
+
+  #range(place: PartitionPlace, fromOffset: number): Iterable<{ key: Buffer; value: Buffer }> {
+    const { topic, partition, bounds } = place;
+    const start = writeRecordKey({
+      topicId: topic.id,
+      partition,
+      offset: Math.max(fromOffset, bounds.startOffset),
+    });
+    const end = writeRecordKey({ topicId: topic.id, partition, offset: bounds.stableEnd });
+    return this.#store.records.getRange({ start, end });
+  }
+}

@@ -1,0 +1,50 @@
+import type { TopicIoLog } from '../topic-io-log.ts';
+
+export interface KafkaOptions {
+  /** `host:port` of some brokers; the rest of the cluster is found through any of them. */
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly ssl?: boolean;
+  readonly sasl?: {
+    readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+    readonly username: string;
+    readonly password: string;
+  };
+  readonly log: TopicIoLog;
+}
+
+/** Every bound of the Kafka engine. Times in milliseconds. */
+export const BOUNDS = {
+  connectMs: 3_000,
+  authenticateMs: 5_000,
+  /** For requests of which one may be answered late by a slow replica; a lost one is repeated within `appendMs`. */
+  produceRequestMs: 5_000,
+  requestMs: 8_000,
+  /** From `append` to its answer, so that an HTTP caller can still say 503. */
+  appendMs: 10_000,
+  /** Any other operation of the port. */
+  operationMs: 10_000,
+  transactionMs: 10_000,
+  /** Opening a fenced writer waits for the transaction of a killed holder, at most `transactionMs`. */
+  openFencedMs: 20_000,
+  abortMs: 2_000,
+  visibleMs: 1_000,
+  takeAgainMaxMs: 1_000,
+  closeMs: 2_000,
+  metadataAgeMs: 60_000,
+  retryDelayMinMs: 10,
+  retryDelayMaxMs: 500,
+  /** A passing fault is worth a line in the log when it lasts so long. */
+  faultWorthALineMs: 1_000,
+  batchBytes: 500 * 1024,
+  batchRecords: 4_000,
+  /** `max.message.bytes` of runlog's topics. */
+  messageBytes: 1024 * 1024,
+  laneBytes: 32 * 1024 * 1024,
+  longPollMs: 250,
+  fetchBytes: 4 * 1024 * 1024,
+  fetchPartitionBytes: 1024 * 1024 + 64 * 1024,
+  sessionMs: 10_000,
+  rebalanceMs: 10_000,
+  heartbeatMs: 500,
+} as const;

@@ -1,0 +1,288 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Broker } from 'kafkajs/src/broker/index.js';
+import { type FencedWriter, type GroupOffset, type RecordToAppend, TopicIoError } from '../topic-io.ts';
+import { BOUNDS } from './config.ts';
+import { toTopicIoError } from './faults.ts';
+import { isTooLarge, type ProducerIdentity, produce, wireBytes } from './produce.ts';
+import type { AttemptOptions, KafkaSession } from './session.ts';
+import { stableEndOf } from './topics.ts';
+
+interface PartitionRecords {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: readonly RecordToAppend[];
+}
+
+interface WrittenEnd {
+  readonly topic: string;
+  readonly partition: number;
+  /** Behind the last record. */
+  readonly endOffset: number;
+}
+
+/**
+ * How often each id was taken from us lately. Contenders that all try again at once would fence each other for ever, so
+ * whoever lost an id waits a random time before taking it again, longer each time.
+ */
+export class LostIds {
+  readonly #losses = new Map<string, number>();
+
+  lost(id: string): void {
+    this.#losses.set(id, (this.#losses.get(id) ?? 0) + 1);
+  }
+
+  held(id: string): void {
+    this.#losses.delete(id);
+  }
+
+  /** Milliseconds to wait before the id is taken; 0 unless it was lost since it was last held. */
+  pauseMs(id: string, random: () => number): number {
+    const losses = this.#losses.get(id) ?? 0;
+    return losses === 0 ? 0 : random() * Math.min(25 * 2 ** losses, BOUNDS.takeAgainMaxMs);
+  }
+}
+
+/**
+ * Kafka's transactional producer: one transaction a commit. Opening it asks the coordinator for a new producer epoch,
+ * which aborts what an earlier holder left open and refuses everything it may still send.
+ */
+export class KafkaFencedWriter implements FencedWriter {
+  readonly #session: KafkaSession;
+  readonly #id: string;
+  readonly #identity: ProducerIdentity;
+  readonly #lostIds: LostIds;
+  readonly #nextSequences = new Map<string, number>();
+  #state: 'ready' | 'committing' | 'spent' | 'closed' = 'ready';
+
+  private constructor(options: {
+    session: KafkaSession;
+    id: string;
+    identity: ProducerIdentity;
+    lostIds: LostIds;
+  }) {
+    this.#session = options.session;
+    this.#id = options.id;
+    this.#identity = options.identity;
+    this.#lostIds = options.lostIds;
+  }
+
+  /** Resolves when every earlier holder of the id is fenced. */
+  static async open(options: {
+    session: KafkaSession;
+    id: string;
+    lostIds: LostIds;
+  }): Promise<KafkaFencedWriter> {
+    const { session, id, lostIds } = options;
+    const pauseMs = lostIds.pauseMs(id, Math.random);
+    // The session's end makes the attempt below fail at once.
+    if (pauseMs > 0) await delay(pauseMs, undefined, { signal: session.closing }).catch(() => undefined);
+    const identity = await session.attempt(
+      { doing: `take the writer id ${id}`, timeoutMs: BOUNDS.openFencedMs, transactional: true },
+      async () => {
+        const coordinator = await session.coordinator({ kind: 'transaction', id });
+        const { producerId, producerEpoch } = await coordinator.initProducerId({
+          transactionalId: id,
+          transactionTimeout: BOUNDS.transactionMs,
+        });
+        return { producerId, producerEpoch };
+      },
+    );
+    return new KafkaFencedWriter({ session, id, identity, lostIds });
+  }
+
+  async commit(transaction: {
+    records: readonly PartitionRecords[];
+    offsets?: readonly GroupOffset[];
+  }): Promise<void> {
+    if (this.#state === 'closed') throw new TopicIoError('closed', `the writer ${this.#id} is closed`);
+    if (this.#state === 'spent') throw new TopicIoError('unavailable', `the writer ${this.#id} is spent`);
+    if (this.#state === 'committing')
+      throw new Error(`the writer ${this.#id} commits one transaction at a time`);
+    const offsets = transaction.offsets ?? [];
+    const records = transaction.records.filter((entry) => entry.records.length > 0);
+    for (const entry of records) {
+      if (!entry.records.some((record) => isTooLarge(wireBytes(record)))) continue;
+      this.#state = 'spent';
+      throw new TopicIoError('too_large', `a record exceeds ${BOUNDS.messageBytes} bytes`);
+    }
+    this.#state = 'committing';
+    const endsMs = performance.now() + BOUNDS.transactionMs;
+    try {
+      if (records.length > 0 || offsets.length > 0) await this.#transact({ records, offsets, endsMs });
+      this.#lostIds.held(this.#id);
+      if (this.#state === 'committing') this.#state = 'ready';
+    } catch (error) {
+      if (this.#state === 'committing') this.#state = 'spent';
+      const fault = toTopicIoError(error, { doing: `commit as ${this.#id}`, transactional: true });
+      if (fault.code === 'fenced') this.#lostIds.lost(this.#id);
+      else await this.#abort();
+      throw fault;
+    }
+  }
+
+  /** An unfinished transaction is aborted by the next holder or by its timeout. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#state = 'closed';
+  }
+
+  async #transact(options: {
+    records: readonly PartitionRecords[];
+    offsets: readonly GroupOffset[];
+    endsMs: number;
+  }): Promise<void> {
+    const { records, offsets, endsMs } = options;
+    if (records.length > 0) {
+      const topics = [...groupBy(records, (entry) => entry.topic)].map(([topic, entries]) => ({
+        topic,
+        partitions: [...new Set(entries.map((entry) => entry.partition))],
+      }));
+      await this.#ask({ doing: 'add partitions', endsMs }, (coordinator, producer) =>
+        coordinator.addPartitionsToTxn({ ...producer, topics }),
+      );
+    }
+    const ends: WrittenEnd[] = [];
+    for (const entry of records) ends.push(await this.#send(entry, endsMs));
+    for (const [group, ofGroup] of groupBy(offsets, (offset) => offset.group)) {
+      await this.#sendOffsets({ group, offsets: ofGroup, endsMs });
+    }
+    await this.#end({ commit: true, endsMs });
+    await this.#awaitVisible(ends);
+  }
+
+  /**
+   * Kafka answers a commit when it is decided and then marks the partitions. So that a reader who begins now sees it,
+   * wait for the marks; not for long, as another id's open transaction may hold the stable end back.
+   */
+  async #awaitVisible(ends: readonly WrittenEnd[]): Promise<void> {
+    const endsMs = performance.now() + BOUNDS.visibleMs;
+    for (const { topic, partition, endOffset } of ends) {
+      let pauseMs = 1;
+      while (performance.now() < endsMs) {
+        try {
+          const stableEnd = await this.#session.once(() => stableEndOf(this.#session, { topic, partition }));
+          if (stableEnd >= endOffset) break;
+        } catch {
+          // It is committed all the same.
+        }
+        await delay(pauseMs, undefined, { signal: this.#session.closing }).catch(() => undefined);
+        if (this.#session.closing.aborted) return;
+        pauseMs = Math.min(pauseMs * 2, 50);
+      }
+    }
+  }
+
+  async #send(entry: PartitionRecords, endsMs: number): Promise<WrittenEnd> {
+    const { topic, partition } = entry;
+    const key = `${topic}/${partition}`;
+    let endOffset = 0;
+    for (const records of batches(entry.records)) {
+      const recordBytes = records.reduce((sum, record) => sum + wireBytes(record), 0);
+      const firstSequence = this.#nextSequences.get(key) ?? 0;
+      const baseOffset = await this.#attempt({ doing: `write to ${key}`, endsMs }, () =>
+        produce({
+          session: this.#session,
+          topic,
+          partition,
+          records,
+          recordBytes,
+          identity: this.#identity,
+          firstSequence,
+          transactionalId: this.#id,
+        }),
+      );
+      this.#nextSequences.set(key, firstSequence + records.length);
+      endOffset = baseOffset + records.length;
+    }
+    return { topic, partition, endOffset };
+  }
+
+  async #sendOffsets(options: {
+    group: string;
+    offsets: readonly GroupOffset[];
+    endsMs: number;
+  }): Promise<void> {
+    const { group, endsMs } = options;
+    const doing = `publish the offsets of ${group}`;
+    await this.#ask({ doing, endsMs }, (coordinator, producer) =>
+      coordinator.addOffsetsToTxn({ ...producer, groupId: group }),
+    );
+    const topics = [...groupBy(options.offsets, (entry) => entry.topic)].map(([topic, entries]) => ({
+      topic,
+      partitions: entries.map(({ partition, offset }) => ({ partition, offset: String(offset) })),
+    }));
+    await this.#attempt({ doing, endsMs }, async () => {
+      const coordinator = await this.#session.coordinator({ kind: 'group', id: group });
+      await coordinator.txnOffsetCommit({
+        ...this.#identity,
+        transactionalId: this.#id,
+        groupId: group,
+        topics,
+      });
+    });
+  }
+
+  async #end(options: { commit: boolean; endsMs: number }): Promise<void> {
+    await this.#ask(
+      { doing: options.commit ? 'commit' : 'abort', endsMs: options.endsMs },
+      (coordinator, producer) => coordinator.endTxn({ ...producer, transactionResult: options.commit }),
+    );
+  }
+
+  /** Best effort, so that readers are not held back until the transaction's timeout. */
+  async #abort(): Promise<void> {
+    try {
+      await this.#end({ commit: false, endsMs: performance.now() + BOUNDS.abortMs });
+    } catch {
+      // The coordinator aborts it by its timeout, or when the id is taken again.
+    }
+  }
+
+  #ask(
+    options: { doing: string; endsMs: number },
+    question: (
+      coordinator: Broker,
+      producer: ProducerIdentity & { readonly transactionalId: string },
+    ) => Promise<unknown>,
+  ): Promise<unknown> {
+    return this.#attempt(options, async () => {
+      const coordinator = await this.#session.coordinator({ kind: 'transaction', id: this.#id });
+      return question(coordinator, { ...this.#identity, transactionalId: this.#id });
+    });
+  }
+
+  #attempt<T>(options: { doing: string; endsMs: number }, operation: () => Promise<T>): Promise<T> {
+    const attempt: AttemptOptions = {
+      doing: `${options.doing} as ${this.#id}`,
+      timeoutMs: Math.max(options.endsMs - performance.now(), 1),
+      transactional: true,
+    };
+    return this.#session.attempt(attempt, operation);
+  }
+}
+
+function* batches(records: readonly RecordToAppend[]): Generator<readonly RecordToAppend[]> {
+  let begin = 0;
+  let bytes = 0;
+  for (const [index, record] of records.entries()) {
+    const size = wireBytes(record);
+    if (index > begin && (bytes + size > BOUNDS.batchBytes || index - begin >= BOUNDS.batchRecords)) {
+      yield records.slice(begin, index);
+      begin = index;
+      bytes = 0;
+    }
+    bytes += size;
+  }
+  if (begin < records.length) yield records.slice(begin);
+}
+
+/** `Map.groupBy`, which Node 20 does not have. */
+function groupBy<T>(entries: readonly T[], keyOf: (entry: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const entry of entries) {
+    const key = keyOf(entry);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [entry]);
+    else group.push(entry);
+  }
+  return groups;
+}

@@ -1,0 +1,268 @@
+import assignerProtocol from 'kafkajs/src/consumer/assignerProtocol.js';
+import type { Assignment, GroupMember } from '../topic-io.ts';
+import { BOUNDS } from './config.ts';
+import { KAFKA, type KafkaFault, toKafkaFault } from './faults.ts';
+import type { KafkaSession } from './session.ts';
+
+const { MemberAssignment, MemberMetadata } = assignerProtocol;
+const PROTOCOL = 'RoundRobinAssigner';
+const PROTOCOL_VERSION = 0;
+const REJOIN_DELAY_MIN_MS = 50;
+const REJOIN_DELAY_MAX_MS = 2_000;
+
+/** The group has moved on; joining again is all that is needed. */
+const REJOIN_AT_ONCE = new Set<number | null>([
+  KAFKA.rebalanceInProgress,
+  KAFKA.illegalGeneration,
+  KAFKA.unknownMemberId,
+]);
+
+interface Membership {
+  readonly memberId: string;
+  readonly generation: number;
+}
+
+/**
+ * Kafka's classic group protocol by its four requests: join, sync, heartbeat, leave. There is nothing to fetch and
+ * nothing to commit, so none of kafkajs's consumer is needed, and heartbeats never wait for a fetch.
+ */
+export class KafkaGroupMember implements GroupMember {
+  readonly #session: KafkaSession;
+  /** Not ours to close: leaving must not wait behind a join that is still pending on our own connection. */
+  readonly #leaveSession: KafkaSession;
+  readonly #group: string;
+  readonly #topic: string;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onAbort = () => void this[Symbol.asyncDispose]();
+  #memberId = '';
+  #membership: Membership | null = null;
+  #newest: Assignment | null = null;
+  #waiting: ((result: IteratorResult<Assignment>) => void)[] = [];
+  readonly #pauses = new Set<() => void>();
+  #disposal: Promise<void> | null = null;
+  #running: Promise<void> = Promise.resolve();
+  #announceFirst: () => void = () => undefined;
+  readonly #firstAssignment = new Promise<void>((resolve) => {
+    this.#announceFirst = resolve;
+  });
+
+  private constructor(options: GroupMemberOptions) {
+    this.#session = options.session;
+    this.#leaveSession = options.leaveSession;
+    this.#group = options.group;
+    this.#topic = options.topic;
+    this.#signal = options.signal;
+  }
+
+  /**
+   * Resolves when the first assignment is there, or after a while without one: other members or the remains of a killed
+   * one may hold the join up, and joining goes on behind it. Rejects when the cluster or the topic does not answer.
+   */
+  static async open(options: GroupMemberOptions): Promise<KafkaGroupMember> {
+    const { session, topic, group } = options;
+    await session.attempt({ doing: `join group ${group}`, timeoutMs: BOUNDS.operationMs }, () =>
+      session.partitions(topic),
+    );
+    const member = new KafkaGroupMember(options);
+    member.#signal?.addEventListener('abort', member.#onAbort, { once: true });
+    if (member.#signal?.aborted) member.#onAbort();
+    else member.#running = member.#run();
+    await Promise.race([member.#firstAssignment, member.#pause(BOUNDS.operationMs)]);
+    return member;
+  }
+
+  async confirm(generation: number): Promise<boolean> {
+    const endsMs = performance.now() + BOUNDS.sessionMs;
+    for (;;) {
+      // Null once disposed, too.
+      const membership = this.#membership;
+      if (membership === null || membership.generation !== generation) return false;
+      try {
+        await this.#session.once(() => this.#heartbeat(membership));
+        return this.#membership === membership;
+      } catch (error) {
+        const fault = toKafkaFault(error);
+        // Without a verdict for so long the session is over, as far as we can know: join again rather than stand still.
+        if (REJOIN_AT_ONCE.has(fault.code) || performance.now() >= endsMs) {
+          if (fault.code === KAFKA.unknownMemberId) this.#memberId = '';
+          this.#lost(membership);
+          return false;
+        }
+        await this.#pause(REJOIN_DELAY_MIN_MS);
+      }
+    }
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Assignment> {
+    return {
+      next: () => this.#next(),
+      return: async () => ({ done: true, value: undefined }),
+    };
+  }
+
+  /** Leaves the group, so that the others need not wait for the session to time out. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposal ??= this.#dispose();
+    return this.#disposal;
+  }
+
+  async #dispose(): Promise<void> {
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#membership = null;
+    for (const answer of this.#waiting.splice(0)) answer({ done: true, value: undefined });
+    await this.#session.close({ abrupt: true });
+    for (const end of this.#pauses) end();
+    await this.#running;
+    const memberId = this.#memberId;
+    if (memberId === '') return;
+    const leaving = { doing: `leave group ${this.#group}`, timeoutMs: BOUNDS.closeMs };
+    try {
+      await this.#leaveSession.attempt(leaving, async () => {
+        const coordinator = await this.#leaveSession.coordinator({ kind: 'group', id: this.#group });
+        await coordinator.leaveGroup({ groupId: this.#group, memberId });
+      });
+    } catch {
+      // The session timeout does it then.
+    }
+  }
+
+  #next(): Promise<IteratorResult<Assignment>> {
+    const newest = this.#newest;
+    this.#newest = null;
+    if (this.#disposal !== null) return Promise.resolve({ done: true, value: undefined });
+    if (newest !== null) return Promise.resolve({ done: false, value: newest });
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+    });
+  }
+
+  async #run(): Promise<void> {
+    let delayMs = REJOIN_DELAY_MIN_MS;
+    let failingSinceMs: number | null = null;
+    while (this.#disposal === null) {
+      try {
+        const membership = this.#membership ?? (await this.#session.once(() => this.#join()));
+        delayMs = REJOIN_DELAY_MIN_MS;
+        await this.#pause(BOUNDS.heartbeatMs);
+        if (this.#disposal !== null || this.#membership !== membership) continue;
+        await this.#session.once(() => this.#heartbeat(membership));
+        failingSinceMs = null;
+      } catch (error) {
+        if (this.#disposal !== null) return;
+        const fault = toKafkaFault(error);
+        failingSinceMs ??= performance.now();
+        this.#concede(fault);
+        if (REJOIN_AT_ONCE.has(fault.code)) continue;
+        if (performance.now() - failingSinceMs >= BOUNDS.faultWorthALineMs)
+          this.#session.reportUnanswered(fault);
+        await this.#pause(delayMs);
+        delayMs = Math.min(delayMs * 2, REJOIN_DELAY_MAX_MS);
+      }
+    }
+  }
+
+  /** A missed heartbeat costs nothing; a verdict against us costs the generation, or the member id with it. */
+  #concede(fault: KafkaFault): void {
+    if (REJOIN_AT_ONCE.has(fault.code)) this.#membership = null;
+    if (fault.code === KAFKA.unknownMemberId) this.#memberId = '';
+  }
+
+  #lost(membership: Membership): void {
+    if (this.#membership === membership) this.#membership = null;
+    for (const end of this.#pauses) end();
+  }
+
+  async #join(): Promise<Membership> {
+    const session = this.#session;
+    const coordinator = await session.coordinator({ kind: 'group', id: this.#group });
+    const joined = await coordinator.joinGroup({
+      groupId: this.#group,
+      sessionTimeout: BOUNDS.sessionMs,
+      rebalanceTimeout: BOUNDS.rebalanceMs,
+      memberId: this.#memberId,
+      groupProtocols: [
+        {
+          name: PROTOCOL,
+          metadata: MemberMetadata.encode({ version: PROTOCOL_VERSION, topics: [this.#topic] }),
+        },
+      ],
+    });
+    this.#memberId = joined.memberId;
+    const isLeader = joined.memberId === joined.leaderId;
+    const memberIds = joined.members.map(({ memberId }) => memberId);
+    const synced = await coordinator.syncGroup({
+      groupId: this.#group,
+      generationId: joined.generationId,
+      memberId: joined.memberId,
+      groupAssignment: isLeader ? await this.#share(memberIds) : [],
+    });
+    const assignment = MemberAssignment.decode(synced.memberAssignment)?.assignment ?? {};
+    const membership = { memberId: joined.memberId, generation: joined.generationId };
+    const partitions = [...(assignment[this.#topic] ?? [])].sort((a, b) => a - b);
+    if (this.#disposal === null) this.#joined(membership, partitions);
+    return membership;
+  }
+
+  async #share(memberIds: readonly string[]) {
+    const partitions = (await this.#session.partitions(this.#topic)).map(({ partitionId }) => partitionId);
+    return shareOut({ partitions, memberIds }).map(({ memberId, partitions: share }) => ({
+      memberId,
+      memberAssignment: MemberAssignment.encode({
+        version: PROTOCOL_VERSION,
+        assignment: { [this.#topic]: share },
+      }),
+    }));
+  }
+
+  #joined(membership: Membership, partitions: readonly number[]): void {
+    this.#membership = membership;
+    this.#announceFirst();
+    const assignment = { generation: membership.generation, partitions };
+    const answer = this.#waiting.shift();
+    if (answer === undefined) this.#newest = assignment;
+    else answer({ done: false, value: assignment });
+  }
+
+  async #heartbeat(membership: Membership): Promise<void> {
+    const coordinator = await this.#session.coordinator({ kind: 'group', id: this.#group });
+    await coordinator.heartbeat({
+      groupId: this.#group,
+      groupGenerationId: membership.generation,
+      memberId: membership.memberId,
+    });
+  }
+
+  #pause(timeoutMs: number): Promise<void> {
+    if (this.#disposal !== null) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        this.#pauses.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, timeoutMs);
+      this.#pauses.add(end);
+    });
+  }
+}
+
+interface GroupMemberOptions {
+  readonly session: KafkaSession;
+  readonly leaveSession: KafkaSession;
+  readonly group: string;
+  readonly topic: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Partitions in turn to the members in the order of their ids, so that every leader deals the same hand. */
+export function shareOut(options: {
+  partitions: readonly number[];
+  memberIds: readonly string[];
+}): { memberId: string; partitions: number[] }[] {
+  const shares = [...options.memberIds].sort().map((memberId) => ({ memberId, partitions: [] as number[] }));
+  const partitions = [...options.partitions].sort((a, b) => a - b);
+  for (const [index, partition] of partitions.entries()) {
+    shares[index % shares.length]?.partitions.push(partition);
+  }
+  return shares;
+}

@@ -1,0 +1,262 @@
+import type { Compression } from '../compression.ts';
+import { type AppendResult, type RecordToAppend, TopicIoError, type TopicWriter } from '../topic-io.ts';
+import { BOUNDS } from './config.ts';
+import { isLostProducer, KafkaFault, mayHaveAppended, toKafkaFault, toTopicIoError } from './faults.ts';
+import { isTooLarge, type ProducerIdentity, produce, wireBytes } from './produce.ts';
+import type { KafkaSession } from './session.ts';
+
+const SEQUENCE_MAX = 2 ** 31 - 1;
+
+/** Lanes over Kafka's idempotent produce, one producer id a lane. */
+export class KafkaWriter implements TopicWriter {
+  readonly #session: KafkaSession;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #laneBytesMax: number;
+  readonly #compression: Compression;
+  #closed = false;
+
+  constructor(options: {
+    session: KafkaSession;
+    laneBytesMax: number | undefined;
+    compression: Compression | undefined;
+  }) {
+    this.#session = options.session;
+    this.#laneBytesMax = options.laneBytesMax ?? BOUNDS.laneBytes;
+    this.#compression = options.compression ?? 'none';
+  }
+
+  get pendingBytes(): number {
+    let bytes = 0;
+    for (const lane of this.#lanes.values()) bytes += lane.pendingBytes;
+    return bytes;
+  }
+
+  async append(batch: {
+    topic: string;
+    partition: number;
+    records: readonly RecordToAppend[];
+  }): Promise<AppendResult> {
+    if (this.#closed) return failed(new TopicIoError('closed', 'the writer is closed'));
+    const { topic, partition } = batch;
+    const key = `${topic}/${partition}`;
+    let lane = this.#lanes.get(key);
+    if (lane === undefined) {
+      lane = new Lane({
+        session: this.#session,
+        topic,
+        partition,
+        bytesMax: this.#laneBytesMax,
+        compression: this.#compression,
+      });
+      this.#lanes.set(key, lane);
+    }
+    return lane.append(batch.records);
+  }
+
+  /** Takes nothing more, waits until everything handed in is answered, then disconnects. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.idle));
+    await this.#session.close({ abrupt: false });
+  }
+}
+
+interface PendingAppend {
+  readonly records: readonly RecordToAppend[];
+  readonly sizes: readonly number[];
+  readonly bytes: number;
+  readonly enqueuedMs: number;
+  readonly answer: (result: AppendResult) => void;
+  acknowledged: number;
+  baseOffset: number;
+}
+
+interface LaneProducer {
+  readonly identity: ProducerIdentity;
+  nextSequence: number;
+}
+
+interface Share {
+  readonly pending: PendingAppend;
+  readonly count: number;
+}
+
+interface Batch {
+  readonly records: readonly RecordToAppend[];
+  readonly recordBytes: number;
+}
+
+/**
+ * One partition's queue: at most one request in flight, made of whatever waits when the one before is answered. A batch
+ * that is not acknowledged ends everything queued behind it, so order holds, and costs the lane its producer id: the
+ * broker may hold the batch under the sequence that the next one would carry, and would drop that one as a repeat.
+ */
+class Lane {
+  readonly #session: KafkaSession;
+  readonly #topic: string;
+  readonly #partition: number;
+  readonly #bytesMax: number;
+  readonly #compression: Compression;
+  #queue: PendingAppend[] = [];
+  #producer: LaneProducer | null = null;
+  #idle: Promise<void> = Promise.resolve();
+  #running = false;
+  pendingBytes = 0;
+
+  constructor(options: {
+    session: KafkaSession;
+    topic: string;
+    partition: number;
+    bytesMax: number;
+    compression: Compression;
+  }) {
+    this.#session = options.session;
+    this.#topic = options.topic;
+    this.#partition = options.partition;
+    this.#bytesMax = options.bytesMax;
+    this.#compression = options.compression;
+  }
+
+  /** Resolves when nothing is queued or in flight. */
+  get idle(): Promise<void> {
+    return this.#idle;
+  }
+
+  append(records: readonly RecordToAppend[]): AppendResult | Promise<AppendResult> {
+    if (records.length === 0) return { acknowledged: 0, baseOffset: -1 };
+    const sizes = records.map(wireBytes);
+    if (sizes.some(isTooLarge)) {
+      return failed(new TopicIoError('too_large', `a record exceeds ${BOUNDS.messageBytes} bytes`));
+    }
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    if (this.pendingBytes + bytes > this.#bytesMax) {
+      const name = `${this.#topic}/${this.#partition}`;
+      return failed(new TopicIoError('overloaded', `${this.#bytesMax} bytes are waiting for ${name}`));
+    }
+    this.pendingBytes += bytes;
+    return new Promise((answer) => {
+      const enqueuedMs = performance.now();
+      this.#queue.push({ records, sizes, bytes, enqueuedMs, answer, acknowledged: 0, baseOffset: -1 });
+      if (!this.#running) this.#idle = this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    // What is appended in the same turn goes out together.
+    await Promise.resolve();
+    while (this.#queue.length > 0) {
+      const batch = this.#nextBatch();
+      try {
+        this.#acknowledge(batch.shares, await this.#send(batch));
+      } catch (error) {
+        this.#producer = null;
+        this.#failAll(toTopicIoError(error, { doing: `append to ${this.#topic}/${this.#partition}` }));
+      }
+    }
+    this.#running = false;
+  }
+
+  #nextBatch(): Batch & { shares: Share[] } {
+    const shares: Share[] = [];
+    const records: RecordToAppend[] = [];
+    let recordBytes = 0;
+    for (const pending of this.#queue) {
+      const begin = pending.acknowledged;
+      let end = begin;
+      while (end < pending.records.length && records.length < BOUNDS.batchRecords) {
+        const size = pending.sizes[end]!;
+        if (records.length > 0 && recordBytes + size > BOUNDS.batchBytes) break;
+        records.push(pending.records[end]!);
+        recordBytes += size;
+        end += 1;
+      }
+      if (end > begin) shares.push({ pending, count: end - begin });
+      if (end < pending.records.length) break;
+    }
+    return { shares, records, recordBytes };
+  }
+
+  async #send(batch: Batch): Promise<number> {
+    const oldest = this.#queue[0];
+    const ageMs = oldest === undefined ? 0 : performance.now() - oldest.enqueuedMs;
+    const timeoutMs = BOUNDS.appendMs - ageMs;
+    if (timeoutMs <= 0) throw new KafkaFault(null, `the lane is more than ${BOUNDS.appendMs} ms behind`);
+    if (this.#producer !== null && this.#producer.nextSequence + batch.records.length > SEQUENCE_MAX) {
+      this.#producer = null;
+    }
+    const sending = { over: false, maybeAppended: false };
+    const doing = `append to ${this.#topic}/${this.#partition}`;
+    try {
+      return await this.#session.attempt({ doing, timeoutMs }, () => this.#try(batch, sending));
+    } finally {
+      // A try that the attempt no longer waits for must not touch the lane.
+      sending.over = true;
+    }
+  }
+
+  async #try(
+    { records, recordBytes }: Batch,
+    sending: { over: boolean; maybeAppended: boolean },
+  ): Promise<number> {
+    for (let renewals = 0; ; renewals += 1) {
+      const producer = this.#producer ?? (await this.#newProducer());
+      if (sending.over) throw new KafkaFault(null, 'too late');
+      this.#producer = producer;
+      try {
+        const baseOffset = await produce({
+          session: this.#session,
+          topic: this.#topic,
+          partition: this.#partition,
+          records,
+          recordBytes,
+          identity: producer.identity,
+          firstSequence: producer.nextSequence,
+          compression: this.#compression,
+        });
+        producer.nextSequence += records.length;
+        return baseOffset;
+      } catch (error) {
+        const fault = toKafkaFault(error);
+        if (sending.over) throw fault;
+        if (mayHaveAppended(fault)) sending.maybeAppended = true;
+        // A new id may carry the batch only while it was refused each time.
+        if (renewals > 0 || sending.maybeAppended || !isLostProducer(fault)) throw fault;
+        this.#producer = null;
+      }
+    }
+  }
+
+  async #newProducer(): Promise<LaneProducer> {
+    const broker = await this.#session.anyBroker();
+    const answer = await broker.initProducerId({ transactionTimeout: BOUNDS.transactionMs });
+    const { producerId, producerEpoch } = answer;
+    return { identity: { producerId, producerEpoch }, nextSequence: 0 };
+  }
+
+  #acknowledge(shares: readonly Share[], baseOffset: number): void {
+    let offset = baseOffset;
+    for (const { pending, count } of shares) {
+      if (pending.acknowledged === 0) pending.baseOffset = offset;
+      pending.acknowledged += count;
+      offset += count;
+      if (pending.acknowledged < pending.records.length) continue;
+      this.#queue.shift();
+      this.pendingBytes -= pending.bytes;
+      pending.answer({ acknowledged: pending.acknowledged, baseOffset: pending.baseOffset });
+    }
+  }
+
+  #failAll(fault: TopicIoError): void {
+    const queue = this.#queue;
+    this.#queue = [];
+    for (const { acknowledged, baseOffset, bytes, answer } of queue) {
+      this.pendingBytes -= bytes;
+      answer({ acknowledged, baseOffset, fault });
+    }
+  }
+}
+
+function failed(fault: TopicIoError): AppendResult {
+  return { acknowledged: 0, baseOffset: -1, fault };
+}

@@ -1,0 +1,102 @@
+import { type TopicIo, TopicIoError } from '../topic-io.ts';
+import { BOUNDS, type KafkaOptions } from './config.ts';
+import { KafkaFencedWriter, LostIds } from './fenced-writer.ts';
+import { KafkaGroupMember } from './group.ts';
+import { KafkaWriter } from './lanes.ts';
+import { patchKafkajs } from './patches.ts';
+import { Reachability } from './reachability.ts';
+import { KafkaReader } from './reader.ts';
+import { KafkaSession } from './session.ts';
+import { bounds, deleteTopic, describeTopic, ensureTopics, offsetAtTime } from './topics.ts';
+
+export type { KafkaOptions } from './config.ts';
+
+/**
+ * Opens the Kafka engine. Nothing is connected yet, so this succeeds while no broker runs; each operation connects on
+ * first use and ends with `unavailable` within 10 s (opening a fenced writer: 20 s) when none answers.
+ */
+export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
+  patchKafkajs();
+  const reachability = new Reachability({ log: options.log, brokers: options.brokers });
+  const open = new Set<AsyncDisposable>();
+  let closed = false;
+  const session = (requestTimeoutMs: number = BOUNDS.requestMs) =>
+    new KafkaSession({ kafka: options, reachability, requestTimeoutMs });
+  /** Short questions, and nothing that is long under way. */
+  const questions = session();
+  const transactions = session(BOUNDS.produceRequestMs);
+  const lostIds = new LostIds();
+  const refuseWhenClosed = () => {
+    if (closed) throw new TopicIoError('closed', 'the log is closed');
+  };
+  /** Disposed of with the log, unless it was before. */
+  const keep = <T extends AsyncDisposable>(resource: T, own: KafkaSession): T => {
+    open.add(resource);
+    own.closing.addEventListener('abort', () => open.delete(resource), { once: true });
+    return resource;
+  };
+
+  return {
+    engine: 'kafka',
+    async ensureTopics(specs) {
+      refuseWhenClosed();
+      return ensureTopics(questions, specs);
+    },
+    async describeTopic(name) {
+      refuseWhenClosed();
+      return describeTopic(questions, name);
+    },
+    async deleteTopic(name) {
+      refuseWhenClosed();
+      await deleteTopic(questions, name);
+    },
+    async bounds(topic) {
+      refuseWhenClosed();
+      return bounds(questions, topic);
+    },
+    async offsetAtTime(position) {
+      refuseWhenClosed();
+      return offsetAtTime(questions, position);
+    },
+    async writer(writerOptions) {
+      refuseWhenClosed();
+      const { laneBytesMax, compression } = writerOptions ?? {};
+      const own = session(BOUNDS.produceRequestMs);
+      return keep(new KafkaWriter({ session: own, laneBytesMax, compression }), own);
+    },
+    async fencedWriter(id) {
+      refuseWhenClosed();
+      return KafkaFencedWriter.open({ session: transactions, id, lostIds });
+    },
+    reader({ topic, signal, onFault }) {
+      refuseWhenClosed();
+      const own = session();
+      return keep(new KafkaReader({ session: own, topic, signal, onFault }), own);
+    },
+    async groupMember({ group, topic, signal }) {
+      refuseWhenClosed();
+      const own = session();
+      try {
+        return keep(
+          await KafkaGroupMember.open({ session: own, leaveSession: questions, group, topic, signal }),
+          own,
+        );
+      } catch (error) {
+        await own.close({ abrupt: true });
+        throw error;
+      }
+    },
+    async ping() {
+      refuseWhenClosed();
+      await questions.attempt({ doing: 'ask the cluster', timeoutMs: BOUNDS.operationMs }, () =>
+        questions.refresh(),
+      );
+    },
+    async [Symbol.asyncDispose]() {
+      if (closed) return;
+      closed = true;
+      await Promise.all([...open].map((resource) => resource[Symbol.asyncDispose]()));
+      await Promise.all([questions, transactions].map((own) => own.close({ abrupt: false })));
+    },
+  };
+}

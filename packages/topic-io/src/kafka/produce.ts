@@ -1,0 +1,173 @@
+import type { Broker } from 'kafkajs/src/broker/index.js';
+import Encoder from 'kafkajs/src/protocol/encoder.js';
+import { type Compression, codecOf, compress } from '../compression.ts';
+import type { RecordToAppend } from '../topic-io.ts';
+import { BOUNDS } from './config.ts';
+import { KafkaFault } from './faults.ts';
+import { encodeRecordBatch, recordsIn, replaceRecords } from './record-batch-encoder.ts';
+import type { KafkaSession } from './session.ts';
+
+/** Kafka's idempotence: the id, and for each partition the number of the next record. */
+export interface ProducerIdentity {
+  readonly producerId: unknown;
+  readonly producerEpoch: number;
+}
+
+const ACKS_ALL = -1;
+const BATCH_HEADER_BYTES = 61;
+/** Length, attributes, timestamp, offset, key length, value length, header count: their largest encodings together. */
+const RECORD_OVERHEAD_BYTES = 36;
+const HEADER_OVERHEAD_BYTES = 10;
+
+/** An upper bound, a few bytes above what the record takes on the wire. */
+export function wireBytes(record: RecordToAppend): number {
+  let bytes = RECORD_OVERHEAD_BYTES + Buffer.byteLength(record.key) + (record.value?.length ?? 0);
+  for (const name in record.headers) {
+    bytes += HEADER_OVERHEAD_BYTES + Buffer.byteLength(name) + Buffer.byteLength(record.headers[name] ?? '');
+  }
+  return bytes;
+}
+
+export function isTooLarge(recordBytes: number): boolean {
+  return recordBytes + BATCH_HEADER_BYTES > BOUNDS.messageBytes;
+}
+
+export interface ProduceOptions {
+  readonly session: KafkaSession;
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: readonly RecordToAppend[];
+  /** The records' `wireBytes` together. */
+  readonly recordBytes: number;
+  readonly identity: ProducerIdentity;
+  readonly firstSequence: number;
+  readonly transactionalId?: string;
+  readonly compression?: Compression;
+}
+
+/**
+ * One produce request for one partition with acks=all; resolves to the offset of its first record. Repeating it with the
+ * same identity and sequence is harmless: the broker knows it again. Use within `KafkaSession.attempt`.
+ */
+export async function produce(options: ProduceOptions): Promise<number> {
+  const { session, topic, partition } = options;
+  const leader = await session.leader({ topic, partition });
+  // kafkajs has no zstd.
+  const send = byKafkajs && options.compression !== 'zstd' ? produceByKafkajs : produceByOurselves;
+  const baseOffset = await send(leader, options);
+  if (!Number.isSafeInteger(baseOffset) || baseOffset < 0) {
+    throw new KafkaFault(null, `the broker's answer does not cover ${topic}/${partition}`);
+  }
+  return baseOffset;
+}
+
+/** The way back: `RUNLOG_KAFKA_ENCODER=kafkajs` has kafkajs encode the records, at half the speed. */
+const byKafkajs = process.env.RUNLOG_KAFKA_ENCODER === 'kafkajs';
+
+const PRODUCE = 0;
+const VERSION = 7;
+
+async function produceByOurselves(leader: Broker, options: ProduceOptions): Promise<number> {
+  if ((leader.versions?.[PRODUCE]?.maxVersion ?? VERSION) < VERSION) {
+    throw new KafkaFault(35, 'the broker is older than Kafka 2.1');
+  }
+  const { topic, partition } = options;
+  const answer = await leader.connectionPool.send<ProduceAnswer>({
+    request: {
+      apiKey: PRODUCE,
+      apiVersion: VERSION,
+      apiName: 'Produce',
+      encode: () => encode(options),
+    },
+    response: { decode: async (raw) => decodeAnswer(raw), parse: async (data) => data },
+    logResponseError: false,
+  });
+  const { errorCode, baseOffset } = answer;
+  if (errorCode !== 0) {
+    throw new KafkaFault(errorCode, `produce to ${topic}/${partition} answers error ${errorCode}`);
+  }
+  return baseOffset;
+}
+
+/**
+ * Compresses outside the event loop. The order in the lane holds, as it has one request at a time; other lanes send
+ * theirs meanwhile.
+ */
+async function encode(options: ProduceOptions): Promise<Encoder> {
+  const { topic, partition, records, recordBytes, identity, firstSequence, transactionalId } = options;
+  const { compression = 'none' } = options;
+  const head = new Encoder()
+    .writeString(transactionalId ?? null)
+    .writeInt16(ACKS_ALL)
+    .writeInt32(BOUNDS.produceRequestMs)
+    .writeInt32(1) // Topics.
+    .writeString(topic)
+    .writeInt32(1) // Partitions.
+    .writeInt32(partition);
+  const headBytes = head.offset + LENGTH_BYTES;
+  const request = Buffer.allocUnsafe(headBytes + BATCH_HEADER_BYTES + recordBytes);
+  const batch = request.subarray(headBytes);
+  let batchBytes = encodeRecordBatch(
+    {
+      records,
+      producerId: BigInt(String(identity.producerId)),
+      producerEpoch: identity.producerEpoch,
+      firstSequence,
+      transactional: transactionalId !== undefined,
+    },
+    batch,
+  );
+  if (compression !== 'none') {
+    const plain = recordsIn(batch, batchBytes);
+    const compressed = await compress(plain, compression);
+    // What does not shrink goes as it is: it must not outgrow what the broker takes.
+    if (compressed.length < plain.length) {
+      batchBytes = replaceRecords(batch, { records: compressed, codec: codecOf(compression) });
+    }
+  }
+  request.set(head.buf.subarray(0, head.offset));
+  request.writeInt32BE(batchBytes, head.offset);
+  head.buf = request;
+  head.offset = headBytes + batchBytes;
+  return head;
+}
+
+const LENGTH_BYTES = 4;
+
+interface ProduceAnswer {
+  readonly errorCode: number;
+  /** -1 where the answer has no partition. */
+  readonly baseOffset: number;
+}
+
+/** There is one topic with one partition in it, because the request had one. */
+function decodeAnswer(raw: Buffer): ProduceAnswer & { clientSideThrottleTime: number } {
+  const clientSideThrottleTime = raw.readInt32BE(raw.length - 4);
+  if (raw.readInt32BE(0) !== 1) return { errorCode: 0, baseOffset: -1, clientSideThrottleTime };
+  const partitionsAt = 4 + 2 + raw.readInt16BE(4);
+  if (raw.readInt32BE(partitionsAt) !== 1) return { errorCode: 0, baseOffset: -1, clientSideThrottleTime };
+  const errorCode = raw.readInt16BE(partitionsAt + 8);
+  return { errorCode, baseOffset: Number(raw.readBigInt64BE(partitionsAt + 10)), clientSideThrottleTime };
+}
+
+async function produceByKafkajs(leader: Broker, options: ProduceOptions): Promise<number> {
+  const { topic, partition, records, identity, firstSequence, transactionalId } = options;
+  const messages = records.map(({ key, value, headers, timestampMs }) => ({
+    key,
+    value,
+    headers,
+    timestamp: String(timestampMs),
+  }));
+  const answer = await leader.produce({
+    acks: ACKS_ALL,
+    timeout: BOUNDS.produceRequestMs,
+    ...identity,
+    ...(transactionalId !== undefined && { transactionalId }),
+    compression: codecOf(options.compression ?? 'none'),
+    topicData: [{ topic, partitions: [{ partition, firstSequence, messages }] }],
+  });
+  const ours = answer.topics
+    .find((entry) => entry.topicName === topic)
+    ?.partitions.find((entry) => entry.partition === partition);
+  return Number(ours?.baseOffset ?? -1);
+}

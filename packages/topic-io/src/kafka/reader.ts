@@ -1,0 +1,394 @@
+import { setMaxListeners } from 'node:events';
+import { type Fetched, TopicIoError, type TopicReader } from '../topic-io.ts';
+import { BOUNDS } from './config.ts';
+import { KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './faults.ts';
+import { type FetchedPartition, fetchPartitions } from './fetch.ts';
+import { type DecodedBatches, decodeBatches, UnreadableBatchError } from './record-batch.ts';
+import type { KafkaSession } from './session.ts';
+import { isCompacted, partitionBounds } from './topics.ts';
+
+const RETRY_DELAY_MIN_MS = 50;
+const RETRY_DELAY_MAX_MS = 1_000;
+/** So many empty answers in a row at one offset below the stable end: nothing is left there. */
+const EMPTY_ANSWERS_MAX = 2;
+/** Answers of a broker that wait for the caller while no further one is fetched; each has at most `fetchBytes`. */
+const ANSWERS_UNREAD_MAX = 2;
+
+interface Position {
+  readonly partition: number;
+  offset: number;
+  inFlight: boolean;
+  /** Waits for its turn to be tried again. */
+  blocked: boolean;
+  failures: number;
+  answered: boolean;
+  atEnd: boolean;
+  emptyAnswers: number;
+  /** Orders the partitions of a request: who got bytes longest ago comes first, as the answer's size is shared. */
+  servedAt: number;
+}
+
+interface ReaderNode {
+  fetching: boolean;
+  /** Answers of this broker of which the caller has not taken everything. */
+  answersUnread: number;
+}
+
+/** What one partition's part of an answer is to the caller. */
+interface PositionedItem {
+  readonly position: Position;
+  readonly item: Fetched;
+}
+
+interface QueuedItem extends PositionedItem {
+  /** The last of its answer; the node it came from. */
+  readonly endsAnswerOf: ReaderNode | null;
+}
+
+/**
+ * Reads partitions by long polls, one a broker at a time. While the caller works on an answer the broker already sends
+ * the next one.
+ */
+export class KafkaReader implements TopicReader {
+  readonly #session: KafkaSession;
+  readonly #topic: string;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onFault: ((fault: TopicIoError | null) => void) | undefined;
+  readonly #onAbort = () => void this[Symbol.asyncDispose]();
+  readonly #positions = new Map<number, Position>();
+  readonly #nodes = new Map<number, ReaderNode>();
+  readonly #faulty = new Set<number>();
+  #queue: QueuedItem[] = [];
+  #waiting: ((result: Promise<IteratorResult<Fetched>> | IteratorResult<Fetched>) => void)[] = [];
+  #failure: TopicIoError | null = null;
+  #started = false;
+  #planning = false;
+  #closed = false;
+  #planAgain = false;
+  #faultBeganMs = 0;
+  readonly #retryTimers = new Set<NodeJS.Timeout>();
+  #serial = 0;
+  #compacted: boolean | null = null;
+
+  constructor(options: {
+    session: KafkaSession;
+    topic: string;
+    signal: AbortSignal | undefined;
+    onFault: ((fault: TopicIoError | null) => void) | undefined;
+  }) {
+    this.#session = options.session;
+    this.#topic = options.topic;
+    this.#signal = options.signal;
+    this.#onFault = options.onFault;
+    // One signal stops a reader for each of many partitions; every one of them takes its listener back.
+    if (this.#signal !== undefined) setMaxListeners(0, this.#signal);
+    this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (this.#signal?.aborted) this.#onAbort();
+  }
+
+  add({ partition, offset }: { partition: number; offset: number }): void {
+    this.#positions.set(partition, {
+      partition,
+      offset,
+      inFlight: false,
+      blocked: false,
+      failures: 0,
+      answered: false,
+      atEnd: false,
+      emptyAnswers: 0,
+      servedAt: 0,
+    });
+    this.#pump();
+  }
+
+  remove(partition: number): void {
+    this.#positions.delete(partition);
+    this.#recovered(partition);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Fetched> {
+    return {
+      next: () => this.#next(),
+      // Leaving a loop is no farewell: the caller may go on reading from here.
+      return: async () => ({ done: true, value: undefined }),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#signal?.removeEventListener('abort', this.#onAbort);
+      for (const timer of this.#retryTimers) clearTimeout(timer);
+      this.#queue = [];
+      this.#positions.clear();
+      for (const answer of this.#waiting.splice(0)) answer({ done: true, value: undefined });
+    }
+    // Only a long poll can be under way, and nobody waits for it.
+    await this.#session.close({ abrupt: true });
+  }
+
+  #next(): Promise<IteratorResult<Fetched>> {
+    this.#started = true;
+    const item = this.#take();
+    if (item !== undefined) return Promise.resolve({ done: false, value: item });
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (this.#closed) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#pump();
+    });
+  }
+
+  /** The oldest item whose partition is still read from where it was fetched. */
+  #take(): Fetched | undefined {
+    let taken: Fetched | undefined;
+    while (taken === undefined) {
+      const next = this.#queue.shift();
+      if (next === undefined) break;
+      if (next.endsAnswerOf !== null) next.endsAnswerOf.answersUnread -= 1;
+      const current = this.#positions.get(next.position.partition) === next.position;
+      if (current) taken = next.item;
+      if (current && next.item.kind === 'out_of_range') this.remove(next.item.partition);
+    }
+    this.#pump();
+    return taken;
+  }
+
+  #pump(): void {
+    if (!this.#started || this.#closed) return;
+    if (this.#planning) {
+      this.#planAgain = true;
+      return;
+    }
+    if (![...this.#positions.values()].some(isIdle)) return;
+    this.#planning = true;
+    this.#planAgain = false;
+    void this.#plan().finally(() => {
+      this.#planning = false;
+      if (this.#planAgain) this.#pump();
+    });
+  }
+
+  /** Starts a fetch at every broker that is free and leads a partition of ours. */
+  async #plan(): Promise<void> {
+    let leaders: Map<number, number>;
+    try {
+      const partitions = await this.#session.once(() => this.#session.partitions(this.#topic));
+      leaders = new Map(partitions.map(({ partitionId, leader }) => [partitionId, leader]));
+    } catch (error) {
+      this.#retryAfter(toKafkaFault(error), [...this.#positions.keys()]);
+      return;
+    }
+    const byLeader = new Map<number, Position[]>();
+    for (const position of this.#positions.values()) {
+      if (!isIdle(position)) continue;
+      const leader = leaders.get(position.partition) ?? -1;
+      const group = byLeader.get(leader);
+      if (group === undefined) byLeader.set(leader, [position]);
+      else group.push(position);
+    }
+    for (const [nodeId, group] of byLeader) {
+      if (nodeId < 0) {
+        const message = `${this.#topic}/${group[0]?.partition} has no leader at the moment`;
+        const fault = new KafkaFault(KAFKA.leaderNotAvailable, message);
+        this.#session.recoverFrom(fault);
+        this.#retryAfter(
+          fault,
+          group.map((position) => position.partition),
+        );
+        continue;
+      }
+      let node = this.#nodes.get(nodeId);
+      if (node === undefined) {
+        node = { fetching: false, answersUnread: 0 };
+        this.#nodes.set(nodeId, node);
+      }
+      if (!node.fetching && node.answersUnread < ANSWERS_UNREAD_MAX)
+        void this.#fetch({ nodeId, node, group });
+    }
+  }
+
+  async #fetch(options: { nodeId: number; node: ReaderNode; group: Position[] }): Promise<void> {
+    const { nodeId, node, group } = options;
+    node.fetching = true;
+    for (const position of group) position.inFlight = true;
+    group.sort((a, b) => a.servedAt - b.servedAt);
+    const positions = group.map(({ partition, offset }) => ({ partition, offset }));
+    // Who has no answer yet is waiting for one, even if it is that there is nothing.
+    const waitMs = group.some(({ answered }) => !answered) ? 0 : BOUNDS.longPollMs;
+    const items: PositionedItem[] = [];
+    try {
+      const answers = await this.#session.once(async () => {
+        const broker = await this.#session.broker(nodeId);
+        return fetchPartitions({ broker, topic: this.#topic, positions, waitMs });
+      });
+      const isEmpty = answers.every((answer) => answer.bytes.length === 0);
+      for (const answer of answers) {
+        const position = group.find(({ partition }) => partition === answer.partition);
+        if (position === undefined || !this.#isCurrent(position)) continue;
+        const item =
+          answer.errorCode === 0
+            ? await this.#accept({ answer, position, isEmpty })
+            : await this.#refused({ answer, position });
+        if (item !== null) items.push({ position, item });
+      }
+    } catch (error) {
+      if (error instanceof UnreadableBatchError) this.#fail(error);
+      else
+        this.#retryAfter(
+          toKafkaFault(error),
+          group.filter((p) => this.#isCurrent(p)).map((p) => p.partition),
+        );
+    } finally {
+      node.fetching = false;
+      for (const position of group) position.inFlight = false;
+      this.#deliver(items, node);
+      this.#pump();
+    }
+  }
+
+  /** Behind the request of the next answer, which `#pump` sends in this turn: the caller may work long on this one. */
+  #deliver(items: readonly PositionedItem[], node: ReaderNode): void {
+    if (items.length === 0) return;
+    node.answersUnread += 1;
+    setImmediate(() => {
+      for (const [index, item] of items.entries()) {
+        this.#push({ ...item, endsAnswerOf: index === items.length - 1 ? node : null });
+      }
+    });
+  }
+
+  /** `null`: nothing to tell the caller. */
+  async #accept(options: {
+    answer: FetchedPartition;
+    position: Position;
+    isEmpty: boolean;
+  }): Promise<Fetched | null> {
+    const { answer, position, isEmpty } = options;
+    const { partition, stableEnd, startOffset, bytes } = answer;
+    this.#recovered(partition);
+    if (bytes.length > 0) {
+      this.#serial += 1;
+      position.servedAt = this.#serial;
+    }
+    const decoded = this.#decode(answer, position.offset);
+    const mayBeBare = isEmpty && !answer.elsewhere && decoded.nextOffset < stableEnd;
+    position.emptyAnswers = mayBeBare ? position.emptyAnswers + 1 : 0;
+    const isBare = position.emptyAnswers >= EMPTY_ANSWERS_MAX && (await this.#mayHaveHoles());
+    if (!this.#isCurrent(position)) return null;
+    const nextOffset = isBare ? stableEnd : decoded.nextOffset;
+    const atEnd = nextOffset === stableEnd;
+    const isNews =
+      decoded.records.length > 0 ||
+      nextOffset !== position.offset ||
+      !position.answered ||
+      atEnd !== position.atEnd;
+    position.offset = nextOffset;
+    position.atEnd = atEnd;
+    position.answered = true;
+    if (!isNews) return null;
+    return { kind: 'records', partition, records: decoded.records, nextOffset, stableEnd, startOffset };
+  }
+
+  #decode({ partition, bytes, aborted }: FetchedPartition, fetchOffset: number): DecodedBatches {
+    try {
+      return decodeBatches({ bytes, fetchOffset, aborted });
+    } catch (error) {
+      if (!(error instanceof UnreadableBatchError)) throw error;
+      throw new UnreadableBatchError(`${this.#topic}/${partition}: ${error.message}`, { cause: error });
+    }
+  }
+
+  /**
+   * Compaction may remove everything up to the stable end; the broker then answers with nothing, for ever. Elsewhere an
+   * empty answer below the stable end means that the records come later (tiered storage does that), and skipping loses them.
+   */
+  async #mayHaveHoles(): Promise<boolean> {
+    this.#compacted ??= await this.#session.once(() => isCompacted(this.#session, this.#topic));
+    return this.#compacted;
+  }
+
+  async #refused(options: { answer: FetchedPartition; position: Position }): Promise<Fetched | null> {
+    const { answer, position } = options;
+    const { partition, errorCode } = answer;
+    const fault = new KafkaFault(
+      errorCode,
+      `fetch of ${this.#topic}/${partition} answers error ${errorCode}`,
+    );
+    this.#session.recoverFrom(fault);
+    if (errorCode !== KAFKA.offsetOutOfRange) {
+      this.#retryAfter(fault, [partition]);
+      return null;
+    }
+    const { startOffset, stableEnd } = await this.#session.once(() =>
+      partitionBounds(this.#session, { topic: this.#topic, partition }),
+    );
+    if (!this.#isCurrent(position)) return null;
+    if (position.offset >= startOffset && position.offset <= stableEnd) {
+      // A leader that was just elected, or one that no longer is: ask again.
+      this.#retryAfter(fault, [partition]);
+      return null;
+    }
+    // The caller says where to read on, or not at all.
+    position.blocked = true;
+    return { kind: 'out_of_range', partition, requestedOffset: position.offset, startOffset, stableEnd };
+  }
+
+  #push(queued: QueuedItem): void {
+    if (this.#closed) return;
+    this.#queue.push(queued);
+    const answer = this.#waiting.shift();
+    if (answer === undefined) return;
+    const item = this.#take();
+    if (item === undefined) this.#waiting.unshift(answer);
+    else answer({ done: false, value: item });
+  }
+
+  #isCurrent(position: Position): boolean {
+    return this.#positions.get(position.partition) === position;
+  }
+
+  #retryAfter(fault: KafkaFault, partitions: readonly number[]): void {
+    const positions = partitions.flatMap((partition) => this.#positions.get(partition) ?? []);
+    if (this.#closed || positions.length === 0) return;
+    const now = performance.now();
+    if (this.#faulty.size === 0) {
+      this.#faultBeganMs = now;
+      this.#onFault?.(toTopicIoError(fault, { doing: `read ${this.#topic}` }));
+    }
+    if (fault.code === null && now - this.#faultBeganMs >= BOUNDS.faultWorthALineMs) {
+      this.#session.reportUnanswered(fault);
+    }
+    let failures = 0;
+    for (const position of positions) {
+      this.#faulty.add(position.partition);
+      failures = Math.max(failures, position.failures);
+      position.failures += 1;
+      position.blocked = true;
+    }
+    const delayMs = Math.min(RETRY_DELAY_MIN_MS * 2 ** Math.min(failures, 10), RETRY_DELAY_MAX_MS);
+    const timer = setTimeout(() => {
+      this.#retryTimers.delete(timer);
+      for (const position of positions) position.blocked = false;
+      this.#pump();
+    }, delayMs);
+    this.#retryTimers.add(timer);
+  }
+
+  #recovered(partition: number): void {
+    const position = this.#positions.get(partition);
+    if (position !== undefined) position.failures = 0;
+    if (this.#faulty.delete(partition) && this.#faulty.size === 0) this.#onFault?.(null);
+  }
+
+  #fail(error: UnreadableBatchError): void {
+    const failure = new TopicIoError('unusable', `read ${error.message}`, { cause: error });
+    this.#failure = failure;
+    for (const answer of this.#waiting.splice(0)) answer(Promise.reject(failure));
+    void this[Symbol.asyncDispose]();
+  }
+}
+
+function isIdle(position: Position): boolean {
+  return !position.inFlight && !position.blocked;
+}

@@ -1,0 +1,245 @@
+import * as zlib from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { LogRecord } from '../topic-io.ts';
+import { decodeBatches, UnreadableBatchError } from './record-batch.ts';
+
+interface BatchToEncode {
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  readonly records: readonly LogRecord[];
+  readonly baseTimestampMs: number;
+  readonly producerId: bigint;
+  readonly attributes: number;
+}
+
+const TRANSACTIONAL = 0x10;
+const CONTROL = 0x20;
+
+describe('decodeBatches', () => {
+  it('gives back what was encoded, record by record', () => {
+    const text = fc.string({ unit: 'binary', maxLength: 40 });
+    // An object cannot hold that name like any other.
+    const headerName = fc.string({ minLength: 1, maxLength: 12 }).filter((name) => name !== '__proto__');
+    const someRecord = fc.record({
+      key: text,
+      value: fc.option(fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes))),
+      headers: fc.dictionary(headerName, text, { maxKeys: 4 }),
+      timestampMs: fc.integer({ min: 0, max: 4_102_444_800_000 }),
+      gap: fc.integer({ min: 1, max: 300 }),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(someRecord, { maxLength: 20 }),
+        fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - 10_000 }),
+        fc.boolean(),
+        (drawn, baseOffset, gzip) => {
+          let offset = baseOffset;
+          const records = drawn.map(({ gap, ...rest }) => {
+            offset += gap;
+            return { ...rest, offset };
+          });
+          const bytes = encode(
+            batch({ baseOffset, lastOffset: offset + 3, records, attributes: gzip ? 1 : 0 }),
+          );
+          const decoded = decodeBatches({ bytes, fetchOffset: baseOffset, aborted: [] });
+          expect(decoded).toEqual({ records, nextOffset: offset + 4 });
+        },
+      ),
+    );
+  });
+
+  it('tells texts of one length apart, at each place by itself', () => {
+    const text = fc.constantFrom('', 'a', 'b', 'ab', 'ba', 'é', '\u0000\u0000');
+    const someRecord = fc.record({ key: text, headers: fc.dictionary(fc.constantFrom('h', 'i'), text) });
+    fc.assert(
+      fc.property(fc.array(someRecord, { maxLength: 30, size: 'max' }), (drawn) => {
+        const records = drawn.map((rest, offset) => ({ ...record(offset), ...rest }));
+        const bytes = encode(batch({ lastOffset: 30, records }));
+        expect(decodeBatches({ bytes, fetchOffset: 0, aborted: [] }).records).toEqual(records);
+      }),
+    );
+  });
+
+  it('moves past a batch whose records were all compacted away', () => {
+    const bytes = Buffer.concat([
+      encode(batch({ baseOffset: 10, lastOffset: 12, records: [record(11)] })),
+      encode(batch({ baseOffset: 13, lastOffset: 40, records: [] })),
+    ]);
+    const decoded = decodeBatches({ bytes, fetchOffset: 10, aborted: [] });
+    expect(decoded.records.map(({ offset }) => offset)).toEqual([11]);
+    expect(decoded.nextOffset).toBe(41);
+  });
+
+  it('moves past a batch whose last records were compacted away', () => {
+    const bytes = encode(batch({ baseOffset: 0, lastOffset: 99, records: [record(0), record(5)] }));
+    expect(decodeBatches({ bytes, fetchOffset: 0, aborted: [] }).nextOffset).toBe(100);
+  });
+
+  it('leaves out the records below the requested offset', () => {
+    const bytes = encode(batch({ baseOffset: 0, lastOffset: 3, records: [0, 1, 2, 3].map(record) }));
+    const decoded = decodeBatches({ bytes, fetchOffset: 2, aborted: [] });
+    expect(decoded.records.map(({ offset }) => offset)).toEqual([2, 3]);
+  });
+
+  it('stays where it is when the only batch is cut off, at any byte', () => {
+    const whole = encode(batch({ baseOffset: 7, lastOffset: 8, records: [record(7), record(8)] }));
+    for (let length = 0; length < whole.length; length += 1) {
+      const decoded = decodeBatches({ bytes: whole.subarray(0, length), fetchOffset: 7, aborted: [] });
+      expect(decoded).toEqual({ records: [], nextOffset: 7 });
+    }
+  });
+
+  it('drops the records of aborted transactions and keeps those of the same producer before and after', () => {
+    const bytes = Buffer.concat([
+      encode(batch({ ...transactional(1n), baseOffset: 0, lastOffset: 0, records: [record(0)] })),
+      encode(marker({ producerId: 1n, offset: 1, commit: true })),
+      encode(batch({ ...transactional(1n), baseOffset: 2, lastOffset: 2, records: [record(2)] })),
+      encode(batch({ ...transactional(2n), baseOffset: 3, lastOffset: 3, records: [record(3)] })),
+      encode(batch({ baseOffset: 4, lastOffset: 4, records: [record(4)] })),
+      encode(marker({ producerId: 1n, offset: 5, commit: false })),
+      encode(batch({ ...transactional(1n), baseOffset: 6, lastOffset: 6, records: [record(6)] })),
+      encode(marker({ producerId: 2n, offset: 7, commit: true })),
+      encode(marker({ producerId: 1n, offset: 8, commit: true })),
+    ]);
+    const decoded = decodeBatches({ bytes, fetchOffset: 0, aborted: [{ producerId: 1n, firstOffset: 2 }] });
+    expect(decoded.records.map(({ offset }) => offset)).toEqual([0, 3, 4, 6]);
+    expect(decoded.nextOffset).toBe(9);
+  });
+
+  it('drops an aborted transaction that began below the requested offset', () => {
+    const bytes = Buffer.concat([
+      encode(batch({ ...transactional(9n), baseOffset: 50, lastOffset: 50, records: [record(50)] })),
+      encode(marker({ producerId: 9n, offset: 51, commit: false })),
+    ]);
+    const decoded = decodeBatches({ bytes, fetchOffset: 50, aborted: [{ producerId: 9n, firstOffset: 3 }] });
+    expect(decoded).toEqual({ records: [], nextOffset: 52 });
+  });
+
+  it('gives the time of the append where the topic is set so', () => {
+    const bytes = encode(batch({ attributes: 0x08, baseOffset: 0, lastOffset: 0, records: [record(0)] }));
+    bytes.writeBigInt64BE(777n, 35);
+    expect(decodeBatches({ bytes, fetchOffset: 0, aborted: [] }).records[0]?.timestampMs).toBe(777);
+  });
+
+  it.each([
+    ['snappy', 2],
+    ['lz4', 3],
+    ['the unknown codec 5', 5],
+  ])('refuses %s instead of skipping it, and says where it is and what to do', (name, attributes) => {
+    const bytes = Buffer.concat([
+      encode(batch({ baseOffset: 6, lastOffset: 6, records: [record(6)] })),
+      encode(batch({ attributes, baseOffset: 7, lastOffset: 7, records: [record(7)] })),
+    ]);
+    const decode = () => decodeBatches({ bytes, fetchOffset: 6, aborted: [] });
+    expect(decode).toThrow(UnreadableBatchError);
+    expect(decode).toThrow(
+      new RegExp(`batch at offset 7 is compressed with ${name}.*compression\\.type=gzip`),
+    );
+  });
+
+  it("reads another producer's zstd where this Node can, and else says which Node can", () => {
+    const bytes = encode(batch({ attributes: 4, baseOffset: 7, lastOffset: 7, records: [record(7)] }));
+    const decode = () => decodeBatches({ bytes, fetchOffset: 7, aborted: [] });
+    if ('zstdDecompressSync' in zlib) expect(decode().records).toEqual([record(7)]);
+    else expect(decode).toThrow(/batch at offset 7 is compressed with zstd.*Node 22\.15 or newer/);
+  });
+
+  it('refuses compressed bytes that are broken', () => {
+    const bytes = encode(batch({ attributes: 1, baseOffset: 7, lastOffset: 7, records: [record(7)] }));
+    bytes[bytes.length - 6]! ^= 0xff;
+    const decode = () => decodeBatches({ bytes, fetchOffset: 7, aborted: [] });
+    expect(decode).toThrow(UnreadableBatchError);
+    expect(decode).toThrow('batch at offset 7 is compressed with gzip and cannot be decompressed');
+  });
+
+  it('refuses the formats before magic 2', () => {
+    const old = encode(batch({ baseOffset: 0, lastOffset: 0, records: [record(0)] }));
+    old[16] = 1;
+    expect(() => decodeBatches({ bytes: old, fetchOffset: 0, aborted: [] })).toThrow(UnreadableBatchError);
+  });
+});
+
+function record(offset: number): LogRecord {
+  return { key: 'k', value: Buffer.from(String(offset)), headers: {}, timestampMs: 1_000, offset };
+}
+
+function batch(overrides: Partial<BatchToEncode>): BatchToEncode {
+  const plain = { baseTimestampMs: 1_000_000, producerId: -1n, attributes: 0 };
+  return { baseOffset: 0, lastOffset: 0, records: [], ...plain, ...overrides };
+}
+
+function transactional(producerId: bigint) {
+  return { producerId, attributes: TRANSACTIONAL };
+}
+
+function marker(options: { producerId: bigint; offset: number; commit: boolean }): BatchToEncode {
+  const { producerId, offset, commit } = options;
+  const key = String.fromCharCode(0, 0, 0, commit ? 1 : 0);
+  const records = [{ key, value: Buffer.alloc(6), headers: {}, timestampMs: 0, offset }];
+  const attributes = TRANSACTIONAL | CONTROL;
+  return batch({ producerId, attributes, baseOffset: offset, lastOffset: offset, records });
+}
+
+/** Kafka's batch format, written a second time and independently of the reader. */
+function encode(options: BatchToEncode): Buffer {
+  const { baseOffset, lastOffset, records, baseTimestampMs, producerId, attributes } = options;
+  const header = Buffer.alloc(61);
+  const encoded = Buffer.concat(
+    records.map(({ key, value, headers, timestampMs, offset }) => {
+      const body = Buffer.concat([
+        Buffer.from([0]),
+        varint(BigInt(timestampMs - baseTimestampMs)),
+        varint(BigInt(offset - baseOffset)),
+        ...lengthed(Buffer.from(key)),
+        ...(value === null ? [varint(-1n)] : lengthed(value)),
+        varint(BigInt(Object.keys(headers).length)),
+        ...Object.entries(headers).flatMap(([name, text]) => [
+          ...lengthed(Buffer.from(name)),
+          ...lengthed(Buffer.from(text)),
+        ]),
+      ]);
+      return Buffer.concat(lengthed(body));
+    }),
+  );
+  const payload = records.length > 0 ? compressed(encoded, attributes & 7) : encoded;
+  header.writeBigInt64BE(BigInt(baseOffset), 0);
+  header.writeInt32BE(49 + payload.length, 8);
+  header.writeInt8(2, 16);
+  header.writeInt16BE(attributes, 21);
+  header.writeInt32BE(lastOffset - baseOffset, 23);
+  header.writeBigInt64BE(BigInt(baseTimestampMs), 27);
+  header.writeBigInt64BE(BigInt(baseTimestampMs), 35);
+  header.writeBigInt64BE(producerId, 43);
+  header.writeInt32BE(records.length, 57);
+  return Buffer.concat([header, payload]);
+}
+
+function compressed(records: Buffer, codec: number): Buffer {
+  if (codec === 1) return zlib.gzipSync(records);
+  return codec === 4 ? zstdStored(records) : records;
+}
+
+/** A frame of zstd with one block, stored raw: every Node can write that. */
+function zstdStored(bytes: Buffer): Buffer {
+  const head = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 0]);
+  head.writeUInt32LE(bytes.length, 5);
+  const block = Buffer.alloc(3);
+  block.writeUIntLE((bytes.length << 3) | 1, 0, 3);
+  return Buffer.concat([head, block, bytes]);
+}
+
+function lengthed(bytes: Buffer): Buffer[] {
+  return [varint(BigInt(bytes.length)), bytes];
+}
+
+function varint(value: bigint): Buffer {
+  let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
+  const bytes: number[] = [];
+  while (rest >= 0x80n) {
+    bytes.push(Number(rest & 0x7fn) | 0x80);
+    rest >>= 7n;
+  }
+  bytes.push(Number(rest));
+  return Buffer.from(bytes);
+}

@@ -1,0 +1,341 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Broker, ProtocolCall } from 'kafkajs/src/broker/index.js';
+import Cluster, { type ClusterMetadata } from 'kafkajs/src/cluster/index.js';
+import loggers from 'kafkajs/src/loggers/index.js';
+import Encoder from 'kafkajs/src/protocol/encoder.js';
+import metadataResponse from 'kafkajs/src/protocol/requests/metadata/v6/response.js';
+import { TopicIoError } from '../topic-io.ts';
+import { BOUNDS, type KafkaOptions } from './config.ts';
+import { isPassing, KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './faults.ts';
+import type { Reachability } from './reachability.ts';
+import { socketFactory } from './socket.ts';
+
+const READ_COMMITTED = 1;
+const COORDINATOR_TYPE = { group: 0, transaction: 1 } as const;
+/** Faults that say nothing about who leads what. */
+const KEEPS_METADATA = new Set<number | null>([
+  KAFKA.requestTimedOut,
+  KAFKA.coordinatorLoading,
+  KAFKA.concurrentTransactions,
+]);
+
+export interface AttemptOptions {
+  /** For messages: what could not be done. */
+  readonly doing: string;
+  readonly timeoutMs: number;
+  readonly transactional?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A set of connections to the cluster, its own and nobody else's: kafkajs's `Cluster` with our retries, our bounds and
+ * a metadata request that one broken topic does not spoil for all others. Connects on first use.
+ */
+export class KafkaSession implements AsyncDisposable {
+  readonly #cluster: Cluster;
+  readonly #reachability: Reachability;
+  readonly #closing = new AbortController();
+  readonly #coordinators = new Map<string, number>();
+  #metadataStale = false;
+
+  constructor(options: { kafka: KafkaOptions; reachability: Reachability; requestTimeoutMs: number }) {
+    const { kafka } = options;
+    // One a request under way.
+    setMaxListeners(0, this.#closing.signal);
+    this.#reachability = options.reachability;
+    this.#cluster = new Cluster({
+      logger: loggers.createLogger({
+        level: loggers.LEVELS.INFO,
+        // What kafkajs calls an error is mostly a retry of its own; what lasts is reported by Reachability.
+        logCreator: () => (entry) => kafka.log.debug({ ...entry.log, namespace: entry.namespace }, 'kafkajs'),
+      }),
+      socketFactory: socketFactory(this.#closing.signal),
+      brokers: kafka.brokers,
+      ssl: kafka.ssl ?? false,
+      sasl: kafka.sasl ?? null,
+      clientId: kafka.clientId,
+      connectionTimeout: BOUNDS.connectMs,
+      authenticationTimeout: BOUNDS.authenticateMs,
+      requestTimeout: options.requestTimeoutMs,
+      enforceRequestTimeout: true,
+      metadataMaxAge: BOUNDS.metadataAgeMs,
+      allowAutoTopicCreation: false,
+      maxInFlightRequests: null,
+      isolationLevel: READ_COMMITTED,
+      retry: { retries: 0, initialRetryTime: 10, maxRetryTime: 10 },
+    });
+    const pool = this.#cluster.brokerPool;
+    const createBroker = pool.createBroker;
+    pool.createBroker = (brokerOptions) => {
+      const broker = createBroker(brokerOptions);
+      broker.metadata = (topics) => broker.connectionPool.send(metadataCall(topics));
+      return broker;
+    };
+  }
+
+  /** Aborts when the session is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** Runs `operation` until it succeeds, fails for good or the time is up; rejects with a TopicIoError only. */
+  async attempt<T>(options: AttemptOptions, operation: () => Promise<T>): Promise<T> {
+    const startedMs = performance.now();
+    const signals = options.signal ? [options.signal, this.closing] : [this.closing];
+    const isAborted = () => signals.some((signal) => signal.aborted);
+    let delayMs: number = BOUNDS.retryDelayMinMs;
+    for (;;) {
+      if (isAborted()) throw new TopicIoError('closed', `${options.doing}: closed`);
+      const leftMs = Math.max(options.timeoutMs - (performance.now() - startedMs), 1);
+      try {
+        return await within({ timeoutMs: leftMs, signals }, this.once(operation));
+      } catch (error) {
+        if (isAborted()) throw new TopicIoError('closed', `${options.doing}: closed`, { cause: error });
+        const fault = toKafkaFault(error);
+        if (!isPassing(fault)) throw toTopicIoError(fault, options);
+        const elapsedMs = performance.now() - startedMs;
+        const last = elapsedMs + delayMs >= options.timeoutMs;
+        if (fault.code === null && (last || elapsedMs >= BOUNDS.faultWorthALineMs)) {
+          this.reportUnanswered(fault);
+        }
+        if (last) throw toTopicIoError(fault, options);
+        await pause(delayMs * (0.75 + Math.random() / 2), signals);
+        delayMs = Math.min(delayMs * 2, BOUNDS.retryDelayMaxMs);
+      }
+    }
+  }
+
+  /** Runs `operation` once, connected; rejects with a KafkaFault, and the next use starts from fresh metadata. */
+  async once<T>(operation: () => Promise<T>): Promise<T> {
+    try {
+      const result = await this.#connected(operation);
+      this.#reachability.answered(this);
+      return result;
+    } catch (error) {
+      const fault = toKafkaFault(error);
+      if (fault.code !== null) this.#reachability.answered(this);
+      this.recoverFrom(fault);
+      throw fault;
+    }
+  }
+
+  /** For callers of `once` whose tries have failed for a while. */
+  reportUnanswered(fault: KafkaFault): void {
+    if (!this.closing.aborted) this.#reachability.failed(this, fault);
+  }
+
+  /** The broker of that id, connected. */
+  broker(nodeId: number): Promise<Broker> {
+    return this.#cluster.findBroker({ nodeId });
+  }
+
+  /** The broker that leads the partition, connected. Rejects with a KafkaFault; use within `attempt`. */
+  async leader(position: { topic: string; partition: number }): Promise<Broker> {
+    const of = async () => {
+      const partitions = await this.partitions(position.topic);
+      return partitions.find(({ partitionId }) => partitionId === position.partition);
+    };
+    let found = await of();
+    if (found === undefined) {
+      // Partitions may have been added since.
+      await this.refresh();
+      found = await of();
+    }
+    if (found === undefined) {
+      const message = `there is no partition ${position.partition} in topic ${position.topic}`;
+      throw new KafkaFault(KAFKA.invalidPartitions, message);
+    }
+    if (found.leader < 0) {
+      const name = `${position.topic}/${position.partition}`;
+      throw new KafkaFault(KAFKA.leaderNotAvailable, `${name} has no leader at the moment`);
+    }
+    return this.#cluster.findBroker({ nodeId: found.leader });
+  }
+
+  /** The partitions of a topic as last heard; asks when the topic is new. Use within `attempt`. */
+  async partitions(topic: string) {
+    const cluster = this.#cluster;
+    const known = () => cluster.brokerPool.metadata?.topicMetadata.find((entry) => entry.topic === topic);
+    cluster.targetTopics.add(topic);
+    // A refresh that was already under way may have been sent before the topic was added: hence twice.
+    for (let refreshes = 0; known() === undefined && refreshes < 2; refreshes += 1)
+      await cluster.refreshMetadata();
+    const found = known();
+    if (found === undefined || found.topicErrorCode === KAFKA.unknownTopicOrPartition) {
+      this.forgetTopic(topic);
+      throw new KafkaFault(KAFKA.unknownTopicOrPartition, `there is no topic ${topic}`);
+    }
+    if (found.topicErrorCode !== 0 && found.partitionMetadata.length === 0) {
+      throw new KafkaFault(found.topicErrorCode, `topic ${topic} answers error ${found.topicErrorCode}`);
+    }
+    return found.partitionMetadata;
+  }
+
+  /** Stops asking for the topic; the next use asks anew. */
+  forgetTopic(topic: string): void {
+    this.#cluster.targetTopics.delete(topic);
+    this.#metadataStale = true;
+  }
+
+  /** Asks the cluster now. Use within `attempt`. */
+  async refresh(): Promise<ClusterMetadata> {
+    await this.#cluster.refreshMetadata();
+    const { metadata } = this.#cluster.brokerPool;
+    if (metadata === null) throw new KafkaFault(null, 'the cluster sent no metadata');
+    return metadata;
+  }
+
+  /** Any broker, connected; the controller where it is known (for topic creation and the like). */
+  async controller(): Promise<Broker> {
+    const { controllerId } = await this.refresh();
+    if (controllerId < 0)
+      throw new KafkaFault(KAFKA.notController, 'the cluster has no controller at the moment');
+    return this.#cluster.findBroker({ nodeId: controllerId });
+  }
+
+  /** Any connected broker. Use within `attempt`. */
+  async anyBroker(): Promise<Broker> {
+    const ids = Object.keys(this.#cluster.brokerPool.brokers);
+    const connected = ids.filter((id) => this.#cluster.brokerPool.brokers[id]?.isConnected());
+    const candidates = connected.length > 0 ? connected : ids;
+    const nodeId = candidates[Math.floor(Math.random() * candidates.length)];
+    if (nodeId === undefined) throw new KafkaFault(null, 'no broker is known');
+    return this.#cluster.findBroker({ nodeId });
+  }
+
+  /** The coordinator of a consumer group or a transactional id, remembered until something fails. */
+  async coordinator(of: { kind: keyof typeof COORDINATOR_TYPE; id: string }): Promise<Broker> {
+    const key = `${of.kind} ${of.id}`;
+    let nodeId = this.#coordinators.get(key);
+    if (nodeId === undefined) {
+      const broker = await this.anyBroker();
+      const answer = await broker.findGroupCoordinator({
+        groupId: of.id,
+        coordinatorType: COORDINATOR_TYPE[of.kind],
+      });
+      nodeId = answer.coordinator.nodeId;
+      this.#coordinators.set(key, nodeId);
+    }
+    return this.#cluster.findBroker({ nodeId });
+  }
+
+  /** Ends every connection. `abrupt`: without waiting for answers that are still due. */
+  async close(options: { abrupt: boolean }): Promise<void> {
+    if (this.closing.aborted) return;
+    this.#closing.abort();
+    this.#reachability.forget(this);
+    const pool = this.#cluster.brokerPool;
+    const refuse = async () => {
+      throw new KafkaFault(null, 'the session is closed');
+    };
+    // An operation that is still under way must not connect again.
+    pool.connect = refuse;
+    pool.connectBroker = refuse;
+    const brokers = this.#brokers();
+    const ended = this.#cluster.disconnect().catch(() => undefined);
+    if (!options.abrupt) await Promise.race([ended, delay(BOUNDS.closeMs, undefined, { ref: false })]);
+    for (const broker of brokers) destroySockets(broker, 'closed');
+    if (options.abrupt) await Promise.race([ended, delay(BOUNDS.closeMs, undefined, { ref: false })]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close({ abrupt: false });
+  }
+
+  async #connected<T>(operation: () => Promise<T>): Promise<T> {
+    const cluster = this.#cluster;
+    if (cluster.brokerPool.metadata === null) {
+      await cluster.connect();
+      this.#metadataStale = true;
+    }
+    if (this.#metadataStale) {
+      this.#metadataStale = false;
+      try {
+        await cluster.refreshMetadata();
+      } catch (error) {
+        this.#metadataStale = true;
+        throw error;
+      }
+    } else {
+      await cluster.refreshMetadataIfNecessary();
+    }
+    return operation();
+  }
+
+  /** Draws the conclusions of a fault: what to ask anew, which connection is lost. */
+  recoverFrom(fault: KafkaFault): void {
+    if (!KEEPS_METADATA.has(fault.code)) {
+      this.#metadataStale = true;
+      this.#coordinators.clear();
+    }
+    // kafkajs leaves the connection as it is, though behind a lost host every further request would time out too.
+    const cause = fault.cause as { name?: unknown; broker?: unknown } | undefined;
+    if (cause?.name !== 'KafkaJSRequestTimeoutError') return;
+    for (const broker of this.#brokers()) {
+      const { host, port } = broker.connectionPool;
+      if (cause.broker === `${host}:${port}`) destroySockets(broker, 'a request timed out');
+    }
+  }
+
+  #brokers(): Broker[] {
+    const { brokers, seedBroker } = this.#cluster.brokerPool;
+    const all = new Set(Object.values(brokers));
+    if (seedBroker !== undefined) all.add(seedBroker);
+    return [...all];
+  }
+}
+
+function destroySockets(broker: Broker, reason: string): void {
+  for (const { socket } of broker.connectionPool.pool) socket?.destroy(new Error(reason));
+}
+
+/** Metadata (version 6) of exactly these topics. Errors of single topics and partitions stay in the answer. */
+function metadataCall(topics: readonly string[]): ProtocolCall<ClusterMetadata> {
+  return {
+    request: {
+      apiKey: 3,
+      apiVersion: 6,
+      apiName: 'Metadata',
+      encode: async () => new Encoder().writeArray(topics).writeBoolean(false),
+    },
+    response: { decode: metadataResponse.decode, parse: async (data) => data },
+  };
+}
+
+/** Plain listeners rather than `AbortSignal.any`: this runs for every request, and the signals live as long as the session. */
+function within<T>(
+  bound: { timeoutMs: number; signals: readonly AbortSignal[] },
+  work: Promise<T>,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      clearTimeout(timer);
+      for (const signal of bound.signals) signal.removeEventListener('abort', onAbort);
+    };
+    const onAbort = () => {
+      end();
+      reject(new KafkaFault(null, 'closed'));
+    };
+    const timer = setTimeout(() => {
+      end();
+      reject(new KafkaFault(null, `no answer within ${Math.round(bound.timeoutMs)} ms`));
+    }, bound.timeoutMs);
+    for (const signal of bound.signals) signal.addEventListener('abort', onAbort, { once: true });
+    work.then(
+      (result) => {
+        end();
+        resolve(result);
+      },
+      (error: unknown) => {
+        end();
+        reject(error);
+      },
+    );
+  });
+}
+
+function pause(timeoutMs: number, signals: readonly AbortSignal[]): Promise<void> {
+  const never = new Promise<never>(() => undefined);
+  return within({ timeoutMs, signals }, never).catch(() => undefined);
+}

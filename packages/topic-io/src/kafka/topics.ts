@@ -1,0 +1,201 @@
+import { type PartitionBounds, type TopicDescription, TopicIoError, type TopicSpec } from '../topic-io.ts';
+import { BOUNDS } from './config.ts';
+import { KAFKA, KafkaFault, toKafkaFault } from './faults.ts';
+import type { AttemptOptions, KafkaSession } from './session.ts';
+
+const READ_COMMITTED = 1;
+const EARLIEST = -2;
+const LATEST = -1;
+const TOPIC_RESOURCE = 2;
+const REPLICATION_FACTOR_DEFAULT = 3;
+const MIN_IN_SYNC = 'min.insync.replicas';
+
+/** Creates what is missing and waits until every partition of every topic has a leader. */
+export async function ensureTopics(
+  session: KafkaSession,
+  specs: readonly TopicSpec[],
+): Promise<TopicDescription[]> {
+  for (const spec of specs) {
+    await session.attempt(within(`create topic ${spec.name}`), async () => {
+      if (await exists(session, spec.name)) return;
+      const { brokers } = await session.refresh();
+      const replicationFactor =
+        spec.replicationFactor ??
+        (brokers.length < REPLICATION_FACTOR_DEFAULT ? 1 : REPLICATION_FACTOR_DEFAULT);
+      const controller = await session.controller();
+      try {
+        await controller.createTopics({
+          topics: [
+            {
+              topic: spec.name,
+              numPartitions: spec.partitions,
+              replicationFactor,
+              configEntries: configEntries(spec, replicationFactor),
+            },
+          ],
+          validateOnly: false,
+          timeout: BOUNDS.requestMs,
+        });
+      } catch (error) {
+        // Another process was quicker.
+        if (toKafkaFault(error).code !== KAFKA.topicAlreadyExists) throw error;
+      }
+      session.forgetTopic(spec.name);
+    });
+  }
+  return Promise.all(specs.map((spec) => describe(session, spec.name)));
+}
+
+/** `null`: no such topic. */
+export async function describeTopic(session: KafkaSession, name: string): Promise<TopicDescription | null> {
+  const found = await session.attempt(within(`describe topic ${name}`), async () => {
+    session.forgetTopic(name);
+    return exists(session, name);
+  });
+  return found ? describe(session, name) : null;
+}
+
+export async function deleteTopic(session: KafkaSession, name: string): Promise<void> {
+  await session.attempt(within(`delete topic ${name}`), async () => {
+    const controller = await session.controller();
+    try {
+      await controller.deleteTopics({ topics: [name], timeout: BOUNDS.requestMs });
+    } catch (error) {
+      // Gone already, perhaps by a first try whose answer was lost.
+      if (toKafkaFault(error).code !== KAFKA.unknownTopicOrPartition) throw error;
+    }
+  });
+  session.forgetTopic(name);
+}
+
+/** Bounds by partition number, 0 first. */
+export async function bounds(session: KafkaSession, topic: string): Promise<PartitionBounds[]> {
+  return existing(
+    topic,
+    session.attempt(within(`read the bounds of ${topic}`), async () => {
+      const partitions = (await session.partitions(topic))
+        .map(({ partitionId }) => partitionId)
+        .sort((a, b) => a - b);
+      return Promise.all(partitions.map((partition) => partitionBounds(session, { topic, partition })));
+    }),
+  );
+}
+
+/** Use within `attempt`. */
+export async function partitionBounds(
+  session: KafkaSession,
+  position: { topic: string; partition: number },
+): Promise<PartitionBounds> {
+  // The end first: a start that moves between the two requests must not lie behind it unseen.
+  const stableEnd = await offsetAt(session, { ...position, timestamp: LATEST });
+  const startOffset = await offsetAt(session, { ...position, timestamp: EARLIEST });
+  return { startOffset, stableEnd: Math.max(startOffset, stableEnd) };
+}
+
+/** Use within `attempt`. */
+export function stableEndOf(
+  session: KafkaSession,
+  position: { topic: string; partition: number },
+): Promise<number> {
+  return offsetAt(session, { ...position, timestamp: LATEST });
+}
+
+export async function offsetAtTime(
+  session: KafkaSession,
+  position: { topic: string; partition: number; timestampMs: number },
+): Promise<number> {
+  const { topic, partition, timestampMs } = position;
+  return existing(
+    topic,
+    session.attempt(within(`find a time in ${topic}/${partition}`), async () => {
+      const offset = await offsetAt(session, { topic, partition, timestamp: Math.max(timestampMs, 0) });
+      return offset >= 0 ? offset : offsetAt(session, { topic, partition, timestamp: LATEST });
+    }),
+  );
+}
+
+async function offsetAt(
+  session: KafkaSession,
+  position: { topic: string; partition: number; timestamp: number },
+): Promise<number> {
+  const { topic, partition, timestamp } = position;
+  const leader = await session.leader({ topic, partition });
+  const answer = await leader.listOffsets({
+    isolationLevel: READ_COMMITTED,
+    topics: [{ topic, partitions: [{ partition, timestamp }] }],
+  });
+  const offset = answer.responses[0]?.partitions[0]?.offset;
+  if (offset === undefined)
+    throw new KafkaFault(null, `the broker's answer does not cover ${topic}/${partition}`);
+  return Number(offset);
+}
+
+async function exists(session: KafkaSession, name: string): Promise<boolean> {
+  try {
+    await session.partitions(name);
+    return true;
+  } catch (error) {
+    if (toKafkaFault(error).code === KAFKA.unknownTopicOrPartition) return false;
+    throw error;
+  }
+}
+
+async function describe(session: KafkaSession, name: string): Promise<TopicDescription> {
+  return session.attempt(within(`describe topic ${name}`), async () => {
+    const partitions = await session.partitions(name);
+    const leaderless = partitions.find(({ leader }) => leader < 0);
+    if (partitions.length === 0 || leaderless !== undefined) {
+      throw new KafkaFault(
+        KAFKA.leaderNotAvailable,
+        `${name}/${leaderless?.partitionId ?? 0} has no leader yet`,
+      );
+    }
+    const settings = await readSettings(session, name);
+    const replicationFactor = partitions[0]?.replicas.length ?? 0;
+    return { name, partitions: partitions.length, replicationFactor, settings };
+  });
+}
+
+/** Whether offsets below the end may hold no record for good. Use within `attempt`. */
+export async function isCompacted(session: KafkaSession, topic: string): Promise<boolean> {
+  const settings = await readSettings(session, topic);
+  const policies = settings['cleanup.policy']?.split(',') ?? [];
+  return policies.includes('compact') && settings['remote.storage.enable'] !== 'true';
+}
+
+async function readSettings(session: KafkaSession, name: string): Promise<Record<string, string>> {
+  const broker = await session.anyBroker();
+  const resources = [{ type: TOPIC_RESOURCE, name }];
+  const answer = await broker.describeConfigs({ resources, includeSynonyms: false });
+  const settings: Record<string, string> = {};
+  for (const { configName, configValue } of answer.resources[0]?.configEntries ?? []) {
+    if (configValue !== null) settings[configName] = configValue;
+  }
+  return settings;
+}
+
+function configEntries(spec: TopicSpec, replicationFactor: number) {
+  const settings: Record<string, string> = { 'cleanup.policy': spec.cleanupPolicy, ...spec.settings };
+  // More copies in sync than there are copies: nothing could ever be written.
+  if (Number(settings[MIN_IN_SYNC] ?? 1) > replicationFactor)
+    settings[MIN_IN_SYNC] = String(replicationFactor);
+  return Object.entries(settings).map(([name, value]) => ({ name, value }));
+}
+
+function within(doing: string): AttemptOptions {
+  return { doing, timeoutMs: BOUNDS.operationMs };
+}
+
+/** A topic that was missing for the whole time is no passing fault any more. */
+async function existing<T>(topic: string, answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof TopicIoError && toKafkaFault(error.cause).code === KAFKA.unknownTopicOrPartition) {
+      throw new TopicIoError('unusable', `there is no topic ${topic}, or no such partition`, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}
