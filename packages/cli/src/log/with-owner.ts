@@ -1,11 +1,11 @@
 import { createLogger } from '@runlog/service-kit/logger';
 import { TopicIoError } from '@runlog/topic-io/topic-io';
-import { CommandError, exitCodes } from './command.ts';
+import { CommandError, exitCodes } from '../command.ts';
+import { createProgress, formatCount, formatDuration, formatRate } from '../progress.ts';
+import { stopSignal } from '../stop-signal.ts';
 import { readLogConfig, withLog } from './log-access.ts';
 import { askOwner } from './owner-control.ts';
 import { doOwnerWork, type OwnerRequest, type OwnerResult } from './owner-work.ts';
-import { createProgress, formatCount, formatDuration, formatRate } from './progress.ts';
-import { stopSignal } from './stop-signal.ts';
 
 /**
  * Has work done that writes to the log: by the owner of an embedded log where one runs, else by this process, which

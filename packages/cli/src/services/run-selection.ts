@@ -1,5 +1,5 @@
 import { DEFAULT_GROUP, formatRunKey, parseRunKey, type RunKey } from '@runlog/schema/run-key';
-import { CommandError, exitCodes, UsageError } from './command.ts';
+import { CommandError, exitCodes, UsageError } from '../command.ts';
 import { type GatewayTarget, listRuns } from './gateway-client.ts';
 
 /**

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { formatRunKey } from '@runlog/schema/run-key';
 import type { RunRow } from '@runlog/schema/snapshot';
-import type { ClientConfig } from './client-config.ts';
-import { CommandError } from './command.ts';
-import { listRuns, runPage } from './gateway-client.ts';
-import { formatCount } from './progress.ts';
+import { CommandError } from '../command.ts';
+import { formatCount } from '../progress.ts';
+import type { ClientConfig } from '../services/client-config.ts';
+import { listRuns, runPage } from '../services/gateway-client.ts';
 
 /** Runs that are asked about; beyond them an import is told in sum alone. */
 const RUNS_TOLD_MAX = 20;

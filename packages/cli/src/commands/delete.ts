@@ -1,7 +1,7 @@
 import { parseRunKey } from '@runlog/schema/run-key';
-import { type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
-import { logAccessVariables } from './log-access.ts';
-import { haveDone } from './with-owner.ts';
+import { type Command, exitCodes, parseCommandLine, UsageError } from '../command.ts';
+import { logAccessVariables } from '../log/log-access.ts';
+import { haveDone } from '../log/with-owner.ts';
 
 const options = {
   json: { type: 'boolean', help: 'one JSON line a run' },

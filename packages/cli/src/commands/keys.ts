@@ -10,8 +10,8 @@ import {
   parseCommandLine,
   UsageError,
   wholeNumber,
-} from './command.ts';
-import { textTable } from './text-table.ts';
+} from '../command.ts';
+import { textTable } from '../text-table.ts';
 
 /** 256 bits: nothing that can be guessed, so a plain SHA-256 keeps it. */
 const KEY_BYTES = 32;

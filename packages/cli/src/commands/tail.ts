@@ -2,14 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type RunFrame, RunReplica } from '@runlog/client/run-replica';
 import { formatRunKey } from '@runlog/schema/run-key';
 import type { DeliveredEntry, RunStatus } from '@runlog/schema/snapshot';
-import { gatewayVariables, readClientConfig } from './client-config.ts';
-import { type Command, exitCodes, parseCommandLine, UsageError, wholeNumber } from './command.ts';
-import { createProgress } from './progress.ts';
-import { retryDelayMs } from './retry.ts';
-import { selectRun } from './run-selection.ts';
-import { openRunStream } from './run-stream.ts';
+import { type Command, exitCodes, parseCommandLine, UsageError, wholeNumber } from '../command.ts';
+import { createProgress } from '../progress.ts';
+import { retryDelayMs } from '../retry.ts';
+import { gatewayVariables, readClientConfig } from '../services/client-config.ts';
+import { selectRun } from '../services/run-selection.ts';
+import { openRunStream } from '../services/run-stream.ts';
+import { stopSignal } from '../stop-signal.ts';
 import { entryLine } from './show.ts';
-import { stopSignal } from './stop-signal.ts';
 
 const options = {
   entries: { type: 'string', value: 'N', help: 'begin with the newest N entries (10)' },

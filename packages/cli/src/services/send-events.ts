@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type EventError, type IngestResponse, ingestResponseSchema } from '@runlog/schema/ingest-api';
-import { CommandError, exitCodes } from './command.ts';
-import { retryAfterMs, retryDelayMs } from './retry.ts';
+import { CommandError, exitCodes } from '../command.ts';
+import { retryAfterMs, retryDelayMs } from '../retry.ts';
 
 /** Longest wait for one answer: ingest answers only when the log has the events. */
 const ANSWER_MS_MAX = 60_000;

@@ -1,10 +1,10 @@
 import { formatRunKey } from '@runlog/schema/run-key';
 import type { RunRow } from '@runlog/schema/snapshot';
-import { gatewayVariables, readClientConfig } from './client-config.ts';
-import { type Command, exitCodes, parseCommandLine, UsageError, wholeNumber } from './command.ts';
-import { listRuns } from './gateway-client.ts';
-import { formatCount, formatDuration, formatRate } from './progress.ts';
-import { textTable } from './text-table.ts';
+import { type Command, exitCodes, parseCommandLine, UsageError, wholeNumber } from '../command.ts';
+import { formatCount, formatDuration, formatRate } from '../progress.ts';
+import { gatewayVariables, readClientConfig } from '../services/client-config.ts';
+import { listRuns } from '../services/gateway-client.ts';
+import { textTable } from '../text-table.ts';
 
 const PAGE_RUNS = 1_000;
 

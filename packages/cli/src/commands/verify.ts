@@ -1,9 +1,9 @@
 import { refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { type Difference, type VerifyProgress, type VerifyReport, verify } from '@runlog/run-feed/verify';
-import { type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
-import { logAccessVariables, requireMeta, withLog } from './log-access.ts';
-import { createProgress, formatCount, formatDuration, formatRate } from './progress.ts';
-import { stopSignal } from './stop-signal.ts';
+import { type Command, exitCodes, parseCommandLine, UsageError } from '../command.ts';
+import { logAccessVariables, requireMeta, withLog } from '../log/log-access.ts';
+import { createProgress, formatCount, formatDuration, formatRate } from '../progress.ts';
+import { stopSignal } from '../stop-signal.ts';
 
 const options = {
   json: { type: 'boolean', help: 'the report as one JSON line' },

@@ -3,9 +3,9 @@ import { prepareTopics, readMeta } from '@runlog/run-feed/prepare-topics';
 import { type LogConfig, openLog } from '@runlog/service-kit/log-config';
 import { createLogger } from '@runlog/service-kit/logger';
 import { type TopicDescription, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
-import { type Command, CommandError, exitCodes, parseCommandLine, UsageError } from './command.ts';
-import { readLogConfig } from './log-access.ts';
-import { textTable } from './text-table.ts';
+import { type Command, CommandError, exitCodes, parseCommandLine, UsageError } from '../command.ts';
+import { readLogConfig } from '../log/log-access.ts';
+import { textTable } from '../text-table.ts';
 
 const options = {
   create: { type: 'boolean', help: 'create what is missing, as the services do when they start' },

@@ -11,7 +11,7 @@ import { createLogger } from '@runlog/service-kit/logger';
 import { ConfigError, readConfig } from '@runlog/service-kit/read-config';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
-import { type Command, CommandError, type ExitCode, exitCodes } from './command.ts';
+import { type Command, CommandError, type ExitCode, exitCodes } from '../command.ts';
 
 /** Variables of every command that reads the log itself, for their help. */
 export const logAccessVariables: Command['environment'] = [

@@ -1,6 +1,5 @@
 import { formatRunKey } from '@runlog/schema/run-key';
 import type { DeliveredEntry, DeliveredSnapshot } from '@runlog/schema/snapshot';
-import { gatewayVariables, readClientConfig } from './client-config.ts';
 import {
   type Command,
   CommandError,
@@ -8,12 +7,13 @@ import {
   parseCommandLine,
   UsageError,
   wholeNumber,
-} from './command.ts';
-import { getRun, runPage } from './gateway-client.ts';
-import { formatCount } from './progress.ts';
-import { selectRun } from './run-selection.ts';
+} from '../command.ts';
+import { formatCount } from '../progress.ts';
+import { gatewayVariables, readClientConfig } from '../services/client-config.ts';
+import { getRun, runPage } from '../services/gateway-client.ts';
+import { selectRun } from '../services/run-selection.ts';
+import { printable, textTable } from '../text-table.ts';
 import { age, figure } from './runs.ts';
-import { printable, textTable } from './text-table.ts';
 
 const options = {
   entries: { type: 'string', value: 'N', help: 'newest entries of the event log (20)' },

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { EventError } from '@runlog/schema/ingest-api';
-import { CommandError, exitCodes } from './command.ts';
+import { CommandError, exitCodes } from '../command.ts';
 import { type SendOptions, sendEvents } from './send-events.ts';
 
 const BODY_EVENTS_MAX = 500;

@@ -9,10 +9,10 @@ import { eventHeaders } from '@runlog/schema/topics';
 import type { LogConfig } from '@runlog/service-kit/log-config';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
-import { type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
-import { logAccessVariables, requireMeta, withLog } from './log-access.ts';
-import { speedOf } from './speed-option.ts';
-import { stopSignal } from './stop-signal.ts';
+import { type Command, exitCodes, parseCommandLine, UsageError } from '../command.ts';
+import { logAccessVariables, requireMeta, withLog } from '../log/log-access.ts';
+import { speedOf } from '../speed-option.ts';
+import { stopSignal } from '../stop-signal.ts';
 
 const options = {
   from: {

@@ -1,7 +1,7 @@
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
-import { type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
-import { logAccessVariables } from './log-access.ts';
-import { haveDone } from './with-owner.ts';
+import { type Command, exitCodes, parseCommandLine, UsageError } from '../command.ts';
+import { logAccessVariables } from '../log/log-access.ts';
+import { haveDone } from '../log/with-owner.ts';
 
 const options = {
   'drop-old': { type: 'boolean', help: 'delete the former snapshot topic after the switch' },

@@ -1,6 +1,6 @@
 import { formatRunKey, type RunKey } from '@runlog/schema/run-key';
 import type { DeliveredSnapshot, RunRow } from '@runlog/schema/snapshot';
-import { CommandError, exitCodes } from './command.ts';
+import { CommandError, exitCodes } from '../command.ts';
 import { faultMessage, unreachableReason } from './send-events.ts';
 
 const ANSWER_MS_MAX = 15_000;

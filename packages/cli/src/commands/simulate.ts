@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ingestVariables, readClientConfig } from './client-config.ts';
 import {
   type Command,
   CommandError,
@@ -7,13 +6,14 @@ import {
   parseCommandLine,
   UsageError,
   wholeNumber,
-} from './command.ts';
-import { createEventSender, type SenderTotals } from './event-sender.ts';
-import { createProgress, formatCount, formatDuration, formatRate } from './progress.ts';
-import { seededRandom } from './seeded-random.ts';
-import { createFleet } from './simulated-fleet.ts';
-import { encodeEvent } from './simulated-run.ts';
-import { stopSignal } from './stop-signal.ts';
+} from '../command.ts';
+import { createProgress, formatCount, formatDuration, formatRate } from '../progress.ts';
+import { ingestVariables, readClientConfig } from '../services/client-config.ts';
+import { createEventSender, type SenderTotals } from '../services/event-sender.ts';
+import { seededRandom } from '../simulate/seeded-random.ts';
+import { createFleet } from '../simulate/simulated-fleet.ts';
+import { encodeEvent } from '../simulate/simulated-run.ts';
+import { stopSignal } from '../stop-signal.ts';
 
 const TICK_MS = 50;
 /** What a stopped simulation gets to deliver what it has already made up. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { digestOf } from '@runlog/service-kit/keys';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CommandError, UsageError } from './command.ts';
+import { CommandError, UsageError } from '../command.ts';
 import { command } from './keys.ts';
 import { command as rejected } from './rejected.ts';
 

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { BODY_EVENTS_MAX, EVENT_BYTES_MAX } from '@runlog/schema/limits';
+import { type SendOptions, type SendTarget, sendEvents } from '../services/send-events.ts';
 import type { LineFault } from './judge-line.ts';
 import { createLineNumberer, emitterIdOf, type NumberedLine } from './number-lines.ts';
 import { readLines } from './read-lines.ts';
-import { type SendOptions, type SendTarget, sendEvents } from './send-events.ts';
 
 /** Of one body: below ingest's bound, so that two of them in memory are little. */
 const BODY_BYTES_MAX = 1024 * 1024;

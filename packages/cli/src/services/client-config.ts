@@ -1,7 +1,7 @@
 import { runKeyPart } from '@runlog/schema/run-key';
 import { environment, readConfig } from '@runlog/service-kit/read-config';
 import { z } from 'zod';
-import { UsageError } from './command.ts';
+import { UsageError } from '../command.ts';
 
 const url = (fallback: string) =>
   z

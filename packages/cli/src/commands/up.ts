@@ -12,9 +12,9 @@ import {
 } from '@runlog/service-kit/lifecycle';
 import { openLog } from '@runlog/service-kit/log-config';
 import { createLogger, type Logger } from '@runlog/service-kit/logger';
-import { type Command, exitCodes, parseCommandLine, UsageError } from './command.ts';
-import { serveOwnerControl } from './owner-control.ts';
-import { readUpConfig } from './up-config.ts';
+import { type Command, exitCodes, parseCommandLine, UsageError } from '../command.ts';
+import { serveOwnerControl } from '../log/owner-control.ts';
+import { readUpConfig } from '../up-config.ts';
 
 export const command: Command = {
   usage: '',

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { IngestResponse } from '@runlog/schema/ingest-api';
 import { afterEach, describe, expect, test } from 'vitest';
-import { CommandError } from './command.ts';
-import { retryAfterMs, retryDelayMs } from './retry.ts';
+import { CommandError } from '../command.ts';
+import { retryAfterMs, retryDelayMs } from '../retry.ts';
 import { type SendOptions, sendEvents } from './send-events.ts';
 
 interface Received {

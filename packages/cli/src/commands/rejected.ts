@@ -9,10 +9,10 @@ import {
   parseCommandLine,
   UsageError,
   wholeNumber,
-} from './command.ts';
-import { logAccessVariables, withLog } from './log-access.ts';
-import { stopSignal } from './stop-signal.ts';
-import { printable } from './text-table.ts';
+} from '../command.ts';
+import { logAccessVariables, withLog } from '../log/log-access.ts';
+import { stopSignal } from '../stop-signal.ts';
+import { printable } from '../text-table.ts';
 
 const SHOWN_CHARS_MAX = 200;
 

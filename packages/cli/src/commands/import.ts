@@ -1,18 +1,18 @@
 import { stat } from 'node:fs/promises';
+import { type Command, CommandError, exitCodes, parseCommandLine, UsageError } from '../command.ts';
+import { type FileImport, importFile, type Pace } from '../import/import-file.ts';
+import { createImportReport } from '../import/import-report.ts';
+import { runIdOfFile } from '../import/number-lines.ts';
+import { createProgress, formatCount, formatDuration, formatRate } from '../progress.ts';
 import {
   type ClientConfig,
   gatewayVariables,
   ingestVariables,
   readClientConfig,
   runKeyPartOption,
-} from './client-config.ts';
-import { type Command, CommandError, exitCodes, parseCommandLine, UsageError } from './command.ts';
-import { type FileImport, importFile, type Pace } from './import-file.ts';
-import { createImportReport } from './import-report.ts';
-import { runIdOfFile } from './number-lines.ts';
-import { createProgress, formatCount, formatDuration, formatRate } from './progress.ts';
-import { speedOf } from './speed-option.ts';
-import { stopSignal } from './stop-signal.ts';
+} from '../services/client-config.ts';
+import { speedOf } from '../speed-option.ts';
+import { stopSignal } from '../stop-signal.ts';
 
 const options = {
   run: { type: 'string', value: 'NAME', help: 'run of lines without run_id (default: named after the file)' },
