@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { RunTable } from '@runlog/run-feed/run-table';
-import { eventTopicSettings, topicNames } from '@runlog/schema/topics';
+import { eventTopicSettings, topicNames } from '@runlog/schema/log/topics';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { LogRecord, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
 import type { AggregateAnswer, AggregateTask } from './aggregate-child.ts';

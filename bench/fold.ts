@@ -1,7 +1,7 @@
 import { RunTable } from '@runlog/run-feed/run-table';
 import { evolve } from '@runlog/run-state/evolve';
 import { decodeRunRecord } from '@runlog/run-state/run-record';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import { type Benchmark, type Result, rounded } from './benchmark.ts';
 import { inTurn } from './rounds.ts';

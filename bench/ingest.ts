@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { topicNames } from '@runlog/schema/topics';
+import { topicNames } from '@runlog/schema/log/topics';
 import { openBenchLog } from './bench-log.ts';
 import { type Benchmark, type Result, rounded } from './benchmark.ts';
 import { runChild } from './child.ts';

@@ -4,7 +4,7 @@ import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { topicNames } from '@runlog/schema/topics';
+import { topicNames } from '@runlog/schema/log/topics';
 import { ServiceProcess } from '../test/support/service-process.ts';
 import { StreamSocket } from '../test/support/stream-socket.ts';
 import { openBenchLog } from './bench-log.ts';

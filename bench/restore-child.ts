@@ -6,8 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { restore } from '@runlog/run-feed/restore';
 import { RunTable } from '@runlog/run-feed/run-table';
-import type { RunMeta } from '@runlog/schema/log-records';
-import { topicNames } from '@runlog/schema/topics';
+import type { RunMeta } from '@runlog/schema/log/log-records';
+import { topicNames } from '@runlog/schema/log/topics';
 import { silentLog } from '../test/support/silent-log.ts';
 import { openBenchLog } from './bench-log.ts';
 

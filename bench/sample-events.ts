@@ -1,5 +1,5 @@
-import { SCHEMA_VERSION } from '@runlog/schema/event';
-import { eventHeaders } from '@runlog/schema/topics';
+import { SCHEMA_VERSION } from '@runlog/schema/events/event';
+import { eventHeaders } from '@runlog/schema/log/topics';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 import { recording } from '../test/support/recordings.ts';
 

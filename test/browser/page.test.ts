@@ -1,5 +1,5 @@
-import { type MadeUpGateway, startMadeUpGateway } from '@runlog/gateway/made-up-gateway';
-import type { MadeUpEvent } from '@runlog/gateway/made-up-runs';
+import { type MadeUpGateway, startMadeUpGateway } from '@runlog/gateway/made-up/made-up-gateway';
+import type { MadeUpEvent } from '@runlog/gateway/made-up/made-up-runs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium, PAGE_WAIT_MS_MAX } from '../support/chromium.ts';

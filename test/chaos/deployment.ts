@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { topicNames } from '@runlog/schema/topics';
+import { topicNames } from '@runlog/schema/log/topics';
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { startCluster } from '../support/broker.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { snapshotWriterId } from '@runlog/schema/topics';
+import { snapshotWriterId } from '@runlog/schema/log/topics';
 import type { SeededRandom } from '../simulation/seeded-random.ts';
 import { runCli } from '../support/cli-process.ts';
 import type { Deployment, Slot } from './deployment.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ingestResponseSchema } from '@runlog/schema/ingest-api';
+import { ingestResponseSchema } from '@runlog/schema/http/ingest-api';
 import type { SeededRandom } from '../simulation/seeded-random.ts';
 import {
   batchCompleted,

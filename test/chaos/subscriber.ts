@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type RunFrame, RunReplica } from '@runlog/client/run-replica';
-import type { DeliveredEntry, DeliveredSnapshot } from '@runlog/schema/snapshot';
+import type { DeliveredEntry, DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { WebSocket } from 'ws';
 import { parseEventId } from './publisher.ts';
 

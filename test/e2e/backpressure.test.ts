@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
-import { type IngestResponse, ingestResponseSchema } from '@runlog/schema/ingest-api';
+import { type IngestResponse, ingestResponseSchema } from '@runlog/schema/http/ingest-api';
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import { describe, expect, it } from 'vitest';
 import { startCluster } from '../support/broker.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import type { DeliveredSnapshot, RunRow } from '@runlog/schema/snapshot';
+import type { DeliveredSnapshot, RunRow } from '@runlog/schema/run/snapshot';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type CliProcess, runCli, startCli } from '../support/cli-process.ts';
 import { countersOf, plainEntries, recording } from '../support/recordings.ts';

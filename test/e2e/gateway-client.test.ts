@@ -1,9 +1,9 @@
 import type { RunUpdate } from '@runlog/client/run-replica';
 import { createStreamClient, type IndexUpdate, type StreamStatus } from '@runlog/client/stream-client';
-import { startMadeUpGateway } from '@runlog/gateway/made-up-gateway';
-import { MadeUpRuns } from '@runlog/gateway/made-up-runs';
+import { startMadeUpGateway } from '@runlog/gateway/made-up/made-up-gateway';
+import { MadeUpRuns } from '@runlog/gateway/made-up/made-up-runs';
 import { deliverSnapshot } from '@runlog/run-state/delivery';
-import type { DeliveredSnapshot } from '@runlog/schema/snapshot';
+import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { freePort } from '../support/free-ports.ts';

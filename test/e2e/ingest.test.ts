@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
-import { type IngestResponse, ingestResponseSchema } from '@runlog/schema/ingest-api';
+import { type IngestResponse, ingestResponseSchema } from '@runlog/schema/http/ingest-api';
 import { BODY_BYTES_MAX, BODY_EVENTS_MAX, REJECTED_BYTES_MAX } from '@runlog/schema/limits';
 import { createLogger } from '@runlog/service-kit/logger';
 import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';

@@ -1,5 +1,5 @@
-import { startMadeUpGateway } from '@runlog/gateway/made-up-gateway';
-import { MadeUpKeys } from '@runlog/gateway/made-up-keys';
+import { startMadeUpGateway } from '@runlog/gateway/made-up/made-up-gateway';
+import { MadeUpKeys } from '@runlog/gateway/made-up/made-up-keys';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium, PAGE_WAIT_MS_MAX } from '../support/chromium.ts';

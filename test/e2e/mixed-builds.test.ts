@@ -6,9 +6,9 @@ import { readMeta } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { readStoredPartition } from '@runlog/run-feed/stored-snapshots';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
-import type { RunMeta } from '@runlog/schema/log-records';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
-import { eventHeaders, topicNames } from '@runlog/schema/topics';
+import type { RunMeta } from '@runlog/schema/log/log-records';
+import { eventHeaders, topicNames } from '@runlog/schema/log/topics';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
@@ -56,7 +56,11 @@ const checkpointSaved = (run: string, data: object) => line(run, { type: 'CHECKP
  */
 const sameFold = () =>
   SecondBuild.make([
-    { file: 'packages/schema/src/event.ts', replace: /SCHEMA_VERSION = '1'/, by: "SCHEMA_VERSION = '1.1'" },
+    {
+      file: 'packages/schema/src/events/event.ts',
+      replace: /SCHEMA_VERSION = '1'/,
+      by: "SCHEMA_VERSION = '1.1'",
+    },
     {
       file: 'services/ingest/src/accept-batch.ts',
       replace: /(\n {2}const verdict = validateEvent\(value\);\n)/,

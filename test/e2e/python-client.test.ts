@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { DeliveredSnapshot } from '@runlog/schema/snapshot';
+import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { freePorts } from '../support/free-ports.ts';
 import { ServiceProcess } from '../support/service-process.ts';

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { rejectedHeaders } from '@runlog/schema/topics';
+import { rejectedHeaders } from '@runlog/schema/log/topics';
 import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../support/cli-process.ts';

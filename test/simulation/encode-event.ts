@@ -1,6 +1,6 @@
-import type { TelemetryEvent } from '@runlog/schema/event';
-import { parseRunKey } from '@runlog/schema/run-key';
-import { eventHeaders } from '@runlog/schema/topics';
+import type { TelemetryEvent } from '@runlog/schema/events/event';
+import { eventHeaders } from '@runlog/schema/log/topics';
+import { parseRunKey } from '@runlog/schema/run/run-key';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 import {
   batchCompleted,

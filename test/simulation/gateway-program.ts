@@ -1,8 +1,8 @@
 import type { GatewayConfig } from '@runlog/gateway/config';
 import type { Feed } from '@runlog/gateway/feed';
-import type { Hub } from '@runlog/gateway/hub';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
-import { topicNames } from '@runlog/schema/topics';
+import type { Hub } from '@runlog/gateway/stream/hub';
+import { topicNames } from '@runlog/schema/log/topics';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { Build } from './build.ts';
 import type { Program } from './service.ts';
 import type { SimulatedProcess } from './simulated-process.ts';

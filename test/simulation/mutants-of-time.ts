@@ -1,4 +1,4 @@
-import { eventHeaders } from '@runlog/schema/topics';
+import { eventHeaders } from '@runlog/schema/log/topics';
 import type { LogRecord, RecordToAppend, TopicIo, TopicSpec } from '@runlog/topic-io/topic-io';
 import { changedReader } from '../support/changed-reader.ts';
 import { changedIo, changedRecords } from './changed-io.ts';

@@ -1,7 +1,7 @@
 import { decodeRunRecord } from '@runlog/run-state/run-record';
-import { type RunMeta, runMetaSchema } from '@runlog/schema/log-records';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
-import { CHECKPOINT_KEY, isReservedKey, rejectedHeaders, type TopicNames } from '@runlog/schema/topics';
+import { type RunMeta, runMetaSchema } from '@runlog/schema/log/log-records';
+import { CHECKPOINT_KEY, isReservedKey, rejectedHeaders, type TopicNames } from '@runlog/schema/log/topics';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import { NEWER_PRUNED } from './build.ts';
 import { RunTruth } from './run-truth.ts';

@@ -1,6 +1,6 @@
 import { evolve } from '@runlog/run-state/evolve';
 import type { RunRecord } from '@runlog/run-state/run-record';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import { holds } from './violation.ts';
 
 /** Everything that is true of one run, by the events of one incarnation of their topic alone. */

@@ -1,6 +1,6 @@
 import { type RunFrame, RunReplica, type RunUpdate } from '@runlog/client/run-replica';
 import { deliverSnapshot, rowOf } from '@runlog/run-state/delivery';
-import type { DeliveredEntry, DeliveredSnapshot, RunRow, RunSnapshot } from '@runlog/schema/snapshot';
+import type { DeliveredEntry, DeliveredSnapshot, RunRow, RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { GatewayProgram } from './gateway-program.ts';
 import type { Resume } from './plan.ts';
 import type { SeededRandom } from './seeded-random.ts';

@@ -1,5 +1,5 @@
-import { type Checkpoint, checkpointSchema } from '@runlog/schema/log-records';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
+import { type Checkpoint, checkpointSchema } from '@runlog/schema/log/log-records';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import { NEWER_PRUNED, thisBuild } from './build.ts';
 import type { RunTruth } from './run-truth.ts';

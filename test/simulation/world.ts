@@ -1,6 +1,6 @@
 import type { RunChange } from '@runlog/run-feed/run-change';
-import type { RunMeta } from '@runlog/schema/log-records';
-import { topicNames } from '@runlog/schema/topics';
+import type { RunMeta } from '@runlog/schema/log/log-records';
+import { topicNames } from '@runlog/schema/log/topics';
 import { createLogger, type Logger } from '@runlog/service-kit/logger';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import type { Build } from './build.ts';

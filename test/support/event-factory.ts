@@ -1,7 +1,7 @@
 import { evolve } from '@runlog/run-state/evolve';
 import { decodeRunRecord, type RunRecord } from '@runlog/run-state/run-record';
-import type { TelemetryEvent } from '@runlog/schema/event';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
+import type { TelemetryEvent } from '@runlog/schema/events/event';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 
 type Overrides = Partial<TelemetryEvent> & { data?: Record<string, unknown> };
 

@@ -1,6 +1,6 @@
 import { applyDelta } from '@runlog/run-state/delivery';
-import type { DeliveredEntry, DeliveredSnapshot, Position, RunStatus } from '@runlog/schema/snapshot';
-import type { RunDelta } from '@runlog/schema/stream-api';
+import type { DeliveredEntry, DeliveredSnapshot, Position, RunStatus } from '@runlog/schema/run/snapshot';
+import type { RunDelta } from '@runlog/schema/stream/stream-api';
 
 /** What a subscriber of a run is told, in order. */
 export type RunUpdate =

@@ -1,5 +1,5 @@
-import type { RunRow } from '@runlog/schema/snapshot';
-import type { STREAM_SUBPROTOCOL } from '@runlog/schema/stream-api';
+import type { RunRow } from '@runlog/schema/run/snapshot';
+import type { STREAM_SUBPROTOCOL } from '@runlog/schema/stream/stream-api';
 import { type RunFrame, RunReplica, type RunUpdate } from './run-replica.ts';
 import { connect, type Link, type SocketConstructor } from './socket-link.ts';
 

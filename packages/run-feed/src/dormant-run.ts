@@ -1,6 +1,6 @@
 import { crc32 } from '@node-rs/crc32';
-import { type RunHead, type RunSnapshot, runHeadSchema } from '@runlog/schema/snapshot';
-import { snapshotHeaders } from '@runlog/schema/topics';
+import { snapshotHeaders } from '@runlog/schema/log/topics';
+import { type RunHead, type RunSnapshot, runHeadSchema } from '@runlog/schema/run/snapshot';
 import type { LogRecord, RecordToAppend } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
 

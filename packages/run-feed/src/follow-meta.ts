@@ -1,5 +1,5 @@
-import { type RunMeta, runMetaSchema } from '@runlog/schema/log-records';
-import { META_KEY, type TopicNames } from '@runlog/schema/topics';
+import { type RunMeta, runMetaSchema } from '@runlog/schema/log/log-records';
+import { META_KEY, type TopicNames } from '@runlog/schema/log/topics';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 
 /**

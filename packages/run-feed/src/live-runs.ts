@@ -1,5 +1,5 @@
-import type { RunMeta } from '@runlog/schema/log-records';
-import type { TopicNames } from '@runlog/schema/topics';
+import type { RunMeta } from '@runlog/schema/log/log-records';
+import type { TopicNames } from '@runlog/schema/log/topics';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import type { FeedLog } from './feed-log.ts';
 import { restore } from './restore.ts';

@@ -1,5 +1,5 @@
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
-import { type RunMeta, runMetaSchema } from '@runlog/schema/log-records';
+import { type RunMeta, runMetaSchema } from '@runlog/schema/log/log-records';
 import {
   eventTopicSettings,
   META_KEY,
@@ -8,7 +8,7 @@ import {
   snapshotTopicSettings,
   type TopicNames,
   type TopicSettings,
-} from '@runlog/schema/topics';
+} from '@runlog/schema/log/topics';
 import { type TopicDescription, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import type { FeedLog } from './feed-log.ts';
 import { readToEnd } from './read-to-end.ts';

@@ -1,5 +1,5 @@
-import { formatRunKey } from '@runlog/schema/run-key';
-import type { RunHead } from '@runlog/schema/snapshot';
+import { formatRunKey } from '@runlog/schema/run/run-key';
+import type { RunHead } from '@runlog/schema/run/snapshot';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import { type LogRecord, type PartitionBounds, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import type { RestoreOptions } from './restore.ts';

@@ -1,7 +1,7 @@
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
-import type { RunMeta } from '@runlog/schema/log-records';
-import { formatRunKey } from '@runlog/schema/run-key';
-import { CHECKPOINT_KEY, isReservedKey, type TopicNames } from '@runlog/schema/topics';
+import type { RunMeta } from '@runlog/schema/log/log-records';
+import { CHECKPOINT_KEY, isReservedKey, type TopicNames } from '@runlog/schema/log/topics';
+import { formatRunKey } from '@runlog/schema/run/run-key';
 import { type LogRecord, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { dormantRun } from './dormant-run.ts';
 import type { FeedLog } from './feed-log.ts';

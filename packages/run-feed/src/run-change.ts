@@ -1,4 +1,4 @@
-import type { EventLogEntry, RunSnapshot } from '@runlog/schema/snapshot';
+import type { EventLogEntry, RunSnapshot } from '@runlog/schema/run/snapshot';
 
 /** What a batch of records did to one run. */
 export interface RunChange {

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
-import { snapshotHeaders } from '@runlog/schema/topics';
+import { snapshotHeaders } from '@runlog/schema/log/topics';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-import type { RunHead, RunSnapshot } from '@runlog/schema/snapshot';
+import type { RunHead, RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { DormantRun } from './dormant-run.ts';
 import { parseSnapshot } from './stored-snapshots.ts';
 

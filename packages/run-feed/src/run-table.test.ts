@@ -1,5 +1,5 @@
-import type { TelemetryEvent } from '@runlog/schema/event';
-import { eventHeaders } from '@runlog/schema/topics';
+import type { TelemetryEvent } from '@runlog/schema/events/event';
+import { eventHeaders } from '@runlog/schema/log/topics';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,6 +1,6 @@
-import { type Checkpoint, checkpointSchema } from '@runlog/schema/log-records';
-import { type RunSnapshot, runSnapshotSchema } from '@runlog/schema/snapshot';
-import { CHECKPOINT_KEY, isReservedKey } from '@runlog/schema/topics';
+import { type Checkpoint, checkpointSchema } from '@runlog/schema/log/log-records';
+import { CHECKPOINT_KEY, isReservedKey } from '@runlog/schema/log/topics';
+import { type RunSnapshot, runSnapshotSchema } from '@runlog/schema/run/snapshot';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
 import { readToEnd } from './read-to-end.ts';

@@ -1,4 +1,4 @@
-import { snapshotTopicSettings } from '@runlog/schema/topics';
+import { snapshotTopicSettings } from '@runlog/schema/log/topics';
 import { TopicIoError } from '@runlog/topic-io/topic-io';
 
 const HOUR_MS = 3_600_000;

@@ -1,6 +1,6 @@
-import type { RunMeta } from '@runlog/schema/log-records';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
-import type { TopicNames } from '@runlog/schema/topics';
+import type { RunMeta } from '@runlog/schema/log/log-records';
+import type { TopicNames } from '@runlog/schema/log/topics';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { PartitionBounds, TopicIo } from '@runlog/topic-io/topic-io';
 import { firstDifference } from './first-difference.ts';
 import { readToEnd } from './read-to-end.ts';

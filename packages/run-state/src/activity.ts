@@ -1,5 +1,5 @@
 import { ACTIVITY_BUCKET_SECONDS, ACTIVITY_BUCKETS_MAX } from '@runlog/schema/limits';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 
 type Activity = RunSnapshot['activity'];
 

@@ -1,5 +1,5 @@
 import { ACTIVITY_BUCKET_SECONDS, EVENT_LOG_ENTRIES_MAX, MILESTONES_MAX } from '@runlog/schema/limits';
-import type { RunKey } from '@runlog/schema/run-key';
+import type { RunKey } from '@runlog/schema/run/run-key';
 import type {
   DeliveredEntry,
   DeliveredSnapshot,
@@ -7,8 +7,8 @@ import type {
   RunHead,
   RunRow,
   RunSnapshot,
-} from '@runlog/schema/snapshot';
-import type { RunDelta, SnapshotChanges } from '@runlog/schema/stream-api';
+} from '@runlog/schema/run/snapshot';
+import type { RunDelta, SnapshotChanges } from '@runlog/schema/stream/stream-api';
 import { freshnessOf, relativeTime } from './freshness.ts';
 import { initialRun } from './initial-run.ts';
 import { isMilestone } from './milestone.ts';

@@ -1,5 +1,5 @@
 import { SNAPSHOT_BYTES_MAX } from '@runlog/schema/limits';
-import { type RunSnapshot, runSnapshotSchema } from '@runlog/schema/snapshot';
+import { type RunSnapshot, runSnapshotSchema } from '@runlog/schema/run/snapshot';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {

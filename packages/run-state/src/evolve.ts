@@ -1,4 +1,4 @@
-import type { Payload, TelemetryEvent } from '@runlog/schema/event';
+import type { Payload, TelemetryEvent } from '@runlog/schema/events/event';
 import {
   EVENT_LOG_ENTRIES_MAX,
   EVENT_TYPES_MAX,
@@ -7,7 +7,7 @@ import {
   SLOT_ID_CHARS_MAX,
   SLOT_IDS_MAX,
 } from '@runlog/schema/limits';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import { countActivity } from './activity.ts';
 import { cutText } from './cut-text.ts';
 import { hashEventId, windowHas, windowWith } from './event-id-window.ts';

@@ -1,4 +1,4 @@
-import type { Freshness } from '@runlog/schema/snapshot';
+import type { Freshness } from '@runlog/schema/run/snapshot';
 
 /** `(2s ago)`, `(5m ago)`, `(3h ago)`, rounded. A clock that runs behind the event's reads as now. */
 export function relativeTime(at: { occurredAtMs: number; nowMs: number }): string {

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import { describe, expect, it } from 'vitest';
 import { recording } from '../../../test/support/recordings.ts';
 import { evolve, FOLD_VERSION } from './evolve.ts';

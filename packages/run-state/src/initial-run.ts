@@ -1,5 +1,5 @@
-import type { RunKey } from '@runlog/schema/run-key';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
+import type { RunKey } from '@runlog/schema/run/run-key';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 
 /**
  * A run before its first event; its position lies below every record. The order of the fields is the order of the

@@ -1,6 +1,6 @@
-import type { Payload, TelemetryEvent } from '@runlog/schema/event';
+import type { Payload, TelemetryEvent } from '@runlog/schema/events/event';
 import { MESSAGE_BYTES_MAX, METADATA_BYTES_MAX, METADATA_CHARS_MAX } from '@runlog/schema/limits';
-import type { EventLogEntry } from '@runlog/schema/snapshot';
+import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 import { cutText } from './cut-text.ts';
 
 type Metadata = Record<string, string | number>;

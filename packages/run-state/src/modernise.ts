@@ -1,4 +1,4 @@
-import { isOlderShape, type TelemetryEvent } from '@runlog/schema/event';
+import { isOlderShape, type TelemetryEvent } from '@runlog/schema/events/event';
 
 /**
  * An older emitter's event in today's shape: renamed fields under today's names, `slot_id` from the envelope. Anything

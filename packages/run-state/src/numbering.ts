@@ -1,5 +1,5 @@
 import { EMITTER_GAPS_MAX, EMITTERS_MAX } from '@runlog/schema/limits';
-import type { EmitterState, RunSnapshot } from '@runlog/schema/snapshot';
+import type { EmitterState, RunSnapshot } from '@runlog/schema/run/snapshot';
 import { hashEventId, windowHas } from './event-id-window.ts';
 
 /** What a number that is no repeat does to its emitter and to the run's counts. */

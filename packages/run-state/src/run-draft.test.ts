@@ -1,5 +1,5 @@
-import type { TelemetryEvent } from '@runlog/schema/event';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
+import type { TelemetryEvent } from '@runlog/schema/events/event';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {

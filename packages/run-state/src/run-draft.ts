@@ -1,5 +1,5 @@
 import { EVENT_LOG_ENTRIES_MAX, MILESTONES_MAX } from '@runlog/schema/limits';
-import type { EmitterState, EventLogEntry, RunSnapshot } from '@runlog/schema/snapshot';
+import type { EmitterState, EventLogEntry, RunSnapshot } from '@runlog/schema/run/snapshot';
 
 /**
  * A run while records are folded into it. The state it begins from is never written, unless it is the draft's own: each

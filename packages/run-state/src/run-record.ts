@@ -1,8 +1,8 @@
-import type { TelemetryEvent } from '@runlog/schema/event';
-import { controlRecordSchema } from '@runlog/schema/log-records';
-import { DEFAULT_GROUP, parseRunKey, type RunKey } from '@runlog/schema/run-key';
-import { eventHeaders } from '@runlog/schema/topics';
-import { validateEvent } from '@runlog/schema/validate-event';
+import type { TelemetryEvent } from '@runlog/schema/events/event';
+import { validateEvent } from '@runlog/schema/events/validate-event';
+import { controlRecordSchema } from '@runlog/schema/log/log-records';
+import { eventHeaders } from '@runlog/schema/log/topics';
+import { DEFAULT_GROUP, parseRunKey, type RunKey } from '@runlog/schema/run/run-key';
 import { modernise } from './modernise.ts';
 import { parseReceivedAt } from './received-at.ts';
 

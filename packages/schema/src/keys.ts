@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { runKeyPart } from './run-key.ts';
+import { runKeyPart } from './run/run-key.ts';
 
 /** Longest key a client may send; generated ones are far shorter. */
 export const KEY_CHARS_MAX = 512;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { OpenApiDocument, Operation } from '@runlog/schema/openapi';
+import type { OpenApiDocument, Operation } from '@runlog/schema/documents/openapi';
 import type { FastifyInstance } from './http-server.ts';
 
 const STYLE = `body{max-width:60rem;margin:2rem auto;padding:0 1rem;font:15px/1.5 system-ui,sans-serif;color-scheme:light dark}

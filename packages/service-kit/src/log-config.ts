@@ -1,4 +1,4 @@
-import { type TopicNames, topicNames } from '@runlog/schema/topics';
+import { type TopicNames, topicNames } from '@runlog/schema/log/topics';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
 import type { Logger } from './logger.ts';

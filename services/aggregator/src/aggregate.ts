@@ -1,7 +1,7 @@
 import { truncated } from '@runlog/run-feed/live-runs';
-import type { RunMeta } from '@runlog/schema/log-records';
-import { formatRunKey } from '@runlog/schema/run-key';
-import type { TopicNames } from '@runlog/schema/topics';
+import type { RunMeta } from '@runlog/schema/log/log-records';
+import type { TopicNames } from '@runlog/schema/log/topics';
+import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
 import {

@@ -1,10 +1,10 @@
 import { snapshotRecord } from '@runlog/run-feed/dormant-run';
 import { parseSnapshot, readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
 import { refuseMissedTombstones } from '@runlog/run-feed/tombstones';
-import type { Checkpoint, RunMeta } from '@runlog/schema/log-records';
-import { formatRunKey } from '@runlog/schema/run-key';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
-import { snapshotWriterId, type TopicNames } from '@runlog/schema/topics';
+import type { Checkpoint, RunMeta } from '@runlog/schema/log/log-records';
+import { snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
+import { formatRunKey } from '@runlog/schema/run/run-key';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
 import type { FencedWriter, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';

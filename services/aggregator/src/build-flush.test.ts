@@ -1,4 +1,4 @@
-import type { RunSnapshot } from '@runlog/schema/snapshot';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import { describe, expect, it } from 'vitest';
 import { epochCompleted, foldEvents, TEST_EPOCH } from '../../../test/support/event-factory.ts';
 import { buildFlush } from './build-flush.ts';

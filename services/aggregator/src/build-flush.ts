@@ -1,8 +1,8 @@
 import { snapshotRecord } from '@runlog/run-feed/dormant-run';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
-import type { Checkpoint } from '@runlog/schema/log-records';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
-import { CHECKPOINT_KEY } from '@runlog/schema/topics';
+import type { Checkpoint } from '@runlog/schema/log/log-records';
+import { CHECKPOINT_KEY } from '@runlog/schema/log/topics';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 import type { DirtyRuns } from './dirty-runs.ts';
 

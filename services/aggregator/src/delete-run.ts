@@ -1,6 +1,6 @@
 import { readStoredPartition } from '@runlog/run-feed/stored-snapshots';
-import type { RunMeta } from '@runlog/schema/log-records';
-import type { TopicNames } from '@runlog/schema/topics';
+import type { RunMeta } from '@runlog/schema/log/log-records';
+import type { TopicNames } from '@runlog/schema/log/topics';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { retirement } from './retire-runs.ts';

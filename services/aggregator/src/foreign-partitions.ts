@@ -1,8 +1,8 @@
 import { boundsCovering, refuseForeignPast } from '@runlog/run-feed/refuse-recreated';
 import type { RestoreOptions } from '@runlog/run-feed/restore';
 import { parseSnapshot, readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
-import { formatRunKey } from '@runlog/schema/run-key';
-import type { RunSnapshot } from '@runlog/schema/snapshot';
+import { formatRunKey } from '@runlog/schema/run/run-key';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import { TopicIoError } from '@runlog/topic-io/topic-io';
 
 /** How far the snapshots of one partition have come. */

@@ -1,8 +1,8 @@
 import { restore } from '@runlog/run-feed/restore';
 import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import { LEFT_OUT, RunTable, type UnfoldableRecord } from '@runlog/run-feed/run-table';
-import type { RunMeta } from '@runlog/schema/log-records';
-import { rejectedHeaders, snapshotWriterId, type TopicNames } from '@runlog/schema/topics';
+import type { RunMeta } from '@runlog/schema/log/log-records';
+import { rejectedHeaders, snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
 import { quarantinedBytes } from '@runlog/service-kit/redact';

@@ -3,8 +3,13 @@ import { readMeta, refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { type VerifyProgress, type VerifyReport, verify } from '@runlog/run-feed/verify';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
-import type { RunMeta } from '@runlog/schema/log-records';
-import { META_KEY, snapshotTopicSettings, snapshotWriterId, type TopicNames } from '@runlog/schema/topics';
+import type { RunMeta } from '@runlog/schema/log/log-records';
+import {
+  META_KEY,
+  snapshotTopicSettings,
+  snapshotWriterId,
+  type TopicNames,
+} from '@runlog/schema/log/topics';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';

@@ -1,7 +1,7 @@
 import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
-import type { ControlRecord } from '@runlog/schema/log-records';
-import type { RunHead } from '@runlog/schema/snapshot';
-import { eventHeaders } from '@runlog/schema/topics';
+import type { ControlRecord } from '@runlog/schema/log/log-records';
+import { eventHeaders } from '@runlog/schema/log/topics';
+import type { RunHead } from '@runlog/schema/run/snapshot';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 
 /** Of one sweep of one partition: the rest goes with the next. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { StreamSocket } from '../../../test/support/stream-socket.ts';
 import { accessBy } from './access.ts';
-import { startMadeUpGateway } from './made-up-gateway.ts';
-import { MadeUpKeys } from './made-up-keys.ts';
+import { startMadeUpGateway } from './made-up/made-up-gateway.ts';
+import { MadeUpKeys } from './made-up/made-up-keys.ts';
 
 const view = (...runs: string[]) => ({ role: 'view', runs });
 const publish = { role: 'publish', cluster: 'c1' };

@@ -1,5 +1,5 @@
 import type { ViewKey } from '@runlog/schema/keys';
-import { compileGlob } from '@runlog/schema/run-glob';
+import { compileGlob } from '@runlog/schema/run/run-glob';
 import { HttpFault } from '@runlog/service-kit/http-server';
 import { bearerOf, type KeyRing } from '@runlog/service-kit/keys';
 

@@ -1,14 +1,14 @@
 import { metaChange } from '@runlog/run-feed/follow-meta';
 import { type LiveRuns, openLiveRuns } from '@runlog/run-feed/live-runs';
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
-import type { RunMeta } from '@runlog/schema/log-records';
+import type { RunMeta } from '@runlog/schema/log/log-records';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
 import { isPassing, type TopicIo } from '@runlog/topic-io/topic-io';
 import type { GatewayConfig } from './config.ts';
-import { History } from './history.ts';
-import { Hub } from './hub.ts';
-import type { RunsAtHand } from './rest.ts';
+import { History } from './http/history.ts';
+import type { RunsAtHand } from './http/rest.ts';
+import { Hub } from './stream/hub.ts';
 
 const RETRY_DELAY_MS_MIN = 250;
 const RETRY_DELAY_MS_MAX = 5_000;

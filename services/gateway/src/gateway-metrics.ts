@@ -1,5 +1,5 @@
 import { Counter, Gauge, Registry } from '@runlog/service-kit/metrics';
-import type { Hub } from './hub.ts';
+import type { Hub } from './stream/hub.ts';
 
 /** What the gateway counts while it sends. */
 export interface GatewayMetrics {

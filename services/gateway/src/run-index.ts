@@ -1,9 +1,9 @@
 import type { RunChange } from '@runlog/run-feed/run-change';
 import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import { rowOf } from '@runlog/run-state/delivery';
-import { compileGlob } from '@runlog/schema/run-glob';
-import type { RunHead, RunRow } from '@runlog/schema/snapshot';
-import type { ServerFrame } from '@runlog/schema/stream-api';
+import { compileGlob } from '@runlog/schema/run/run-glob';
+import type { RunHead, RunRow } from '@runlog/schema/run/snapshot';
+import type { ServerFrame } from '@runlog/schema/stream/stream-api';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Viewer } from './access.ts';
 

@@ -6,7 +6,7 @@ import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { accessBy } from './access.ts';
 import type { GatewayConfig } from './config.ts';
 import { Feed } from './feed.ts';
-import { serveGateway } from './gateway-server.ts';
+import { serveGateway } from './http/gateway-server.ts';
 
 const STOP_MS_MAX = 2_000;
 

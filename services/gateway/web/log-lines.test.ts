@@ -1,4 +1,4 @@
-import type { EventLogEntry } from '@runlog/schema/snapshot';
+import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 import { expect, describe as group, it } from 'vitest';
 import { clockOf, describe, envsOf, LogLines, titleOf } from './log-lines.ts';
 

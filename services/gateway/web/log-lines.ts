@@ -1,5 +1,5 @@
 import { isMilestone } from '@runlog/run-state/milestone';
-import type { EventLogEntry } from '@runlog/schema/snapshot';
+import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 
 /** Lines that are kept; older ones are only counted. */
 const LINES_MAX = 300;

@@ -1,4 +1,4 @@
-import type { RunRow } from '@runlog/schema/snapshot';
+import type { RunRow } from '@runlog/schema/run/snapshot';
 import { rateText } from './log-lines.ts';
 import { clockAheadMs, nowMs, rows, search, selected, totalRuns } from './store.ts';
 

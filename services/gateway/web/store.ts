@@ -1,6 +1,6 @@
 import { batch, computed, signal } from '@preact/signals';
 import { createStreamClient, type StreamStatus } from '@runlog/client/stream-client';
-import type { DeliveredSnapshot, Freshness, RunRow } from '@runlog/schema/snapshot';
+import type { DeliveredSnapshot, Freshness, RunRow } from '@runlog/schema/run/snapshot';
 import { LogLines } from './log-lines.ts';
 import { RateMeter } from './rate-meter.ts';
 import { noteRefusal, noteStatus, storedKey } from './view-key.ts';

@@ -2,7 +2,7 @@ import { BODY_EVENTS_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX } from '@runlog/schem
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { acceptBatch, type BodyFormat } from './accept-batch.ts';
-import { eventText, eventTextWith, judgedOf } from './test-events.ts';
+import { eventText, eventTextWith, judgedOf } from './made-up/test-events.ts';
 
 const receivedAtMs = Date.parse('2026-01-04T00:00:00.123Z');
 

@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer';
-import { SCHEMA_VERSION, type TelemetryEvent } from '@runlog/schema/event';
+import { SCHEMA_VERSION, type TelemetryEvent } from '@runlog/schema/events/event';
+import { validateEvent } from '@runlog/schema/events/validate-event';
 import type { EventFaultCode, HttpFaultCode } from '@runlog/schema/faults';
-import type { EventError } from '@runlog/schema/ingest-api';
+import type { EventError } from '@runlog/schema/http/ingest-api';
 import { BODY_EVENTS_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX, EVENT_ID_CHARS_MAX } from '@runlog/schema/limits';
-import { DEFAULT_GROUP, formatRunKey, runKeyPart } from '@runlog/schema/run-key';
-import { eventHeaders } from '@runlog/schema/topics';
-import { validateEvent } from '@runlog/schema/validate-event';
+import { eventHeaders } from '@runlog/schema/log/topics';
+import { DEFAULT_GROUP, formatRunKey, runKeyPart } from '@runlog/schema/run/run-key';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 import { duplicateName, type EventRange, quoteNonFinite, splitJson, splitLines } from './split-body.ts';
 

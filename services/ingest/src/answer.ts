@@ -1,5 +1,5 @@
 import type { HttpFaultBody, HttpFaultCode } from '@runlog/schema/faults';
-import type { IngestResponse } from '@runlog/schema/ingest-api';
+import type { IngestResponse } from '@runlog/schema/http/ingest-api';
 import { ERRORS_LISTED_MAX } from '@runlog/schema/limits';
 import type { TopicIoError } from '@runlog/topic-io/topic-io';
 import type { Judgement } from './accept-batch.ts';

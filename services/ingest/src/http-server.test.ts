@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
-import { ingestResponseSchema } from '@runlog/schema/ingest-api';
+import { ingestResponseSchema } from '@runlog/schema/http/ingest-api';
 import { BODY_BYTES_MAX, BODY_EVENTS_MAX } from '@runlog/schema/limits';
 import { listen } from '@runlog/service-kit/http-server';
 import type { KeyRing } from '@runlog/service-kit/keys';
@@ -9,9 +9,9 @@ import { createLogger } from '@runlog/service-kit/logger';
 import { type AppendResult, type RecordToAppend, TopicIoError } from '@runlog/topic-io/topic-io';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createIngestServer, type IngestLimits, type IngestState } from './http-server.ts';
+import { eventText } from './made-up/test-events.ts';
 import { createOutage } from './outage.ts';
 import { createQuarantine } from './quarantine.ts';
-import { eventText } from './test-events.ts';
 
 const log = createLogger({ service: 'ingest-test', level: 'silent' });
 const open: AsyncDisposable[] = [];

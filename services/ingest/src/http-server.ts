@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
+import { ingestOpenApi } from '@runlog/schema/documents/openapi-ingest';
 import type { HttpFaultCode } from '@runlog/schema/faults';
 import { BODY_BYTES_MAX, INGEST_BYTES_IN_FLIGHT_MAX } from '@runlog/schema/limits';
-import { ingestOpenApi } from '@runlog/schema/openapi-ingest';
 import {
   createHttpServer,
   type FastifyInstance,

@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { acceptBatch } from './accept-batch.ts';
 import { answerOf, publishedDry, rangesOf } from './answer.ts';
+import { eventText, judgedOf } from './made-up/test-events.ts';
 import { publish } from './publish.ts';
-import { eventText, judgedOf } from './test-events.ts';
 
 const PARTITIONS = 4;
 

@@ -1,5 +1,5 @@
 import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
-import { rejectedHeaders } from '@runlog/schema/topics';
+import { rejectedHeaders } from '@runlog/schema/log/topics';
 import { quarantinedBytes } from '@runlog/service-kit/redact';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { RecordToAppend, TopicWriter } from '@runlog/topic-io/topic-io';

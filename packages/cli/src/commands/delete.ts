@@ -1,4 +1,4 @@
-import { parseRunKey } from '@runlog/schema/run-key';
+import { parseRunKey } from '@runlog/schema/run/run-key';
 import { type Command, exitCodes, parseCommandLine, UsageError } from '../command.ts';
 import { logAccessVariables } from '../log/log-access.ts';
 import { haveDone } from '../log/with-owner.ts';

@@ -1,6 +1,6 @@
 import { replay } from '@runlog/run-feed/replay';
-import { compileGlob } from '@runlog/schema/run-glob';
-import { rejectedHeaders } from '@runlog/schema/topics';
+import { rejectedHeaders } from '@runlog/schema/log/topics';
+import { compileGlob } from '@runlog/schema/run/run-glob';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 import {
   type Command,

@@ -1,5 +1,5 @@
-import { formatRunKey } from '@runlog/schema/run-key';
-import type { RunRow } from '@runlog/schema/snapshot';
+import { formatRunKey } from '@runlog/schema/run/run-key';
+import type { RunRow } from '@runlog/schema/run/snapshot';
 import { type Command, exitCodes, parseCommandLine, UsageError, wholeNumber } from '../command.ts';
 import { formatCount, formatDuration, formatRate } from '../progress.ts';
 import { gatewayVariables, readClientConfig } from '../services/client-config.ts';

@@ -1,5 +1,5 @@
-import { formatRunKey } from '@runlog/schema/run-key';
-import type { DeliveredEntry, DeliveredSnapshot } from '@runlog/schema/snapshot';
+import { formatRunKey } from '@runlog/schema/run/run-key';
+import type { DeliveredEntry, DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import {
   type Command,
   CommandError,

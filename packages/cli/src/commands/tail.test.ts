@@ -1,5 +1,5 @@
 import { emptySnapshot } from '@runlog/run-state/delivery';
-import type { DeliveredEntry, DeliveredSnapshot } from '@runlog/schema/snapshot';
+import type { DeliveredEntry, DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { describe, expect, test } from 'vitest';
 import { createFollower } from './tail.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type RunFrame, RunReplica } from '@runlog/client/run-replica';
-import { formatRunKey } from '@runlog/schema/run-key';
-import type { DeliveredEntry, RunStatus } from '@runlog/schema/snapshot';
+import { formatRunKey } from '@runlog/schema/run/run-key';
+import type { DeliveredEntry, RunStatus } from '@runlog/schema/run/snapshot';
 import { type Command, exitCodes, parseCommandLine, UsageError, wholeNumber } from '../command.ts';
 import { createProgress } from '../progress.ts';
 import { retryDelayMs } from '../retry.ts';

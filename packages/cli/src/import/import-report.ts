@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { formatRunKey } from '@runlog/schema/run-key';
-import type { RunRow } from '@runlog/schema/snapshot';
+import { formatRunKey } from '@runlog/schema/run/run-key';
+import type { RunRow } from '@runlog/schema/run/snapshot';
 import { CommandError } from '../command.ts';
 import { formatCount } from '../progress.ts';
 import type { ClientConfig } from '../services/client-config.ts';

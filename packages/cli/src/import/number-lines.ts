@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { basename, dirname, resolve } from 'node:path';
-import { DEFAULT_GROUP } from '@runlog/schema/run-key';
+import { DEFAULT_GROUP } from '@runlog/schema/run/run-key';
 import { type FieldToInsert, insertFields } from './insert-fields.ts';
 import { judgeLine, type LineFault, readObject } from './judge-line.ts';
 

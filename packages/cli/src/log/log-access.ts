@@ -1,5 +1,5 @@
 import { readMeta } from '@runlog/run-feed/prepare-topics';
-import type { RunMeta } from '@runlog/schema/log-records';
+import type { RunMeta } from '@runlog/schema/log/log-records';
 import {
   type LogConfig,
   logConfigOf,

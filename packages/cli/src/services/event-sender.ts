@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EventError } from '@runlog/schema/ingest-api';
+import type { EventError } from '@runlog/schema/http/ingest-api';
 import { CommandError, exitCodes } from '../command.ts';
 import { type SendOptions, sendEvents } from './send-events.ts';
 

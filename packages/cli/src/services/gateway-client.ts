@@ -1,5 +1,5 @@
-import { formatRunKey, type RunKey } from '@runlog/schema/run-key';
-import type { DeliveredSnapshot, RunRow } from '@runlog/schema/snapshot';
+import { formatRunKey, type RunKey } from '@runlog/schema/run/run-key';
+import type { DeliveredSnapshot, RunRow } from '@runlog/schema/run/snapshot';
 import { CommandError, exitCodes } from '../command.ts';
 import { faultMessage, unreachableReason } from './send-events.ts';
 

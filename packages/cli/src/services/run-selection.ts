@@ -1,4 +1,4 @@
-import { DEFAULT_GROUP, formatRunKey, parseRunKey, type RunKey } from '@runlog/schema/run-key';
+import { DEFAULT_GROUP, formatRunKey, parseRunKey, type RunKey } from '@runlog/schema/run/run-key';
 import { CommandError, exitCodes, UsageError } from '../command.ts';
 import { type GatewayTarget, listRuns } from './gateway-client.ts';
 

@@ -1,5 +1,5 @@
-import { formatRunKey, type RunKey } from '@runlog/schema/run-key';
-import type { Position } from '@runlog/schema/snapshot';
+import { formatRunKey, type RunKey } from '@runlog/schema/run/run-key';
+import type { Position } from '@runlog/schema/run/snapshot';
 import { type GatewayTarget, openStream } from './gateway-client.ts';
 
 /** The gateway says that it lives every 25 s; a stream that is silent for longer is dead. */

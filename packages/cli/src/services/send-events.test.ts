@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { IngestResponse } from '@runlog/schema/ingest-api';
+import type { IngestResponse } from '@runlog/schema/http/ingest-api';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CommandError } from '../command.ts';
 import { retryAfterMs, retryDelayMs } from '../retry.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type EventError, type IngestResponse, ingestResponseSchema } from '@runlog/schema/ingest-api';
+import { type EventError, type IngestResponse, ingestResponseSchema } from '@runlog/schema/http/ingest-api';
 import { CommandError, exitCodes } from '../command.ts';
 import { retryAfterMs, retryDelayMs } from '../retry.ts';
 

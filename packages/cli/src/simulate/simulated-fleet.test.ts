@@ -1,6 +1,6 @@
 import { quoteNonFinite } from '@runlog/ingest/split-body';
-import { payloadSchemas } from '@runlog/schema/event';
-import { validateEvent } from '@runlog/schema/validate-event';
+import { payloadSchemas } from '@runlog/schema/events/event';
+import { validateEvent } from '@runlog/schema/events/validate-event';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from './seeded-random.ts';

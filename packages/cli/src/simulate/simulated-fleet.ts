@@ -1,4 +1,4 @@
-import type { TelemetryEvent } from '@runlog/schema/event';
+import type { TelemetryEvent } from '@runlog/schema/events/event';
 import { simulateRun, uuid } from './simulated-run.ts';
 
 export interface FleetEvent {

@@ -1,4 +1,4 @@
-import type { KnownEventType, Payload, TelemetryEvent } from '@runlog/schema/event';
+import type { KnownEventType, Payload, TelemetryEvent } from '@runlog/schema/events/event';
 
 /** Who trains what: one group of one run. */
 export interface RunPlan {

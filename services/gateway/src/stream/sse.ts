@@ -1,11 +1,11 @@
 import { STREAM_HEARTBEAT_MS, STREAM_QUEUE_BYTES_HIGH, STREAM_STUCK_MS_MAX } from '@runlog/schema/limits';
-import type { Position } from '@runlog/schema/snapshot';
+import type { Position } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
 import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
-import { type Access, mustSee, type Viewer } from './access.ts';
+import { type Access, mustSee, type Viewer } from '../access.ts';
+import { keyOf, type RunRoute } from '../http/rest.ts';
 import type { EncodedFrame, Hub } from './hub.ts';
 import type { Outlet } from './interests.ts';
-import { keyOf, type RunRoute } from './rest.ts';
 import { Session } from './session.ts';
 
 /** Streams that are open; ended when the gateway drains. */

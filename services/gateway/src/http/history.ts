@@ -1,4 +1,4 @@
-import { eventHeaders } from '@runlog/schema/topics';
+import { eventHeaders } from '@runlog/schema/log/topics';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 

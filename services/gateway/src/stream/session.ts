@@ -1,17 +1,17 @@
 import type { FrameFaultCode } from '@runlog/schema/faults';
 import { frameFaults } from '@runlog/schema/faults';
 import { STREAM_CHANNELS_MAX, STREAM_HEARTBEAT_MS } from '@runlog/schema/limits';
-import { isGlob } from '@runlog/schema/run-glob';
-import { parseRunKey } from '@runlog/schema/run-key';
+import { isGlob } from '@runlog/schema/run/run-glob';
+import { parseRunKey } from '@runlog/schema/run/run-key';
 import {
   type ClientRequest,
   clientVerbs,
   parseClientFrame,
   type SubscribeFrame,
   verbsIn,
-} from '@runlog/schema/stream-api';
+} from '@runlog/schema/stream/stream-api';
 import type { Clock } from '@runlog/service-kit/clock';
-import { everyone, type Viewer } from './access.ts';
+import { everyone, type Viewer } from '../access.ts';
 import { encode, type Hub } from './hub.ts';
 import { IndexInterest, type InterestContext, type Outlet, RunInterest } from './interests.ts';
 

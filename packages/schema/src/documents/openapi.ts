@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type HttpFaultCode, httpFaults } from './faults.ts';
+import { type HttpFaultCode, httpFaults } from '../faults.ts';
 
 /** A JSON Schema of draft 2020-12, which OpenAPI 3.1 takes as it is. */
 export type JsonSchema = Readonly<Record<string, unknown>>;

@@ -3,8 +3,8 @@ import { RunStates } from '@runlog/run-feed/run-states';
 import { initialRun } from '@runlog/run-state/initial-run';
 import { isMilestone } from '@runlog/run-state/milestone';
 import { EVENT_LOG_ENTRIES_MAX, MILESTONES_MAX } from '@runlog/schema/limits';
-import { parseRunKey } from '@runlog/schema/run-key';
-import type { EventLogEntry, RunSnapshot, RunStatus } from '@runlog/schema/snapshot';
+import { parseRunKey } from '@runlog/schema/run/run-key';
+import type { EventLogEntry, RunSnapshot, RunStatus } from '@runlog/schema/run/snapshot';
 
 /** For tests: a feed whose records are made by hand, with states that move before the changes are handed out. */
 export class MadeUpRuns {

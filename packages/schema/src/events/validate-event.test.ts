@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EVENT_ID_CHARS_MAX } from './limits.ts';
+import { EVENT_ID_CHARS_MAX } from '../limits.ts';
 import { validateEvent, validateEventPlainly } from './validate-event.ts';
 
 type Json = Record<string, unknown>;
@@ -10,7 +10,7 @@ type Json = Record<string, unknown>;
 const nonFinite = /(?<=[:[,] ?)(?:-?Infinity|NaN)(?=[,\]}])/g;
 
 function recorded(name: string): Json[] {
-  const url = new URL(`../../../test/fixtures/${name}.events.jsonl`, import.meta.url);
+  const url = new URL(`../../../../test/fixtures/${name}.events.jsonl`, import.meta.url);
   const lines = readFileSync(url, 'utf8').split('\n');
   return lines
     .filter((line) => line !== '')

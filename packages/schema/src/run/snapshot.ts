@@ -5,7 +5,7 @@ import {
   EVENT_LOG_ENTRIES_MAX,
   MILESTONES_MAX,
   SLOT_IDS_MAX,
-} from './limits.ts';
+} from '../limits.ts';
 import { runKeyPart } from './run-key.ts';
 
 /**

@@ -1,9 +1,9 @@
 import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import { rowOf } from '@runlog/run-state/delivery';
 import { RUNS_PAGE_DEFAULT, RUNS_PAGE_MAX } from '@runlog/schema/limits';
-import { compileGlob } from '@runlog/schema/run-glob';
-import { formatRunKey } from '@runlog/schema/run-key';
-import { type RunHead, type RunRow, runStatusSchema } from '@runlog/schema/snapshot';
+import { compileGlob } from '@runlog/schema/run/run-glob';
+import { formatRunKey } from '@runlog/schema/run/run-key';
+import { type RunHead, type RunRow, runStatusSchema } from '@runlog/schema/run/snapshot';
 import { z } from 'zod';
 
 /** What runs can be sorted by; a leading `-` means descending. */

@@ -3,12 +3,12 @@ import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from '@runlog/service-kit/http-server';
 import { build } from 'esbuild';
 
-const webFolder = new URL('../web/', import.meta.url);
+const webFolder = new URL('../../web/', import.meta.url);
 /** Our packages that the page uses, by where they are: a tarball's installation has no links to them. */
 const ownPackages = Object.fromEntries(
   ['client', 'run-state', 'schema'].map((name) => [
     `@runlog/${name}`,
-    fileURLToPath(new URL(`../../../packages/${name}/src`, import.meta.url)),
+    fileURLToPath(new URL(`../../../../packages/${name}/src`, import.meta.url)),
   ]),
 );
 

@@ -2,9 +2,9 @@ import { systemClock } from '@runlog/service-kit/clock';
 import type { ServedRoute } from '@runlog/service-kit/http-server';
 import type { KeyRing } from '@runlog/service-kit/keys';
 import { createLogger } from '@runlog/service-kit/logger';
-import { accessBy } from './access.ts';
-import { serveGateway } from './gateway-server.ts';
-import { Hub } from './hub.ts';
+import { accessBy } from '../access.ts';
+import { serveGateway } from '../http/gateway-server.ts';
+import { Hub } from '../stream/hub.ts';
 import { type MadeUpEvent, MadeUpRuns } from './made-up-runs.ts';
 
 /** For tests: the real server over runs that are made by hand. */

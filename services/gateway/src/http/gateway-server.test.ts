@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import type { DeliveredSnapshot } from '@runlog/schema/snapshot';
+import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { describe, expect, it } from 'vitest';
-import { StreamSocket } from '../../../test/support/stream-socket.ts';
-import { startMadeUpGateway } from './made-up-gateway.ts';
+import { StreamSocket } from '../../../../test/support/stream-socket.ts';
+import { startMadeUpGateway } from '../made-up/made-up-gateway.ts';
 
 const KEY = 'c1/r1/default';
 const CH = `run:${KEY}`;

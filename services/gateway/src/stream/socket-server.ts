@@ -10,12 +10,12 @@ import {
   STREAM_RECONNECT_MS_MAX,
   STREAM_RECONNECT_MS_MIN,
 } from '@runlog/schema/limits';
-import { STREAM_SUBPROTOCOL } from '@runlog/schema/stream-api';
+import { STREAM_SUBPROTOCOL } from '@runlog/schema/stream/stream-api';
 import type { Clock } from '@runlog/service-kit/clock';
 import { HttpFault } from '@runlog/service-kit/http-server';
 import type { Logger } from '@runlog/service-kit/logger';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Access, Viewer } from './access.ts';
+import type { Access, Viewer } from '../access.ts';
 import { encode, type Hub } from './hub.ts';
 import { Outbox } from './outbox.ts';
 import { Session } from './session.ts';

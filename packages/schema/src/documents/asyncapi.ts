@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { closeCodes, frameFaults } from './faults.ts';
+import { closeCodes, frameFaults } from '../faults.ts';
+import { eventLogEntrySchema, runSnapshotSchema } from '../run/snapshot.ts';
+import { clientFrameSchemas, STREAM_SUBPROTOCOL } from '../stream/stream-api.ts';
 import { API_VERSION } from './openapi.ts';
-import { eventLogEntrySchema, runSnapshotSchema } from './snapshot.ts';
-import { clientFrameSchemas, STREAM_SUBPROTOCOL } from './stream-api.ts';
 
 /** What a gateway may send, as schemas; `ServerFrame` is the same for the compiler. Fields may be added to any. */
 const id = z.int();

@@ -1,4 +1,4 @@
-import type { Judgement } from './accept-batch.ts';
+import type { Judgement } from '../accept-batch.ts';
 
 /** A valid event of a type that is not known, for tests; a field given as `undefined` is left out of the JSON. */
 export function eventText(overrides: Readonly<Record<string, unknown>> = {}): string {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { eventFaultCodes } from './faults.ts';
+import { eventFaultCodes } from '../faults.ts';
 
 /** One refused event. `path` is dotted, empty for the whole event. */
 export const eventErrorSchema = z.object({

@@ -8,11 +8,16 @@ import {
   entriesSince,
 } from '@runlog/run-state/delivery';
 import { ACTIVITY_BUCKET_SECONDS } from '@runlog/schema/limits';
-import { parseRunKey } from '@runlog/schema/run-key';
-import type { DeliveredSnapshot, EventLogEntry, Position, RunSnapshot } from '@runlog/schema/snapshot';
-import { type RunDelta, runChannel, type ServerFrame, type SnapshotChanges } from '@runlog/schema/stream-api';
+import { parseRunKey } from '@runlog/schema/run/run-key';
+import type { DeliveredSnapshot, EventLogEntry, Position, RunSnapshot } from '@runlog/schema/run/snapshot';
+import {
+  type RunDelta,
+  runChannel,
+  type ServerFrame,
+  type SnapshotChanges,
+} from '@runlog/schema/stream/stream-api';
 import type { Clock } from '@runlog/service-kit/clock';
-import { RunIndex } from './run-index.ts';
+import { RunIndex } from '../run-index.ts';
 
 /** Least time between two flushes; below it changes of a run are merged into one delta. */
 const FLUSH_INTERVAL_MS = 10;

@@ -1,14 +1,6 @@
 import { z } from 'zod';
-import { RUNS_PAGE_DEFAULT, RUNS_PAGE_MAX } from './limits.ts';
-import {
-  faultResponses,
-  jsonResponse,
-  openApiDocument,
-  type Parameter,
-  type Response,
-  refTo,
-} from './openapi.ts';
-import { runKeyPart } from './run-key.ts';
+import { RUNS_PAGE_DEFAULT, RUNS_PAGE_MAX } from '../limits.ts';
+import { runKeyPart } from '../run/run-key.ts';
 import {
   type DeliveredEntry,
   type DeliveredSnapshot,
@@ -17,7 +9,15 @@ import {
   type RunRow,
   runSnapshotSchema,
   runStatusSchema,
-} from './snapshot.ts';
+} from '../run/snapshot.ts';
+import {
+  faultResponses,
+  jsonResponse,
+  openApiDocument,
+  type Parameter,
+  type Response,
+  refTo,
+} from './openapi.ts';
 
 const count = z.int().min(0);
 

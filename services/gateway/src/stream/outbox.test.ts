@@ -1,6 +1,6 @@
 import { STREAM_QUEUE_BYTES_HIGH, STREAM_STUCK_MS_MAX } from '@runlog/schema/limits';
 import { describe, expect, it } from 'vitest';
-import { ManualClock } from './manual-clock.ts';
+import { ManualClock } from '../made-up/manual-clock.ts';
 import { Outbox } from './outbox.ts';
 
 function setUp() {

@@ -1,10 +1,10 @@
 import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import { deliverSnapshot } from '@runlog/run-state/delivery';
-import { parseRunKey } from '@runlog/schema/run-key';
+import { parseRunKey } from '@runlog/schema/run/run-key';
 import type { Clock } from '@runlog/service-kit/clock';
 import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
 import { z } from 'zod';
-import { type Access, mustSee } from './access.ts';
+import { type Access, mustSee } from '../access.ts';
 import type { History } from './history.ts';
 import { listRuns, runsQuerySchema } from './list-runs.ts';
 

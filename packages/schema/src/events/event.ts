@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { EMITTER_SEQ_MAX, EVENT_ID_CHARS_MAX } from './limits.ts';
-import { runKeyPart } from './run-key.ts';
+import { EMITTER_SEQ_MAX, EVENT_ID_CHARS_MAX } from '../limits.ts';
+import { runKeyPart } from '../run/run-key.ts';
 
 /**
  * A TelemetryEvent as emitters send it: TELE-810's ten types with their payloads, the older (December 2025) shapes of

@@ -1,9 +1,9 @@
 import { STREAM_AHEAD_MS_MAX } from '@runlog/schema/limits';
-import type { Position } from '@runlog/schema/snapshot';
+import type { Position } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
-import type { Viewer } from './access.ts';
+import type { Viewer } from '../access.ts';
+import type { IndexListener, IndexSubscription } from '../run-index.ts';
 import { type EncodedFrame, encode, type Hub, type RunListener, type RunSubscription } from './hub.ts';
-import type { IndexListener, IndexSubscription } from './run-index.ts';
 
 /** Where a session writes. */
 export interface Outlet {

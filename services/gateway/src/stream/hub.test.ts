@@ -1,14 +1,14 @@
 import type { RunChange } from '@runlog/run-feed/run-change';
 import { applyDelta, deliverSnapshot, emptySnapshot } from '@runlog/run-state/delivery';
 import { STREAM_QUEUE_BYTES_HIGH } from '@runlog/schema/limits';
-import { parseRunKey } from '@runlog/schema/run-key';
-import type { DeliveredSnapshot } from '@runlog/schema/snapshot';
-import type { RunDelta } from '@runlog/schema/stream-api';
+import { parseRunKey } from '@runlog/schema/run/run-key';
+import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
+import type { RunDelta } from '@runlog/schema/stream/stream-api';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MadeUpRuns } from '../made-up/made-up-runs.ts';
+import { ManualClock } from '../made-up/manual-clock.ts';
 import { Hub } from './hub.ts';
-import { MadeUpRuns } from './made-up-runs.ts';
-import { ManualClock } from './manual-clock.ts';
 import { Outbox } from './outbox.ts';
 import { Session } from './session.ts';
 

@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import type { FrameFaultCode } from './faults.ts';
-import { STREAM_INDEX_ROWS_MAX } from './limits.ts';
+import type { FrameFaultCode } from '../faults.ts';
+import { STREAM_INDEX_ROWS_MAX } from '../limits.ts';
 import {
   type DeliveredEntry,
   type DeliveredSnapshot,
   positionSchema,
   type RunRow,
   type RunStatus,
-} from './snapshot.ts';
+} from '../run/snapshot.ts';
 
 /**
  * Frames of `WS /v1/stream`, subprotocol `runlog.v1`: JSON objects, one a message or several separated by newlines.

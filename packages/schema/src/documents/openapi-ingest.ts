@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { eventSchemas } from './event.ts';
-import { ingestResponseSchema } from './ingest-api.ts';
-import { BODY_BYTES_MAX, BODY_EVENTS_MAX, EVENT_BYTES_MAX } from './limits.ts';
+import { eventSchemas } from '../events/event.ts';
+import { ingestResponseSchema } from '../http/ingest-api.ts';
+import { BODY_BYTES_MAX, BODY_EVENTS_MAX, EVENT_BYTES_MAX } from '../limits.ts';
 import { faultResponses, faultSchema, jsonResponse, openApiDocument, refTo } from './openapi.ts';
 
 const example = {

@@ -1,5 +1,5 @@
-import { streamAsyncApi } from '@runlog/schema/asyncapi';
-import { gatewayOpenApi } from '@runlog/schema/openapi-gateway';
+import { streamAsyncApi } from '@runlog/schema/documents/asyncapi';
+import { gatewayOpenApi } from '@runlog/schema/documents/openapi-gateway';
 import type { Clock } from '@runlog/service-kit/clock';
 import {
   createHttpServer,
@@ -11,12 +11,12 @@ import {
 import { addDocsRoutes } from '@runlog/service-kit/http-server-docs';
 import type { Logger } from '@runlog/service-kit/logger';
 import { addMetricsRoute } from '@runlog/service-kit/metrics';
-import type { Access } from './access.ts';
-import { createGatewayMetrics } from './gateway-metrics.ts';
-import type { Hub } from './hub.ts';
+import type { Access } from '../access.ts';
+import { createGatewayMetrics } from '../gateway-metrics.ts';
+import type { Hub } from '../stream/hub.ts';
+import { SocketServer, STREAM_PATH } from '../stream/socket-server.ts';
+import { addStreamRoute } from '../stream/sse.ts';
 import { addRestRoutes, type RunsAtHand } from './rest.ts';
-import { SocketServer, STREAM_PATH } from './socket-server.ts';
-import { addStreamRoute } from './sse.ts';
 import { addPageRoutes } from './web-bundle.ts';
 
 /** A gateway takes no bodies. */
