@@ -733,6 +733,96 @@ class _Lane:
         return max(0, self.highest - self.taken)
 
 
+class _Queue:
+    """What was emitted and has no number yet. Metrics and lifecycle events have a lane each. Adding never waits."""
+
+    def __init__(self, options: Options) -> None:
+        self.metrics = _Lane(options.queue_events_max)
+        self.lifecycle = _Lane(options.lifecycle_events_max)
+        # A lock serves as a bell: the thread waits to acquire it, and releasing it never waits.
+        self._bell = threading.Lock()
+        self._bell.acquire()
+
+    def ring(self) -> None:
+        """Wakes the thread."""
+        try:
+            self._bell.release()
+        except RuntimeError:
+            pass
+
+    def wait(self, timeout: float) -> None:
+        """Returns when somebody rings, or after `timeout`."""
+        self._bell.acquire(timeout=timeout)
+
+    def __len__(self) -> int:
+        return len(self.metrics.queue) + len(self.lifecycle.queue)
+
+    def oldest(self, metrics_too: bool) -> List[_Item]:
+        """A few of the oldest events of both lanes. They are few, so that memory cannot run over by much."""
+        if not self.lifecycle.queue:
+            return self.metrics.take(100) if metrics_too else []
+        items = self.metrics.take(100, before=self.lifecycle.queue[0][1]) if metrics_too else []
+        return items if len(items) == 100 else items + self.lifecycle.take(1)
+
+    def dropped(self) -> int:
+        return self.metrics.dropped() + self.lifecycle.dropped()
+
+
+class _Backoff:
+    """Decides when the next attempt is due, and how long the server has been failing."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._attempt = 0
+        self._failing_since: Optional[float] = None
+        self._next_try = 0.0
+        self._hurry = False
+        self.not_before = 0.0
+        """The server asked for silence until this moment."""
+
+    def failing(self) -> bool:
+        return self._failing_since is not None
+
+    def away(self) -> bool:
+        """Whether the server has failed for so long that events go to the spool."""
+        since = self._failing_since
+        return since is not None and time.monotonic() - since >= self._options.away_after
+
+    def due(self) -> float:
+        return max(self._next_try, self.not_before)
+
+    def may_try(self) -> bool:
+        now = time.monotonic()
+        if self._hurry and now >= self.not_before:
+            self._hurry = False
+            return True
+        return now >= self.due()
+
+    def hurry(self) -> None:
+        """Somebody waits: the next attempt need not wait for its time. What the server asked for still holds."""
+        self._hurry = True
+
+    def hold(self, wait: float) -> None:
+        self.not_before = time.monotonic() + wait
+
+    def succeeded(self) -> None:
+        self._attempt = 0
+        self._failing_since = None
+        self._next_try = self.not_before = 0.0
+
+    def failed(self, outcome: _Later) -> None:
+        now = time.monotonic()
+        if self._failing_since is None:
+            self._failing_since = now
+        options = self._options
+        # Full jitter: emitters that failed together do not come back together.
+        ceiling = options.backoff_max if outcome.misconfigured else options.backoff_min * 2.0**self._attempt
+        self._next_try = now + random.uniform(0, min(options.backoff_max, ceiling))
+        if outcome.wait is not None:
+            self.not_before = now + outcome.wait * random.uniform(1.0, 1.25)
+        self._attempt = min(self._attempt + 1, 30)
+
+
 class _Emitter:
     def __init__(
         self, url: str, key: Optional[str], cluster: Optional[str], spool: Optional[str], options: Options
@@ -752,11 +842,8 @@ class _Emitter:
         options = self.options
         self.pid = os.getpid()
         self.emitter_id = os.urandom(8).hex()
-        self.metrics = _Lane(options.queue_events_max)
-        self.lifecycle = _Lane(options.lifecycle_events_max)
-        # A lock as a bell: the thread waits for it, whoever has something releases it, which never waits.
-        self.bell = threading.Lock()
-        self.bell.acquire()
+        self.queue = _Queue(options)
+        self._backoff = _Backoff(options)
         self.running = False
         self._starting = threading.Lock()
         # Between the thread and whoever closes; `emit` never touches it, and no network I/O happens under it.
@@ -769,11 +856,6 @@ class _Emitter:
         self.spool = self._make_spool()
         self._spool_broken_until = 0.0
         self._batch_events = options.batch_events_max
-        self._attempt = 0
-        self._failing_since: Optional[float] = None
-        self._next_try = 0.0
-        self._not_before = 0.0
-        self._hurry = False
         self._adopt_at = 0.0
         self._close_by: Optional[float] = None
         self._send_by = 0.0
@@ -805,12 +887,6 @@ class _Emitter:
 
     # --- called by the training loop ---
 
-    def ring(self) -> None:
-        try:
-            self.bell.release()
-        except RuntimeError:
-            pass
-
     def ensure_running(self) -> None:
         """Starts the thread: at `start`, and at the first event of a forked child."""
         if self.running or self._done or not self._starting.acquire(blocking=False):
@@ -830,8 +906,7 @@ class _Emitter:
         if not self._state.acquire(blocking=False):
             return False
         try:
-            lanes = self.metrics.queue or self.lifecycle.queue
-            return not (lanes or self._memory or self._loaded or self._spooled())
+            return not (self.queue or self._memory or self._loaded or self._spooled())
         finally:
             self._state.release()
 
@@ -847,10 +922,9 @@ class _Emitter:
             if self._done or now >= until:
                 return self.settled()
             if now >= urge_at:
-                # Somebody waits: no long pauses between attempts meanwhile.
                 urge_at = now + 1.0
-                self._hurry = True
-                self.ring()
+                self._backoff.hurry()
+                self.queue.ring()
             time.sleep(0.005)
         return True
 
@@ -861,7 +935,7 @@ class _Emitter:
             # Sending ends in time for the spool.
             self._send_by = now + timeout - min(1.0, timeout / 2)
             self._close_by = now + timeout
-        self.ring()
+        self.queue.ring()
         return self._close_by
 
     def close(self, timeout: float) -> None:
@@ -906,15 +980,15 @@ class _Emitter:
                     self._wait()
             except Exception as error:
                 self._warn("internal", f"internal fault, please report it: {type(error).__name__}: {error}")
-                self.bell.acquire(timeout=1.0)
+                self.queue.wait(1.0)
 
     def _wait(self) -> None:
         now = time.monotonic()
         wait = self.options.batch_interval
-        due = max(self._next_try, self._not_before)
+        due = self._backoff.due()
         if due > now:
             wait = min(wait, due - now)
-        self.bell.acquire(timeout=max(0.001, wait))
+        self.queue.wait(max(0.001, wait))
 
     def _work(self) -> bool:
         """One round; whether there is more to do at once."""
@@ -924,23 +998,17 @@ class _Emitter:
             self._take()
             self._beat()
             self._spill_if_away()
-        if not self._may_try():
+        if not self._backoff.may_try():
             return False
         if self._send_one():
             return True
         self._adopt_when_idle()
-        return bool(self._memory or self._loaded or self._spooled()) and self._may_try()
-
-    def _may_try(self) -> bool:
-        now = time.monotonic()
-        if self._hurry and now >= self._not_before:
-            self._hurry = False
-            return True
-        return now >= self._next_try and now >= self._not_before
+        return bool(self._memory or self._loaded or self._spooled()) and self._backoff.may_try()
 
     def _work_until_closed(self) -> None:
         send_by = self._send_by
-        away = self._failing_since is not None and time.monotonic() - self._failing_since >= self.options.away_after
+        backoff = self._backoff
+        away = backoff.away()
         while time.monotonic() < send_by and not self.wire.severed:
             with self._state:
                 if self._abandoned:
@@ -948,19 +1016,19 @@ class _Emitter:
                 self._take()
             if not (self._memory or self._loaded or self._spooled()):
                 break
-            due = max(self._not_before, time.monotonic())
+            due = max(backoff.not_before, time.monotonic())
             if due > send_by:
                 break
-            if not self._send_one(by=send_by) and self._failing_since is not None:
+            if not self._send_one(by=send_by) and backoff.failing():
                 # A server known to be away gets one more chance; one that has just failed gets the whole time.
                 if away and self.spool is not None:
                     break
-                pause = max(self._not_before - time.monotonic(), random.uniform(0.05, 0.3))
+                pause = max(backoff.not_before - time.monotonic(), random.uniform(0.05, 0.3))
                 if time.monotonic() + pause >= send_by:
                     break
                 time.sleep(pause)
-            elif self._not_before > time.monotonic():
-                time.sleep(max(0.0, min(self._not_before, send_by) - time.monotonic()))
+            elif backoff.not_before > time.monotonic():
+                time.sleep(max(0.0, min(backoff.not_before, send_by) - time.monotonic()))
         with self._state:
             if not self._abandoned:
                 self._put_away()
@@ -994,10 +1062,10 @@ class _Emitter:
 
     def _take(self, everything: bool = False) -> None:
         """Moves events from the lanes to memory, numbered, in the order of their emission."""
-        left = len(self.metrics.queue) + len(self.lifecycle.queue) if everything else 5_000
+        left = len(self.queue) if everything else 5_000
         while left > 0:
             room = everything or self._memory_bytes < self.options.memory_bytes_max
-            items = self._oldest(metrics_too=room) if room or self._can_spill(lifecycle=True) else []
+            items = self.queue.oldest(metrics_too=room) if room or self._can_spill(lifecycle=True) else []
             if not items:
                 break
             left -= len(items)
@@ -1006,13 +1074,6 @@ class _Emitter:
                     self._report_losses(ending=item[2])
                 self._number(item)
         self._report_losses()
-
-    def _oldest(self, metrics_too: bool) -> List[_Item]:
-        """A few of the oldest events of both lanes, so few that memory cannot run over by much."""
-        if not self.lifecycle.queue:
-            return self.metrics.take(100) if metrics_too else []
-        items = self.metrics.take(100, before=self.lifecycle.queue[0][1]) if metrics_too else []
-        return items if len(items) == 100 else items + self.lifecycle.take(1)
 
     def _number(self, item: _Item) -> None:
         try:
@@ -1058,17 +1119,17 @@ class _Emitter:
 
     def _beat(self) -> None:
         interval = self.options.heartbeat_interval
-        if interval <= 0 or self._failing_since is not None or self._spooled():
+        if interval <= 0 or self._backoff.failing() or self._spooled():
             return
         for run in self.runs:
             if run._open and time.monotonic() - run._last_at >= interval:
                 self._number(_item_of(run, "RUN_HEARTBEAT"))
 
     def lost_total(self) -> int:
-        return self.metrics.dropped() + self.lifecycle.dropped() + sum(self.lost.values())
+        return self.queue.dropped() + sum(self.lost.values())
 
     def losses(self) -> Dict[str, int]:
-        return {"queue_full": self.metrics.dropped() + self.lifecycle.dropped(), **self.lost}
+        return {"queue_full": self.queue.dropped(), **self.lost}
 
     def _report_losses(self, ending: Optional[Run] = None) -> None:
         total = self.lost_total()
@@ -1098,8 +1159,7 @@ class _Emitter:
     def _spill_if_away(self) -> None:
         if not self._memory:
             return
-        away = self._failing_since is not None and time.monotonic() - self._failing_since >= self.options.away_after
-        if away or self._memory_bytes >= self.options.memory_bytes_max // 2:
+        if self._backoff.away() or self._memory_bytes >= self.options.memory_bytes_max // 2:
             if self._can_spill(lifecycle=True):
                 self._spill(self.spool)
 
@@ -1136,7 +1196,7 @@ class _Emitter:
 
     def _adopt_when_idle(self) -> None:
         now = time.monotonic()
-        if self.spool is None or self._failing_since is not None or now < self._adopt_at:
+        if self.spool is None or self._backoff.failing() or now < self._adopt_at:
             return
         if self._loaded or self._spooled() or self.accepted == 0:
             return
@@ -1215,8 +1275,7 @@ class _Emitter:
             self.lost["rejected"] += outcome.rejected
             self._warn("rejected", f"{outcome.rejected} events were rejected, the first one: {outcome.first_error}")
         if outcome.again:
-            wait = max(outcome.wait, random.uniform(0, self.options.backoff_min))
-            self._not_before = time.monotonic() + wait
+            self._backoff.hold(max(outcome.wait, random.uniform(0, self.options.backoff_min)))
             return False
         if source is self._loaded and not self._loaded:
             try:
@@ -1234,24 +1293,13 @@ class _Emitter:
             self._memory_bytes += sum(len(taken[index][0]) for index in again)
 
     def _answered(self) -> None:
-        if self._failing_since is not None and self._warned.pop("away", False):
+        if self._backoff.failing() and self._warned.pop("away", False):
             _log.warning("the server at %s takes events again", self.url)
-        self._attempt = 0
-        self._failing_since = None
-        self._next_try = self._not_before = 0.0
+        self._backoff.succeeded()
         self._batch_events = min(self.options.batch_events_max, self._batch_events * 2)
 
     def _failed(self, outcome: _Later) -> None:
-        now = time.monotonic()
-        if self._failing_since is None:
-            self._failing_since = now
-        options = self.options
-        # Full jitter: emitters that failed together do not come back together.
-        ceiling = options.backoff_max if outcome.misconfigured else options.backoff_min * 2.0**self._attempt
-        self._next_try = now + random.uniform(0, min(options.backoff_max, ceiling))
-        if outcome.wait is not None:
-            self._not_before = now + outcome.wait * random.uniform(1.0, 1.25)
-        self._attempt = min(self._attempt + 1, 30)
+        self._backoff.failed(outcome)
         where = "spooled" if self.spool is not None else "kept in memory"
         self._warn("away", f"the server at {self.url} does not take events ({outcome.message}); they are {where}")
 
@@ -1399,18 +1447,19 @@ class Run:
         if not self._open:
             return
         emitter = self._emitter
-        lane = emitter.metrics
+        queue = emitter.queue
+        lane = queue.metrics
         try:
             if data:
                 fields = {**data, **fields}
             if event_type.startswith(_LIFECYCLE_PREFIXES):
-                lane = emitter.lifecycle
+                lane = queue.lifecycle
             ordinal = next(lane.count)
             lane.queue.append(
                 (ordinal, time.time_ns(), self, event_type, fields, message, severity, slot_id, seed_id, epoch)
             )
             if not ordinal % 500:
-                emitter.ring()
+                queue.ring()
             if not emitter.running:
                 emitter.ensure_running()
         except Exception:
@@ -1458,7 +1507,7 @@ class Run:
             "numbered": emitter.numbered,
             "accepted": emitter.accepted,
             "lost": emitter.losses(),
-            "queued": len(emitter.metrics.queue) + len(emitter.lifecycle.queue),
+            "queued": len(emitter.queue),
             "in_memory": len(emitter._memory),
             "segments": len(emitter.spool.segments) if emitter.spool is not None else 0,
         }

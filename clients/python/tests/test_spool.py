@@ -92,7 +92,7 @@ class SpoolTest(EmitterTest):
             run.emit("X", index=index)
             if index % 50 == 0:
                 run.emit("SEED_PRUNED", slot_id="r0c0", env_id=0, reason="x")
-                wait_until(lambda: not run._emitter.lifecycle.queue)
+                wait_until(lambda: not run._emitter.queue.lifecycle.queue)
         size = sum(len(json.dumps(event, separators=(",", ":"))) + 1 for event in self.spooled_lines())
         self.assertLessEqual(size, 100_000)
         server = self.server(port=port)
