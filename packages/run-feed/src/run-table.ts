@@ -80,7 +80,7 @@ export class RunTable {
     const touched = new Map<string, Touched>();
     const unfoldable: UnfoldableRecord[] = [];
     for (const record of records) {
-      const { key, offset } = record;
+      const { key } = record;
       const held = touched.get(key);
       const state = held === undefined ? (this.states.get(key) ?? null) : held.draft.state;
       if (state === null && partitionOf(key, this.#meta.partitions) !== partition) {
@@ -96,17 +96,16 @@ export class RunTable {
       }
       const draft = held?.draft ?? new RunDraft(state, { isOwn: inPlace && state !== null });
       const change = held ?? { before: state, draft, entries: [], began: false };
-      if (!foldInto(draft, decoded)) continue;
+      const folded = foldInto(draft, decoded);
+      if (folded === 'unchanged') continue;
       if (held === undefined) touched.set(key, change);
-      const after = draft.state;
-      if (after === null) {
+      if (draft.state === null) {
         change.entries.length = 0;
         change.began = true;
         continue;
       }
-      if (inPlace) continue;
-      const newest = after.event_log.at(-1);
-      if (newest !== undefined && newest.seq === offset) change.entries.push(newest);
+      // A state that is changed in place has no reader of single entries.
+      if (!inPlace && folded !== 'unlogged') change.entries.push(folded);
     }
     return { touched, unfoldable };
   }

@@ -7,7 +7,7 @@ import {
   SLOT_ID_CHARS_MAX,
   SLOT_IDS_MAX,
 } from '@runlog/schema/limits';
-import type { RunSnapshot } from '@runlog/schema/run/snapshot';
+import type { EventLogEntry, RunSnapshot } from '@runlog/schema/run/snapshot';
 import { countActivity } from './activity.ts';
 import { cutText } from './cut-text.ts';
 import { hashEventId, windowHas, windowWith } from './event-id-window.ts';
@@ -35,23 +35,30 @@ export function evolve(state: RunSnapshot | null, record: RunRecord): RunSnapsho
   return draft.state;
 }
 
+/** What became of a record: the entry that it added to the event log, or why it added none. */
+export type Folded =
+  | EventLogEntry
+  /** The state moved, and nothing was logged: a repeat, a heartbeat, a retirement. */
+  | 'unlogged'
+  /** The state is what it was. */
+  | 'unchanged';
+
 /**
- * `evolve` for many records of one run, whose copies it saves: the draft ends as `evolve` would have, record by
- * record. False: the record changed nothing.
+ * Folds a record into a draft that holds many records of one run, which saves copies: the draft ends as `evolve`, record
+ * by record, would have ended.
  */
-export function foldInto(draft: RunDraft, record: RunRecord): boolean {
+export function foldInto(draft: RunDraft, record: RunRecord): Folded {
   const { state } = draft;
-  if (state !== null && record.seq <= state.position.seq) return false;
+  if (state !== null && record.seq <= state.position.seq) return 'unchanged';
   switch (record.kind) {
     case 'retired':
-      if (state === null) return false;
-      if (record.through !== null && state.position.seq > record.through) return false;
+      if (state === null) return 'unchanged';
+      if (record.through !== null && state.position.seq > record.through) return 'unchanged';
       draft.replace(null);
-      return true;
+      return 'unlogged';
     case 'event':
       if (state === null) draft.replace(begin(record));
-      receive(draft, record);
-      return true;
+      return receive(draft, record);
     default: {
       const unreachable: never = record;
       throw new Error(`unknown record ${JSON.stringify(unreachable)}`);
@@ -59,7 +66,7 @@ export function foldInto(draft: RunDraft, record: RunRecord): boolean {
   }
 }
 
-function receive(draft: RunDraft, record: EventRecord): void {
+function receive(draft: RunDraft, record: EventRecord): Folded {
   const { event } = record;
   const state = draft.writable();
   // What a repeat is judged by is what was there before this record.
@@ -70,8 +77,7 @@ function receive(draft: RunDraft, record: EventRecord): void {
       own.last = event.emitter_seq;
       own.seen = record.seq;
       arrive(state, record);
-      apply(draft, record);
-      return;
+      return apply(draft, record);
     }
     const step = numberEvent(state, {
       emitterId: event.emitter_id,
@@ -81,7 +87,7 @@ function receive(draft: RunDraft, record: EventRecord): void {
     arrive(state, record);
     if (step === null) {
       state.duplicates += 1;
-      return;
+      return 'unlogged';
     }
     countNumber(draft, { step, emitterId: event.emitter_id, seq: record.seq });
   } else {
@@ -90,11 +96,11 @@ function receive(draft: RunDraft, record: EventRecord): void {
     arrive(state, record);
     if (repeated) {
       state.duplicates += 1;
-      return;
+      return 'unlogged';
     }
     state.event_id_window = windowWith(state.event_id_window, hash);
   }
-  apply(draft, record);
+  return apply(draft, record);
 }
 
 /** All that a repeat changes, beside being counted as one. */
@@ -121,7 +127,7 @@ function countNumber(draft: RunDraft, at: { step: NumberStep; emitterId: string;
   if (step.unsure) state.unsure += 1;
 }
 
-function apply(draft: RunDraft, record: EventRecord): void {
+function apply(draft: RunDraft, record: EventRecord): Folded {
   const { event } = record;
   const state = draft.writable();
   if (state.partial && isBeginning(event)) state.partial = false;
@@ -129,7 +135,7 @@ function apply(draft: RunDraft, record: EventRecord): void {
   if (record.receivedAt > state.last_received_at) state.last_received_at = record.receivedAt;
   countType(draft.writableCounts(), event.event_type);
   countActivity(draft.writableActivity(), record.receivedAtMs);
-  if (event.event_type === 'RUN_HEARTBEAT') return;
+  if (event.event_type === 'RUN_HEARTBEAT') return 'unlogged';
   const entry = logEntryOf(event, { episode: state.current_episode, seq: record.seq });
   state.last_event_at = later(state.last_event_at, event.timestamp);
   state.status = statusAfter(event);
@@ -137,6 +143,7 @@ function apply(draft: RunDraft, record: EventRecord): void {
   if (state.event_log.length >= EVENT_LOG_ENTRIES_MAX) state.evicted_seq = state.event_log[0]!.seq;
   draft.appendToLog(entry);
   if (isMilestone(entry.event_type)) draft.appendToMilestones(entry);
+  return entry;
 }
 
 /** What the event says about the run besides being counted and logged. */
