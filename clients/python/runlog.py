@@ -823,6 +823,128 @@ class _Backoff:
         self._attempt = min(self._attempt + 1, 30)
 
 
+class _Notices:
+    """Tells the user of each trouble once, in the log."""
+
+    def __init__(self) -> None:
+        self._given: Dict[str, bool] = {}
+
+    def warn(self, subject: str, message: str) -> None:
+        if not self._given.get(subject):
+            self._given[subject] = True
+            _log.warning("%s", message)
+
+    def given(self, subject: str) -> bool:
+        return self._given.get(subject, False)
+
+    def withdraw(self, subject: str) -> bool:
+        """The trouble is over and may be told again when it returns; whether it had been told."""
+        return self._given.pop(subject, False)
+
+
+class _Memory:
+    """Numbered events in the order of their numbers, and how many bytes they have."""
+
+    def __init__(self) -> None:
+        self.lines: Deque[_Line] = collections.deque()
+        self.bytes = 0
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def append(self, line: bytes, lifecycle: bool) -> None:
+        self.lines.append((line, lifecycle))
+        self.bytes += len(line)
+
+    def recount(self) -> None:
+        self.bytes = sum(len(line) for line, _ in self.lines)
+
+    def clear(self) -> None:
+        self.lines.clear()
+        self.bytes = 0
+
+
+class _Numbering:
+    """Gives events their numbers, writes them as JSON into memory, and keeps account of those that were lost."""
+
+    def __init__(self, queue: _Queue, memory: _Memory, notices: _Notices) -> None:
+        self._queue = queue
+        self._memory = memory
+        self._notices = notices
+        self.numbered = 0
+        self.lost: Dict[str, int] = {"invalid": 0, "oversize": 0, "rejected": 0, "not_spooled": 0}
+        self._lost_reported = 0
+        self._lost_reported_at = -_LOSS_REPORT_S
+
+    def number(self, item: _Item) -> None:
+        try:
+            self._serialise(item)
+        except Exception as error:
+            self.lost["invalid"] += 1
+            self._notices.warn("value", f"an event cannot be written as JSON: {type(error).__name__}: {error}")
+
+    def _serialise(self, item: _Item) -> None:
+        _, time_ns, run, event_type, data, message, severity, slot_id, seed_id, epoch = item
+        if not isinstance(event_type, str) or _EVENT_TYPE.match(event_type) is None:
+            self.lost["invalid"] += 1
+            self._notices.warn("invalid", f"an event type must be SCREAMING_SNAKE_CASE, not {str(event_type)[:80]!r}")
+            return
+        lifecycle = event_type.startswith(_LIFECYCLE_PREFIXES)
+        seq = run._seq + 1
+        line = (
+            f'{{"event_id":"{run._prefix}{seq}","event_type":"{event_type}",'
+            f'"timestamp":"{_timestamp(time_ns)}",{run._constant},"emitter_seq":{seq}'
+        )
+        if message:
+            line += f',"message":{_quote(str(message))}'
+        line += f',"severity":"{severity if severity in _SEVERITIES else "info"}"'
+        if slot_id is not None:
+            line += f',"slot_id":{_quote(str(slot_id))}'
+            if event_type.startswith("SEED_"):
+                data = {"slot_id": str(slot_id), **(data or {})}
+        if seed_id is not None:
+            line += f',"seed_id":{_quote(str(seed_id))}'
+        if epoch is not None:
+            line += f',"epoch":{_number_or_null(epoch)}'
+        encoded = f'{line},"data":{_encode(data) if data else "{}"}}}'.encode()
+        if len(encoded) > EVENT_BYTES_MAX:
+            # The next event takes this number, so that there is no gap. The loss is reported instead.
+            self.lost["oversize"] += 1
+            self._notices.warn(
+                "oversize", f"{event_type} has {len(encoded)} bytes, {EVENT_BYTES_MAX} are allowed; it is lost"
+            )
+            return
+        run._seq = seq
+        run._last_at = time.monotonic()
+        self.numbered += 1
+        self._memory.append(encoded, lifecycle)
+
+    def lost_total(self) -> int:
+        return self._queue.dropped() + sum(self.lost.values())
+
+    def losses(self) -> Dict[str, int]:
+        return {"queue_full": self._queue.dropped(), **self.lost}
+
+    def report_losses(self, runs: Sequence[Run], ending: Optional[Run] = None) -> None:
+        """Numbers an event that says what was lost since the last one; a run that ends has it at once."""
+        total = self.lost_total()
+        if total <= self._lost_reported:
+            return
+        now = time.monotonic()
+        if ending is None and now - self._lost_reported_at < _LOSS_REPORT_S:
+            return
+        run = ending or next((run for run in runs if run._open), None)
+        if run is None:
+            return
+        since = total - self._lost_reported
+        self._lost_reported, self._lost_reported_at = total, now
+        reasons = {reason: count for reason, count in self.losses().items() if count}
+        data = {"lost": since, "lost_total": total, "reasons": reasons}
+        message = f"{since} events were lost in the emitter"
+        self.number(_item_of(run, "EMITTER_EVENTS_LOST", data, message, "warning"))
+        self._notices.warn("lost", f"{message}: {reasons}")
+
+
 class _Emitter:
     def __init__(
         self, url: str, key: Optional[str], cluster: Optional[str], spool: Optional[str], options: Options
@@ -849,8 +971,9 @@ class _Emitter:
         # Between the thread and whoever closes; `emit` never touches it, and no network I/O happens under it.
         # Reentrant: a signal handler that closes may have interrupted its own thread here.
         self._state = threading.RLock()
-        self._memory: Deque[_Line] = collections.deque()
-        self._memory_bytes = 0
+        self.memory = _Memory()
+        self.notices = _Notices()
+        self.numbering = _Numbering(self.queue, self.memory, self.notices)
         self._loaded: Deque[_Line] = collections.deque()
         self._segment: Optional[str] = None
         self.spool = self._make_spool()
@@ -861,12 +984,7 @@ class _Emitter:
         self._send_by = 0.0
         self._done = False
         self._abandoned = False
-        self._warned: Dict[str, bool] = {}
-        self.numbered = 0
         self.accepted = 0
-        self.lost: Dict[str, int] = {"invalid": 0, "oversize": 0, "rejected": 0, "not_spooled": 0}
-        self._lost_reported = 0
-        self._lost_reported_at = -_LOSS_REPORT_S
         for run in self.runs:
             run._renumber()
 
@@ -897,7 +1015,7 @@ class _Emitter:
                 self.running = True
                 _end_with_multiprocessing(self)
         except RuntimeError as error:
-            self._warn("thread", f"cannot start a thread ({error}); events are sent when the run is closed")
+            self.notices.warn("thread", f"cannot start a thread ({error}); events are sent when the run is closed")
         finally:
             self._starting.release()
 
@@ -906,7 +1024,7 @@ class _Emitter:
         if not self._state.acquire(blocking=False):
             return False
         try:
-            return not (self.queue or self._memory or self._loaded or self._spooled())
+            return not (self.queue or self.memory or self._loaded or self._spooled())
         finally:
             self._state.release()
 
@@ -979,7 +1097,7 @@ class _Emitter:
                 if not self._work():
                     self._wait()
             except Exception as error:
-                self._warn("internal", f"internal fault, please report it: {type(error).__name__}: {error}")
+                self.notices.warn("internal", f"internal fault, please report it: {type(error).__name__}: {error}")
                 self.queue.wait(1.0)
 
     def _wait(self) -> None:
@@ -1003,7 +1121,7 @@ class _Emitter:
         if self._send_one():
             return True
         self._adopt_when_idle()
-        return bool(self._memory or self._loaded or self._spooled()) and self._backoff.may_try()
+        return bool(self.memory or self._loaded or self._spooled()) and self._backoff.may_try()
 
     def _work_until_closed(self) -> None:
         send_by = self._send_by
@@ -1014,7 +1132,7 @@ class _Emitter:
                 if self._abandoned:
                     return
                 self._take()
-            if not (self._memory or self._loaded or self._spooled()):
+            if not (self.memory or self._loaded or self._spooled()):
                 break
             due = max(backoff.not_before, time.monotonic())
             if due > send_by:
@@ -1037,13 +1155,12 @@ class _Emitter:
         """The last act of this process: what is left goes to the spool, or is counted."""
         try:
             self._take(everything=True)
-            if self._memory:
+            if self.memory:
                 self._spill(self.spool)
-            if self._memory:
-                self.lost["not_spooled"] += len(self._memory)
-                _log.warning("%d events could neither be sent nor spooled and are lost", len(self._memory))
-                self._memory.clear()
-                self._memory_bytes = 0
+            if self.memory:
+                self.numbering.lost["not_spooled"] += len(self.memory)
+                _log.warning("%d events could neither be sent nor spooled and are lost", len(self.memory))
+                self.memory.clear()
             if self._spooled() and self.spool is not None:
                 _log.warning(
                     "the server at %s did not take all events in time; send them later with: python -m runlog drain %s",
@@ -1064,58 +1181,16 @@ class _Emitter:
         """Moves events from the lanes to memory, numbered, in the order of their emission."""
         left = len(self.queue) if everything else 5_000
         while left > 0:
-            room = everything or self._memory_bytes < self.options.memory_bytes_max
+            room = everything or self.memory.bytes < self.options.memory_bytes_max
             items = self.queue.oldest(metrics_too=room) if room or self._can_spill(lifecycle=True) else []
             if not items:
                 break
             left -= len(items)
             for item in items:
                 if item[3] in _TERMINAL:
-                    self._report_losses(ending=item[2])
-                self._number(item)
-        self._report_losses()
-
-    def _number(self, item: _Item) -> None:
-        try:
-            self._serialise(item)
-        except Exception as error:
-            self.lost["invalid"] += 1
-            self._warn("value", f"an event cannot be written as JSON: {type(error).__name__}: {error}")
-
-    def _serialise(self, item: _Item) -> None:
-        _, time_ns, run, event_type, data, message, severity, slot_id, seed_id, epoch = item
-        if not isinstance(event_type, str) or _EVENT_TYPE.match(event_type) is None:
-            self.lost["invalid"] += 1
-            self._warn("invalid", f"an event type must be SCREAMING_SNAKE_CASE, not {str(event_type)[:80]!r}")
-            return
-        lifecycle = event_type.startswith(_LIFECYCLE_PREFIXES)
-        seq = run._seq + 1
-        line = (
-            f'{{"event_id":"{run._prefix}{seq}","event_type":"{event_type}",'
-            f'"timestamp":"{_timestamp(time_ns)}",{run._constant},"emitter_seq":{seq}'
-        )
-        if message:
-            line += f',"message":{_quote(str(message))}'
-        line += f',"severity":"{severity if severity in _SEVERITIES else "info"}"'
-        if slot_id is not None:
-            line += f',"slot_id":{_quote(str(slot_id))}'
-            if event_type.startswith("SEED_"):
-                data = {"slot_id": str(slot_id), **(data or {})}
-        if seed_id is not None:
-            line += f',"seed_id":{_quote(str(seed_id))}'
-        if epoch is not None:
-            line += f',"epoch":{_number_or_null(epoch)}'
-        encoded = f'{line},"data":{_encode(data) if data else "{}"}}}'.encode()
-        if len(encoded) > EVENT_BYTES_MAX:
-            # Its number goes to the next event, so that there is no gap: the loss is reported instead.
-            self.lost["oversize"] += 1
-            self._warn("oversize", f"{event_type} has {len(encoded)} bytes, {EVENT_BYTES_MAX} are allowed; it is lost")
-            return
-        run._seq = seq
-        run._last_at = time.monotonic()
-        self.numbered += 1
-        self._memory.append((encoded, lifecycle))
-        self._memory_bytes += len(encoded)
+                    self.numbering.report_losses(self.runs, ending=item[2])
+                self.numbering.number(item)
+        self.numbering.report_losses(self.runs)
 
     def _beat(self) -> None:
         interval = self.options.heartbeat_interval
@@ -1123,31 +1198,7 @@ class _Emitter:
             return
         for run in self.runs:
             if run._open and time.monotonic() - run._last_at >= interval:
-                self._number(_item_of(run, "RUN_HEARTBEAT"))
-
-    def lost_total(self) -> int:
-        return self.queue.dropped() + sum(self.lost.values())
-
-    def losses(self) -> Dict[str, int]:
-        return {"queue_full": self.queue.dropped(), **self.lost}
-
-    def _report_losses(self, ending: Optional[Run] = None) -> None:
-        total = self.lost_total()
-        if total <= self._lost_reported:
-            return
-        now = time.monotonic()
-        if ending is None and now - self._lost_reported_at < _LOSS_REPORT_S:
-            return
-        run = ending or next((run for run in self.runs if run._open), None)
-        if run is None:
-            return
-        since = total - self._lost_reported
-        self._lost_reported, self._lost_reported_at = total, now
-        reasons = {reason: count for reason, count in self.losses().items() if count}
-        data = {"lost": since, "lost_total": total, "reasons": reasons}
-        message = f"{since} events were lost in the emitter"
-        self._number(_item_of(run, "EMITTER_EVENTS_LOST", data, message, "warning"))
-        self._warn("lost", f"{message}: {reasons}")
+                self.numbering.number(_item_of(run, "RUN_HEARTBEAT"))
 
     # --- the spool ---
 
@@ -1157,9 +1208,9 @@ class _Emitter:
         )
 
     def _spill_if_away(self) -> None:
-        if not self._memory:
+        if not self.memory:
             return
-        if self._backoff.away() or self._memory_bytes >= self.options.memory_bytes_max // 2:
+        if self._backoff.away() or self.memory.bytes >= self.options.memory_bytes_max // 2:
             if self._can_spill(lifecycle=True):
                 self._spill(self.spool)
 
@@ -1169,15 +1220,15 @@ class _Emitter:
             return
         kept: List[_Line] = []
         try:
-            while self._memory:
+            while self.memory:
                 lines: List[bytes] = []
                 size = 0
-                while self._memory and size < _SEGMENT_BYTES_MAX // 4:
-                    line, lifecycle = self._memory[0]
+                while self.memory and size < _SEGMENT_BYTES_MAX // 4:
+                    line, lifecycle = self.memory.lines[0]
                     if len(line) + 1 + size > spool.room(lifecycle):
-                        kept.append(self._memory.popleft())
+                        kept.append(self.memory.lines.popleft())
                         continue
-                    self._memory.popleft()
+                    self.memory.lines.popleft()
                     lines.append(line)
                     size += len(line) + 1
                 if not lines:
@@ -1185,14 +1236,14 @@ class _Emitter:
                 try:
                     spool.append(lines, size)
                 except BaseException:
-                    self._memory.extendleft((line, True) for line in reversed(lines))
+                    self.memory.lines.extendleft((line, True) for line in reversed(lines))
                     raise
         except OSError as error:
             self._spool_broken_until = time.monotonic() + 30.0
-            self._warn("spool", f"cannot spool to {self.spool_root}: {error}; events stay in memory")
+            self.notices.warn("spool", f"cannot spool to {self.spool_root}: {error}; events stay in memory")
         finally:
-            self._memory.extendleft(reversed(kept))
-            self._memory_bytes = sum(len(line) for line, _ in self._memory)
+            self.memory.lines.extendleft(reversed(kept))
+            self.memory.recount()
 
     def _adopt_when_idle(self) -> None:
         now = time.monotonic()
@@ -1226,7 +1277,7 @@ class _Emitter:
                 raise
             self._segment = path
             self._loaded.extend((line, True) for line in lines)
-        return self._loaded or self._memory
+        return self._loaded or self.memory.lines
 
     def _batch(self, source: Deque[_Line]) -> List[bytes]:
         lines: List[bytes] = []
@@ -1246,8 +1297,8 @@ class _Emitter:
             try:
                 source = self._source()
             except OSError as error:
-                self._warn("segment", f"cannot read the spool: {error}")
-                source = self._memory
+                self.notices.warn("segment", f"cannot read the spool: {error}")
+                source = self.memory.lines
             lines = self._batch(source)
             if not lines:
                 return False
@@ -1265,15 +1316,17 @@ class _Emitter:
                 self._batch_events = len(lines) // 2
                 return True
             self._pop(source, 1, [])
-            self.lost["oversize"] += 1
-            self._warn("oversize", f"the server refused an event of {len(lines[0])} bytes: {outcome.message}")
+            self.numbering.lost["oversize"] += 1
+            self.notices.warn("oversize", f"the server refused an event of {len(lines[0])} bytes: {outcome.message}")
             return True
         self._answered()
         self._pop(source, len(lines), outcome.again)
         self.accepted += outcome.accepted
         if outcome.rejected:
-            self.lost["rejected"] += outcome.rejected
-            self._warn("rejected", f"{outcome.rejected} events were rejected, the first one: {outcome.first_error}")
+            self.numbering.lost["rejected"] += outcome.rejected
+            self.notices.warn(
+                "rejected", f"{outcome.rejected} events were rejected, the first one: {outcome.first_error}"
+            )
         if outcome.again:
             self._backoff.hold(max(outcome.wait, random.uniform(0, self.options.backoff_min)))
             return False
@@ -1281,19 +1334,19 @@ class _Emitter:
             try:
                 self._source()
             except OSError as error:
-                self._warn("segment", f"cannot remove a segment: {error}")
+                self.notices.warn("segment", f"cannot remove a segment: {error}")
         return True
 
     def _pop(self, source: Deque[_Line], count: int, again: List[int]) -> None:
         """Takes a batch from the head of its source; what must go again stays there, in order."""
         taken = [source.popleft() for _ in range(count)]
         source.extendleft(taken[index] for index in reversed(again))
-        if source is self._memory:
-            self._memory_bytes = max(0, self._memory_bytes - sum(len(line) for line, _ in taken))
-            self._memory_bytes += sum(len(taken[index][0]) for index in again)
+        if source is self.memory.lines:
+            self.memory.bytes -= sum(len(line) for line, _ in taken)
+            self.memory.bytes += sum(len(taken[index][0]) for index in again)
 
     def _answered(self) -> None:
-        if self._backoff.failing() and self._warned.pop("away", False):
+        if self._backoff.failing() and self.notices.withdraw("away"):
             _log.warning("the server at %s takes events again", self.url)
         self._backoff.succeeded()
         self._batch_events = min(self.options.batch_events_max, self._batch_events * 2)
@@ -1301,13 +1354,9 @@ class _Emitter:
     def _failed(self, outcome: _Later) -> None:
         self._backoff.failed(outcome)
         where = "spooled" if self.spool is not None else "kept in memory"
-        self._warn("away", f"the server at {self.url} does not take events ({outcome.message}); they are {where}")
-
-    def _warn(self, subject: str, message: str) -> None:
-        """Once a subject."""
-        if not self._warned.get(subject):
-            self._warned[subject] = True
-            _log.warning("%s", message)
+        self.notices.warn(
+            "away", f"the server at {self.url} does not take events ({outcome.message}); they are {where}"
+        )
 
     # --- fork ---
 
@@ -1504,11 +1553,11 @@ class Run:
         emitter = self._emitter
         return {
             "emitter_id": emitter.emitter_id,
-            "numbered": emitter.numbered,
+            "numbered": emitter.numbering.numbered,
             "accepted": emitter.accepted,
-            "lost": emitter.losses(),
+            "lost": emitter.numbering.losses(),
             "queued": len(emitter.queue),
-            "in_memory": len(emitter._memory),
+            "in_memory": len(emitter.memory),
             "segments": len(emitter.spool.segments) if emitter.spool is not None else 0,
         }
 

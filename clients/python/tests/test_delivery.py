@@ -207,7 +207,7 @@ class DeliveryTest(EmitterTest):
             run.emit("X", index=index)
         wait_until(lambda: run.stats()["in_memory"] > 0)
         self.assertLessEqual(run.stats()["queued"], 500)
-        self.assertLess(run._emitter._memory_bytes, 50_000 + 200 * 400)
+        self.assertLess(run._emitter.memory.bytes, 50_000 + 200 * 400)
 
 
 if __name__ == "__main__":

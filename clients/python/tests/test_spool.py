@@ -111,7 +111,7 @@ class SpoolTest(EmitterTest):
         run = self.start(f"http://127.0.0.1:{port}")
         for index in range(100):
             run.emit("X", index=index)
-        wait_until(lambda: run._emitter._warned.get("spool"))
+        wait_until(lambda: run._emitter.notices.given("spool"))
         server = self.server(port=port)
         self.assertTrue(run.flush(WAIT_MAX_S))
         self.assertEqual(len(server.of_type("X")), 100)
@@ -132,7 +132,7 @@ class SpoolTest(EmitterTest):
             full.set()
             for index in range(50, 100):
                 run.emit("X", index=index)
-            wait_until(lambda: run._emitter._warned.get("spool"))
+            wait_until(lambda: run._emitter.notices.given("spool"))
             full.clear()
             server = self.server(port=port)
             self.assertTrue(run.flush(WAIT_MAX_S))
