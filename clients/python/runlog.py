@@ -555,7 +555,7 @@ class _Spool:
     """Written and read by one thread at a time. Every method may raise OSError."""
 
     def __init__(self, root: str, bytes_max: int, meta: Mapping[str, Any]) -> None:
-        self._root = root
+        self.root = root
         self._bytes_max = bytes_max
         self._meta = dict(meta)
         self._folder: Optional[str] = None
@@ -620,11 +620,11 @@ class _Spool:
     def adopt(self) -> bool:
         """Takes over what a process that no longer lives left for the same server; one folder at a call."""
         try:
-            names = sorted(os.listdir(self._root))
+            names = sorted(os.listdir(self.root))
         except OSError:
             return False
         for name in names:
-            folder = os.path.join(self._root, name)
+            folder = os.path.join(self.root, name)
             if folder == self._folder or folder in self._adopted:
                 continue
             # It is written under the lock, so a folder that has it and is not locked has lost its process.
@@ -664,15 +664,15 @@ class _Spool:
 
     def _open_segment(self) -> None:
         if self._folder is None:
-            folder = os.path.join(self._root, self._meta["emitter_id"])
-            os.makedirs(self._root, mode=0o700, exist_ok=True)
+            folder = os.path.join(self.root, self._meta["emitter_id"])
+            os.makedirs(self.root, mode=0o700, exist_ok=True)
             os.makedirs(folder, mode=0o700, exist_ok=True)
             self._lock = _lock_folder(folder)
             descriptor = os.open(os.path.join(folder, _META), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with open(descriptor, "w", encoding="utf-8") as file:
                 json.dump(self._meta, file)
             self._folder = folder
-        self._used = _spool_bytes(self._root)
+        self._used = _spool_bytes(self.root)
         self._count += 1
         path = os.path.join(self._folder, f"{self._count:08d}.ndjson")
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -945,6 +945,146 @@ class _Numbering:
         self._notices.warn("lost", f"{message}: {reasons}")
 
 
+class _Backlog:
+    """Numbered events that the server has not acknowledged, oldest first: those of the spool, then those in memory."""
+
+    def __init__(self, memory: _Memory, spool: Optional[_Spool], options: Options, notices: _Notices) -> None:
+        self._memory = memory
+        self._spool = spool
+        self._options = options
+        self._notices = notices
+        self._loaded: Deque[_Line] = collections.deque()
+        """Events of the oldest segment that are still to be acknowledged."""
+        self._segment: Optional[str] = None
+        """The segment that `_loaded` was read from."""
+        self._broken_until = 0.0
+        self._adopt_at = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self._memory or self._loaded or self.segments())
+
+    def segments(self) -> int:
+        return 0 if self._spool is None else len(self._spool.segments)
+
+    # --- memory to disk ---
+
+    def has_spool(self) -> bool:
+        return self._spool is not None
+
+    def can_spill(self) -> bool:
+        spool = self._spool
+        return spool is not None and time.monotonic() >= self._broken_until and spool.room(lifecycle=True) > 0
+
+    def spill_if_needed(self, away: bool) -> None:
+        """Spools when the server is away or memory is half full."""
+        if self._memory and (away or self._memory.bytes >= self._options.memory_bytes_max // 2) and self.can_spill():
+            self._spill()
+
+    def _spill(self) -> None:
+        """Writes memory to the spool in order. When the spool is nearly full, it takes lifecycle events alone."""
+        spool = self._spool
+        if spool is None:
+            return
+        waiting = self._memory.lines
+        kept: List[_Line] = []
+        try:
+            while waiting:
+                lines: List[bytes] = []
+                size = 0
+                while waiting and size < _SEGMENT_BYTES_MAX // 4:
+                    line, lifecycle = waiting.popleft()
+                    if len(line) + 1 + size > spool.room(lifecycle):
+                        kept.append((line, lifecycle))
+                        continue
+                    lines.append(line)
+                    size += len(line) + 1
+                if not lines:
+                    break
+                try:
+                    spool.append(lines, size)
+                except BaseException:
+                    waiting.extendleft((line, True) for line in reversed(lines))
+                    raise
+        except OSError as error:
+            self._broken_until = time.monotonic() + 30.0
+            self._notices.warn("spool", f"cannot spool to {spool.root}: {error}; events stay in memory")
+        finally:
+            waiting.extendleft(reversed(kept))
+            self._memory.recount()
+
+    def put_away(self) -> int:
+        """Spools what is in memory, and forgets what the spool does not take; returns how many events that were."""
+        self._spill()
+        lost = len(self._memory)
+        self._memory.clear()
+        return lost
+
+    # --- what is to be sent ---
+
+    def source(self) -> Deque[_Line]:
+        """The queue whose head is sent next. May raise OSError."""
+        spool = self._spool
+        while spool is not None and not self._loaded:
+            if self._segment is not None:
+                self._segment = None
+                spool.remove_oldest()
+            path = spool.oldest()
+            if path is None:
+                break
+            try:
+                lines = _read_segment(path)
+            except OSError:
+                # The segment stays where it is, for `drain`. The others must not wait for it.
+                spool.segments.popleft()
+                raise
+            self._segment = path
+            self._loaded.extend((line, True) for line in lines)
+        return self._loaded or self._memory.lines
+
+    def source_without_spool(self) -> Deque[_Line]:
+        return self._memory.lines
+
+    def finish_segment(self, source: Deque[_Line]) -> None:
+        """Deletes a segment as soon as its last event is acknowledged. May raise OSError."""
+        if source is self._loaded and not self._loaded:
+            self.source()
+
+    def pop(self, source: Deque[_Line], count: int, again: List[int]) -> None:
+        """Takes a batch from the head of its source. Events that must be sent again stay there, in order."""
+        taken = [source.popleft() for _ in range(count)]
+        source.extendleft(taken[index] for index in reversed(again))
+        if source is self._memory.lines:
+            self._memory.bytes -= sum(len(line) for line, _ in taken)
+            self._memory.bytes += sum(len(taken[index][0]) for index in again)
+
+    # --- folders of processes that have died ---
+
+    def adopt_when_idle(self) -> None:
+        """Takes over what another process left, when there is nothing of our own to send from the spool."""
+        now = time.monotonic()
+        if self._spool is None or self._loaded or self._spool.segments or now < self._adopt_at:
+            return
+        try:
+            if not self._spool.adopt():
+                self._adopt_at = now + 60.0
+        except OSError:
+            self._adopt_at = now + 60.0
+
+    # --- the end ---
+
+    def close(self) -> None:
+        if self._spool is not None:
+            self._spool.close()
+
+    def forget(self) -> None:
+        """In a forked child: gives up the parent's files."""
+        if self._spool is not None:
+            try:
+                self._spool.forget()
+            except OSError:
+                pass
+
+
 class _Emitter:
     def __init__(
         self, url: str, key: Optional[str], cluster: Optional[str], spool: Optional[str], options: Options
@@ -974,12 +1114,8 @@ class _Emitter:
         self.memory = _Memory()
         self.notices = _Notices()
         self.numbering = _Numbering(self.queue, self.memory, self.notices)
-        self._loaded: Deque[_Line] = collections.deque()
-        self._segment: Optional[str] = None
-        self.spool = self._make_spool()
-        self._spool_broken_until = 0.0
+        self.backlog = _Backlog(self.memory, self._make_spool(), options, self.notices)
         self._batch_events = options.batch_events_max
-        self._adopt_at = 0.0
         self._close_by: Optional[float] = None
         self._send_by = 0.0
         self._done = False
@@ -1024,12 +1160,9 @@ class _Emitter:
         if not self._state.acquire(blocking=False):
             return False
         try:
-            return not (self.queue or self.memory or self._loaded or self._spooled())
+            return not (self.queue or self.backlog)
         finally:
             self._state.release()
-
-    def _spooled(self) -> bool:
-        return self.spool is not None and bool(self.spool.segments)
 
     def flush(self, timeout: float) -> bool:
         until = time.monotonic() + timeout
@@ -1115,13 +1248,14 @@ class _Emitter:
                 return False
             self._take()
             self._beat()
-            self._spill_if_away()
+            self.backlog.spill_if_needed(self._backoff.away())
         if not self._backoff.may_try():
             return False
         if self._send_one():
             return True
-        self._adopt_when_idle()
-        return bool(self.memory or self._loaded or self._spooled()) and self._backoff.may_try()
+        if self.accepted and not self._backoff.failing():
+            self.backlog.adopt_when_idle()
+        return bool(self.backlog) and self._backoff.may_try()
 
     def _work_until_closed(self) -> None:
         send_by = self._send_by
@@ -1132,14 +1266,14 @@ class _Emitter:
                 if self._abandoned:
                     return
                 self._take()
-            if not (self.memory or self._loaded or self._spooled()):
+            if not self.backlog:
                 break
             due = max(backoff.not_before, time.monotonic())
             if due > send_by:
                 break
             if not self._send_one(by=send_by) and backoff.failing():
                 # A server known to be away gets one more chance; one that has just failed gets the whole time.
-                if away and self.spool is not None:
+                if away and self.backlog.has_spool():
                     break
                 pause = max(backoff.not_before - time.monotonic(), random.uniform(0.05, 0.3))
                 if time.monotonic() + pause >= send_by:
@@ -1155,21 +1289,18 @@ class _Emitter:
         """The last act of this process: what is left goes to the spool, or is counted."""
         try:
             self._take(everything=True)
-            if self.memory:
-                self._spill(self.spool)
-            if self.memory:
-                self.numbering.lost["not_spooled"] += len(self.memory)
-                _log.warning("%d events could neither be sent nor spooled and are lost", len(self.memory))
-                self.memory.clear()
-            if self._spooled() and self.spool is not None:
+            lost = self.backlog.put_away()
+            if lost:
+                self.numbering.lost["not_spooled"] += lost
+                _log.warning("%d events could neither be sent nor spooled and are lost", lost)
+            if self.backlog.segments():
                 _log.warning(
                     "the server at %s did not take all events in time; send them later with: python -m runlog drain %s",
                     self.url,
                     self.spool_root,
                 )
             self.wire.close()
-            if self.spool is not None:
-                self.spool.close()
+            self.backlog.close()
         except Exception as error:
             _log.warning("closing: %s: %s", type(error).__name__, error)
         finally:
@@ -1182,7 +1313,7 @@ class _Emitter:
         left = len(self.queue) if everything else 5_000
         while left > 0:
             room = everything or self.memory.bytes < self.options.memory_bytes_max
-            items = self.queue.oldest(metrics_too=room) if room or self._can_spill(lifecycle=True) else []
+            items = self.queue.oldest(metrics_too=room) if room or self.backlog.can_spill() else []
             if not items:
                 break
             left -= len(items)
@@ -1194,90 +1325,13 @@ class _Emitter:
 
     def _beat(self) -> None:
         interval = self.options.heartbeat_interval
-        if interval <= 0 or self._backoff.failing() or self._spooled():
+        if interval <= 0 or self._backoff.failing() or self.backlog.segments():
             return
         for run in self.runs:
             if run._open and time.monotonic() - run._last_at >= interval:
                 self.numbering.number(_item_of(run, "RUN_HEARTBEAT"))
 
-    # --- the spool ---
-
-    def _can_spill(self, lifecycle: bool) -> bool:
-        return (
-            self.spool is not None and time.monotonic() >= self._spool_broken_until and self.spool.room(lifecycle) > 0
-        )
-
-    def _spill_if_away(self) -> None:
-        if not self.memory:
-            return
-        if self._backoff.away() or self.memory.bytes >= self.options.memory_bytes_max // 2:
-            if self._can_spill(lifecycle=True):
-                self._spill(self.spool)
-
-    def _spill(self, spool: Optional[_Spool]) -> None:
-        """Memory to disk, in order; when the spool is nearly full, lifecycle events alone."""
-        if spool is None:
-            return
-        kept: List[_Line] = []
-        try:
-            while self.memory:
-                lines: List[bytes] = []
-                size = 0
-                while self.memory and size < _SEGMENT_BYTES_MAX // 4:
-                    line, lifecycle = self.memory.lines[0]
-                    if len(line) + 1 + size > spool.room(lifecycle):
-                        kept.append(self.memory.lines.popleft())
-                        continue
-                    self.memory.lines.popleft()
-                    lines.append(line)
-                    size += len(line) + 1
-                if not lines:
-                    break
-                try:
-                    spool.append(lines, size)
-                except BaseException:
-                    self.memory.lines.extendleft((line, True) for line in reversed(lines))
-                    raise
-        except OSError as error:
-            self._spool_broken_until = time.monotonic() + 30.0
-            self.notices.warn("spool", f"cannot spool to {self.spool_root}: {error}; events stay in memory")
-        finally:
-            self.memory.lines.extendleft(reversed(kept))
-            self.memory.recount()
-
-    def _adopt_when_idle(self) -> None:
-        now = time.monotonic()
-        if self.spool is None or self._backoff.failing() or now < self._adopt_at:
-            return
-        if self._loaded or self._spooled() or self.accepted == 0:
-            return
-        try:
-            if not self.spool.adopt():
-                self._adopt_at = now + 60.0
-        except OSError:
-            self._adopt_at = now + 60.0
-
     # --- sending ---
-
-    def _source(self) -> Deque[_Line]:
-        """Oldest first: the spool, then memory."""
-        spool = self.spool
-        while spool is not None and not self._loaded:
-            if self._segment is not None:
-                self._segment = None
-                spool.remove_oldest()
-            path = spool.oldest()
-            if path is None:
-                break
-            try:
-                lines = _read_segment(path)
-            except OSError:
-                # Left where it is, for `drain`; the others must not wait for it.
-                spool.segments.popleft()
-                raise
-            self._segment = path
-            self._loaded.extend((line, True) for line in lines)
-        return self._loaded or self.memory.lines
 
     def _batch(self, source: Deque[_Line]) -> List[bytes]:
         lines: List[bytes] = []
@@ -1295,10 +1349,10 @@ class _Emitter:
             if self._abandoned:
                 return False
             try:
-                source = self._source()
+                source = self.backlog.source()
             except OSError as error:
                 self.notices.warn("segment", f"cannot read the spool: {error}")
-                source = self.memory.lines
+                source = self.backlog.source_without_spool()
             lines = self._batch(source)
             if not lines:
                 return False
@@ -1315,12 +1369,12 @@ class _Emitter:
             if len(lines) > 1:
                 self._batch_events = len(lines) // 2
                 return True
-            self._pop(source, 1, [])
+            self.backlog.pop(source, 1, [])
             self.numbering.lost["oversize"] += 1
             self.notices.warn("oversize", f"the server refused an event of {len(lines[0])} bytes: {outcome.message}")
             return True
         self._answered()
-        self._pop(source, len(lines), outcome.again)
+        self.backlog.pop(source, len(lines), outcome.again)
         self.accepted += outcome.accepted
         if outcome.rejected:
             self.numbering.lost["rejected"] += outcome.rejected
@@ -1330,20 +1384,11 @@ class _Emitter:
         if outcome.again:
             self._backoff.hold(max(outcome.wait, random.uniform(0, self.options.backoff_min)))
             return False
-        if source is self._loaded and not self._loaded:
-            try:
-                self._source()
-            except OSError as error:
-                self.notices.warn("segment", f"cannot remove a segment: {error}")
+        try:
+            self.backlog.finish_segment(source)
+        except OSError as error:
+            self.notices.warn("segment", f"cannot remove a segment: {error}")
         return True
-
-    def _pop(self, source: Deque[_Line], count: int, again: List[int]) -> None:
-        """Takes a batch from the head of its source; what must go again stays there, in order."""
-        taken = [source.popleft() for _ in range(count)]
-        source.extendleft(taken[index] for index in reversed(again))
-        if source is self.memory.lines:
-            self.memory.bytes -= sum(len(line) for line, _ in taken)
-            self.memory.bytes += sum(len(taken[index][0]) for index in again)
 
     def _answered(self) -> None:
         if self._backoff.failing() and self.notices.withdraw("away"):
@@ -1353,7 +1398,7 @@ class _Emitter:
 
     def _failed(self, outcome: _Later) -> None:
         self._backoff.failed(outcome)
-        where = "spooled" if self.spool is not None else "kept in memory"
+        where = "spooled" if self.backlog.has_spool() else "kept in memory"
         self.notices.warn(
             "away", f"the server at {self.url} does not take events ({outcome.message}); they are {where}"
         )
@@ -1363,11 +1408,7 @@ class _Emitter:
     def after_fork_in_child(self) -> None:
         """What was queued before the fork is the parent's to send."""
         self.wire.forget()
-        if self.spool is not None:
-            try:
-                self.spool.forget()
-            except OSError:
-                pass
+        self.backlog.forget()
         self._reset()
 
 
@@ -1558,7 +1599,7 @@ class Run:
             "lost": emitter.numbering.losses(),
             "queued": len(emitter.queue),
             "in_memory": len(emitter.memory),
-            "segments": len(emitter.spool.segments) if emitter.spool is not None else 0,
+            "segments": emitter.backlog.segments(),
         }
 
     def __enter__(self) -> Run:
