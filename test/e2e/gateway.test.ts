@@ -7,6 +7,7 @@ import { RunTable } from '@runlog/run-feed/run-table';
 import { deliverSnapshot } from '@runlog/run-state/delivery';
 import { eventHeaders, topicNames } from '@runlog/schema/log/topics';
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
+import { systemClock } from '@runlog/service-kit/clock';
 import type { Running } from '@runlog/service-kit/lifecycle';
 import { createLogger } from '@runlog/service-kit/logger';
 import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';
@@ -49,7 +50,7 @@ function listening(io: TopicIo): Promise<Running> {
     config: configOf(),
     io,
     log,
-    now: Date.now,
+    clock: systemClock,
     random: () => 0.5,
     newEpoch: () => 'epoch-1',
     fail: (error) => faults.push(error),

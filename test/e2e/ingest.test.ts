@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { type IngestResponse, ingestResponseSchema } from '@runlog/schema/http/ingest-api';
 import { BODY_BYTES_MAX, BODY_EVENTS_MAX, REJECTED_BYTES_MAX } from '@runlog/schema/limits';
+import { systemClock } from '@runlog/service-kit/clock';
 import { createLogger } from '@runlog/service-kit/logger';
 import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
@@ -41,8 +42,8 @@ async function start(
   const fail = (error: unknown) => {
     throw error;
   };
-  const now = options.now ?? Date.now;
-  const running = await startIngest({ config, io, log, now, random: Math.random, newEpoch, fail });
+  const clock = { ...systemClock, now: options.now ?? systemClock.now };
+  const running = await startIngest({ config, io, log, clock, random: Math.random, newEpoch, fail });
   if (options.brokerIsDown !== true) await running.ready;
   return { url: running.addresses.ingest!, stop: () => running[Symbol.asyncDispose]() };
 }

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
+import { systemClock } from '@runlog/service-kit/clock';
 import { createLogger } from '@runlog/service-kit/logger';
 import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
@@ -46,7 +47,7 @@ export class EmbeddedIngest implements AsyncDisposable {
       ...env,
     });
     const running = await startIngest({
-      ...{ config, io, now: Date.now, random: Math.random },
+      ...{ config, io, clock: systemClock, random: Math.random },
       log: createLogger({ service: 'ingest-test', level: 'silent' }),
       newEpoch: () => 'test',
       fail: (error) => {

@@ -1,31 +1,19 @@
 import { metaChange } from '@runlog/run-feed/follow-meta';
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
-import type { Clock } from '@runlog/service-kit/clock';
 import { createHttpServer, listen } from '@runlog/service-kit/http-server';
 import type { Running } from '@runlog/service-kit/lifecycle';
-import type { Logger } from '@runlog/service-kit/logger';
 import { addMetricsRoute } from '@runlog/service-kit/metrics';
 import { untilItSucceeds } from '@runlog/service-kit/retry';
-import { isPassing, type TopicIo } from '@runlog/topic-io/topic-io';
+import type { ServiceStart } from '@runlog/service-kit/run-service';
+import { isPassing } from '@runlog/topic-io/topic-io';
 import { Aggregation } from './aggregate.ts';
 import { createAggregatorMetrics } from './aggregator-metrics.ts';
 import type { AggregatorConfig } from './config.ts';
 
 const READY_CHECK_MS = 20;
 
-export interface StartAggregatorOptions {
-  readonly config: AggregatorConfig;
-  readonly io: TopicIo;
-  readonly log: Logger;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly newEpoch: () => string;
-  /** Called once with what cannot be survived. */
-  readonly fail: (error: unknown) => void;
-}
-
 /** Health endpoint at once, the work as soon as the log answers. Does not dispose the log it was given. */
-export async function startAggregator(options: StartAggregatorOptions): Promise<Running> {
+export async function startAggregator(options: ServiceStart<AggregatorConfig>): Promise<Running> {
   const { config, io, log, clock, random, newEpoch, fail } = options;
   const stop = new AbortController();
   let aggregation: Aggregation | null = null;

@@ -1,8 +1,6 @@
-import { type Clock, systemClock } from '@runlog/service-kit/clock';
 import { openKeyFile } from '@runlog/service-kit/key-file';
 import type { Running } from '@runlog/service-kit/lifecycle';
-import type { Logger } from '@runlog/service-kit/logger';
-import type { TopicIo } from '@runlog/topic-io/topic-io';
+import type { ServiceStart } from '@runlog/service-kit/run-service';
 import { accessBy } from './access.ts';
 import type { GatewayConfig } from './config.ts';
 import { Feed } from './feed.ts';
@@ -10,26 +8,13 @@ import { serveGateway } from './http/gateway-server.ts';
 
 const STOP_MS_MAX = 2_000;
 
-export interface GatewayOptions {
-  readonly config: GatewayConfig;
-  /** Stays the caller's. */
-  readonly io: TopicIo;
-  readonly log: Logger;
-  readonly now: () => number;
-  readonly random: () => number;
-  /** Names a new incarnation of the topics, where none exists. */
-  readonly newEpoch: () => string;
-  /** A fault that shows after the start and that waiting cannot mend. */
-  readonly fail: (error: unknown) => void;
-}
-
 /**
- * Starts the gateway over a log that is already open. Rejects when it cannot listen. Disposing tells the clients, closes their streams within some 3 s and stops reading.
+ * Starts the gateway over a log that is already open. Rejects when it cannot listen. Disposing tells the clients, closes
+ * their streams within some 3 s and stops reading.
  */
-export async function startGateway(options: GatewayOptions): Promise<Running> {
-  const { config, log, now } = options;
+export async function startGateway(options: ServiceStart<GatewayConfig>): Promise<Running> {
+  const { config, log, clock } = options;
   const stop = new AbortController();
-  const clock: Clock = { ...systemClock, now };
   let caughtUp: () => void = () => undefined;
   const ready = new Promise<void>((resolve) => {
     caughtUp = resolve;

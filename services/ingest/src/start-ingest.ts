@@ -1,8 +1,8 @@
 import { listen } from '@runlog/service-kit/http-server';
 import { openKeyFile } from '@runlog/service-kit/key-file';
 import type { Running } from '@runlog/service-kit/lifecycle';
-import type { Logger } from '@runlog/service-kit/logger';
 import { untilItSucceeds } from '@runlog/service-kit/retry';
+import type { ServiceStart } from '@runlog/service-kit/run-service';
 import { isPassing, type TopicIo } from '@runlog/topic-io/topic-io';
 import type { IngestConfig } from './config.ts';
 import { createIngestServer, type IngestLimits } from './http-server.ts';
@@ -19,20 +19,11 @@ const LAST_MS_MAX = 2_000;
  * Starts ingest over a log that is already open and stays the caller's. Rejects when it cannot listen or read its keys, and
  * prepares the topics in the background; what the log refuses for good goes to `fail`. Disposing finishes what is in flight.
  */
-export async function startIngest(options: {
-  config: IngestConfig;
-  io: TopicIo;
-  log: Logger;
-  now: () => number;
-  /** From 0 to below 1; spreads the retries of clients. */
-  random: () => number;
-  /** Names a new incarnation of the topics, where none exists. */
-  newEpoch: () => string;
-  /** Told when the log refuses for good. */
-  fail: (error: unknown) => void;
-  limits?: Partial<IngestLimits>;
-}): Promise<Running> {
-  const { config, io, log, now } = options;
+export async function startIngest(
+  options: ServiceStart<IngestConfig> & { limits?: Partial<IngestLimits> },
+): Promise<Running> {
+  const { config, io, log, random } = options;
+  const { now } = options.clock;
   const { compression } = config;
   if (compression !== 'none' && io.engine === 'embedded') {
     log.warn({ compression }, 'RUNLOG_COMPRESSION has no effect: the embedded log stores events as they are');
@@ -48,7 +39,7 @@ export async function startIngest(options: {
   const server = createIngestServer({
     log,
     now,
-    random: options.random,
+    random,
     keys,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     state: {
@@ -74,7 +65,7 @@ export async function startIngest(options: {
       () => prepareLog({ io, config: config.log, compression, newEpoch: options.newEpoch, outage, log, now }),
       {
         signal: stop.signal,
-        random: options.random,
+        random,
         retryable: isPassing,
         onFailure: (error) => {
           waitsFor = `the topics are not prepared yet: ${messageOf(error)}`;

@@ -1,8 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { startAggregator } from '@runlog/aggregator/start-aggregator';
 import { startGateway } from '@runlog/gateway/start-gateway';
 import { startIngest } from '@runlog/ingest/start-ingest';
-import { systemClock } from '@runlog/service-kit/clock';
 import {
   isPortTaken,
   type Running,
@@ -12,6 +10,7 @@ import {
 } from '@runlog/service-kit/lifecycle';
 import { openLog } from '@runlog/service-kit/log-config';
 import { createLogger, type Logger } from '@runlog/service-kit/logger';
+import { processResources } from '@runlog/service-kit/run-service';
 import { type Command, exitCodes, parseCommandLine, UsageError } from '../command.ts';
 import { serveOwnerControl } from '../log/owner-control.ts';
 import { readUpConfig } from '../up-config.ts';
@@ -84,14 +83,7 @@ async function startAll(config: UpConfig, use: { context: ServiceContext; log: L
   try {
     const io = await openLog(config.log, { clientId: 'runlog-up', log: use.log });
     started.push(io);
-    const shared = {
-      io,
-      now: systemClock.now,
-      clock: systemClock,
-      random: Math.random,
-      newEpoch: () => randomBytes(8).toString('hex'),
-      fail: use.context.fail,
-    };
+    const shared = { io, fail: use.context.fail, ...processResources };
     const gateway = await listening('RUNLOG_GATEWAY_PORT', () =>
       startGateway({ config: config.gateway, log: loggerOf('gateway'), ...shared }),
     );
