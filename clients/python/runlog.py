@@ -842,6 +842,34 @@ class _Notices:
         return self._given.pop(subject, False)
 
 
+class _Losses:
+    """The account of events that were lost in this process, by reason."""
+
+    def __init__(self, queue: _Queue) -> None:
+        self._queue = queue
+        self._counts = {"invalid": 0, "oversize": 0, "rejected": 0, "not_spooled": 0}
+        self._reported = 0
+        self._reported_at = -_LOSS_REPORT_S
+
+    def count(self, reason: str, events: int = 1) -> None:
+        self._counts[reason] += events
+
+    def by_reason(self) -> Dict[str, int]:
+        return {"queue_full": self._queue.dropped(), **self._counts}
+
+    def to_report(self, at_once: bool) -> Optional[Dict[str, Any]]:
+        """The payload of a report, when one is due: `reported` is called once it is on its way."""
+        reasons = self.by_reason()
+        total = sum(reasons.values())
+        if total <= self._reported or not (at_once or time.monotonic() - self._reported_at >= _LOSS_REPORT_S):
+            return None
+        reasons = {reason: count for reason, count in reasons.items() if count}
+        return {"lost": total - self._reported, "lost_total": total, "reasons": reasons}
+
+    def reported(self, total: int) -> None:
+        self._reported, self._reported_at = total, time.monotonic()
+
+
 class _Memory:
     """Numbered events in the order of their numbers, and how many bytes they have."""
 
@@ -865,28 +893,25 @@ class _Memory:
 
 
 class _Numbering:
-    """Gives events their numbers, writes them as JSON into memory, and keeps account of those that were lost."""
+    """Gives events their numbers, writes them as JSON into memory."""
 
-    def __init__(self, queue: _Queue, memory: _Memory, notices: _Notices) -> None:
-        self._queue = queue
+    def __init__(self, memory: _Memory, losses: _Losses, notices: _Notices) -> None:
         self._memory = memory
+        self._losses = losses
         self._notices = notices
         self.numbered = 0
-        self.lost: Dict[str, int] = {"invalid": 0, "oversize": 0, "rejected": 0, "not_spooled": 0}
-        self._lost_reported = 0
-        self._lost_reported_at = -_LOSS_REPORT_S
 
     def number(self, item: _Item) -> None:
         try:
             self._serialise(item)
         except Exception as error:
-            self.lost["invalid"] += 1
+            self._losses.count("invalid")
             self._notices.warn("value", f"an event cannot be written as JSON: {type(error).__name__}: {error}")
 
     def _serialise(self, item: _Item) -> None:
         _, time_ns, run, event_type, data, message, severity, slot_id, seed_id, epoch = item
         if not isinstance(event_type, str) or _EVENT_TYPE.match(event_type) is None:
-            self.lost["invalid"] += 1
+            self._losses.count("invalid")
             self._notices.warn("invalid", f"an event type must be SCREAMING_SNAKE_CASE, not {str(event_type)[:80]!r}")
             return
         lifecycle = event_type.startswith(_LIFECYCLE_PREFIXES)
@@ -909,7 +934,7 @@ class _Numbering:
         encoded = f'{line},"data":{_encode(data) if data else "{}"}}}'.encode()
         if len(encoded) > EVENT_BYTES_MAX:
             # The next event takes this number, so that there is no gap. The loss is reported instead.
-            self.lost["oversize"] += 1
+            self._losses.count("oversize")
             self._notices.warn(
                 "oversize", f"{event_type} has {len(encoded)} bytes, {EVENT_BYTES_MAX} are allowed; it is lost"
             )
@@ -919,30 +944,18 @@ class _Numbering:
         self.numbered += 1
         self._memory.append(encoded, lifecycle)
 
-    def lost_total(self) -> int:
-        return self._queue.dropped() + sum(self.lost.values())
-
-    def losses(self) -> Dict[str, int]:
-        return {"queue_full": self._queue.dropped(), **self.lost}
-
     def report_losses(self, runs: Sequence[Run], ending: Optional[Run] = None) -> None:
-        """Numbers an event that says what was lost since the last one; a run that ends has it at once."""
-        total = self.lost_total()
-        if total <= self._lost_reported:
-            return
-        now = time.monotonic()
-        if ending is None and now - self._lost_reported_at < _LOSS_REPORT_S:
+        """Numbers an event that says what was lost since the last one. A run that ends has it at once."""
+        data = self._losses.to_report(at_once=ending is not None)
+        if data is None:
             return
         run = ending or next((run for run in runs if run._open), None)
         if run is None:
             return
-        since = total - self._lost_reported
-        self._lost_reported, self._lost_reported_at = total, now
-        reasons = {reason: count for reason, count in self.losses().items() if count}
-        data = {"lost": since, "lost_total": total, "reasons": reasons}
-        message = f"{since} events were lost in the emitter"
+        self._losses.reported(data["lost_total"])
+        message = f"{data['lost']} events were lost in the emitter"
         self.number(_item_of(run, "EMITTER_EVENTS_LOST", data, message, "warning"))
-        self._notices.warn("lost", f"{message}: {reasons}")
+        self._notices.warn("lost", f"{message}: {data['reasons']}")
 
 
 class _Backlog:
@@ -1085,6 +1098,97 @@ class _Backlog:
                 pass
 
 
+class _Sender:
+    """Sends the oldest batch of the backlog and does what the server answers. It keeps one request in flight."""
+
+    def __init__(
+        self,
+        wire: _Wire,
+        url: str,
+        backlog: _Backlog,
+        backoff: _Backoff,
+        losses: _Losses,
+        notices: _Notices,
+        options: Options,
+    ) -> None:
+        self._wire = wire
+        self._url = url
+        self._backlog = backlog
+        self._backoff = backoff
+        self._losses = losses
+        self._notices = notices
+        self._options = options
+        self._batch_events = options.batch_events_max
+        self.accepted = 0
+
+    def next_batch(self) -> Tuple[Deque[_Line], List[bytes]]:
+        """The lines to send next, and the queue that they stand at the head of."""
+        try:
+            source = self._backlog.source()
+        except OSError as error:
+            self._notices.warn("segment", f"cannot read the spool: {error}")
+            source = self._backlog.source_without_spool()
+        return source, self._batch(source)
+
+    def _batch(self, source: Deque[_Line]) -> List[bytes]:
+        lines: List[bytes] = []
+        size = 0
+        for line, _ in source:
+            if lines and (len(lines) >= self._batch_events or size + len(line) > self._options.batch_bytes_max):
+                break
+            lines.append(line)
+            size += len(line) + 1
+        return lines
+
+    def send(self, lines: List[bytes], by: Optional[float]) -> _Outcome:
+        """One request, which ends at `by` at the latest. It touches no state but the connection."""
+        deadline = time.monotonic() + self._options.request_timeout
+        return self._wire.send(lines, deadline if by is None else min(deadline, by))
+
+    def resolve(self, source: Deque[_Line], lines: List[bytes], outcome: _Outcome) -> bool:
+        """Does what the server said of a batch; true when that brought things forward."""
+        if isinstance(outcome, _Later):
+            self._failed(outcome)
+            return False
+        if isinstance(outcome, _TooLarge):
+            if len(lines) > 1:
+                self._batch_events = len(lines) // 2
+                return True
+            self._backlog.pop(source, 1, [])
+            self._losses.count("oversize")
+            self._notices.warn("oversize", f"the server refused an event of {len(lines[0])} bytes: {outcome.message}")
+            return True
+        self._answered()
+        self._backlog.pop(source, len(lines), outcome.again)
+        self.accepted += outcome.accepted
+        if outcome.rejected:
+            self._losses.count("rejected", outcome.rejected)
+            self._notices.warn(
+                "rejected", f"{outcome.rejected} events were rejected, the first one: {outcome.first_error}"
+            )
+        if outcome.again:
+            self._backoff.hold(max(outcome.wait, random.uniform(0, self._options.backoff_min)))
+            return False
+        try:
+            self._backlog.finish_segment(source)
+        except OSError as error:
+            self._notices.warn("segment", f"cannot remove a segment: {error}")
+        return True
+
+    def _answered(self) -> None:
+        if self._backoff.failing() and self._notices.withdraw("away"):
+            _log.warning("the server at %s takes events again", self._url)
+        self._backoff.succeeded()
+        self._batch_events = min(self._options.batch_events_max, self._batch_events * 2)
+
+    def _failed(self, outcome: _Later) -> None:
+        self._backoff.failed(outcome)
+        where = "spooled" if self._backlog.has_spool() else "kept in memory"
+        self._notices.warn(
+            "away", f"the server at {self._url} does not take events ({outcome.message}); they are {where}"
+        )
+
+
 class _Emitter:
     def __init__(
         self, url: str, key: Optional[str], cluster: Optional[str], spool: Optional[str], options: Options
@@ -1113,14 +1217,14 @@ class _Emitter:
         self._state = threading.RLock()
         self.memory = _Memory()
         self.notices = _Notices()
-        self.numbering = _Numbering(self.queue, self.memory, self.notices)
+        self.losses = _Losses(self.queue)
+        self.numbering = _Numbering(self.memory, self.losses, self.notices)
         self.backlog = _Backlog(self.memory, self._make_spool(), options, self.notices)
-        self._batch_events = options.batch_events_max
+        self.sender = _Sender(self.wire, self.url, self.backlog, self._backoff, self.losses, self.notices, options)
         self._close_by: Optional[float] = None
         self._send_by = 0.0
         self._done = False
         self._abandoned = False
-        self.accepted = 0
         for run in self.runs:
             run._renumber()
 
@@ -1253,7 +1357,7 @@ class _Emitter:
             return False
         if self._send_one():
             return True
-        if self.accepted and not self._backoff.failing():
+        if self.sender.accepted and not self._backoff.failing():
             self.backlog.adopt_when_idle()
         return bool(self.backlog) and self._backoff.may_try()
 
@@ -1291,7 +1395,7 @@ class _Emitter:
             self._take(everything=True)
             lost = self.backlog.put_away()
             if lost:
-                self.numbering.lost["not_spooled"] += lost
+                self.losses.count("not_spooled", lost)
                 _log.warning("%d events could neither be sent nor spooled and are lost", lost)
             if self.backlog.segments():
                 _log.warning(
@@ -1331,77 +1435,17 @@ class _Emitter:
             if run._open and time.monotonic() - run._last_at >= interval:
                 self.numbering.number(_item_of(run, "RUN_HEARTBEAT"))
 
-    # --- sending ---
-
-    def _batch(self, source: Deque[_Line]) -> List[bytes]:
-        lines: List[bytes] = []
-        size = 0
-        for line, _ in source:
-            if lines and (len(lines) >= self._batch_events or size + len(line) > self.options.batch_bytes_max):
-                break
-            lines.append(line)
-            size += len(line) + 1
-        return lines
-
     def _send_one(self, by: Optional[float] = None) -> bool:
         """Sends the oldest batch; true when that brought things forward."""
         with self._state:
             if self._abandoned:
                 return False
-            try:
-                source = self.backlog.source()
-            except OSError as error:
-                self.notices.warn("segment", f"cannot read the spool: {error}")
-                source = self.backlog.source_without_spool()
-            lines = self._batch(source)
+            source, lines = self.sender.next_batch()
             if not lines:
                 return False
-        deadline = time.monotonic() + self.options.request_timeout
-        outcome = self.wire.send(lines, deadline if by is None else min(deadline, by))
+        outcome = self.sender.send(lines, by)
         with self._state:
-            return not self._abandoned and self._resolve(source, lines, outcome)
-
-    def _resolve(self, source: Deque[_Line], lines: List[bytes], outcome: _Outcome) -> bool:
-        if isinstance(outcome, _Later):
-            self._failed(outcome)
-            return False
-        if isinstance(outcome, _TooLarge):
-            if len(lines) > 1:
-                self._batch_events = len(lines) // 2
-                return True
-            self.backlog.pop(source, 1, [])
-            self.numbering.lost["oversize"] += 1
-            self.notices.warn("oversize", f"the server refused an event of {len(lines[0])} bytes: {outcome.message}")
-            return True
-        self._answered()
-        self.backlog.pop(source, len(lines), outcome.again)
-        self.accepted += outcome.accepted
-        if outcome.rejected:
-            self.numbering.lost["rejected"] += outcome.rejected
-            self.notices.warn(
-                "rejected", f"{outcome.rejected} events were rejected, the first one: {outcome.first_error}"
-            )
-        if outcome.again:
-            self._backoff.hold(max(outcome.wait, random.uniform(0, self.options.backoff_min)))
-            return False
-        try:
-            self.backlog.finish_segment(source)
-        except OSError as error:
-            self.notices.warn("segment", f"cannot remove a segment: {error}")
-        return True
-
-    def _answered(self) -> None:
-        if self._backoff.failing() and self.notices.withdraw("away"):
-            _log.warning("the server at %s takes events again", self.url)
-        self._backoff.succeeded()
-        self._batch_events = min(self.options.batch_events_max, self._batch_events * 2)
-
-    def _failed(self, outcome: _Later) -> None:
-        self._backoff.failed(outcome)
-        where = "spooled" if self.backlog.has_spool() else "kept in memory"
-        self.notices.warn(
-            "away", f"the server at {self.url} does not take events ({outcome.message}); they are {where}"
-        )
+            return not self._abandoned and self.sender.resolve(source, lines, outcome)
 
     # --- fork ---
 
@@ -1595,8 +1639,8 @@ class Run:
         return {
             "emitter_id": emitter.emitter_id,
             "numbered": emitter.numbering.numbered,
-            "accepted": emitter.accepted,
-            "lost": emitter.numbering.losses(),
+            "accepted": emitter.sender.accepted,
+            "lost": emitter.losses.by_reason(),
             "queued": len(emitter.queue),
             "in_memory": len(emitter.memory),
             "segments": emitter.backlog.segments(),
