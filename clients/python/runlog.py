@@ -7,9 +7,26 @@
     run.emit("PLATEAU_DETECTED", env_id=0, patience=5)
     run.finish()
 
-`emit` appends to a queue and returns. It does no I/O, no JSON, waits for no lock and never raises. One daemon thread
-numbers the events, sends them in compressed batches, sends again what may not have arrived, and keeps on disk what
-the server cannot take now. `python -m runlog drain DIR` sends what a killed process left there.
+`emit` appends to a queue and returns. It does no I/O, writes no JSON, waits for no lock and never raises. One daemon
+thread numbers the events and sends them in compressed batches. It sends an event again when it may not have arrived,
+and keeps events on disk while the server cannot take them. `python -m runlog drain DIR` sends what a killed process
+left there.
+
+The chapters of this file:
+
+     1. Options
+     2. Values        whatever a training loop holds, as JSON
+     3. The wire      _Connection, _Wire: one request, one outcome
+     4. The spool     _Spool: NDJSON segments on disk
+     5. The queue     _Lane, _Queue: what was emitted and has no number yet
+     6. Numbering     _Numbering, _Memory, _Losses, _Notices: an event becomes a numbered line of JSON
+     7. The backlog   _Backlog: what the server has not acknowledged, on disk and in memory
+     8. Sending       _Backoff, _Sender
+     9. The life      _Emitter: the thread, the forks and the end of a process
+    10. The handle    start, Run, LogHandler: what a training loop uses
+    11. The command   drain
+
+An event goes from the queue through numbering into the backlog, and leaves it when the server has acknowledged it.
 """
 
 from __future__ import annotations
@@ -89,6 +106,11 @@ Number = SupportsFloat
 """A float, an int, a numpy scalar or a tensor of one element."""
 
 
+# ---------------------------------------------------------------------------------------------------------------
+# 1. Options
+# ---------------------------------------------------------------------------------------------------------------
+
+
 @dataclasses.dataclass(frozen=True)
 class Options:
     """Bounds and waits of an emitter; the defaults suit a training loop. Times in seconds, sizes in bytes."""
@@ -119,7 +141,7 @@ class Options:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# Values: whatever a training loop holds, as JSON, without importing what made it
+# 2. Values: whatever a training loop holds, as JSON, without importing the library that made it
 # ---------------------------------------------------------------------------------------------------------------
 
 _TEXT_MAX = 1024
@@ -212,7 +234,7 @@ def _number_or_null(value: Any) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# The wire: one request, one outcome
+# 3. The wire: one request, one outcome
 # ---------------------------------------------------------------------------------------------------------------
 
 
@@ -484,7 +506,7 @@ def _fault_of(body: bytes) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# The spool: NDJSON segments of an emitter in a folder of its own, deleted once every event of them is acknowledged
+# 4. The spool: NDJSON segments on disk, in a folder of each emitter
 # ---------------------------------------------------------------------------------------------------------------
 
 _META = "emitter.json"
@@ -691,13 +713,11 @@ def _read_meta(folder: str) -> Dict[str, Any]:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# The emitter: two lanes in, one thread, one request in flight
+# 5. The queue: what was emitted and has no number yet
 # ---------------------------------------------------------------------------------------------------------------
 
 # (ordinal in its lane, time in ns, run, type, data, message, severity, slot_id, seed_id, epoch)
 _Item = Tuple[int, int, "Run", Any, Optional[Dict[str, Any]], Any, Any, Any, Any, Any]
-# (an event's JSON, whether it is of the lifecycle)
-_Line = Tuple[bytes, bool]
 
 
 class _Lane:
@@ -768,59 +788,12 @@ class _Queue:
         return self.metrics.dropped() + self.lifecycle.dropped()
 
 
-class _Backoff:
-    """Decides when the next attempt is due, and how long the server has been failing."""
+# ---------------------------------------------------------------------------------------------------------------
+# 6. Numbering: an event gets its number and becomes a line of JSON
+# ---------------------------------------------------------------------------------------------------------------
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
-        self._attempt = 0
-        self._failing_since: Optional[float] = None
-        self._next_try = 0.0
-        self._hurry = False
-        self.not_before = 0.0
-        """The server asked for silence until this moment."""
-
-    def failing(self) -> bool:
-        return self._failing_since is not None
-
-    def away(self) -> bool:
-        """Whether the server has failed for so long that events go to the spool."""
-        since = self._failing_since
-        return since is not None and time.monotonic() - since >= self._options.away_after
-
-    def due(self) -> float:
-        return max(self._next_try, self.not_before)
-
-    def may_try(self) -> bool:
-        now = time.monotonic()
-        if self._hurry and now >= self.not_before:
-            self._hurry = False
-            return True
-        return now >= self.due()
-
-    def hurry(self) -> None:
-        """Somebody waits: the next attempt need not wait for its time. What the server asked for still holds."""
-        self._hurry = True
-
-    def hold(self, wait: float) -> None:
-        self.not_before = time.monotonic() + wait
-
-    def succeeded(self) -> None:
-        self._attempt = 0
-        self._failing_since = None
-        self._next_try = self.not_before = 0.0
-
-    def failed(self, outcome: _Later) -> None:
-        now = time.monotonic()
-        if self._failing_since is None:
-            self._failing_since = now
-        options = self._options
-        # Full jitter: emitters that failed together do not come back together.
-        ceiling = options.backoff_max if outcome.misconfigured else options.backoff_min * 2.0**self._attempt
-        self._next_try = now + random.uniform(0, min(options.backoff_max, ceiling))
-        if outcome.wait is not None:
-            self.not_before = now + outcome.wait * random.uniform(1.0, 1.25)
-        self._attempt = min(self._attempt + 1, 30)
+# (an event's JSON, whether it is of the lifecycle)
+_Line = Tuple[bytes, bool]
 
 
 class _Notices:
@@ -956,6 +929,31 @@ class _Numbering:
         message = f"{data['lost']} events were lost in the emitter"
         self.number(_item_of(run, "EMITTER_EVENTS_LOST", data, message, "warning"))
         self._notices.warn("lost", f"{message}: {data['reasons']}")
+
+
+def _item_of(
+    run: Run, event_type: str, data: Optional[Dict[str, Any]] = None, message: str = "", severity: str = "info"
+) -> _Item:
+    return (0, time.time_ns(), run, event_type, data, message, severity, None, None, None)
+
+
+_second: Tuple[int, str] = (-1, "")
+
+
+def _timestamp(time_ns: int) -> str:
+    global _second
+    seconds, rest = divmod(time_ns, 1_000_000_000)
+    known, text = _second
+    if known != seconds:
+        moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+        text = moment.replace(tzinfo=None).isoformat()
+        _second = (seconds, text)
+    return f"{text}.{rest // 1000:06d}+00:00"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# 7. The backlog: numbered events that the server has not acknowledged
+# ---------------------------------------------------------------------------------------------------------------
 
 
 class _Backlog:
@@ -1098,6 +1096,66 @@ class _Backlog:
                 pass
 
 
+# ---------------------------------------------------------------------------------------------------------------
+# 8. Sending, and waiting longer after each failure
+# ---------------------------------------------------------------------------------------------------------------
+
+
+class _Backoff:
+    """Decides when the next attempt is due, and how long the server has been failing."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._attempt = 0
+        self._failing_since: Optional[float] = None
+        self._next_try = 0.0
+        self._hurry = False
+        self.not_before = 0.0
+        """The server asked for silence until this moment."""
+
+    def failing(self) -> bool:
+        return self._failing_since is not None
+
+    def away(self) -> bool:
+        """Whether the server has failed for so long that events go to the spool."""
+        since = self._failing_since
+        return since is not None and time.monotonic() - since >= self._options.away_after
+
+    def due(self) -> float:
+        return max(self._next_try, self.not_before)
+
+    def may_try(self) -> bool:
+        now = time.monotonic()
+        if self._hurry and now >= self.not_before:
+            self._hurry = False
+            return True
+        return now >= self.due()
+
+    def hurry(self) -> None:
+        """Somebody waits: the next attempt need not wait for its time. What the server asked for still holds."""
+        self._hurry = True
+
+    def hold(self, wait: float) -> None:
+        self.not_before = time.monotonic() + wait
+
+    def succeeded(self) -> None:
+        self._attempt = 0
+        self._failing_since = None
+        self._next_try = self.not_before = 0.0
+
+    def failed(self, outcome: _Later) -> None:
+        now = time.monotonic()
+        if self._failing_since is None:
+            self._failing_since = now
+        options = self._options
+        # Full jitter: emitters that failed together do not come back together.
+        ceiling = options.backoff_max if outcome.misconfigured else options.backoff_min * 2.0**self._attempt
+        self._next_try = now + random.uniform(0, min(options.backoff_max, ceiling))
+        if outcome.wait is not None:
+            self.not_before = now + outcome.wait * random.uniform(1.0, 1.25)
+        self._attempt = min(self._attempt + 1, 30)
+
+
 class _Sender:
     """Sends the oldest batch of the backlog and does what the server answers. It keeps one request in flight."""
 
@@ -1187,6 +1245,11 @@ class _Sender:
         self._notices.warn(
             "away", f"the server at {self._url} does not take events ({outcome.message}); they are {where}"
         )
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# 9. The life of a process: its thread, its forks and its end
+# ---------------------------------------------------------------------------------------------------------------
 
 
 class _Emitter:
@@ -1456,26 +1519,6 @@ class _Emitter:
         self._reset()
 
 
-def _item_of(
-    run: Run, event_type: str, data: Optional[Dict[str, Any]] = None, message: str = "", severity: str = "info"
-) -> _Item:
-    return (0, time.time_ns(), run, event_type, data, message, severity, None, None, None)
-
-
-_second: Tuple[int, str] = (-1, "")
-
-
-def _timestamp(time_ns: int) -> str:
-    global _second
-    seconds, rest = divmod(time_ns, 1_000_000_000)
-    known, text = _second
-    if known != seconds:
-        moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
-        text = moment.replace(tzinfo=None).isoformat()
-        _second = (seconds, text)
-    return f"{text}.{rest // 1000:06d}+00:00"
-
-
 # Emitters of this process that are not closed. Held here so that a run nobody refers to is still flushed at exit.
 _emitters: Dict[int, _Emitter] = {}
 
@@ -1534,7 +1577,7 @@ def _flush_at_sigterm() -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# What a training loop uses
+# 10. What a training loop uses
 # ---------------------------------------------------------------------------------------------------------------
 
 
@@ -1920,7 +1963,7 @@ def _severity_of(level: int) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# python -m runlog drain DIR
+# 11. The command: python -m runlog drain DIR
 # ---------------------------------------------------------------------------------------------------------------
 
 
