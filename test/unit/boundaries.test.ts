@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ABNORMAL_CLOSE, closeCodes } from '@runlog/schema/stream/close-codes';
 import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -119,6 +120,29 @@ describe('the structure of the source', () => {
       .map((file) => file.path)
       .filter((path) => !allowed.test(path));
     expect(elsewhere).toEqual([]);
+  });
+
+  it('spells channels and the subprotocol in packages/schema alone', () => {
+    const spelt = shipped
+      .filter((file) => file.package !== 'schema')
+      .flatMap(({ path, text }) =>
+        [...text.matchAll(/[`'"]runs?:(?:\$\{|['"`])|['"`]runlog\.v\d/g)].map(
+          ([literal]) => `${path}: ${literal}`,
+        ),
+      );
+    expect(spelt).toEqual([]);
+  });
+
+  it('writes no close code of the stream as a number outside packages/schema', () => {
+    const codes = [...Object.values(closeCodes).map(({ close }) => close), ABNORMAL_CLOSE];
+    const number = new RegExp(`(?<![\\d_])(?:${codes.join('|')})(?![\\d_])`, 'g');
+    // Elsewhere 4001 is a port.
+    const speakers = shipped.filter((file) => ['client', 'gateway'].includes(file.package));
+    expect(speakers.length).toBeGreaterThan(20);
+    const spelt = speakers.flatMap(({ path, text }) =>
+      [...text.replaceAll(/(?<=\d)_(?=\d)/g, '').matchAll(number)].map(([code]) => `${path}: ${code}`),
+    );
+    expect(spelt).toEqual([]);
   });
 
   it('has no barrels', () => {

@@ -1,3 +1,5 @@
+import { ABNORMAL_CLOSE } from '@runlog/schema/stream/close-codes';
+
 /** As much of a browser's WebSocket as is needed; the `ws` package's has it too. */
 export interface SocketLike {
   send(text: string): void;
@@ -14,8 +16,6 @@ export type SocketConstructor = new (url: string, protocols: string[]) => Socket
 const GRACE_MS = 10_000;
 const HELLO_MS_MAX = 10_000;
 const CHECK_MS = 1_000;
-/** No close frame came. */
-const ABNORMAL = 1006;
 
 /** One connection of the stream: frames as objects, one `onClose` whatever happens, and an end to silence. */
 export interface Link {
@@ -51,7 +51,7 @@ export function connect(options: {
     silentMs += CHECK_MS;
     if (silentMs < silentMsMax) return;
     socket.close();
-    over({ code: ABNORMAL, reason: 'the server fell silent' });
+    over({ code: ABNORMAL_CLOSE, reason: 'the server fell silent' });
   }, CHECK_MS);
 
   socket.addEventListener('open', () => {
@@ -65,7 +65,7 @@ export function connect(options: {
       const frame = parse(line);
       if (frame === undefined) {
         socket.close();
-        over({ code: ABNORMAL, reason: 'the server sent a frame that is not JSON' });
+        over({ code: ABNORMAL_CLOSE, reason: 'the server sent a frame that is not JSON' });
       } else {
         options.onFrame(frame);
       }

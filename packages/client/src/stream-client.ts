@@ -1,13 +1,11 @@
+import { STREAM_RECONNECT_MS_MAX, STREAM_RECONNECT_MS_MIN } from '@runlog/schema/limits';
 import type { RunRow } from '@runlog/schema/run/snapshot';
-import type { STREAM_SUBPROTOCOL } from '@runlog/schema/stream/stream-api';
+import { indexChannel, runChannel } from '@runlog/schema/stream/channels';
+import { mayReconnect } from '@runlog/schema/stream/close-codes';
+import { STREAM_SUBPROTOCOL } from '@runlog/schema/stream/subprotocol';
 import { type RunFrame, RunReplica, type RunUpdate } from './run-replica.ts';
 import { connect, type Link, type SocketConstructor } from './socket-link.ts';
 
-// Said here and checked against the contract, so that a page need not load the contract's validator.
-const SUBPROTOCOL: typeof STREAM_SUBPROTOCOL = 'runlog.v1';
-/** Until the server has said its own. */
-const RECONNECT_MS_MIN = 500;
-const RECONNECT_MS_MAX = 20_000;
 /** A connection that held so long counts as good: the next failure starts again with a short delay. */
 const SETTLED_MS = 5_000;
 const CHANNELS_PER_FRAME = 150;
@@ -73,7 +71,6 @@ interface Frame extends RunFrame {
   readonly total?: number;
   readonly gone?: readonly string[];
   readonly error?: { readonly code: string; readonly message: string; readonly retry: boolean };
-  readonly moved?: string;
   readonly drain?: { readonly within_ms: number };
 }
 
@@ -85,7 +82,11 @@ class ReconnectingClient implements StreamClient {
   #isClosed = false;
   #nextId = 1;
   #attempt = 0;
-  #reconnect = { min_ms: RECONNECT_MS_MIN, max_ms: RECONNECT_MS_MAX };
+  /** Until the server has said its own. */
+  #reconnect: { min_ms: number; max_ms: number } = {
+    min_ms: STREAM_RECONNECT_MS_MIN,
+    max_ms: STREAM_RECONNECT_MS_MAX,
+  };
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #settleTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -95,7 +96,7 @@ class ReconnectingClient implements StreamClient {
   }
 
   subscribeRun(key: string, listener: (update: RunUpdate) => void): () => void {
-    const ch = `run:${key}`;
+    const ch = runChannel(key);
     let channel = this.#channels.get(ch);
     if (channel?.kind !== 'run') {
       channel = { kind: 'run', replica: new RunReplica(), listeners: new Set() };
@@ -109,7 +110,7 @@ class ReconnectingClient implements StreamClient {
   }
 
   subscribeIndex(glob: string, listener: (update: IndexUpdate) => void): () => void {
-    const ch = `runs:${glob}`;
+    const ch = indexChannel(glob);
     let channel = this.#channels.get(ch);
     if (channel?.kind !== 'index') {
       channel = { kind: 'index', listeners: new Set() };
@@ -130,7 +131,7 @@ class ReconnectingClient implements StreamClient {
     this.#say({ state: 'connecting' });
     this.#link = connect({
       url: this.#options.url,
-      protocol: SUBPROTOCOL,
+      protocol: STREAM_SUBPROTOCOL,
       webSocket: this.#options.webSocket,
       onOpen: () => {
         const { key } = this.#options;
@@ -147,7 +148,7 @@ class ReconnectingClient implements StreamClient {
     clearTimeout(this.#settleTimer);
     if (this.#isClosed) return;
     for (const channel of this.#channels.values()) if (channel.kind === 'run') channel.replica.disconnected();
-    if (isFinal(close.code)) {
+    if (!mayReconnect(close.code)) {
       this.#stop({ state: 'stopped', ...close });
       return;
     }
@@ -245,16 +246,11 @@ function refusalOf(frame: Frame): { kind: 'refused'; code: string; message: stri
   if (frame.error !== undefined) {
     return { kind: 'refused', code: frame.error.code, message: frame.error.message };
   }
-  return frame.moved === undefined ? null : { kind: 'refused', code: 'moved', message: frame.moved };
+  return null;
 }
 
 function indexUpdateOf(frame: Frame): IndexUpdate | null {
   if (frame.rows === undefined) return null;
   if (frame.total !== undefined) return { kind: 'rows', rows: frame.rows, total: frame.total };
   return { kind: 'changes', rows: frame.rows, gone: frame.gone ?? [] };
-}
-
-/** 4500 to 4999 say "do not come back"; 1009 is what a stock server says of a frame that is too large. */
-function isFinal(code: number): boolean {
-  return code === 1009 || (code >= 4_500 && code < 5_000);
 }

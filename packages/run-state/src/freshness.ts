@@ -8,9 +8,14 @@ export function relativeTime(at: { occurredAtMs: number; nowMs: number }): strin
   return `(${Math.round(seconds / 3_600)}h ago)`;
 }
 
-/** Live under 2 s since the last event arrived, slow under 5 s, stale after. By the receiver's clock alone. */
+/** A run is live until its newest event arrived this long ago, then slow. */
+export const LIVE_MS_MAX = 2_000;
+/** A run is slow until its newest event arrived this long ago, then stale. */
+export const SLOW_MS_MAX = 5_000;
+
+/** Compares arrivals by the receiver's clock alone: no two clocks are compared. */
 export function freshnessOf(at: { lastReceivedAtMs: number; nowMs: number }): Freshness {
   const ageMs = at.nowMs - at.lastReceivedAtMs;
-  if (ageMs < 2_000) return 'live';
-  return ageMs < 5_000 ? 'slow' : 'stale';
+  if (ageMs < LIVE_MS_MAX) return 'live';
+  return ageMs < SLOW_MS_MAX ? 'slow' : 'stale';
 }

@@ -1,6 +1,6 @@
 /**
- * Every fault that leaves runlog, once: its code, the HTTP status or WebSocket close code it travels with, and whether
- * sending the same again can succeed. Close codes 4000-4499 mean "reconnect", 4500-4999 "do not".
+ * Every fault that leaves runlog, once: its code, the HTTP status it travels with, and whether sending the same again
+ * can succeed. The codes that close a stream are in stream/close-codes.ts.
  */
 export const httpFaults = {
   bad_request: { status: 400, retry: false },
@@ -51,20 +51,6 @@ export const eventFaultCodes = [
 ] as const;
 
 export type EventFaultCode = (typeof eventFaultCodes)[number];
-
-export const closeCodes = {
-  draining: { close: 4001, reconnect: true },
-  server_error: { close: 4002, reconnect: true },
-  slow_client: { close: 4008, reconnect: true },
-  no_pong: { close: 4012, reconnect: true },
-  rate_limited: { close: 4013, reconnect: true },
-  bad_key: { close: 4500, reconnect: false },
-  no_auth: { close: 4502, reconnect: false },
-  frame_too_large: { close: 4504, reconnect: false },
-  protocol_version: { close: 4509, reconnect: false },
-} as const;
-
-export type CloseReason = keyof typeof closeCodes;
 
 /** Codes of the protocol's error frames; the connection stays open. */
 export const frameFaults = {

@@ -3,6 +3,7 @@ import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import { rowOf } from '@runlog/run-state/delivery';
 import { compileGlob } from '@runlog/schema/run/run-glob';
 import type { RunHead, RunRow } from '@runlog/schema/run/snapshot';
+import { indexChannel } from '@runlog/schema/stream/channels';
 import type { ServerFrame } from '@runlog/schema/stream/stream-api';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Viewer } from './access.ts';
@@ -88,7 +89,7 @@ export class RunIndex {
       const matches = compileGlob(glob);
       channel = {
         name,
-        ch: `runs:${glob}`,
+        ch: indexChannel(glob),
         matches: (key) => matches(key) && viewer.maySee(key),
         subscriptions: new Set(),
         version: this.#version,

@@ -1,5 +1,6 @@
 import { batch, computed, signal } from '@preact/signals';
 import { createStreamClient, type StreamStatus } from '@runlog/client/stream-client';
+import { freshnessOf, LIVE_MS_MAX, SLOW_MS_MAX } from '@runlog/run-state/freshness';
 import type { DeliveredSnapshot, Freshness, RunRow } from '@runlog/schema/run/snapshot';
 import { LogLines } from './log-lines.ts';
 import { RateMeter } from './rate-meter.ts';
@@ -7,8 +8,6 @@ import { noteRefusal, noteStatus, storedKey } from './view-key.ts';
 
 /** Runs kept in the page; those that were silent longest go first. */
 const ROWS_MAX = 1_000;
-const SLOW_AFTER_MS = 2_000;
-const STALE_AFTER_MS = 5_000;
 
 /** Everything the page shows. */
 export const link = signal<StreamStatus>({ state: 'connecting' });
@@ -35,10 +34,9 @@ export const shown = signal<ShownRun | null>(null);
 export const freshness = computed<Freshness>(() => {
   const run = shown.value;
   if (run === null) return 'stale';
-  const startMs = run.freshness === 'live' ? 0 : run.freshness === 'slow' ? SLOW_AFTER_MS : STALE_AFTER_MS;
+  const startMs = run.freshness === 'live' ? 0 : run.freshness === 'slow' ? LIVE_MS_MAX : SLOW_MS_MAX;
   const ageMs = startMs + Math.max(0, nowMs.value - run.freshnessAtMs);
-  if (ageMs < SLOW_AFTER_MS) return 'live';
-  return ageMs < STALE_AFTER_MS ? 'slow' : 'stale';
+  return freshnessOf({ lastReceivedAtMs: 0, nowMs: ageMs });
 });
 
 /** How far this machine's clock is ahead of the server's, to about a second. */

@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
 import type { StreamStatus } from '@runlog/client/stream-client';
+import { closeCodes } from '@runlog/schema/stream/close-codes';
 
 /** Of this tab alone, and gone with it. */
 const ITEM = 'runlog-key';
@@ -20,10 +21,10 @@ export function useKey(key: string): void {
 /** The server closed the stream: a key that is not (or no longer) valid is asked for anew. */
 export function noteStatus(status: StreamStatus): void {
   if (status.state !== 'stopped') return;
-  if (status.code === 4500) {
+  if (status.code === closeCodes.bad_key.close) {
     sessionStorage.removeItem(ITEM);
     keyWanted.value = 'refused';
-  } else if (status.code === 4502) {
+  } else if (status.code === closeCodes.no_auth.close) {
     keyWanted.value = 'missing';
   }
 }

@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { closeCodes, frameFaults } from '../faults.ts';
+import { frameFaults } from '../faults.ts';
 import { eventLogEntrySchema, runSnapshotSchema } from '../run/snapshot.ts';
-import { clientFrameSchemas, STREAM_SUBPROTOCOL } from '../stream/stream-api.ts';
+import { closeCodes } from '../stream/close-codes.ts';
+import { clientFrameSchemas } from '../stream/stream-api.ts';
+import { STREAM_SUBPROTOCOL } from '../stream/subprotocol.ts';
 import { API_VERSION } from './openapi.ts';
 
 /** What a gateway may send, as schemas; `ServerFrame` is the same for the compiler. Fields may be added to any. */
@@ -41,7 +43,6 @@ export const serverFrameSchemas = {
   snapshot: z.object({ id, ch, snapshot }),
   resume: z.object({ id, ch, resume: delta }),
   rows: z.object({ id, ch, rows: z.array(row), total: z.int() }),
-  moved: z.object({ id, ch, moved: z.string() }),
   error: z.object({
     id: id.nullable(),
     ch: ch.optional(),

@@ -9,11 +9,7 @@ import {
   type RunStatus,
 } from '../run/snapshot.ts';
 
-/**
- * Frames of `WS /v1/stream`, subprotocol `runlog.v1`: JSON objects, one a message or several separated by newlines.
- * Channels are `run:<cluster/run/group>` and `runs:<glob>`.
- */
-export const STREAM_SUBPROTOCOL = 'runlog.v1';
+/** Frames of `WS /v1/stream`: JSON objects, one a message or several separated by newlines. Channels: channels.ts. */
 
 const id = z.int();
 const channel = z.string().max(256);
@@ -97,7 +93,6 @@ export type ServerFrame =
   | { readonly id: number; readonly ch: string; readonly snapshot: DeliveredSnapshot }
   | { readonly id: number; readonly ch: string; readonly resume: RunDelta }
   | { readonly id: number; readonly ch: string; readonly rows: readonly RunRow[]; readonly total: number }
-  | { readonly id: number; readonly ch: string; readonly moved: string }
   | {
       readonly id: number | null;
       readonly ch?: string;
@@ -109,8 +104,3 @@ export type ServerFrame =
   | { readonly ch: string; readonly lag: { readonly skipped: number } }
   | { readonly ch: string; readonly end: { readonly status: Exclude<RunStatus, 'running'> } }
   | { readonly drain: { readonly within_ms: number } };
-
-/** Channel of one run. */
-export function runChannel(key: string): string {
-  return `run:${key}`;
-}

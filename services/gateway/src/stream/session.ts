@@ -3,6 +3,7 @@ import { frameFaults } from '@runlog/schema/faults';
 import { STREAM_CHANNELS_MAX, STREAM_HEARTBEAT_MS } from '@runlog/schema/limits';
 import { isGlob } from '@runlog/schema/run/run-glob';
 import { parseRunKey } from '@runlog/schema/run/run-key';
+import { type Channel, parseChannel } from '@runlog/schema/stream/channels';
 import {
   type ClientRequest,
   clientVerbs,
@@ -173,11 +174,8 @@ export class Session {
       return;
     }
     for (const { ch, since, limit } of frame.sub) {
-      const separator = ch.indexOf(':');
-      const name = ch.slice(separator + 1);
-      const kind = ch.slice(0, separator);
-      const known = (kind === 'run' && parseRunKey(name) !== null) || (kind === 'runs' && isGlob(name));
-      if (!known) {
+      const channel = validChannel(ch);
+      if (channel === null) {
         this.#fault(frame.id, 'bad_channel', 'a channel is run:<cluster/run/group> or runs:<glob>', ch);
         continue;
       }
@@ -186,7 +184,7 @@ export class Session {
         continue;
       }
       this.#drop(ch);
-      if (kind === 'run' && !this.#viewer.maySee(name)) {
+      if (channel.kind === 'run' && !this.#viewer.maySee(channel.key)) {
         this.#fault(frame.id, 'forbidden', 'this key does not show this run', ch);
         continue;
       }
@@ -195,11 +193,11 @@ export class Session {
         continue;
       }
       const interest =
-        kind === 'run'
-          ? new RunInterest(this.#context, { ch, key: name, id: frame.id, since: since ?? null })
+        channel.kind === 'run'
+          ? new RunInterest(this.#context, { ch, key: channel.key, id: frame.id, since: since ?? null })
           : new IndexInterest(this.#context, {
               ch,
-              glob: name,
+              glob: channel.glob,
               id: frame.id,
               limit: limit ?? INDEX_ROWS_DEFAULT,
             });
@@ -233,6 +231,14 @@ export class Session {
 const showKey = 'show a key first: {"id":0,"auth":"KEY"}';
 const nobody: Viewer = { scope: ' ', maySee: () => false, standing: () => 'current' };
 const tooMany = `a connection may have at most ${STREAM_CHANNELS_MAX} channels`;
+
+/** `null`: of no kind, or of one whose key or glob cannot be. */
+function validChannel(ch: string): Channel | null {
+  const channel = parseChannel(ch);
+  if (channel === null) return null;
+  const isValid = channel.kind === 'run' ? parseRunKey(channel.key) !== null : isGlob(channel.glob);
+  return isValid ? channel : null;
+}
 
 function idOf(sent: unknown): number | null {
   const id = (sent as { id?: unknown } | null)?.id;

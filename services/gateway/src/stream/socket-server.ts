@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type CloseReason, closeCodes, httpFaultBody } from '@runlog/schema/faults';
+import { httpFaultBody } from '@runlog/schema/faults';
 import {
   STREAM_AUTH_MS_MAX,
   STREAM_FRAME_BYTES_MAX,
@@ -10,7 +10,8 @@ import {
   STREAM_RECONNECT_MS_MAX,
   STREAM_RECONNECT_MS_MIN,
 } from '@runlog/schema/limits';
-import { STREAM_SUBPROTOCOL } from '@runlog/schema/stream/stream-api';
+import { type CloseReason, closeCodes } from '@runlog/schema/stream/close-codes';
+import { STREAM_SUBPROTOCOL } from '@runlog/schema/stream/subprotocol';
 import type { Clock } from '@runlog/service-kit/clock';
 import { HttpFault } from '@runlog/service-kit/http-server';
 import type { Logger } from '@runlog/service-kit/logger';

@@ -1,5 +1,6 @@
 import { STREAM_HEARTBEAT_MS, STREAM_QUEUE_BYTES_HIGH, STREAM_STUCK_MS_MAX } from '@runlog/schema/limits';
 import type { Position } from '@runlog/schema/run/snapshot';
+import { runChannel } from '@runlog/schema/stream/channels';
 import type { Clock } from '@runlog/service-kit/clock';
 import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
 import { type Access, mustSee, type Viewer } from '../access.ts';
@@ -33,7 +34,7 @@ export function addStreamRoute(
     mustSee(viewer, key);
     const hub = options.hub();
     if (hub === null) throw new HttpFault('not_ready', 'this gateway is still reading the log');
-    const ch = `run:${key}`;
+    const ch = runChannel(key);
     const since = readEventId(request.headers['last-event-id']);
     reply.hijack();
     const response = reply.raw;

@@ -1,0 +1,28 @@
+/** What a stream subscribes: one run, or the index of the runs whose keys a glob matches. */
+export type Channel =
+  | { readonly kind: 'run'; readonly key: string }
+  | { readonly kind: 'runs'; readonly glob: string };
+
+/** Channel of one run, by its key `cluster/run/group`. */
+export function runChannel(key: string): string {
+  return `run:${key}`;
+}
+
+/** Channel of the index. `*` in the glob is any run of characters of a run key. */
+export function indexChannel(glob: string): string {
+  return `runs:${glob}`;
+}
+
+/** Takes a channel's name apart; `null`: of no kind. Whether the key or the glob is valid is the caller's question. */
+export function parseChannel(ch: string): Channel | null {
+  const separator = ch.indexOf(':');
+  const name = ch.slice(separator + 1);
+  switch (ch.slice(0, Math.max(0, separator))) {
+    case 'run':
+      return { kind: 'run', key: name };
+    case 'runs':
+      return { kind: 'runs', glob: name };
+    default:
+      return null;
+  }
+}
