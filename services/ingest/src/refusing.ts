@@ -1,0 +1,80 @@
+import type { Socket } from 'node:net';
+import type { HttpFaultCode } from '@runlog/schema/faults';
+import { type FastifyReply, type FastifyRequest, sendFault } from '@runlog/service-kit/http-server';
+import type { AdmissionFault } from './admission.ts';
+import type { IngestMetrics } from './ingest-metrics.ts';
+import { drainBody, type ReadLimits } from './read-body.ts';
+
+/** Where it is not known when a retry can succeed: a random number of seconds up to here, so that clients spread. */
+const RETRY_AFTER_SECONDS_MAX = 4;
+
+export interface Fault {
+  readonly code: HttpFaultCode;
+  readonly message: string;
+  /** Present where it is known when the same request can succeed. */
+  readonly retryAfterSeconds?: number;
+}
+
+/** Answers with faults, and counts them. */
+export class Refusing {
+  readonly #metrics: Pick<IngestMetrics, 'fault'>;
+  readonly #limits: ReadLimits;
+  readonly #random: () => number;
+  readonly #closing: () => boolean;
+
+  constructor(options: {
+    metrics: Pick<IngestMetrics, 'fault'>;
+    limits: ReadLimits;
+    /** From 0 to below 1; spreads retries. */
+    random: () => number;
+    closing: () => boolean;
+  }) {
+    this.#metrics = options.metrics;
+    this.#limits = options.limits;
+    this.#random = options.random;
+    this.#closing = options.closing;
+  }
+
+  /** Answers without having read the body, in a way that its sender notices. */
+  async unread(request: FastifyRequest, reply: FastifyReply, fault: Fault): Promise<FastifyReply> {
+    // A client that waits for "100 Continue" sends nothing once it has an answer.
+    const drained = !expectsContinue(request) && (await drainBody(request.raw, this.#limits));
+    // A client that comes while this server closes must open its next connection to another one.
+    if (!drained || fault.code === 'closing') reply.header('connection', 'close');
+    return this.fail(reply, fault);
+  }
+
+  /** Answers at once. Bytes of the body that still arrive are thrown away up to the bounds; then the connection is cut. */
+  atOnce(request: FastifyRequest, reply: FastifyReply, fault: AdmissionFault): FastifyReply {
+    if (expectsContinue(request)) {
+      reply.header('connection', 'close');
+    } else {
+      void drainBody(request.raw, this.#limits).then((drained) => {
+        // Nothing else ends a connection that becomes idle only after the server began to close.
+        if (!drained || this.#closing()) endAfter(reply, request.raw.socket);
+      });
+    }
+    return this.fail(reply, fault);
+  }
+
+  /** Answers a request whose body needs no more care. */
+  fail(reply: FastifyReply, fault: Fault): FastifyReply {
+    this.#metrics.fault(fault.code);
+    const retryAfterSeconds = fault.retryAfterSeconds ?? this.someSeconds();
+    return sendFault(reply, fault.code, fault.message, { retryAfterSeconds });
+  }
+
+  someSeconds(): number {
+    return 1 + Math.floor(this.#random() * RETRY_AFTER_SECONDS_MAX);
+  }
+}
+
+export function expectsContinue(request: FastifyRequest): boolean {
+  return request.headers.expect?.toLowerCase() === '100-continue';
+}
+
+/** Cuts the connection once the answer is on its way. */
+function endAfter(reply: FastifyReply, socket: Socket): void {
+  if (reply.raw.writableFinished) socket.destroy();
+  else reply.raw.once('finish', () => socket.destroySoon());
+}

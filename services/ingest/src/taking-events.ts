@@ -1,0 +1,168 @@
+import type { FastifyReply, FastifyRequest } from '@runlog/service-kit/http-server';
+import { acceptBatch } from './accept-batch.ts';
+import type { Admission, Publisher } from './admission.ts';
+import { type Answer, answerOf, publishedDry } from './answer.ts';
+import type { ByteBudget, ByteShare } from './byte-budget.ts';
+import { inflateBody } from './inflate.ts';
+import type { IngestMetrics } from './ingest-metrics.ts';
+import { BODY_TOO_LARGE, type IngestRequest } from './ingest-request.ts';
+import type { OpenLog } from './open-log.ts';
+import { publish } from './publish.ts';
+import { type ReadLimits, readBody } from './read-body.ts';
+import { expectsContinue, type Refusing } from './refusing.ts';
+
+/** A request that was let in before its body was read. */
+export interface AdmittedRequest {
+  readonly head: Extract<IngestRequest, { kind: 'request' }>;
+  readonly publisher: Publisher;
+  readonly log: OpenLog;
+}
+
+/** Reads the body of an admitted request, judges its events, publishes them and answers. */
+export class TakingEvents {
+  readonly #admission: Admission;
+  readonly #budget: ByteBudget;
+  readonly #limits: ReadLimits;
+  readonly #metrics: IngestMetrics;
+  readonly #refusing: Refusing;
+  readonly #now: () => number;
+
+  constructor(options: {
+    admission: Admission;
+    budget: ByteBudget;
+    limits: ReadLimits;
+    metrics: IngestMetrics;
+    refusing: Refusing;
+    now: () => number;
+  }) {
+    this.#admission = options.admission;
+    this.#budget = options.budget;
+    this.#limits = options.limits;
+    this.#metrics = options.metrics;
+    this.#refusing = options.refusing;
+    this.#now = options.now;
+  }
+
+  async take(request: FastifyRequest, reply: FastifyReply, admitted: AdmittedRequest): Promise<FastifyReply> {
+    const share = this.#budget.share();
+    try {
+      return await this.#readAndJudge(request, reply, { admitted, share });
+    } finally {
+      share[Symbol.dispose]();
+    }
+  }
+
+  async #readAndJudge(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { admitted, share }: { admitted: AdmittedRequest; share: ByteShare },
+  ): Promise<FastifyReply> {
+    const { head, publisher } = admitted;
+    if (!share.reserve(head.bodyBytes ?? 0))
+      return this.#refusing.unread(request, reply, faultOfLimit.overloaded);
+    if (expectsContinue(request)) reply.raw.writeContinue();
+    const read = await readBody(request.raw, { limits: this.#limits, share });
+    switch (read.kind) {
+      case 'complete':
+        break;
+      case 'too_large':
+      case 'overloaded':
+        if (!read.drained) reply.header('connection', 'close');
+        return this.#refusing.fail(reply, faultOfLimit[read.kind]);
+      case 'stalled': {
+        reply.header('connection', 'close');
+        const message = `no byte of the body came for ${this.#limits.stallMsMax} ms`;
+        return this.#refusing.fail(reply, { code: 'body_stalled', message });
+      }
+      case 'aborted':
+        return this.#refusing.fail(reply, {
+          code: 'body_stalled',
+          message: 'the connection ended before the body did',
+        });
+      default: {
+        const unreachable: never = read;
+        throw new Error(`unknown end of a body ${String(unreachable)}`);
+      }
+    }
+    if (head.bodyBytes === null) this.#admission.countBytes(publisher, read.body.length);
+    const inflated = await inflateBody(read.body, {
+      encoding: head.encoding,
+      bytesMax: this.#limits.bytesMax,
+      share,
+    });
+    switch (inflated.kind) {
+      case 'complete':
+        break;
+      case 'too_large':
+      case 'overloaded':
+        return this.#refusing.fail(reply, faultOfLimit[inflated.kind]);
+      case 'damaged':
+        return this.#refusing.fail(reply, { code: 'invalid_json', message: inflated.message });
+      default: {
+        const unreachable: never = inflated;
+        throw new Error(`unknown end of inflation ${String(unreachable)}`);
+      }
+    }
+    return this.#judgeAndPublish(reply, admitted, { share, body: inflated.body });
+  }
+
+  async #judgeAndPublish(
+    reply: FastifyReply,
+    { head, publisher, log }: AdmittedRequest,
+    { share, body }: { share: ByteShare; body: Buffer },
+  ): Promise<FastifyReply> {
+    const receivedAtMs = this.#now();
+    const judged = acceptBatch(body, {
+      ...{ format: head.format, clusterId: publisher.clusterId, receivedAtMs },
+      keepsJson: log.keepsJson,
+    });
+    if (judged.kind === 'refused') return this.#refusing.fail(reply, judged);
+    const overQuota = this.#admission.admitEvents(publisher, judged.total);
+    if (overQuota !== null) return this.#refusing.fail(reply, overQuota);
+    if (head.dryRun) return this.#sendAnswer(reply, answerOf(judged, publishedDry(judged)));
+    const { events } = judged;
+    const begunMs = performance.now();
+    const published = await publish({
+      writer: log.writer,
+      topic: log.topic,
+      partitions: log.partitions,
+      events,
+    });
+    this.#metrics.acknowledged((performance.now() - begunMs) / 1_000);
+    this.#metrics.published({
+      ...{ clusterId: publisher.clusterId, events: judged.total, bytes: body.length },
+      ...{ accepted: published.acknowledged, normalized: published.normalized },
+      ...{ retry: published.retry.length, refused: judged.refused },
+    });
+    share.keepUntil(published.settled);
+    if (published.fault !== null) log.outage.failed(published.fault);
+    else if (published.acknowledged > 0) log.outage.answered();
+    const answer = answerOf(judged, published);
+    // A body that is answered with 503 comes again, and its refused events with it.
+    if (answer.kind === 'fault') this.#admission.refundEvents(publisher, judged.total);
+    else log.quarantine.offer(judged.refused, { receivedAtMs, keyId: publisher.key?.id ?? null });
+    return this.#sendAnswer(reply, answer);
+  }
+
+  #sendAnswer(reply: FastifyReply, answer: Answer): FastifyReply {
+    switch (answer.kind) {
+      case 'response':
+        if (answer.retryAfter) reply.header('retry-after', String(this.#refusing.someSeconds()));
+        return reply.code(200).send(answer.response);
+      case 'all_rejected':
+        this.#metrics.fault('all_rejected');
+        return reply.code(422).send(answer.response);
+      case 'fault':
+        return this.#refusing.fail(reply, answer);
+      default: {
+        const unreachable: never = answer;
+        throw new Error(`unknown answer ${String(unreachable)}`);
+      }
+    }
+  }
+}
+
+const faultOfLimit = {
+  too_large: { code: 'body_too_large', message: BODY_TOO_LARGE },
+  overloaded: { code: 'overloaded', message: 'too many bytes are in flight; send this again later' },
+} as const;
