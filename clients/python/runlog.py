@@ -83,22 +83,22 @@ __all__ = ["LogHandler", "Options", "Run", "drain", "start"]
 _log = logging.getLogger("runlog")
 
 DEFAULT_URL = "http://127.0.0.1:4000"
-# The server's limits (its 413 is obeyed too, should it have lower ones).
+# The server's limit for one event. A server with a lower limit answers 413, and that is obeyed too.
 EVENT_BYTES_MAX = 256 * 1024
-# Far below the 4 MiB of a body.
+# The server takes bodies of up to 4 MiB. A batch stays far below that.
 _BATCH_BYTES_MAX = 1024 * 1024
 _SEGMENT_BYTES_MAX = 1024 * 1024
 _ANSWER_BYTES_MAX = 1024 * 1024
 _RETRY_AFTER_MAX_S = 300.0
-# What is being written to the spool when the time is up may take so much longer: else it would be lost.
+# How much longer than its timeout `close` waits for a write to the spool, because those events would be lost.
 _DISK_GRACE_S = 3.0
-# A report of losses at most so often.
+# The shortest time between two reports of losses.
 _LOSS_REPORT_S = 10.0
 
 _KEY_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 _EVENT_TYPE = re.compile(r"[A-Z][A-Z0-9_]{0,63}\Z")
 _SEVERITIES = frozenset(("debug", "info", "warning", "error", "critical"))
-# Rare and precious: these never give way to a flood of metrics.
+# Lifecycle events are rare and precious. They never give way to a flood of metrics.
 _LIFECYCLE_PREFIXES = ("SEED_", "RUN_", "TRAINING_STARTED", "CHECKPOINT_")
 _TERMINAL = frozenset(("RUN_FINISHED", "RUN_FAILED"))
 
@@ -113,31 +113,31 @@ Number = SupportsFloat
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Bounds and waits of an emitter; the defaults suit a training loop. Times in seconds, sizes in bytes."""
+    """Bounds and waits of an emitter. The defaults suit a training loop. Times are in seconds, sizes in bytes."""
 
     batch_events_max: int = 500
     batch_bytes_max: int = _BATCH_BYTES_MAX
     batch_interval: float = 1.0
-    """An event waits at most so long before it is sent."""
+    """The longest time that an event waits before it is sent."""
     queue_events_max: int = 50_000
-    """Of metrics not yet numbered; beyond it the oldest is dropped and counted."""
+    """How many metrics may wait for their number. Beyond it the oldest is dropped and counted."""
     lifecycle_events_max: int = 10_000
-    """The same for lifecycle events, which have a queue of their own."""
+    """How many lifecycle events may wait for their number. They have a queue of their own."""
     memory_bytes_max: int = 8 * 1024 * 1024
-    """Of numbered events in memory; beyond it they go to the spool, and without a spool no more are numbered."""
+    """The bound of numbered events in memory. Beyond it they go to the spool; without a spool no more are numbered."""
     spool_bytes_max: int = 1024 * 1024 * 1024
-    """Of all segments in the spool folder together; a quarter of it (at most 16 MiB) is kept for lifecycle events."""
+    """The bound of all segments in the spool folder. A quarter of it (at most 16 MiB) is kept for lifecycle events."""
     away_after: float = 5.0
-    """A server that has failed for so long is away: events go to the spool."""
+    """After this time of failures the server counts as away, and events go to the spool."""
     connect_timeout: float = 5.0
     request_timeout: float = 15.0
-    """Of a whole request, however slowly its answer trickles."""
+    """The bound of a whole request, however slowly its answer trickles."""
     backoff_min: float = 0.5
     backoff_max: float = 30.0
     heartbeat_interval: float = 10.0
-    """A run that is silent for so long says that it lives; 0 = never."""
+    """A run that has been silent for this time sends a heartbeat. 0 means never."""
     exit_timeout: float = 5.0
-    """The end of the process is held up for at most so long."""
+    """The longest time for which the emitter holds up the end of the process."""
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ _DEPTH_MAX = 32
 
 
 def _plain(value: Any) -> Any:
-    """What `json` cannot write, as something it can: numpy scalars, tensors, enums, dates, sets, dataclasses."""
+    """Turns what `json` cannot write into what it can: numpy scalars, tensors, enums, dates, sets, dataclasses."""
     if isinstance(value, enum.Enum):
         return value.value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -178,7 +178,7 @@ def _plain(value: Any) -> Any:
 
 
 def _elements(value: Any) -> Optional[int]:
-    """Elements of an array-like: numpy has `size` as a number, torch has `numel()`."""
+    """Counts the elements of an array-like: numpy has `size` as a number, torch has `numel()`."""
     numel = getattr(value, "numel", None)
     if callable(numel):
         return int(numel())
@@ -189,7 +189,7 @@ def _elements(value: Any) -> Optional[int]:
 
 
 def _clean(value: Any, depth: int = 0) -> Any:
-    """The thorough way, for what the fast one refused: non-finite floats, odd keys, cycles, objects that raise."""
+    """Cleans what the fast encoder refused: non-finite floats, odd keys, cycles, objects that raise."""
     try:
         if value is None or value is True or value is False:
             return value
@@ -228,7 +228,7 @@ def _encode(value: Any) -> str:
 
 
 def _number_or_null(value: Any) -> str:
-    """Of an envelope field that must be a number or null."""
+    """Encodes an envelope field that must be a number or null."""
     text = _encode(value)
     return text if text[:1] in "-0123456789" and text[:1] else "null"
 
@@ -244,25 +244,25 @@ class _Answered(NamedTuple):
     accepted: int
     rejected: int
     again: List[int]
-    """Indexes of events to send again, ascending."""
+    """The indexes of the events to send again, in ascending order."""
     wait: float
     first_error: str
 
 
 class _TooLarge(NamedTuple):
-    """413: nothing was published; fewer events may pass."""
+    """The server answered 413. It published nothing; fewer events may pass."""
 
     message: str
 
 
 class _Later(NamedTuple):
-    """The fate of the whole batch is unknown, or it was refused for now."""
+    """The fate of the whole batch is unknown, or the server refused it for now."""
 
     message: str
     wait: Optional[float]
     """The server's Retry-After."""
     misconfigured: bool
-    """Waiting alone will hardly help: a wrong key, a wrong address."""
+    """Waiting alone will hardly help, because the key or the address is wrong."""
 
 
 _Outcome = Union[_Answered, _TooLarge, _Later]
@@ -279,7 +279,7 @@ class _Response(NamedTuple):
 class _Connection:
     """
     A kept-alive HTTP/1.1 connection whose every wait ends at one moment, so that a server that trickles bytes cannot
-    hold the thread. Written out, because `http.client` computes three times as long for an exchange as small as ours.
+    hold the thread. `http.client` would need three times the processor time for an exchange as small as ours.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -288,7 +288,7 @@ class _Connection:
         self._unread = b""
 
     def exchange(self, request: bytes, deadline: float) -> _Response:
-        """Raises OSError or ValueError; then the connection is of no more use."""
+        """Raises OSError or ValueError. After that the connection is of no more use."""
         self.deadline = deadline
         self._unread = b""
         broken: Optional[OSError] = None
@@ -324,7 +324,7 @@ class _Connection:
         return int(status), headers
 
     def _body(self, headers: Dict[bytes, bytes]) -> Tuple[bytes, bool]:
-        """Its bytes, at most so many as an answer may have, and whether the connection stands at its end."""
+        """Returns the body, cut at `_ANSWER_BYTES_MAX`, and whether the connection stands at the body's end."""
         if headers.get(b"transfer-encoding", b"").lower() == b"chunked":
             body = b""
             while True:
@@ -416,7 +416,7 @@ class _Wire:
                 response = connection.exchange(request, deadline)
             except Exception as error:
                 self.close()
-                # A kept connection may have been closed by the server in between: that is no failure of its own.
+                # The server may have closed a kept connection in between. That does not count as a failure.
                 late = isinstance(error, socket.timeout) or time.monotonic() >= deadline
                 if reused and not late and not self.severed:
                     continue
@@ -445,7 +445,7 @@ class _Wire:
             connection.sock.close()
 
     def sever(self) -> None:
-        """Ends a request that another thread waits in; there will be no other."""
+        """Ends a request that another thread waits in. No other request follows."""
         self.severed = True
         connection = self._connection
         try:
@@ -455,7 +455,7 @@ class _Wire:
             pass
 
     def forget(self) -> None:
-        """In a forked child: gives up the parent's connection without a byte on it."""
+        """Gives up the parent's connection in a forked child, without sending a byte on it."""
         connection, self._connection = self._connection, None
         if connection is not None:
             try:
@@ -534,7 +534,7 @@ def _spool_bytes(root: str) -> int:
 
 
 def _segments(folder: str) -> List[str]:
-    """Oldest first: their names are zero-padded numbers."""
+    """The segments of a folder, oldest first. Their names are zero-padded numbers."""
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(".ndjson"))
     except OSError:
@@ -543,14 +543,17 @@ def _segments(folder: str) -> List[str]:
 
 
 def _read_segment(path: str) -> List[bytes]:
-    """Its events; a last line that a crash tore off is no event."""
+    """The events of a segment. A last line that a crash tore off is no event."""
     with open(path, "rb") as file:
         *lines, _torn = file.read().split(b"\n")
     return [line for line in lines if line]
 
 
 def _lock_folder(folder: str) -> Optional[int]:
-    """A descriptor that holds the folder until it is closed or its process dies; None when another process has it."""
+    """
+    Returns a descriptor that holds the folder until it is closed or its process dies. Returns None when another process
+    holds the folder.
+    """
     descriptor = os.open(os.path.join(folder, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
     if fcntl is not None:
         try:
@@ -574,7 +577,7 @@ def _remove_folder(folder: str) -> None:
 
 
 class _Spool:
-    """Written and read by one thread at a time. Every method may raise OSError."""
+    """The segments of one emitter. One thread at a time uses it. Every method may raise OSError."""
 
     def __init__(self, root: str, bytes_max: int, meta: Mapping[str, Any]) -> None:
         self.root = root
@@ -594,7 +597,7 @@ class _Spool:
         return self._bytes_max - reserve - self._used
 
     def append(self, lines: Iterable[bytes], size: int) -> None:
-        """All of them or, when it raises, none."""
+        """Writes all lines or, when it raises, none of them."""
         if self._file is not None and self._file_bytes + size > _SEGMENT_BYTES_MAX:
             self.seal()
         if self._file is None:
@@ -640,7 +643,7 @@ class _Spool:
             os.close(self._adopted.pop(folder))
 
     def adopt(self) -> bool:
-        """Takes over what a process that no longer lives left for the same server; one folder at a call."""
+        """Takes over what a dead process left for the same server. One call takes over one folder."""
         try:
             names = sorted(os.listdir(self.root))
         except OSError:
@@ -649,7 +652,7 @@ class _Spool:
             folder = os.path.join(self.root, name)
             if folder == self._folder or folder in self._adopted:
                 continue
-            # It is written under the lock, so a folder that has it and is not locked has lost its process.
+            # An emitter writes it under the lock, so a folder that has it and is not locked has lost its process.
             meta = _read_meta(folder)
             if not meta or any(meta.get(part) != self._meta[part] for part in ("url", "cluster", "key")):
                 continue
@@ -666,7 +669,7 @@ class _Spool:
         return False
 
     def close(self) -> None:
-        """Leaves what is not yet sent where `drain` finds it."""
+        """Releases the folders. What is not yet sent stays where `drain` finds it."""
         self.seal()
         if self._folder is not None and not _segments(self._folder):
             _remove_folder(self._folder)
@@ -677,7 +680,7 @@ class _Spool:
         self._lock = None
 
     def forget(self) -> None:
-        """In a forked child: the parent's descriptors would keep its folders locked beyond its death."""
+        """Closes the parent's descriptors in a forked child. They would keep its folders locked beyond its death."""
         for descriptor in [*self._adopted.values(), self._lock]:
             if descriptor is not None:
                 os.close(descriptor)
@@ -722,8 +725,8 @@ _Item = Tuple[int, int, "Run", Any, Optional[Dict[str, Any]], Any, Any, Any, Any
 
 class _Lane:
     """
-    A bounded queue that drops its oldest item. Its ends never wait for each other: `append`, `popleft` and `next`
-    are single steps of the interpreter, and the ordinals tell afterwards how many items fell out.
+    A bounded queue that drops its oldest item. Its two ends never wait for each other, because `append`, `popleft` and
+    `next` are single steps of the interpreter. The ordinals tell afterwards how many items fell out.
     """
 
     __slots__ = ("count", "highest", "queue", "taken")
@@ -735,7 +738,7 @@ class _Lane:
         self.taken = 0
 
     def take(self, items_max: int, before: Optional[int] = None) -> List[_Item]:
-        """The oldest items; with `before` those emitted until that time."""
+        """Takes the oldest items. With `before` it takes only those emitted until that time."""
         items: List[_Item] = []
         queue = self.queue
         try:
@@ -792,7 +795,7 @@ class _Queue:
 # 6. Numbering: an event gets its number and becomes a line of JSON
 # ---------------------------------------------------------------------------------------------------------------
 
-# (an event's JSON, whether it is of the lifecycle)
+# (an event's JSON, whether it is a lifecycle event)
 _Line = Tuple[bytes, bool]
 
 
@@ -811,7 +814,7 @@ class _Notices:
         return self._given.get(subject, False)
 
     def withdraw(self, subject: str) -> bool:
-        """The trouble is over and may be told again when it returns; whether it had been told."""
+        """Ends a trouble, so that its return is told again. Returns whether it had been told."""
         return self._given.pop(subject, False)
 
 
@@ -831,7 +834,7 @@ class _Losses:
         return {"queue_full": self._queue.dropped(), **self._counts}
 
     def to_report(self, at_once: bool) -> Optional[Dict[str, Any]]:
-        """The payload of a report, when one is due: `reported` is called once it is on its way."""
+        """Returns the payload of a report when one is due. Whoever sends it calls `reported`."""
         reasons = self.by_reason()
         total = sum(reasons.values())
         if total <= self._reported or not (at_once or time.monotonic() - self._reported_at >= _LOSS_REPORT_S):
@@ -868,13 +871,20 @@ class _Memory:
 class _Numbering:
     """Gives events their numbers, writes them as JSON into memory."""
 
-    def __init__(self, memory: _Memory, losses: _Losses, notices: _Notices) -> None:
+    def __init__(self, runs: Sequence[Run], memory: _Memory, losses: _Losses, notices: _Notices) -> None:
+        self._runs = runs
         self._memory = memory
         self._losses = losses
         self._notices = notices
         self.numbered = 0
 
-    def number(self, item: _Item) -> None:
+    def number(self, items: Iterable[_Item]) -> None:
+        for item in items:
+            if item[3] in _TERMINAL:
+                self.report_losses(ending=item[2])
+            self._number(item)
+
+    def _number(self, item: _Item) -> None:
         try:
             self._serialise(item)
         except Exception as error:
@@ -917,17 +927,23 @@ class _Numbering:
         self.numbered += 1
         self._memory.append(encoded, lifecycle)
 
-    def report_losses(self, runs: Sequence[Run], ending: Optional[Run] = None) -> None:
+    def beat(self, interval: float) -> None:
+        """Numbers a heartbeat for each open run that has been silent for `interval`."""
+        for run in self._runs:
+            if run._open and time.monotonic() - run._last_at >= interval:
+                self._number(_item_of(run, "RUN_HEARTBEAT"))
+
+    def report_losses(self, ending: Optional[Run] = None) -> None:
         """Numbers an event that says what was lost since the last one. A run that ends has it at once."""
         data = self._losses.to_report(at_once=ending is not None)
         if data is None:
             return
-        run = ending or next((run for run in runs if run._open), None)
+        run = ending or next((run for run in self._runs if run._open), None)
         if run is None:
             return
         self._losses.reported(data["lost_total"])
         message = f"{data['lost']} events were lost in the emitter"
-        self.number(_item_of(run, "EMITTER_EVENTS_LOST", data, message, "warning"))
+        self._number(_item_of(run, "EMITTER_EVENTS_LOST", data, message, "warning"))
         self._notices.warn("lost", f"{message}: {data['reasons']}")
 
 
@@ -1024,7 +1040,7 @@ class _Backlog:
             self._memory.recount()
 
     def put_away(self) -> int:
-        """Spools what is in memory, and forgets what the spool does not take; returns how many events that were."""
+        """Spools what is in memory. Forgets what the spool does not take, and returns how many events it forgot."""
         self._spill()
         lost = len(self._memory)
         self._memory.clear()
@@ -1088,7 +1104,7 @@ class _Backlog:
             self._spool.close()
 
     def forget(self) -> None:
-        """In a forked child: gives up the parent's files."""
+        """Gives up the parent's files in a forked child."""
         if self._spool is not None:
             try:
                 self._spool.forget()
@@ -1204,7 +1220,7 @@ class _Sender:
         return self._wire.send(lines, deadline if by is None else min(deadline, by))
 
     def resolve(self, source: Deque[_Line], lines: List[bytes], outcome: _Outcome) -> bool:
-        """Does what the server said of a batch; true when that brought things forward."""
+        """Does what the server said of a batch, and returns whether the backlog has moved on."""
         if isinstance(outcome, _Later):
             self._failed(outcome)
             return False
@@ -1253,6 +1269,11 @@ class _Sender:
 
 
 class _Emitter:
+    """
+    The life of the emitter in one process: it starts the thread, decides what the thread does next, holds the lock
+    between the thread and whoever closes, and begins anew in a forked child. The classes above do the work.
+    """
+
     def __init__(
         self, url: str, key: Optional[str], cluster: Optional[str], spool: Optional[str], options: Options
     ) -> None:
@@ -1267,7 +1288,7 @@ class _Emitter:
         self._reset()
 
     def _reset(self) -> None:
-        """State of a process: all of it is new after a fork."""
+        """Makes the state that belongs to one process. All of it is new after a fork."""
         options = self.options
         self.pid = os.getpid()
         self.emitter_id = os.urandom(8).hex()
@@ -1275,13 +1296,13 @@ class _Emitter:
         self._backoff = _Backoff(options)
         self.running = False
         self._starting = threading.Lock()
-        # Between the thread and whoever closes; `emit` never touches it, and no network I/O happens under it.
-        # Reentrant: a signal handler that closes may have interrupted its own thread here.
+        # This lock stands between the thread and whoever closes. `emit` never touches it, and no network I/O happens
+        # under it. It is reentrant because a signal handler that closes may have interrupted its own thread here.
         self._state = threading.RLock()
         self.memory = _Memory()
         self.notices = _Notices()
         self.losses = _Losses(self.queue)
-        self.numbering = _Numbering(self.memory, self.losses, self.notices)
+        self.numbering = _Numbering(self.runs, self.memory, self.losses, self.notices)
         self.backlog = _Backlog(self.memory, self._make_spool(), options, self.notices)
         self.sender = _Sender(self.wire, self.url, self.backlog, self._backoff, self.losses, self.notices, options)
         self._close_by: Optional[float] = None
@@ -1347,7 +1368,7 @@ class _Emitter:
         return True
 
     def ask_to_close(self, timeout: float) -> float:
-        """When it will be closed; of several calls the earliest time stands."""
+        """Returns the moment at which the emitter will be closed. When it is called again, the earliest time stands."""
         now = time.monotonic()
         if self._close_by is None or now + timeout < self._close_by:
             # Sending ends in time for the spool.
@@ -1358,12 +1379,12 @@ class _Emitter:
 
     def close(self, timeout: float) -> None:
         """
-        Sends what is there, spools the rest; returns within `timeout` whatever the server does. Only a disk that is
-        just taking the rest is waited for a little longer.
+        Sends what it can and spools the rest. It returns within `timeout`, whatever the server does. It waits a little
+        longer only for a disk that is taking the rest at that moment.
         """
         if self.pid != os.getpid() or self._done:
             return
-        # No waiting on events or conditions here: a signal handler may have interrupted this very call.
+        # This must not wait on events or conditions: a signal handler may have interrupted this very call.
         by = self.ask_to_close(timeout)
         _emitters.pop(id(self), None)
         if not self.running:
@@ -1377,7 +1398,7 @@ class _Emitter:
         while not self._done and time.monotonic() < by - 0.2:
             time.sleep(0.002)
         if not self._done and self._state.acquire(timeout=max(_DISK_GRACE_S, by - time.monotonic())):
-            # The thread hangs where nobody can wake it (a name that does not resolve): spool in its stead.
+            # The thread hangs where nobody can wake it (a name that does not resolve), so this spools in its place.
             try:
                 self._abandoned = True
                 self._put_away()
@@ -1409,12 +1430,14 @@ class _Emitter:
         self.queue.wait(max(0.001, wait))
 
     def _work(self) -> bool:
-        """One round; whether there is more to do at once."""
+        """Does one round, and returns whether there is more to do at once."""
         with self._state:
             if self._abandoned:
                 return False
             self._take()
-            self._beat()
+            interval = self.options.heartbeat_interval
+            if interval > 0 and not self._backoff.failing() and not self.backlog.segments():
+                self.numbering.beat(interval)
             self.backlog.spill_if_needed(self._backoff.away())
         if not self._backoff.may_try():
             return False
@@ -1439,7 +1462,7 @@ class _Emitter:
             if due > send_by:
                 break
             if not self._send_one(by=send_by) and backoff.failing():
-                # A server known to be away gets one more chance; one that has just failed gets the whole time.
+                # A server that was away already gets one more chance. One that has just failed gets the whole time.
                 if away and self.backlog.has_spool():
                     break
                 pause = max(backoff.not_before - time.monotonic(), random.uniform(0.05, 0.3))
@@ -1453,7 +1476,7 @@ class _Emitter:
                 self._put_away()
 
     def _put_away(self) -> None:
-        """The last act of this process: what is left goes to the spool, or is counted."""
+        """Spools what is left, or counts it as lost. This is the last act of the emitter in this process."""
         try:
             self._take(everything=True)
             lost = self.backlog.put_away()
@@ -1473,10 +1496,8 @@ class _Emitter:
         finally:
             self._done = True
 
-    # --- numbering ---
-
     def _take(self, everything: bool = False) -> None:
-        """Moves events from the lanes to memory, numbered, in the order of their emission."""
+        """Numbers events from the queue, in the order in which they were emitted."""
         left = len(self.queue) if everything else 5_000
         while left > 0:
             room = everything or self.memory.bytes < self.options.memory_bytes_max
@@ -1484,22 +1505,11 @@ class _Emitter:
             if not items:
                 break
             left -= len(items)
-            for item in items:
-                if item[3] in _TERMINAL:
-                    self.numbering.report_losses(self.runs, ending=item[2])
-                self.numbering.number(item)
-        self.numbering.report_losses(self.runs)
-
-    def _beat(self) -> None:
-        interval = self.options.heartbeat_interval
-        if interval <= 0 or self._backoff.failing() or self.backlog.segments():
-            return
-        for run in self.runs:
-            if run._open and time.monotonic() - run._last_at >= interval:
-                self.numbering.number(_item_of(run, "RUN_HEARTBEAT"))
+            self.numbering.number(items)
+        self.numbering.report_losses()
 
     def _send_one(self, by: Optional[float] = None) -> bool:
-        """Sends the oldest batch; true when that brought things forward."""
+        """Sends the oldest batch, and returns whether the backlog has moved on."""
         with self._state:
             if self._abandoned:
                 return False
@@ -1513,13 +1523,14 @@ class _Emitter:
     # --- fork ---
 
     def after_fork_in_child(self) -> None:
-        """What was queued before the fork is the parent's to send."""
+        """Begins anew. The parent sends what was queued before the fork."""
         self.wire.forget()
         self.backlog.forget()
         self._reset()
 
 
-# Emitters of this process that are not closed. Held here so that a run nobody refers to is still flushed at exit.
+# The emitters of this process that are not closed. They are held here so that a run is flushed at exit even when
+# nobody refers to it any more.
 _emitters: Dict[int, _Emitter] = {}
 
 
@@ -1533,7 +1544,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _close_all() -> None:
-    """At exit: all emitters together within the longest of their times."""
+    """Closes all emitters at exit. Together they take no longer than the longest of their times."""
     by = time.monotonic()
     for emitter in list(_emitters.values()):
         by = max(by, time.monotonic() + emitter.options.exit_timeout)
@@ -1546,7 +1557,7 @@ atexit.register(_close_all)
 
 
 def _end_with_multiprocessing(emitter: _Emitter) -> None:
-    """A multiprocessing child leaves by `os._exit`, past atexit; its own finalizers are run."""
+    """Closes the emitter at the end of a multiprocessing child, which runs its own finalizers but not atexit."""
     process = sys.modules.get("multiprocessing.process")
     if process is None or process.parent_process() is None:
         return
@@ -1583,8 +1594,9 @@ def _flush_at_sigterm() -> None:
 
 class Run:
     """
-    A run's handle, from `start`. Safe in any thread. After a fork the child's events are its own emitter's, and a
-    handle may be passed to a spawned process. As a context manager it finishes the run, or fails it.
+    The handle of a run; `start` makes it. Any thread may use it. After a fork the child numbers and sends its events as
+    an emitter of its own. A handle may be passed to a spawned process. As a context manager it finishes the run, or
+    fails it.
     """
 
     def __init__(self, emitter: _Emitter, run_id: str, group_id: str, opened: bool = True) -> None:
@@ -1617,9 +1629,9 @@ class Run:
         **fields: Any,
     ) -> None:
         """
-        Queues an event and returns; never waits, never raises. `fields` (or the mapping `data`, for names that are
-        taken) are its payload, copied shallowly: a list or tensor that is changed in place later may be sent as
-        changed. A SEED_* event carries `slot_id` in its payload too.
+        Queues an event and returns. It never waits and never raises. `fields` are the payload of the event; names that
+        are taken go into the mapping `data`. The payload is copied shallowly, so a list or tensor that is changed in
+        place later may be sent as changed. A SEED_* event carries `slot_id` in its payload too.
         """
         if not self._open:
             return
@@ -1640,32 +1652,32 @@ class Run:
             if not emitter.running:
                 emitter.ensure_running()
         except Exception:
-            # The ordinal that no item carries is what counts this event as lost.
+            # No item carries this ordinal, and that counts the event as lost.
             next(lane.count)
 
     def for_group(self, group: str) -> Run:
-        """The handle for another policy group of the same run, sharing this one's connection and thread."""
+        """Returns the handle for another policy group of the run. It shares the connection and the thread."""
         for run in self._emitter.runs:
             if run.group_id == group:
                 return run
         return Run(self._emitter, self.run_id, _key_part("group", group), self._open)
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Waits until everything emitted is acknowledged by the server; False when that took longer."""
+        """Waits until the server has acknowledged everything emitted. Returns False when that takes too long."""
         return not self._open or self._emitter.flush(timeout)
 
     def finish(self, message: str = "", timeout: Optional[float] = None) -> None:
-        """The run is done: says so and flushes within `timeout` (5 s); what is not taken by then is spooled."""
+        """Says that the run is done, and flushes within `timeout` (5 s). What is not taken by then is spooled."""
         self.emit("RUN_FINISHED", message=message)
         self.close(timeout)
 
     def fail(self, message: str = "", timeout: Optional[float] = None) -> None:
-        """The run has failed: like `finish`, with the reason."""
+        """Says that the run has failed, with the reason. The rest is as in `finish`."""
         self.emit("RUN_FAILED", message=message, severity="error")
         self.close(timeout)
 
     def close(self, timeout: Optional[float] = None) -> None:
-        """Flushes without ending the run: for the ranks that are not the first. Later events are ignored."""
+        """Flushes without ending the run. Ranks other than the first use it. Later events are ignored."""
         if not self._open:
             return
         self._open = False
@@ -1880,10 +1892,11 @@ def start(
     options: Optional[Options] = None,
 ) -> Run:
     """
-    Begins to emit for a run; no connection is made here. `run` and `group`: 1 to 64 of A-Z a-z 0-9 . _ - ; without
-    `run` a name is made of the time. `url` and `key` default to RUNLOG_INGEST_URL and RUNLOG_KEY. `cluster` speaks to
-    a server without keys. `spool`: a folder (default RUNLOG_SPOOL_DIR, else ~/.cache/runlog/spool), or False for none.
-    With RUNLOG_DISABLED=1 the run does nothing at all. Raises ValueError for a name or an address that cannot work.
+    Begins to emit for a run. It makes no connection yet. `run` and `group` are 1 to 64 characters of A-Z a-z 0-9 . _ -
+    and without `run` a name is made from the time. `url` and `key` default to RUNLOG_INGEST_URL and RUNLOG_KEY.
+    `cluster` names the cluster to a server without keys. `spool` is a folder (default RUNLOG_SPOOL_DIR, else
+    ~/.cache/runlog/spool), or False for none. With RUNLOG_DISABLED=1 the run does nothing at all. Raises ValueError
+    for a name or an address that cannot work.
     """
     disabled = os.environ.get("RUNLOG_DISABLED", "").strip().lower() in ("1", "true", "yes")
     run_id = run if run is not None else time.strftime("run-%Y%m%d-%H%M%S-") + os.urandom(2).hex()
@@ -1936,7 +1949,10 @@ def _key_part(what: str, text: str) -> str:
 
 
 class LogHandler(logging.Handler):
-    """Log records as LOG_RECORD events: `logging.getLogger().addHandler(runlog.LogHandler(run, logging.WARNING))`."""
+    """
+    Emits log records as LOG_RECORD events:
+    `logging.getLogger().addHandler(runlog.LogHandler(run, logging.WARNING))`.
+    """
 
     def __init__(self, run: Run, level: int = logging.WARNING) -> None:
         super().__init__(level)
@@ -1968,7 +1984,7 @@ def _severity_of(level: int) -> str:
 
 
 class Drained(NamedTuple):
-    """What `drain` did: events accepted and rejected, segments left, folders that a live process holds."""
+    """The result of `drain`. `folders_in_use` are those that a live process holds."""
 
     accepted: int
     rejected: int
@@ -1986,8 +2002,8 @@ def drain(
     options: Optional[Options] = None,
 ) -> Drained:
     """
-    Sends what emitters left in the spool `folder`, oldest first, and deletes what is acknowledged. An event that had
-    arrived after all is recognised by its number. Gives up when the server has taken nothing for `timeout` seconds.
+    Sends what emitters left in the spool `folder`, oldest first, and deletes what is acknowledged. The server knows an
+    event that had arrived before by its number. Gives up when the server has taken nothing for `timeout` seconds.
     """
     options = options or Options()
     accepted = rejected = left = in_use = 0
