@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { nearestName } from '@runlog/service-kit/nearest-name';
 import { type Command, CommandError, type ExitCode, exitCodes, UsageError } from './command.ts';
-import { commandHelp, nearestName, overview } from './help.ts';
+import { commandHelp, overview } from './help.ts';
 
 interface TableEntry {
   readonly name: string;

@@ -10,7 +10,7 @@ import { type LogConfig, logConfigOf, logEnvironment, logFaults } from '@runlog/
 import { readCheckedConfig } from '@runlog/service-kit/read-config';
 import { z } from 'zod';
 
-const upEnvironment = z.object({
+export const upEnvironment = z.object({
   ...logEnvironment,
   ...ingestEnvironment,
   ...aggregatorEnvironment,

@@ -4,6 +4,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { type Running, runProcess } from './lifecycle.ts';
 import { type LogConfig, openLog } from './log-config.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { warnOfUnknownVariables } from './variable-names.ts';
 
 /** What every service is started with. */
 export interface ServiceStart<Config> {
@@ -38,6 +39,7 @@ export async function runService<Config extends { readonly log: LogConfig }>(ser
   await runProcess(
     () => log,
     async ({ fail }) => {
+      warnOfUnknownVariables(process.env, log);
       const config = service.readConfig(process.env);
       log = createLogger({ service: name, level: config.log.logLevel });
       const io = await openLog(config.log, { clientId: `runlog-${name}`, log });

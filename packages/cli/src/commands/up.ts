@@ -11,6 +11,7 @@ import {
 import { openLog } from '@runlog/service-kit/log-config';
 import { createLogger, type Logger } from '@runlog/service-kit/logger';
 import { processResources } from '@runlog/service-kit/run-service';
+import { warnOfUnknownVariables } from '@runlog/service-kit/variable-names';
 import { type Command, exitCodes, parseCommandLine, UsageError } from '../command.ts';
 import { serveOwnerControl } from '../log/owner-control.ts';
 import { readUpConfig } from '../up-config.ts';
@@ -53,6 +54,7 @@ export const command: Command = {
     await runProcess(
       () => log,
       async (context) => {
+        warnOfUnknownVariables(env, log);
         const config = readUpConfig(env);
         log = createLogger({ service: 'runlog', level: config.log.logLevel });
         return startAll(config, { context, log });

@@ -10,7 +10,7 @@ const url = (fallback: string) =>
     .default(fallback);
 
 /** What commands read that talk to the services. */
-const clientEnvironment = z.object({
+export const clientEnvironment = z.object({
   RUNLOG_INGEST_URL: url('http://127.0.0.1:4000'),
   RUNLOG_GATEWAY_URL: url('http://127.0.0.1:8080'),
   RUNLOG_KEY: environment.text().optional(),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { nearestName } from './help.ts';
+import { nearestName } from './nearest-name.ts';
 
 const commands = ['up', 'simulate', 'import', 'runs', 'show', 'tail', 'topics'];
 

@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest';
+import { warnOfUnknownVariables } from './variable-names.ts';
+
+function warningsOf(env: Record<string, string>): string[] {
+  const warnings: string[] = [];
+  const warn = (_fields: unknown, message: string) => warnings.push(message);
+  warnOfUnknownVariables(env, { warn } as unknown as Parameters<typeof warnOfUnknownVariables>[1]);
+  return warnings;
+}
+
+it.each([
+  ['RUNLOG_KEYFILE', 'RUNLOG_KEYS_FILE'],
+  ['RUNLOG_INGEST_PROT', 'RUNLOG_INGEST_PORT'],
+  ['RUNLOG_DATADIR', 'RUNLOG_DATA_DIR'],
+])('says %s with the nearest name, and not its value', (typed, meant) => {
+  const expected = `nothing reads the variable ${typed}; did you mean ${meant}?`;
+  expect(warningsOf({ [typed]: 'hunter2' })).toEqual([expected]);
+});
+
+it('says a name that is near to none without a guess', () => {
+  expect(warningsOf({ RUNLOG_FAVOURITE_COLOUR: 'red' })).toEqual([
+    'nothing reads the variable RUNLOG_FAVOURITE_COLOUR',
+  ]);
+});
+
+it('says nothing of the variables of another service or of other software', () => {
+  expect(warningsOf({ RUNLOG_GATEWAY_PORT: '1', RUNLOG_KEY: 'k', RUNLOGS_X: '', PATH: '/bin' })).toEqual([]);
+});

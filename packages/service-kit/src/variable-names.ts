@@ -1,0 +1,60 @@
+import type { Logger } from './logger.ts';
+import { nearestName } from './nearest-name.ts';
+
+const PREFIX = 'RUNLOG_';
+
+/**
+ * Every `RUNLOG_` variable that any service, command or client reads. A process knows them all, because one file of
+ * variables may serve several of them.
+ */
+export const variableNames: readonly string[] = [
+  'RUNLOG_AGGREGATOR_HOST',
+  'RUNLOG_AGGREGATOR_PORT',
+  'RUNLOG_ALLOWED_ORIGINS',
+  'RUNLOG_BENCH_PROFILES',
+  'RUNLOG_CHROMIUM',
+  'RUNLOG_COMPRESSION',
+  'RUNLOG_DATA_DIR',
+  'RUNLOG_DISABLED',
+  'RUNLOG_ENGINE',
+  'RUNLOG_EVENT_RETENTION_HOURS',
+  'RUNLOG_GATEWAY_HOST',
+  'RUNLOG_GATEWAY_PORT',
+  'RUNLOG_GATEWAY_URL',
+  'RUNLOG_INGEST_HOST',
+  'RUNLOG_INGEST_PORT',
+  'RUNLOG_INGEST_URL',
+  'RUNLOG_KAFKA_ENCODER',
+  'RUNLOG_KEY',
+  'RUNLOG_KEYS_FILE',
+  'RUNLOG_LOG_LEVEL',
+  'RUNLOG_OPEN',
+  'RUNLOG_PARTITIONS',
+  'RUNLOG_REPLICATION_FACTOR',
+  'RUNLOG_RUN_RETENTION_HOURS',
+  'RUNLOG_SNAPSHOT_BYTES_PER_SECOND',
+  'RUNLOG_SNAPSHOT_INTERVAL_MS',
+  'RUNLOG_SPOOL_DIR',
+  'RUNLOG_TEST_BROKER',
+  'RUNLOG_TOPIC_PREFIX',
+];
+
+/** Warns of each variable that nothing reads. It is no fault, because other software may set variables of this prefix. */
+export function warnOfUnknownVariables(
+  env: Readonly<Record<string, string | undefined>>,
+  log: Pick<Logger, 'warn'>,
+): void {
+  for (const variable of Object.keys(env).sort()) {
+    if (!variable.startsWith(PREFIX) || variableNames.includes(variable)) continue;
+    const nearest = nearestVariable(variable);
+    const question = nearest === null ? '' : `; did you mean ${nearest}?`;
+    log.warn({ variable, nearest }, `nothing reads the variable ${variable}${question}`);
+  }
+}
+
+/** Compared without the prefix, which all of them share. */
+function nearestVariable(variable: string): string | null {
+  const known = variableNames.map((name) => name.slice(PREFIX.length).toLowerCase());
+  const nearest = nearestName(variable.slice(PREFIX.length), known);
+  return nearest === null ? null : PREFIX + nearest.toUpperCase();
+}
