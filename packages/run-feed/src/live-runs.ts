@@ -1,11 +1,12 @@
 import type { RunMeta } from '@runlog/schema/log/log-records';
 import type { TopicNames } from '@runlog/schema/log/topics';
-import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import type { TopicIo } from '@runlog/topic-io/topic-io';
 import type { FeedLog } from './feed-log.ts';
 import { restore } from './restore.ts';
 import type { RunChange } from './run-change.ts';
 import type { ReadonlyRunStates } from './run-states.ts';
 import { LEFT_OUT, RunTable } from './run-table.ts';
+import { truncated } from './truncated.ts';
 
 export interface LiveRunsOptions {
   readonly io: TopicIo;
@@ -67,16 +68,4 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
     },
     changes,
   };
-}
-
-/** A reader was overtaken by retention, or the topic was recreated: either way the state is no fold of the log. */
-export function truncated(
-  topic: string,
-  at: { partition: number; requestedOffset: number; startOffset: number; stableEnd: number },
-): TopicIoError {
-  return new TopicIoError(
-    'unusable',
-    `${topic} partition ${at.partition} holds offsets ${at.startOffset} to ${at.stableEnd}, but folding stands at ` +
-      `${at.requestedOffset}: records were deleted before they were folded, or the topic was recreated`,
-  );
 }

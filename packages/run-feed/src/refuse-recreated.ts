@@ -2,7 +2,7 @@ import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunHead } from '@runlog/schema/run/snapshot';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import { type LogRecord, type PartitionBounds, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
-import type { RestoreOptions } from './restore.ts';
+import type { RestoreOptions } from './restore-options.ts';
 import type { RunTable } from './run-table.ts';
 
 /** The stable end of another partition's topic may lag behind for as long as a transaction lasts, and a bit. */

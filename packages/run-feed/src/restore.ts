@@ -1,28 +1,15 @@
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import type { RunMeta } from '@runlog/schema/log/log-records';
-import { CHECKPOINT_KEY, isReservedKey, type TopicNames } from '@runlog/schema/log/topics';
+import { CHECKPOINT_KEY, isReservedKey } from '@runlog/schema/log/topics';
 import { formatRunKey } from '@runlog/schema/run/run-key';
-import { type LogRecord, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import { type LogRecord, TopicIoError } from '@runlog/topic-io/topic-io';
 import { dormantRun } from './dormant-run.ts';
-import type { FeedLog } from './feed-log.ts';
 import { readToEnd } from './read-to-end.ts';
 import { boundsCovering, newestSnapshots, refuseForeignPast } from './refuse-recreated.ts';
+import type { RestoreOptions } from './restore-options.ts';
 import type { RunTable } from './run-table.ts';
 import { parseCheckpoint, parseSnapshot } from './stored-snapshots.ts';
 import { refuseMissedTombstones } from './tombstones.ts';
-
-export interface RestoreOptions {
-  readonly io: TopicIo;
-  readonly topics: TopicNames;
-  readonly meta: RunMeta;
-  readonly partitions: readonly number[];
-  readonly log: FeedLog;
-  readonly signal: AbortSignal;
-  /** Resolves after the time or on abort. */
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-}
 
 /**
  * Fills the table from the snapshot topic and says, per partition, from which offset of the events topic to fold on.

@@ -1,4 +1,4 @@
-import { truncated } from '@runlog/run-feed/live-runs';
+import { truncated } from '@runlog/run-feed/truncated';
 import type { RunMeta } from '@runlog/schema/log/log-records';
 import type { TopicNames } from '@runlog/schema/log/topics';
 import { formatRunKey } from '@runlog/schema/run/run-key';

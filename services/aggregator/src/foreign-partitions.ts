@@ -1,5 +1,5 @@
 import { boundsCovering, refuseForeignPast } from '@runlog/run-feed/refuse-recreated';
-import type { RestoreOptions } from '@runlog/run-feed/restore';
+import type { RestoreOptions } from '@runlog/run-feed/restore-options';
 import { parseSnapshot, readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
