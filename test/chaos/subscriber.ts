@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type RunFrame, RunReplica } from '@runlog/client/run-replica';
+import { RunReplica } from '@runlog/client/run-replica';
 import type { DeliveredEntry, DeliveredSnapshot } from '@runlog/schema/run/snapshot';
+import type { ServerFrameFields } from '@runlog/schema/stream/server-frames';
 import { WebSocket } from 'ws';
 import { parseEventId } from './publisher.ts';
 
@@ -115,7 +116,7 @@ export class Subscriber {
       socket.on('message', (data: Buffer) => {
         silence.refresh();
         for (const line of data.toString('utf8').split('\n'))
-          this.#receive(socket, JSON.parse(line) as Incoming);
+          this.#receive(socket, JSON.parse(line) as ServerFrameFields);
       });
     });
   }
@@ -129,7 +130,7 @@ export class Subscriber {
     if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ id: this.#frameId, sub }));
   }
 
-  #receive(socket: WebSocket, frame: Incoming): void {
+  #receive(socket: WebSocket, frame: ServerFrameFields): void {
     if (frame.error !== undefined) {
       if (frame.error.retry !== true)
         this.violations.push(`${this.#name} was refused: ${JSON.stringify(frame)}`);
@@ -211,12 +212,6 @@ export class Subscriber {
     }
   }
 }
-
-type Incoming = RunFrame & {
-  readonly ch?: string;
-  readonly tips?: Readonly<Record<string, number | null>>;
-  readonly error?: { readonly code: string; readonly retry?: boolean };
-};
 
 /** Of a gateway that is behind what the client holds for longer than the client is made to wait; the one lawful reason here. */
 const NOT_REACHED = 'this position has not been reached here';

@@ -1,6 +1,7 @@
-import { type RunFrame, RunReplica, type RunUpdate } from '@runlog/client/run-replica';
+import { RunReplica, type RunUpdate } from '@runlog/client/run-replica';
 import { deliverSnapshot, rowOf } from '@runlog/run-state/delivery';
 import type { DeliveredEntry, DeliveredSnapshot, RunRow, RunSnapshot } from '@runlog/schema/run/snapshot';
+import type { ServerFrameFields } from '@runlog/schema/stream/server-frames';
 import type { GatewayProgram } from './gateway-program.ts';
 import type { Resume } from './plan.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -10,14 +11,6 @@ import type { World } from './world.ts';
 
 const INDEX = 'runs:*';
 const RECONNECT_MS_MAX = 2_000;
-
-interface Frame extends RunFrame {
-  readonly ch?: string;
-  readonly tips?: Readonly<Record<string, number | null>>;
-  readonly rows?: readonly RunRow[];
-  readonly total?: number;
-  readonly gone?: readonly string[];
-}
 
 /** A client with the real replica of every run; each step that it is told is held against the fold. */
 export class SimulatedClient implements SocketClient {
@@ -47,7 +40,7 @@ export class SimulatedClient implements SocketClient {
   }
 
   received(message: string): void {
-    for (const line of message.split('\n')) this.#receive(JSON.parse(line) as Frame);
+    for (const line of message.split('\n')) this.#receive(JSON.parse(line) as ServerFrameFields);
   }
 
   closed(): void {
@@ -135,7 +128,7 @@ export class SimulatedClient implements SocketClient {
     return this.#nextId;
   }
 
-  #receive(frame: Frame): void {
+  #receive(frame: ServerFrameFields): void {
     const { ch, tips } = frame;
     if (tips !== undefined) {
       const behind = Object.entries(tips)
@@ -158,7 +151,7 @@ export class SimulatedClient implements SocketClient {
     if (ask) this.#ask([key]);
   }
 
-  #receiveRows(frame: Frame): void {
+  #receiveRows(frame: ServerFrameFields): void {
     if (frame.rows === undefined) return;
     if (frame.total !== undefined) this.#rows = new Map();
     for (const row of frame.rows) this.#rows.set(`${row.cluster_id}/${row.run_id}/${row.group_id}`, row);

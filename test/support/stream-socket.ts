@@ -1,4 +1,4 @@
-import type { ServerFrame } from '@runlog/schema/stream/stream-api';
+import type { ServerFrame } from '@runlog/schema/stream/server-frames';
 import { WebSocket } from 'ws';
 
 /** A frame by any of its fields. */

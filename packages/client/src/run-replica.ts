@@ -1,6 +1,6 @@
 import { applyDelta } from '@runlog/run-state/delivery';
 import type { DeliveredEntry, DeliveredSnapshot, Position, RunStatus } from '@runlog/schema/run/snapshot';
-import type { RunDelta } from '@runlog/schema/stream/stream-api';
+import type { RunDelta, ServerFrameFields } from '@runlog/schema/stream/server-frames';
 
 /** What a subscriber of a run is told, in order. */
 export type RunUpdate =
@@ -16,21 +16,6 @@ export type RunUpdate =
   | { readonly kind: 'end'; readonly status: Exclude<RunStatus, 'running'> }
   /** The server will not stream this channel. */
   | { readonly kind: 'refused'; readonly code: string; readonly message: string };
-
-/** A frame of one run's channel, as far as a client reads it. */
-export interface RunFrame {
-  readonly id?: number | null;
-  readonly snapshot?: DeliveredSnapshot;
-  readonly resume?: RunDelta;
-  readonly reset?: { readonly reason: string; readonly snapshot: DeliveredSnapshot };
-  readonly lag?: { readonly skipped: number };
-  readonly end?: { readonly status: Exclude<RunStatus, 'running'> };
-  readonly prev?: number | null;
-  readonly seq?: number;
-  readonly entries?: readonly DeliveredEntry[];
-  readonly set?: RunDelta['set'];
-  readonly epoch?: string;
-}
 
 /** `ask`: the replica cannot go on from what it holds; subscribe the channel again from `RunReplica.since`. */
 export type RunReaction = { readonly updates: readonly RunUpdate[]; readonly ask: boolean };
@@ -65,7 +50,7 @@ export class RunReplica {
     this.#awaited = null;
   }
 
-  receive(frame: RunFrame): RunReaction {
+  receive(frame: ServerFrameFields): RunReaction {
     if (frame.reset !== undefined) return this.#replace(frame.reset.snapshot, frame.reset.reason);
     if (this.#awaited !== null && frame.id !== this.#awaited) return nothing;
     if (frame.snapshot !== undefined) return this.#replace(frame.snapshot, null);

@@ -2,8 +2,9 @@ import { STREAM_RECONNECT_MS_MAX, STREAM_RECONNECT_MS_MIN } from '@runlog/schema
 import type { RunRow } from '@runlog/schema/run/snapshot';
 import { indexChannel, runChannel } from '@runlog/schema/stream/channels';
 import { mayReconnect } from '@runlog/schema/stream/close-codes';
+import type { ServerFrameFields } from '@runlog/schema/stream/server-frames';
 import { STREAM_SUBPROTOCOL } from '@runlog/schema/stream/subprotocol';
-import { type RunFrame, RunReplica, type RunUpdate } from './run-replica.ts';
+import { RunReplica, type RunUpdate } from './run-replica.ts';
 import { connect, type Link, type SocketConstructor } from './socket-link.ts';
 
 /** A connection that held so long counts as good: the next failure starts again with a short delay. */
@@ -60,18 +61,6 @@ interface RunChannel {
 interface IndexChannel {
   readonly kind: 'index';
   readonly listeners: Set<(update: IndexUpdate) => void>;
-}
-
-/** Everything a server may send, as far as this client reads it. */
-interface Frame extends RunFrame {
-  readonly ch?: string;
-  readonly hello?: { readonly heartbeat_ms: number; readonly reconnect: { min_ms: number; max_ms: number } };
-  readonly tips?: Readonly<Record<string, number | null>>;
-  readonly rows?: readonly RunRow[];
-  readonly total?: number;
-  readonly gone?: readonly string[];
-  readonly error?: { readonly code: string; readonly message: string; readonly retry: boolean };
-  readonly drain?: { readonly within_ms: number };
 }
 
 class ReconnectingClient implements StreamClient {
@@ -137,7 +126,7 @@ class ReconnectingClient implements StreamClient {
         const { key } = this.#options;
         if (key !== undefined) this.#link?.send({ id: 0, auth: key });
       },
-      onFrame: (frame) => this.#receive(frame as Frame),
+      onFrame: (frame) => this.#receive(frame as ServerFrameFields),
       onClose: (close) => this.#closed(close),
     });
   }
@@ -166,13 +155,13 @@ class ReconnectingClient implements StreamClient {
     this.#say(status);
   }
 
-  #receive(frame: Frame): void {
+  #receive(frame: ServerFrameFields): void {
     if (frame.hello !== undefined) this.#greeted(frame.hello);
     else if (frame.tips !== undefined) this.#compare(frame.tips);
     else if (frame.ch !== undefined) this.#receiveOf(frame.ch, frame);
   }
 
-  #greeted(hello: NonNullable<Frame['hello']>): void {
+  #greeted(hello: NonNullable<ServerFrameFields['hello']>): void {
     this.#isOpen = true;
     this.#reconnect = hello.reconnect;
     this.#link?.expectEvery(hello.heartbeat_ms);
@@ -191,7 +180,7 @@ class ReconnectingClient implements StreamClient {
     this.#ask(lost.map(([ch]) => ch));
   }
 
-  #receiveOf(ch: string, frame: Frame): void {
+  #receiveOf(ch: string, frame: ServerFrameFields): void {
     const channel = this.#channels.get(ch);
     if (channel === undefined) return;
     const refused = refusalOf(frame);
@@ -242,14 +231,14 @@ class ReconnectingClient implements StreamClient {
   }
 }
 
-function refusalOf(frame: Frame): { kind: 'refused'; code: string; message: string } | null {
+function refusalOf(frame: ServerFrameFields): { kind: 'refused'; code: string; message: string } | null {
   if (frame.error !== undefined) {
     return { kind: 'refused', code: frame.error.code, message: frame.error.message };
   }
   return null;
 }
 
-function indexUpdateOf(frame: Frame): IndexUpdate | null {
+function indexUpdateOf(frame: ServerFrameFields): IndexUpdate | null {
   if (frame.rows === undefined) return null;
   if (frame.total !== undefined) return { kind: 'rows', rows: frame.rows, total: frame.total };
   return { kind: 'changes', rows: frame.rows, gone: frame.gone ?? [] };

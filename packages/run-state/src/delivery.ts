@@ -8,7 +8,7 @@ import type {
   RunRow,
   RunSnapshot,
 } from '@runlog/schema/run/snapshot';
-import type { RunDelta, SnapshotChanges } from '@runlog/schema/stream/stream-api';
+import type { RunDelta, SnapshotChanges } from '@runlog/schema/stream/server-frames';
 import { freshnessOf, relativeTime } from './freshness.ts';
 import { initialRun } from './initial-run.ts';
 import { isMilestone } from './milestone.ts';

@@ -4,7 +4,7 @@ import { rowOf } from '@runlog/run-state/delivery';
 import { compileGlob } from '@runlog/schema/run/run-glob';
 import type { RunHead, RunRow } from '@runlog/schema/run/snapshot';
 import { indexChannel } from '@runlog/schema/stream/channels';
-import type { ServerFrame } from '@runlog/schema/stream/stream-api';
+import type { ServerFrame } from '@runlog/schema/stream/server-frames';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Viewer } from './access.ts';
 

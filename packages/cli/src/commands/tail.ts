@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type RunFrame, RunReplica } from '@runlog/client/run-replica';
+import { RunReplica } from '@runlog/client/run-replica';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredEntry, RunStatus } from '@runlog/schema/run/snapshot';
+import type { ServerFrameFields } from '@runlog/schema/stream/server-frames';
 import { type Command, exitCodes, parseCommandLine, UsageError, wholeNumber } from '../command.ts';
 import { createProgress } from '../progress.ts';
 import { retryDelayMs } from '../retry.ts';
@@ -44,7 +45,7 @@ export const command: Command = {
       try {
         for await (const data of openRunStream(target, { key, since: follower.since(), signal })) {
           attempt = 0;
-          const status = follower.receive(JSON.parse(data) as RunFrame);
+          const status = follower.receive(JSON.parse(data) as ServerFrameFields);
           if (untilEnd && status !== 'running') return status === 'failed' ? exitCodes.failed : exitCodes.ok;
           if (follower.mustAskAgain()) break;
         }
@@ -64,7 +65,7 @@ export const command: Command = {
 
 interface Follower {
   /** Gives the run's status after the frame. */
-  receive(frame: RunFrame): RunStatus;
+  receive(frame: ServerFrameFields): RunStatus;
   since(): RunReplica['since'];
   /** What was received does not continue what is held. */
   mustAskAgain(): boolean;

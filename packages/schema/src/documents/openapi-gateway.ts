@@ -1,15 +1,7 @@
 import { z } from 'zod';
 import { RUNS_PAGE_DEFAULT, RUNS_PAGE_MAX } from '../limits.ts';
-import { runKeyPart } from '../run/run-key.ts';
-import {
-  type DeliveredEntry,
-  type DeliveredSnapshot,
-  eventLogEntrySchema,
-  positionSchema,
-  type RunRow,
-  runSnapshotSchema,
-  runStatusSchema,
-} from '../run/snapshot.ts';
+import { deliveredSnapshotSchema, runRowSchema, runSortFields, runStatusSchema } from '../run/snapshot.ts';
+import { STREAM_SUBPROTOCOL } from '../stream/subprotocol.ts';
 import {
   faultResponses,
   jsonResponse,
@@ -21,43 +13,10 @@ import {
 
 const count = z.int().min(0);
 
-const entrySchema = eventLogEntrySchema.extend({
-  relative_time: z.string(),
-}) satisfies z.ZodType<DeliveredEntry>;
-
-const snapshotSchema = runSnapshotSchema
-  .omit({ event_id_window: true, event_log: true, milestones: true, position: true })
-  .extend({
-    position: positionSchema.nullable(),
-    event_log: z.array(entrySchema),
-    milestones: z.array(entrySchema),
-    freshness: z.enum(['live', 'slow', 'stale']),
-  }) satisfies z.ZodType<DeliveredSnapshot>;
-
-const rowSchema = z.object({
-  cluster_id: runKeyPart,
-  run_id: runKeyPart,
-  group_id: runKeyPart,
-  status: runStatusSchema,
-  task_name: z.string().nullable(),
-  last_event_at: z.string().nullable(),
-  last_received_at: z.string(),
-  current_episode: count,
-  current_batch: count,
-  max_batches: z.number().nullable(),
-  batch_avg_accuracy: z.number().nullable(),
-  batch_avg_reward: z.number().nullable(),
-  events_per_second: z.number(),
-  total_events_received: count,
-  duplicates: count,
-  missing: count,
-  seq: count,
-}) satisfies z.ZodType<RunRow>;
-
 const schemas = {
-  RunSnapshot: snapshotSchema,
-  RunRow: rowSchema,
-  RunsPage: z.object({ runs: z.array(rowSchema), total: count, next: z.string().nullable() }),
+  RunSnapshot: deliveredSnapshotSchema,
+  RunRow: runRowSchema,
+  RunsPage: z.object({ runs: z.array(runRowSchema), total: count, next: z.string().nullable() }),
   EventsPage: z.object({
     events: z.array(
       z.object({ seq: count, received_at: z.string().nullable(), event: z.record(z.string(), z.unknown()) }),
@@ -106,11 +65,6 @@ const words = { type: 'string', maxLength: 256 };
 /** Fifteen digits. */
 const seq = { type: 'integer', minimum: 0, maximum: 999_999_999_999_999 };
 
-const sortFields = [
-  ...['last_received_at', 'cluster_id', 'run_id', 'group_id', 'status', 'task_name', 'started_at'],
-  ...['events', 'duplicates', 'missing', 'episode', 'batch', 'accuracy', 'reward'],
-];
-
 const etag = { ETag: { description: '"epoch.seq"', schema: { type: 'string' } } };
 
 const streamed: Response = {
@@ -141,10 +95,10 @@ export const gatewayOpenApi = openApiDocument({
         parameters: [
           query('cluster', 'Of this cluster alone', words),
           query('run', 'Glob (`*`) over the run id, or over cluster/run/group where it holds a slash', words),
-          query('status', 'Of this status alone', { enum: ['running', 'finished', 'failed'] }),
+          query('status', 'Of this status alone', { enum: runStatusSchema.options }),
           query('q', 'Part of the key or of the task name, whatever the case', words),
           query('sort', 'Field to sort by, with a leading - for descending (-last_received_at)', {
-            enum: sortFields.flatMap((field) => [field, `-${field}`]),
+            enum: runSortFields.flatMap((field) => [field, `-${field}`]),
           }),
           query('limit', `Runs of a page (${RUNS_PAGE_DEFAULT})`, {
             type: 'integer',
@@ -227,7 +181,7 @@ export const gatewayOpenApi = openApiDocument({
     '/v1/stream': {
       get: {
         operationId: 'openStream',
-        summary: 'WebSocket with the subprotocol runlog.v1',
+        summary: `WebSocket with the subprotocol ${STREAM_SUBPROTOCOL}`,
         responses: {
           101: { description: 'The WebSocket; see docs/protocol.md' },
           ...faultResponses({

@@ -129,40 +129,70 @@ export const runHeadSchema = runSnapshotSchema.omit({
 export type RunHead = z.infer<typeof runHeadSchema>;
 
 /** How old the newest event of a run is, by the receiver's clock. */
-export type Freshness = 'live' | 'slow' | 'stale';
+export const freshnessSchema = z.enum(['live', 'slow', 'stale']);
+export type Freshness = z.infer<typeof freshnessSchema>;
 
 /** An entry as clients get it. */
-export interface DeliveredEntry extends EventLogEntry {
-  readonly relative_time: string;
-}
+export const deliveredEntrySchema = eventLogEntrySchema.extend({
+  /** A function of now, such as `(2s ago)`. */
+  relative_time: z.string(),
+});
+export type DeliveredEntry = Readonly<z.infer<typeof deliveredEntrySchema>>;
 
 /** A run as clients get it: without the fold's private window, with what is a function of now. */
-export interface DeliveredSnapshot
-  extends Omit<RunSnapshot, 'event_id_window' | 'event_log' | 'milestones' | 'position'> {
-  /** null: no event of this run has come yet. */
-  readonly position: Position | null;
+export const deliveredSnapshotSchema = runSnapshotSchema
+  .omit({ event_id_window: true, event_log: true, milestones: true, position: true })
+  .extend({
+    /** null: no event of this run has come yet. */
+    position: positionSchema.nullable(),
+    event_log: z.array(deliveredEntrySchema),
+    milestones: z.array(deliveredEntrySchema),
+    freshness: freshnessSchema,
+  });
+type DeliveredFields = z.infer<typeof deliveredSnapshotSchema>;
+export interface DeliveredSnapshot extends Omit<DeliveredFields, 'event_log' | 'milestones'> {
   readonly event_log: readonly DeliveredEntry[];
   readonly milestones: readonly DeliveredEntry[];
-  readonly freshness: Freshness;
 }
 
 /** One line of the run index. */
-export interface RunRow {
-  readonly cluster_id: string;
-  readonly run_id: string;
-  readonly group_id: string;
-  readonly status: RunStatus;
-  readonly task_name: string | null;
-  readonly last_event_at: string | null;
-  readonly last_received_at: string;
-  readonly current_episode: number;
-  readonly current_batch: number;
-  readonly max_batches: number | null;
-  readonly batch_avg_accuracy: number | null;
-  readonly batch_avg_reward: number | null;
-  readonly events_per_second: number;
-  readonly total_events_received: number;
-  readonly duplicates: number;
-  readonly missing: number;
-  readonly seq: number;
-}
+export const runRowSchema = z.object({
+  cluster_id: runKeyPart,
+  run_id: runKeyPart,
+  group_id: runKeyPart,
+  status: runStatusSchema,
+  task_name: z.string().nullable(),
+  last_event_at: z.string().nullable(),
+  last_received_at: z.string(),
+  current_episode: count,
+  current_batch: count,
+  max_batches: figure,
+  batch_avg_accuracy: figure,
+  batch_avg_reward: figure,
+  /** Over the newest 10 to 20 s, by `received_at`. */
+  events_per_second: z.number(),
+  total_events_received: count,
+  duplicates: count,
+  missing: count,
+  seq: offset,
+});
+export type RunRow = Readonly<z.infer<typeof runRowSchema>>;
+
+/** What a list of runs can be sorted by. */
+export const runSortFields = [
+  'last_received_at',
+  'cluster_id',
+  'run_id',
+  'group_id',
+  'status',
+  'task_name',
+  'started_at',
+  'events',
+  'duplicates',
+  'missing',
+  'episode',
+  'batch',
+  'accuracy',
+  'reward',
+] as const;
+export type RunSortField = (typeof runSortFields)[number];

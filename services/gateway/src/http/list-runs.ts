@@ -3,11 +3,17 @@ import { rowOf } from '@runlog/run-state/delivery';
 import { RUNS_PAGE_DEFAULT, RUNS_PAGE_MAX } from '@runlog/schema/limits';
 import { compileGlob } from '@runlog/schema/run/run-glob';
 import { formatRunKey } from '@runlog/schema/run/run-key';
-import { type RunHead, type RunRow, runStatusSchema } from '@runlog/schema/run/snapshot';
+import {
+  type RunHead,
+  type RunRow,
+  type RunSortField,
+  runSortFields,
+  runStatusSchema,
+} from '@runlog/schema/run/snapshot';
 import { z } from 'zod';
 
-/** What runs can be sorted by; a leading `-` means descending. */
-const sortFields = {
+/** What each sort field compares; a leading `-` means descending. */
+const sortValues = {
   last_received_at: (state: RunHead) => state.last_received_at,
   cluster_id: (state: RunHead) => state.cluster_id,
   run_id: (state: RunHead) => state.run_id,
@@ -22,12 +28,9 @@ const sortFields = {
   batch: (state: RunHead) => state.current_batch,
   accuracy: (state: RunHead) => state.batch_avg_accuracy,
   reward: (state: RunHead) => state.batch_avg_reward,
-} as const satisfies Record<string, (state: RunHead) => SortValue>;
+} as const satisfies Record<RunSortField, (state: RunHead) => SortValue>;
 
 type SortValue = string | number | null;
-type SortField = keyof typeof sortFields;
-
-const sortNames = Object.keys(sortFields) as SortField[];
 const text = z.string().max(256);
 
 /** The query of `GET /v1/runs`. */
@@ -40,8 +43,8 @@ export const runsQuerySchema = z.strictObject({
   q: text.optional(),
   sort: z
     .string()
-    .refine((sort) => sortNames.includes(sort.replace(/^-/, '') as SortField), {
-      error: `must be one of ${sortNames.join(', ')}, with a leading - for descending`,
+    .refine((sort) => runSortFields.includes(sort.replace(/^-/, '') as RunSortField), {
+      error: `must be one of ${runSortFields.join(', ')}, with a leading - for descending`,
     })
     .default('-last_received_at'),
   limit: z
@@ -69,7 +72,7 @@ export function listRuns(
   at: { nowMs: number; maySee: (key: string) => boolean },
 ): { runs: RunRow[]; total: number; next: string | null } {
   const descending = query.sort.startsWith('-');
-  const sortValueOf = sortFields[query.sort.replace(/^-/, '') as SortField];
+  const sortValueOf = sortValues[query.sort.replace(/^-/, '') as RunSortField];
   const isWanted = filterOf(query);
   const found: { key: string; value: SortValue; state: RunHead }[] = [];
   for (const [key, state] of states.heads())

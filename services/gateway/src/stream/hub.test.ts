@@ -3,7 +3,7 @@ import { applyDelta, deliverSnapshot, emptySnapshot } from '@runlog/run-state/de
 import { STREAM_QUEUE_BYTES_HIGH } from '@runlog/schema/limits';
 import { parseRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
-import type { RunDelta } from '@runlog/schema/stream/stream-api';
+import type { RunDelta, ServerFrameFields } from '@runlog/schema/stream/server-frames';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MadeUpRuns } from '../made-up/made-up-runs.ts';
@@ -15,25 +15,11 @@ import { Session } from './session.ts';
 const START_MS = Date.UTC(2026, 0, 3, 23, 59, 50);
 const KEY = 'c1/r1/default';
 
-interface Frame {
-  id?: number;
-  ch?: string;
-  snapshot?: DeliveredSnapshot;
-  resume?: RunDelta;
-  reset?: { reason: string; snapshot: DeliveredSnapshot };
-  lag?: { skipped: number };
-  end?: { status: string };
-  prev?: number | null;
-  seq?: number;
-  entries?: RunDelta['entries'];
-  set?: RunDelta['set'];
-}
-
 /** A client behind a socket that takes bytes only when it is told to, and that checks every frame as it comes. */
 class TestClient {
   readonly session: Session;
   readonly outbox: Outbox;
-  readonly frames: Frame[] = [];
+  readonly frames: ServerFrameFields[] = [];
   readonly seen = new Map<string, number[]>();
   readonly skipped = new Map<string, number>();
   readonly held = new Map<string, DeliveredSnapshot>();
@@ -87,7 +73,7 @@ class TestClient {
       if (next === undefined && this.#deferred.length === 0) return;
       if (next === undefined) continue;
       reads -= 1;
-      for (const line of next.message.split('\n')) this.#read(JSON.parse(line) as Frame);
+      for (const line of next.message.split('\n')) this.#read(JSON.parse(line) as ServerFrameFields);
       next.written();
     }
   }
@@ -96,7 +82,7 @@ class TestClient {
     return this.#unread.reduce((sum, { message }) => sum + message.length, 0);
   }
 
-  #read(frame: Frame): void {
+  #read(frame: ServerFrameFields): void {
     this.frames.push(frame);
     const { ch } = frame;
     if (ch === undefined || frame.id === 2) return;

@@ -11,7 +11,7 @@ import { ACTIVITY_BUCKET_SECONDS } from '@runlog/schema/limits';
 import { parseRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredSnapshot, EventLogEntry, Position, RunSnapshot } from '@runlog/schema/run/snapshot';
 import { runChannel } from '@runlog/schema/stream/channels';
-import type { RunDelta, ServerFrame, SnapshotChanges } from '@runlog/schema/stream/stream-api';
+import type { RunDelta, ServerFrame, SnapshotChanges } from '@runlog/schema/stream/server-frames';
 import type { Clock } from '@runlog/service-kit/clock';
 import { RunIndex } from '../run-index.ts';
 

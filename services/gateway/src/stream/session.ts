@@ -10,7 +10,7 @@ import {
   parseClientFrame,
   type SubscribeFrame,
   verbsIn,
-} from '@runlog/schema/stream/stream-api';
+} from '@runlog/schema/stream/client-frames';
 import type { Clock } from '@runlog/service-kit/clock';
 import { everyone, type Viewer } from '../access.ts';
 import { encode, type Hub } from './hub.ts';

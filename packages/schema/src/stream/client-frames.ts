@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { STREAM_INDEX_ROWS_MAX } from '../limits.ts';
+import { positionSchema } from '../run/snapshot.ts';
+
+/** What a client may send on `WS /v1/stream`: JSON objects, one a message or several separated by newlines. */
+
+const id = z.int();
+const channel = z.string().max(256);
+
+const subscribeFrame = z.looseObject({
+  id,
+  sub: z.array(
+    z.looseObject({
+      ch: channel,
+      /** What the client holds; the reply resumes there when it can. */
+      since: positionSchema.nullish(),
+      /** For an index channel: rows wanted. */
+      limit: z.int().min(1).max(STREAM_INDEX_ROWS_MAX).nullish(),
+    }),
+  ),
+});
+const unsubscribeFrame = z.looseObject({ id, unsub: z.array(channel) });
+const pingFrame = z.looseObject({ id, ping: z.literal(true) });
+const authFrame = z.looseObject({ id, auth: z.string().max(512) });
+
+/** What a client may send, by the verb that names it. Unknown fields are ignored. */
+export const clientFrameSchemas = {
+  sub: subscribeFrame,
+  unsub: unsubscribeFrame,
+  ping: pingFrame,
+  auth: authFrame,
+} as const;
+
+export type ClientVerb = keyof typeof clientFrameSchemas;
+export const clientVerbs = Object.keys(clientFrameSchemas) as readonly ClientVerb[];
+
+/** A frame beside the verb whose schema it matched: a `switch` on `verb` knows the type of `frame`. */
+export type ClientRequest = {
+  [Verb in ClientVerb]: {
+    readonly verb: Verb;
+    readonly frame: z.infer<(typeof clientFrameSchemas)[Verb]>;
+  };
+}[ClientVerb];
+export type SubscribeFrame = z.infer<typeof subscribeFrame>;
+
+/** `null`: not exactly one verb, or not of the form of that verb. */
+export function parseClientFrame(sent: unknown): ClientRequest | null {
+  const named = verbsIn(sent);
+  const [verb] = named;
+  if (verb === undefined || named.length > 1) return null;
+  const parsed = clientFrameSchemas[verb].safeParse(sent);
+  // The schema and the verb belong together, which the compiler cannot follow through the index.
+  return parsed.success ? ({ verb, frame: parsed.data } as ClientRequest) : null;
+}
+
+/** The verbs that a JSON value names; a frame names exactly one. */
+export function verbsIn(sent: unknown): readonly ClientVerb[] {
+  if (typeof sent !== 'object' || sent === null) return [];
+  return clientVerbs.filter((verb) => Object.hasOwn(sent, verb));
+}

@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import { type FrameFaultCode, frameFaults } from '../faults.ts';
+import {
+  type DeliveredEntry,
+  type DeliveredSnapshot,
+  deliveredEntrySchema,
+  deliveredSnapshotSchema,
+  type RunRow,
+  runRowSchema,
+  runStatusSchema,
+} from '../run/snapshot.ts';
+
+/** What a gateway sends on `WS /v1/stream` and as server-sent events. Fields may be added to any frame. */
+
+const id = z.int();
+const ch = z.string();
+const seq = z.int();
+// The types below are what the code passes around: deeply readonly, and without the arrays' bounds.
+const snapshot: z.ZodType<DeliveredSnapshot> = deliveredSnapshotSchema;
+const entries: z.ZodType<readonly DeliveredEntry[]> = z.array(deliveredEntrySchema);
+const rows: z.ZodType<readonly RunRow[]> = z.array(runRowSchema);
+const keys: z.ZodType<readonly string[]> = z.array(z.string());
+const faultCodes = Object.keys(frameFaults) as [FrameFaultCode, ...FrameFaultCode[]];
+
+/** Changed top-level fields of the delivered snapshot; `event_log` and `milestones` follow from `entries`. */
+export type SnapshotChanges = Partial<Omit<DeliveredSnapshot, 'event_log' | 'milestones' | 'position'>>;
+const changes = deliveredSnapshotSchema
+  .omit({ event_log: true, milestones: true, position: true })
+  .partial() as z.ZodType<SnapshotChanges>;
+
+/** One step of a run: from `prev` (null: nothing before) to `seq`. A client that is not at `prev` asks again. */
+const deltaSchema = z.object({
+  prev: seq.nullable(),
+  seq,
+  entries,
+  set: changes,
+  /** Where `prev` is null: the epoch, which the empty snapshot could not say. */
+  epoch: z.string().exactOptional(),
+});
+export type RunDelta = Readonly<z.infer<typeof deltaSchema>>;
+
+/** The frames by name. */
+export const serverFrameSchemas = {
+  hello: z.object({
+    hello: z.object({
+      server: z.string(),
+      heartbeat_ms: z.int(),
+      reconnect: z.object({ min_ms: z.int(), max_ms: z.int() }),
+    }),
+  }),
+  ok: z.object({ id, ok: z.literal(true) }),
+  pong: z.object({ id, pong: z.literal(true) }),
+  tips: z.object({ tips: z.record(z.string(), seq.nullable()) }),
+  snapshot: z.object({ id, ch, snapshot }),
+  resume: z.object({ id, ch, resume: deltaSchema }),
+  rows: z.object({ id, ch, rows, total: z.int() }),
+  error: z.object({
+    id: id.nullable(),
+    ch: ch.exactOptional(),
+    error: z.object({ code: z.enum(faultCodes), message: z.string(), retry: z.boolean() }),
+  }),
+  delta: deltaSchema.extend({ ch }),
+  index: z.object({ ch, rows, gone: keys }),
+  reset: z.object({ ch, reset: z.object({ reason: z.string(), snapshot }) }),
+  lag: z.object({ ch, lag: z.object({ skipped: z.int() }) }),
+  end: z.object({ ch, end: z.object({ status: runStatusSchema.exclude(['running']) }) }),
+  drain: z.object({ drain: z.object({ within_ms: z.int() }) }),
+} as const;
+
+export type ServerFrame = z.infer<(typeof serverFrameSchemas)[keyof typeof serverFrameSchemas]>;
+
+type FieldName<Frame> = Frame extends unknown ? keyof Frame : never;
+type Field<Frame, Name> = Frame extends unknown ? (Name extends keyof Frame ? Frame[Name] : never) : never;
+
+/** Every field that some frame has: what a client reads of a frame before it knows which one it is. */
+export type ServerFrameFields = {
+  readonly [Name in FieldName<ServerFrame>]?: Field<ServerFrame, Name>;
+};
