@@ -1,10 +1,11 @@
 """
-What one call of `emit` costs. Prints one line of JSON for each state of the server; loop_cost.py measures a whole loop.
+Measures what one call of `emit` costs, and prints one line of JSON for each state of the server. loop_cost.py measures
+a whole loop.
 
     python3 clients/python/bench/emit_cost.py [--url http://127.0.0.1:4000]
 
-The time of one call, in this thread, at 1,000 calls a second (so the thread behind it is at work too), less what
-reading the clock twice costs. The limit measured in the same run is a bare `deque.append` of a tuple.
+The result is the time of one call in this thread, less what reading the clock twice costs. At 1,000 calls a second the
+emitter's thread is at work too. The limit, measured in the same run, is a bare `deque.append` of a tuple.
 
 The server is up (`--url`, or one in this process that accepts everything), hung (accepts connections and never
 answers), or dead (nothing listens).
@@ -82,7 +83,10 @@ def emit_cost(run, calls=20_000):
 
 
 def start_servers(url):
-    """URLs of a server that is up (or the one given), one that accepts and never answers, and none; what to end then."""
+    """
+    Returns the URLs of a server that is up (or the one given), of one that accepts and never answers, and of none, and
+    what must be ended afterwards.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     server = get_context("spawn").Process(target=accept, args=(listener,), daemon=True)
     server.start()

@@ -1,5 +1,5 @@
 """
-By how much a training-like loop is slower because it emits. Prints one line of JSON.
+Measures by how much a training-like loop is slower because it emits, and prints one line of JSON.
 
     python3 clients/python/bench/loop_cost.py [--seconds 600] [--step python|native] [--url http://127.0.0.1:4000]
 
@@ -15,8 +15,8 @@ cannot tell apart. A round is one quartet for each in random order: emitting, no
 
 Three answers, each in per cent of the loop's time with a 95 % interval (bootstrap over the quartets):
 
-- `accounted`: what the calls of `emit` compute, and how long the loop slept in steps in which it gave up its core of its own
-  accord, which it does only to wait for the interpreter: their time less their CPU time less the time in the kernel's
+- `accounted`: what the calls of `emit` compute, and how long the loop slept in steps in which it gave up its core of
+  its own accord, which it does only to wait for the interpreter: their time less their CPU time less the time in the kernel's
   run queue (Linux counts both for each thread). What other processes and the hypervisor take is not in it, so it is
   sharp on a busy machine. Compared with the silent halves of "null".
 - `cpu`: of the loop's CPU time; what caches lose is in it, and what other processes do to them.
@@ -93,7 +93,7 @@ class Clock:
             self._fd = None
 
     def queued(self):
-        """In the kernel's run queue, waiting for a core; 0 where the system does not say."""
+        """The time spent in the kernel's run queue, waiting for a core. It is 0 where the system does not say."""
         return 0.0 if self._fd is None else int(os.pread(self._fd, 64, 0).split()[1]) / 1e9
 
     def now(self):
@@ -118,7 +118,7 @@ class Emitter:
 
 
 class Window(NamedTuple):
-    """What some steps took, in seconds."""
+    """The times that some steps took, in seconds."""
 
     wall: float
     cpu: float
@@ -126,7 +126,7 @@ class Window(NamedTuple):
     slept: float
     longest_sleep: float
     calls: float
-    """Of the emits and of reading the clock; in the half that does not emit, of reading the clock."""
+    """The time of the emits and of reading the clock. The half that does not emit only reads the clock."""
     steps: int
 
 
@@ -177,7 +177,7 @@ def ratios(quartets, of):
 
 
 def share(windows):
-    """Of calls and sleeps, of the time that the machine let the loop run."""
+    """The share of calls and sleeps in the time that the machine let the loop run."""
     return sum(w.calls + w.slept for w in windows) / sum(w.cpu + w.slept for w in windows)
 
 
@@ -227,7 +227,7 @@ def measure(runs, step, seconds):
             # Its first and its last part emit, the parts that do not count included.
             emitting_s[state] += sum(window.wall for window in a) * (1 + SKIPPED_S / WINDOW_S)
         rounds += 1
-    # Of the silent halves, those without any emitter: one that is hung or dead tries again in its own as well.
+    # Only the silent halves without any emitter count: one that is hung or dead tries again in its silent half too.
     background = share([window for _, b in quartets["null"] for window in b])
     reports = {state: report(quartets[state], background, thread_s[state], emitting_s[state]) for state in runs}
     return reports, rounds

@@ -7,7 +7,7 @@ _TICK_S = 0.01
 
 
 class OwnTime:
-    """Seconds; what a late tick shows that it was not let run counts no more than the tick itself, twice."""
+    """Counts seconds. A late tick shows that the process was not let run, so it counts no more than two ticks."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()

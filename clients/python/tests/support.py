@@ -1,4 +1,4 @@
-"""A server that plays by a script, and what the tests share."""
+"""A server that plays a script, and helpers that the tests share."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ import runlog  # noqa: E402
 QUICK = dict(
     batch_interval=0.02, backoff_min=0.01, backoff_max=0.1, away_after=0.1, heartbeat_interval=0, exit_timeout=30
 )
-# Nobody waits so long where all is well.
+# The bound of every wait. A test that passes never reaches it.
 WAIT_MAX_S = 60.0
 
 Event = Dict[str, Any]
@@ -125,7 +125,7 @@ def take_but_retry(*ranges: Tuple[int, int]) -> Step:
 
 
 def take_and_reset(exchange: Exchange) -> None:
-    """Published, but the answer never arrives: the fate is unknown to the client."""
+    """Publishes the events but never answers, so that the client does not know their fate."""
     exchange.keep(list(range(len(exchange.lines()))))
     reset(exchange)
 
@@ -230,13 +230,13 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def taken_together(run: runlog.Run) -> Iterator[None]:
-    """What is emitted within is numbered and sent together, however long that takes: the thread waits for its end."""
+    """Events that are emitted within are numbered and sent together, because the thread waits for the end of it."""
     with run._emitter._state:
         yield
 
 
 def first_of_each(events: List[Event]) -> List[Event]:
-    """As the server counts: what came again because its answer was late is no new event."""
+    """Counts as the server does: an event that came again because its answer was late is no new event."""
     seen: Dict[str, Event] = {}
     for event in events:
         assert seen.setdefault(event["event_id"], event) == event, "an event was sent again, and changed"
@@ -244,7 +244,7 @@ def first_of_each(events: List[Event]) -> List[Event]:
 
 
 def missing_of(events: List[Event]) -> int:
-    """As the server counts it: numbers below the highest that never came, over all emitters and run keys."""
+    """Counts, as the server does, the numbers below the highest that never came, over all emitters and run keys."""
     numbers: Dict[Tuple[str, str, str], set] = {}
     for event in events:
         key = (event["run_id"], event["group_id"], event["emitter_id"])
@@ -298,7 +298,7 @@ class EmitterTest(unittest.TestCase):
         return process
 
     def spooled_lines(self) -> List[Event]:
-        """Those that are whole: somebody may be writing, or removing what was sent."""
+        """Returns the lines that are whole, since somebody may be writing, or removing what was sent."""
         lines: List[Event] = []
         for folder, _, files in sorted(os.walk(self.spool)):
             for name in sorted(files):

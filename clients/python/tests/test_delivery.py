@@ -1,4 +1,4 @@
-"""What becomes of events when the server does not simply take them."""
+"""Delivery of events to a server that does not simply take them."""
 
 import json
 import unittest
@@ -33,7 +33,7 @@ class DeliveryTest(EmitterTest):
         return [event["data"]["index"] for event in server.of_type("X")]
 
     def first_indexes(self, server):
-        """Where requests may time out and be sent again though they arrive."""
+        """Requests may time out and be sent again here, although they arrive."""
         return [event["data"]["index"] for event in first_of_each(server.of_type("X"))]
 
     def test_events_arrive_once_and_in_order(self):

@@ -1,4 +1,4 @@
-"""What an event looks like on the wire, whatever the training loop put into it."""
+"""The form of an event on the wire, whatever the training loop put into it."""
 
 import dataclasses
 import datetime
@@ -14,7 +14,7 @@ from support import WAIT_MAX_S, EmitterTest, accepted, runlog, wait_until
 
 
 class FakeTensor:
-    """As torch's: `numel()`, `item()`, `tolist()`, never a float."""
+    """Behaves like a tensor of torch: `numel()`, `item()`, `tolist()`, never a float."""
 
     def __init__(self, *values):
         self.values = list(values)
@@ -35,7 +35,7 @@ class FakeTensor:
 
 
 class FakeScalar:
-    """As numpy's: `size` is a number, `item()` gives Python's own."""
+    """Behaves like a scalar of numpy: `size` is a number, `item()` gives Python's own."""
 
     size = 1
 

@@ -1,4 +1,4 @@
-"""What happens to events while the server is away, and afterwards."""
+"""The spool takes events while the server is away, and gives them back afterwards."""
 
 import io
 import json
@@ -27,7 +27,7 @@ from support import (
 
 class SpoolTest(EmitterTest):
     def away(self, count=200, port=None, **overrides):
-        """A run whose server is away, with so many events in its spool."""
+        """Starts a run whose server is away, and waits until `count` events are in its spool."""
         run = self.start(f"http://127.0.0.1:{port or free_port()}", **overrides)
         for index in range(count):
             run.emit("X", index=index)
