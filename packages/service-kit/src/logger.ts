@@ -1,8 +1,12 @@
 import { destination, type Logger, type LoggerOptions, pino } from 'pino';
+import { terminalLine } from './terminal-line.ts';
 
 export type { Logger } from 'pino';
 
-/** JSON lines on stdout (commands, whose stdout is their result: on stderr). Whatever could carry a key or a password is removed here, whoever logs it. */
+/**
+ * JSON lines on stdout, or lines for people where stdout is a terminal. Commands, whose stdout is their result, log JSON
+ * on stderr. Whatever could carry a key or a password is removed here, whoever logs it.
+ */
 export function createLogger(options: {
   service: string;
   level: string;
@@ -25,7 +29,12 @@ export function createLogger(options: {
       remove: true,
     },
   };
-  return options.destination === 'stderr'
-    ? pino(settings, destination({ fd: 2, sync: true }))
-    : pino(settings);
+  if (options.destination === 'stderr') return pino(settings, destination({ fd: 2, sync: true }));
+  return process.stdout.isTTY ? pino(settings, terminal) : pino(settings);
 }
+
+const terminal = {
+  write(json: string): void {
+    process.stdout.write(terminalLine(json));
+  },
+};

@@ -19,7 +19,7 @@ import { readUpConfig } from '../up-config.ts';
 export const command: Command = {
   usage: '',
   description:
-    'Runs ingest, aggregator and gateway in one process, over an embedded log in a folder of this machine, or over Kafka where KAFKA_BROKERS is set. Prints one JSON line when it is ready and stops on Ctrl-C or SIGTERM without losing anything.\nExit code: 0 stopped, 1 a port or the data folder is in use (stderr says which), 2 wrong configuration.',
+    'Runs ingest, aggregator and gateway in one process, over an embedded log in a folder of this machine, or over Kafka where KAFKA_BROKERS is set. Prints one line when it is ready (JSON where stdout is not a terminal) and stops on Ctrl-C or SIGTERM without losing anything.\nExit code: 0 stopped, 1 a port or the data folder is in use (stderr says which), 2 wrong configuration.',
   options: {},
   examples: [
     'runlog up',
