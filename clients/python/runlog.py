@@ -1172,6 +1172,18 @@ class _Backoff:
         self._attempt = min(self._attempt + 1, 30)
 
 
+def _batch(waiting: Iterable[bytes], events_max: int, bytes_max: int) -> List[bytes]:
+    """Returns the first lines that fit into one request; one line at least, when there is one."""
+    lines: List[bytes] = []
+    size = 0
+    for line in waiting:
+        if lines and (len(lines) >= events_max or size + len(line) > bytes_max):
+            break
+        lines.append(line)
+        size += len(line) + 1
+    return lines
+
+
 class _Sender:
     """Sends the oldest batch of the backlog and does what the server answers. It keeps one request in flight."""
 
@@ -1202,17 +1214,7 @@ class _Sender:
         except OSError as error:
             self._notices.warn("segment", f"cannot read the spool: {error}")
             source = self._backlog.source_without_spool()
-        return source, self._batch(source)
-
-    def _batch(self, source: Deque[_Line]) -> List[bytes]:
-        lines: List[bytes] = []
-        size = 0
-        for line, _ in source:
-            if lines and (len(lines) >= self._batch_events or size + len(line) > self._options.batch_bytes_max):
-                break
-            lines.append(line)
-            size += len(line) + 1
-        return lines
+        return source, _batch((line for line, _ in source), self._batch_events, self._options.batch_bytes_max)
 
     def send(self, lines: List[bytes], by: Optional[float]) -> _Outcome:
         """One request, which ends at `by` at the latest. It touches no state but the connection."""
@@ -2042,13 +2044,7 @@ def _drain_segment(wire: _Wire, path: str, timeout: float, options: Options) -> 
     size = options.batch_events_max
     give_up_at = time.monotonic() + timeout
     while lines:
-        batch: List[bytes] = []
-        bytes_taken = 0
-        for line in itertools.islice(lines, size):
-            if batch and bytes_taken + len(line) > options.batch_bytes_max:
-                break
-            batch.append(line)
-            bytes_taken += len(line) + 1
+        batch = _batch(lines, size, options.batch_bytes_max)
         outcome = wire.send(batch, time.monotonic() + options.request_timeout)
         wait = 0.0
         if isinstance(outcome, _Answered):

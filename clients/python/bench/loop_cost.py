@@ -16,8 +16,8 @@ cannot tell apart. A round is one quartet for each in random order: emitting, no
 Three answers, each in per cent of the loop's time with a 95 % interval (bootstrap over the quartets):
 
 - `accounted`: what the calls of `emit` compute, and how long the loop slept in steps in which it gave up its core of
-  its own accord, which it does only to wait for the interpreter: their time less their CPU time less the time in the kernel's
-  run queue (Linux counts both for each thread). What other processes and the hypervisor take is not in it, so it is
+  its own accord, which it does only to wait for the interpreter: their time less their CPU time less the time in the
+  kernel's run queue (Linux counts both for each thread). What other processes and the hypervisor take is not in it, so it is
   sharp on a busy machine. Compared with the silent halves of "null".
 - `cpu`: of the loop's CPU time; what caches lose is in it, and what other processes do to them.
 - `wall`: of the clock. Nothing is left out, so this is as noisy as the machine.
