@@ -1,5 +1,6 @@
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import type { Key } from '@runlog/schema/keys';
+import { messageOf } from './error-message.ts';
 import { parseKeys } from './key-file.ts';
 
 /** Why a key file was left as it is; the message is for a person. */
@@ -61,8 +62,4 @@ export async function editKeys(
 
 function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

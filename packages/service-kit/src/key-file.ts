@@ -2,6 +2,7 @@ import { readFileSync, watch } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Key, keysFileSchema } from '@runlog/schema/keys';
+import { messageOf } from './error-message.ts';
 import { type KeyRing, keyLookup } from './keys.ts';
 import { ConfigError } from './read-config.ts';
 
@@ -142,8 +143,4 @@ async function stateOf(path: string): Promise<string> {
   } catch {
     return '';
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

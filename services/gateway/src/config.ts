@@ -1,6 +1,6 @@
-import { isIPv4 } from 'node:net';
 import { keyFileFaults } from '@runlog/service-kit/key-file';
 import { type LogConfig, logConfigOf, logEnvironment, logFaults } from '@runlog/service-kit/log-config';
+import { isLoopback } from '@runlog/service-kit/loopback';
 import { environment, readCheckedConfig } from '@runlog/service-kit/read-config';
 import { z } from 'zod';
 
@@ -63,8 +63,4 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
     ...gatewayFaults(read),
   ]);
   return gatewayConfigOf(variables, logConfigOf(variables, { single: true }));
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }

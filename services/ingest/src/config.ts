@@ -1,6 +1,6 @@
-import { isIPv4 } from 'node:net';
 import { keyFileFaults } from '@runlog/service-kit/key-file';
 import { type LogConfig, logConfigOf, logEnvironment, logFaults } from '@runlog/service-kit/log-config';
+import { isLoopback } from '@runlog/service-kit/loopback';
 import { environment, readCheckedConfig } from '@runlog/service-kit/read-config';
 import { COMPRESSIONS, type Compression, compressionFault } from '@runlog/topic-io/compression';
 import { z } from 'zod';
@@ -64,8 +64,4 @@ export function readIngestConfig(env: Readonly<Record<string, string | undefined
     ...ingestFaults(read),
   ]);
   return ingestConfigOf(variables, logConfigOf(variables, { single: true }));
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '@runlog/service-kit/error-message';
 import { listen } from '@runlog/service-kit/http-server';
 import { openKeyFile } from '@runlog/service-kit/key-file';
 import type { Running } from '@runlog/service-kit/lifecycle';
@@ -142,8 +143,4 @@ async function within<Result>(work: Promise<Result>, msMax: number): Promise<Res
   } finally {
     clearTimeout(timer);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
