@@ -5,6 +5,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 COPY packages/cli/package.json packages/cli/
 COPY packages/client/package.json packages/client/
+COPY packages/records/package.json packages/records/
 COPY packages/run-feed/package.json packages/run-feed/
 COPY packages/run-state/package.json packages/run-state/
 COPY packages/schema/package.json packages/schema/

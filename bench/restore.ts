@@ -1,14 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { CHECKPOINT_KEY } from '@runlog/records/checkpoint-record';
 import { snapshotRecord } from '@runlog/run-feed/dormant-run';
 import { RunTable } from '@runlog/run-feed/run-table';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import type { RunMeta } from '@runlog/schema/log/log-records';
-import {
-  CHECKPOINT_KEY,
-  eventTopicSettings,
-  snapshotTopicSettings,
-  topicNames,
-} from '@runlog/schema/log/topics';
+import { eventTopicSettings, snapshotTopicSettings, topicNames } from '@runlog/schema/log/topics';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import { partitionOf } from '@runlog/topic-io/partitioner';

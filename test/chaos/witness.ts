@@ -1,5 +1,6 @@
+import { CHECKPOINT_KEY } from '@runlog/records/checkpoint-record';
 import { checkpointSchema } from '@runlog/schema/log/log-records';
-import { CHECKPOINT_KEY, eventHeaders, isReservedKey } from '@runlog/schema/log/topics';
+import { eventHeaders, isReservedKey } from '@runlog/schema/log/topics';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 
 /** Positions are read from the front of a snapshot; parsing 30 KB for two numbers would be most of the load. */

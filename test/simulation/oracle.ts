@@ -1,6 +1,7 @@
+import { CHECKPOINT_KEY } from '@runlog/records/checkpoint-record';
 import { decodeRunRecord } from '@runlog/run-state/run-record';
 import { type RunMeta, runMetaSchema } from '@runlog/schema/log/log-records';
-import { CHECKPOINT_KEY, isReservedKey, rejectedHeaders, type TopicNames } from '@runlog/schema/log/topics';
+import { isReservedKey, rejectedHeaders, type TopicNames } from '@runlog/schema/log/topics';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import { NEWER_PRUNED } from './build.ts';

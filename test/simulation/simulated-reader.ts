@@ -1,4 +1,4 @@
-import { CHECKPOINT_KEY } from '@runlog/schema/log/topics';
+import { CHECKPOINT_KEY } from '@runlog/records/checkpoint-record';
 import { type Fetched, TopicIoError, type TopicReader } from '@runlog/topic-io/topic-io';
 import type { SimulatedPartition } from './simulated-partition.ts';
 import type { Connection } from './simulated-topic-io.ts';

@@ -1,5 +1,6 @@
-import { type RunMeta, runMetaSchema } from '@runlog/schema/log/log-records';
-import { META_KEY, type TopicNames } from '@runlog/schema/log/topics';
+import { decodeMeta, META_KEY } from '@runlog/records/meta-record';
+import type { RunMeta } from '@runlog/schema/log/log-records';
+import type { TopicNames } from '@runlog/schema/log/topics';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 
 /**
@@ -20,7 +21,7 @@ export async function metaChange(
       continue;
     }
     for (const { key, value } of fetched.records) {
-      if (key === META_KEY && value !== null) newest = parseMeta(value) ?? newest;
+      if (key === META_KEY) newest = decodeMeta(value) ?? newest;
     }
     // What lies before the end may be older than the meta we hold.
     const atEnd = fetched.nextOffset >= fetched.stableEnd;
@@ -28,14 +29,6 @@ export async function metaChange(
   }
   signal.throwIfAborted();
   throw new Error(`the reader of ${topics.meta} ended`);
-}
-
-function parseMeta(value: Buffer): RunMeta | null {
-  try {
-    return runMetaSchema.safeParse(JSON.parse(value.toString('utf8'))).data ?? null;
-  } catch {
-    return null;
-  }
 }
 
 export function sameMeta(left: RunMeta, right: RunMeta): boolean {

@@ -1,8 +1,8 @@
+import { decodeMeta, encodeMeta, META_KEY } from '@runlog/records/meta-record';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
-import { type RunMeta, runMetaSchema } from '@runlog/schema/log/log-records';
+import type { RunMeta } from '@runlog/schema/log/log-records';
 import {
   eventTopicSettings,
-  META_KEY,
   metaTopicSettings,
   rejectedTopicSettings,
   snapshotTopicSettings,
@@ -76,8 +76,8 @@ export async function readMeta(io: TopicIo, topics: TopicNames): Promise<RunMeta
     },
   });
   if (value === null) return null;
-  const result = runMetaSchema.safeParse(parseJson(value));
-  if (result.success) return result.data;
+  const meta = decodeMeta(value);
+  if (meta !== null) return meta;
   throw new TopicIoError(
     'unusable',
     `${topics.meta} holds a record that is not run-meta's; is the prefix right?`,
@@ -94,8 +94,7 @@ async function agreeOnMeta(options: PrepareOptions, proposal: RunMeta): Promise<
       // Everyone before us is fenced now: what is absent after this read stays absent until our commit.
       const written = await readMeta(io, topics);
       if (written !== null) return written;
-      const value = Buffer.from(JSON.stringify(proposal));
-      const record = { key: META_KEY, value, headers: {}, timestampMs: Date.now() };
+      const record = encodeMeta(proposal, Date.now());
       await writer.commit({ records: [{ topic: topics.meta, partition: 0, records: [record] }] });
       log.info({ ...proposal }, 'began a new epoch');
       return proposal;
@@ -136,12 +135,4 @@ export function refuseOtherFold(meta: RunMeta): void {
     'unusable',
     `the topics are written by fold version ${meta.fold}, this build has ${FOLD_VERSION}: ${remedy}`,
   );
-}
-
-function parseJson(value: Buffer): unknown {
-  try {
-    return JSON.parse(value.toString('utf8'));
-  } catch {
-    return undefined;
-  }
 }

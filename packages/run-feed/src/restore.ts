@@ -1,6 +1,7 @@
+import { CHECKPOINT_KEY, decodeCheckpoint } from '@runlog/records/checkpoint-record';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import type { RunMeta } from '@runlog/schema/log/log-records';
-import { CHECKPOINT_KEY, isReservedKey } from '@runlog/schema/log/topics';
+import { isReservedKey } from '@runlog/schema/log/topics';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import { type LogRecord, TopicIoError } from '@runlog/topic-io/topic-io';
 import { dormantRun } from './dormant-run.ts';
@@ -8,7 +9,7 @@ import { readToEnd } from './read-to-end.ts';
 import { boundsCovering, newestSnapshots, refuseForeignPast } from './refuse-recreated.ts';
 import type { RestoreOptions } from './restore-options.ts';
 import type { RunTable } from './run-table.ts';
-import { parseCheckpoint, parseSnapshot } from './stored-snapshots.ts';
+import { parseSnapshot } from './stored-snapshots.ts';
 import { refuseMissedTombstones } from './tombstones.ts';
 
 /**
@@ -68,7 +69,7 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
 }
 
 function readCheckpoint(record: LogRecord, meta: RunMeta): number {
-  const checkpoint = parseCheckpoint(record.value);
+  const checkpoint = decodeCheckpoint(record.value);
   if (checkpoint === null) {
     throw new TopicIoError(
       'unusable',

@@ -1,5 +1,6 @@
-import { type Checkpoint, checkpointSchema } from '@runlog/schema/log/log-records';
-import { CHECKPOINT_KEY, isReservedKey } from '@runlog/schema/log/topics';
+import { CHECKPOINT_KEY, decodeCheckpoint } from '@runlog/records/checkpoint-record';
+import type { Checkpoint } from '@runlog/schema/log/log-records';
+import { isReservedKey } from '@runlog/schema/log/topics';
 import { type RunSnapshot, runSnapshotSchema } from '@runlog/schema/run/snapshot';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
@@ -28,7 +29,7 @@ export async function readStoredPartition(
     ...(at.signal ? { signal: at.signal } : {}),
     onRecords: (records) => {
       for (const { key, value } of records) {
-        if (key === CHECKPOINT_KEY) checkpoint = parseCheckpoint(value);
+        if (key === CHECKPOINT_KEY) checkpoint = decodeCheckpoint(value);
         else if (isReservedKey(key)) continue;
         else if (value === null) snapshots.delete(key);
         else snapshots.set(key, value);
@@ -41,12 +42,6 @@ export async function readStoredPartition(
 /** `null`: not a snapshot of this version. */
 export function parseSnapshot(value: Buffer | null): RunSnapshot | null {
   const result = compiledSnapshot.safeParse(parseJson(value));
-  return result.success ? result.data : null;
-}
-
-/** `null`: not a checkpoint. */
-export function parseCheckpoint(value: Buffer | null): Checkpoint | null {
-  const result = checkpointSchema.safeParse(parseJson(value));
   return result.success ? result.data : null;
 }
 

@@ -1,3 +1,4 @@
+import { encodeCheckpoint } from '@runlog/records/checkpoint-record';
 import { snapshotRecord } from '@runlog/run-feed/dormant-run';
 import { parseSnapshot, readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
 import { refuseMissedTombstones } from '@runlog/run-feed/tombstones';
@@ -8,7 +9,7 @@ import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
 import type { FencedWriter, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
-import { checkpointRecord, FLUSH_BYTES_MAX } from './build-flush.ts';
+import { FLUSH_BYTES_MAX } from './build-flush.ts';
 import { isOfOthers, refuseForeign } from './foreign-partitions.ts';
 
 interface BeginOptions {
@@ -93,7 +94,7 @@ async function begin(
     if (bytes >= FLUSH_BYTES_MAX) await commit();
   }
   const checkpoint: Checkpoint = { epoch: meta.epoch, fold: meta.fold, next: startOffset };
-  records.push(checkpointRecord(checkpoint, nowMs));
+  records.push(encodeCheckpoint(checkpoint, nowMs));
   await commit();
 }
 

@@ -1,7 +1,7 @@
+import { encodeCheckpoint } from '@runlog/records/checkpoint-record';
 import { snapshotRecord } from '@runlog/run-feed/dormant-run';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import type { Checkpoint } from '@runlog/schema/log/log-records';
-import { CHECKPOINT_KEY } from '@runlog/schema/log/topics';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 import type { DirtyRuns } from './dirty-runs.ts';
@@ -58,11 +58,6 @@ export function buildFlush(input: {
   }
   const runs = records.length;
   const checkpoint: Checkpoint = { epoch, fold: FOLD_VERSION, next: dirty.checkpoint(folded) };
-  records.push(checkpointRecord(checkpoint, nowMs));
+  records.push(encodeCheckpoint(checkpoint, nowMs));
   return { records, checkpoint: checkpoint.next, runs, bytes };
-}
-
-export function checkpointRecord(checkpoint: Checkpoint, nowMs: number): RecordToAppend {
-  const value = Buffer.from(JSON.stringify(checkpoint));
-  return { key: CHECKPOINT_KEY, value, headers: {}, timestampMs: nowMs };
 }

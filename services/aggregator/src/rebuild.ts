@@ -1,15 +1,11 @@
+import { encodeMeta } from '@runlog/records/meta-record';
 import { metaChange, sameMeta } from '@runlog/run-feed/follow-meta';
 import { readMeta, refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { type VerifyProgress, type VerifyReport, verify } from '@runlog/run-feed/verify';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import type { RunMeta } from '@runlog/schema/log/log-records';
-import {
-  META_KEY,
-  snapshotTopicSettings,
-  snapshotWriterId,
-  type TopicNames,
-} from '@runlog/schema/log/topics';
+import { snapshotTopicSettings, snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/service-kit/logger';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
@@ -245,8 +241,7 @@ async function switchMeta(options: RebuildOptions, at: { former: RunMeta; meta: 
   await using writer = await io.fencedWriter(topics.meta);
   const current = await readMeta(io, topics);
   if (current === null || !sameMeta(current, at.former)) throw switchedMeanwhile(current);
-  const value = Buffer.from(JSON.stringify(at.meta));
-  const record = { key: META_KEY, value, headers: {}, timestampMs: clock.now() };
+  const record = encodeMeta(at.meta, clock.now());
   await writer.commit({ records: [{ topic: topics.meta, partition: 0, records: [record] }] });
 }
 

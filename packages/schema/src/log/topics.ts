@@ -25,15 +25,10 @@ export function snapshotWriterId(snapshotsTopic: string, partition: number): str
   return `${snapshotsTopic}.${partition}`;
 }
 
-/** Key of the record that says which events the snapshots of its partition hold. No run key begins with `#`. */
-export const CHECKPOINT_KEY = '#checkpoint';
 /** Whether a record of a snapshot topic is about the topic itself, not the snapshot of a run. */
 export function isReservedKey(key: string): boolean {
   return key.startsWith('#');
 }
-/** Key of the one record of `run-meta`. */
-export const META_KEY = 'meta';
-
 /** Headers of a record of `run-events`. */
 export const eventHeaders = {
   eventType: 'event_type',
