@@ -208,6 +208,13 @@ describe('the envelope', () => {
     expect(faultOf(without(event(), field))).toBe(`${field}: is required (expected string)`);
   });
 
+  it('names every field that is missing', () => {
+    expect(faultOf({})).toBe(
+      'event_id: is required (expected string); also required: event_type, timestamp, run_id',
+    );
+    expect(faultOf({ ...event(), run_id: undefined, event_id: 7 })).not.toMatch(/also required/);
+  });
+
   it('must have a timestamp', () => {
     expect(faultOf(without(event(), 'timestamp'))).toMatch(/^timestamp: /);
   });

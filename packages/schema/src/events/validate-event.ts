@@ -71,14 +71,24 @@ function judge(value: unknown, schemas: Validators): Verdict {
 function faultOf(error: z.ZodError): EventFault {
   const issue = error.issues[0]!;
   const path = issue.path.join('.');
-  return { code: 'schema', path, message: sentence(issue) };
+  return { code: 'schema', path, message: sentence(issue) + othersMissing(error.issues) };
+}
+
+/** A sender that left out one field often left out several: the fault of the first one names the rest. */
+function othersMissing(issues: readonly z.core.$ZodIssue[]): string {
+  const [first, ...rest] = issues;
+  if (first === undefined || !isMissing(first)) return '';
+  const others = rest.filter(isMissing).map(({ path }) => path.join('.'));
+  return others.length === 0 ? '' : `; also required: ${others.join(', ')}`;
+}
+
+function isMissing(issue: z.core.$ZodIssue): boolean {
+  return issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
 }
 
 /** zod's "Invalid input: expected string, received undefined" read as an operator would say it. */
 function sentence(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
-    return `is required (expected ${issue.expected})`;
-  }
+  if (issue.code === 'invalid_type' && isMissing(issue)) return `is required (expected ${issue.expected})`;
   if (issue.code === 'invalid_union') return 'must be a number, or one of "NaN", "Infinity", "-Infinity"';
   return issue.message;
 }
