@@ -6,7 +6,7 @@ import { messageOf } from './error-message.ts';
 import { type KeyRing, keyLookup } from './keys.ts';
 import { ConfigError } from './read-config.ts';
 
-/** What the key file says in its log; pino's logger has this shape. */
+/** The logger of a key file; pino's logger has this shape. */
 export interface KeyFileLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;

@@ -9,7 +9,7 @@ export interface KeyRing {
   onChange(listener: () => void): () => void;
 }
 
-/** What a key file stores instead of the key. */
+/** The digest that a key file stores instead of the key. */
 export function digestOf(secret: string): string {
   return createHash('sha256').update(secret, 'utf8').digest('hex');
 }

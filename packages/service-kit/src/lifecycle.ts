@@ -5,7 +5,7 @@ import { ConfigError, describeConfigError } from './read-config.ts';
 /** Longest drain after SIGTERM; then the process ends by force, so that an orchestrator never has to. */
 const DRAIN_MS_MAX = 25_000;
 
-/** A stop that comes while the service is still starting waits so long for it. */
+/** The longest that a stop waits for a service that is still starting. */
 const START_MS_MAX = 5_000;
 
 /** One Ctrl-C under npm arrives twice, from the terminal and from npm: within this time it counts once. */
@@ -58,7 +58,7 @@ export async function runProcess(
       log().error({ drainMsMax: DRAIN_MS_MAX }, 'drain took too long; ending by force');
       process.exit(1);
     }, DRAIN_MS_MAX).unref();
-    // What is still starting is stopped when it has started, so that nothing is left half open in the log.
+    // A service that is still starting is stopped once it has started, so that nothing is left half open in the log.
     setTimeout(() => started(null), START_MS_MAX).unref();
     void starting
       .then((running) => running?.[Symbol.asyncDispose]())
@@ -83,7 +83,7 @@ export async function runProcess(
     const running = await start({ fail });
     started(running);
     await running.ready;
-    // Whoever waits for this line waits for it at every log level.
+    // Programs wait for this line, so it is printed at every log level.
     if (exitCode === null) log().child({}, { level: 'info' }).info(running.addresses, 'ready');
   } catch (error) {
     explainStart(error);
@@ -91,7 +91,7 @@ export async function runProcess(
   }
 }
 
-/** What went wrong at the start, for a person: without a stack where the message says what to do. */
+/** Tells a person why the start failed, without a stack where the message says what to do. */
 function explainStart(error: unknown): void {
   if (error instanceof ConfigError) {
     process.stderr.write(describeConfigError(error));
@@ -108,7 +108,7 @@ function explainStart(error: unknown): void {
   }
 }
 
-/** Of `listen` where another process, or another service of this one, already listens. */
+/** True when `listen` failed because another process, or another service of this one, already listens there. */
 export function isPortTaken(error: unknown): error is Error & { address: string; port: number } {
   return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
 }

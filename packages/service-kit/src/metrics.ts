@@ -6,7 +6,7 @@ export { Counter, Gauge, Histogram, Registry } from 'prom-client';
 /** Clusters that get a line of their own; the rest count as `other`, so that no client can grow the answer. */
 const LABELLED_CLUSTERS_MAX = 100;
 
-/** Of the process, whatever services run in it; made when first asked for. */
+/** Metrics of the process, whichever services run in it; created on first use. */
 let processMetrics: Registry | undefined;
 
 /** `GET /metrics`: the service's own figures, then those of its process, in the Prometheus text format. */

@@ -4,7 +4,7 @@ import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
 const SECRET_NAME =
   /(?:^|[_.-])(?:passwords?|passwd|passphrase|pwd|secrets?|token|apikeys?|(?:api|private|access|secret|signing|encryption)[_.-]keys?|authorization|bearer|credentials?|cookies?)(?:$|[_.-])/i;
 
-/** What reads as the name of a JSON field, up to its value. */
+/** Matches text that reads as the name of a JSON field, up to its value. */
 const NAME = /"((?:[^"\\]|\\.){1,128})"\s{0,16}:\s{0,16}/g;
 
 const AUTHORIZATION_VALUE = /\b(bearer|basic)( +)[A-Za-z0-9._~+/=-]{8,}/gi;
@@ -70,8 +70,8 @@ function stringEnd(text: string, from: number): number {
 }
 
 /**
- * What a quarantine keeps of a refused value: redacted, at most REJECTED_BYTES_MAX. A copy, since a view would keep the
- * whole body in memory; read as Latin-1, so that bytes that are no UTF-8 stay what they are.
+ * The part of a refused value that a quarantine keeps: redacted, at most REJECTED_BYTES_MAX. A copy, since a view would
+ * keep the whole body in memory; read as Latin-1, so that bytes that are no UTF-8 stay what they are.
  */
 export function quarantinedBytes(value: Buffer): Buffer {
   const text = redact(value.toString('latin1', 0, REJECTED_BYTES_MAX));

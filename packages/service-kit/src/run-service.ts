@@ -6,7 +6,7 @@ import { type LogConfig, openLog } from './log-config.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { warnOfUnknownVariables } from './variable-names.ts';
 
-/** What every service is started with. */
+/** The arguments that every service is started with. */
 export interface ServiceStart<Config> {
   readonly config: Config;
   /** Open; stays the caller's, who closes it after the service. */

@@ -9,13 +9,13 @@ type Judged = Extract<Judgement, { kind: 'judged' }>;
 
 type Outcome = Omit<Published, 'settled'>;
 
-/** What a judged body is answered with. `retryAfter`: the client should wait before it sends events again. */
+/** The answer to a judged body. `retryAfter`: the client should wait before it sends events again. */
 export type Answer =
   | { readonly kind: 'response'; readonly response: IngestResponse; readonly retryAfter: boolean }
   | { readonly kind: 'all_rejected'; readonly response: IngestResponse & HttpFaultBody }
   | { readonly kind: 'fault'; readonly code: HttpFaultCode; readonly message: string };
 
-/** Of a body whose valid events were appended, or (`dry_run`) only judged. */
+/** The answer to a body whose valid events were appended, or (`dry_run`) only judged. */
 export function answerOf(judged: Judged, published: Outcome): Answer {
   const { retry, fault, acknowledged } = published;
   if (fault !== null && acknowledged === 0) {

@@ -23,7 +23,7 @@ export interface IngestConfig {
   readonly port: number;
   /** Not given: open. */
   readonly keysFile?: string | undefined;
-  /** Of what ingest writes; the embedded log has none. */
+  /** Applies to everything that ingest writes to Kafka; the embedded log does not compress. */
   readonly compression: Compression;
   readonly log: LogConfig;
 }

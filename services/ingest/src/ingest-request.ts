@@ -5,7 +5,7 @@ import { type ContentEncoding, contentEncodingOf, ENCODINGS_ACCEPTED } from './i
 
 export const FORMATS_ACCEPTED = 'application/json, application/x-ndjson';
 
-/** What the head of a `POST /v1/events` says, before any byte of its body is read. */
+/** The head of a `POST /v1/events`, read before any byte of its body is read. */
 export type IngestRequest =
   | {
       readonly kind: 'request';
@@ -24,7 +24,7 @@ export type IngestRequest =
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-/** Whose it is, `Admission` says. */
+/** Reads no credentials; `Admission` does. */
 export function readIngestRequest(head: {
   headers: Headers;
   query: Readonly<Record<string, unknown>>;

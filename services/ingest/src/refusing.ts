@@ -5,7 +5,7 @@ import type { AdmissionFault } from './admission.ts';
 import type { IngestMetrics } from './ingest-metrics.ts';
 import { drainBody, type ReadLimits } from './read-body.ts';
 
-/** Where it is not known when a retry can succeed: a random number of seconds up to here, so that clients spread. */
+/** The longest wait named when nobody knows when a retry can succeed; waits are random, so that clients spread. */
 const RETRY_AFTER_SECONDS_MAX = 4;
 
 export interface Fault {
@@ -44,7 +44,7 @@ export class Refusing {
     return this.fail(reply, fault);
   }
 
-  /** Answers at once. Bytes of the body that still arrive are thrown away up to the bounds; then the connection is cut. */
+  /** Answers at once. Bytes of the body that still arrive are dropped up to the bounds; then the connection is cut. */
   atOnce(request: FastifyRequest, reply: FastifyReply, fault: AdmissionFault): FastifyReply {
     if (expectsContinue(request)) {
       reply.header('connection', 'close');

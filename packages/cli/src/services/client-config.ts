@@ -9,7 +9,7 @@ const url = (fallback: string) =>
     .transform((text) => text.replace(/\/+$/, ''))
     .default(fallback);
 
-/** What commands read that talk to the services. */
+/** The variables of the commands that talk to the services. */
 export const clientEnvironment = z.object({
   RUNLOG_INGEST_URL: url('http://127.0.0.1:4000'),
   RUNLOG_GATEWAY_URL: url('http://127.0.0.1:8080'),
