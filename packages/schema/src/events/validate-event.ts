@@ -53,7 +53,7 @@ function judge(value: unknown, schemas: Validators): Verdict {
   const type = typeof raw.event_type === 'string' ? raw.event_type : '';
   const schema = (isOlderShape(raw) ? schemas.older.get(type) : schemas.current.get(type)) ?? schemas.other;
   const result = schema.safeParse(value);
-  if (!result.success) return { fault: faultOf(result.error) };
+  if (!result.success) return { fault: faultOf(result.error, value) };
   const event = value as TelemetryEvent;
   if ((event.emitter_id == null) !== (event.emitter_seq == null)) {
     const path = event.emitter_id == null ? 'emitter_id' : 'emitter_seq';
@@ -68,27 +68,31 @@ function judge(value: unknown, schemas: Validators): Verdict {
   return { event };
 }
 
-function faultOf(error: z.ZodError): EventFault {
-  const issue = error.issues[0]!;
+function faultOf(error: z.ZodError, value: object): EventFault {
+  const [issue, ...others] = error.issues as [z.core.$ZodIssue, ...z.core.$ZodIssue[]];
   const path = issue.path.join('.');
-  return { code: 'schema', path, message: sentence(issue) + othersMissing(error.issues) };
+  const message = sentence(issue);
+  if (!isMissing(value, issue.path)) return { code: 'schema', path, message };
+  // A sender that left out one field often left out several.
+  const missing = others.filter((other) => isMissing(value, other.path)).map((other) => other.path.join('.'));
+  const also = missing.length === 0 ? '' : `; also required: ${missing.join(', ')}`;
+  return { code: 'schema', path, message: message + also };
 }
 
-/** A sender that left out one field often left out several: the fault of the first one names the rest. */
-function othersMissing(issues: readonly z.core.$ZodIssue[]): string {
-  const [first, ...rest] = issues;
-  if (first === undefined || !isMissing(first)) return '';
-  const others = rest.filter(isMissing).map(({ path }) => path.join('.'));
-  return others.length === 0 ? '' : `; also required: ${others.join(', ')}`;
-}
-
-function isMissing(issue: z.core.$ZodIssue): boolean {
-  return issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
+function isMissing(value: unknown, path: readonly PropertyKey[]): boolean {
+  let held = value;
+  for (const name of path) {
+    if (typeof held !== 'object' || held === null) return false;
+    held = (held as Record<PropertyKey, unknown>)[name];
+  }
+  return held === undefined;
 }
 
 /** zod's "Invalid input: expected string, received undefined" read as an operator would say it. */
 function sentence(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_type' && isMissing(issue)) return `is required (expected ${issue.expected})`;
+  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
+    return `is required (expected ${issue.expected})`;
+  }
   if (issue.code === 'invalid_union') return 'must be a number, or one of "NaN", "Infinity", "-Infinity"';
   return issue.message;
 }
