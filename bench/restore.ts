@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { CHECKPOINT_KEY } from '@runlog/records/checkpoint-record';
-import { snapshotRecord } from '@runlog/run-feed/dormant-run';
+import { encodeSnapshot } from '@runlog/records/snapshot-record';
 import { RunTable } from '@runlog/run-feed/run-table';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import type { RunMeta } from '@runlog/schema/log/log-records';
@@ -98,7 +98,7 @@ async function fill(io: TopicIo, written: { meta: RunMeta; events: string }): Pr
     const key = formatRunKey({ ...state, run_id: `run-${run}` });
     const partition = partitionOf(key, PARTITIONS);
     const position = { epoch: meta.epoch, seq: next[partition]! };
-    const record = snapshotRecord({ ...state, run_id: `run-${run}`, position }, { key, nowMs: timestampMs });
+    const record = encodeSnapshot({ ...state, run_id: `run-${run}`, position }, { key, nowMs: timestampMs });
     next[partition]! += 1;
     bytes += record.value.length;
     snapshotLanes[partition]!.push(record);

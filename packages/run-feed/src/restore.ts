@@ -1,15 +1,14 @@
 import { CHECKPOINT_KEY, decodeCheckpoint } from '@runlog/records/checkpoint-record';
+import { decodeDormant, decodeSnapshot } from '@runlog/records/snapshot-record';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import type { RunMeta } from '@runlog/schema/log/log-records';
 import { isReservedKey } from '@runlog/schema/log/topics';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import { type LogRecord, TopicIoError } from '@runlog/topic-io/topic-io';
-import { dormantRun } from './dormant-run.ts';
 import { readToEnd } from './read-to-end.ts';
 import { boundsCovering, newestSnapshots, refuseForeignPast } from './refuse-recreated.ts';
 import type { RestoreOptions } from './restore-options.ts';
 import type { RunTable } from './run-table.ts';
-import { parseSnapshot } from './stored-snapshots.ts';
 import { refuseMissedTombstones } from './tombstones.ts';
 
 /**
@@ -97,7 +96,7 @@ function restoreRun(
     table.states.delete(record.key);
     return;
   }
-  const dormant = dormantRun(record);
+  const dormant = decodeDormant(record);
   if (
     dormant !== null &&
     formatRunKey(dormant.head) === record.key &&
@@ -106,7 +105,7 @@ function restoreRun(
     table.states.setDormant(record.key, dormant);
     return;
   }
-  const state = parseSnapshot(record.value);
+  const state = decodeSnapshot(record.value);
   if (state !== null && formatRunKey(state) === record.key && state.position.epoch === meta.epoch) {
     table.states.set(record.key, state);
   } else {

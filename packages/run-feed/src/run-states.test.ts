@@ -1,5 +1,10 @@
 import { crc32 } from 'node:zlib';
-import { snapshotHeaders } from '@runlog/schema/log/topics';
+import {
+  type DormantRun,
+  decodeDormant,
+  encodeSnapshot,
+  snapshotHeaders,
+} from '@runlog/records/snapshot-record';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import fc from 'fast-check';
@@ -10,7 +15,6 @@ import {
   seedFossilized,
   trainingStarted,
 } from '../../../test/support/event-factory.ts';
-import { type DormantRun, dormantRun, snapshotRecord } from './dormant-run.ts';
 import { RunStates } from './run-states.ts';
 
 const KEY = 'local/r1/default';
@@ -25,11 +29,11 @@ function stateWith(texts: { task?: string; message?: string } = {}): RunSnapshot
 }
 
 function stored(state: RunSnapshot, overrides: Partial<LogRecord> = {}): LogRecord {
-  return { ...snapshotRecord(state, { key: KEY, nowMs: 0 }), offset: 0, ...overrides };
+  return { ...encodeSnapshot(state, { key: KEY, nowMs: 0 }), offset: 0, ...overrides };
 }
 
 function asleep(state: RunSnapshot): DormantRun {
-  const dormant = dormantRun(stored(state));
+  const dormant = decodeDormant(stored(state));
   if (dormant === null) throw new Error('the snapshot does not sleep');
   return dormant;
 }
@@ -77,7 +81,7 @@ describe('a dormant run', () => {
     ['it is no snapshot', forged('{"event_log":[],"activity":[]}')],
     ['it is no JSON', forged('{"a":1,"event_log":[],"activity":[')],
   ] satisfies [string, Partial<LogRecord>][])('is none when %s', (_, overrides) => {
-    expect(dormantRun(stored(stateWith(), overrides))).toBeNull();
+    expect(decodeDormant(stored(stateWith(), overrides))).toBeNull();
   });
 });
 
@@ -112,7 +116,7 @@ describe('the states of runs', () => {
   it('leave out a run whose bytes cannot be read under a checksum that holds, and say so', () => {
     const state = stateWith();
     const broken = JSON.stringify(state).replace('"event_log":[{', '"event_log":[7,{');
-    const dormant = dormantRun(stored(state, forged(broken)));
+    const dormant = decodeDormant(stored(state, forged(broken)));
     const unreadable: string[] = [];
     const states = new RunStates((key) => unreadable.push(key));
     states.setDormant(KEY, dormant!);

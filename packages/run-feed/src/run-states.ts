@@ -1,6 +1,6 @@
+import type { DormantRun } from '@runlog/records/snapshot-record';
+import { decodeSnapshot } from '@runlog/records/snapshot-record';
 import type { RunHead, RunSnapshot } from '@runlog/schema/run/snapshot';
-import type { DormantRun } from './dormant-run.ts';
-import { parseSnapshot } from './stored-snapshots.ts';
 
 /** Runs by `cluster/run/group`. Whole states are at hand as of a Map; heads are, without waking any run. */
 export interface ReadonlyRunStates extends ReadonlyMap<string, RunSnapshot> {
@@ -119,7 +119,7 @@ export class RunStates implements ReadonlyRunStates {
   }
 
   #wake(key: string, run: Sleeper): RunSnapshot | undefined {
-    const state = parseSnapshot(run.bytes);
+    const state = decodeSnapshot(run.bytes);
     if (state === null) {
       this.delete(key);
       this.#onUnreadable(key);

@@ -1,12 +1,8 @@
 import { CHECKPOINT_KEY, decodeCheckpoint } from '@runlog/records/checkpoint-record';
 import type { Checkpoint } from '@runlog/schema/log/log-records';
 import { isReservedKey } from '@runlog/schema/log/topics';
-import { type RunSnapshot, runSnapshotSchema } from '@runlog/schema/run/snapshot';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
-import { z } from 'zod';
 import { readToEnd } from './read-to-end.ts';
-
-const compiledSnapshot = z.compile(runSnapshotSchema);
 
 /** A partition of a snapshot topic, as it is stored, judged by nobody yet. */
 export interface StoredPartition {
@@ -37,19 +33,4 @@ export async function readStoredPartition(
     },
   });
   return { checkpoint, snapshots };
-}
-
-/** `null`: not a snapshot of this version. */
-export function parseSnapshot(value: Buffer | null): RunSnapshot | null {
-  const result = compiledSnapshot.safeParse(parseJson(value));
-  return result.success ? result.data : null;
-}
-
-function parseJson(value: Buffer | null): unknown {
-  if (value === null) return undefined;
-  try {
-    return JSON.parse(value.toString('utf8'));
-  } catch {
-    return undefined;
-  }
 }

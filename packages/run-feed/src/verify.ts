@@ -1,3 +1,4 @@
+import { decodeSnapshot } from '@runlog/records/snapshot-record';
 import type { RunMeta } from '@runlog/schema/log/log-records';
 import type { TopicNames } from '@runlog/schema/log/topics';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
@@ -5,7 +6,7 @@ import type { PartitionBounds, TopicIo } from '@runlog/topic-io/topic-io';
 import { firstDifference } from './first-difference.ts';
 import { readToEnd } from './read-to-end.ts';
 import { RunTable } from './run-table.ts';
-import { parseSnapshot, readStoredPartition, type StoredPartition } from './stored-snapshots.ts';
+import { readStoredPartition, type StoredPartition } from './stored-snapshots.ts';
 
 /** A run whose stored snapshot is not what a fold of the topic gives. */
 export interface Difference {
@@ -142,7 +143,7 @@ class Expectations {
     this.#stored = stored;
     this.#partition = at.partition;
     for (const [key, bytes] of stored.snapshots) {
-      const state = parseSnapshot(bytes);
+      const state = decodeSnapshot(bytes);
       if (state === null) {
         this.#differ({ key, seq: null, field: '', message: 'the stored snapshot cannot be read' });
       } else if (state.first_seq < at.startOffset) {

@@ -1,6 +1,6 @@
 import { encodeCheckpoint } from '@runlog/records/checkpoint-record';
-import { snapshotRecord } from '@runlog/run-feed/dormant-run';
-import { parseSnapshot, readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
+import { decodeSnapshot, encodeSnapshot } from '@runlog/records/snapshot-record';
+import { readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
 import { refuseMissedTombstones } from '@runlog/run-feed/tombstones';
 import type { Checkpoint, RunMeta } from '@runlog/schema/log/log-records';
 import { snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
@@ -88,7 +88,7 @@ async function begin(
   for (const key of written.snapshots.keys())
     if (!seeds.has(key)) records.push({ key, value: null, headers: {}, timestampMs: nowMs });
   for (const [key, seed] of seeds) {
-    const seeded = snapshotRecord(seed, { key, nowMs });
+    const seeded = encodeSnapshot(seed, { key, nowMs });
     records.push(seeded);
     bytes += seeded.value.length;
     if (bytes >= FLUSH_BYTES_MAX) await commit();
@@ -106,7 +106,7 @@ function seedsOf(
   const { meta, startOffset } = at;
   const seeds = new Map<string, RunSnapshot>();
   for (const [key, bytes] of stored.snapshots) {
-    const state = parseSnapshot(bytes);
+    const state = decodeSnapshot(bytes);
     if (state === null || formatRunKey(state) !== key || state.first_seq >= startOffset) continue;
     seeds.set(key, { ...state, position: { epoch: meta.epoch, seq: state.position.seq } });
   }

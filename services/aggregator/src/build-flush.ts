@@ -1,5 +1,5 @@
 import { encodeCheckpoint } from '@runlog/records/checkpoint-record';
-import { snapshotRecord } from '@runlog/run-feed/dormant-run';
+import { encodeSnapshot } from '@runlog/records/snapshot-record';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import type { Checkpoint } from '@runlog/schema/log/log-records';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
@@ -46,7 +46,7 @@ export function buildFlush(input: {
       passable = since;
       break;
     }
-    const record = snapshotRecord(state, { key, nowMs });
+    const record = encodeSnapshot(state, { key, nowMs });
     records.push(record);
     bytes += record.value.length;
     dirty.take(key);

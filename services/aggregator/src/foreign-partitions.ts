@@ -1,6 +1,7 @@
+import { decodeSnapshot } from '@runlog/records/snapshot-record';
 import { boundsCovering, refuseForeignPast } from '@runlog/run-feed/refuse-recreated';
 import type { RestoreOptions } from '@runlog/run-feed/restore-options';
-import { parseSnapshot, readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
+import { readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import { TopicIoError } from '@runlog/topic-io/topic-io';
@@ -77,7 +78,7 @@ export async function isOfOthers(
 function pastOf(stored: StoredPartition, partition: number): Past {
   let newest: RunSnapshot | null = null;
   for (const [key, bytes] of stored.snapshots) {
-    const state = parseSnapshot(bytes);
+    const state = decodeSnapshot(bytes);
     if (state === null || formatRunKey(state) !== key) continue;
     if (newest === null || state.position.seq > newest.position.seq) newest = state;
   }

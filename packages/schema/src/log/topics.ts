@@ -41,12 +41,6 @@ export const eventHeaders = {
   control: 'control',
 } as const;
 
-/** Headers of the snapshot of a run. */
-export const snapshotHeaders = {
-  /** CRC-32 of the value in eight hexadecimal digits: with it a reader takes the bytes as they are until it needs them. */
-  checksum: 'crc32',
-} as const;
-
 /** Headers of a record of `run-events-rejected`. */
 export const rejectedHeaders = {
   code: 'code',

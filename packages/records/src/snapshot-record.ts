@@ -1,8 +1,19 @@
 import { crc32 } from '@node-rs/crc32';
-import { snapshotHeaders } from '@runlog/schema/log/topics';
-import { type RunHead, type RunSnapshot, runHeadSchema } from '@runlog/schema/run/snapshot';
+import {
+  type RunHead,
+  type RunSnapshot,
+  runHeadSchema,
+  runSnapshotSchema,
+} from '@runlog/schema/run/snapshot';
 import type { LogRecord, RecordToAppend } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
+import { parseJson } from './parse-json.ts';
+
+/** Headers of the snapshot of a run. */
+export const snapshotHeaders = {
+  /** CRC-32 of the value in eight hexadecimal digits: with it a reader takes the bytes as they are until it needs them. */
+  checksum: 'crc32',
+} as const;
 
 /**
  * A run as its snapshot is stored, of which only the head is parsed: most runs of a restore are over, and parsing a
@@ -14,6 +25,7 @@ export interface DormantRun {
 }
 
 const compiledHead = z.compile(runHeadSchema);
+const compiledSnapshot = z.compile(runSnapshotSchema);
 
 // The fields are written in the order of `initialRun`, and no text inside a JSON string reads like these: its quotes
 // are escaped there.
@@ -21,7 +33,7 @@ const LOG_FIELD = Buffer.from(',"event_log":[');
 const ACTIVITY_FIELD = Buffer.from(',"activity":[');
 
 /** The record of a snapshot, as the fold's owners write it. */
-export function snapshotRecord(state: RunSnapshot, written: { key: string; nowMs: number }): SnapshotRecord {
+export function encodeSnapshot(state: RunSnapshot, written: { key: string; nowMs: number }): SnapshotRecord {
   const value = Buffer.from(JSON.stringify(state));
   const headers = { [snapshotHeaders.checksum]: checksumOf(value) };
   return { key: written.key, value, headers, timestampMs: written.nowMs };
@@ -39,7 +51,7 @@ function checksumOf(bytes: Buffer): string {
  * `null`: the bytes must be parsed to be judged. Else the checksum proves that they are what an aggregator wrote, whose
  * fold version the partition's checkpoint names.
  */
-export function dormantRun(record: LogRecord): DormantRun | null {
+export function decodeDormant(record: LogRecord): DormantRun | null {
   const { value: bytes, headers } = record;
   const checksum = headers[snapshotHeaders.checksum];
   if (bytes === null || checksum === undefined || checksum !== checksumOf(bytes)) return null;
@@ -53,4 +65,10 @@ export function dormantRun(record: LogRecord): DormantRun | null {
   } catch {
     return null;
   }
+}
+
+/** `null`: not a snapshot of this version. */
+export function decodeSnapshot(value: Buffer | null): RunSnapshot | null {
+  const result = compiledSnapshot.safeParse(parseJson(value));
+  return result.success ? result.data : null;
 }
