@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
+import { TopicIoError } from '@runlog/topic-io/topic-io';
 import { describe, expect, it } from 'vitest';
 import { StreamSocket } from '../../../../test/support/stream-socket.ts';
 import { startMadeUpGateway } from '../made-up/made-up-gateway.ts';
@@ -210,6 +211,18 @@ describe('the stream over real sockets', () => {
 });
 
 describe('REST', () => {
+  it('answers 503 while the log does not give the history, and goes on serving what is held', async () => {
+    const page = () => Promise.reject(new TopicIoError('unavailable', 'no broker answers'));
+    await using gateway = await startMadeUpGateway({ history: { page } });
+    gateway.append(KEY, many(1));
+    const history = await fetch(`${gateway.url}/v1/runs/${KEY}/events`);
+    expect(history.status).toBe(503);
+    expect(history.headers.get('retry-after')).toMatch(/^\d+$/);
+    const message = 'the log does not answer: no broker answers';
+    expect(await history.json()).toEqual({ error: { code: 'log_unavailable', message } });
+    expect((await fetch(`${gateway.url}/v1/runs/${KEY}`)).status).toBe(200);
+  });
+
   it('gives a run with its position as ETag, and 304 while it has not moved', async () => {
     await using gateway = await startMadeUpGateway();
     gateway.append(KEY, many(3));

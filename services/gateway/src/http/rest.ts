@@ -3,6 +3,7 @@ import { deliverSnapshot } from '@runlog/run-state/delivery';
 import { parseRunKey } from '@runlog/schema/run/run-key';
 import type { Clock } from '@runlog/service-kit/clock';
 import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
+import { TopicIoError } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
 import { type Access, mustSee } from '../access.ts';
 import type { History } from './history.ts';
@@ -36,7 +37,7 @@ const eventsQuerySchema = z
 /** What the routes read; `null` while the gateway has not caught up with the log. */
 export interface RunsAtHand {
   readonly states: ReadonlyRunStates;
-  readonly history: History | null;
+  readonly history: Pick<History, 'page'> | null;
 }
 
 /** `GET /v1/runs`, `/v1/runs/{cluster}/{run}/{group}` and its `/events`. */
@@ -89,6 +90,12 @@ export function addRestRoutes(
       return reply
         .type('application/json; charset=utf-8')
         .send(`{"events":[${page.events.join(',')}],"next":${page.next}}`);
+    } catch (error) {
+      // Whatever keeps the log from answering, the snapshots that are held are still served.
+      if (error instanceof TopicIoError) {
+        throw new HttpFault('log_unavailable', `the log does not answer: ${error.message}`, { cause: error });
+      }
+      throw error;
     } finally {
       historyReads -= 1;
     }

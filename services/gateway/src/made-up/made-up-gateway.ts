@@ -4,6 +4,7 @@ import type { KeyRing } from '@runlog/service-kit/keys';
 import { createLogger } from '@runlog/service-kit/logger';
 import { accessBy } from '../access.ts';
 import { serveGateway } from '../http/gateway-server.ts';
+import type { RunsAtHand } from '../http/rest.ts';
 import { Hub } from '../stream/hub.ts';
 import { type MadeUpEvent, MadeUpRuns } from './made-up-runs.ts';
 
@@ -21,7 +22,13 @@ export interface MadeUpGateway extends AsyncDisposable {
 }
 
 export async function startMadeUpGateway(
-  options: { runs?: MadeUpRuns; port?: number; allowedOrigins?: readonly string[]; keys?: KeyRing } = {},
+  options: {
+    runs?: MadeUpRuns;
+    port?: number;
+    allowedOrigins?: readonly string[];
+    keys?: KeyRing;
+    history?: RunsAtHand['history'];
+  } = {},
 ): Promise<MadeUpGateway> {
   const runs = options.runs ?? new MadeUpRuns();
   const clock = systemClock;
@@ -33,7 +40,7 @@ export async function startMadeUpGateway(
     access: accessBy(options.keys ?? null),
     view: {
       hub: () => (gateway.isCaughtUp ? hub : null),
-      runs: () => (gateway.isCaughtUp ? { states: runs.states, history: null } : null),
+      runs: () => (gateway.isCaughtUp ? { states: runs.states, history: options.history ?? null } : null),
       notReadyBecause: () => (gateway.isCaughtUp ? null : 'made up'),
     },
     clock,
