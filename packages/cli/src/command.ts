@@ -52,8 +52,22 @@ export class CommandError extends Error {
   }
 }
 
-/** `util.parseArgs` by a command's options; every fault becomes a `UsageError`. */
+/**
+ * `util.parseArgs` by a command's options. Every fault becomes a `UsageError`, also more than `argumentsMax` arguments
+ * beside the options.
+ */
 export function parseCommandLine<Options extends NonNullable<ParseArgsConfig['options']>>(
+  args: readonly string[],
+  options: Options,
+  { argumentsMax }: { argumentsMax: number } = { argumentsMax: 0 },
+) {
+  const parsed = parseOptions(args, options);
+  const surplus = parsed.positionals[argumentsMax];
+  if (surplus !== undefined) throw new UsageError(`unexpected argument "${surplus}"`);
+  return parsed;
+}
+
+function parseOptions<Options extends NonNullable<ParseArgsConfig['options']>>(
   args: readonly string[],
   options: Options,
 ) {

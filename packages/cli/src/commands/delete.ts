@@ -18,7 +18,9 @@ export const command: Command = {
   ],
   environment: logAccessVariables,
   run: async (args, env) => {
-    const { values, positionals } = parseCommandLine(args, options);
+    const { values, positionals } = parseCommandLine(args, options, {
+      argumentsMax: Number.POSITIVE_INFINITY,
+    });
     if (positionals.length === 0) throw new UsageError('name the runs, such as local/run-7/default');
     for (const key of positionals) {
       if (parseRunKey(key) === null) throw new UsageError(`"${key}" is no run: write cluster/run/group`);

@@ -39,7 +39,9 @@ export const command: Command = {
   ],
   environment: [...ingestVariables, gatewayVariables[0]],
   run: async (args, env) => {
-    const { values, positionals } = parseCommandLine(args, options);
+    const { values, positionals } = parseCommandLine(args, options, {
+      argumentsMax: Number.POSITIVE_INFINITY,
+    });
     if (values['as-fast-as-possible'] === true && values.speed !== undefined) {
       throw new UsageError('--as-fast-as-possible and --speed exclude each other');
     }

@@ -41,12 +41,11 @@ export const command: Command = {
   ],
   environment: [['RUNLOG_KEYS_FILE', 'the key file; "add" makes it where it is missing']],
   run: async (args, env) => {
-    const { values, positionals } = parseCommandLine(args, options);
-    const [verb, id, ...rest] = positionals;
+    const { values, positionals } = parseCommandLine(args, options, { argumentsMax: 2 });
+    const [verb, id] = positionals;
     const path = values.file ?? (env.RUNLOG_KEYS_FILE === '' ? undefined : env.RUNLOG_KEYS_FILE);
     if (verb === undefined) throw new UsageError('say what to do: add, list or revoke');
     if (path === undefined) throw new UsageError('name the key file: --file PATH or RUNLOG_KEYS_FILE');
-    if (rest.length > 0) throw new UsageError(`unexpected argument "${rest[0]}"`);
     try {
       switch (verb) {
         case 'add':

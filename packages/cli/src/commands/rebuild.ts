@@ -1,5 +1,5 @@
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
-import { type Command, exitCodes, parseCommandLine, UsageError } from '../command.ts';
+import { type Command, exitCodes, parseCommandLine } from '../command.ts';
 import { logAccessVariables } from '../log/log-access.ts';
 import { haveDone } from '../log/with-owner.ts';
 
@@ -18,8 +18,7 @@ export const command: Command = {
   examples: ['runlog rebuild', 'KAFKA_BROKERS=127.0.0.1:9092 runlog rebuild --drop-old'],
   environment: logAccessVariables,
   run: async (args, env) => {
-    const { values, positionals } = parseCommandLine(args, options);
-    if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
+    const { values } = parseCommandLine(args, options);
     const dropOld = values['drop-old'] === true;
     const result = await haveDone({ work: 'rebuild', dropOld, fold: FOLD_VERSION }, env);
     if (result.work !== 'rebuild') throw new Error('the owner answered another question');

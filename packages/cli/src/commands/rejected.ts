@@ -42,8 +42,7 @@ export const command: Command = {
   ],
   environment: logAccessVariables,
   run: async (args, env) => {
-    const { values, positionals } = parseCommandLine(args, options);
-    if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
+    const { values } = parseCommandLine(args, options);
     const limit = wholeNumber({ name: 'limit', text: values.limit, fallback: 50, min: 1, max: 1_000_000 });
     const sinceMs = timeOf(values.since);
     const matches = filterOf(values);

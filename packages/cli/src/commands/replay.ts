@@ -38,8 +38,7 @@ export const command: Command = {
   ],
   environment: logAccessVariables,
   run: async (args, env) => {
-    const { values, positionals } = parseCommandLine(args, options);
-    if (positionals.length > 1) throw new UsageError(`unexpected argument "${positionals[1]}"`);
+    const { values, positionals } = parseCommandLine(args, options, { argumentsMax: 1 });
     if (values.each === true && values.states !== true) throw new UsageError('--each goes with --states');
     const wanted = {
       glob: positionals[0] ?? '*',

@@ -1,6 +1,6 @@
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunRow } from '@runlog/schema/run/snapshot';
-import { type Command, exitCodes, parseCommandLine, UsageError, wholeNumber } from '../command.ts';
+import { type Command, exitCodes, parseCommandLine, wholeNumber } from '../command.ts';
 import { formatCount, formatDuration, formatRate } from '../progress.ts';
 import { gatewayVariables, readClientConfig } from '../services/client-config.ts';
 import { listRuns } from '../services/gateway-client.ts';
@@ -24,8 +24,7 @@ export const command: Command = {
   examples: ['runlog runs', 'runlog runs --status running --json', 'runlog runs --run "sim-*" --limit 500'],
   environment: gatewayVariables,
   run: async (args, env) => {
-    const { values, positionals } = parseCommandLine(args, options);
-    if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
+    const { values } = parseCommandLine(args, options);
     const target = readClientConfig(env, { gatewayUrl: values.url });
     const limit = wholeNumber({ name: 'limit', text: values.limit, fallback: 50, min: 1, max: 1_000_000 });
     const filter: Record<string, string> = {};

@@ -1,13 +1,6 @@
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredEntry, DeliveredSnapshot } from '@runlog/schema/run/snapshot';
-import {
-  type Command,
-  CommandError,
-  exitCodes,
-  parseCommandLine,
-  UsageError,
-  wholeNumber,
-} from '../command.ts';
+import { type Command, CommandError, exitCodes, parseCommandLine, wholeNumber } from '../command.ts';
 import { formatCount } from '../progress.ts';
 import { gatewayVariables, readClientConfig } from '../services/client-config.ts';
 import { getRun, runPage } from '../services/gateway-client.ts';
@@ -30,8 +23,7 @@ export const command: Command = {
   examples: ['runlog show run-7', 'runlog show c1/run-7/A --milestones', 'runlog show c1/run-7 --json'],
   environment: gatewayVariables,
   run: async (args, env) => {
-    const { values, positionals } = parseCommandLine(args, options);
-    if (positionals.length > 1) throw new UsageError(`unexpected argument "${positionals[1]}"`);
+    const { values, positionals } = parseCommandLine(args, options, { argumentsMax: 1 });
     const target = readClientConfig(env, { gatewayUrl: values.url });
     const entries = wholeNumber({ name: 'entries', text: values.entries, fallback: 20, min: 0, max: 100 });
     const key = await selectRun(positionals[0], target);

@@ -1,12 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  type Command,
-  CommandError,
-  exitCodes,
-  parseCommandLine,
-  UsageError,
-  wholeNumber,
-} from '../command.ts';
+import { type Command, CommandError, exitCodes, parseCommandLine, wholeNumber } from '../command.ts';
 import { createProgress, formatCount, formatDuration, formatRate } from '../progress.ts';
 import { ingestVariables, readClientConfig } from '../services/client-config.ts';
 import { createEventSender, type SenderTotals } from '../services/event-sender.ts';
@@ -39,8 +32,7 @@ export const command: Command = {
   examples: ['runlog simulate', 'runlog simulate --runs 40 --rate 2000 --seconds 60'],
   environment: ingestVariables,
   run: async (args, env) => {
-    const { values, positionals } = parseCommandLine(args, options);
-    if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
+    const { values } = parseCommandLine(args, options);
     const config = readClientConfig(env, { ingestUrl: values.url });
     const seconds = wholeNumber({
       name: 'seconds',

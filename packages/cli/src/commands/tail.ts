@@ -3,7 +3,7 @@ import { RunReplica } from '@runlog/client/run-replica';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredEntry, RunStatus } from '@runlog/schema/run/snapshot';
 import type { ServerFrameFields } from '@runlog/schema/stream/server-frames';
-import { type Command, exitCodes, parseCommandLine, UsageError, wholeNumber } from '../command.ts';
+import { type Command, exitCodes, parseCommandLine, wholeNumber } from '../command.ts';
 import { createProgress } from '../progress.ts';
 import { retryDelayMs } from '../retry.ts';
 import { gatewayVariables, readClientConfig } from '../services/client-config.ts';
@@ -30,8 +30,7 @@ export const command: Command = {
   examples: ['runlog tail run-7', 'runlog tail c1/run-7/A --json', 'runlog tail run-7 --until-end && deploy'],
   environment: gatewayVariables,
   run: async (args, env) => {
-    const { values, positionals } = parseCommandLine(args, options);
-    if (positionals.length > 1) throw new UsageError(`unexpected argument "${positionals[1]}"`);
+    const { values, positionals } = parseCommandLine(args, options, { argumentsMax: 1 });
     const target = readClientConfig(env, { gatewayUrl: values.url });
     const entries = wholeNumber({ name: 'entries', text: values.entries, fallback: 10, min: 0, max: 100 });
     const key = await selectRun(positionals[0], target);

@@ -3,7 +3,7 @@ import { prepareTopics, readMeta } from '@runlog/run-feed/prepare-topics';
 import { type LogConfig, openLog } from '@runlog/service-kit/log-config';
 import { createLogger } from '@runlog/service-kit/logger';
 import { type TopicDescription, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
-import { type Command, CommandError, exitCodes, parseCommandLine, UsageError } from '../command.ts';
+import { type Command, CommandError, exitCodes, parseCommandLine } from '../command.ts';
 import { readLogConfig } from '../log/log-access.ts';
 import { textTable } from '../text-table.ts';
 
@@ -30,8 +30,7 @@ export const command: Command = {
     ['RUNLOG_EVENT_RETENTION_HOURS', 'for --create (720)'],
   ],
   run: async (args, env) => {
-    const { values, positionals } = parseCommandLine(args, options);
-    if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
+    const { values } = parseCommandLine(args, options);
     const config = readLogConfig(env);
     const create = values.create === true;
     try {

@@ -12,7 +12,7 @@ import { openLog } from '@runlog/service-kit/log-config';
 import { createLogger, type Logger } from '@runlog/service-kit/logger';
 import { processResources } from '@runlog/service-kit/run-service';
 import { warnOfUnknownVariables } from '@runlog/service-kit/variable-names';
-import { type Command, exitCodes, parseCommandLine, UsageError } from '../command.ts';
+import { type Command, exitCodes, parseCommandLine } from '../command.ts';
 import { serveOwnerControl } from '../log/owner-control.ts';
 import { readUpConfig } from '../up-config.ts';
 
@@ -48,8 +48,7 @@ export const command: Command = {
     ['RUNLOG_LOG_LEVEL', 'trace, debug, info, warn, error, fatal or silent (info)'],
   ],
   run: async (args, env) => {
-    const { positionals } = parseCommandLine(args, {});
-    if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
+    parseCommandLine(args, {});
     let log = createLogger({ service: 'runlog', level: 'info' });
     await runProcess(
       () => log,

@@ -1,6 +1,6 @@
 import { refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { type Difference, type VerifyProgress, type VerifyReport, verify } from '@runlog/run-feed/verify';
-import { type Command, exitCodes, parseCommandLine, UsageError } from '../command.ts';
+import { type Command, exitCodes, parseCommandLine } from '../command.ts';
 import { logAccessVariables, requireMeta, withLog } from '../log/log-access.ts';
 import { createProgress, formatCount, formatDuration, formatRate } from '../progress.ts';
 import { stopSignal } from '../stop-signal.ts';
@@ -20,8 +20,7 @@ export const command: Command = {
   examples: ['runlog verify', 'KAFKA_BROKERS=127.0.0.1:9092 runlog verify --json'],
   environment: logAccessVariables,
   run: async (args, env) => {
-    const { values, positionals } = parseCommandLine(args, options);
-    if (positionals.length > 0) throw new UsageError(`unexpected argument "${positionals[0]}"`);
+    const { values } = parseCommandLine(args, options);
     return withLog(env, { command: 'verify', readOnly: true }, async ({ io, config }) => {
       const meta = await requireMeta(io, config);
       // By other rules, right snapshots would look wrong.
