@@ -1,7 +1,7 @@
 /**
  * The log as runlog sees it: partitioned append-only topics, compacted topics with tombstones, atomic commits
- * under a fenced writer id, assign-style readers and group assignment. Two engines implement it, `kafka.ts` and
- * `embedded.ts`; one contract suite (test/contract) runs against both. Nothing outside this package knows a broker.
+ * under a fenced writer id, assign-style readers and group assignment. Two engines implement it, `kafka/` and
+ * `embedded/`; one contract suite (test/contract) runs against both. Nothing outside this package knows a broker.
  *
  * Offsets are JavaScript numbers: 2^53 records a partition is beyond any broker's disk.
  */

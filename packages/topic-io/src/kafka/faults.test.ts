@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { TopicIoError } from '../topic-io.ts';
-import { isPassing, KAFKA, KafkaFault, mayHaveAppended, toKafkaFault, toTopicIoError } from './faults.ts';
+import { isRetriable, KAFKA, KafkaFault, mayHaveAppended, toKafkaFault, toTopicIoError } from './faults.ts';
 
 const doing = 'append';
 
@@ -20,14 +20,14 @@ describe('faults', () => {
   it('takes a failure without a broker’s verdict for passing, and for a possible append', () => {
     const lost = toKafkaFault(new Error('Connection error: read ECONNRESET'));
     expect(lost.code).toBeNull();
-    expect(isPassing(lost)).toBe(true);
+    expect(isRetriable(lost)).toBe(true);
     expect(mayHaveAppended(lost)).toBe(true);
     expect(toTopicIoError(lost, { doing }).code).toBe('unavailable');
   });
 
   it('says fenced only where a writer id is held', () => {
     const fault = new KafkaFault(KAFKA.invalidProducerEpoch, 'old epoch');
-    expect(isPassing(fault)).toBe(false);
+    expect(isRetriable(fault)).toBe(false);
     expect(toTopicIoError(fault, { doing, transactional: true }).code).toBe('fenced');
     expect(toTopicIoError(fault, { doing }).code).toBe('unavailable');
   });

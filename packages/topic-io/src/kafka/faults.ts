@@ -115,7 +115,7 @@ export function toKafkaFault(error: unknown): KafkaFault {
 }
 
 /** Whether the same request may be sent again as it is. */
-export function isPassing(fault: KafkaFault): boolean {
+export function isRetriable(fault: KafkaFault): boolean {
   if (fault.code === null) return true;
   if (UNUSABLE.has(fault.code) || LOST_PRODUCER.has(fault.code)) return false;
   if (fault.code === KAFKA.messageTooLarge || fault.code === KAFKA.recordListTooLarge) return false;

@@ -7,7 +7,7 @@ import Encoder from 'kafkajs/src/protocol/encoder.js';
 import metadataResponse from 'kafkajs/src/protocol/requests/metadata/v6/response.js';
 import { TopicIoError } from '../topic-io.ts';
 import { BOUNDS, type KafkaOptions } from './config.ts';
-import { isPassing, KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './faults.ts';
+import { isRetriable, KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './faults.ts';
 import type { Reachability } from './reachability.ts';
 import { socketFactory } from './socket.ts';
 
@@ -93,7 +93,7 @@ export class KafkaSession implements AsyncDisposable {
       } catch (error) {
         if (isAborted()) throw new TopicIoError('closed', `${options.doing}: closed`, { cause: error });
         const fault = toKafkaFault(error);
-        if (!isPassing(fault)) throw toTopicIoError(fault, options);
+        if (!isRetriable(fault)) throw toTopicIoError(fault, options);
         const elapsedMs = performance.now() - startedMs;
         const last = elapsedMs + delayMs >= options.timeoutMs;
         if (fault.code === null && (last || elapsedMs >= BOUNDS.faultWorthALineMs)) {
