@@ -1,5 +1,5 @@
 const REPAINT_MS_MIN = 1_000;
-/** The same trouble is told again only after so long. */
+/** How long the same trouble is not told again. */
 const TROUBLE_MS_MIN = 5_000;
 
 /** One line on stderr that is repainted at most once a second; where stderr is no terminal, one line each time. */

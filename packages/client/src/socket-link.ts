@@ -12,7 +12,7 @@ export interface SocketLike {
 
 export type SocketConstructor = new (url: string, protocols: string[]) => SocketLike;
 
-/** A connection that is dead is given up so long after the heartbeat that did not come. */
+/** How long after a missing heartbeat a connection is taken for dead. */
 const GRACE_MS = 10_000;
 const HELLO_MS_MAX = 10_000;
 const CHECK_MS = 1_000;
@@ -20,7 +20,7 @@ const CHECK_MS = 1_000;
 /** One connection of the stream: frames as objects, one `onClose` whatever happens, and an end to silence. */
 export interface Link {
   send(frame: object): void;
-  /** The server will be heard at least so often; else the connection is taken for dead. */
+  /** Expects to hear the server at least once in this time, else takes the connection for dead. */
   expectEvery(intervalMs: number): void;
   close(): void;
 }

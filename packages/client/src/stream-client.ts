@@ -7,7 +7,7 @@ import { STREAM_SUBPROTOCOL } from '@runlog/schema/stream/subprotocol';
 import { RunReplica, type RunUpdate } from './run-replica.ts';
 import { connect, type Link, type SocketConstructor } from './socket-link.ts';
 
-/** A connection that held so long counts as good: the next failure starts again with a short delay. */
+/** How long a connection must hold to count as good. The next failure then starts again with a short delay. */
 const SETTLED_MS = 5_000;
 const CHANNELS_PER_FRAME = 150;
 

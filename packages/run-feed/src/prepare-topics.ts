@@ -13,7 +13,7 @@ import { type TopicDescription, type TopicIo, TopicIoError } from '@runlog/topic
 import type { FeedLog } from './feed-log.ts';
 import { readToEnd } from './read-to-end.ts';
 
-/** Contenders for an empty `run-meta` fence each other; after so many rounds something else is wrong. */
+/** Contenders for an empty `run-meta` fence each other. After this many rounds something else is wrong. */
 const ROUNDS_MAX = 20;
 
 export interface PrepareOptions {

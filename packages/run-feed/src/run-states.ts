@@ -111,7 +111,7 @@ export class RunStates implements ReadonlyRunStates {
     this.#runs.delete(key);
   }
 
-  /** To be called behind the last dormant run: until then its buffer is taken to fill up yet. */
+  /** Call this after the last dormant run: until then its buffer may still be filling. */
   settle(): void {
     const filled = this.#filling;
     this.#filling = null;
@@ -129,7 +129,7 @@ export class RunStates implements ReadonlyRunStates {
     return state;
   }
 
-  /** Of a run that leaves, wakes or gets other bytes. */
+  /** Takes the bytes of a run off their shelf: the run leaves, wakes or gets other bytes. */
   #unshelve(key: string): void {
     const run = this.#runs.get(key);
     if (!(run instanceof Sleeper)) return;

@@ -27,7 +27,7 @@ const CODE_9 = 57;
 const CODE_DOT = 46;
 const CODE_Z = 90;
 
-/** As `toISOString` writes seconds and milliseconds. 24 o'clock is left out: it is a time only with none of either. */
+/** Whether the text is what `toISOString` writes. Hour 24 is refused: it is valid only with no minutes or seconds. */
 function isCanonical(text: string): boolean {
   return (
     text.length === 24 &&

@@ -12,7 +12,7 @@ interface Placed {
   readonly run: RunKey;
   /** Offset of the record. */
   readonly seq: number;
-  /** Of the topic, from `run-meta`. */
+  /** The epoch of the topic, from `run-meta`. */
   readonly epoch: string;
 }
 

@@ -8,7 +8,7 @@ const keyId = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be 1 to 64 characters of A-Z a-z 0-9 . _ -');
 
-/** Of the key's UTF-8 bytes, lowercase hex. The key itself is stored nowhere. */
+/** The digest of the key's UTF-8 bytes, in lowercase hex. The key itself is stored nowhere. */
 const sha256 = z
   .string()
   .regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of the key as 64 lowercase hex digits');

@@ -4,7 +4,7 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 
 // --- what an emitter may send ---
-/** Of a request body, before and after inflation. */
+/** The largest request body, before and after inflation. */
 export const BODY_BYTES_MAX = 4 * MIB;
 export const BODY_EVENTS_MAX = 1_000;
 /** Far below the broker's `max.message.bytes` of 1 MiB, so that no accepted event can be refused by the broker. */
@@ -13,7 +13,7 @@ export const EVENT_DEPTH_MAX = 64;
 export const EVENT_ID_CHARS_MAX = 128;
 /** A million events a second for twelve days; sums over emitters stay exact integers. */
 export const EMITTER_SEQ_MAX = 2 ** 40;
-/** `errors` of an answer lists the first so many; the rest is counted. */
+/** The refusals that `errors` of an answer lists; those beyond are counted. */
 export const ERRORS_LISTED_MAX = 100;
 /** Bodies read and not yet answered, over all requests; past it ingest answers 503. */
 export const INGEST_BYTES_IN_FLIGHT_MAX = 64 * MIB;
@@ -45,12 +45,12 @@ export const STREAM_CHANNELS_MAX = 1_000;
 export const STREAM_INDEX_ROWS_MAX = 1_000;
 /** Bytes a socket may have unsent before its channels are marked dirty instead of queued. */
 export const STREAM_QUEUE_BYTES_HIGH = 256 * KIB;
-/** A socket that stays above the mark for so long is closed with 4008. */
+/** How long a socket may stay above the mark before it is closed as a slow client. */
 export const STREAM_STUCK_MS_MAX = 30_000;
 export const STREAM_HEARTBEAT_MS = 25_000;
 export const STREAM_PONG_MS_MAX = 10_000;
 export const STREAM_AUTH_MS_MAX = 10_000;
-/** A client ahead of the gateway's fold waits so long for the fold before it is reset. */
+/** How long a client ahead of the gateway's fold waits for the fold before it is reset. */
 export const STREAM_AHEAD_MS_MAX = 10_000;
 export const STREAM_RECONNECT_MS_MIN = 500;
 export const STREAM_RECONNECT_MS_MAX = 20_000;

@@ -107,7 +107,7 @@ export type Fetched =
       readonly records: readonly LogRecord[];
       /** Where the next fetch begins. At the end of the log exactly when it equals `stableEnd`. */
       readonly nextOffset: number;
-      /** Of the fetch that brought these records, never of an earlier one. */
+      /** The stable end that the fetch of these records saw, never that of an earlier fetch. */
       readonly stableEnd: number;
       readonly startOffset: number;
     }

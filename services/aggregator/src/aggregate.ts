@@ -16,7 +16,7 @@ import { PartitionOwner } from './partition-owner.ts';
 import { retirement, silentRuns } from './retire-runs.ts';
 import { SnapshotBudget } from './snapshot-budget.ts';
 
-/** An owner that was fenced and is still the assignee claims anew after so long: a zombie's claim then lies behind it. */
+/** How long a fenced owner that is still the assignee waits before it claims anew, so that a zombie's claim lies behind. */
 const RECLAIM_MS_MIN = 200;
 const RECLAIM_JITTER_MS = 800;
 /** Between two looks for silent runs; far longer than a control record takes to come back. */

@@ -6,7 +6,7 @@ import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 import type { DirtyRuns } from './dirty-runs.ts';
 
-/** Of one transaction: small enough to commit well within its timeout. */
+/** The most bytes of one transaction: few enough to commit well within its timeout. */
 export const FLUSH_BYTES_MAX = 8 * 1024 * 1024;
 
 /** One transaction of a partition: snapshots of dirty runs, then the checkpoint that they allow. */

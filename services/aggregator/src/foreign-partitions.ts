@@ -61,7 +61,7 @@ export async function refuseForeign(
   await refuseForeignPast(newest, { ...options, bounds });
 }
 
-/** Whether that would be so: where it is known that the events were made anew, nothing has to be waited for. */
+/** Whether the snapshots are of another events topic. Nothing is waited for: the caller knows that the events were made anew. */
 export async function isOfOthers(
   stored: StoredPartition,
   at: { partition: number; options: RestoreOptions },

@@ -49,7 +49,7 @@ export interface RebuildReport {
   /** What the former snapshots were, against a fold of the topic. */
   readonly before: VerifyReport;
   readonly runs: number;
-  /** Of these, the runs that began before what the topic holds: taken over from their former snapshots. */
+  /** Those of them that began before what the topic holds, and were taken over from their former snapshots. */
   readonly kept: number;
   readonly resumed: boolean;
 }

@@ -4,7 +4,7 @@ import { eventHeaders } from '@runlog/schema/log/topics';
 import type { RunHead } from '@runlog/schema/run/snapshot';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 
-/** Of one sweep of one partition: the rest goes with the next. */
+/** The runs that one sweep of one partition retires; the rest goes with the next sweep. */
 const RETIRED_PER_SWEEP_MAX = 1_000;
 
 /** Runs that have been silent for longer than the retention. */

@@ -19,9 +19,12 @@ export const everyone: Viewer = { scope: '', maySee: () => true, standing: () =>
 export interface Access {
   /** Whether a client must show a key. */
   readonly isOpen: boolean;
-  /** Of a key; `null`: it is none, or not one that may view. */
+  /** The viewer that a key stands for. `null`: it is no key, or none that may view. */
   viewerOf(secret: string): Viewer | null;
-  /** Of a request, by its Authorization header. Throws the `HttpFault` to answer with: 401, or 403 for a key that may not view. */
+  /**
+   * The viewer that a request stands for, by its Authorization header. Throws the `HttpFault` to answer with: 401, or 403
+   * for a key that may not view.
+   */
   viewerOfRequest(request: { headers: { authorization?: string | undefined } }): Viewer;
   /** Any valid key, whatever it may do. Throws 401. */
   requireKey(request: { headers: { authorization?: string | undefined } }): void;

@@ -31,7 +31,7 @@ export interface IndexSubscription {
 }
 
 interface IndexChannel {
-  /** Of the channel among all: a glob as one scope of viewers sees it. */
+  /** Tells the channel from all others: a glob as one scope of viewers sees it. */
   readonly name: string;
   readonly ch: string;
   readonly matches: (key: string) => boolean;

@@ -1,7 +1,7 @@
 import type { StreamStatus } from '@runlog/client/stream-client';
 import { link } from './store.ts';
 
-/** Of the connection alone; whether a run is alive is said in its header. */
+/** Shows the state of the connection. A run's own header says whether the run is alive. */
 export function LinkState() {
   const { text, tone } = describeLink(link.value);
   return (

@@ -3,7 +3,7 @@ import { rateText } from './log-lines.ts';
 import { clockAheadMs, nowMs, rows, search, selected, totalRuns } from './store.ts';
 
 const ROWS_SHOWN_MAX = 200;
-/** The row's figures are as old as its last event: after so long without one nothing comes any more. */
+/** A row's figures are as old as its last event. After this long without one its rate is nothing. */
 const QUIET_AFTER_MS = 10_000;
 const ORDER_GRAIN_MS = 60_000;
 

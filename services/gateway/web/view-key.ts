@@ -2,7 +2,7 @@ import { signal } from '@preact/signals';
 import type { StreamStatus } from '@runlog/client/stream-client';
 import { closeCodes } from '@runlog/schema/stream/close-codes';
 
-/** Of this tab alone, and gone with it. */
+/** The name of the item in the session storage, which belongs to this tab and goes with it. */
 const ITEM = 'runlog-key';
 
 /** Why the page asks for a key; `null`: it does not. */

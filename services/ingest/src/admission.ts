@@ -6,7 +6,7 @@ import { Quota, type Rate } from './quota.ts';
 
 const DEFAULT_CLUSTER = 'local';
 
-/** Who publishes. `key`: `null` in open mode, which knows no quotas. */
+/** The sender of a request. `key`: `null` in open mode, which knows no quotas. */
 export interface Publisher {
   readonly clusterId: string;
   readonly key: PublishKey | null;

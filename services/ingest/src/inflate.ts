@@ -5,7 +5,7 @@ export type ContentEncoding = 'identity' | 'gzip' | 'deflate';
 
 export const ENCODINGS_ACCEPTED = 'gzip, deflate, identity';
 
-/** Of a Content-Encoding header; `null` for one (or a stack of several) that is not read here. */
+/** Reads a Content-Encoding header. `null`: an encoding, or a stack of several, that is not read here. */
 export function contentEncodingOf(header: string | undefined): ContentEncoding | null {
   switch (header?.trim().toLowerCase()) {
     case undefined:

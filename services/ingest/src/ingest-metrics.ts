@@ -15,7 +15,7 @@ export interface IngestMetrics {
     retry: number;
     refused: readonly RefusedEvent[];
   }): void;
-  /** The log has answered for a body, after so many seconds. */
+  /** The log has answered for a body, this many seconds after it was handed over. */
   acknowledged(seconds: number): void;
   /** A request was answered with a fault. */
   fault(code: HttpFaultCode): void;

@@ -1,7 +1,7 @@
 import type { TopicIoError } from '@runlog/topic-io/topic-io';
 import type { IngestLog } from './ingest-log.ts';
 
-/** An outage is over when the log answers and no fault was seen for so long: partitions fail and recover one by one. */
+/** How long no fault may be seen before an outage is over: partitions fail and recover one by one. */
 const QUIET_MS_MIN = 2_000;
 
 /** Turns the outcome of every request into two log lines an outage: one when it begins, one when it is over. */

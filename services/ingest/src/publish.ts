@@ -10,7 +10,7 @@ import type { AcceptedEvent } from './accept-batch.ts';
 /** What became of a body's valid events. `retry` indexes are ascending; their fate is unknown or they were not sent. */
 export interface Published {
   readonly acknowledged: number;
-  /** Of the acknowledged events, those whose bare NaN became a string. */
+  /** How many of the acknowledged events had a bare NaN that became a string. */
   readonly normalized: number;
   readonly retry: readonly number[];
   /** The gravest fault of any partition; `null` exactly when `retry` is empty. */

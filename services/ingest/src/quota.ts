@@ -1,9 +1,9 @@
-/** What a publisher may spend of one thing: so much a second on average, and one second's worth at once. */
+/** What a publisher may spend of one thing: its rate on average, and one second's worth of it at once. */
 export interface Rate {
   readonly perSecond: number;
 }
 
-/** A bucket that is full again needs no memory; with so many kept the full ones are dropped. */
+/** A bucket that is full again needs no memory. At this many buckets the full ones are dropped. */
 const BUCKETS_MAX = 1_024;
 
 /**

@@ -15,7 +15,7 @@ export interface ReadLimits {
   readonly stallMsMax: number;
   /** A body that is refused is read and thrown away up to here. */
   readonly drainBytesMax: number;
-  /** … and for so long. */
+  /** How long a refused body is thrown away at most. */
   readonly drainMsMax: number;
 }
 

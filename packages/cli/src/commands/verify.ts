@@ -9,7 +9,7 @@ const options = {
   json: { type: 'boolean', help: 'the report as one JSON line' },
 } as const;
 
-/** A report names so many differences; the rest is counted. */
+/** The differences that a report names; those beyond are counted. */
 const DIFFERENCES_LISTED_MAX = 100;
 
 export const command: Command = {

@@ -5,7 +5,7 @@ import type { LineFault } from './judge-line.ts';
 import { createLineNumberer, emitterIdOf, type NumberedLine } from './number-lines.ts';
 import { readLines } from './read-lines.ts';
 
-/** Of one body: below ingest's bound, so that two of them in memory are little. */
+/** The largest body. It is below ingest's bound, so that two of them need little memory. */
 const BODY_BYTES_MAX = 1024 * 1024;
 const PATIENCE_MS = 60_000;
 /** Broken lines told one by one; a file that is something else entirely would tell millions. */
@@ -19,7 +19,7 @@ export interface FileImport {
   accepted: number;
   refused: number;
   normalized: number;
-  /** Of the file as it lies on disk. */
+  /** Bytes of the file as it lies on disk. */
   bytesRead: number;
 }
 

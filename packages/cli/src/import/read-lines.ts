@@ -16,7 +16,7 @@ export interface FileLine {
 }
 
 export interface LineSource extends AsyncIterable<FileLine> {
-  /** Of the file as it lies on disk, compressed or not. */
+  /** Bytes of the file as it lies on disk, compressed or not. */
   readonly bytesRead: () => number;
 }
 

@@ -4,9 +4,9 @@ import { CommandError, exitCodes } from '../command.ts';
 import { type SendOptions, sendEvents } from './send-events.ts';
 
 const BODY_EVENTS_MAX = 500;
-/** An event waits so long for others to travel with: short enough to look live. */
+/** How long an event waits for others to travel with. It is short enough to look live. */
 const GATHER_MS = 250;
-/** Of one cluster, sent or not; past it the sender is full. */
+/** Events that one cluster may have waiting, sent or not. Beyond this the sender is full. */
 const QUEUE_EVENTS_MAX = 10_000;
 const PATIENCE_MS = 60_000;
 

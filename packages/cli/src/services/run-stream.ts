@@ -4,7 +4,7 @@ import { type GatewayTarget, openStream } from './gateway-client.ts';
 
 /** The gateway says that it lives every 25 s; a stream that is silent for longer is dead. */
 const SILENCE_MS_MAX = 40_000;
-/** Of one event of the stream; the largest frame holds a whole snapshot. */
+/** The longest event of the stream: the largest frame holds a whole snapshot. */
 const EVENT_CHARS_MAX = 4 * 1024 * 1024;
 
 /** The data of each server-sent event of a run's stream, until the connection ends. Rejects when it breaks or is silent. */

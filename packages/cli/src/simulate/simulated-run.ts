@@ -1,6 +1,6 @@
 import type { KnownEventType, Payload, TelemetryEvent } from '@runlog/schema/events/event';
 
-/** Who trains what: one group of one run. */
+/** The identity of a simulated trainer: one group of one run. */
 export interface RunPlan {
   readonly runId: string;
   readonly groupId: string;

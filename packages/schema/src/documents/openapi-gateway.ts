@@ -72,7 +72,7 @@ const streamed: Response = {
   content: { 'text/event-stream': { schema: { description: 'Events whose data is a JSON frame' } } },
 };
 
-/** Of the gateway, as `GET /openapi.json` gives it. The WebSocket's frames are in asyncapi.ts. */
+/** The gateway's document, which it serves at `GET /openapi.json`. The WebSocket's frames are in asyncapi.ts. */
 export const gatewayOpenApi = openApiDocument({
   title: 'runlog gateway',
   description:

@@ -78,7 +78,7 @@ const schemas = {
   }),
 };
 
-/** Of ingest, as `GET /openapi.json` gives it. */
+/** Ingest's document, which it serves at `GET /openapi.json`. */
 export const ingestOpenApi = openApiDocument({
   title: 'runlog ingest',
   description:

@@ -71,7 +71,7 @@ export const runSnapshotSchema = z.object({
   first_seq: offset,
   /** Offset of the newest entry that left the log; null while none has. */
   evicted_seq: offset.nullable(),
-  /** Of the record at `position.seq`. */
+  /** The id of the event at `position.seq`. */
   last_event_id: z.string(),
   /** The log does not hold this run's beginning. */
   partial: z.boolean(),

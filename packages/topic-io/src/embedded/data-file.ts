@@ -34,7 +34,7 @@ export async function checkPermissions(path: string, mode: { readOnly: boolean }
 interface Meta {
   readonly pageBytes: number;
   readonly transaction: bigint;
-  /** Of the free list and of the main tree. */
+  /** The roots of the free list and of the main tree. */
   readonly roots: readonly bigint[];
 }
 

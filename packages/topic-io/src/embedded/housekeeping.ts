@@ -110,7 +110,7 @@ export class Housekeeping {
     const beforeMs = this.#now() - retentionMs;
     let removed = 0;
     for (let partition = 0; partition < topic.partitions && removed < removeMax; partition += 1) {
-      // Of what is stored; an append staged with this moves the end alone.
+      // Bounds of what is stored: an append that is staged with this moves only the end.
       const stored = readBounds(this.#store, topic.id, partition);
       const range = {
         start: writeRecordKey({ topicId: topic.id, partition, offset: stored.startOffset }),

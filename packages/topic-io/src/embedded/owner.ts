@@ -2,7 +2,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 /**
- * Who owns a folder: a process, told apart from every other that had or will have its pid. The pid alone says nothing:
+ * The owner of a folder: a process, told apart from every other that had or will have its pid. The pid alone says nothing:
  * in a container it is 1 before and after every restart.
  */
 export interface OwnerIdentity {

@@ -29,9 +29,9 @@ export interface EmbeddedStore extends AsyncDisposable {
   readonly bounds: Bytes;
   /** Topics, writer epochs, group offsets. */
   readonly meta: Bytes;
-  /** Of compacted topics: the offset of the newest record of a key. */
+  /** For compacted topics: the offset of the newest record of a key. */
   readonly newest: Bytes;
-  /** Of compacted topics: tombstones by the time at which they may go. */
+  /** For compacted topics: tombstones by the time at which they may go. */
   readonly tombstones: Bytes;
   /** From here on reads see everything that is written. */
   refresh(): void;

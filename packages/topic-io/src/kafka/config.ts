@@ -34,7 +34,7 @@ export const BOUNDS = {
   metadataAgeMs: 60_000,
   retryDelayMinMs: 10,
   retryDelayMaxMs: 500,
-  /** A passing fault is worth a line in the log when it lasts so long. */
+  /** How long a passing fault lasts before it is worth a line. */
   faultWorthALineMs: 1_000,
   batchBytes: 500 * 1024,
   batchRecords: 4_000,

@@ -11,7 +11,7 @@ const FRAME_BYTES_MAX = 256 * 1024 * 1024;
 export class KafkaFrames {
   readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   readonly #onFrame: (frame: Buffer) => void;
-  /** Of the scratch: the beginning of a length that has not come whole. */
+  /** Bytes in the scratch: the beginning of a length that has not come whole. */
   #held = 0;
   #frame: Buffer | null = null;
   #filled = 0;

@@ -214,7 +214,7 @@ export class KafkaReader implements TopicReader {
     for (const position of group) position.inFlight = true;
     group.sort((a, b) => a.servedAt - b.servedAt);
     const positions = group.map(({ partition, offset }) => ({ partition, offset }));
-    // Who has no answer yet is waiting for one, even if it is that there is nothing.
+    // A caller without an answer still waits for one, even if the answer is that there is nothing.
     const waitMs = group.some(({ answered }) => !answered) ? 0 : BOUNDS.longPollMs;
     const items: PositionedItem[] = [];
     try {

@@ -5,7 +5,7 @@ import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 /** Records looked at for one page, of whatever run: past it the page ends early and `next` goes on. */
 const RECORDS_SCANNED_MAX = 50_000;
 const SCAN_MS_MAX = 5_000;
-/** Going back, so many offsets are read first; then twice as many each time. */
+/** Offsets that a backward read looks at first; each further step looks at twice as many. */
 const WINDOW_RECORDS = 1_000;
 
 export interface HistoryQuery {

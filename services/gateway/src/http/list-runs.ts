@@ -36,7 +36,7 @@ const text = z.string().max(256);
 /** The query of `GET /v1/runs`. */
 export const runsQuerySchema = z.strictObject({
   cluster: text.optional(),
-  /** Of the run's id; of the whole key when it holds a slash. */
+  /** A glob over the run's id, or over the whole key when the glob holds a slash. */
   run: text.optional(),
   status: runStatusSchema.optional(),
   /** Part of the key or of the task's name, whatever the case. */

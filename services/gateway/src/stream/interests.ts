@@ -17,7 +17,7 @@ export interface InterestContext {
   readonly hub: Hub;
   readonly outlet: Outlet;
   readonly clock: Clock;
-  /** Of the client; asked when an interest begins. */
+  /** The viewer behind the client, asked for when an interest begins. */
   readonly viewer: () => Viewer;
   readonly owe: (interest: RunInterest | IndexInterest) => void;
   readonly pump: () => void;

@@ -23,7 +23,7 @@ import { Session } from './session.ts';
 
 export const STREAM_PATH = '/v1/stream';
 const TICK_MS = 1_000;
-/** Heartbeats are spread over so many ticks: each connection has its own second. */
+/** The ticks over which heartbeats are spread: each connection has its own second. */
 const HEARTBEAT_TICKS = STREAM_HEARTBEAT_MS / TICK_MS;
 /** How long a connection may take to close before it is cut. */
 const CLOSE_MS_MAX = 1_000;
@@ -179,7 +179,7 @@ export class SocketServer implements AsyncDisposable {
       on: {
         full: () => {
           connection.full = true;
-          // Who does not read is not read: else its requests would queue answers without end.
+          // Stop reading from a client that has stopped reading, or its requests would queue answers without end.
           socket.pause();
         },
         drained: () => {
@@ -288,7 +288,7 @@ export interface SocketServerOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
-  /** Of every batch of frames handed to a connection. */
+  /** Called with the number of frames of each batch that is handed to a connection. */
   readonly onSent: (frames: number) => void;
 }
 
