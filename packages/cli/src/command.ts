@@ -1,6 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 
-/** What a command's end means to a script. */
+/** The exit codes, by what they mean to a script. */
 export const exitCodes = {
   ok: 0,
   /** The work was done in part, or not at all; stderr says which. */

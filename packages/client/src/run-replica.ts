@@ -2,11 +2,11 @@ import { applyDelta } from '@runlog/run-state/delivery';
 import type { DeliveredEntry, DeliveredSnapshot, Position, RunStatus } from '@runlog/schema/run/snapshot';
 import type { RunDelta, ServerFrameFields } from '@runlog/schema/stream/server-frames';
 
-/** What a subscriber of a run is told, in order. */
+/** The updates that a subscriber of a run gets, in order. */
 export type RunUpdate =
   /** Start over from here. `reason`: why, when the server said so of its own accord. */
   | { readonly kind: 'snapshot'; readonly snapshot: DeliveredSnapshot; readonly reason: string | null }
-  /** What is new. `skipped` entries before them were not sent, because this client read too slowly. */
+  /** New entries. `skipped` entries before them were not sent, because this client read too slowly. */
   | {
       readonly kind: 'step';
       readonly snapshot: DeliveredSnapshot;

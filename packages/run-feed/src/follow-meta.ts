@@ -23,7 +23,7 @@ export async function metaChange(
     for (const { key, value } of fetched.records) {
       if (key === META_KEY) newest = decodeMeta(value) ?? newest;
     }
-    // What lies before the end may be older than the meta we hold.
+    // A record before the end may be older than the meta that we hold.
     const atEnd = fetched.nextOffset >= fetched.stableEnd;
     if (atEnd && newest !== null && !sameMeta(newest, meta)) return newest;
   }

@@ -1,6 +1,6 @@
 import type { EventLogEntry, RunSnapshot } from '@runlog/schema/run/snapshot';
 
-/** What a batch of records did to one run. */
+/** The change that a batch of records made to one run. */
 export interface RunChange {
   /** `cluster/run/group`. */
   readonly key: string;

@@ -126,7 +126,7 @@ async function verifyPartition(options: {
   return { runsInTopic: seen.size, compared, truncated, unfoldable, events, differences };
 }
 
-/** What the stored snapshots of a partition claim, and what of it the fold has confirmed. */
+/** The claims of a partition's stored snapshots, and those that the fold has confirmed. */
 class Expectations {
   /** The fold has come to the checkpoint. */
   reached = false;

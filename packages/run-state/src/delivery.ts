@@ -13,7 +13,7 @@ import { freshnessOf, relativeTime } from './freshness.ts';
 import { initialRun } from './initial-run.ts';
 import { isMilestone } from './milestone.ts';
 
-/** What leaves runlog: the folded state without its private window, plus what is a function of now. */
+/** This is what leaves runlog: the folded state without its private window, plus what is a function of now. */
 
 export function deliverEntry(entry: EventLogEntry, nowMs: number): DeliveredEntry {
   return { ...entry, relative_time: relativeTime({ occurredAtMs: Date.parse(entry.occurred_at), nowMs }) };
@@ -29,7 +29,7 @@ export function deliverSnapshot(state: RunSnapshot, nowMs: number): DeliveredSna
   };
 }
 
-/** What a subscriber of a run gets that has no event yet: `position` is null, its first delta has `prev: null`. */
+/** The snapshot of a run that has no event yet: `position` is null, its first delta has `prev: null`. */
 export function emptySnapshot(key: RunKey): DeliveredSnapshot {
   const {
     event_id_window: _window,

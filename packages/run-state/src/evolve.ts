@@ -35,7 +35,7 @@ export function evolve(state: RunSnapshot | null, record: RunRecord): RunSnapsho
   return draft.state;
 }
 
-/** What became of a record: the entry that it added to the event log, or why it added none. */
+/** The outcome of folding a record: the entry that it added to the event log, or why it added none. */
 export type Folded =
   | EventLogEntry
   /** The state moved, and nothing was logged: a repeat, a heartbeat, a retirement. */
@@ -69,11 +69,11 @@ export function foldInto(draft: RunDraft, record: RunRecord): Folded {
 function receive(draft: RunDraft, record: EventRecord): Folded {
   const { event } = record;
   const state = draft.writable();
-  // What a repeat is judged by is what was there before this record.
+  // A repeat is judged by the state before this record.
   if (event.emitter_id != null && event.emitter_seq != null) {
     const own = draft.ownEmitter(event.emitter_id);
     if (own !== null && event.emitter_seq === own.last + 1) {
-      // What `numberEvent` says of the next number in a row, which nearly all are.
+      // This is the answer of `numberEvent` for the next number in a row, and nearly all numbers are that.
       own.last = event.emitter_seq;
       own.seen = record.seq;
       arrive(state, record);
@@ -146,7 +146,7 @@ function apply(draft: RunDraft, record: EventRecord): Folded {
   return entry;
 }
 
-/** What the event says about the run besides being counted and logged. */
+/** Applies what the event says about the run, beside being counted and logged. */
 function takeEffect(state: RunSnapshot, event: TelemetryEvent): void {
   switch (event.event_type) {
     case 'TRAINING_STARTED': {
@@ -240,7 +240,7 @@ function cutSlotId(text: string): string {
   return cutText(text, { charsMax: SLOT_ID_CHARS_MAX, jsonBytesMax: SLOT_ID_CHARS_MAX + 32 });
 }
 
-/** What the run's first record decides before it is folded: not yet known to be the run's beginning. */
+/** The state that a run's first record is folded into. It is not yet known to be the run's beginning. */
 function begin(record: EventRecord): RunSnapshot {
   return {
     ...initialRun(record.run),

@@ -2,7 +2,7 @@ import { EMITTER_GAPS_MAX, EMITTERS_MAX } from '@runlog/schema/limits';
 import type { EmitterState, RunSnapshot } from '@runlog/schema/run/snapshot';
 import { hashEventId, windowHas } from './event-id-window.ts';
 
-/** What a number that is no repeat does to its emitter and to the run's counts. */
+/** The effect of a number that is no repeat on its emitter and on the run's counts. */
 export interface NumberStep {
   readonly emitter: Omit<EmitterState, 'seen'>;
   /** The run did not know the emitter: it needs room (`withRoom`). */

@@ -37,14 +37,14 @@ export interface Unfoldable {
   readonly reason: string;
 }
 
-/** What `decodeRunRecord` needs of a log record. */
+/** The parts of a log record that `decodeRunRecord` reads. */
 export interface EncodedRecord {
   readonly offset: number;
   readonly key: string;
   readonly value: Buffer | null;
   readonly headers: Readonly<Record<string, string>>;
   readonly timestampMs: number;
-  /** What `JSON.parse` gives for the value, where it is known. */
+  /** The result of `JSON.parse` for the value, where it is known. */
   readonly json?: unknown;
 }
 

@@ -4,17 +4,17 @@ import * as zlib from 'node:zlib';
 export const COMPRESSIONS = ['none', 'gzip', 'zstd'] as const;
 export type Compression = (typeof COMPRESSIONS)[number];
 
-/** What Kafka calls each in the attributes of a batch, in the order of its numbers. */
+/** The codecs in the order of the numbers that Kafka gives them in the attributes of a batch. */
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 
-/** What a batch may grow to; a producer's own batches are a few MiB at most. */
+/** The size that a batch may grow to; a producer's own batches are a few MiB at most. */
 const INFLATED_BYTES_MAX = 128 * 1024 * 1024;
 /** Costs a third of the usual level 6 and gives nearly as much, as a batch holds much that is alike. */
 const GZIP_LEVEL = 1;
 
 type Callback = (error: Error | null, result: Buffer) => void;
 
-/** What Node's zlib has from 22.15 and 23.8 on, and its types do not know yet. */
+/** The functions that Node's zlib has from 22.15 and 23.8 on and that its types do not know yet. */
 interface Zstd {
   readonly zstdCompress: (bytes: Buffer, callback: Callback) => void;
   readonly zstdDecompressSync: (bytes: Buffer, options: { maxOutputLength: number }) => Buffer;

@@ -1,4 +1,4 @@
-/** What the engines need of a logger; pino's has this shape. */
+/** The part of a logger that the engines use; pino's has this shape. */
 export interface TopicIoLog {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;

@@ -16,7 +16,7 @@ export interface RecordToAppend {
   /** Milliseconds since the epoch. For events this is `received_at`, never the event's own time. */
   readonly timestampMs: number;
   /**
-   * What `JSON.parse` gives for the value, where the appender has it at hand. It is not stored, but a reader in the same
+   * The result of `JSON.parse` for the value, where the appender has it at hand. It is not stored, but a reader in the same
    * process may get it along and need not parse again; nobody may change it.
    */
   readonly json?: unknown;
@@ -53,7 +53,7 @@ export interface PartitionBounds {
 }
 
 /**
- * What became of an append: the first `acknowledged` records are durable (acks=all, fsynced), in order. The fate of
+ * The fate of an append: the first `acknowledged` records are durable (acks=all, fsynced), in order. The fate of
  * the rest is unknown, `fault` says why, and the caller must send them again: they may or may not be in the log.
  */
 export interface AppendResult {
@@ -98,7 +98,7 @@ export interface FencedWriter extends AsyncDisposable {
   }): Promise<void>;
 }
 
-/** What a reader yields. */
+/** The items that a reader yields. */
 export type Fetched =
   | {
       readonly kind: 'records';

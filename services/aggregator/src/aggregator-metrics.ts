@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from '@runlog/service-kit/metrics';
 
-/** What the aggregation tells of its work: once a fetch and once a flush, never once an event. */
+/** Hears of the work of the aggregation: once a fetch and once a flush, never once an event. */
 export interface AggregationObserver {
   /** `behind`: offsets of the partition that were not yet read then. */
   folded(fetch: { partition: number; events: number; behind: number }): void;

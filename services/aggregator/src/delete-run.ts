@@ -5,7 +5,7 @@ import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { retirement } from './retire-runs.ts';
 
-/** What became of one run that was to be deleted. */
+/** The fate of one run that was to be deleted. */
 export type Deletion =
   | { readonly key: string; readonly deleted: true; readonly partition: number; readonly offset: number }
   | { readonly key: string; readonly deleted: false };

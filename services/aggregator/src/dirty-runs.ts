@@ -1,4 +1,4 @@
-/** What the stored snapshot of a run lacks. */
+/** The range of a run's records that its stored snapshot lacks. */
 export interface Lack {
   /** An offset at or below the first record it lacks. */
   readonly since: number;

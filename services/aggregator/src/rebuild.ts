@@ -46,7 +46,7 @@ export interface RebuildOptions {
 export interface RebuildReport {
   readonly meta: RunMeta;
   readonly former: RunMeta;
-  /** What the former snapshots were, against a fold of the topic. */
+  /** The former snapshots, compared with a fold of the topic. */
   readonly before: VerifyReport;
   readonly runs: number;
   /** Those of them that began before what the topic holds, and were taken over from their former snapshots. */
@@ -118,7 +118,7 @@ interface Agreement {
   readonly epoch: string;
   /** An earlier attempt had begun to fill it. */
   readonly resumed: boolean;
-  /** What other attempts have begun and nobody will go on with. */
+  /** The topics that other attempts have begun and that nobody will go on with. */
   readonly leftOver: readonly string[];
 }
 

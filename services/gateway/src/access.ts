@@ -3,7 +3,7 @@ import { compileGlob } from '@runlog/schema/run/run-glob';
 import { HttpFault } from '@runlog/service-kit/http-server';
 import { bearerOf, type KeyRing } from '@runlog/service-kit/keys';
 
-/** What one client may see. */
+/** The runs that one client may see. */
 export interface Viewer {
   /** Viewers of one scope see the same runs; nobody else's scope is the same. */
   readonly scope: string;

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Registry } from '@runlog/service-kit/metrics';
 import type { Hub } from './stream/hub.ts';
 
-/** What the gateway counts while it sends. */
+/** The figures that the gateway counts while it sends. */
 export interface GatewayMetrics {
   readonly registry: Registry;
   /** So many frames were handed to a connection. */

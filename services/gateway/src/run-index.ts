@@ -8,7 +8,7 @@ import type { ServerFrame } from '@runlog/schema/stream/server-frames';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Viewer } from './access.ts';
 
-/** What a row is made of: listing runs wakes none of them. */
+/** The heads that rows are made of: listing runs wakes none of them. */
 type RunHeads = Pick<ReadonlyRunStates, 'head' | 'heads' | 'keys'>;
 
 /** Least time between two frames of one index channel. */
@@ -16,7 +16,7 @@ const INDEX_INTERVAL_MS = 1_000;
 /** Rows of one live frame (some 200 KiB); what is beyond follows with the next. */
 const INDEX_ROWS_PER_FRAME_MAX = 500;
 
-/** What the index needs of whoever subscribes it. It may not call back. */
+/** A subscriber, as the index sees it. It may not call back. */
 export interface IndexListener {
   /** False: there is no room; the subscription then asks by `catchUp`. */
   deliver(text: string): boolean;

@@ -3,7 +3,7 @@ const command = `curl http://127.0.0.1:4000/v1/events -H 'content-type: applicat
    "timestamp": "'$(date -u +%Y-%m-%dT%H:%M:%SZ)'",
    "data": {"env_id": 0, "val_accuracy": 61.5, "val_loss": 1.04, "inner_epoch": 1}}'`;
 
-/** What to do when there is no run yet. */
+/** Says what to do when there is no run yet. */
 export function FirstSteps() {
   return (
     <section class="first-steps">

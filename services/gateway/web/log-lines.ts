@@ -10,7 +10,7 @@ const REASON_CHARS_MAX = 8;
 /** Above it the clip fraction of a PPO update is shown as a warning. */
 const CLIP_FRACTION_HIGH = 0.2;
 
-/** What a piece of a line means; the style sheet knows its colour. */
+/** The meaning of a piece of a line; the style sheet knows its colour. */
 export type Tone =
   | 'plain'
   | 'dim'

@@ -107,7 +107,7 @@ interface Fault {
   readonly code: EventFaultCode;
   readonly path: string;
   readonly message: string;
-  /** What was parsed before the fault showed. */
+  /** The value, where it was parsed before the fault showed. */
   readonly value: unknown;
 }
 

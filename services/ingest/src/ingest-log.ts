@@ -1,4 +1,4 @@
-/** What ingest says in its log; pino's logger has this shape. */
+/** The part of a logger that ingest uses; pino's logger has this shape. */
 export interface IngestLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;

@@ -2,7 +2,7 @@ import { eventFaultCodes, type HttpFaultCode, httpFaults } from '@runlog/schema/
 import { ClusterCounter, Counter, Gauge, Histogram, Registry } from '@runlog/service-kit/metrics';
 import type { RefusedEvent } from './accept-batch.ts';
 
-/** What ingest counts: a few additions a request, nothing an event. */
+/** The figures of ingest: a few additions a request, nothing an event. */
 export interface IngestMetrics {
   readonly registry: Registry;
   /** A body was judged and what was valid of it went to the log, or not. */

@@ -7,7 +7,7 @@ import {
 } from '@runlog/topic-io/topic-io';
 import type { AcceptedEvent } from './accept-batch.ts';
 
-/** What became of a body's valid events. `retry` indexes are ascending; their fate is unknown or they were not sent. */
+/** The fate of a body's valid events. `retry` indexes are ascending; their fate is unknown or they were not sent. */
 export interface Published {
   readonly acknowledged: number;
   /** How many of the acknowledged events had a bare NaN that became a string. */

@@ -10,7 +10,7 @@ import type { IngestLog } from './ingest-log.ts';
 const PENDING_BYTES_MAX = 4 * 1024 * 1024;
 const LOG_INTERVAL_MS_MIN = 10_000;
 
-/** What is said of every refused event of a body. `keyId`: `null` in open mode. */
+/** The facts that are stored beside every refused event of a body. `keyId`: `null` in open mode. */
 export interface RefusedBody {
   readonly receivedAtMs: number;
   readonly keyId: string | null;

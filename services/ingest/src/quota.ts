@@ -1,4 +1,4 @@
-/** What a publisher may spend of one thing: its rate on average, and one second's worth of it at once. */
+/** The allowance of a publisher in one thing: its rate on average, and one second's worth at once. */
 export interface Rate {
   readonly perSecond: number;
 }

@@ -33,7 +33,7 @@ const BACKSLASH = 0x5c;
 const ARRAY_CLOSE = 0x5d;
 const BRACE_OPEN = 0x7b;
 const BRACE_CLOSE = 0x7d;
-/** What braces have and brackets have not. */
+/** The bit that braces have and brackets lack. */
 const BRACE_BIT = 0x20;
 
 function opens(byte: number): boolean {

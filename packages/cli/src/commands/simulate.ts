@@ -9,7 +9,7 @@ import { encodeEvent } from '../simulate/simulated-run.ts';
 import { stopSignal } from '../stop-signal.ts';
 
 const TICK_MS = 50;
-/** What a stopped simulation gets to deliver what it has already made up. */
+/** How long a stopped simulation may deliver the events that it has already made up. */
 const DRAIN_MS_MAX = 10_000;
 
 const options = {
@@ -96,7 +96,7 @@ async function simulate(use: {
   let due = 0;
   let tickAtMs = now();
   while (!stopped.aborted && elapsedSeconds() < use.seconds && sender.fault() === null) {
-    // What cannot be sent is not made up: a trainer that is not heard would wait as well.
+    // Events that cannot be sent are not made up: a trainer that is not heard would wait as well.
     due = sender.full() ? 0 : Math.min(due + ((now() - tickAtMs) / 1_000) * use.rate, use.rate);
     tickAtMs = now();
     for (; due >= 1; due -= 1) emit();

@@ -66,7 +66,7 @@ interface Follower {
   /** Gives the run's status after the frame. */
   receive(frame: ServerFrameFields): RunStatus;
   since(): RunReplica['since'];
-  /** What was received does not continue what is held. */
+  /** True when the newest frame did not continue what is held. */
   mustAskAgain(): boolean;
 }
 

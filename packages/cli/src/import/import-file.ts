@@ -13,7 +13,7 @@ const REFUSED_TOLD_MAX = 100;
 /** At a recorded pace: how long an event may wait for others to travel with. */
 const GATHER_MS_MAX = 500;
 
-/** What became of a file so far. Blank lines count as lines and as nothing else. */
+/** The progress of a file. Blank lines count as lines and as nothing else. */
 export interface FileImport {
   lines: number;
   accepted: number;

@@ -14,7 +14,7 @@ const ASK_AGAIN_MS = 200;
 export interface ImportReport {
   /** Before the first event of a `run/group` is sent: what the gateway has of it already. */
   begins(run: string): Promise<void>;
-  /** What the gateway made of it: how much was new (ingest cannot know), and where to look. */
+  /** Says what the gateway made of it: how much was new (ingest cannot know), and where to look. */
   lines(end: { accepted: number; signal: AbortSignal }): Promise<string[]>;
 }
 

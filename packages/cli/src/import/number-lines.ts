@@ -4,7 +4,7 @@ import { DEFAULT_GROUP } from '@runlog/schema/run/run-key';
 import { type FieldToInsert, insertFields } from './insert-fields.ts';
 import { judgeLine, type LineFault, readObject } from './judge-line.ts';
 
-/** What a recorded file says of itself, and what the command line adds. */
+/** The facts that a recorded file states, and those that the command line adds. */
 export interface Recording {
   /** For lines without a run_id. */
   readonly runId: string;

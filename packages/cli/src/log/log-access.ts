@@ -53,7 +53,7 @@ export async function withLog(
   }
 }
 
-/** What the services agreed on. Rejects where there is no runlog in this log yet. */
+/** Reads what the services agreed on. Rejects where there is no runlog in this log yet. */
 export async function requireMeta(io: TopicIo, config: LogConfig): Promise<RunMeta> {
   const meta =
     (await io.describeTopic(config.topics.meta)) === null ? null : await readMeta(io, config.topics);

@@ -24,7 +24,7 @@ export interface SendOptions {
   readonly onRetry?: (retry: { events: number; reason: string; delayMs: number }) => void;
 }
 
-/** What became of the lines. `refused` by index into them; at most the first 100 of a body are listed. */
+/** The fate of the lines. `refused` by index into them; at most the first 100 of a body are listed. */
 export interface SendOutcome {
   readonly accepted: number;
   readonly normalized: number;

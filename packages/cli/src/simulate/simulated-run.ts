@@ -164,7 +164,7 @@ function* training(plan: RunPlan, random: () => number): Generator<Happening, vo
   }
 }
 
-/** What an epoch does to the seed of an environment: it may meet a gate, pass on, or be pruned. */
+/** Moves the seed of an environment by one epoch: it may meet a gate, pass on, or be pruned. */
 function* tend(at: {
   seeds: Seed[];
   envId: number;

@@ -14,7 +14,7 @@ const example = {
   data: { env_id: 0, val_accuracy: 61.5, val_loss: 1.04, inner_epoch: 1 },
 };
 
-/** What an older payload must lack, so that it is judged as one. */
+/** The field that an older payload must lack to be judged as one. */
 const lackedByOlder: Readonly<Record<string, string>> = {
   SEED_GERMINATED: 'slot_id',
   SEED_FOSSILIZED: 'slot_id',

@@ -178,7 +178,7 @@ export const runRowSchema = z.object({
 });
 export type RunRow = Readonly<z.infer<typeof runRowSchema>>;
 
-/** What a list of runs can be sorted by. */
+/** The fields that a list of runs can be sorted by. */
 export const runSortFields = [
   'last_received_at',
   'cluster_id',

@@ -1,4 +1,4 @@
-/** What a stream subscribes: one run, or the index of the runs whose keys a glob matches. */
+/** The target of a subscription: one run, or the index of the runs whose keys a glob matches. */
 export type Channel =
   | { readonly kind: 'run'; readonly key: string }
   | { readonly kind: 'runs'; readonly glob: string };

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { STREAM_INDEX_ROWS_MAX } from '../limits.ts';
 import { positionSchema } from '../run/snapshot.ts';
 
-/** What a client may send on `WS /v1/stream`: JSON objects, one a message or several separated by newlines. */
+/** The frames that a client may send on `WS /v1/stream`: JSON objects, one a message or several separated by newlines. */
 
 const id = z.int();
 const channel = z.string().max(256);
@@ -12,7 +12,7 @@ const subscribeFrame = z.looseObject({
   sub: z.array(
     z.looseObject({
       ch: channel,
-      /** What the client holds; the reply resumes there when it can. */
+      /** The position that the client holds; the reply resumes there when it can. */
       since: positionSchema.nullish(),
       /** For an index channel: rows wanted. */
       limit: z.int().min(1).max(STREAM_INDEX_ROWS_MAX).nullish(),
@@ -23,7 +23,7 @@ const unsubscribeFrame = z.looseObject({ id, unsub: z.array(channel) });
 const pingFrame = z.looseObject({ id, ping: z.literal(true) });
 const authFrame = z.looseObject({ id, auth: z.string().max(512) });
 
-/** What a client may send, by the verb that names it. Unknown fields are ignored. */
+/** The frames of a client, by the verb that names each. Unknown fields are ignored. */
 export const clientFrameSchemas = {
   sub: subscribeFrame,
   unsub: unsubscribeFrame,

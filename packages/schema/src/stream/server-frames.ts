@@ -10,7 +10,7 @@ import {
   runStatusSchema,
 } from '../run/snapshot.ts';
 
-/** What a gateway sends on `WS /v1/stream` and as server-sent events. Fields may be added to any frame. */
+/** The frames that a gateway sends on `WS /v1/stream` and as server-sent events. Fields may be added to any frame. */
 
 const id = z.int();
 const ch = z.string();

@@ -77,7 +77,7 @@ export class Committer {
   }
 
   async #run(): Promise<void> {
-    // What arrives in this turn of the event loop goes into the first transaction.
+    // Everything that arrives in this turn of the event loop goes into the first transaction.
     await Promise.resolve();
     try {
       while (this.#queue.length > 0) await this.#writeNext();

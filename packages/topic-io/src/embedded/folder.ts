@@ -15,7 +15,7 @@ interface Marker {
   readonly version: number;
   /** `creating` until the database was written once: a folder left so by a crash holds nothing yet. */
   readonly state: 'creating' | 'ready';
-  /** What the database had at least when this was written; it never shrinks, so less means that it was cut. */
+  /** The least size of the database when this was written. It never shrinks, so a smaller one was cut. */
   readonly dataBytes: number;
 }
 

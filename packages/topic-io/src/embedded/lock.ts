@@ -189,7 +189,7 @@ async function createWithoutLink(folder: string, number: number, content: object
   }
 }
 
-/** What dead owners left; a temporary file younger than a minute may be another contender's. */
+/** Removes what dead owners left; a temporary file younger than a minute may be another contender's. */
 async function removeOlder(
   folder: string,
   own: { number: number; socketName: string | null },

@@ -29,7 +29,7 @@ export interface EmbeddedOptions {
   readonly folder: string;
   /** Reads beside a living owner; everything that writes is refused with `unusable`. */
   readonly readOnly?: boolean;
-  /** What the log may hold before appends end with `storage_full`; by default as much as the disk. */
+  /** The bytes that the log may hold before appends end with `storage_full`; by default as much as the disk. */
   readonly mapBytesMax?: number;
   readonly log: TopicIoLog;
   readonly now?: () => number;
@@ -210,7 +210,7 @@ class EmbeddedTopicIo implements TopicIo {
     this.#view.refresh();
   }
 
-  /** What was handed in is still written. */
+  /** Records that were handed in are still written. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposal ??= this.#dispose();
     await this.#disposal;

@@ -1,6 +1,6 @@
 import type { LogRecord, RecordToAppend } from '../topic-io.ts';
 
-/** What all partitions together keep for readers that are behind, in bytes as stored. */
+/** The bytes, as stored, that all partitions together keep for readers that are behind. */
 const bytesMaxDefault = 8 * 1024 * 1024;
 
 /** One append as it was handed in and as it was stored. */

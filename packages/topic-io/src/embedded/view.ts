@@ -112,7 +112,7 @@ export class LogView {
     this.#recent.dropBelow({ topicId: topic.id, partition }, lowest);
   }
 
-  /** What this process wrote is on the disk. */
+  /** Call this when the records that this process wrote are on the disk; it tells the followers. */
   changed({ touchedTopics, written }: Pick<Stage, 'touchedTopics' | 'written'>): void {
     for (const batch of written) if (this.#followers.has(batch.topic)) this.#recent.add(batch);
     for (const topic of touchedTopics) {

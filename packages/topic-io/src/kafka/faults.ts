@@ -92,7 +92,7 @@ function isKafkajsError(error: unknown): error is KafkajsError {
   return error instanceof Error;
 }
 
-/** Whatever kafkajs threw, as one type: wrapped causes are opened, unknown codes are read out of the message. */
+/** Turns whatever kafkajs threw into one type: wrapped causes are opened, unknown codes are read out of the message. */
 export function toKafkaFault(error: unknown): KafkaFault {
   if (error instanceof KafkaFault) return error;
   if (!isKafkajsError(error)) return new KafkaFault(null, String(error), { cause: error });

@@ -143,7 +143,7 @@ class Lane {
 
   async #run(): Promise<void> {
     this.#running = true;
-    // What is appended in the same turn goes out together.
+    // Everything that is appended in the same turn goes out together.
     await Promise.resolve();
     while (this.#queue.length > 0) {
       const batch = this.#nextBatch();

@@ -120,7 +120,7 @@ async function encode(options: ProduceOptions): Promise<Encoder> {
   if (compression !== 'none') {
     const plain = recordsIn(batch, batchBytes);
     const compressed = await compress(plain, compression);
-    // What does not shrink goes as it is: it must not outgrow what the broker takes.
+    // A batch that does not shrink goes as it is: it must not outgrow what the broker takes.
     if (compressed.length < plain.length) {
       batchBytes = replaceRecords(batch, { records: compressed, codec: codecOf(compression) });
     }

@@ -34,7 +34,7 @@ interface ReaderNode {
   answersUnread: number;
 }
 
-/** What one partition's part of an answer is to the caller. */
+/** One partition's part of an answer, as the caller gets it. */
 interface PositionedItem {
   readonly position: Position;
   readonly item: Fetched;

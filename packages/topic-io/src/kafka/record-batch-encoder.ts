@@ -17,7 +17,7 @@ export interface BatchToEncode {
 const HEADER_BYTES = 61;
 const MAGIC = 2;
 const TRANSACTIONAL = 0x10;
-/** What the checksum covers begins with the attributes. */
+/** The checksum covers everything from the attributes on. */
 const CHECKED_FROM = 21;
 /** Base offset and length, which the length does not count. */
 const LENGTH_PREFIX_BYTES = 12;

@@ -47,7 +47,7 @@ export class KafkaSession implements AsyncDisposable {
     this.#cluster = new Cluster({
       logger: loggers.createLogger({
         level: loggers.LEVELS.INFO,
-        // What kafkajs calls an error is mostly a retry of its own; what lasts is reported by Reachability.
+        // An error that kafkajs reports is mostly a retry of its own. Reachability reports a fault that lasts.
         logCreator: () => (entry) => kafka.log.debug({ ...entry.log, namespace: entry.namespace }, 'kafkajs'),
       }),
       socketFactory: socketFactory(this.#closing.signal),

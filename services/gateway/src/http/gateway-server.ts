@@ -25,7 +25,7 @@ const BODY_BYTES_MAX = 1_024;
 /** For answers under way when the server closes. */
 const FINISH_MS_MAX = 1_000;
 
-/** What the server shows; everything is `null` until the feed has caught up. */
+/** The sources of what the server shows; everything is `null` until the feed has caught up. */
 export interface GatewayView {
   readonly hub: () => Hub | null;
   readonly runs: () => RunsAtHand | null;

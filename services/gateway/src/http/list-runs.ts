@@ -12,7 +12,7 @@ import {
 } from '@runlog/schema/run/snapshot';
 import { z } from 'zod';
 
-/** What each sort field compares; a leading `-` means descending. */
+/** The value that each sort field compares; a leading `-` means descending. */
 const sortValues = {
   last_received_at: (state: RunHead) => state.last_received_at,
   cluster_id: (state: RunHead) => state.cluster_id,

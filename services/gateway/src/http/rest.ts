@@ -34,7 +34,7 @@ const eventsQuerySchema = z
     error: 'before and after exclude each other',
   });
 
-/** What the routes read; `null` while the gateway has not caught up with the log. */
+/** The runs that the routes read; `null` while the gateway has not caught up with the log. */
 export interface RunsAtHand {
   readonly states: ReadonlyRunStates;
   readonly history: Pick<History, 'page'> | null;
@@ -67,7 +67,7 @@ export function addRestRoutes(
     const state = atHand().states.get(key);
     if (state === undefined) throw noSuchRun(request.params);
     const etag = `"${state.position.epoch}.${state.position.seq}"`;
-    // What is a function of now is the only difference, so a poller that has this position has the run.
+    // Only functions of now differ, so a poller that has this position has the run.
     reply.header('etag', etag).header('cache-control', 'no-cache');
     if (request.headers['if-none-match'] === etag) return reply.code(304).send();
     return deliverSnapshot(state, clock.now());

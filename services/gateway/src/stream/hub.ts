@@ -25,7 +25,7 @@ export interface EncodedFrame {
   readonly seq?: number | null;
 }
 
-/** What the hub needs of whoever subscribes a run. */
+/** A subscriber of a run, as the hub sees it. */
 export interface RunListener {
   /** False: there is no room; the hub skips the subscription until it asks to catch up. May not call back. */
   deliver(frames: readonly EncodedFrame[]): boolean;

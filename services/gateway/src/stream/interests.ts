@@ -12,7 +12,7 @@ export interface Outlet {
   readonly hasRoom: boolean;
 }
 
-/** What an interest needs of its session. */
+/** The parts of a session that an interest uses. */
 export interface InterestContext {
   readonly hub: Hub;
   readonly outlet: Outlet;

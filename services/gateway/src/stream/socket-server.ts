@@ -254,7 +254,7 @@ export class SocketServer implements AsyncDisposable {
     this.#ticks += 1;
     const nowMs = this.#options.clock.now();
     for (const connection of this.#connections) {
-      // What cannot be written cannot be answered: a full queue has its own clock.
+      // A ping that cannot be written cannot be answered, and a full queue has a clock of its own.
       if (connection.full || connection.closing) continue;
       if (connection.pingedAtMs !== null && nowMs - connection.pingedAtMs > STREAM_PONG_MS_MAX) {
         this.#close(connection, 'no_pong');
