@@ -50,7 +50,8 @@ export const streamAsyncApi = {
       ...Object.fromEntries(
         Object.entries(serverFrameSchemas).map(([name, schema]) => [
           name,
-          { name, payload: z.toJSONSchema(schema) },
+          // As input, so that a reader of the document accepts fields that a newer gateway adds.
+          { name, payload: z.toJSONSchema(schema, { io: 'input' }) },
         ]),
       ),
     },
