@@ -1,4 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { messageOf } from '@runlog/service-kit/error-message';
 
 /** The exit codes, by what they mean to a script. */
 export const exitCodes = {
@@ -74,8 +75,7 @@ function parseOptions<Options extends NonNullable<ParseArgsConfig['options']>>(
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new UsageError(message.split('. ')[0]!);
+    throw new UsageError(messageOf(error).split('. ')[0]!);
   }
 }
 

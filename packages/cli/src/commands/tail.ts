@@ -3,6 +3,7 @@ import { RunReplica } from '@runlog/client/run-replica';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredEntry, RunStatus } from '@runlog/schema/run/snapshot';
 import type { ServerFrameFields } from '@runlog/schema/stream/server-frames';
+import { messageOf } from '@runlog/service-kit/error-message';
 import { type Command, exitCodes, parseCommandLine, wholeNumber } from '../command.ts';
 import { createProgress } from '../progress.ts';
 import { retryDelayMs } from '../retry.ts';
@@ -50,9 +51,7 @@ export const command: Command = {
         }
       } catch (error) {
         if (signal.aborted) break;
-        progress.trouble(
-          `${formatRunKey(key)}: ${error instanceof Error ? error.message : error}; trying again`,
-        );
+        progress.trouble(`${formatRunKey(key)}: ${messageOf(error)}; trying again`);
       }
       const delayMs = retryDelayMs({ attempt, retryAfterMs: 0, random: Math.random });
       await delay(delayMs, undefined, { signal }).catch(() => {});

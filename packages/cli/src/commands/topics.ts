@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { prepareTopics, readMeta } from '@runlog/run-feed/prepare-topics';
 import { type LogConfig, openLog } from '@runlog/service-kit/log-config';
 import { createLogger } from '@runlog/service-kit/logger';
+import { processResources } from '@runlog/service-kit/run-service';
 import { type TopicDescription, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { type Command, CommandError, exitCodes, parseCommandLine } from '../command.ts';
 import { readLogConfig } from '../log/log-access.ts';
@@ -38,14 +38,13 @@ export const command: Command = {
       await using io = await openLog(config, { clientId: 'runlog-topics', log, readOnly: !create });
       if (create) {
         const { topics, partitions, replicationFactor, eventRetentionHours } = config;
-        const epoch = () => randomBytes(8).toString('hex');
         await prepareTopics({
           io,
           topics,
           partitions,
           replicationFactor,
           eventRetentionHours,
-          epoch,
+          epoch: processResources.newEpoch,
           log,
         });
       }

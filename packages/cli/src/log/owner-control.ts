@@ -4,6 +4,7 @@ import { realpath, unlink } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { messageOf } from '@runlog/service-kit/error-message';
 import type { LogConfig } from '@runlog/service-kit/log-config';
 import type { Logger } from '@runlog/service-kit/logger';
 import { withFolderSocket } from '@runlog/topic-io/embedded/folder-socket';
@@ -83,7 +84,7 @@ async function answer(
     if (left.signal.aborted)
       use.log.info({}, 'the command that asked for work is gone; its work is broken off');
     else use.log.warn({ err: error }, 'work for a command failed');
-    say({ error: { code, message: error instanceof Error ? error.message : String(error) } });
+    say({ error: { code, message: messageOf(error) } });
   }
   socket.end();
 }

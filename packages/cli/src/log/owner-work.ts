@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { type Deletion, deleteRun } from '@runlog/aggregator/delete-run';
 import { type RebuildReport, rebuild } from '@runlog/aggregator/rebuild';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import { systemClock } from '@runlog/service-kit/clock';
 import type { LogConfig } from '@runlog/service-kit/log-config';
 import type { Logger } from '@runlog/service-kit/logger';
+import { processResources } from '@runlog/service-kit/run-service';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
 import { requireMeta } from './log-access.ts';
@@ -67,7 +67,7 @@ export async function doOwnerWork(
       const report = await rebuild({
         ...{ io, topics, log, signal, clock: systemClock, dropOld: request.dropOld },
         replicationFactor: config.replicationFactor,
-        newEpoch: () => randomBytes(8).toString('hex'),
+        newEpoch: processResources.newEpoch,
         onProgress: ({ step, events, eventsTotal }) => onProgress({ step, done: events, total: eventsTotal }),
       });
       return { work: 'rebuild', report };

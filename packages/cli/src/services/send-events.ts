@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type EventError, type IngestResponse, ingestResponseSchema } from '@runlog/schema/http/ingest-api';
+import { messageOf } from '@runlog/service-kit/error-message';
 import { CommandError, exitCodes } from '../command.ts';
 import { retryAfterMs, retryDelayMs } from '../retry.ts';
 
@@ -161,7 +162,7 @@ export function unreachableReason(url: string, error: unknown): string {
   const code = (cause as { code?: unknown }).code;
   if (error instanceof Error && error.name === 'TimeoutError') return `${url} did not answer in time`;
   if (code === 'ECONNREFUSED') return `nothing listens at ${url}`;
-  return `${url} cannot be reached (${code ?? (cause instanceof Error ? cause.message : String(cause))})`;
+  return `${url} cannot be reached (${code ?? messageOf(cause)})`;
 }
 
 function jsonOrNull(text: string): unknown {
