@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
-import { eventSchemas } from '@runlog/schema/events/event';
+import { eventSchemas } from '@runlog/schema/events/event-schemas';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 

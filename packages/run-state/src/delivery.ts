@@ -1,3 +1,4 @@
+import { isMilestone } from '@runlog/schema/events/event-types';
 import { ACTIVITY_BUCKET_SECONDS, EVENT_LOG_ENTRIES_MAX, MILESTONES_MAX } from '@runlog/schema/limits';
 import type { RunKey } from '@runlog/schema/run/run-key';
 import type {
@@ -11,7 +12,6 @@ import type {
 import type { RunDelta, SnapshotChanges } from '@runlog/schema/stream/server-frames';
 import { freshnessOf, relativeTime } from './freshness.ts';
 import { initialRun } from './initial-run.ts';
-import { isMilestone } from './milestone.ts';
 
 /** This is what leaves runlog: the folded state without its private window, plus what is a function of now. */
 

@@ -1,19 +1,10 @@
-import type { Payload, TelemetryEvent } from '@runlog/schema/events/event';
-import {
-  EVENT_LOG_ENTRIES_MAX,
-  EVENT_TYPES_MAX,
-  METADATA_BYTES_MAX,
-  METADATA_CHARS_MAX,
-  SLOT_ID_CHARS_MAX,
-  SLOT_IDS_MAX,
-} from '@runlog/schema/limits';
+import { eventTypeOf } from '@runlog/schema/events/event-types';
+import { EVENT_LOG_ENTRIES_MAX, EVENT_TYPES_MAX } from '@runlog/schema/limits';
 import type { EventLogEntry, RunSnapshot } from '@runlog/schema/run/snapshot';
 import { countActivity } from './activity.ts';
-import { cutText } from './cut-text.ts';
 import { hashEventId, windowHas, windowWith } from './event-id-window.ts';
 import { initialRun } from './initial-run.ts';
 import { logEntryOf } from './log-entry.ts';
-import { isMilestone } from './milestone.ts';
 import { type NumberStep, numberEvent, withRoom } from './numbering.ts';
 import { RunDraft } from './run-draft.ts';
 import type { RunRecord } from './run-record.ts';
@@ -130,73 +121,22 @@ function countNumber(draft: RunDraft, at: { step: NumberStep; emitterId: string;
 function apply(draft: RunDraft, record: EventRecord): Folded {
   const { event } = record;
   const state = draft.writable();
-  if (state.partial && isBeginning(event)) state.partial = false;
+  const type = eventTypeOf(event.event_type);
+  // An emitter's first event: the log holds all that it sent.
+  if (event.emitter_seq === 1) state.partial = false;
   // Canonical ISO text (`decodeRunRecord`) sorts as time does.
   if (record.receivedAt > state.last_received_at) state.last_received_at = record.receivedAt;
   countType(draft.writableCounts(), event.event_type);
   countActivity(draft.writableActivity(), record.receivedAtMs);
-  if (event.event_type === 'RUN_HEARTBEAT') return 'unlogged';
-  const entry = logEntryOf(event, { episode: state.current_episode, seq: record.seq });
+  if (type.page.class === 'unlogged') return 'unlogged';
+  const entry = logEntryOf(event, { type, episode: state.current_episode, seq: record.seq });
   state.last_event_at = later(state.last_event_at, event.timestamp);
-  state.status = statusAfter(event);
-  takeEffect(state, event);
+  state.status = type.status;
+  type.effect?.(state, event);
   if (state.event_log.length >= EVENT_LOG_ENTRIES_MAX) state.evicted_seq = state.event_log[0]!.seq;
   draft.appendToLog(entry);
-  if (isMilestone(entry.event_type)) draft.appendToMilestones(entry);
+  if (type.page.class === 'individual') draft.appendToMilestones(entry);
   return entry;
-}
-
-/** Applies what the event says about the run, beside being counted and logged. */
-function takeEffect(state: RunSnapshot, event: TelemetryEvent): void {
-  switch (event.event_type) {
-    case 'TRAINING_STARTED': {
-      const data = event.data as Payload<'TRAINING_STARTED'>;
-      // The first TRAINING_STARTED is the run's beginning, whatever came before it; max_epochs comes from it alone.
-      if (state.max_epochs === null) state.started_at = event.timestamp;
-      state.task_name = cutName(data.task);
-      state.reward_mode = cutName(data.reward_mode);
-      state.slot_ids = data.slot_ids.slice(0, SLOT_IDS_MAX).map(cutSlotId);
-      state.n_envs = data.n_envs + 0;
-      state.max_batches = data.max_batches + 0;
-      state.max_epochs = data.max_epochs + 0;
-      state.current_episode = (data.start_episode ?? 0) + 0;
-      return;
-    }
-    case 'BATCH_EPOCH_COMPLETED': {
-      const data = event.data as Payload<'BATCH_EPOCH_COMPLETED'>;
-      state.current_episode = data.episodes_completed + 0;
-      state.current_batch = data.batch_idx + 0;
-      state.batch_avg_accuracy = figure(data.avg_accuracy);
-      state.batch_avg_reward = figure(data.avg_reward);
-      return;
-    }
-    case 'PPO_UPDATE_COMPLETED': {
-      const data = event.data as Payload<'PPO_UPDATE_COMPLETED'>;
-      // A skipped update carries the buffer's leftovers, not figures of an update.
-      if (data.skipped) return;
-      state.ppo = {
-        entropy: figure(data.entropy),
-        clip_fraction: figure(data.clip_fraction),
-        kl_divergence: figure(data.kl_divergence),
-      };
-      return;
-    }
-    case 'SEED_GERMINATED':
-      state.cumulative_germinated += 1;
-      return;
-    case 'SEED_FOSSILIZED':
-      state.cumulative_fossilized += 1;
-      return;
-    case 'SEED_PRUNED':
-    case 'SEED_CULLED':
-      state.cumulative_pruned += 1;
-      return;
-  }
-}
-
-function statusAfter(event: TelemetryEvent): RunSnapshot['status'] {
-  if (event.event_type === 'RUN_FINISHED') return 'finished';
-  return event.event_type === 'RUN_FAILED' ? 'failed' : 'running';
 }
 
 function countType(counts: RunSnapshot['counts'], eventType: string): void {
@@ -208,15 +148,6 @@ function countType(counts: RunSnapshot['counts'], eventType: string): void {
 /** Lower case: no event type can be called so. */
 const OTHER_TYPES = 'other';
 
-/** Whether the log holds what came before: an emitter's first event, or the start of a training from nothing. */
-function isBeginning(event: TelemetryEvent): boolean {
-  if (event.emitter_seq === 1) return true;
-  return (
-    event.event_type === 'TRAINING_STARTED' &&
-    ((event.data as Payload<'TRAINING_STARTED'>).start_episode ?? 0) === 0
-  );
-}
-
 /** The later of two timestamps; text of one length and zone compares as time does, without parsing. */
 function later(held: string | null, timestamp: string): string {
   if (held === null) return timestamp;
@@ -226,19 +157,6 @@ function later(held: string | null, timestamp: string): string {
 }
 
 const UTC = '+00:00';
-
-/** NaN and the infinities come as text; a figure that is not a number is not known. */
-function figure(value: number | string): number | null {
-  return typeof value === 'number' ? value + 0 : null;
-}
-
-function cutName(text: string): string {
-  return cutText(text, { charsMax: METADATA_CHARS_MAX, jsonBytesMax: METADATA_BYTES_MAX });
-}
-
-function cutSlotId(text: string): string {
-  return cutText(text, { charsMax: SLOT_ID_CHARS_MAX, jsonBytesMax: SLOT_ID_CHARS_MAX + 32 });
-}
 
 /** The state that a run's first record is folded into. It is not yet known to be the run's beginning. */
 function begin(record: EventRecord): RunSnapshot {

@@ -1,6 +1,6 @@
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
-import { expect, describe as group, it } from 'vitest';
-import { clockOf, describe, envsOf, LogLines, titleOf } from './log-lines.ts';
+import { describe, expect, it } from 'vitest';
+import { clockOf, envsOf, LogLines, titleOf } from './log-lines.ts';
 
 let made = 0;
 
@@ -21,9 +21,14 @@ function entry(eventType: string, overrides: Partial<EventLogEntry> = {}): Event
 }
 
 const textOf = (line: { spans: readonly { text: string }[] }) => line.spans.map((span) => span.text).join('');
-const tonesOf = (of: EventLogEntry) => describe(of).map((span) => span.tone);
+const lineOf = (of: EventLogEntry) => {
+  const log = new LogLines();
+  log.add(of);
+  return log.lines[0]!;
+};
+const tonesOf = (of: EventLogEntry) => lineOf(of).spans.map((span) => span.tone);
 
-group('the text of an event', () => {
+describe('the text of an event', () => {
   it.each([
     ['SEED_GERMINATED', { slot_id: 'r0c1', blueprint: 'conv_light' }, 'r0c1 GERM conv_light'],
     ['SEED_GERMINATED', { slot_id: 'r0c1', blueprint: 'depthwise_conv' }, 'r0c1 GERM depthwise…'],
@@ -49,9 +54,8 @@ group('the text of an event', () => {
     ['BATCH_EPOCH_COMPLETED', { batch: 42, episodes: 100 }, 'ROUND #42 +100eps'],
     ['TRAINING_STARTED', {}, '▶ TRAINING STARTED'],
   ])('of %s %j is %s', (eventType, metadata, expected) => {
-    expect(
-      textOf({ spans: describe(entry(eventType, { metadata: metadata as EventLogEntry['metadata'] })) }),
-    ).toBe(expected);
+    const of = entry(eventType, { metadata: metadata as EventLogEntry['metadata'] });
+    expect(textOf(lineOf(of))).toBe(expected);
   });
 
   it('shows a clip fraction above 20 % as a warning', () => {
@@ -66,7 +70,7 @@ group('the text of an event', () => {
   });
 });
 
-group('the lines of the log', () => {
+describe('the lines of the log', () => {
   it('rolls up what is not individual, by second and type, with the distinct environments', () => {
     const log = new LogLines();
     for (let at = 0; at < 16; at += 1) log.add(entry('EPOCH_COMPLETED', { env_id: at % 5 }));
@@ -115,7 +119,7 @@ group('the lines of the log', () => {
   });
 });
 
-group('clock and title', () => {
+describe('clock and title', () => {
   it('shows the full time on the first line and on the first of each minute', () => {
     const at = (text: string) => ({ secondMs: Date.parse(text) });
     expect(clockOf(at('2026-01-03T23:59:47Z'), undefined)).toBe('23:59:47');

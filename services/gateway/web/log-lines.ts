@@ -1,32 +1,11 @@
-import { isMilestone } from '@runlog/run-state/milestone';
+import { eventTypeOf } from '@runlog/schema/events/event-types';
+import type { Span, Tone } from '@runlog/schema/events/line-span';
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 
 /** Lines that are kept; older ones are only counted. */
 const LINES_MAX = 300;
 const EVENT_IDS_MAX = 10_000;
 const ENV_IDS_SHOWN = 3;
-const BLUEPRINT_CHARS_MAX = 10;
-const REASON_CHARS_MAX = 8;
-/** Above it the clip fraction of a PPO update is shown as a warning. */
-const CLIP_FRACTION_HIGH = 0.2;
-
-/** The meaning of a piece of a line; the style sheet knows its colour. */
-export type Tone =
-  | 'plain'
-  | 'dim'
-  | 'slot'
-  | 'germinated'
-  | 'changed'
-  | 'good'
-  | 'bad'
-  | 'warn'
-  | 'ppo'
-  | 'epoch';
-
-export interface Span {
-  readonly text: string;
-  readonly tone: Tone;
-}
 
 /** One line of the log. A rolled-up line grows in place; `version` tells that it did. */
 export interface LogLine {
@@ -69,17 +48,20 @@ export class LogLines {
     }
     const secondMs = secondOf(entry);
     const envIds = entry.env_id === null ? [] : [entry.env_id];
-    if (isMilestone(entry.event_type)) {
-      this.#insert({ secondMs, eventType: entry.event_type, spans: describe(entry), events: 1, envIds });
+    const { page } = eventTypeOf(entry.event_type);
+    if (page.class === 'individual') {
+      const spans = page.line(entry.metadata);
+      this.#insert({ secondMs, eventType: entry.event_type, spans, events: 1, envIds });
       return;
     }
+    const tone = page.class === 'aggregated' ? page.tone : 'plain';
     const key = `${secondMs} ${entry.event_type}`;
     const rolledUp = this.#rollUps.get(key);
     if (rolledUp === undefined) {
       const line = this.#insert({
         secondMs,
         eventType: entry.event_type,
-        spans: describeRollUp(entry.event_type, 1),
+        spans: rollUpSpans({ name: entry.event_type, tone, events: 1 }),
         events: 1,
         envIds,
       });
@@ -91,7 +73,7 @@ export class LogLines {
     const line: LogLine = {
       ...rolledUp,
       events,
-      spans: describeRollUp(entry.event_type, events),
+      spans: rollUpSpans({ name: entry.event_type, tone, events }),
       envIds: isNewEnv ? [...rolledUp.envIds, ...envIds] : rolledUp.envIds,
     };
     this.#rollUps.set(key, line);
@@ -161,104 +143,11 @@ export function rateText(eventsPerSecond: number): string {
     : Math.round(eventsPerSecond).toLocaleString('en');
 }
 
-/** The text of an individual-class event. */
-export function describe(entry: EventLogEntry): readonly Span[] {
-  const { metadata } = entry;
-  const slot: Span[] = metadata.slot_id === undefined ? [] : [{ text: `${metadata.slot_id} `, tone: 'slot' }];
-  switch (entry.event_type) {
-    case 'SEED_GERMINATED': {
-      const blueprint = shorten(textOf(metadata.blueprint), BLUEPRINT_CHARS_MAX);
-      return [...slot, { text: `GERM ${blueprint}`.trimEnd(), tone: 'germinated' }];
-    }
-    case 'SEED_STAGE_CHANGED':
-      return [...slot, { text: `${stage(metadata.from)}→${stage(metadata.to)}`, tone: 'changed' }];
-    case 'SEED_GATE_EVALUATED': {
-      const isPassed = metadata.result === 'PASS';
-      const failed = metadata.failed_checks === undefined ? '' : ` (${metadata.failed_checks} failed)`;
-      return [
-        ...slot,
-        { text: `${textOf(metadata.gate)} `, tone: 'changed' },
-        { text: isPassed ? '✓' : '✗', tone: isPassed ? 'good' : 'bad' },
-        { text: ` →${stage(metadata.target_stage)}`, tone: 'changed' },
-        ...(failed === '' ? [] : [{ text: failed, tone: 'bad' as const }]),
-      ];
-    }
-    case 'SEED_FOSSILIZED':
-      return [...slot, { text: `FOSS ${percentagePoints(metadata.improvement)}`.trimEnd(), tone: 'good' }];
-    case 'SEED_PRUNED':
-    case 'SEED_CULLED': {
-      const reason = shorten(textOf(metadata.reason), REASON_CHARS_MAX);
-      return [...slot, { text: `PRUNE ${reason}`.trimEnd(), tone: 'bad' }];
-    }
-    case 'PPO_UPDATE_COMPLETED':
-      return describePpo(entry);
-    case 'BATCH_EPOCH_COMPLETED':
-      return [
-        { text: `ROUND #${textOf(metadata.batch) || '?'}`, tone: 'epoch' },
-        { text: ` +${textOf(metadata.episodes) || '?'}eps`, tone: 'dim' },
-      ];
-    case 'TRAINING_STARTED':
-      return [{ text: '▶ TRAINING STARTED', tone: 'good' }];
-    default:
-      return [{ text: entry.event_type, tone: 'plain' }];
-  }
-}
-
-function describePpo(entry: EventLogEntry): readonly Span[] {
-  const { entropy, clip_fraction: clipFraction, reason } = entry.metadata;
-  const spans: Span[] = [{ text: 'PPO', tone: 'ppo' }];
-  if (reason !== undefined) spans.push({ text: ` skipped (${reason})`, tone: 'warn' });
-  if (typeof entropy === 'number') spans.push({ text: ` ent:${entropy.toFixed(2)}`, tone: 'plain' });
-  if (typeof clipFraction === 'number') {
-    const tone = clipFraction > CLIP_FRACTION_HIGH ? 'warn' : 'good';
-    spans.push({ text: ` clip:${Math.round(clipFraction * 100)}%`, tone });
-  }
-  return spans;
-}
-
-function describeRollUp(eventType: string, events: number): readonly Span[] {
-  const label = eventType.replace(/_(COMPLETED|COMPUTED)$/, '');
+function rollUpSpans(type: { name: string; tone: Tone; events: number }): readonly Span[] {
   return [
-    { text: label, tone: toneOfRollUp(eventType) },
-    { text: ` ×${events}`, tone: 'plain' },
+    { text: type.name.replace(/_(COMPLETED|COMPUTED)$/, ''), tone: type.tone },
+    { text: ` ×${type.events}`, tone: 'plain' },
   ];
-}
-
-function toneOfRollUp(eventType: string): Tone {
-  if (eventType === 'EPOCH_COMPLETED') return 'epoch';
-  if (eventType === 'REWARD_COMPUTED') return 'dim';
-  if (eventType === 'RUN_FINISHED') return 'good';
-  return eventType === 'RUN_FAILED' ? 'bad' : 'plain';
-}
-
-const stageNames: Readonly<Record<string, string>> = {
-  DORMANT: 'DORM',
-  GERMINATED: 'GERM',
-  TRAINING: 'TRAIN',
-  HOLDING: 'HOLD',
-  BLENDING: 'BLEND',
-  FOSSILIZED: 'FOSS',
-  PRUNED: 'PRUNE',
-  EMBARGOED: 'EMBG',
-  RESETTING: 'RESET',
-};
-
-function stage(name: string | number | undefined): string {
-  const text = textOf(name);
-  return stageNames[text] ?? (text || '?');
-}
-
-function textOf(value: string | number | undefined): string {
-  return value === undefined ? '' : String(value);
-}
-
-function percentagePoints(value: string | number | undefined): string {
-  if (typeof value !== 'number') return textOf(value);
-  return `${value < 0 ? '' : '+'}${value.toFixed(1)}%`;
-}
-
-function shorten(text: string, charsMax: number): string {
-  return text.length > charsMax ? `${text.slice(0, charsMax - 1)}…` : text;
 }
 
 /** A date as well as a time, so that midnight sorts. */

@@ -1,5 +1,5 @@
 import { quoteNonFinite } from '@runlog/ingest/split-body';
-import { payloadSchemas } from '@runlog/schema/events/event';
+import { eventSchemas } from '@runlog/schema/events/event-schemas';
 import { validateEvent } from '@runlog/schema/events/validate-event';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -102,7 +102,7 @@ describe('simulated training runs', () => {
     const events = simulated({ seed: 1, runs: 6, events: 12_000 });
     const types = new Set(events.map(({ event }) => event.event_type));
     expect([...types]).toEqual(
-      expect.arrayContaining([...Object.keys(payloadSchemas), 'RUN_FINISHED', 'RUN_FAILED']),
+      expect.arrayContaining([...Object.keys(eventSchemas.current), 'RUN_FINISHED', 'RUN_FAILED']),
     );
     expect(new Set(events.map(({ clusterId }) => clusterId))).toEqual(new Set(['c1', 'c2', 'c3']));
     expect(new Set(events.map(({ event }) => event.group_id))).toEqual(new Set(['default', 'A', 'B']));

@@ -1,4 +1,5 @@
-import type { KnownEventType, Payload, TelemetryEvent } from '@runlog/schema/events/event';
+import type { TelemetryEvent } from '@runlog/schema/events/event';
+import type { KnownEventType, Payload } from '@runlog/schema/events/event-types';
 
 /** The identity of a simulated trainer: one group of one run. */
 export interface RunPlan {

@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { eventSchemas } from '../events/event.ts';
+import { meta } from 'zod/mini';
+import { eventSchemas } from '../events/event-schemas.ts';
+import { eventTypeOf } from '../events/event-types.ts';
 import { ingestResponseSchema } from '../http/ingest-api.ts';
 import { BODY_BYTES_MAX, BODY_EVENTS_MAX, EVENT_BYTES_MAX } from '../limits.ts';
 import { faultResponses, faultSchema, jsonResponse, openApiDocument, refTo } from './openapi.ts';
@@ -12,14 +14,6 @@ const example = {
   emitter_id: 'c0ffee',
   emitter_seq: 17,
   data: { env_id: 0, val_accuracy: 61.5, val_loss: 1.04, inner_epoch: 1 },
-};
-
-/** The field that an older payload must lack to be judged as one. */
-const lackedByOlder: Readonly<Record<string, string>> = {
-  SEED_GERMINATED: 'slot_id',
-  SEED_FOSSILIZED: 'slot_id',
-  SEED_STAGE_CHANGED: 'from_stage',
-  PPO_UPDATE_COMPLETED: 'kl_divergence',
 };
 
 /** An emitter that numbers says who it is, and one that says so numbers. */
@@ -43,14 +37,14 @@ const eventShapes: Readonly<Record<string, z.ZodType>> = {
   ),
   ...Object.fromEntries(
     Object.entries(eventSchemas.older).map(([type, schema]) => {
-      const lacked = lackedByOlder[type];
+      const lacked = eventTypeOf(type).older?.telltale?.lacks;
       const { data } = schema.shape;
       return [
         `OlderEvent_${type}`,
         schema
           .extend({
             event_type: z.literal(type),
-            data: lacked === undefined ? data : data.meta({ not: { required: [lacked] } }),
+            data: lacked === undefined ? data : data.check(meta({ not: { required: [lacked] } })),
           })
           .meta(numbering),
       ];

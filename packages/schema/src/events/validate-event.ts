@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { eventSchemas, isOlderShape, type TelemetryEvent } from './event.ts';
+import type { TelemetryEvent } from './event.ts';
+import { eventSchemas } from './event-schemas.ts';
+import { olderShapeOf } from './event-types.ts';
 
 /** Why an event was refused: the dotted path of the field, and a sentence. */
 export interface EventFault {
@@ -51,7 +53,8 @@ function judge(value: unknown, schemas: Validators): Verdict {
   }
   const raw = value as { event_type?: unknown; data?: unknown };
   const type = typeof raw.event_type === 'string' ? raw.event_type : '';
-  const schema = (isOlderShape(raw) ? schemas.older.get(type) : schemas.current.get(type)) ?? schemas.other;
+  const schema =
+    (olderShapeOf(raw) === null ? schemas.current.get(type) : schemas.older.get(type)) ?? schemas.other;
   const result = schema.safeParse(value);
   if (!result.success) return { fault: faultOf(result.error, value) };
   const event = value as TelemetryEvent;

@@ -1,7 +1,7 @@
 import type { RunChange } from '@runlog/run-feed/run-change';
 import { RunStates } from '@runlog/run-feed/run-states';
 import { initialRun } from '@runlog/run-state/initial-run';
-import { isMilestone } from '@runlog/run-state/milestone';
+import { isMilestone } from '@runlog/schema/events/event-types';
 import { EVENT_LOG_ENTRIES_MAX, MILESTONES_MAX } from '@runlog/schema/limits';
 import { parseRunKey } from '@runlog/schema/run/run-key';
 import type { EventLogEntry, RunSnapshot, RunStatus } from '@runlog/schema/run/snapshot';

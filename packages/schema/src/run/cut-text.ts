@@ -1,3 +1,5 @@
+import { METADATA_BYTES_MAX, METADATA_CHARS_MAX, SLOT_ID_CHARS_MAX } from '../limits.ts';
+
 /** Text short enough to be stored: cut text ends in `…` and never splits a surrogate pair. */
 export function cutText(text: string, limits: { charsMax: number; jsonBytesMax: number }): string {
   const { charsMax, jsonBytesMax } = limits;
@@ -15,6 +17,16 @@ export function cutText(text: string, limits: { charsMax: number; jsonBytesMax: 
     end += width;
   }
   return `${text.slice(0, end)}…`;
+}
+
+/** A string of an entry's metadata, a task or a reward mode as it is stored. */
+export function cutName(text: string): string {
+  return cutText(text, { charsMax: METADATA_CHARS_MAX, jsonBytesMax: METADATA_BYTES_MAX });
+}
+
+/** One of a run's slot ids as it is stored. */
+export function cutSlotId(text: string): string {
+  return cutText(text, { charsMax: SLOT_ID_CHARS_MAX, jsonBytesMax: SLOT_ID_CHARS_MAX + 32 });
 }
 
 const ELLIPSIS_BYTES = 3;

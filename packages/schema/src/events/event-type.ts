@@ -1,0 +1,75 @@
+import type * as z from 'zod/mini';
+import type { EventLogEntry, RunSnapshot, RunStatus } from '../run/snapshot.ts';
+import type { TelemetryEvent } from './event.ts';
+import type { Span, Tone } from './line-span.ts';
+
+export type EntryMetadata = EventLogEntry['metadata'];
+
+/** One row of the table of event types: everything that runlog knows about a type. `Data` is its payload. */
+export interface EventType<Data = unknown> extends Columns<TelemetryEvent> {
+  /** Judges `data` in today's shape. null: `data` may be any object, or absent. */
+  readonly payload: z.ZodMiniType<Data> | null;
+  readonly older: OlderShape | null;
+  readonly page: PageLine;
+}
+
+interface Columns<Event> {
+  /** `run`: the event concerns the whole run, and its entry names no environment whatever `data` says. */
+  readonly scope: 'run' | 'environment';
+  /** The run's status after such an event. */
+  readonly status: RunStatus;
+  /** Writes the entry's metadata and returns its message, both uncut. null: the event's message, else its type. */
+  readonly entry: ((event: Event, metadata: EntryMetadata) => string) | null;
+  /** Changes what the run's snapshot says, beside counts, log and status. It replaces values and never writes into one. */
+  readonly effect: ((state: RunSnapshot, event: Event) => void) | null;
+}
+
+/**
+ * The type's class, and how the page writes it. Individual events are shown one by one and kept as milestones.
+ * Aggregated ones are rolled up by second and type. Unlogged ones are counted and are never an entry.
+ */
+export type PageLine =
+  | { readonly class: 'individual'; readonly line: (metadata: EntryMetadata) => readonly Span[] }
+  | { readonly class: 'aggregated'; readonly tone: Tone }
+  | { readonly class: 'unlogged' };
+
+/** A payload that emitters of December 2025 sent under the same type. */
+export interface OlderShape<Data = unknown> {
+  readonly payload: z.ZodMiniType<unknown>;
+  /** Such a payload has the one field and lacks the other. null: every event of the type has this shape. */
+  readonly telltale: { readonly has: string; readonly lacks: string } | null;
+  /** Its `slot_id` stands in the envelope, which must have one. */
+  readonly slotInEnvelope: boolean;
+  /** The payload in today's shape; fields that are in neither stay. */
+  readonly modernised: (event: TelemetryEvent) => Data;
+}
+
+type EventWith<Data> = Omit<TelemetryEvent, 'data'> & { readonly data: Data };
+
+/**
+ * A row whose functions read typed data. `Read` differs from `Data` where the older shape cannot tell every field. The
+ * types are dropped here, once: `validateEvent` and `modernise` make the data of an event what the row of its type reads.
+ */
+export function eventType<Data, Read = Data>(
+  row: {
+    readonly payload: z.ZodMiniType<Data> | null;
+    readonly older: OlderShape<NoInfer<Read>> | null;
+    readonly page: PageLine;
+  } & Columns<EventWith<NoInfer<Read>>>,
+): EventType<Data> {
+  return row as unknown as EventType<Data>;
+}
+
+/** An older shape whose `modernised` reads typed data. */
+export function olderShape<Older extends object, Data>(
+  shape: Omit<OlderShape, 'payload' | 'modernised' | 'telltale'> & {
+    readonly payload: z.ZodMiniType<Older>;
+    readonly telltale: { readonly has: keyof Older & string; readonly lacks: string } | null;
+    readonly modernised: (data: Older, slotId: string) => Data;
+  },
+): OlderShape<Data> {
+  return {
+    ...shape,
+    modernised: (event) => shape.modernised(event.data as Older, event.slot_id ?? ''),
+  };
+}

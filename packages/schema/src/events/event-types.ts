@@ -1,0 +1,464 @@
+import * as z from 'zod/mini';
+import { SLOT_IDS_MAX } from '../limits.ts';
+import { cutName, cutSlotId } from '../run/cut-text.ts';
+import type { TelemetryEvent } from './event.ts';
+import { type EntryMetadata, type EventType, eventType, type OlderShape, olderShape } from './event-type.ts';
+import { percentagePoints, type Span, shortened, slotSpans, stageName, textOf } from './line-span.ts';
+
+/**
+ * The event types that runlog knows. The fold, the documents and the page follow from this table. A type that is not in
+ * it is kept, counted and shown all the same (`unknownEventType`). The payloads are part of the fold: a stricter one
+ * needs a new FOLD_VERSION (test/unit/judged-by-the-fold.test.ts). zod/mini, because the page carries this table.
+ */
+
+/** JSON has no NaN: ingest turns Python's bare literals into these strings, as proto3's JSON writes them. */
+const float = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]);
+type Float = z.infer<typeof float>;
+const count = z.int().check(z.gte(0));
+/** -1 is the emitters' "unknown". */
+const envId = z.int().check(z.gte(-1));
+const text = z.string();
+const names = z.array(text);
+
+const seedPruned = z.object({ slot_id: text, env_id: envId, reason: text });
+const ppoUpdateCompleted = z.object({
+  policy_loss: float,
+  value_loss: float,
+  entropy: float,
+  grad_norm: float,
+  kl_divergence: float,
+  clip_fraction: float,
+  nan_grad_count: count,
+  skipped: z.nullish(z.boolean()),
+});
+type PpoUpdate = z.infer<typeof ppoUpdateCompleted>;
+/** The older shape tells neither of the two. */
+type AnyPpoUpdate = Omit<PpoUpdate, 'grad_norm' | 'nan_grad_count'> & {
+  grad_norm: Float | null;
+  nan_grad_count: number | null;
+};
+
+const BLUEPRINT_CHARS_SHOWN = 10;
+const REASON_CHARS_SHOWN = 8;
+/** Above it the clip fraction of a PPO update is shown as a warning. */
+const CLIP_FRACTION_HIGH = 0.2;
+
+/** How events say that a seed is gone, whatever they are called. */
+const pruning = {
+  payload: seedPruned,
+  page: {
+    class: 'individual',
+    line: (metadata) => [
+      ...slotSpans(metadata),
+      { text: `PRUNE ${shortened(metadata.reason, REASON_CHARS_SHOWN)}`.trimEnd(), tone: 'bad' },
+    ],
+  },
+  scope: 'environment',
+  status: 'running',
+  entry(event, metadata) {
+    metadata.slot_id = slotOf(event);
+    metadata.reason = event.data.reason;
+    return 'Pruned';
+  },
+  effect(state) {
+    state.cumulative_pruned += 1;
+  },
+} satisfies Omit<Parameters<typeof eventType<z.infer<typeof seedPruned>>>[0], 'older'>;
+
+export const eventTypes = {
+  TRAINING_STARTED: eventType({
+    payload: z.object({
+      n_envs: count,
+      max_epochs: count,
+      max_batches: count,
+      task: text,
+      host_params: float,
+      slot_ids: names,
+      seed: float,
+      n_episodes: count,
+      lr: float,
+      clip_ratio: float,
+      entropy_coef: float,
+      param_budget: float,
+      policy_device: text,
+      env_devices: names,
+      reward_mode: text,
+      start_episode: z.nullish(count),
+    }),
+    older: null,
+    page: { class: 'individual', line: () => [{ text: '▶ TRAINING STARTED', tone: 'good' }] },
+    scope: 'run',
+    status: 'running',
+    entry: null,
+    effect(state, { data, timestamp }) {
+      const startEpisode = data.start_episode ?? 0;
+      // A training that starts from nothing is the run's beginning.
+      if (startEpisode === 0) state.partial = false;
+      // The first TRAINING_STARTED says when the run began, whatever came before it; max_epochs comes from it alone.
+      if (state.max_epochs === null) state.started_at = timestamp;
+      state.task_name = cutName(data.task);
+      state.reward_mode = cutName(data.reward_mode);
+      state.slot_ids = data.slot_ids.slice(0, SLOT_IDS_MAX).map(cutSlotId);
+      state.n_envs = data.n_envs + 0;
+      state.max_batches = data.max_batches + 0;
+      state.max_epochs = data.max_epochs + 0;
+      state.current_episode = startEpisode + 0;
+    },
+  }),
+  SEED_GERMINATED: eventType({
+    payload: z.object({ slot_id: text, env_id: envId, blueprint_id: text, params: float }),
+    older: olderShape({
+      payload: z.object({ env_id: envId, blueprint_id: text, params: float }),
+      telltale: { has: 'blueprint_id', lacks: 'slot_id' },
+      slotInEnvelope: true,
+      modernised: (data, slotId) => ({ ...data, slot_id: slotId }),
+    }),
+    page: {
+      class: 'individual',
+      line: (metadata) => [
+        ...slotSpans(metadata),
+        {
+          text: `GERM ${shortened(metadata.blueprint, BLUEPRINT_CHARS_SHOWN)}`.trimEnd(),
+          tone: 'germinated',
+        },
+      ],
+    },
+    scope: 'environment',
+    status: 'running',
+    entry(event, metadata) {
+      metadata.slot_id = slotOf(event);
+      metadata.blueprint = event.data.blueprint_id;
+      return 'Germinated';
+    },
+    effect(state) {
+      state.cumulative_germinated += 1;
+    },
+  }),
+  SEED_STAGE_CHANGED: eventType({
+    payload: z.object({ slot_id: text, env_id: envId, from_stage: text, to_stage: text }),
+    older: olderShape({
+      payload: z.object({ env_id: envId, from: text, to: text }),
+      telltale: { has: 'from', lacks: 'from_stage' },
+      slotInEnvelope: true,
+      modernised: (data, slotId) => ({
+        ...data,
+        slot_id: slotId,
+        from_stage: data.from,
+        to_stage: data.to,
+      }),
+    }),
+    page: {
+      class: 'individual',
+      line: (metadata) => [
+        ...slotSpans(metadata),
+        { text: `${stageName(metadata.from)}→${stageName(metadata.to)}`, tone: 'changed' },
+      ],
+    },
+    scope: 'environment',
+    status: 'running',
+    entry(event, metadata) {
+      metadata.slot_id = slotOf(event);
+      metadata.from = event.data.from_stage;
+      metadata.to = event.data.to_stage;
+      return 'Stage changed';
+    },
+    effect: null,
+  }),
+  SEED_GATE_EVALUATED: eventType({
+    payload: z.object({
+      slot_id: text,
+      env_id: envId,
+      gate: text,
+      passed: z.boolean(),
+      target_stage: text,
+      checks_passed: names,
+      checks_failed: names,
+      message: z.nullish(text),
+    }),
+    older: null,
+    page: { class: 'individual', line: gateLine },
+    scope: 'environment',
+    status: 'running',
+    entry(event, metadata) {
+      const { data } = event;
+      metadata.slot_id = slotOf(event);
+      metadata.gate = data.gate;
+      metadata.target_stage = data.target_stage;
+      metadata.result = data.passed ? 'PASS' : 'FAIL';
+      if (data.checks_failed.length > 0) metadata.failed_checks = data.checks_failed.length;
+      if (data.message) metadata.detail = data.message;
+      return 'Gate evaluated';
+    },
+    effect: null,
+  }),
+  SEED_FOSSILIZED: eventType({
+    payload: z.object({
+      slot_id: text,
+      env_id: envId,
+      blueprint_id: text,
+      improvement: float,
+      params_added: float,
+    }),
+    older: olderShape({
+      payload: z.object({ env_id: envId, blueprint_id: text, improvement: float, params_added: float }),
+      telltale: { has: 'blueprint_id', lacks: 'slot_id' },
+      slotInEnvelope: true,
+      modernised: (data, slotId) => ({ ...data, slot_id: slotId }),
+    }),
+    page: {
+      class: 'individual',
+      line: (metadata) => [
+        ...slotSpans(metadata),
+        { text: `FOSS ${percentagePoints(metadata.improvement)}`.trimEnd(), tone: 'good' },
+      ],
+    },
+    scope: 'environment',
+    status: 'running',
+    entry(event, metadata) {
+      metadata.slot_id = slotOf(event);
+      metadata.improvement = event.data.improvement;
+      return 'Fossilized';
+    },
+    effect(state) {
+      state.cumulative_fossilized += 1;
+    },
+  }),
+  SEED_PRUNED: eventType({ ...pruning, older: null }),
+  /** The name of SEED_PRUNED until December 2025. */
+  SEED_CULLED: eventType({
+    ...pruning,
+    older: olderShape({
+      payload: z.object({ env_id: envId, reason: text }),
+      telltale: null,
+      slotInEnvelope: true,
+      modernised: (data, slotId) => ({ ...data, slot_id: slotId }),
+    }),
+  }),
+  PPO_UPDATE_COMPLETED: eventType<PpoUpdate, AnyPpoUpdate>({
+    payload: ppoUpdateCompleted,
+    older: olderShape({
+      payload: z.object({
+        policy_loss: float,
+        value_loss: float,
+        entropy: float,
+        clip_fraction: float,
+        approx_kl: float,
+        skipped: z.nullish(z.boolean()),
+      }),
+      telltale: { has: 'approx_kl', lacks: 'kl_divergence' },
+      slotInEnvelope: false,
+      modernised: (data) => ({
+        ...data,
+        kl_divergence: data.approx_kl,
+        grad_norm: null,
+        nan_grad_count: null,
+      }),
+    }),
+    page: { class: 'individual', line: ppoLine },
+    scope: 'run',
+    status: 'running',
+    entry({ data }, metadata) {
+      if (data.skipped) {
+        metadata.reason = 'buffer rollback';
+        return 'PPO skipped';
+      }
+      metadata.entropy = data.entropy;
+      metadata.clip_fraction = data.clip_fraction;
+      return 'PPO update';
+    },
+    effect(state, { data }) {
+      // A skipped update carries the buffer's leftovers, not figures of an update.
+      if (data.skipped) return;
+      state.ppo = {
+        entropy: figure(data.entropy),
+        clip_fraction: figure(data.clip_fraction),
+        kl_divergence: figure(data.kl_divergence),
+      };
+    },
+  }),
+  BATCH_EPOCH_COMPLETED: eventType({
+    payload: z.object({
+      episodes_completed: count,
+      batch_idx: count,
+      avg_accuracy: float,
+      avg_reward: float,
+      total_episodes: count,
+      n_envs: count,
+      rolling_accuracy: z.nullish(float),
+    }),
+    older: null,
+    page: {
+      class: 'individual',
+      line: (metadata) => [
+        { text: `ROUND #${textOf(metadata.batch) || '?'}`, tone: 'epoch' },
+        { text: ` +${textOf(metadata.episodes) || '?'}eps`, tone: 'dim' },
+      ],
+    },
+    scope: 'run',
+    status: 'running',
+    entry({ data }, metadata) {
+      metadata.batch = data.batch_idx;
+      metadata.episodes = data.episodes_completed;
+      return 'Batch complete';
+    },
+    effect(state, { data }) {
+      state.current_episode = data.episodes_completed + 0;
+      state.current_batch = data.batch_idx + 0;
+      state.batch_avg_accuracy = figure(data.avg_accuracy);
+      state.batch_avg_reward = figure(data.avg_reward);
+    },
+  }),
+  EPOCH_COMPLETED: eventType({
+    payload: z.object({ env_id: envId, val_accuracy: float, val_loss: float, inner_epoch: count }),
+    older: null,
+    page: { class: 'aggregated', tone: 'epoch' },
+    scope: 'environment',
+    status: 'running',
+    entry: null,
+    effect: null,
+  }),
+  REWARD_COMPUTED: eventType({
+    payload: z.object({ env_id: envId, total_reward: z.nullish(float) }),
+    older: null,
+    page: { class: 'aggregated', tone: 'dim' },
+    scope: 'environment',
+    status: 'running',
+    entry: null,
+    effect: null,
+  }),
+  RUN_FINISHED: eventType({
+    payload: null,
+    older: null,
+    page: { class: 'aggregated', tone: 'good' },
+    scope: 'environment',
+    status: 'finished',
+    entry: null,
+    effect: null,
+  }),
+  RUN_FAILED: eventType({
+    payload: null,
+    older: null,
+    page: { class: 'aggregated', tone: 'bad' },
+    scope: 'environment',
+    status: 'failed',
+    entry: null,
+    effect: null,
+  }),
+  /** Says that a silent run is alive: nothing but its arrival and its number is of interest. */
+  RUN_HEARTBEAT: eventType({
+    payload: null,
+    older: null,
+    page: { class: 'unlogged' },
+    scope: 'environment',
+    status: 'running',
+    entry: null,
+    effect: null,
+  }),
+  LOG_RECORD: eventType({
+    payload: null,
+    older: null,
+    page: { class: 'aggregated', tone: 'plain' },
+    scope: 'environment',
+    status: 'running',
+    entry: null,
+    effect: null,
+  }),
+  METRICS: eventType({
+    payload: null,
+    older: null,
+    page: { class: 'aggregated', tone: 'plain' },
+    scope: 'environment',
+    status: 'running',
+    entry: null,
+    effect: null,
+  }),
+  EMITTER_EVENTS_LOST: eventType({
+    payload: null,
+    older: null,
+    page: { class: 'aggregated', tone: 'plain' },
+    scope: 'environment',
+    status: 'running',
+    entry: null,
+    effect: null,
+  }),
+} satisfies Record<string, EventType>;
+
+export type KnownEventType = keyof typeof eventTypes;
+/** Today's payload of a type. */
+export type Payload<Type extends KnownEventType> =
+  (typeof eventTypes)[Type] extends EventType<infer Data>
+    ? unknown extends Data
+      ? Readonly<Record<string, unknown>>
+      : Data
+    : never;
+
+/** How events of any other type are taken. */
+export const unknownEventType: EventType = eventType({
+  payload: null,
+  older: null,
+  page: { class: 'aggregated', tone: 'plain' },
+  scope: 'environment',
+  status: 'running',
+  entry: null,
+  effect: null,
+});
+
+/** A map, because a sender chooses what is looked up: `constructor` is no type. */
+const byName: ReadonlyMap<string, EventType> = new Map(Object.entries(eventTypes));
+
+/** The row of a type; `unknownEventType` for one that the table does not know. */
+export function eventTypeOf(name: string): EventType {
+  return byName.get(name) ?? unknownEventType;
+}
+
+/** Whether entries of this type are kept as milestones. */
+export function isMilestone(name: string): boolean {
+  return eventTypeOf(name).page.class === 'individual';
+}
+
+/** The older shape that an event has, judged or not; null: it has today's. */
+export function olderShapeOf(event: { event_type?: unknown; data?: unknown }): OlderShape | null {
+  const older = typeof event.event_type === 'string' ? byName.get(event.event_type)?.older : null;
+  if (older == null) return null;
+  const { telltale } = older;
+  if (telltale === null) return older;
+  const { data } = event;
+  if (typeof data !== 'object' || data === null) return null;
+  return telltale.has in data && !(telltale.lacks in data) ? older : null;
+}
+
+/** The envelope's slot wins when it says one. */
+function slotOf(event: Pick<TelemetryEvent, 'slot_id'> & { readonly data: { slot_id: string } }): string {
+  return event.slot_id || event.data.slot_id || '';
+}
+
+/** NaN and the infinities come as text; a figure that is not a number is not known. */
+function figure(value: Float): number | null {
+  return typeof value === 'number' ? value + 0 : null;
+}
+
+function gateLine(metadata: EntryMetadata): readonly Span[] {
+  const isPassed = metadata.result === 'PASS';
+  const spans: Span[] = [
+    ...slotSpans(metadata),
+    { text: `${textOf(metadata.gate)} `, tone: 'changed' },
+    { text: isPassed ? '✓' : '✗', tone: isPassed ? 'good' : 'bad' },
+    { text: ` →${stageName(metadata.target_stage)}`, tone: 'changed' },
+  ];
+  if (metadata.failed_checks !== undefined) {
+    spans.push({ text: ` (${metadata.failed_checks} failed)`, tone: 'bad' });
+  }
+  return spans;
+}
+
+function ppoLine(metadata: EntryMetadata): readonly Span[] {
+  const { entropy, clip_fraction: clipFraction, reason } = metadata;
+  const spans: Span[] = [{ text: 'PPO', tone: 'ppo' }];
+  if (reason !== undefined) spans.push({ text: ` skipped (${reason})`, tone: 'warn' });
+  if (typeof entropy === 'number') spans.push({ text: ` ent:${entropy.toFixed(2)}`, tone: 'plain' });
+  if (typeof clipFraction === 'number') {
+    const tone = clipFraction > CLIP_FRACTION_HIGH ? 'warn' : 'good';
+    spans.push({ text: ` clip:${Math.round(clipFraction * 100)}%`, tone });
+  }
+  return spans;
+}
