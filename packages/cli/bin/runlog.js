@@ -6,8 +6,10 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(1);
 }
 
-const { register } = await import('node:module');
-register('./own-packages.js', import.meta.url);
+const { register, registerHooks } = await import('node:module');
+// Node 20 has `register` alone; Node 26 warns of it.
+if (registerHooks === undefined) register('./own-packages.js', import.meta.url);
+else registerHooks({ resolve: (await import('./own-packages.js')).resolveSync });
 const tsx = await import('tsx/esm/api');
 tsx.register();
 const { main } = await import('../src/main.ts');
