@@ -384,6 +384,10 @@ export const eventTypes = {
 } satisfies Record<string, EventType>;
 
 export type KnownEventType = keyof typeof eventTypes;
+/** The names of the types, for code that has to name one. */
+export const eventNames = Object.fromEntries(Object.keys(eventTypes).map((name) => [name, name])) as {
+  readonly [Name in KnownEventType]: Name;
+};
 /** Today's payload of a type. */
 export type Payload<Type extends KnownEventType> =
   (typeof eventTypes)[Type] extends EventType<infer Data>

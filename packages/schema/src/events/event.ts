@@ -2,11 +2,7 @@ import { z } from 'zod';
 import { EMITTER_SEQ_MAX, EVENT_ID_CHARS_MAX } from '../limits.ts';
 import { runKeyPart } from '../run/run-key.ts';
 
-/**
- * A TelemetryEvent as emitters send it: the envelope, and a payload that follows from the type (event-types.ts).
- * Validation changes nothing: unknown fields pass, no defaults, no transforms, so that the bytes received can be the
- * bytes stored.
- */
+/** Names this shape of events in the header of each record. */
 export const SCHEMA_VERSION = '1';
 
 /** No control characters and no lone surrogates: an id must survive a record header unchanged. */
@@ -41,7 +37,11 @@ const anyPayload = z.object({}).nullish();
 
 export const telemetryEventSchema = z.object({ ...envelope, data: anyPayload });
 
-/** A valid event of any type and age. `modernise` brings `data` into the shape that its row of `eventTypes` reads. */
+/**
+ * A valid event as emitters send it: the envelope, and a payload that follows from the type. Validation changes nothing:
+ * unknown fields pass, no defaults, no transforms, so that the bytes received can be the bytes stored. `modernise` brings
+ * `data` into the shape that the row of its type reads (event-types.ts).
+ */
 export type TelemetryEvent = Omit<z.infer<typeof telemetryEventSchema>, 'data'> & {
   readonly data?: Readonly<Record<string, unknown>> | null | undefined;
 };

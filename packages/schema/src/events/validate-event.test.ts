@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { eventTypeCases } from '../../../../test/support/event-type-cases.ts';
 import { EVENT_ID_CHARS_MAX } from '../limits.ts';
+import { eventSchemas } from './event-schemas.ts';
 import { validateEvent, validateEventPlainly } from './validate-event.ts';
 
 type Json = Record<string, unknown>;
@@ -19,72 +21,19 @@ function recorded(name: string): Json[] {
 
 const recordings = [...recorded('short'), ...recorded('one-env')];
 
-/** One payload of each type and age, with nothing that is not required. */
-const payloads: Record<string, Json> = {
-  TRAINING_STARTED: {
-    n_envs: 4,
-    max_epochs: 150,
-    max_batches: 50,
-    task: 'cifar_scale',
-    host_params: 1_000_000,
-    slot_ids: ['r0c0'],
-    seed: 1,
-    n_episodes: 200,
-    lr: 0.0003,
-    clip_ratio: 0.2,
-    entropy_coef: 0.01,
-    param_budget: 500_000,
-    policy_device: 'cpu',
-    env_devices: ['cpu'],
-    reward_mode: 'shaped',
-  },
-  SEED_GERMINATED: { slot_id: 'r0c0', env_id: 0, blueprint_id: 'conv', params: 10 },
-  SEED_STAGE_CHANGED: { slot_id: 'r0c0', env_id: 0, from_stage: 'A', to_stage: 'B' },
-  SEED_GATE_EVALUATED: {
-    slot_id: 'r0c0',
-    env_id: 0,
-    gate: 'G2',
-    passed: true,
-    target_stage: 'B',
-    checks_passed: ['a'],
-    checks_failed: [],
-  },
-  SEED_FOSSILIZED: { slot_id: 'r0c0', env_id: 0, blueprint_id: 'conv', improvement: 1.5, params_added: 10 },
-  SEED_PRUNED: { slot_id: 'r0c0', env_id: 0, reason: 'stale' },
-  PPO_UPDATE_COMPLETED: {
-    policy_loss: 0.1,
-    value_loss: 0.2,
-    entropy: 1.2,
-    grad_norm: 1,
-    kl_divergence: 0.01,
-    clip_fraction: 0.15,
-    nan_grad_count: 0,
-  },
-  BATCH_EPOCH_COMPLETED: {
-    episodes_completed: 4,
-    batch_idx: 1,
-    avg_accuracy: 70.1,
-    avg_reward: 1.5,
-    total_episodes: 200,
-    n_envs: 4,
-  },
-  EPOCH_COMPLETED: { env_id: 0, val_accuracy: 40.5, val_loss: 0.2, inner_epoch: 1 },
-  REWARD_COMPUTED: { env_id: 0 },
-};
+/** One payload of each type and age that is judged, with nothing that is not required. */
+const payloads = payloadsOf('current', Object.keys(eventSchemas.current));
+const olderPayloads = payloadsOf('older', Object.keys(eventSchemas.older));
 
-const olderPayloads: Record<string, Json> = {
-  SEED_GERMINATED: { env_id: 0, blueprint_id: 'conv', params: 10 },
-  SEED_STAGE_CHANGED: { env_id: 0, from: 'A', to: 'B' },
-  SEED_FOSSILIZED: { env_id: 0, blueprint_id: 'conv', improvement: 1.5, params_added: 10 },
-  SEED_CULLED: { env_id: 0, reason: 'stale' },
-  PPO_UPDATE_COMPLETED: {
-    policy_loss: 0.1,
-    value_loss: 0.2,
-    entropy: 1.2,
-    clip_fraction: 0.15,
-    approx_kl: 0.01,
-  },
-};
+function payloadsOf(shape: 'current' | 'older', types: readonly string[]): Record<string, Json> {
+  return Object.fromEntries(
+    types.map((type) => {
+      const fixture = eventTypeCases(type).find((each) => each.shape === shape);
+      if (fixture === undefined) throw new Error(`no fixture of ${type} in the ${shape} shape`);
+      return [type, fixture.event.data as Json];
+    }),
+  );
+}
 
 function event(overrides: Json = {}): Json {
   return {
