@@ -145,13 +145,13 @@ describe('runlog up', () => {
     expect(await second.ended).toBe(0);
   });
 
-  test('takes the event of the line that it prints', async () => {
+  test('takes the event of the command that it prints', async () => {
     const started = await up();
     expect(started.stderr()).toContain('npx runlog simulate');
-    const line = /^ +(curl .*)$/m.exec(started.stderr())![1]!;
-    // The shell takes the line apart as it would for curl, which a machine need not have.
-    const told = await promisify(execFile)('sh', ['-c', `curl() { printf '%s\\n' "$@"; }; ${line}`]);
-    const [silent, url, option, header, data, body] = told.stdout.trimEnd().split('\n');
+    const command = /^ +(curl [\s\S]*?\}'$)/m.exec(started.stderr())![1]!;
+    // The shell takes the command apart as it would for curl, which a machine need not have.
+    const told = await promisify(execFile)('sh', ['-c', `curl() { printf '%s\\0' "$@"; }; ${command}`]);
+    const [silent, url, option, header, data, body] = told.stdout.split('\0');
     expect([silent, option, header, data]).toEqual(['-sS', '-H', 'content-type: application/json', '-d']);
     const headers = { 'content-type': 'application/json' };
     const answer = await fetch(url!, { method: 'POST', headers, body: body! });

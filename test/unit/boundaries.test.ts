@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { eventTypes } from '@runlog/schema/events/event-types';
 import { ABNORMAL_CLOSE, closeCodes } from '@runlog/schema/stream/close-codes';
 import { describe, expect, it } from 'vitest';
 
@@ -131,6 +132,15 @@ describe('the structure of the source', () => {
           ([literal]) => `${path}: ${literal}`,
         ),
       );
+    expect(spelt).toEqual([]);
+  });
+
+  it('names event types as text in packages/schema alone', () => {
+    const name = new RegExp(`['"\`](?:${Object.keys(eventTypes).join('|')})['"\`]`, 'g');
+    const spelt = shipped
+      // Made-up runs serve the tests.
+      .filter(({ path }) => !path.startsWith('packages/schema/') && !path.includes('/made-up/'))
+      .flatMap(({ path, text }) => [...text.matchAll(name)].map(([literal]) => `${path}: ${literal}`));
     expect(spelt).toEqual([]);
   });
 

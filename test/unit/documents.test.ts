@@ -1,6 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { firstEventCommand } from '@runlog/schema/documents/first-event';
+import { validateEvent } from '@runlog/schema/events/validate-event';
 import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -27,6 +29,16 @@ describe('the documents', () => {
     ].map((match) => match[1]!);
     expect(named.length).toBeGreaterThan(3);
     expect(named.filter((name) => !begins(name))).toEqual([]);
+  });
+
+  it('begin in README.md with the event that `npm start` and the empty page show', () => {
+    const command = firstEventCommand('http://127.0.0.1:4000').replaceAll(/^/gm, '    ');
+    expect(read('README.md')).toContain(command);
+    const json = command.slice(command.indexOf('{'), command.lastIndexOf("'"));
+    const event: unknown = JSON.parse(
+      json.replace("'$(date +%s)'", '1').replace(/'\$\(date -u [^)]*\)'/, '2026-01-03T23:59:47Z'),
+    );
+    expect(validateEvent(event)).toEqual({ event });
   });
 
   it('name npm scripts that exist', () => {

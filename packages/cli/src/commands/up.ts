@@ -1,6 +1,7 @@
 import { startAggregator } from '@runlog/aggregator/start-aggregator';
 import { startGateway } from '@runlog/gateway/start-gateway';
 import { startIngest } from '@runlog/ingest/start-ingest';
+import { firstEventCommand } from '@runlog/schema/documents/first-event';
 import {
   isPortTaken,
   type Running,
@@ -123,18 +124,16 @@ async function listening(variable: string, start: () => Promise<Running>): Promi
   }
 }
 
-/** The event's id and time come from the shell, so that the line can be pasted again and counts again. */
 function banner(addresses: { ingest: string; gateway: string }): string {
-  const event =
-    `{"event_id":"hello-'$(date +%s)'","event_type":"EPOCH_COMPLETED","timestamp":"'$(date -u +%Y-%m-%dT%H:%M:%SZ)'",` +
-    `"run_id":"hello","data":{"env_id":0,"val_accuracy":61.5,"val_loss":1.04,"inner_epoch":1}}`;
   const lines = [
     '',
     `  dashboard   ${addresses.gateway}`,
     `  ingest      ${addresses.ingest}/v1/events`,
     '',
     '  Send an event:',
-    `    curl -sS ${addresses.ingest}/v1/events -H 'content-type: application/json' -d '${event}'`,
+    ...firstEventCommand(addresses.ingest)
+      .split('\n')
+      .map((line) => `    ${line}`),
     '  Or believable training runs, from another terminal:',
     `    ${addresses.ingest === 'http://127.0.0.1:4000' ? '' : `RUNLOG_INGEST_URL=${addresses.ingest} `}npx runlog simulate`,
     '',

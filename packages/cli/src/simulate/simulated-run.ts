@@ -1,5 +1,5 @@
 import type { TelemetryEvent } from '@runlog/schema/events/event';
-import type { KnownEventType, Payload } from '@runlog/schema/events/event-types';
+import { eventNames, type KnownEventType, type Payload } from '@runlog/schema/events/event-types';
 
 /** The identity of a simulated trainer: one group of one run. */
 export interface RunPlan {
@@ -103,20 +103,29 @@ export function* simulateRun(plan: RunPlan, inputs: SimulationInputs): Generator
   for (const happening of training(plan, inputs.random)) {
     if (inputs.ending()) break;
     yield envelope(happening);
-    if (happening.type !== 'BATCH_EPOCH_COMPLETED') continue;
+    if (happening.type !== eventNames.BATCH_EPOCH_COMPLETED) continue;
     batch += 1;
     if (plan.failsInBatch === batch) {
       const reason = 'CUDA out of memory: tried to allocate 1.17 GiB';
-      yield envelope({ type: 'RUN_FAILED', message: reason, severity: 'error', data: { reason, batch } });
+      yield envelope({
+        type: eventNames.RUN_FAILED,
+        message: reason,
+        severity: 'error',
+        data: { reason, batch },
+      });
       return;
     }
   }
   if (seq === 0) return;
-  yield envelope({ type: 'RUN_FINISHED', message: `${batch} batches`, data: { batches: batch } });
+  yield envelope({ type: eventNames.RUN_FINISHED, message: `${batch} batches`, data: { batches: batch } });
 }
 
 function* training(plan: RunPlan, random: () => number): Generator<Happening, void> {
-  yield { type: 'TRAINING_STARTED', data: startedData(plan), message: `${plan.task} on ${plan.envs} envs` };
+  yield {
+    type: eventNames.TRAINING_STARTED,
+    data: startedData(plan),
+    message: `${plan.task} on ${plan.envs} envs`,
+  };
   const accuracy = Array.from({ length: plan.envs }, () => 10 + 8 * random());
   const seeds: Seed[] = [];
   let params = 0;
@@ -128,7 +137,11 @@ function* training(plan: RunPlan, random: () => number): Generator<Happening, vo
       for (let envId = 0; envId < plan.envs; envId += 1) {
         const gain = (92 - accuracy[envId]!) * (0.02 + 0.05 * random()) - 0.6 * random();
         accuracy[envId] = Math.min(99, Math.max(1, accuracy[envId]! + gain));
-        yield { type: 'EPOCH_COMPLETED', epoch, data: epochData({ envId, accuracy, inner, batch, random }) };
+        yield {
+          type: eventNames.EPOCH_COMPLETED,
+          epoch,
+          data: epochData({ envId, accuracy, inner, batch, random }),
+        };
         if (seeds.every((seed) => seed.envId !== envId) && random() < 0.35) {
           const seed = germinate({ envId, epoch, random });
           seeds.push(seed);
@@ -139,7 +152,7 @@ function* training(plan: RunPlan, random: () => number): Generator<Happening, vo
         const reward = gain * 0.1 + 0.2 * (random() - 0.5);
         rewards.push(reward);
         yield {
-          type: 'REWARD_COMPUTED',
+          type: eventNames.REWARD_COMPUTED,
           epoch,
           data: { env_id: envId, total_reward: rounded(reward), base_acc_delta: rounded(gain) },
         };
@@ -147,10 +160,10 @@ function* training(plan: RunPlan, random: () => number): Generator<Happening, vo
     }
     for (const seed of seeds) if (seed.stage === 'FOSSILIZED') params += seed.params;
     seeds.splice(0, seeds.length, ...seeds.filter((seed) => seed.stage !== 'FOSSILIZED'));
-    yield { type: 'PPO_UPDATE_COMPLETED', data: ppoData({ progress, update: batch, random }) };
+    yield { type: eventNames.PPO_UPDATE_COMPLETED, data: ppoData({ progress, update: batch, random }) };
     const averageAccuracy = mean(accuracy);
     yield {
-      type: 'BATCH_EPOCH_COMPLETED',
+      type: eventNames.BATCH_EPOCH_COMPLETED,
       data: {
         episodes_completed: (batch + 1) * plan.envs,
         batch_idx: batch,
@@ -182,7 +195,7 @@ function* tend(at: {
   const [gate, next] = passages[seed.stage];
   const passed = random() < 0.75;
   yield {
-    type: 'SEED_GATE_EVALUATED',
+    type: eventNames.SEED_GATE_EVALUATED,
     seed,
     data: {
       ...common,
@@ -199,7 +212,7 @@ function* tend(at: {
     seeds.splice(seeds.indexOf(seed), 1);
     const reason = PRUNE_REASONS[Math.floor(random() * PRUNE_REASONS.length)]!;
     yield {
-      type: 'SEED_PRUNED',
+      type: eventNames.SEED_PRUNED,
       seed,
       data: { ...common, reason, blueprint_id: seed.blueprintId, improvement: rounded(seed.improvement) },
     };
@@ -209,13 +222,13 @@ function* tend(at: {
   seed.stage = next;
   seed.epochsInStage = 0;
   yield {
-    type: 'SEED_STAGE_CHANGED',
+    type: eventNames.SEED_STAGE_CHANGED,
     seed,
     data: { ...common, from_stage: from, to_stage: next, accuracy_delta: rounded(random()) },
   };
   if (next !== 'FOSSILIZED') return;
   yield {
-    type: 'SEED_FOSSILIZED',
+    type: eventNames.SEED_FOSSILIZED,
     seed,
     data: {
       ...common,
@@ -243,13 +256,13 @@ function germinate(at: { envId: number; epoch: number; random: () => number }): 
 function germinated(seed: Seed, batch: number): Happening {
   const { slotId, envId, blueprintId, params } = seed;
   return {
-    type: 'SEED_GERMINATED',
+    type: eventNames.SEED_GERMINATED,
     seed,
     data: { slot_id: slotId, env_id: envId, blueprint_id: blueprintId, params, episode_idx: batch, alpha: 0 },
   };
 }
 
-function startedData(plan: RunPlan): Data<'TRAINING_STARTED'> {
+function startedData(plan: RunPlan): Data<typeof eventNames.TRAINING_STARTED> {
   return {
     n_envs: plan.envs,
     max_epochs: plan.batches * EPOCHS_PER_BATCH,
@@ -276,7 +289,7 @@ function epochData(at: {
   inner: number;
   batch: number;
   random: () => number;
-}): Data<'EPOCH_COMPLETED'> {
+}): Data<typeof eventNames.EPOCH_COMPLETED> {
   const accuracy = at.accuracy[at.envId]!;
   return {
     env_id: at.envId,
@@ -292,7 +305,7 @@ function ppoData(at: {
   progress: number;
   update: number;
   random: () => number;
-}): Data<'PPO_UPDATE_COMPLETED'> {
+}): Data<typeof eventNames.PPO_UPDATE_COMPLETED> {
   const { progress, update, random } = at;
   return {
     policy_loss: rounded(-0.02 + 0.04 * random()),
