@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { METHODS } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createHttpServer, type FastifyInstance, HttpFault, listen } from './http-server.ts';
@@ -55,9 +56,11 @@ describe('errors that no route makes', () => {
     expect(await exchange(text)).toMatchObject({ status, body: fault(code) });
   });
 
-  it.each([
+  it.each<[string, string, string]>([
     ['PUT', '/echo', 'POST, GET, HEAD'],
-    ['QUERY', '/livez?a=b', 'GET, HEAD'],
+    ['PURGE', '/livez?a=b', 'GET, HEAD'],
+    // The parser of Node 20.19.0 does not know it yet.
+    ...(METHODS.includes('QUERY') ? [['QUERY', '/livez', 'GET, HEAD'] as [string, string, string]] : []),
     ['PROPFIND', '/other/', 'GET, HEAD'],
     ['TRACE', '/livez', 'GET, HEAD'],
   ])('name the methods that a path takes: %s %s', async (method, path, allow) => {
