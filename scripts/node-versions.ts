@@ -1,0 +1,131 @@
+/** Runs the unit tests and the first steps on each version of Node that runlog supports. `npm run nodes -- --help`. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { textTable } from '../packages/cli/src/text-table.ts';
+
+/** The oldest that package.json allows, and one of each line after it. */
+const VERSIONS = ['20.19.0', '22.23.3', '24.21.0', '26.10.0'];
+
+const HELP = `Usage: npm run nodes [-- VERSION...]
+
+Runs the unit tests, and "runlog up" with an event and some commands, on each of these versions of Node:
+${VERSIONS.join(', ')}, or on those that are named. Each comes once from the npm package "node" into ~/.cache/runlog
+(200 MB each); a minute or two a version.
+Exit code: 0 all passed, 1 some did not, 2 a version cannot be had.
+`;
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'runlog');
+
+const { values, positionals } = parseArgs({
+  options: { help: { type: 'boolean', short: 'h', default: false } },
+  allowPositionals: true,
+});
+if (values.help) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+const inexact = positionals.find((version) => !/^\d+\.\d+\.\d+$/.test(version));
+if (inexact !== undefined) {
+  process.stderr.write(`'${inexact}' is no exact version of Node, such as ${VERSIONS.at(-1)}\n`);
+  process.exit(2);
+}
+
+// What this started ends with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
+interface Verdict {
+  readonly version: string;
+  readonly unitTests: Outcome;
+  readonly firstSteps: Outcome;
+}
+
+interface Outcome {
+  readonly passed: boolean;
+  readonly text: string;
+}
+
+const verdicts: Verdict[] = [];
+for (const version of positionals.length > 0 ? positionals : VERSIONS) {
+  const bin = await installed(version);
+  process.stdout.write(`\nNode ${version}\n`);
+  verdicts.push({
+    version,
+    unitTests: await outcome(bin, ['node_modules/vitest/vitest.mjs', 'run', '--project', 'unit']),
+    firstSteps: await outcome(bin, ['--import', 'tsx', 'scripts/first-steps.ts']),
+  });
+}
+const table = textTable(verdicts, [
+  { title: 'NODE', text: ({ version }) => version },
+  { title: 'UNIT TESTS', text: ({ unitTests }) => unitTests.text },
+  { title: 'FIRST STEPS', text: ({ firstSteps }) => firstSteps.text },
+]);
+process.stdout.write(`\n${table}\n`);
+if (verdicts.some(({ unitTests, firstSteps }) => !unitTests.passed || !firstSteps.passed)) {
+  process.exitCode = 1;
+}
+
+/** What a program of this repository came to on the Node in folder `bin`. Its last line says it in short. */
+async function outcome(bin: string, args: readonly string[]): Promise<Outcome> {
+  const { code, output } = await run(join(bin, 'node'), args, {
+    // Programs that a test starts by name find the same Node.
+    PATH: `${bin}${delimiter}${process.env.PATH ?? ''}`,
+    NO_COLOR: '1',
+  });
+  const passed = code === 0;
+  const lastLine = output.trimEnd().split('\n').at(-1) ?? '';
+  process.stdout.write(passed ? `${lastLine}\n` : output);
+  return { passed, text: passed ? lastLine : `FAILED (${code}): ${lastLine}` };
+}
+
+/** The folder with `node` of this version, fetched where it is not there yet. Ends the process where it cannot be. */
+async function installed(version: string): Promise<string> {
+  const folder = join(cache, `node-${version}`);
+  const bin = join('node_modules', 'node', 'bin');
+  if (existsSync(folder)) return join(folder, bin);
+  await mkdir(cache, { recursive: true });
+  const partial = await mkdtemp(`${folder}-partial-`);
+  await writeFile(join(partial, 'package.json'), '{}');
+  // The package fetches the binary of this machine's kind in its install script.
+  const args = ['install', '--prefix', partial, '--no-audit', '--no-fund', '--ignore-scripts=false'];
+  const { code, output } = await run('npm', [...args, `node@${version}`]);
+  const said = await run(join(partial, bin, 'node'), ['--version']);
+  if (code !== 0 || said.output.trim() !== `v${version}`) {
+    await rm(partial, { recursive: true, force: true });
+    process.stderr.write(
+      `npm did not bring node@${version}: it ended with ${code}\n${output}${said.output}\n`,
+    );
+    process.exit(2);
+  }
+  await rename(partial, folder);
+  return join(folder, bin);
+}
+
+/** Resolves with the exit code, or what ended it instead, and all that was written. */
+function run(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  return new Promise<{ code: number | string; output: string }>((resolve) => {
+    const child: ChildProcess = spawn(program, args, {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const kill = () => child.kill('SIGTERM');
+    process.once('exit', kill);
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream!.setEncoding('utf8').on('data', (text: string) => {
+        output += text;
+      });
+    const end = (code: number | string) => {
+      process.removeListener('exit', kill);
+      resolve({ code, output });
+    };
+    child.once('error', (error) => end(error.message));
+    child.once('close', (code, signal) => end(code ?? signal ?? 'nothing'));
+  });
+}
