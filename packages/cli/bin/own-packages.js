@@ -1,11 +1,11 @@
-// Where runlog is installed from its tarball, npm has made no links for its own packages: `@runlog/NAME/FILE` is
-// FILE.ts of packages/NAME or services/NAME beside this file. In a checkout the links come first.
+// A tarball install has no npm links for runlog's own packages. There `@runlog/NAME/FILE` is FILE.ts of packages/NAME
+// or services/NAME, next to this file. In a checkout the links come first.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = new URL('../../../', import.meta.url);
 
-/** For `module.registerHooks`, where it exists. */
+/** Is passed to `module.registerHooks`, where it exists. */
 export function resolveSync(specifier, context, next) {
   try {
     return next(specifier, context);
@@ -14,7 +14,7 @@ export function resolveSync(specifier, context, next) {
   }
 }
 
-/** For `module.register`, which Node 26 deprecates and older ones need. */
+/** Is loaded by `module.register`, which Node 26 deprecates and older versions need. */
 export async function resolve(specifier, context, next) {
   try {
     return await next(specifier, context);
@@ -23,7 +23,7 @@ export async function resolve(specifier, context, next) {
   }
 }
 
-/** URL of a file of our own packages; throws what the search for the links threw where there is none. */
+/** Returns the URL of a file of our own packages. If there is none, it throws the error of the search for the links. */
 function ownFile(specifier, error) {
   const [, name, file] = /^@runlog\/([^/]+)\/(.+)$/.exec(specifier) ?? [];
   if (name === undefined) throw error;

@@ -4,17 +4,17 @@ import { messageOf } from '@runlog/service-kit/error-message';
 /** The exit codes, by what they mean to a script. */
 export const exitCodes = {
   ok: 0,
-  /** The work was done in part, or not at all; stderr says which. */
+  /** The work was done only in part, or not at all; stderr says which. */
   failed: 1,
   /** The command line or the configuration is wrong; nothing was done. */
   usage: 2,
-  /** A service could not be reached, also after retries. */
+  /** A service could not be reached, even after retries. */
   unreachable: 3,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-/** An option as `util.parseArgs` knows it, plus what its help says. */
+/** An option as `util.parseArgs` takes it, with its help text. */
 export interface CommandOption {
   readonly type: 'string' | 'boolean';
   readonly short?: string;
@@ -29,12 +29,12 @@ export interface Command {
   readonly description: string;
   readonly options: Readonly<Record<string, CommandOption>>;
   readonly examples: readonly string[];
-  /** Variables that it reads, each with what it means. */
+  /** The variables that the command reads, each with its meaning. */
   readonly environment: readonly (readonly [name: string, meaning: string])[];
   readonly run: (args: readonly string[], env: Readonly<NodeJS.ProcessEnv>) => Promise<ExitCode>;
 }
 
-/** A fault of the command line: printed with a hint to the help, exit code 2. */
+/** A fault of the command line. It is printed with a pointer to the help; the exit code is 2. */
 export class UsageError extends Error {
   constructor(message: string) {
     super(message);
@@ -42,7 +42,7 @@ export class UsageError extends Error {
   }
 }
 
-/** A fault that a person can act upon: printed without a stack. */
+/** A fault that a person can act upon. It is printed without a stack. */
 export class CommandError extends Error {
   readonly exitCode: ExitCode;
 
@@ -54,8 +54,8 @@ export class CommandError extends Error {
 }
 
 /**
- * `util.parseArgs` by a command's options. Every fault becomes a `UsageError`, also more than `argumentsMax` arguments
- * beside the options.
+ * Runs `util.parseArgs` with a command's options. Every fault becomes a `UsageError`; so do more than `argumentsMax`
+ * positional arguments.
  */
 export function parseCommandLine<Options extends NonNullable<ParseArgsConfig['options']>>(
   args: readonly string[],
@@ -79,7 +79,7 @@ function parseOptions<Options extends NonNullable<ParseArgsConfig['options']>>(
   }
 }
 
-/** A whole number of an option, within its range. */
+/** Parses an option as a whole number and checks its range. */
 export function wholeNumber(option: {
   name: string;
   text: string | undefined;

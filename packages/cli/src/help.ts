@@ -2,7 +2,7 @@ import type { Command } from './command.ts';
 
 const WIDTH_MAX = 100;
 
-/** The page of `runlog help`. */
+/** Formats the page of `runlog help`. */
 export function overview(commands: readonly { name: string; summary: string }[], version: string): string {
   return [
     `runlog ${version}: live, event-sourced telemetry for training runs`,
@@ -22,7 +22,7 @@ export function overview(commands: readonly { name: string; summary: string }[],
   ].join('\n');
 }
 
-/** The page of `runlog COMMAND --help`. */
+/** Formats the page of `runlog COMMAND --help`. */
 export function commandHelp(entry: { name: string; summary: string; command: Command }): string {
   const { name, summary, command } = entry;
   const options = Object.entries(command.options).map(
@@ -52,7 +52,7 @@ function section(title: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : ['', title, ...lines];
 }
 
-/** Two aligned columns, the second wrapped. */
+/** Formats two aligned columns and wraps the second one. */
 function columns(rows: readonly (readonly [left: string, right: string])[]): string[] {
   const left = Math.min(32, Math.max(0, ...rows.map(([name]) => name.length)));
   return rows.flatMap(([name, text]) => {

@@ -15,7 +15,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'runlog-installed-'));
   const { stdout } = await run('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: root });
   await run('tar', ['-xzf', stdout.trim(), '--strip-components=1'], { cwd: folder });
-  // What npm would install: the dependencies, and no link to a package of our own.
+  // The folder holds what npm would install: the dependencies, and no link to a package of our own.
   await mkdir(join(folder, 'node_modules'));
   for (const name of await readdir(join(root, 'node_modules'))) {
     if (name === '@runlog') continue;
@@ -27,7 +27,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 it.each(['checkout', 'tarball'])('runs from a %s, without a warning of Node', async (place) => {
   const bin = join(place === 'checkout' ? root : folder, 'packages/cli/bin/runlog.js');
-  // It imports every service.
+  // `up` imports every service.
   const { stdout, stderr } = await run(process.execPath, [bin, 'up', '--help']);
   expect(stdout).toMatch(/^runlog up: /);
   expect(stderr).toBe('');

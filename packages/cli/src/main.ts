@@ -6,7 +6,7 @@ import { commandHelp, overview } from './help.ts';
 interface TableEntry {
   readonly name: string;
   readonly summary: string;
-  /** Loaded when asked for: `runlog runs` must not wait for the services. */
+  /** Each command is loaded only when it is asked for: `runlog runs` must not wait until the services are loaded. */
   readonly load: () => Promise<{ command: Command }>;
 }
 
@@ -31,7 +31,7 @@ const table: readonly TableEntry[] = [
   { name: 'tail', summary: 'follow the event log of one run', load: () => import('./commands/tail.ts') },
   {
     name: 'replay',
-    summary: 'print events or states out of the topic, from any offset or time',
+    summary: 'print events or states from the topic, from any offset or time',
     load: () => import('./commands/replay.ts'),
   },
   {
@@ -47,13 +47,13 @@ const table: readonly TableEntry[] = [
   { name: 'delete', summary: 'delete runs', load: () => import('./commands/delete.ts') },
   {
     name: 'rejected',
-    summary: 'list refused events, with the reasons',
+    summary: 'list refused events with the reasons',
     load: () => import('./commands/rejected.ts'),
   },
   { name: 'keys', summary: 'add, list and revoke keys', load: () => import('./commands/keys.ts') },
   {
     name: 'topics',
-    summary: 'print the topics, or create what is missing',
+    summary: 'print the topics, or create those that are missing',
     load: () => import('./commands/topics.ts'),
   },
 ];
@@ -61,7 +61,7 @@ const table: readonly TableEntry[] = [
 /** Runs one command line and ends the process with its exit code. */
 export async function main(args: readonly string[]): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // The reader of a pipe has left (`runlog runs | head`): nothing more to do, and nothing wrong.
+    // The reader of the pipe is gone (`runlog runs | head`). Nothing is wrong, and nothing is left to do.
     if (error.code === 'EPIPE') process.exit(exitCodes.ok);
     throw error;
   });
@@ -113,7 +113,7 @@ async function explain(error: unknown, name: string): Promise<ExitCode> {
     process.stderr.write(`runlog ${name}: ${error.message}\n"runlog ${name} --help" explains it.\n`);
     return exitCodes.usage;
   }
-  // Loaded here alone: it brings zod, which `runlog help` should not wait for.
+  // This is loaded only here: it brings zod, which `runlog help` should not wait for.
   const { ConfigError, describeConfigError } = await import('@runlog/service-kit/read-config');
   if (error instanceof ConfigError) {
     process.stderr.write(describeConfigError(error));

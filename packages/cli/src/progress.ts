@@ -1,13 +1,15 @@
 const REPAINT_MS_MIN = 1_000;
-/** How long the same trouble is not told again. */
+/** The same trouble is not reported again within this time. */
 const TROUBLE_MS_MIN = 5_000;
 
-/** One line on stderr that is repainted at most once a second; where stderr is no terminal, one line each time. */
+/**
+ * One line on stderr that is repainted at most once a second. If stderr is not a terminal, each update is a new line.
+ */
 export interface Progress {
   update(text: () => string): void;
-  /** A line that stays. */
+  /** Prints a line that stays. */
   note(text: string): void;
-  /** A note of something that may go on happening: told when it begins and then now and then. */
+  /** Notes something that may keep happening. It is printed when it begins and from time to time after that. */
   trouble(reason: string): void;
   end(): void;
 }

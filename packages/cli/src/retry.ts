@@ -1,6 +1,9 @@
 const DELAY_MS_MIN = 200;
 const DELAY_MS_MAX = 5_000;
-/** A server that asks for more is asked again anyway: an operator may have fixed it meanwhile. */
+/**
+ * If a server asks for a longer wait, it is asked again after this time anyway: an operator may have fixed it
+ * meanwhile.
+ */
 const RETRY_AFTER_MS_MAX = 60_000;
 
 /** Milliseconds of a Retry-After header (seconds or a date); 0 when there is none. */
@@ -11,8 +14,8 @@ export function retryAfterMs(header: string | null, nowMs: number): number {
 }
 
 /**
- * Milliseconds before attempt `attempt + 1`: never before what the server asked for, doubling, and spread at random,
- * so that many senders that failed together do not come back together.
+ * Returns the milliseconds to wait before attempt `attempt + 1`. The wait doubles, is never shorter than the server
+ * asked for, and is spread at random, so that senders that failed together do not retry together.
  */
 export function retryDelayMs(retry: { attempt: number; retryAfterMs: number; random: () => number }): number {
   const ceiling = Math.min(DELAY_MS_MAX, DELAY_MS_MIN * 2 ** Math.min(retry.attempt, 10));

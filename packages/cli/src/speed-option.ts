@@ -1,6 +1,6 @@
 import { UsageError } from './command.ts';
 
-/** `--speed 10x`: a factor on the recorded times; null where it was not given. */
+/** Parses `--speed 10x`, a factor on the recorded times. Returns null if it was not given. */
 export function speedOf(text: string | undefined): number | null {
   if (text === undefined) return null;
   const speed = /^\d+(\.\d+)?x?$/.test(text) ? Number.parseFloat(text) : Number.NaN;

@@ -1,7 +1,7 @@
-/** One Ctrl-C under npm or npx arrives twice, from the terminal and from npm: within this time it counts once. */
+/** Under npm or npx one Ctrl-C arrives twice, from the terminal and from npm. Within this time the two count as one. */
 const SAME_SIGNAL_MS = 1_000;
 
-/** Aborted by the first SIGINT or SIGTERM; the second one ends the process at once. */
+/** Returns a signal that the first SIGINT or SIGTERM aborts; the second one ends the process at once. */
 export function stopSignal(): AbortSignal {
   const controller = new AbortController();
   let stoppingSinceMs = 0;

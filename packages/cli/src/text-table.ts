@@ -4,7 +4,7 @@ export interface Column<Row> {
   readonly right?: boolean;
 }
 
-/** Rows under titles, columns as wide as their widest text, two spaces apart. */
+/** Formats rows under titles. Columns are as wide as their widest text and two spaces apart. */
 export function textTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
   const cells = rows.map((row) => columns.map((column) => printable(column.text(row))));
   const widths = columns.map((column, at) =>
@@ -20,7 +20,9 @@ export function textTable<Row>(rows: readonly Row[], columns: readonly Column<Ro
   return [line(columns.map((column) => column.title)), ...cells.map(line)].join('\n');
 }
 
-/** Text of events is written by others: no control character of theirs may reach a terminal. */
+/**
+ * Makes text safe to print. Others write the text of events, and no control character of theirs may reach a terminal.
+ */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, (character) =>
     character === '\n' || character === '\t' ? ' ' : '�',

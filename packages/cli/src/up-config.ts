@@ -24,7 +24,7 @@ export interface UpConfig {
   readonly gateway: GatewayConfig;
 }
 
-/** The three services' variables, read at once. Throws `ConfigError` with every fault. */
+/** Reads the variables of all three services at once. Throws `ConfigError` with every fault. */
 export function readUpConfig(env: Readonly<NodeJS.ProcessEnv>): UpConfig {
   const variables = readCheckedConfig(upEnvironment, env, (read) => [
     ...logFaults(read, { single: false }),

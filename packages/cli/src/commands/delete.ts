@@ -10,7 +10,7 @@ const options = {
 export const command: Command = {
   usage: 'RUN… [options]',
   description:
-    'Deletes runs, each named in full (cluster/run/group): appends a control record to the events topic that every reader folds to "absent"; viewers are told, the snapshot goes. The events themselves stay until retention deletes them. An event that comes later starts the run anew. Can be repeated.\nExit code: 0 all deleted, 1 a run was not there or the log refused, 3 the log cannot be reached.',
+    'Deletes runs, each named in full (cluster/run/group). It appends a control record to the events topic, which every reader folds to "absent"; viewers are told, and the snapshot is removed. The events themselves stay until retention deletes them. A later event starts the run anew. The command can be repeated.\nExit code: 0 all were deleted, 1 a run does not exist or the log refused, 3 the log cannot be reached.',
   options,
   examples: [
     'runlog delete local/run-7/default',
@@ -23,7 +23,7 @@ export const command: Command = {
     });
     if (positionals.length === 0) throw new UsageError('name the runs, such as local/run-7/default');
     for (const key of positionals) {
-      if (parseRunKey(key) === null) throw new UsageError(`"${key}" is no run: write cluster/run/group`);
+      if (parseRunKey(key) === null) throw new UsageError(`"${key}" is not a run: write cluster/run/group`);
     }
     const result = await haveDone({ work: 'delete', keys: positionals }, env);
     if (result.work !== 'delete') throw new Error('the owner answered another question');

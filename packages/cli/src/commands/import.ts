@@ -15,22 +15,30 @@ import { speedOf } from '../speed-option.ts';
 import { stopSignal } from '../stop-signal.ts';
 
 const options = {
-  run: { type: 'string', value: 'NAME', help: 'run of lines without run_id (default: named after the file)' },
+  run: {
+    type: 'string',
+    value: 'NAME',
+    help: 'run for lines without run_id (default: named after the file)',
+  },
   cluster: {
     type: 'string',
     value: 'NAME',
-    help: 'cluster; with RUNLOG_KEY the key names it (default: local)',
+    help: 'cluster (default: local); with RUNLOG_KEY the key determines it',
   },
-  group: { type: 'string', value: 'NAME', help: 'group of lines without group_id' },
+  group: { type: 'string', value: 'NAME', help: 'group for lines without group_id' },
   'as-fast-as-possible': { type: 'boolean', help: 'the default' },
-  speed: { type: 'string', value: 'Nx', help: 'play by the recorded timestamps, such as 1x or 10x' },
-  url: { type: 'string', value: 'URL', help: 'ingest; wins over RUNLOG_INGEST_URL' },
+  speed: {
+    type: 'string',
+    value: 'Nx',
+    help: 'pace the events by their recorded timestamps, such as 1x or 10x',
+  },
+  url: { type: 'string', value: 'URL', help: 'address of ingest; overrides RUNLOG_INGEST_URL' },
 } as const;
 
 export const command: Command = {
   usage: 'FILE… [options]',
   description:
-    'Sends recorded events.jsonl files (also .gz), line by line, of any size. Every line is numbered by its place in the file, so importing a file again doubles nothing and a file that has grown brings only what is new. Broken lines are reported and left out; the rest is sent.\nExit code: 0 every line was taken, 1 a line was refused, 2 wrong usage, 3 ingest could not be reached.',
+    'Sends recorded events.jsonl files of any size (also .gz), line by line. Every line is numbered by its place in the file, so importing a file twice counts nothing twice, and a file that has grown adds only its new lines. Broken lines are reported and skipped; the rest is sent.\nExit code: 0 every line was accepted, 1 a line was refused, 2 wrong usage, 3 ingest could not be reached.',
   options,
   examples: [
     'runlog import telemetry/2025-12-05_111053.events.jsonl',
@@ -43,7 +51,7 @@ export const command: Command = {
       argumentsMax: Number.POSITIVE_INFINITY,
     });
     if (values['as-fast-as-possible'] === true && values.speed !== undefined) {
-      throw new UsageError('--as-fast-as-possible and --speed exclude each other');
+      throw new UsageError('--as-fast-as-possible and --speed cannot be combined');
     }
     const config = readClientConfig(env, { ingestUrl: values.url });
     const runId = runKeyPartOption('run', values.run);
@@ -127,7 +135,7 @@ async function importFiles(files: readonly SourceFile[], options: ImportOptions)
       progress.end();
       if (signal.aborted) {
         throw new CommandError(
-          'stopped before the end; the same command goes on where it stopped',
+          'stopped before the end; run the same command again to continue',
           exitCodes.failed,
         );
       }
@@ -151,7 +159,7 @@ async function importFiles(files: readonly SourceFile[], options: ImportOptions)
   return total.refused === 0 ? exitCodes.ok : exitCodes.failed;
 }
 
-/** When an event is due: as far from the first as it was recorded, divided by the speed. */
+/** Says when an event is due: its recorded distance from the first event, divided by the speed. */
 function pace(speed: number, now: () => number): Pace {
   let first: { occurredAtMs: number; atMs: number } | null = null;
   return {

@@ -40,11 +40,11 @@ describe('runlog keys', () => {
     expect(await readFile(path, 'utf8')).toBe(existing);
   });
 
-  it('wants to know which file', async () => {
+  it('asks for the key file', async () => {
     await expect(command.run(['list'], {})).rejects.toThrow('RUNLOG_KEYS_FILE');
   });
 
-  it('refuses an id that is there, or is not, and changes nothing', async () => {
+  it('refuses to add an id that exists and to revoke one that does not, and changes nothing', async () => {
     await writeFile(path, existing);
     await expect(run('add', 'a', '--publish', 'c1')).rejects.toThrow(CommandError);
     await expect(run('revoke', 'b')).rejects.toThrow('there is no key b');

@@ -13,16 +13,24 @@ import {
 } from '../command.ts';
 import { textTable } from '../text-table.ts';
 
-/** 256 bits: nothing that can be guessed, so a plain SHA-256 keeps it. */
+/** A key of 256 random bits cannot be guessed, so a plain SHA-256 is enough to store it safely. */
 const KEY_BYTES = 32;
 const RATE_MAX = 1_000_000_000_000;
 
 const options = {
-  publish: { type: 'string', value: 'CLUSTER', help: 'add: may publish events of this cluster' },
-  view: { type: 'string', value: 'GLOBS', help: 'add: may view runs, such as "c1/*,c2/resnet-*" or "*"' },
-  'events-per-second': { type: 'string', value: 'N', help: 'add --publish: at most so many (no limit)' },
-  'bytes-per-second': { type: 'string', value: 'N', help: 'add --publish: at most so many (no limit)' },
-  file: { type: 'string', value: 'PATH', help: 'the key file; wins over RUNLOG_KEYS_FILE' },
+  publish: { type: 'string', value: 'CLUSTER', help: 'add: the key may publish events of this cluster' },
+  view: {
+    type: 'string',
+    value: 'GLOBS',
+    help: 'add: the key may view these runs, such as "c1/*,c2/resnet-*" or "*"',
+  },
+  'events-per-second': {
+    type: 'string',
+    value: 'N',
+    help: 'add --publish: event rate limit (default: none)',
+  },
+  'bytes-per-second': { type: 'string', value: 'N', help: 'add --publish: byte rate limit (default: none)' },
+  file: { type: 'string', value: 'PATH', help: 'the key file; overrides RUNLOG_KEYS_FILE' },
   json: { type: 'boolean', help: 'list: one JSON object a line' },
 } as const;
 
@@ -31,7 +39,7 @@ type Values = ReturnType<typeof parseCommandLine<typeof options>>['values'];
 export const command: Command = {
   usage: 'add ID (--publish CLUSTER | --view GLOBS) | list | revoke ID',
   description:
-    'Keeps the file of keys that ingest and gateway ask for (RUNLOG_KEYS_FILE). "add" prints the new key on stdout, once: the file holds its SHA-256 alone. Services take a change within seconds, and a revoked key loses what it has open.\nExit code: 0 done, 1 the file cannot be used or the id is (not) there, 2 wrong arguments.',
+    'Edits the key file that ingest and the gateway check requests against (RUNLOG_KEYS_FILE). "add" prints the new key on stdout, once: the file holds only its SHA-256. Services pick up a change within seconds, and the open connections of a revoked key are closed.\nExit code: 0 done, 1 the file cannot be used, the id to add exists or the id to revoke does not, 2 wrong arguments.',
   options,
   examples: [
     'runlog keys add c1-ingest --publish c1 --events-per-second 20000 --file keys.json',
@@ -39,7 +47,7 @@ export const command: Command = {
     'runlog keys list',
     'runlog keys revoke c1-ingest',
   ],
-  environment: [['RUNLOG_KEYS_FILE', 'the key file; "add" makes it where it is missing']],
+  environment: [['RUNLOG_KEYS_FILE', 'the key file; "add" creates it if it is missing']],
   run: async (args, env) => {
     const { values, positionals } = parseCommandLine(args, options, { argumentsMax: 2 });
     const [verb, id] = positionals;
@@ -56,7 +64,7 @@ export const command: Command = {
           if (id !== undefined) throw new UsageError(`unexpected argument "${id}"`);
           return await list(path, values.json === true);
         default:
-          throw new UsageError(`"${verb}" is none of add, list, revoke`);
+          throw new UsageError(`"${verb}" is not one of add, list, revoke`);
       }
     } catch (error) {
       if (!(error instanceof KeyFileError)) throw error;
@@ -73,11 +81,11 @@ interface NewKey {
 async function add(path: string, { key, secret }: NewKey): Promise<ExitCode> {
   await editKeys(path, (keys) => {
     if (keys.some(({ id }) => id === key.id)) {
-      throw new KeyFileError(`the key ${key.id} is there already; revoke it first, or choose another id`);
+      throw new KeyFileError(`the key ${key.id} exists already; revoke it first, or choose another id`);
     }
     return [...keys, key];
   });
-  process.stderr.write(`${path}: added ${describe(key)}. The key, shown this once:\n`);
+  process.stderr.write(`${path}: added ${describe(key)}. The key, shown only this once:\n`);
   process.stdout.write(`${secret}\n`);
   return exitCodes.ok;
 }
@@ -118,7 +126,7 @@ function keyOf(id: string | undefined, values: Values): NewKey {
   const events = rateOf('events-per-second', values);
   const bytes = rateOf('bytes-per-second', values);
   if (values.view !== undefined && (events !== undefined || bytes !== undefined)) {
-    throw new UsageError('rates go with --publish');
+    throw new UsageError('rate limits need --publish');
   }
   const candidate =
     values.publish !== undefined

@@ -13,7 +13,7 @@ const DIFFERENCES_LISTED_MAX = 100;
 export const command: Command = {
   usage: '[options]',
   description:
-    'Writes all snapshots anew by folding the events topic from its start, into the next snapshot topic (run-snapshots.v2 …), then switches to it; running services follow by themselves. Runs that began before what the topic holds are taken over from their former snapshots. Reports every run whose former snapshot was not what the topic gives. A rebuild that was killed goes on where it was; a second one takes over from the first.\nExit code: 0 switched, 1 not, 3 the log cannot be reached.',
+    'Folds the events topic from its start and writes all snapshots anew into the next snapshot topic (run-snapshots.v2 …), then switches to it; running services follow by themselves. Runs that began before the oldest event in the topic are copied from their former snapshots. The command reports every run whose former snapshot differed from the fold of the topic. A rebuild that was killed continues where it stopped when it is run again; a second rebuild takes over from the first.\nExit code: 0 switched, 1 not switched, 3 the log cannot be reached.',
   options,
   examples: ['runlog rebuild', 'KAFKA_BROKERS=127.0.0.1:9092 runlog rebuild --drop-old'],
   environment: logAccessVariables,

@@ -17,23 +17,27 @@ import { printable } from '../text-table.ts';
 const SHOWN_CHARS_MAX = 200;
 
 const options = {
-  cluster: { type: 'string', value: 'NAME', help: 'of this cluster alone' },
-  run: { type: 'string', value: 'GLOB', help: 'whose cluster/run/group matches, such as "c1/*"' },
+  cluster: { type: 'string', value: 'NAME', help: 'only those of this cluster' },
+  run: { type: 'string', value: 'GLOB', help: 'only those whose cluster/run/group matches, such as "c1/*"' },
   code: {
     type: 'string',
     value: 'CODE',
-    help: 'refused for this reason: schema, invalid_json, unfoldable …',
+    help: 'only those refused for this reason: schema, invalid_json, unfoldable …',
   },
-  key: { type: 'string', value: 'ID', help: 'sent with this key' },
-  since: { type: 'string', value: 'TIME', help: 'received at or after, such as 2026-01-03T23:00:00Z' },
-  limit: { type: 'string', value: 'N', help: 'the newest N (50)' },
-  json: { type: 'boolean', help: 'one JSON object a line, with all that was kept of the event' },
+  key: { type: 'string', value: 'ID', help: 'only those sent with this key' },
+  since: {
+    type: 'string',
+    value: 'TIME',
+    help: 'only those received at or after this time, such as 2026-01-03T23:00:00Z',
+  },
+  limit: { type: 'string', value: 'N', help: 'the newest N (default: 50)' },
+  json: { type: 'boolean', help: 'one JSON object per line, with everything that was kept of the event' },
 } as const;
 
 export const command: Command = {
   usage: '[options]',
   description:
-    'Lists what ingest refused and what no fold could read, newest last, out of the quarantine topic: with the reason, up to 64 KiB of each, secret-looking values redacted. Keeping them is best effort: the answer of ingest is what counts.\nExit code: 0 listed, 1 the log refuses, 3 it cannot be reached.',
+    'Lists the events that ingest refused and the records that no fold could read, newest last. They come from the quarantine topic, which keeps up to 64 KiB of each with the reason; values that look like secrets are redacted. Keeping them is best effort: the answer of ingest to the request is what counts.\nExit code: 0 listed, 1 the log refuses, 3 the log cannot be reached.',
   options,
   examples: [
     'runlog rejected',
@@ -57,14 +61,14 @@ export const command: Command = {
       for await (const { record } of replay(io, { topic, ranges, signal: stopSignal() })) {
         if (!matches(record)) continue;
         newest.push(record);
-        // Cut in great steps: taking one from the front of a long array each time is slow.
+        // The list is cut in large steps: removing one item at a time from the front of a long array is slow.
         if (newest.length >= 2 * limit) more += newest.splice(0, newest.length - limit).length;
       }
       more += newest.splice(0, Math.max(0, newest.length - limit)).length;
       const lines = newest.map(values.json === true ? jsonLine : textLines);
       process.stdout.write(lines.join(''));
       if (values.json !== true && newest.length === 0) process.stdout.write('nothing was refused\n');
-      if (more > 0) process.stderr.write(`${more} older ones: --limit\n`);
+      if (more > 0) process.stderr.write(`${more} older not shown; raise --limit to see more\n`);
       return exitCodes.ok;
     });
   },

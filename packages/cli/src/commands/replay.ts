@@ -18,18 +18,26 @@ const options = {
   from: {
     type: 'string',
     value: 'OFFSET|TIME',
-    help: 'begin here: an offset, or a time such as 2026-01-03T23:00:00Z',
+    help: 'where to begin: an offset, or a time such as 2026-01-03T23:00:00Z',
   },
-  to: { type: 'string', value: 'OFFSET|TIME', help: 'end before here (default: what is there now)' },
-  speed: { type: 'string', value: 'Nx', help: 'play by the times of arrival, such as 1x or 10x' },
+  to: {
+    type: 'string',
+    value: 'OFFSET|TIME',
+    help: 'where to end (exclusive; default: the present end of the topic)',
+  },
+  speed: {
+    type: 'string',
+    value: 'Nx',
+    help: 'pace the records by their times of arrival, such as 1x or 10x',
+  },
   states: { type: 'boolean', help: "print each run's snapshot at the end of the range instead of records" },
-  each: { type: 'boolean', help: 'with --states: print it after each record of the range' },
+  each: { type: 'boolean', help: 'with --states: print the snapshot after each record of the range' },
 } as const;
 
 export const command: Command = {
   usage: '[RUN|GLOB] [options]',
   description:
-    'Prints what the events topic holds, as one JSON line a record: the events of a run (cluster/run/group), of all runs a glob matches, or of all, in the order of their arrival. With --states the snapshots that a fold of the topic gives, as of any offset or time. Reads beside the services and changes nothing.\nExit code: 0 printed, 1 nothing to print, 3 the log cannot be reached.',
+    'Prints the records of the events topic in order of arrival, one JSON line each: those of one run (cluster/run/group), of the runs that a glob matches, or of all runs. With --states it prints the snapshots that a fold of the topic gives, as of any offset or time. It can run beside the services and changes nothing.\nExit code: 0 printed, 1 nothing to print, 3 the log cannot be reached.',
   options,
   examples: [
     'runlog replay local/run-7/default',
@@ -39,7 +47,7 @@ export const command: Command = {
   environment: logAccessVariables,
   run: async (args, env) => {
     const { values, positionals } = parseCommandLine(args, options, { argumentsMax: 1 });
-    if (values.each === true && values.states !== true) throw new UsageError('--each goes with --states');
+    if (values.each === true && values.states !== true) throw new UsageError('--each needs --states');
     const wanted = {
       glob: positionals[0] ?? '*',
       from: boundOf('from', values.from),
@@ -87,10 +95,13 @@ async function printRecords(options: PrintOptions): Promise<number> {
   return printed;
 }
 
-/** States need the whole history below the range: folded from the topic's start, printed from the range's begin. */
+/**
+ * Prints the states of a range. States need the whole history below the range, so the fold begins at the start of the
+ * topic.
+ */
 async function printStates(options: PrintOptions): Promise<number> {
   const { io, config, meta, ranges, signal } = options;
-  // By other rules, states would not be those that anybody has seen.
+  // With another fold version, the states would not be those that anybody has seen.
   refuseOtherFold(meta);
   const table = new RunTable(meta);
   const begins = new Map(ranges.map(({ partition, from }) => [partition, from]));
@@ -113,7 +124,7 @@ async function printStates(options: PrintOptions): Promise<number> {
   return table.states.size;
 }
 
-/** The value's own bytes; line breaks can only stand between its tokens, where a blank means the same. */
+/** Prints the value's own bytes. A line break can only stand between its tokens, where a space means the same. */
 function recordLine(partition: number, record: LogRecord): string {
   const { offset, key, headers, value } = record;
   const received_at = headers[eventHeaders.receivedAt] ?? null;
@@ -154,7 +165,7 @@ function boundOf(name: string, text: string | undefined): Bound {
   return { timestampMs };
 }
 
-/** Waits until a record is due: as long after the first as it arrived after it, divided by the speed. */
+/** Waits until a record is due: its distance in time of arrival from the first record, divided by the speed. */
 function createPace(options: { speed: number; signal: AbortSignal }): (record: LogRecord) => Promise<void> {
   let first: { timestampMs: number; atMs: number } | null = null;
   return async ({ timestampMs }) => {
@@ -165,7 +176,7 @@ function createPace(options: { speed: number; signal: AbortSignal }): (record: L
   };
 }
 
-/** Waits for a slow reader of our output rather than holding it in memory. */
+/** Waits for a slow reader of our output, so that it does not pile up in memory. */
 async function print(text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }

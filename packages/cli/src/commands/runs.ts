@@ -9,17 +9,17 @@ import { textTable } from '../text-table.ts';
 const PAGE_RUNS = 1_000;
 
 const options = {
-  cluster: { type: 'string', value: 'NAME', help: 'of this cluster alone' },
-  run: { type: 'string', value: 'GLOB', help: 'whose name matches, such as "sim-*"' },
-  status: { type: 'string', value: 'STATUS', help: 'running, finished or failed' },
-  limit: { type: 'string', value: 'N', help: 'at most so many (50)' },
-  json: { type: 'boolean', help: 'one JSON object a line' },
-  url: { type: 'string', value: 'URL', help: 'the gateway; wins over RUNLOG_GATEWAY_URL' },
+  cluster: { type: 'string', value: 'NAME', help: 'only runs of this cluster' },
+  run: { type: 'string', value: 'GLOB', help: 'only runs whose name matches, such as "sim-*"' },
+  status: { type: 'string', value: 'STATUS', help: 'only runs that are running, finished or failed' },
+  limit: { type: 'string', value: 'N', help: 'the first N runs (default: 50)' },
+  json: { type: 'boolean', help: 'one JSON object per line' },
+  url: { type: 'string', value: 'URL', help: 'address of the gateway; overrides RUNLOG_GATEWAY_URL' },
 } as const;
 
 export const command: Command = {
   usage: '[options]',
-  description: 'Lists runs, those with the newest events first.',
+  description: 'Lists runs; the run with the newest event comes first.',
   options,
   examples: ['runlog runs', 'runlog runs --status running --json', 'runlog runs --run "sim-*" --limit 500'],
   environment: gatewayVariables,
@@ -53,7 +53,7 @@ export const command: Command = {
   },
 };
 
-/** The list as a person reads it. */
+/** Formats the list for a person. */
 export function runsText(rows: readonly RunRow[], at: { total: number; nowMs: number }): string {
   if (rows.length === 0) return 'no runs\n';
   const table = textTable(rows, [
@@ -76,12 +76,12 @@ function batch(row: RunRow): string {
   return row.max_batches === null ? String(row.current_batch) : `${row.current_batch}/${row.max_batches}`;
 }
 
-/** A number with two decimals; `-` where it is not known. */
+/** Formats a number with two decimals, and an unknown one as `-`. */
 export function figure(value: number | null): string {
   return value === null ? '-' : value.toFixed(2);
 }
 
-/** How long ago, by this machine's clock. */
+/** Says how long ago a time was, by this machine's clock. */
 export function age(at: string, nowMs: number): string {
   return `${formatDuration((nowMs - Date.parse(at)) / 1_000)} ago`;
 }

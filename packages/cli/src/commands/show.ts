@@ -9,16 +9,16 @@ import { printable, textTable } from '../text-table.ts';
 import { age, figure } from './runs.ts';
 
 const options = {
-  entries: { type: 'string', value: 'N', help: 'newest entries of the event log (20)' },
-  milestones: { type: 'boolean', help: 'seeds, PPO updates and batches only, from further back' },
+  entries: { type: 'string', value: 'N', help: 'number of newest entries of the event log (default: 20)' },
+  milestones: { type: 'boolean', help: 'only seeds, PPO updates and batches; these reach further back' },
   json: { type: 'boolean', help: 'the whole snapshot as JSON' },
-  url: { type: 'string', value: 'URL', help: 'the gateway; wins over RUNLOG_GATEWAY_URL' },
+  url: { type: 'string', value: 'URL', help: 'address of the gateway; overrides RUNLOG_GATEWAY_URL' },
 } as const;
 
 export const command: Command = {
   usage: 'RUN [options]',
   description:
-    "Shows one run: its figures, whether every event arrived, and the end of its event log. RUN is cluster/run/group, cluster/run, or a run's name alone where only one run has it.",
+    'Shows one run: its figures, whether every event arrived, and the end of its event log. RUN is cluster/run/group, cluster/run, or only the name if no other run has it.',
   options,
   examples: ['runlog show run-7', 'runlog show c1/run-7/A --milestones', 'runlog show c1/run-7 --json'],
   environment: gatewayVariables,
@@ -43,7 +43,7 @@ export const command: Command = {
   },
 };
 
-/** The figures of a run as a person reads them. */
+/** Formats the figures of a run for a person. */
 export function runText(run: DeliveredSnapshot, nowMs: number): string {
   const distinct = run.total_events_received - run.duplicates;
   const facts: [string, string][] = [
@@ -68,7 +68,7 @@ export function runText(run: DeliveredSnapshot, nowMs: number): string {
   return [formatRunKey(run), ...lines].join('\n');
 }
 
-/** Entries of the event log, oldest first. */
+/** Formats entries of the event log, oldest first. */
 export function entriesText(entries: readonly DeliveredEntry[]): string {
   return textTable(entries, [
     { title: 'TIME', text: (entry) => entry.timestamp },
@@ -80,7 +80,7 @@ export function entriesText(entries: readonly DeliveredEntry[]): string {
   ]);
 }
 
-/** One entry on a line of its own, in columns that hold over a stream. */
+/** Formats one entry as one line. The columns have fixed widths, so that they line up in a stream. */
 export function entryLine(entry: DeliveredEntry): string {
   const env = entry.env_id === null ? '--' : String(entry.env_id).padStart(2, '0');
   const line = `${entry.timestamp}  ${entry.event_type.padEnd(21)}  ${env}  ${entry.message}  ${details(entry)}`;

@@ -9,25 +9,29 @@ import { encodeEvent } from '../simulate/simulated-run.ts';
 import { stopSignal } from '../stop-signal.ts';
 
 const TICK_MS = 50;
-/** How long a stopped simulation may deliver the events that it has already made up. */
+/** How long a stopped simulation may take to deliver the events that it has already made up. */
 const DRAIN_MS_MAX = 10_000;
 
 const options = {
-  runs: { type: 'string', value: 'N', help: 'runs at a time, each group counted (6)' },
-  rate: { type: 'string', value: 'N', help: 'events a second, all runs together (50)' },
-  seconds: { type: 'string', value: 'N', help: 'stop after so long (default: until Ctrl-C)' },
-  url: { type: 'string', value: 'URL', help: 'ingest; wins over RUNLOG_INGEST_URL' },
+  runs: {
+    type: 'string',
+    value: 'N',
+    help: 'number of runs at a time; each group counts as one (default: 6)',
+  },
+  rate: { type: 'string', value: 'N', help: 'events per second of all runs together (default: 50)' },
+  seconds: { type: 'string', value: 'N', help: 'stop after this time (default: on Ctrl-C)' },
+  url: { type: 'string', value: 'URL', help: 'address of ingest; overrides RUNLOG_INGEST_URL' },
   seed: {
     type: 'string',
     value: 'N',
-    help: 'of the made-up numbers, to see the same runs again (default: random)',
+    help: 'seed of the random numbers; the same seed gives the same runs (default: random)',
   },
 } as const;
 
 export const command: Command = {
   usage: '[options]',
   description:
-    'Sends believable training runs to ingest: three clusters, A/B groups, the whole life of seeds (germination, stages, gates, fossilisation or pruning), PPO updates, batches and rewards, with a run that fails and a bare NaN now and then. Every event is numbered by its emitter. Where a run ends the next one begins.',
+    'Sends believable training runs to ingest: three clusters, A/B groups, the whole life of seeds (germination, stages, gates, fossilisation or pruning), PPO updates, batches and rewards. Now and then a run fails, or an event holds a bare NaN. Every event is numbered by its emitter. When a run ends, the next one begins.',
   options,
   examples: ['runlog simulate', 'runlog simulate --runs 40 --rate 2000 --seconds 60'],
   environment: ingestVariables,
@@ -96,7 +100,7 @@ async function simulate(use: {
   let due = 0;
   let tickAtMs = now();
   while (!stopped.aborted && elapsedSeconds() < use.seconds && sender.fault() === null) {
-    // Events that cannot be sent are not made up: a trainer that is not heard would wait as well.
+    // No events are made up while they cannot be sent: a real trainer would wait as well.
     due = sender.full() ? 0 : Math.min(due + ((now() - tickAtMs) / 1_000) * use.rate, use.rate);
     tickAtMs = now();
     for (; due >= 1; due -= 1) emit();

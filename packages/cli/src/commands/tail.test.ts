@@ -53,7 +53,7 @@ describe('following a run', () => {
     expect(printed).toEqual([1, 2, 3, 4, 5]);
   });
 
-  test('asks again where a step is missing', () => {
+  test('subscribes again after a missing step', () => {
     const { follower, printed } = follow(10);
     follower.receive({ id: 0, snapshot: snapshot([1]) });
     follower.receive({ prev: 4, seq: 5, entries: [entry(5)], set: {} });
@@ -70,7 +70,7 @@ describe('following a run', () => {
     expect(notes).toEqual(['the run starts over: the topic was rebuilt']);
   });
 
-  test('gives the status that the run has', () => {
+  test('returns the status of the run', () => {
     const { follower } = follow(0);
     expect(follower.receive({ id: 0, snapshot: snapshot([1]) })).toBe('running');
     expect(follower.receive({ prev: 1, seq: 2, entries: [entry(2)], set: { status: 'failed' } })).toBe(

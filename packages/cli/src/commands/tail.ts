@@ -14,19 +14,19 @@ import { stopSignal } from '../stop-signal.ts';
 import { entryLine } from './show.ts';
 
 const options = {
-  entries: { type: 'string', value: 'N', help: 'begin with the newest N entries (10)' },
+  entries: { type: 'string', value: 'N', help: 'begin with the newest N entries (default: 10)' },
   'until-end': {
     type: 'boolean',
     help: 'stop when the run ends: exit code 0 if it finished, 1 if it failed',
   },
-  json: { type: 'boolean', help: 'one JSON object a line' },
-  url: { type: 'string', value: 'URL', help: 'the gateway; wins over RUNLOG_GATEWAY_URL' },
+  json: { type: 'boolean', help: 'one JSON object per line' },
+  url: { type: 'string', value: 'URL', help: 'address of the gateway; overrides RUNLOG_GATEWAY_URL' },
 } as const;
 
 export const command: Command = {
   usage: 'RUN [options]',
   description:
-    'Follows the event log of one run until Ctrl-C. A lost connection is taken up where it broke, without a gap or a repeat. RUN is written as for "runlog show".',
+    'Follows the event log of one run until Ctrl-C. After a lost connection it continues where it stopped, without a gap or a repeat. RUN is written as for "runlog show".',
   options,
   examples: ['runlog tail run-7', 'runlog tail c1/run-7/A --json', 'runlog tail run-7 --until-end && deploy'],
   environment: gatewayVariables,
@@ -62,14 +62,14 @@ export const command: Command = {
 };
 
 interface Follower {
-  /** Gives the run's status after the frame. */
+  /** Returns the run's status after the frame. */
   receive(frame: ServerFrameFields): RunStatus;
   since(): RunReplica['since'];
-  /** True when the newest frame did not continue what is held. */
+  /** Is true when the newest frame did not continue the state that is held. */
   mustAskAgain(): boolean;
 }
 
-/** Prints each entry of a run once, whatever frames bring it. */
+/** Prints each entry of a run once, whichever frame brings it. */
 export function createFollower(use: {
   entries: number;
   print: (entry: DeliveredEntry) => void;

@@ -8,14 +8,14 @@ import { readLogConfig } from '../log/log-access.ts';
 import { textTable } from '../text-table.ts';
 
 const options = {
-  create: { type: 'boolean', help: 'create what is missing, as the services do when they start' },
+  create: { type: 'boolean', help: 'create missing topics, as the services do when they start' },
   json: { type: 'boolean', help: 'as JSON' },
 } as const;
 
 export const command: Command = {
   usage: '[options]',
   description:
-    "Prints runlog's topics as they are in the log: partitions, replication and settings. With --create, for clusters where the services themselves may not create topics. What exists is never changed.",
+    "Prints runlog's topics as they are in the log: partitions, replication and settings. With --create it creates those that are missing, for clusters where the services themselves may not. Existing topics are never changed.",
   options,
   examples: [
     'KAFKA_BROKERS=127.0.0.1:9092 runlog topics',
@@ -23,8 +23,8 @@ export const command: Command = {
   ],
   environment: [
     ['KAFKA_BROKERS', 'comma-separated; also KAFKA_SSL, KAFKA_SASL_MECHANISM, _USERNAME, _PASSWORD'],
-    ['RUNLOG_DATA_DIR', 'the embedded log, where no broker is named (./.runlog)'],
-    ['RUNLOG_TOPIC_PREFIX', 'before every topic name'],
+    ['RUNLOG_DATA_DIR', 'folder of the embedded log, used if KAFKA_BROKERS is not set (./.runlog)'],
+    ['RUNLOG_TOPIC_PREFIX', 'prefix of every topic name'],
     ['RUNLOG_PARTITIONS', 'for --create (12 on Kafka, 4 embedded)'],
     ['RUNLOG_REPLICATION_FACTOR', 'for --create (3; 1 on a single broker)'],
     ['RUNLOG_EVENT_RETENTION_HOURS', 'for --create (720)'],
@@ -97,7 +97,7 @@ function topicsText(topics: readonly FoundTopic[]): string {
     },
   ]);
   const hint = topics.some((topic) => topic.partitions === null)
-    ? 'runlog topics --create makes what is missing\n'
+    ? 'runlog topics --create creates what is missing\n'
     : '';
   return `${table}\n${hint}`;
 }

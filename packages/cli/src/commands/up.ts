@@ -20,7 +20,7 @@ import { readUpConfig } from '../up-config.ts';
 export const command: Command = {
   usage: '',
   description:
-    'Runs ingest, aggregator and gateway in one process, over an embedded log in a folder of this machine, or over Kafka where KAFKA_BROKERS is set. Prints one line when it is ready (JSON where stdout is not a terminal) and stops on Ctrl-C or SIGTERM without losing anything.\nExit code: 0 stopped, 1 a port or the data folder is in use (stderr says which), 2 wrong configuration.',
+    'Runs ingest, aggregator and gateway in one process, over an embedded log in a local folder, or over Kafka if KAFKA_BROKERS is set. It prints one line when it is ready (JSON if stdout is not a terminal) and stops on Ctrl-C or SIGTERM without losing anything.\nExit code: 0 stopped, 1 a port or the data folder is in use (stderr says which), 2 wrong configuration.',
   options: {},
   examples: [
     'runlog up',
@@ -33,13 +33,19 @@ export const command: Command = {
     ['RUNLOG_INGEST_PORT, _HOST', 'where events are published (4000, 127.0.0.1); port 0: any free one'],
     ['RUNLOG_GATEWAY_PORT, _HOST', 'dashboard, REST and streams (8080, 127.0.0.1)'],
     ['RUNLOG_AGGREGATOR_PORT, _HOST', 'health and metrics (4001, 127.0.0.1)'],
-    ['RUNLOG_KEYS_FILE', 'who may publish and view ("runlog keys"); other addresses than loopback need it'],
-    ['RUNLOG_OPEN', 'true: may bind other addresses than loopback without keys'],
-    ['RUNLOG_ALLOWED_ORIGINS', 'web pages of other origins that may open streams'],
+    [
+      'RUNLOG_KEYS_FILE',
+      'who may publish and view ("runlog keys"); required for addresses other than loopback',
+    ],
+    ['RUNLOG_OPEN', 'true: allow addresses other than loopback without keys'],
+    ['RUNLOG_ALLOWED_ORIGINS', 'origins of other web pages that may open streams'],
     ['KAFKA_BROKERS', 'use Kafka; also KAFKA_SSL, KAFKA_SASL_MECHANISM, _USERNAME, _PASSWORD'],
-    ['RUNLOG_ENGINE', 'embedded or kafka, where KAFKA_BROKERS shall not decide'],
-    ['RUNLOG_COMPRESSION', 'compression of events on Kafka: none, gzip, or zstd from Node 22.15 on (none)'],
-    ['RUNLOG_TOPIC_PREFIX', 'before every topic name'],
+    ['RUNLOG_ENGINE', 'embedded or kafka (default: kafka if KAFKA_BROKERS is set)'],
+    [
+      'RUNLOG_COMPRESSION',
+      'compression of events on Kafka: none, gzip, or zstd with Node 22.15 or newer (none)',
+    ],
+    ['RUNLOG_TOPIC_PREFIX', 'prefix of every topic name'],
     ['RUNLOG_PARTITIONS', 'for creating topics (4 embedded, 12 on Kafka)'],
     ['RUNLOG_REPLICATION_FACTOR', 'for creating topics (3; 1 on a single broker)'],
     ['RUNLOG_EVENT_RETENTION_HOURS', 'how long events are kept (720)'],
@@ -67,7 +73,10 @@ export const command: Command = {
 
 type UpConfig = ReturnType<typeof readUpConfig>;
 
-/** Gateway and aggregator first, so that what ingest accepts is seen at once; stopping goes the other way round. */
+/**
+ * Starts gateway and aggregator first, so that what ingest accepts is seen at once. Stopping goes in the opposite
+ * order.
+ */
 async function startAll(config: UpConfig, use: { context: ServiceContext; log: Logger }): Promise<Running> {
   const loggerOf = (service: string) => createLogger({ service, level: config.log.logLevel });
   const started: AsyncDisposable[] = [];

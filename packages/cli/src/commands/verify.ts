@@ -9,13 +9,13 @@ const options = {
   json: { type: 'boolean', help: 'the report as one JSON line' },
 } as const;
 
-/** The differences that a report names; those beyond are counted. */
+/** The number of differences that a report names; it counts any further ones. */
 const DIFFERENCES_LISTED_MAX = 100;
 
 export const command: Command = {
   usage: '[options]',
   description:
-    'Proves that the snapshots equal a fold of the events topic: folds it from its start and compares every stored snapshot at its own position, byte for byte; every run with an event below the checkpoint must have a snapshot or have been retired. Runs beside the services and changes nothing.\nExit code: 0 all equal, 1 a difference, or nothing to compare, 3 the log cannot be reached.',
+    'Proves that the snapshots equal a fold of the events topic. It folds the topic from its start and compares every stored snapshot at its own position, byte for byte. Every run with an event below the checkpoint must have a snapshot or have been retired. It can run beside the services and changes nothing.\nExit code: 0 all are equal, 1 a difference, or nothing to compare, 3 the log cannot be reached.',
   options,
   examples: ['runlog verify', 'KAFKA_BROKERS=127.0.0.1:9092 runlog verify --json'],
   environment: logAccessVariables,
@@ -23,7 +23,7 @@ export const command: Command = {
     const { values } = parseCommandLine(args, options);
     return withLog(env, { command: 'verify', readOnly: true }, async ({ io, config }) => {
       const meta = await requireMeta(io, config);
-      // By other rules, right snapshots would look wrong.
+      // With another fold version, correct snapshots would look wrong.
       refuseOtherFold(meta);
       const progress = createProgress({ stream: process.stderr, now: Date.now });
       const begunMs = Date.now();

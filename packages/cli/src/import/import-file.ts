@@ -8,24 +8,24 @@ import { readLines } from './read-lines.ts';
 /** The largest body. It is below ingest's bound, so that two of them need little memory. */
 const BODY_BYTES_MAX = 1024 * 1024;
 const PATIENCE_MS = 60_000;
-/** Broken lines told one by one; a file that is something else entirely would tell millions. */
+/** The number of broken lines reported one by one. A file of some other kind may hold millions of them. */
 const REFUSED_TOLD_MAX = 100;
-/** At a recorded pace: how long an event may wait for others to travel with. */
+/** How long an event may wait for others to share a request with, at a recorded pace. */
 const GATHER_MS_MAX = 500;
 
-/** The progress of a file. Blank lines count as lines and as nothing else. */
+/** The progress of a file. Blank lines are counted in `lines` and nowhere else. */
 export interface FileImport {
   lines: number;
   accepted: number;
   refused: number;
   normalized: number;
-  /** Bytes of the file as it lies on disk. */
+  /** Bytes of the file as it is on disk. */
   bytesRead: number;
 }
 
-/** When an event may be sent at the earliest. */
+/** Says when an event may be sent at the earliest. */
 export interface Pace {
-  /** Milliseconds to wait for an event that occurred then; 0 when it is due. */
+  /** Milliseconds to wait before sending an event that occurred at this time; 0 when it is due. */
   waitMs(occurredAtMs: number): number;
 }
 
@@ -41,7 +41,7 @@ export interface FileImportOptions {
   readonly onRefused: (line: number | string, fault: LineFault) => void;
   readonly onRetry: NonNullable<SendOptions['onRetry']>;
   readonly onProgress: (soFar: FileImport) => void;
-  /** Once for each `run/group` of the file, before any event of it is sent. */
+  /** Is called once for each `run/group` of the file, before any event of it is sent. */
   readonly onRun: (run: string) => Promise<void>;
 }
 
@@ -51,8 +51,8 @@ interface Line {
 }
 
 /**
- * Sends one recorded file in order, one body in flight while the next one is gathered. Rejects when ingest cannot be
- * reached or refuses the sender; what was sent until then is numbered, so that the same call later goes on.
+ * Sends one recorded file in order. One body is in flight while the next one is gathered. Rejects when ingest cannot be
+ * reached or refuses the sender. What was sent before is numbered, so the same call can later continue.
  */
 export async function importFile(options: FileImportOptions): Promise<FileImport> {
   const { signal, pace } = options;
@@ -91,7 +91,7 @@ export async function importFile(options: FileImportOptions): Promise<FileImport
     batch = [];
     batchBytes = 0;
     inFlight = send(lines);
-    // It is awaited before the next one; until then a failure must not count as unhandled.
+    // The request is awaited before the next one; until then a failure must not count as unhandled.
     inFlight.catch(() => {});
   };
 

@@ -6,19 +6,19 @@ import { formatCount } from '../progress.ts';
 import type { ClientConfig } from '../services/client-config.ts';
 import { listRuns, runPage } from '../services/gateway-client.ts';
 
-/** Runs that are asked about; beyond them an import is told in sum alone. */
+/** The number of runs that the gateway is asked about. For an import of more runs the report gives only totals. */
 const RUNS_TOLD_MAX = 20;
 const CATCH_UP_MS_MAX = 5_000;
 const ASK_AGAIN_MS = 200;
 
 export interface ImportReport {
-  /** Before the first event of a `run/group` is sent: what the gateway has of it already. */
+  /** Asks the gateway what it already has of a `run/group`. Is called before the run's first event is sent. */
   begins(run: string): Promise<void>;
-  /** Says what the gateway made of it: how much was new (ingest cannot know), and where to look. */
+  /** Reports what the gateway made of the import: how much was new (ingest cannot know), and where to see it. */
   lines(end: { accepted: number; signal: AbortSignal }): Promise<string[]>;
 }
 
-/** An import works without a gateway: where none answers, or not to this key, the report is empty. */
+/** An import works without a gateway. If none answers, or it refuses this key, the report is empty. */
 export function createImportReport(options: {
   config: ClientConfig;
   clusterId: string | undefined;
@@ -64,11 +64,11 @@ export function createImportReport(options: {
         await delay(ASK_AGAIN_MS);
       }
       const lines = after.map((row) => runLine(config, row));
-      // Others may write to the same runs; then the sums say nothing about this import.
+      // Others may have written to the same runs; then the totals say nothing about this import.
       if (change.received !== accepted) return lines;
       const fresh = formatCount(accepted - change.duplicates);
       return [
-        `${fresh} new, ${formatCount(change.duplicates)} known already and not counted twice`,
+        `${fresh} new, ${formatCount(change.duplicates)} known already and not counted again`,
         ...lines,
       ];
     },
@@ -76,7 +76,7 @@ export function createImportReport(options: {
 }
 
 async function rowsOf(config: ClientConfig, run: string, clusterId: string | undefined): Promise<RunRow[]> {
-  // With a key, the key names the cluster, and only ingest knows which.
+  // With a key, the key determines the cluster, and only ingest knows which.
   const cluster = config.key === undefined ? { cluster: clusterId ?? 'local' } : {};
   const page = await listRuns(config, { run, limit: '1000', ...cluster });
   return [...page.runs];

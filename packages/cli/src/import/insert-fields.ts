@@ -1,14 +1,14 @@
-/** A top-level field to be given to a JSON object, its value already as JSON text. */
+/** A top-level field to insert into a JSON object, with its value as JSON text. */
 export interface FieldToInsert {
   readonly name: string;
   readonly json: string;
-  /** The object has the field, with the value null. */
+  /** Is true if the object already has the field, with the value null. */
   readonly replacesNull: boolean;
 }
 
 /**
- * Gives a JSON object more fields without touching its other bytes: new ones right after the opening brace, and in
- * place of a null where the object carries the field as null. The object must be well-formed and not empty.
+ * Inserts fields into a JSON object and leaves its other bytes alone. A new field goes right after the opening brace; a
+ * field that the object carries as null is filled in place. The object must be well-formed and not empty.
  */
 export function insertFields(line: Buffer, fields: readonly FieldToInsert[]): Buffer {
   const added = fields.filter((field) => !field.replacesNull);
@@ -40,7 +40,7 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
 
-/** Names of a well-formed object's own fields and where each value begins. */
+/** Yields the names of a well-formed object's own fields and where each value begins. */
 function* topLevelFields(line: Buffer): Generator<{ name: string; valueStart: number }> {
   let depth = 0;
   let lastString: { start: number; end: number } | null = null;

@@ -9,8 +9,8 @@ export interface LineFault {
 }
 
 /**
- * Ingest's own verdict on one line, by ingest's own code: a line that is numbered here and refused there would leave a
- * gap in the numbers, and the run would miss an event for ever. `null`: the line is as ingest wants it.
+ * Judges one line by ingest's own code, and returns null if ingest would accept it. A line that is numbered here and
+ * refused there would leave a gap in the numbers, and the run would miss an event for ever.
  */
 export function judgeLine(line: Buffer): LineFault | null {
   const judgement = acceptBatch(line, { format: 'ndjson', clusterId: 'local', receivedAtMs: 0 });
@@ -21,7 +21,7 @@ export function judgeLine(line: Buffer): LineFault | null {
   return { code, path, message };
 }
 
-/** The object on a line, bare NaN read as ingest reads it; `null` when there is none. */
+/** Parses the object on a line, reading bare NaN as ingest does. Returns null if there is no object. */
 export function readObject(line: Buffer): Record<string, unknown> | null {
   const value = parse(line) ?? parse(quoteNonFinite(line));
   return typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -77,7 +77,7 @@ describe('numbering of recorded lines', () => {
     );
   });
 
-  test('lines that carry numbers of their emitter keep them and take none of the others', () => {
+  test('lines that carry numbers of their emitter keep them and use up none of the others', () => {
     const own = eventLine({ run_id: 'recorded', emitter_id: 'trainer', emitter_seq: 7 });
     const [first, second, third] = numbered([eventLine(), own, eventLine()]);
     expect(parsed(first!).emitter_seq).toBe(1);
@@ -85,7 +85,7 @@ describe('numbering of recorded lines', () => {
     expect(parsed(third!).emitter_seq).toBe(2);
   });
 
-  test('a field that is null is filled in its place, so that no name is there twice', () => {
+  test('a field that is null is filled in place, so that no name appears twice', () => {
     const line = eventLine({
       run_id: null,
       group_id: null,
@@ -103,7 +103,7 @@ describe('numbering of recorded lines', () => {
     expect(String((result as { bytes: Buffer }).bytes).match(/"run_id"/g)).toHaveLength(2);
   });
 
-  test('the group of the command line is for lines without one', () => {
+  test('the group of the command line applies to lines without one', () => {
     const [first, second] = numbered([eventLine(), eventLine({ group_id: 'B' })], { groupId: 'A' });
     expect(first).toMatchObject({ groupId: 'A' });
     expect(second).toMatchObject({ groupId: 'B' });

@@ -4,11 +4,11 @@ import { DEFAULT_GROUP } from '@runlog/schema/run/run-key';
 import { type FieldToInsert, insertFields } from './insert-fields.ts';
 import { judgeLine, type LineFault, readObject } from './judge-line.ts';
 
-/** The facts that a recorded file states, and those that the command line adds. */
+/** What the command line and the file's name say about a recorded file. */
 export interface Recording {
-  /** For lines without a run_id. */
+  /** Is used for lines without a run_id. */
   readonly runId: string;
-  /** For lines without a group_id; `undefined`: they stay without. */
+  /** Is used for lines without a group_id. If it is undefined, those lines stay without one. */
   readonly groupId: string | undefined;
   /** Names the file as an emitter; see `emitterIdOf`. */
   readonly emitterId: string;
@@ -20,18 +20,19 @@ export type NumberedLine =
       readonly bytes: Buffer;
       readonly runId: string;
       readonly groupId: string;
-      /** The event's own, for playing at the recorded pace. */
+      /** The event's own time, for sending at the recorded pace. */
       readonly occurredAtMs: number;
     }
   | { readonly kind: 'refused'; readonly fault: LineFault };
 
 /**
- * Numbers the valid lines (none may be blank) of one recording per run, from 1, and gives each the fields it lacks; no other byte changes.
- * The number depends on nothing but the lines before: the same file, or a longer copy of it, gets the same numbers
- * again, which is what makes a repeated import harmless. Lines that carry an emitter's numbers keep them.
+ * Numbers the valid lines of one recording, per run and from 1, and inserts the fields that a line lacks; no other byte
+ * changes. No line may be blank. A number depends only on the lines before it, so the same file, or a longer copy of
+ * it, gets the same numbers again. That makes a repeated import harmless. Lines that carry an emitter's numbers keep
+ * them.
  */
 export function createLineNumberer(recording: Recording): (line: Buffer) => NumberedLine {
-  // Bounded by the runs of one file, which the services bound as well.
+  // Its size is bounded by the number of runs in one file, which the services bound as well.
   const numbered = new Map<string, number>();
   return (line) => {
     const raw = readObject(line);
@@ -62,16 +63,16 @@ export function createLineNumberer(recording: Recording): (line: Buffer) => Numb
 
 function faultOf(line: Buffer): LineFault {
   const fault = judgeLine(line);
-  if (fault === null) throw new Error('a line that is no JSON object was judged valid');
+  if (fault === null) throw new Error('a line that is not a JSON object was judged valid');
   return fault;
 }
 
-/** The emitter's name of a recording: what a file that only grows never changes is its first line. */
+/** Derives the emitter's name of a recording from its first line, which never changes in a file that only grows. */
 export function emitterIdOf(firstLine: Buffer): string {
   return `file-${createHash('sha256').update(firstLine).digest('hex').slice(0, 32)}`;
 }
 
-/** A run's name out of a file's: `logs/2025-12-05_111053.events.jsonl` is the run `2025-12-05_111053`. */
+/** Derives a run's name from a file's: `logs/2025-12-05_111053.events.jsonl` is the run `2025-12-05_111053`. */
 export function runIdOfFile(path: string): string {
   const name = basename(path)
     .replace(/\.gz$/i, '')

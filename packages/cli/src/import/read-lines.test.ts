@@ -29,7 +29,7 @@ describe('lines of a file', () => {
     );
   });
 
-  test('end by LF or CR LF, and the last one may have no end', async () => {
+  test('end with LF or CR LF, and the last one may have no line end', async () => {
     const read = await linesOf([Buffer.from('a\r\nb\nc')]);
     expect(read.map((line) => [line.bytes.toString('utf8'), line.unterminated])).toEqual([
       ['a', false],
@@ -38,7 +38,7 @@ describe('lines of a file', () => {
     ]);
   });
 
-  test('that exceed the bound are cut and the next line is whole again', async () => {
+  test('that exceed the bound are cut, and the next line is whole again', async () => {
     const read = await linesOf([Buffer.from('0123456789'), Buffer.from('0123\nnext\n')], 8);
     expect(read.map((line) => [line.bytes.toString('utf8'), line.cut, line.number])).toEqual([
       ['01234567', true, 1],

@@ -5,22 +5,25 @@ import { createGunzip } from 'node:zlib';
 const CHUNK_BYTES = 256 * 1024;
 
 export interface FileLine {
-  /** From 1, as editors count. */
+  /** Counts from 1, as editors do. */
   readonly number: number;
-  /** Without its line end. */
+  /** The line without its line end. */
   readonly bytes: Buffer;
-  /** Longer than the bound; `bytes` is its beginning. */
+  /** Is true if the line is longer than the bound; then `bytes` is its beginning. */
   readonly cut: boolean;
-  /** The file ends here without a line end: it may still be written to. */
+  /** Is true if the file ends here without a line end: it may still be being written. */
   readonly unterminated: boolean;
 }
 
 export interface LineSource extends AsyncIterable<FileLine> {
-  /** Bytes of the file as it lies on disk, compressed or not. */
+  /** Bytes read of the file as it is on disk, compressed or not. */
   readonly bytesRead: () => number;
 }
 
-/** Lines of a file of any size (`.gz`: inflated on the way) with at most one chunk and one line in memory. */
+/**
+ * Reads the lines of a file of any size with at most one chunk and one line in memory. A `.gz` file is inflated on the
+ * way.
+ */
 export function readLines(path: string, options: { lineBytesMax: number; signal?: AbortSignal }): LineSource {
   let bytesRead = 0;
   const chunks = (): Readable => {
@@ -45,7 +48,7 @@ export function readLines(path: string, options: { lineBytesMax: number; signal?
   };
 }
 
-/** Lines of a byte stream. What exceeds the bound is dropped while it is read, up to the next line end. */
+/** Splits a byte stream into lines. Bytes beyond the bound are dropped as they are read, up to the next line end. */
 export async function* splitLines(
   chunks: AsyncIterable<Buffer>,
   lineBytesMax: number,

@@ -13,14 +13,14 @@ import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
 import { type Command, CommandError, type ExitCode, exitCodes } from '../command.ts';
 
-/** Variables of every command that reads the log itself, for their help. */
+/** The variables of every command that reads the log itself, for its help. */
 export const logAccessVariables: Command['environment'] = [
   ['KAFKA_BROKERS', 'comma-separated; also KAFKA_SSL, KAFKA_SASL_MECHANISM, _USERNAME, _PASSWORD'],
-  ['RUNLOG_DATA_DIR', 'the embedded log, where no broker is named (./.runlog)'],
-  ['RUNLOG_TOPIC_PREFIX', 'before every topic name'],
+  ['RUNLOG_DATA_DIR', 'folder of the embedded log, used if KAFKA_BROKERS is not set (./.runlog)'],
+  ['RUNLOG_TOPIC_PREFIX', 'prefix of every topic name'],
 ];
 
-/** Where the log is, as the services read it: all faults at once. */
+/** Reads where the log is, from the same variables as the services, and reports all faults at once. */
 export function readLogConfig(env: Readonly<NodeJS.ProcessEnv>): LogConfig {
   const variables = readConfig(z.object(logEnvironment), env);
   const faults = logFaults(variables, { single: false });
@@ -29,8 +29,8 @@ export function readLogConfig(env: Readonly<NodeJS.ProcessEnv>): LogConfig {
 }
 
 /**
- * Opens the configured log for a command, beside running services, and turns what the log says into a message and an
- * exit code: unreachable 3, anything else that it refuses 1.
+ * Opens the configured log for a command, beside running services, and turns the log's errors into a message and an
+ * exit code: 3 if it is unreachable, 1 for any other refusal.
  */
 export async function withLog(
   env: Readonly<NodeJS.ProcessEnv>,
@@ -53,14 +53,14 @@ export async function withLog(
   }
 }
 
-/** Reads what the services agreed on. Rejects where there is no runlog in this log yet. */
+/** Reads the record that the services agreed on. Rejects if this log does not hold runlog's topics yet. */
 export async function requireMeta(io: TopicIo, config: LogConfig): Promise<RunMeta> {
   const meta =
     (await io.describeTopic(config.topics.meta)) === null ? null : await readMeta(io, config.topics);
   if (meta !== null) return meta;
   const where = config.engine === 'kafka' ? config.brokers.join(',') : config.dataFolder;
   throw new CommandError(
-    `there is no runlog in ${where} yet (no ${config.topics.meta}); is RUNLOG_TOPIC_PREFIX right?`,
+    `${where} does not hold runlog's topics yet (there is no ${config.topics.meta}); is RUNLOG_TOPIC_PREFIX right?`,
     exitCodes.failed,
   );
 }

@@ -29,7 +29,7 @@ type Answer =
   | { readonly result: OwnerResult }
   | { readonly error: { readonly code: TopicIoErrorCode | 'failed'; readonly message: string } };
 
-/** Answers commands for as long as it is not disposed; work that is under way is broken off then. */
+/** Answers commands until it is disposed; work that is then under way is aborted. */
 export async function serveOwnerControl(options: {
   io: TopicIo;
   config: LogConfig;
@@ -44,7 +44,7 @@ export async function serveOwnerControl(options: {
     socket.once('close', () => sockets.delete(socket));
     void answer(socket, { ...options, signal: stop.signal });
   });
-  // The lock on the folder is ours, so a socket that stands here is a dead owner's.
+  // We hold the lock on the folder, so a socket found here belongs to a dead owner.
   await unlink(join(folder, SOCKET_NAME)).catch(() => undefined);
   await withFolderSocket({ folder, name: SOCKET_NAME }, async (path) => {
     server.listen({ path });
@@ -81,8 +81,7 @@ async function answer(
     say({ result });
   } catch (error) {
     const code = error instanceof TopicIoError ? error.code : 'failed';
-    if (left.signal.aborted)
-      use.log.info({}, 'the command that asked for work is gone; its work is broken off');
+    if (left.signal.aborted) use.log.info({}, 'the command that asked for work is gone; its work is aborted');
     else use.log.warn({ err: error }, 'work for a command failed');
     say({ error: { code, message: messageOf(error) } });
   }
@@ -97,10 +96,10 @@ async function firstLine(socket: Socket): Promise<string> {
     if (end !== -1) return text.slice(0, end);
     if (text.length > REQUEST_BYTES_MAX) throw new Error('the request is too long');
   }
-  throw new Error('the connection ended before a request came');
+  throw new Error('the connection ended before a request arrived');
 }
 
-/** `null`: nobody answers in that folder. Rejects with what the owner says. */
+/** Returns null if no process answers in that folder. Rejects with the owner's error. */
 export async function askOwner(
   request: OwnerRequest,
   use: { folder: string; signal: AbortSignal; onProgress: (progress: OwnerProgress) => void },

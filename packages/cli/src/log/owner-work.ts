@@ -9,13 +9,15 @@ import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
 import { requireMeta } from './log-access.ts';
 
-/** Work that writes to the log, as a command asks for it: here, or in the process that owns an embedded log. */
+/**
+ * A command's request for work that writes to the log. It is done here, or in the process that owns an embedded log.
+ */
 export const ownerRequestSchema = z.discriminatedUnion('work', [
   z.object({ work: z.literal('delete'), keys: z.array(z.string()).min(1).max(10_000) }),
   z.object({
     work: z.literal('rebuild'),
     dropOld: z.boolean(),
-    /** By which version of the fold: that of the command, which the owner must have, too. */
+    /** The command's version of the fold. The owner must have the same. */
     fold: z.int(),
   }),
 ]);

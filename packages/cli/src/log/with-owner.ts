@@ -8,8 +8,8 @@ import { askOwner } from './owner-control.ts';
 import { doOwnerWork, type OwnerRequest, type OwnerResult } from './owner-work.ts';
 
 /**
- * Has work done that writes to the log: by the owner of an embedded log where one runs, else by this process, which
- * then owns the log for so long; on Kafka always by this process. Progress goes to stderr.
+ * Has work done that writes to the log. If another process owns the embedded log, that process does it; otherwise this
+ * process does, and owns the log meanwhile. On Kafka this process always does it. Progress goes to stderr.
  */
 export async function haveDone(
   request: OwnerRequest,

@@ -9,7 +9,7 @@ const url = (fallback: string) =>
     .transform((text) => text.replace(/\/+$/, ''))
     .default(fallback);
 
-/** The variables of the commands that talk to the services. */
+/** The variables that the commands which talk to the services read. */
 export const clientEnvironment = z.object({
   RUNLOG_INGEST_URL: url('http://127.0.0.1:4000'),
   RUNLOG_GATEWAY_URL: url('http://127.0.0.1:8080'),
@@ -22,7 +22,7 @@ export interface ClientConfig {
   readonly key: string | undefined;
 }
 
-/** `ingestUrl`, `gatewayUrl`: from the command line, where they win over the environment. */
+/** Reads the configuration. `ingestUrl` and `gatewayUrl` come from the command line and override the environment. */
 export function readClientConfig(
   env: Readonly<NodeJS.ProcessEnv>,
   given: { ingestUrl?: string | undefined; gatewayUrl?: string | undefined } = {},
@@ -35,18 +35,18 @@ export function readClientConfig(
   return { ingestUrl: read.RUNLOG_INGEST_URL, gatewayUrl: read.RUNLOG_GATEWAY_URL, key: read.RUNLOG_KEY };
 }
 
-/** The same texts in every command's help. */
+/** Every command's help uses these texts. */
 export const ingestVariables = [
-  ['RUNLOG_INGEST_URL', 'where ingest is (http://127.0.0.1:4000)'],
+  ['RUNLOG_INGEST_URL', 'address of ingest (http://127.0.0.1:4000)'],
   ['RUNLOG_KEY', 'key that may publish, where ingest asks for one'],
 ] as const;
 
 export const gatewayVariables = [
-  ['RUNLOG_GATEWAY_URL', 'where the gateway is (http://127.0.0.1:8080)'],
+  ['RUNLOG_GATEWAY_URL', 'address of the gateway (http://127.0.0.1:8080)'],
   ['RUNLOG_KEY', 'key that may view, where the gateway asks for one'],
 ] as const;
 
-/** A part of a run key from the command line. */
+/** Checks a part of a run key that was given on the command line. */
 export function runKeyPartOption(option: string, text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   const parsed = runKeyPart.safeParse(text);

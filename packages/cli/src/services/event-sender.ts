@@ -4,9 +4,9 @@ import { CommandError, exitCodes } from '../command.ts';
 import { type SendOptions, sendEvents } from './send-events.ts';
 
 const BODY_EVENTS_MAX = 500;
-/** How long an event waits for others to travel with. It is short enough to look live. */
+/** How long an event waits for others to share a request with. It is short enough to look live. */
 const GATHER_MS = 250;
-/** Events that one cluster may have waiting, sent or not. Beyond this the sender is full. */
+/** The number of unsettled events of one cluster, sent or not, at which the sender is full. */
 const QUEUE_EVENTS_MAX = 10_000;
 const PATIENCE_MS = 60_000;
 
@@ -14,22 +14,22 @@ export interface SenderTotals {
   readonly sent: number;
   readonly accepted: number;
   readonly rejected: number;
-  /** Events sent again, each time counted. */
+  /** Events sent again; each repetition counts. */
   readonly retried: number;
 }
 
 export interface EventSender {
   add(event: { clusterId: string; line: Buffer }): void;
-  /** A queue is at its bound; what is added nevertheless is kept. */
+  /** Is true when a queue is at its bound. Events that are added nevertheless are kept. */
   full(): boolean;
   totals(): SenderTotals;
-  /** Why sending ended for good; `null` while it goes on. */
+  /** Why sending ended for good; null while it continues. */
   fault(): CommandError | null;
   /** Resolves when everything added is settled, or sending has ended for good. */
   drain(): Promise<void>;
 }
 
-/** One queue and one request at a time per cluster, since a request speaks for one cluster; order is kept. */
+/** Keeps one queue and one request at a time per cluster, because a request belongs to one cluster. Order is kept. */
 export function createEventSender(options: {
   ingestUrl: string;
   key: string | undefined;
@@ -49,12 +49,12 @@ export function createEventSender(options: {
       if (lines.length < BODY_EVENTS_MAX) {
         await delay(GATHER_MS, undefined, { signal: hurry.signal }).catch(() => {});
       }
-      // They leave the queue when they are settled, so that the bound covers what is on its way.
+      // Events leave the queue when they are settled, so that the bound covers what is in flight.
       const body = lines.slice(0, BODY_EVENTS_MAX);
       totals.sent += body.length;
       const target = {
         ...{ ingestUrl: options.ingestUrl, key: options.key },
-        // A key names the cluster, and no other one beside it.
+        // With a key, the key determines the cluster; none is named beside it.
         clusterId: options.key === undefined ? clusterId : undefined,
       };
       const outcome = await sendEvents(body, target, {

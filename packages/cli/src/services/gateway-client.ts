@@ -16,7 +16,7 @@ export interface RunsPage {
   readonly next: string | null;
 }
 
-/** One page of the run list; `query` holds the REST parameters of `GET /v1/runs`. */
+/** Fetches one page of the run list; `query` holds the REST parameters of `GET /v1/runs`. */
 export async function listRuns(
   target: GatewayTarget,
   query: Readonly<Record<string, string>>,
@@ -26,7 +26,7 @@ export async function listRuns(
   return (await response.json()) as RunsPage;
 }
 
-/** `null`: there is no such run. */
+/** Fetches a run's snapshot. Returns null if there is no such run. */
 export async function getRun(target: GatewayTarget, key: RunKey): Promise<DeliveredSnapshot | null> {
   const response = await get(target, `/v1/runs/${formatRunKey(key)}`);
   if (response.status === 404) return null;
@@ -34,12 +34,12 @@ export async function getRun(target: GatewayTarget, key: RunKey): Promise<Delive
   return (await response.json()) as DeliveredSnapshot;
 }
 
-/** Address of a run's page in the dashboard. */
+/** Returns the address of a run's page in the dashboard. */
 export function runPage(target: GatewayTarget, key: RunKey): string {
   return `${target.gatewayUrl}/#${formatRunKey(key)}`;
 }
 
-/** The body of a `text/event-stream` answer. The signal ends the stream as well as the request. */
+/** Opens a `text/event-stream` and returns its body. The signal ends the stream as well as the request. */
 export async function openStream(
   target: GatewayTarget,
   stream: { path: string; lastEventId: string | null; signal: AbortSignal },
@@ -53,7 +53,7 @@ export async function openStream(
   return response.body as unknown as AsyncIterable<Uint8Array>;
 }
 
-/** A request to the gateway; a share that is not its own answers with a redirect, which is followed. */
+/** Sends a request to the gateway and follows redirects. */
 async function get(
   target: GatewayTarget,
   path: string,

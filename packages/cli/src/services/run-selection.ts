@@ -3,8 +3,8 @@ import { CommandError, exitCodes, UsageError } from '../command.ts';
 import { type GatewayTarget, listRuns } from './gateway-client.ts';
 
 /**
- * The run that a person means: `cluster/run/group`, `cluster/run` (group `default`), or a run's name alone where only
- * one run has it.
+ * Finds the run that a person means: `cluster/run/group`, `cluster/run` (group `default`), or only a name, if no other
+ * run has it.
  */
 export async function selectRun(text: string | undefined, target: GatewayTarget): Promise<RunKey> {
   if (text === undefined || text === '') throw new UsageError('name a run, such as local/run-7/default');
@@ -12,7 +12,9 @@ export async function selectRun(text: string | undefined, target: GatewayTarget)
   const key = slashes === 1 ? parseRunKey(`${text}/${DEFAULT_GROUP}`) : parseRunKey(text);
   if (key !== null) return key;
   if (slashes !== 0 || parseRunKey(`c/${text}/g`) === null) {
-    throw new UsageError(`"${text}" is no run: write cluster/run/group, cluster/run or a run's name`);
+    throw new UsageError(
+      `"${text}" does not name a run: write cluster/run/group, cluster/run or a run's name`,
+    );
   }
   const page = await listRuns(target, { run: text, limit: '20' });
   const found = page.runs.filter((row) => row.run_id === text);

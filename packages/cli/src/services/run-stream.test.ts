@@ -29,7 +29,7 @@ describe('server-sent events', () => {
     );
   });
 
-  test('may have several lines of data and end in CR LF; one that is cut off is dropped', async () => {
+  test('may have several lines of data and end with CR LF; one that is cut off is dropped', async () => {
     expect(await dataOf([Buffer.from('data: a\r\ndata:b\r\n\r\ndata: lost\n')])).toEqual(['a\nb']);
   });
 });

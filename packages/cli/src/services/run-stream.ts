@@ -2,12 +2,15 @@ import { formatRunKey, type RunKey } from '@runlog/schema/run/run-key';
 import type { Position } from '@runlog/schema/run/snapshot';
 import { type GatewayTarget, openStream } from './gateway-client.ts';
 
-/** The gateway says that it lives every 25 s; a stream that is silent for longer is dead. */
+/** The gateway sends a sign of life every 25 s; a stream that is silent for this long is dead. */
 const SILENCE_MS_MAX = 40_000;
-/** The longest event of the stream: the largest frame holds a whole snapshot. */
+/** Bounds the length of one event of the stream. The largest frame holds a whole snapshot. */
 const EVENT_CHARS_MAX = 4 * 1024 * 1024;
 
-/** The data of each server-sent event of a run's stream, until the connection ends. Rejects when it breaks or is silent. */
+/**
+ * Yields the data of each server-sent event of a run's stream until the connection ends. Rejects when the connection
+ * breaks or is silent.
+ */
 export async function* openRunStream(
   target: GatewayTarget,
   run: { key: RunKey; since: Position | null; signal: AbortSignal },
@@ -26,7 +29,7 @@ export async function* openRunStream(
   }
 }
 
-/** Splits a `text/event-stream` into the data of its events; comments and ids are passed over. */
+/** Splits a `text/event-stream` into the data of its events. Comments and ids are skipped. */
 export async function* eventData(
   chunks: AsyncIterable<Uint8Array>,
   onChunk: () => void = () => {},
@@ -37,7 +40,7 @@ export async function* eventData(
   for await (const chunk of chunks) {
     onChunk();
     rest += decoder.decode(chunk, { stream: true });
-    if (rest.length > EVENT_CHARS_MAX) throw new Error('the gateway sends a line without end');
+    if (rest.length > EVENT_CHARS_MAX) throw new Error('the gateway sends a line that does not end');
     const lines = rest.split('\n');
     rest = lines.pop()!;
     for (const ended of lines) {

@@ -17,7 +17,7 @@ afterEach(() => {
   for (const close of closing.splice(0)) close();
 });
 
-/** Answers the first request by the first script, and so on; the last one answers all that follow. */
+/** Answers the first request with the first script, and so on; the last script answers all that follow. */
 async function scripted(...answers: ((response: ServerResponse, received: Received) => void)[]) {
   const requests: Received[] = [];
   const server = createServer(async (request, response) => {
@@ -84,7 +84,7 @@ describe('sending events', () => {
     });
   });
 
-  test('sends again what is asked for, in order, and keeps the index of what was refused', async () => {
+  test('sends again the events that are asked for, in order, and keeps the indexes of the refused ones', async () => {
     const refusal = {
       index: 2,
       event_id: null,
@@ -111,7 +111,7 @@ describe('sending events', () => {
     expect(outcome).toMatchObject({ accepted: 4, rejected: 1, refused: [{ ...refusal, index: 4 }] });
   });
 
-  test.each([408, 429, 500, 502, 503, 504])('comes again after %i, when the server says', async (status) => {
+  test.each([408, 429, 500, 502, 503, 504])('retries after %i, when the server says', async (status) => {
     const waits: number[] = [];
     const ingest = await scripted(
       fault(status, 'not now', { 'retry-after': '0' }),
@@ -129,13 +129,13 @@ describe('sending events', () => {
     [403, 'may not publish'],
     [404, "is it runlog's ingest"],
     [413, 'answered 413'],
-  ])('does not come again after %i', async (status, message) => {
+  ])('does not retry after %i', async (status, message) => {
     const ingest = await scripted(fault(status, 'no'));
     await expect(send(ingest.url)).rejects.toThrow(message);
     expect(ingest.requests).toHaveLength(1);
   });
 
-  test('gives up with exit code 3 when its patience is at an end', async () => {
+  test('gives up with exit code 3 when its patience runs out', async () => {
     const ingest = await scripted(fault(503, 'the log is away'));
     const error = await send(ingest.url, { patienceMs: 0 }).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(CommandError);

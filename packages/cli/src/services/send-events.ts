@@ -4,28 +4,28 @@ import { messageOf } from '@runlog/service-kit/error-message';
 import { CommandError, exitCodes } from '../command.ts';
 import { retryAfterMs, retryDelayMs } from '../retry.ts';
 
-/** Longest wait for one answer: ingest answers only when the log has the events. */
+/** The longest wait for one answer. Ingest answers only when the log has the events. */
 const ANSWER_MS_MAX = 60_000;
 
 export interface SendTarget {
   readonly ingestUrl: string;
   readonly key: string | undefined;
-  /** In open mode; with a key, the key names the cluster. */
+  /** Is set where ingest asks for no key; with a key, the key determines the cluster. */
   readonly clusterId: string | undefined;
 }
 
 export interface SendOptions {
   readonly random: () => number;
-  /** Milliseconds; only differences count. */
+  /** Returns milliseconds; only differences count. */
   readonly now: () => number;
-  /** Gives up when nothing was taken for so long. */
+  /** Gives up when ingest has accepted nothing for this time. */
   readonly patienceMs: number;
   readonly signal?: AbortSignal;
-  /** Before each wait: events to be sent again, and why. */
+  /** Is called before each wait, with the number of events to send again and the reason. */
   readonly onRetry?: (retry: { events: number; reason: string; delayMs: number }) => void;
 }
 
-/** The fate of the lines. `refused` by index into them; at most the first 100 of a body are listed. */
+/** The fate of the lines. `refused` names lines by their index; at most the first 100 of a body are listed. */
 export interface SendOutcome {
   readonly accepted: number;
   readonly normalized: number;
@@ -39,8 +39,9 @@ type Answer =
   | { readonly kind: 'never'; readonly message: string };
 
 /**
- * Sends one event a line until each is taken or refused, in order: what must be sent again goes before anything else.
- * The same bytes may reach the log twice (an answer can get lost); numbered events are not doubled by that.
+ * Sends one event per line until each is accepted or refused. Order is kept: what must be sent again goes before
+ * anything else. The same bytes may reach the log twice, because an answer can get lost; numbered events are then still
+ * counted once.
  */
 export async function sendEvents(
   lines: readonly Buffer[],
@@ -140,7 +141,10 @@ async function post(
         retryAfterMs: waitMs,
       };
     case 401:
-      return { kind: 'never', message: `ingest wants a key that may publish: set RUNLOG_KEY (${message})` };
+      return {
+        kind: 'never',
+        message: `ingest requires a key that may publish: set RUNLOG_KEY (${message})`,
+      };
     case 403:
       return { kind: 'never', message: `this key may not publish there: ${message}` };
     default:
@@ -156,12 +160,12 @@ function joinLines(lines: readonly Buffer[]): Buffer<ArrayBuffer> {
   return Buffer.concat(lines.flatMap((line) => [line, newline]));
 }
 
-/** Why a request got no answer, in words that say what to check. */
+/** Explains why a request got no answer, in words that say what to check. */
 export function unreachableReason(url: string, error: unknown): string {
   const cause = error instanceof Error ? (error.cause ?? error) : error;
   const code = (cause as { code?: unknown }).code;
   if (error instanceof Error && error.name === 'TimeoutError') return `${url} did not answer in time`;
-  if (code === 'ECONNREFUSED') return `nothing listens at ${url}`;
+  if (code === 'ECONNREFUSED') return `nothing is listening at ${url}`;
   return `${url} cannot be reached (${code ?? messageOf(cause)})`;
 }
 
@@ -173,7 +177,7 @@ function jsonOrNull(text: string): unknown {
   }
 }
 
-/** The message of runlog's own error body. */
+/** Extracts the message from runlog's own error body. */
 export function faultMessage(text: string): string | null {
   const body = jsonOrNull(text) as { error?: { message?: unknown } } | null;
   return typeof body?.error?.message === 'string' ? body.error.message : null;

@@ -1,4 +1,7 @@
-/** A repeatable stream of numbers in [0, 1) (mulberry32): good enough to simulate with, useless for secrets. */
+/**
+ * Returns a repeatable stream of numbers in [0, 1) (mulberry32). It is good enough for a simulation and useless for
+ * secrets.
+ */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -57,7 +57,7 @@ describe('simulated training runs', () => {
     );
   });
 
-  test('every run is numbered 1, 2, 3 … by one emitter, in the order of time', () => {
+  test('every run is numbered 1, 2, 3 … by one emitter, in order of time', () => {
     fc.assert(
       fc.property(fc.record(inputs), (input) => {
         for (const events of byRun(simulated(input)).values()) {
@@ -113,13 +113,13 @@ describe('simulated training runs', () => {
     ).not.toHaveLength(0);
   });
 
-  test('the same seed makes the same runs, and no event id comes twice', () => {
+  test('the same seed gives the same runs, and no event id occurs twice', () => {
     const one = simulated({ seed: 42, runs: 5, events: 2_000 });
     expect(simulated({ seed: 42, runs: 5, events: 2_000 })).toEqual(one);
     expect(new Set(one.map(({ event }) => event.event_id)).size).toBe(one.length);
   });
 
-  test('so many runs train at a time as were asked for', () => {
+  test('as many runs train at a time as were asked for', () => {
     for (const runs of [1, 2, 3, 6, 7]) {
       const events = simulated({ seed: runs, runs, events: 400 * runs });
       const open = new Set<string>();

@@ -7,18 +7,18 @@ export interface FleetEvent {
 }
 
 export interface Fleet {
-  /** The next event of any run; `null` when the fleet was ended and every run has said so. */
+  /** Returns the next event of any run, or null when the fleet was ended and every run has said that it ended. */
   next(): FleetEvent | null;
-  /** From now on each run says that it is finished, and no new one begins. */
+  /** Ends the fleet: each run says that it is finished, and no new one begins. */
   end(): void;
 }
 
 interface Trainer {
   readonly clusterId: string;
   readonly groupIds: readonly string[];
-  /** Those that have not ended. */
+  /** The groups that have not ended. */
   readonly groups: Generator<TelemetryEvent, void>[];
-  /** Relative to the others: real runs differ in how much they say. */
+  /** The run's event rate relative to the others: real runs differ in how much they emit. */
   readonly pace: number;
 }
 
@@ -27,14 +27,15 @@ const REWARD_MODES = ['shaped', 'sparse', 'simplified'];
 const CLUSTERS_MAX = 3;
 
 /**
- * Keeps so many runs (each group of a run counts) training: where one ends, the next begins. Every second trainer
- * compares two policies, the groups A and B of one run. Deterministic in `random` and `clock`.
+ * Keeps the given number of runs training (each group of a run counts as one): when one ends, the next begins. Every
+ * second trainer compares two policies, the groups A and B of one run. The fleet is deterministic in `random` and
+ * `clock`.
  */
 export function createFleet(options: {
   runs: number;
   random: () => number;
   clock: () => number;
-  /** Begins the name of every run, so that two simulations never share one. */
+  /** Prefix of every run's name, so that two simulations never share a run. */
   name: string;
 }): Fleet {
   const { runs, random, clock, name } = options;

@@ -5,23 +5,23 @@ import { eventNames, type KnownEventType, type Payload } from '@runlog/schema/ev
 export interface RunPlan {
   readonly runId: string;
   readonly groupId: string;
-  /** One process, shared by the groups that it trains; each group is numbered from 1. */
+  /** Names the process. The groups that it trains share the name, and each group is numbered from 1. */
   readonly emitterId: string;
   readonly task: string;
   readonly rewardMode: string;
   readonly envs: number;
   readonly batches: number;
   readonly seed: number;
-  /** It breaks in this batch; `null`: it comes to its end. */
+  /** The batch in which the run fails; null if it reaches its end. */
   readonly failsInBatch: number | null;
 }
 
 export interface SimulationInputs {
-  /** Uniform in [0, 1). */
+  /** Returns a number that is uniform in [0, 1). */
   readonly random: () => number;
-  /** Milliseconds since the epoch: when the event that is asked for happens. */
+  /** Returns the time of the event that is asked for, in milliseconds since the epoch. */
   readonly clock: () => number;
-  /** True: the run ends with its next event. */
+  /** Returns true if the run is to end with its next event. */
   readonly ending: () => boolean;
 }
 
@@ -38,7 +38,7 @@ interface Seed {
   improvement: number;
 }
 
-/** The fields that the schema asks for, and more, as real trainers send. */
+/** The fields that the schema requires, and others that real trainers send. */
 type Data<Type extends KnownEventType> = Payload<Type> & Record<string, unknown>;
 
 type Happening = {
@@ -62,7 +62,7 @@ const BLUEPRINTS = [
 ] as const;
 const PRUNE_REASONS = ['stagnation', 'no_improvement', 'gradient_ratio', 'param_budget'];
 
-/** The gate at the end of each stage, and the stage behind it. */
+/** The gate at the end of each stage, and the stage that follows it. */
 const passages: Readonly<Record<Exclude<SeedStage, 'FOSSILIZED'>, readonly [gate: string, next: SeedStage]>> =
   {
     GERMINATED: ['G1', 'TRAINING'],
@@ -71,7 +71,7 @@ const passages: Readonly<Record<Exclude<SeedStage, 'FOSSILIZED'>, readonly [gate
     HOLDING: ['G5', 'FOSSILIZED'],
   };
 
-/** One training run, from TRAINING_STARTED to RUN_FINISHED or RUN_FAILED, an event each time one is asked for. */
+/** Generates one training run, from TRAINING_STARTED to RUN_FINISHED or RUN_FAILED, one event at a time. */
 export function* simulateRun(plan: RunPlan, inputs: SimulationInputs): Generator<TelemetryEvent, void> {
   let seq = 0;
   const envelope = (event: {
@@ -322,7 +322,7 @@ function ppoData(at: {
   };
 }
 
-/** The event as Python's `json.dumps` writes it: NaN and the infinities bare. */
+/** Encodes the event as Python's `json.dumps` does, with bare NaN and infinities. */
 export function encodeEvent(event: TelemetryEvent): Buffer {
   const json = JSON.stringify(event, (_name, value: unknown) =>
     typeof value === 'number' && !Number.isFinite(value) ? `\u0001${value}\u0001` : value,
@@ -330,12 +330,12 @@ export function encodeEvent(event: TelemetryEvent): Buffer {
   return Buffer.from(json.replace(/"\\u0001(NaN|-?Infinity)\\u0001"/g, '$1'));
 }
 
-/** Python's `isoformat()` in UTC. */
+/** Formats a time as Python's `isoformat()` does, in UTC. */
 function pythonTime(ms: number): string {
   return new Date(ms).toISOString().replace('Z', '000+00:00');
 }
 
-/** A random (version 4) UUID. */
+/** Returns a random (version 4) UUID. */
 export function uuid(random: () => number): string {
   const digits = Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16));
   digits[12] = '4';
