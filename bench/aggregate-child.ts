@@ -84,7 +84,7 @@ async function foldAll(): Promise<number> {
     ...io,
     reader: (options) => (options.topic === topics.events ? watch(io.reader(options)) : io.reader(options)),
   };
-  const log = createLogger({ service: 'aggregator', level: 'warn' });
+  const logger = createLogger({ service: 'aggregator', level: 'warn' });
   const { readAggregatorConfig } = await import('@runlog/aggregator/config');
   const aggregator = await startAggregator({
     config: readAggregatorConfig({
@@ -93,7 +93,7 @@ async function foldAll(): Promise<number> {
       RUNLOG_AGGREGATOR_PORT: '0',
     }),
     io: watchedIo,
-    log,
+    logger,
     clock: systemClock,
     random: Math.random,
     newEpoch: () => randomUUID(),

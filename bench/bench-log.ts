@@ -1,8 +1,8 @@
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
-import { silentLog } from '../test/support/silent-log.ts';
+import { silentLogger } from '../test/support/silent-logger.ts';
 
 /** Apart from what starts brokers, which is larger than a service: the collector of a measured process would pay for it. */
 export function openBenchLog(brokers: readonly string[]): Promise<TopicIo> {
-  return openKafka({ brokers, clientId: 'runlog-bench', log: silentLog });
+  return openKafka({ brokers, clientId: 'runlog-bench', logger: silentLogger });
 }

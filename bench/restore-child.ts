@@ -8,7 +8,7 @@ import { restore } from '@runlog/run-feed/restore';
 import { RunTable } from '@runlog/run-feed/run-table';
 import type { RunMeta } from '@runlog/schema/log/log-records';
 import { topicNames } from '@runlog/schema/log/topics';
-import { silentLog } from '../test/support/silent-log.ts';
+import { silentLogger } from '../test/support/silent-logger.ts';
 import { openBenchLog } from './bench-log.ts';
 
 export interface RestoreTask {
@@ -40,7 +40,7 @@ switch (mode) {
     const signal = new AbortController().signal;
     const sleep = async (ms: number) => void (await delay(ms));
     const clock = { sleep, now: Date.now };
-    await restore(table, { io, topics, meta, partitions, log: silentLog, signal, ...clock });
+    await restore(table, { io, topics, meta, partitions, logger: silentLogger, signal, ...clock });
     if (table.states.size !== runs) throw new Error(`${table.states.size} runs were restored`);
     break;
   }

@@ -1,7 +1,7 @@
 import { Reachability } from '@runlog/topic-io/kafka/reachability';
 import { KafkaSession } from '@runlog/topic-io/kafka/session';
 import { type Admin, Kafka, logLevel } from 'kafkajs';
-import { silentLog } from '../support/silent-log.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 
 const LATEST = -1;
 const REQUEST_MS_MAX = 4_000;
@@ -23,8 +23,8 @@ export class ClusterMap implements AsyncDisposable {
     });
     this.#admin = kafka.admin();
     this.#session = new KafkaSession({
-      kafka: { brokers, clientId: 'chaos-map', log: silentLog },
-      reachability: new Reachability({ log: silentLog, brokers }),
+      kafka: { brokers, clientId: 'chaos-map', logger: silentLogger },
+      reachability: new Reachability({ logger: silentLogger, brokers }),
       requestTimeoutMs: REQUEST_MS_MAX,
     });
   }

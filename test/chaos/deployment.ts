@@ -6,7 +6,7 @@ import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { startCluster } from '../support/broker.ts';
 import type { MavenBrokers } from '../support/broker-maven.ts';
 import { ServiceProcess } from '../support/service-process.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 import { ClusterMap } from './cluster-map.ts';
 import type { ServiceKind, Shape } from './fault-plan.ts';
 
@@ -47,7 +47,7 @@ export class Deployment implements AsyncDisposable {
   /** Every service at the same moment, on an empty cluster. Resolves when all are ready. */
   static async start(shape: Shape): Promise<Deployment> {
     const cluster = await startCluster({ count: 3 });
-    const io = await openKafka({ brokers: cluster.brokers, clientId: 'runlog-chaos', log: silentLog });
+    const io = await openKafka({ brokers: cluster.brokers, clientId: 'runlog-chaos', logger: silentLogger });
     const deployment = new Deployment(shape, { cluster, io });
     const counts = { aggregator: shape.aggregators, gateway: shape.gateways, ingest: shape.ingests };
     for (const service of ['aggregator', 'gateway', 'ingest'] as const) {

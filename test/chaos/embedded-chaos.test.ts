@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '../simulation/seeded-random.ts';
 import { runCli } from '../support/cli-process.ts';
 import { ServiceProcess } from '../support/service-process.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 import { judgeRuns, judgeSubscriber, judgeTopic, readEventsTopic } from './judge-end.ts';
 import { emitterPlans, runsOf, unorderedOf } from './load.ts';
 import { Publisher } from './publisher.ts';
@@ -64,7 +64,7 @@ describe('runlog up on one machine', () => {
         withinMs: WAIT_MS_MAX,
       });
 
-      await using io = await openEmbedded({ folder, readOnly: true, log: silentLog });
+      await using io = await openEmbedded({ folder, readOnly: true, logger: silentLogger });
       const reading = await readEventsTopic(io, { topic: 'run-events', partitions: PARTITIONS });
       expect(judgeTopic(reading, publisher)).toEqual([]);
       expect(await judgeRuns(gateways(), { reading, publisher })).toEqual([]);

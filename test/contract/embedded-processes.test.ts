@@ -8,7 +8,7 @@ import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { silentLog } from '../support/silent-log.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 import { createTopic, numbered, readToEnd, rejectionOf, uniqueName } from './contract-context.ts';
 
 interface Fact {
@@ -77,7 +77,7 @@ describe('an embedded log and real processes', () => {
       await child.ended;
       for (const fact of child.facts) acknowledged.set(`${fact.topic}/${fact.partition}`, fact.next ?? 0);
 
-      await using io = await openEmbedded({ folder, log: silentLog });
+      await using io = await openEmbedded({ folder, logger: silentLogger });
       expect(acknowledged.size).toBeGreaterThan(0);
       for (const [place, next] of acknowledged) {
         const [topic = '', partition = ''] = place.split('/');
@@ -98,14 +98,14 @@ describe('an embedded log and real processes', () => {
     const owner = startChild('own', folder);
     await expect.poll(() => owner.facts).toEqual([{ open: true }]);
 
-    const refusal = await rejectionOf(openEmbedded({ folder, log: silentLog }));
+    const refusal = await rejectionOf(openEmbedded({ folder, logger: silentLogger }));
     expect(refusal.code).toBe('unusable');
     expect(refusal.message).toContain(folder);
     expect(refusal.message).toContain(`process ${owner.pid} on host `);
 
     owner.kill();
     await owner.ended;
-    const io = await openEmbedded({ folder, log: silentLog });
+    const io = await openEmbedded({ folder, logger: silentLogger });
     await io[Symbol.asyncDispose]();
   });
 
@@ -115,7 +115,7 @@ describe('an embedded log and real processes', () => {
     await expect.poll(() => owner.facts).toEqual([{ open: true }]);
     owner.endInput();
     await owner.ended;
-    const io = await openEmbedded({ folder, log: silentLog });
+    const io = await openEmbedded({ folder, logger: silentLogger });
     await io[Symbol.asyncDispose]();
     expect((await readdir(folder)).filter((name) => name.endsWith('.sock') || name.endsWith('.tmp'))).toEqual(
       [],
@@ -137,7 +137,7 @@ describe('an embedded log and real processes', () => {
 
   it('is read by another process beside its owner, new records included, and takes no writes from it', async () => {
     const folder = await temporaryFolder();
-    await using io = await openEmbedded({ folder, log: silentLog });
+    await using io = await openEmbedded({ folder, logger: silentLogger });
     const topic = await createTopic(io, { name: uniqueName('followed') });
     await using writer = await io.writer();
     await writer.append({ topic, partition: 0, records: numbered('before', 2) });

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { silentLog } from '../support/silent-log.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 import {
   appendAll,
   createTopic,
@@ -29,7 +29,11 @@ describe('the Kafka engine', () => {
   let io: TopicIo;
 
   beforeAll(async () => {
-    io = await openKafka({ brokers: inject('kafkaBrokers'), clientId: 'runlog-kafka-log', log: silentLog });
+    io = await openKafka({
+      brokers: inject('kafkaBrokers'),
+      clientId: 'runlog-kafka-log',
+      logger: silentLogger,
+    });
   });
 
   afterAll(async () => {

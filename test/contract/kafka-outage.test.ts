@@ -1,12 +1,12 @@
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
+import type { Logger } from '@runlog/topic-io/logger';
 import type { Fetched, RecordToAppend, TopicIo, TopicIoError, TopicWriter } from '@runlog/topic-io/topic-io';
-import type { TopicIoLog } from '@runlog/topic-io/topic-io-log';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ClusterMap } from '../chaos/cluster-map.ts';
 import { startCluster } from '../support/broker.ts';
 import type { MavenBrokers } from '../support/broker-maven.ts';
 import { OwnTime } from '../support/own-time.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 import {
   appendAll,
   createTopic,
@@ -27,12 +27,15 @@ interface Line {
   readonly message: string;
 }
 
-function recordingLog(): { log: TopicIoLog; lines: Line[] } {
+function recordingLogger(): { logger: Logger; lines: Line[] } {
   const lines: Line[] = [];
   const at = (level: Line['level']) => (_: object, message: string) => {
     lines.push({ level, message });
   };
-  return { lines, log: { debug: () => undefined, info: at('info'), warn: at('warn'), error: at('error') } };
+  return {
+    lines,
+    logger: { debug: () => undefined, info: at('info'), warn: at('warn'), error: at('error') },
+  };
 }
 
 describe('a broker that goes and comes back', () => {
@@ -48,8 +51,8 @@ describe('a broker that goes and comes back', () => {
 
   it('answers unavailable in bounded time while nothing listens, and works once the broker is there', async () => {
     await cluster.kill(0, 'SIGKILL');
-    const { log, lines } = recordingLog();
-    const io = await openKafka({ brokers: cluster.brokers, clientId: 'runlog-outage', log });
+    const { logger, lines } = recordingLogger();
+    const io = await openKafka({ brokers: cluster.brokers, clientId: 'runlog-outage', logger });
     const writer = await io.writer();
     using took = new OwnTime();
     const [append, ...rejections] = await Promise.all([
@@ -93,7 +96,7 @@ describe('a broker that goes and comes back', () => {
     await using io = await openKafka({
       brokers: cluster.brokers,
       clientId: 'runlog-restart',
-      log: silentLog,
+      logger: silentLogger,
     });
     const topic = await createTopic(io, { partitions: 2 });
     await using writer = await io.writer();
@@ -143,7 +146,11 @@ describe('a broker that goes and comes back', () => {
   });
 
   it('rejects an open fenced writer within its bound, when the broker hangs', async () => {
-    await using io = await openKafka({ brokers: cluster.brokers, clientId: 'runlog-hang', log: silentLog });
+    await using io = await openKafka({
+      brokers: cluster.brokers,
+      clientId: 'runlog-hang',
+      logger: silentLogger,
+    });
     const topic = await createTopic(io);
     await using fenced = await io.fencedWriter(uniqueName('writer'));
     await using writer = await io.writer();
@@ -179,7 +186,7 @@ describe('three brokers', () => {
 
   beforeAll(async () => {
     cluster = await startCluster({ count: 3 });
-    io = await openKafka({ brokers: cluster.brokers, clientId: 'runlog-cluster', log: silentLog });
+    io = await openKafka({ brokers: cluster.brokers, clientId: 'runlog-cluster', logger: silentLogger });
   });
 
   afterAll(async () => {

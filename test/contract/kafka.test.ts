@@ -1,11 +1,11 @@
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import { inject } from 'vitest';
-import { silentLog } from '../support/silent-log.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 import { describeTopicIo } from './topic-io-contract.ts';
 
 describeTopicIo('kafka', async () => {
   const open = () =>
-    openKafka({ brokers: inject('kafkaBrokers'), clientId: 'runlog-contract', log: silentLog });
+    openKafka({ brokers: inject('kafkaBrokers'), clientId: 'runlog-contract', logger: silentLogger });
   let io = await open();
   return {
     io,

@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { startCluster } from '../support/broker.ts';
 import { EmbeddedIngest, noteText } from '../support/embedded-ingest.ts';
 import { ServiceProcess } from '../support/service-process.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 
 const PAUSE_MS = 60_000;
 const PARTITIONS = 3;
@@ -121,7 +121,11 @@ describe('backpressure', () => {
     await expect.poll(async () => (await fetch(`${url}/readyz`)).status).toBe(200);
     expect(await ingest.end('SIGTERM')).toBe(0);
 
-    await using io = await openKafka({ brokers: cluster.brokers, clientId: 'backpressure', log: silentLog });
+    await using io = await openKafka({
+      brokers: cluster.brokers,
+      clientId: 'backpressure',
+      logger: silentLogger,
+    });
     const lost = new Set(publishers.acknowledged);
     await readToEnd(io, {
       topic: `${prefix}run-events`,

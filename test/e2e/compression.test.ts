@@ -20,11 +20,11 @@ import {
 import { runCli } from '../support/cli-process.ts';
 import { recording } from '../support/recordings.ts';
 import { ServiceProcess } from '../support/service-process.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 import { storedBatches } from '../support/stored-batches.ts';
 
 describe('compressed batches on Kafka', () => {
-  const kafka = { brokers: inject('kafkaBrokers'), clientId: 'runlog-compression', log: silentLog };
+  const kafka = { brokers: inject('kafkaBrokers'), clientId: 'runlog-compression', logger: silentLogger };
   const kafkajs = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING });
   let io: TopicIo;
 

@@ -19,7 +19,7 @@ import { StreamSocket } from '../support/stream-socket.ts';
 
 const PARTITIONS = 3;
 const KEY = 'c1/short/default';
-const log = createLogger({ service: 'gateway', level: 'silent' });
+const logger = createLogger({ service: 'gateway', level: 'silent' });
 const fixture = new URL('../fixtures/one-env.events.jsonl', import.meta.url);
 
 function configOf(overrides: Partial<GatewayConfig['log']> = {}): GatewayConfig {
@@ -49,7 +49,7 @@ function listening(io: TopicIo): Promise<Running> {
   return startGateway({
     config: configOf(),
     io,
-    log,
+    logger,
     clock: systemClock,
     random: () => 0.5,
     newEpoch: () => 'epoch-1',
@@ -65,7 +65,7 @@ async function start(io: TopicIo): Promise<Running> {
 
 async function openLogFolder() {
   const folder = await mkdtemp(join(tmpdir(), 'runlog-gateway-'));
-  const io = await openEmbedded({ folder, log });
+  const io = await openEmbedded({ folder, logger });
   return {
     io,
     async [Symbol.asyncDispose]() {
@@ -212,7 +212,7 @@ describe('the gateway over a real log', () => {
   });
 
   it('listens while the broker is down: alive, not ready, and nothing is shown', async () => {
-    const io = await openKafka({ brokers: ['127.0.0.1:1'], ssl: false, clientId: 'test', log });
+    const io = await openKafka({ brokers: ['127.0.0.1:1'], ssl: false, clientId: 'test', logger });
     try {
       await using gateway = await listening(io);
       const url = gateway.addresses.gateway!;

@@ -18,10 +18,10 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type IngestConfig, readIngestConfig } from '../../services/ingest/src/config.ts';
 import { startIngest } from '../../services/ingest/src/start-ingest.ts';
 import { freePort } from '../support/free-ports.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 
 const PARTITIONS = 3;
-const log = createLogger({ service: 'ingest-test', level: 'silent' });
+const logger = createLogger({ service: 'ingest-test', level: 'silent' });
 
 function configFor(overrides: Record<string, string> = {}): IngestConfig {
   return readIngestConfig({
@@ -43,7 +43,7 @@ async function start(
     throw error;
   };
   const clock = { ...systemClock, now: options.now ?? systemClock.now };
-  const running = await startIngest({ config, io, log, clock, random: Math.random, newEpoch, fail });
+  const running = await startIngest({ config, io, logger, clock, random: Math.random, newEpoch, fail });
   if (options.brokerIsDown !== true) await running.ready;
   return { url: running.addresses.ingest!, stop: () => running[Symbol.asyncDispose]() };
 }
@@ -99,8 +99,8 @@ describe.each(['embedded', 'kafka'] as const)('ingest over the %s log', (engine)
     folder = await temporaryFolder();
     io =
       engine === 'embedded'
-        ? await openEmbedded({ folder: folder.path, log: silentLog })
-        : await openKafka({ brokers: inject('kafkaBrokers'), clientId: 'ingest-e2e', log: silentLog });
+        ? await openEmbedded({ folder: folder.path, logger: silentLogger })
+        : await openKafka({ brokers: inject('kafkaBrokers'), clientId: 'ingest-e2e', logger: silentLogger });
   });
   afterAll(async () => {
     await io[Symbol.asyncDispose]();
@@ -248,7 +248,7 @@ describe('ingest over a log that is full', () => {
     await using io = await openEmbedded({
       folder: folder.path,
       mapBytesMax: 8 * 1024 * 1024,
-      log: silentLog,
+      logger: silentLogger,
     });
     const ingest = await start(io, configFor());
     try {
@@ -290,7 +290,7 @@ describe('ingest without a log', () => {
   it('starts, says 503 and when to come again, and begins by itself when the broker is there', async () => {
     const port = await freePort();
     const brokers = [`127.0.0.1:${port}`];
-    await using io = await openKafka({ brokers, clientId: 'ingest-e2e', log: silentLog });
+    await using io = await openKafka({ brokers, clientId: 'ingest-e2e', logger: silentLogger });
     const ingest = await start(io, configFor({ KAFKA_BROKERS: brokers.join() }), { brokerIsDown: true });
     try {
       expect((await fetch(`${ingest.url}/livez`)).status).toBe(200);

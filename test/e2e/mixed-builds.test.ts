@@ -16,7 +16,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from
 import { runCli } from '../support/cli-process.ts';
 import { SecondBuild } from '../support/second-build.ts';
 import { type ServiceName, ServiceProcess } from '../support/service-process.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 
 const WAIT = { timeout: 60_000, interval: 200 };
 const PARTITIONS = 4;
@@ -349,7 +349,10 @@ class KafkaLog implements AsyncDisposable {
       RUNLOG_TOPIC_PREFIX: prefix,
       RUNLOG_PARTITIONS: String(PARTITIONS),
     };
-    return new KafkaLog(await openKafka({ brokers, clientId: 'by-hand', log: silentLog }), { env, prefix });
+    return new KafkaLog(await openKafka({ brokers, clientId: 'by-hand', logger: silentLogger }), {
+      env,
+      prefix,
+    });
   }
 
   async meta(): Promise<RunMeta> {

@@ -148,7 +148,7 @@ function served(routes: readonly { method: string; url: string }[]): string[] {
 describe('the documents and the services', () => {
   it('name the same routes of ingest', async () => {
     const server = createIngestServer({
-      log: createLogger({ service: 'test', level: 'silent' }),
+      logger: createLogger({ service: 'test', level: 'silent' }),
       ...{ now: Date.now, random: Math.random, keys: null },
       state: {
         openLog: () => null,

@@ -16,7 +16,7 @@ import {
   recording,
 } from '../support/recordings.ts';
 import { ServiceProcess } from '../support/service-process.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 import { StreamSocket } from '../support/stream-socket.ts';
 
 const WAIT = { timeout: 60_000, interval: 100 };
@@ -103,7 +103,7 @@ async function onEmbedded(): Promise<Deployment> {
     },
     async readSnapshots() {
       const newest = new Map<string, RunSnapshot>();
-      await using io = await openEmbedded({ folder, readOnly: true, log: silentLog });
+      await using io = await openEmbedded({ folder, readOnly: true, logger: silentLogger });
       await readToEnd(io, {
         topic: 'run-snapshots',
         partitions: [0, 1, 2, 3],

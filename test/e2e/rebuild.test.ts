@@ -15,7 +15,7 @@ import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest'
 import { runCli } from '../support/cli-process.ts';
 import { recording } from '../support/recordings.ts';
 import { ServiceProcess } from '../support/service-process.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 import { StreamSocket } from '../support/stream-socket.ts';
 
 const WAIT = { timeout: 60_000, interval: 100 };
@@ -45,7 +45,7 @@ async function onKafka(): Promise<System> {
     address: (name) => up.addresses[name]!,
     async withoutAggregator(work) {
       await up.end('SIGTERM');
-      await using io = await openKafka({ brokers, clientId: 'by-hand', log: silentLog });
+      await using io = await openKafka({ brokers, clientId: 'by-hand', logger: silentLogger });
       await work(io);
       up = await ServiceProcess.start('up', env);
     },
@@ -64,7 +64,7 @@ async function onEmbedded(): Promise<System> {
     async withoutAggregator(work) {
       await up.end('SIGTERM');
       {
-        await using io = await openEmbedded({ folder, log: silentLog });
+        await using io = await openEmbedded({ folder, logger: silentLogger });
         await work(io);
       }
       up = await ServiceProcess.start('up', env);

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest'
 import { runCli } from '../support/cli-process.ts';
 import { recording } from '../support/recordings.ts';
 import { ServiceProcess } from '../support/service-process.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 
 /** What runlog must not go on with: it says what it found, and what to do, and ends. */
 describe('runlog on topics that contradict each other', () => {
@@ -21,7 +21,7 @@ describe('runlog on topics that contradict each other', () => {
     const brokers = inject('kafkaBrokers');
     prefix = `refuse-${randomUUID().slice(0, 8)}-`;
     env = { KAFKA_BROKERS: brokers.join(','), RUNLOG_TOPIC_PREFIX: prefix, RUNLOG_PARTITIONS: '1' };
-    io = await openKafka({ brokers, clientId: 'by-hand', log: silentLog });
+    io = await openKafka({ brokers, clientId: 'by-hand', logger: silentLogger });
   });
   afterEach(async () => {
     await io?.[Symbol.asyncDispose]();

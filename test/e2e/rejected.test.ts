@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../support/cli-process.ts';
 import { noteText } from '../support/embedded-ingest.ts';
 import { ServiceProcess } from '../support/service-process.ts';
-import { silentLog } from '../support/silent-log.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 
 let folder: string;
 let env: Record<string, string>;
@@ -76,7 +76,7 @@ describe('runlog rejected', () => {
   });
 
   it('lists records that no fold could read, and passes no control character to the terminal', async () => {
-    const log = await openEmbedded({ folder, log: silentLog });
+    const log = await openEmbedded({ folder, logger: silentLogger });
     const writer = await log.writer();
     await writer.append({
       topic: 'run-events-rejected',

@@ -21,7 +21,7 @@ export function startAggregator(
         snapshotIntervalMs: plan.snapshotIntervalMs,
         snapshotBytesPerSecond: plan.snapshotBytesPerSecond,
         runRetentionMs: RUN_RETENTION_MS,
-        log: world.logger(process),
+        logger: world.logger(process),
       });
       const follow = new AbortController();
       const signal = AbortSignal.any([stop.signal, follow.signal]);

@@ -40,7 +40,7 @@ export class GatewayProgram implements Program {
     this.#feed = new build.Feed({
       config: configOf(world.plan.partitions),
       io: world.openLog(process, 'gateway'),
-      log: world.logger(process),
+      logger: world.logger(process),
       clock: process.clock,
       newEpoch: () => `epoch-of-${process.name}`,
       signal: this.#stop.signal,

@@ -32,7 +32,7 @@ export class RebuildProgram implements Program {
       const report = await build.rebuild({
         ...{ io: distrusts ? defaced(io) : io, topics, replicationFactor: 1, clock: process.clock, dropOld },
         newEpoch: () => `epoch-of-${process.name}`,
-        log: world.logger(process),
+        logger: world.logger(process),
         signal: new AbortController().signal,
         onProgress: () => undefined,
       });

@@ -24,7 +24,7 @@ import { SimulatedTopicIo } from './simulated-topic-io.ts';
 
 const EVENTS_PER_TURN = 200;
 const topics = topicNames('');
-const log = createLogger({ service: 'rebuild-resumed', level: 'silent' });
+const logger = createLogger({ service: 'rebuild-resumed', level: 'silent' });
 
 /** Truncated: the topic no longer holds its beginning, so a rebuild takes it over from its former snapshot. */
 const OLD = 'c1/old/default';
@@ -59,7 +59,7 @@ class System implements AsyncDisposable {
 
   async prepare(): Promise<void> {
     await prepareTopics({
-      ...{ io: this.io, topics, log, partitions: 1, replicationFactor: 1, eventRetentionHours: 1 },
+      ...{ io: this.io, topics, logger, partitions: 1, replicationFactor: 1, eventRetentionHours: 1 },
       epoch: () => 'first',
     });
   }
@@ -93,7 +93,7 @@ class System implements AsyncDisposable {
     const { clock } = this.#process;
     const budget = new SnapshotBudget({ bytesPerSecond: 1_000_000_000, nowMs: clock.now() });
     await using owner = (await PartitionOwner.claim({
-      ...{ io, topics, clock, budget, log, partition: 0, meta: await this.meta() },
+      ...{ io, topics, clock, budget, logger, partition: 0, meta: await this.meta() },
       confirm: async () => true,
       signal: new AbortController().signal,
     }))!;
@@ -118,7 +118,7 @@ class System implements AsyncDisposable {
 
   rebuild(io: TopicIo = this.io): Promise<RebuildReport> {
     return rebuild({
-      ...{ io, topics, log, replicationFactor: 1, dropOld: false, clock: this.#process.clock },
+      ...{ io, topics, logger, replicationFactor: 1, dropOld: false, clock: this.#process.clock },
       newEpoch: () => 'second',
       signal: new AbortController().signal,
       onProgress: () => undefined,

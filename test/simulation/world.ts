@@ -1,8 +1,9 @@
 import type { RunChange } from '@runlog/run-feed/run-change';
 import type { RunMeta } from '@runlog/schema/log/log-records';
 import { topicNames } from '@runlog/schema/log/topics';
-import { createLogger, type Logger } from '@runlog/service-kit/logger';
+import type { Logger } from '@runlog/topic-io/logger';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import { silentLogger } from '../support/silent-logger.ts';
 import type { Build } from './build.ts';
 import { Network } from './network.ts';
 import { Oracle } from './oracle.ts';
@@ -18,7 +19,6 @@ export const START_MS = Date.UTC(2026, 0, 3, 23, 59, 0);
 const EVENT_RETENTION_HOURS = 720;
 const RUN_RETENTION_HOURS = 720;
 export const RUN_RETENTION_MS = RUN_RETENTION_HOURS * 3_600_000;
-const silent = createLogger({ service: 'simulation', level: 'silent' });
 
 /** Where a build can be made wrong on purpose, to show that the simulation would see it. */
 export interface Mutations {
@@ -144,15 +144,10 @@ export class World {
 
   /** Says everything in the trace, when there is one. */
   logger(process: SimulatedProcess): Logger {
-    if (this.trace === null) return silent;
+    if (this.trace === null) return silentLogger;
     const say = (fields: object, message: string) =>
       this.note(() => `${process.name}: ${message} ${describe(fields)}`);
-    return Object.assign(createLogger({ service: 'simulation', level: 'silent' }), {
-      debug: say as Logger['debug'],
-      info: say as Logger['info'],
-      warn: say as Logger['warn'],
-      error: say as Logger['error'],
-    });
+    return { debug: say, info: say, warn: say, error: say };
   }
 
   /** As every service does it at its start, until the log answers. */
@@ -164,7 +159,7 @@ export class World {
           ...{ io, topics, partitions: plan.partitions, replicationFactor: 1 },
           eventRetentionHours: EVENT_RETENTION_HOURS,
           epoch: () => `epoch-of-${process.name}`,
-          log: this.logger(process),
+          logger: this.logger(process),
         });
       } catch (error) {
         if (!(error instanceof TopicIoError) || error.code === 'unusable') throw error;

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import { type ContainerBroker, containerObstacle, startContainerBroker } from './broker-container.ts';
 import { type MavenBrokers, mavenObstacle, startMavenBrokers } from './broker-maven.ts';
-import { silentLog } from './silent-log.ts';
+import { silentLogger } from './silent-logger.ts';
 
 /** A cluster that somebody else runs. */
 interface GivenBrokers extends AsyncDisposable {
@@ -80,7 +80,7 @@ async function chooseBroker(forced: string | undefined): Promise<TestBrokers> {
 
 /** A broker that only listens is not ready: it must create a topic, too. */
 async function proveReady(brokers: readonly string[]): Promise<void> {
-  await using log = await openKafka({ brokers, clientId: 'runlog-test-probe', log: silentLog });
+  await using log = await openKafka({ brokers, clientId: 'runlog-test-probe', logger: silentLogger });
   const endsMs = performance.now() + READY_MS_MAX;
   for (;;) {
     try {

@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';
 import { type RecordToAppend, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
-import { silentLog } from './silent-log.ts';
+import { silentLogger } from './silent-logger.ts';
 
 /**
  * A process over an embedded log, for tests that need a real one: `load` appends until it is killed and says what was
@@ -66,7 +66,7 @@ async function follow(io: TopicIo, topic: string): Promise<void> {
 
 const [mode, folder = '', topic = ''] = process.argv.slice(2);
 try {
-  const io = await openEmbedded({ folder, readOnly: mode === 'follow', log: silentLog });
+  const io = await openEmbedded({ folder, readOnly: mode === 'follow', logger: silentLogger });
   process.stdin.on('end', () => void io[Symbol.asyncDispose]());
   process.stdin.resume();
   if (mode === 'load') await load(io);

@@ -9,7 +9,7 @@ import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 import { readIngestConfig } from '../../services/ingest/src/config.ts';
 import { startIngest } from '../../services/ingest/src/start-ingest.ts';
-import { silentLog } from './silent-log.ts';
+import { silentLogger } from './silent-logger.ts';
 
 const PARTITIONS = 2;
 
@@ -39,7 +39,7 @@ export class EmbeddedIngest implements AsyncDisposable {
 
   static async start(env: Readonly<Record<string, string>> = {}): Promise<EmbeddedIngest> {
     const folder = await mkdtemp(join(tmpdir(), 'runlog-ingest-'));
-    const io = await openEmbedded({ folder, log: silentLog });
+    const io = await openEmbedded({ folder, logger: silentLogger });
     const config = readIngestConfig({
       KAFKA_BROKERS: 'not.used:1',
       RUNLOG_INGEST_PORT: '0',
@@ -48,7 +48,7 @@ export class EmbeddedIngest implements AsyncDisposable {
     });
     const running = await startIngest({
       ...{ config, io, clock: systemClock, random: Math.random },
-      log: createLogger({ service: 'ingest-test', level: 'silent' }),
+      logger: createLogger({ service: 'ingest-test', level: 'silent' }),
       newEpoch: () => 'test',
       fail: (error) => {
         throw error;

@@ -12,7 +12,7 @@ import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
 import { epochCompleted, trainingStarted } from './event-factory.ts';
 import { ServiceProcess } from './service-process.ts';
-import { silentLog } from './silent-log.ts';
+import { silentLogger } from './silent-logger.ts';
 
 export const REBUILT_PARTITIONS = 12;
 const RUNS = 24;
@@ -46,7 +46,7 @@ export class RebuiltSystem implements AsyncDisposable {
 
   static async onKafka(brokers: readonly string[]): Promise<RebuiltSystem> {
     const prefix = `killed-${randomUUID().slice(0, 8)}-`;
-    const open = () => openKafka({ brokers, clientId: 'by-hand', log: silentLog });
+    const open = () => openKafka({ brokers, clientId: 'by-hand', logger: silentLogger });
     const topics = topicNames(prefix);
     await using io = await open();
     await fill(io, topics);
@@ -66,11 +66,11 @@ export class RebuiltSystem implements AsyncDisposable {
     const topics = topicNames('');
     const clear = () => rm(folder, { recursive: true, force: true });
     {
-      await using io = await openEmbedded({ folder, log: silentLog });
+      await using io = await openEmbedded({ folder, logger: silentLogger });
       await fill(io, topics);
     }
     const env = { RUNLOG_DATA_DIR: folder, RUNLOG_PARTITIONS: String(REBUILT_PARTITIONS) };
-    const openBeside = () => openEmbedded({ folder, readOnly: true, log: silentLog });
+    const openBeside = () => openEmbedded({ folder, readOnly: true, logger: silentLogger });
     return new RebuiltSystem({ engine: 'embedded', env, topics, openBeside, clear });
   }
 
@@ -146,7 +146,7 @@ export class LogView {
 
 async function fill(io: TopicIo, topics: TopicNames): Promise<void> {
   await prepareTopics({
-    ...{ io, topics, log: silentLog, partitions: REBUILT_PARTITIONS, replicationFactor: 1 },
+    ...{ io, topics, logger: silentLogger, partitions: REBUILT_PARTITIONS, replicationFactor: 1 },
     eventRetentionHours: 720,
     epoch: () => 'first',
   });

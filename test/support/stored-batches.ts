@@ -1,7 +1,7 @@
 import { fetchPartitions } from '@runlog/topic-io/kafka/fetch';
 import { Reachability } from '@runlog/topic-io/kafka/reachability';
 import { KafkaSession } from '@runlog/topic-io/kafka/session';
-import { silentLog } from './silent-log.ts';
+import { silentLogger } from './silent-logger.ts';
 
 // Where the fields of a batch are.
 const LENGTH_AT = 8;
@@ -18,8 +18,8 @@ export interface StoredBatch {
 
 /** The whole batches of one fetch, at most a MiB, from the beginning of partition 0. */
 export async function storedBatches(brokers: readonly string[], topic: string): Promise<StoredBatch[]> {
-  const kafka = { brokers, clientId: 'runlog-stored-batches', log: silentLog };
-  const reachability = new Reachability({ log: silentLog, brokers });
+  const kafka = { brokers, clientId: 'runlog-stored-batches', logger: silentLogger };
+  const reachability = new Reachability({ logger: silentLogger, brokers });
   await using session = new KafkaSession({ kafka, reachability, requestTimeoutMs: 8_000 });
   const answers = await session.attempt({ doing: 'fetch', timeoutMs: 20_000 }, async () => {
     const broker = await session.leader({ topic, partition: 0 });

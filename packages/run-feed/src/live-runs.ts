@@ -1,7 +1,7 @@
 import type { RunMeta } from '@runlog/schema/log/log-records';
 import type { TopicNames } from '@runlog/schema/log/topics';
+import type { Logger } from '@runlog/topic-io/logger';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
-import type { FeedLog } from './feed-log.ts';
 import { restore } from './restore.ts';
 import type { RunChange } from './run-change.ts';
 import type { ReadonlyRunStates } from './run-states.ts';
@@ -12,7 +12,7 @@ export interface LiveRunsOptions {
   readonly io: TopicIo;
   readonly topics: TopicNames;
   readonly meta: RunMeta;
-  readonly log: FeedLog;
+  readonly logger: Logger;
   readonly signal: AbortSignal;
   /** Resolves after the time or on abort. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -34,19 +34,19 @@ export interface LiveRuns {
 }
 
 export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
-  const { io, topics, meta, log, signal, sleep, now } = options;
-  const table = new RunTable(meta, (key) => log.error({ run: key }, LEFT_OUT));
+  const { io, topics, meta, logger, signal, sleep, now } = options;
+  const table = new RunTable(meta, (key) => logger.error({ run: key }, LEFT_OUT));
   const partitions = Array.from({ length: meta.partitions }, (_, partition) => partition);
   const behind = new Set(partitions);
 
   async function* changes(): AsyncGenerator<readonly RunChange[]> {
-    const next = await restore(table, { io, topics, meta, partitions, log, signal, sleep, now });
+    const next = await restore(table, { io, topics, meta, partitions, logger, signal, sleep, now });
     await using reader = io.reader({
       topic: topics.events,
       signal,
       onFault: (fault) => {
-        if (fault === null) log.info({}, 'reading events again');
-        else log.warn({ err: fault }, 'events cannot be read; retrying');
+        if (fault === null) logger.info({}, 'reading events again');
+        else logger.warn({ err: fault }, 'events cannot be read; retrying');
       },
     });
     for (const [partition, offset] of next) reader.add({ partition, offset });

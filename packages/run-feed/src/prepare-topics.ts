@@ -9,8 +9,8 @@ import {
   type TopicNames,
   type TopicSettings,
 } from '@runlog/schema/log/topics';
+import type { Logger } from '@runlog/topic-io/logger';
 import { type TopicDescription, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
-import type { FeedLog } from './feed-log.ts';
 import { readToEnd } from './read-to-end.ts';
 
 /** Contenders for an empty `run-meta` fence each other. After this many rounds something else is wrong. */
@@ -25,7 +25,7 @@ export interface PrepareOptions {
   readonly eventRetentionHours: number;
   /** Names a new incarnation of the topics; called only when there is none yet. */
   readonly epoch: () => string;
-  readonly log: FeedLog;
+  readonly logger: Logger;
 }
 
 /**
@@ -34,7 +34,7 @@ export interface PrepareOptions {
  * the topics contradict `run-meta` or were written by another version of the fold.
  */
 export async function prepareTopics(options: PrepareOptions): Promise<RunMeta> {
-  const { io, topics, log } = options;
+  const { io, topics, logger } = options;
   const ensure = async (name: string, partitions: number, settings: TopicSettings) => {
     const { replicationFactor } = options;
     const [made] = await io.ensureTopics([{ name, partitions, replicationFactor, ...settings }]);
@@ -57,7 +57,7 @@ export async function prepareTopics(options: PrepareOptions): Promise<RunMeta> {
   const snapshots = await ensure(meta.snapshots, meta.partitions, snapshotTopicSettings());
   refuseContradictions(meta, { events, snapshots });
   if (events.partitions !== options.partitions) {
-    log.info(
+    logger.info(
       { topic: topics.events, partitions: events.partitions, configured: options.partitions },
       'the existing topic keeps its partition count',
     );
@@ -85,7 +85,7 @@ export async function readMeta(io: TopicIo, topics: TopicNames): Promise<RunMeta
 }
 
 async function agreeOnMeta(options: PrepareOptions, proposal: RunMeta): Promise<RunMeta> {
-  const { io, topics, log } = options;
+  const { io, topics, logger } = options;
   for (let round = 1; round <= ROUNDS_MAX; round += 1) {
     const agreed = await readMeta(io, topics);
     if (agreed !== null) return agreed;
@@ -96,7 +96,7 @@ async function agreeOnMeta(options: PrepareOptions, proposal: RunMeta): Promise<
       if (written !== null) return written;
       const record = encodeMeta(proposal, Date.now());
       await writer.commit({ records: [{ topic: topics.meta, partition: 0, records: [record] }] });
-      log.info({ ...proposal }, 'began a new epoch');
+      logger.info({ ...proposal }, 'began a new epoch');
       return proposal;
     } catch (error) {
       if (!(error instanceof TopicIoError) || error.code !== 'fenced') throw error;

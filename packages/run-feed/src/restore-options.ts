@@ -1,14 +1,14 @@
 import type { RunMeta } from '@runlog/schema/log/log-records';
 import type { TopicNames } from '@runlog/schema/log/topics';
+import type { Logger } from '@runlog/topic-io/logger';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
-import type { FeedLog } from './feed-log.ts';
 
 export interface RestoreOptions {
   readonly io: TopicIo;
   readonly topics: TopicNames;
   readonly meta: RunMeta;
   readonly partitions: readonly number[];
-  readonly log: FeedLog;
+  readonly logger: Logger;
   readonly signal: AbortSignal;
   /** Resolves after the time or on abort. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;

@@ -122,18 +122,18 @@ async function refold(
     bounds: readonly { startOffset: number }[];
   },
 ): Promise<void> {
-  const { io, topics, unreadable, bounds, log, signal } = options;
+  const { io, topics, unreadable, bounds, logger, signal } = options;
   for (const partition of new Set(unreadable.values())) {
     const keys = new Set([...unreadable].filter(([, at]) => at === partition).map(([key]) => key));
     if (bounds[partition]!.startOffset > 0) {
       for (const key of keys) table.leftOut.add(key);
-      log.error(
+      logger.error(
         { partition, runs: [...keys] },
         'unreadable snapshots of truncated history: these runs are left out',
       );
       continue;
     }
-    log.warn({ partition, runs: [...keys] }, 'unreadable snapshots: folding these runs anew');
+    logger.warn({ partition, runs: [...keys] }, 'unreadable snapshots: folding these runs anew');
     const next = options.next.get(partition)!;
     await readToEnd(io, {
       topic: topics.events,

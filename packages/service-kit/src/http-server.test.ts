@@ -9,7 +9,7 @@ let server: FastifyInstance;
 let url: string;
 beforeEach(async () => {
   server = createHttpServer({
-    log: createLogger({ service: 'test', level: 'silent' }),
+    logger: createLogger({ service: 'test', level: 'silent' }),
     health: { notReadyBecause: () => null },
     bodyBytesMax: 100,
   });

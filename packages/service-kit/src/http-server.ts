@@ -2,7 +2,7 @@ import { type HttpFaultCode, httpFaultBody, httpFaults } from '@runlog/schema/fa
 import { type FastifyInstance, type FastifyReply, fastify, LogController } from 'fastify';
 import { answerBrokenRequest } from './http-server-broken-request.ts';
 import { methodsAt, type ServedRoute } from './http-server-methods.ts';
-import type { Logger } from './logger.ts';
+import type { PinoLogger } from './logger.ts';
 
 export type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 export type { ServedRoute } from './http-server-methods.ts';
@@ -32,12 +32,12 @@ export interface Health {
  * their answer.
  */
 export function createHttpServer(options: {
-  log: Logger;
+  logger: PinoLogger;
   health: Health;
   bodyBytesMax: number;
 }): FastifyInstance {
   const server = fastify({
-    loggerInstance: options.log,
+    loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyBytesMax,
     // Done below, in our own shape.

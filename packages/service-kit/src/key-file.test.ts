@@ -26,7 +26,7 @@ async function write(keys: readonly unknown[]): Promise<void> {
 async function opened() {
   const lines: string[] = [];
   const say = (_fields: object, message: string) => void lines.push(message);
-  const keys = await openKeyFile({ path, log: { info: say, warn: say, error: say } });
+  const keys = await openKeyFile({ path, logger: { debug: say, info: say, warn: say, error: say } });
   return Object.assign(keys, { lines });
 }
 

@@ -2,16 +2,10 @@ import { readFileSync, watch } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Key, keysFileSchema } from '@runlog/schema/keys';
+import type { Logger } from '@runlog/topic-io/logger';
 import { messageOf } from './error-message.ts';
 import { type KeyRing, keyLookup } from './keys.ts';
 import { ConfigError } from './read-config.ts';
-
-/** The logger of a key file; pino's logger has this shape. */
-export interface KeyFileLog {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
 
 /** A watch can miss a change (network folders, bind mounts of one file); looking at the file's state does not. */
 const POLL_MS = 2_000;
@@ -54,8 +48,8 @@ export function keyFileFaults(path: string | undefined): string[] {
  * Loads the file; throws `ConfigError` when it is missing or broken. From then on a change takes effect within some
  * 2 s, mostly at once; a change to something unreadable is logged and the keys before it stay.
  */
-export async function openKeyFile(options: { path: string; log: KeyFileLog }): Promise<KeyFile> {
-  const { path, log } = options;
+export async function openKeyFile(options: { path: string; logger: Logger }): Promise<KeyFile> {
+  const { path, logger } = options;
   const faults = keyFileFaults(path);
   if (faults.length > 0) throw new ConfigError(faults);
   const listeners = new Set<() => void>();
@@ -75,7 +69,7 @@ export async function openKeyFile(options: { path: string; log: KeyFileLog }): P
     try {
       read = await readFile(path, 'utf8');
     } catch (error) {
-      log.error(
+      logger.error(
         { path, reason: messageOf(error) },
         'the key file cannot be read; the keys before stay valid',
       );
@@ -85,11 +79,11 @@ export async function openKeyFile(options: { path: string; log: KeyFileLog }): P
     text = read;
     const parsed = parseKeys(read);
     if (parsed.kind === 'fault') {
-      log.error({ path, reason: parsed.fault }, 'the key file cannot be used; the keys before stay valid');
+      logger.error({ path, reason: parsed.fault }, 'the key file cannot be used; the keys before stay valid');
       return;
     }
     find = keyLookup(parsed.keys);
-    log.info({ path, keys: parsed.keys.length }, 'keys reloaded');
+    logger.info({ path, keys: parsed.keys.length }, 'keys reloaded');
     for (const listener of listeners) listener();
   };
   // A folder where much else changes costs one look at a time.
@@ -102,7 +96,7 @@ export async function openKeyFile(options: { path: string; log: KeyFileLog }): P
         return reload();
       })
       .catch((error: unknown) => {
-        log.error(
+        logger.error(
           { path, reason: messageOf(error) },
           'reloading the keys failed; the keys before stay valid',
         );
@@ -111,7 +105,7 @@ export async function openKeyFile(options: { path: string; log: KeyFileLog }): P
   const timer = setInterval(check, POLL_MS);
   // The folder, because a file that is replaced by a rename is another file to its watcher.
   const watcher = watch(dirname(path), { persistent: false }, check);
-  watcher.on('error', (error) => log.warn({ path, reason: error.message }, 'the key file is only polled'));
+  watcher.on('error', (error) => logger.warn({ path, reason: error.message }, 'the key file is only polled'));
   check();
 
   return {

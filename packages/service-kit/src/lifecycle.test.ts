@@ -24,9 +24,9 @@ function service(start: string, logLevel = 'info'): Started {
     import { createLogger } from '@runlog/service-kit/logger';
     import { environment, readConfig, ConfigError } from '@runlog/service-kit/read-config';
     import { TopicIoError } from '@runlog/topic-io/topic-io';
-    const log = createLogger({ service: 'test', level: '${logLevel}' });
+    const logger = createLogger({ service: 'test', level: '${logLevel}' });
     const alive = setInterval(() => {}, 1000);
-    await runProcess(() => log, async ({ fail }) => { ${start} });
+    await runProcess(() => logger, async ({ fail }) => { ${start} });
   `;
   const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], {
     cwd: new URL('.', import.meta.url),
@@ -61,7 +61,7 @@ describe('a service as a process', () => {
     const started = service(`
       return {
         addresses: { ingest: 'http://127.0.0.1:4000' },
-        async [Symbol.asyncDispose]() { await delay(50); log.info('drained'); },
+        async [Symbol.asyncDispose]() { await delay(50); logger.info('drained'); },
       };
     `);
     await untilSaid(started, '"msg":"ready"');
@@ -108,7 +108,7 @@ describe('a service as a process', () => {
           const echo = once(process, 'SIGINT');
           process.kill(process.pid, 'SIGINT');
           await echo;
-          log.info('drained');
+          logger.info('drained');
         },
       };
     `);
@@ -121,9 +121,9 @@ describe('a service as a process', () => {
   test('stops what was still starting when the signal came', async () => {
     const started = service(`
       const signal = once(process, 'SIGTERM');
-      log.info('starting');
+      logger.info('starting');
       await signal;
-      return { addresses: {}, async [Symbol.asyncDispose]() { log.info('drained'); } };
+      return { addresses: {}, async [Symbol.asyncDispose]() { logger.info('drained'); } };
     `);
     await untilSaid(started, '"msg":"starting"');
     started.process.kill('SIGTERM');
@@ -157,7 +157,7 @@ describe('a service as a process', () => {
     await once(holder, 'listening');
     const { port } = holder.address() as { port: number };
     const started = service(`
-      const server = createHttpServer({ log, bodyBytesMax: 1, health: { notReadyBecause: () => null } });
+      const server = createHttpServer({ logger, bodyBytesMax: 1, health: { notReadyBecause: () => null } });
       await listen(server, { host: '127.0.0.1', port: ${port} });
       return { addresses: {}, async [Symbol.asyncDispose]() {} };
     `);
@@ -169,7 +169,7 @@ describe('a service as a process', () => {
   test('drains and exits 1 on a fault that nothing handles', async () => {
     const started = service(`
       setTimeout(() => { Promise.reject(new Error('invariant broken')); }, 50);
-      return { addresses: {}, async [Symbol.asyncDispose]() { log.info('drained'); } };
+      return { addresses: {}, async [Symbol.asyncDispose]() { logger.info('drained'); } };
     `);
     expect(await started.ended).toBe(1);
     expect(started.stdout()).toContain('invariant broken');

@@ -1,5 +1,5 @@
 import { TopicIoError } from '@runlog/topic-io/topic-io';
-import type { Logger } from './logger.ts';
+import type { PinoLogger } from './logger.ts';
 import { ConfigError, describeConfigError } from './read-config.ts';
 
 /** Longest drain after SIGTERM; then the process ends by force, so that an orchestrator never has to. */
@@ -36,7 +36,7 @@ export interface ServiceContext {
  * second signal exits at once. A configuration fault exits 2 and lists every fault on stderr.
  */
 export async function runProcess(
-  log: () => Logger,
+  logger: () => PinoLogger,
   start: (context: ServiceContext) => Promise<Running>,
 ): Promise<void> {
   let started: (running: Running | null) => void = () => {};
@@ -53,9 +53,9 @@ export async function runProcess(
     }
     exitCode = wanted;
     stoppingSinceMs = performance.now();
-    log().info({ reason }, 'stopping');
+    logger().info({ reason }, 'stopping');
     setTimeout(() => {
-      log().error({ drainMsMax: DRAIN_MS_MAX }, 'drain took too long; ending by force');
+      logger().error({ drainMsMax: DRAIN_MS_MAX }, 'drain took too long; ending by force');
       process.exit(1);
     }, DRAIN_MS_MAX).unref();
     // A service that is still starting is stopped once it has started, so that nothing is left half open in the log.
@@ -63,16 +63,16 @@ export async function runProcess(
     void starting
       .then((running) => running?.[Symbol.asyncDispose]())
       .then(
-        () => log().info({}, 'stopped'),
+        () => logger().info({}, 'stopped'),
         (error: unknown) => {
-          log().error({ err: error }, 'stopping failed');
+          logger().error({ err: error }, 'stopping failed');
           exitCode = 1;
         },
       )
       .then(() => process.exit(exitCode ?? 1));
   };
   const fail = (error: unknown) => {
-    log().fatal({ err: error }, 'a fault that cannot be survived');
+    logger().fatal({ err: error }, 'a fault that cannot be survived');
     stop('fault', 1);
   };
   process.on('SIGTERM', () => stop('SIGTERM', 0));
@@ -84,7 +84,7 @@ export async function runProcess(
     started(running);
     await running.ready;
     // Programs wait for this line, so it is printed at every log level.
-    if (exitCode === null) log().child({}, { level: 'info' }).info(running.addresses, 'ready');
+    if (exitCode === null) logger().child({}, { level: 'info' }).info(running.addresses, 'ready');
   } catch (error) {
     explainStart(error);
     process.exit(error instanceof ConfigError ? 2 : 1);

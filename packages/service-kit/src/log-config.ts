@@ -1,7 +1,7 @@
 import { type TopicNames, topicNames } from '@runlog/schema/log/topics';
+import type { Logger } from '@runlog/topic-io/logger';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
-import type { Logger } from './logger.ts';
 import { environment } from './read-config.ts';
 
 /** The variables that say where the log is and how its topics are made; every process that opens the log reads them. */
@@ -113,17 +113,23 @@ export function logConfigOf(variables: LogVariables, use: { single: boolean }): 
 /** Opens the configured engine; the other one is not even loaded. */
 export async function openLog(
   config: LogConfig,
-  use: { clientId: string; log: Logger; readOnly?: boolean },
+  use: { clientId: string; logger: Logger; readOnly?: boolean },
 ): Promise<TopicIo> {
   switch (config.engine) {
     case 'embedded': {
       const { openEmbedded } = await import('@runlog/topic-io/embedded/open-embedded');
-      return openEmbedded({ folder: config.dataFolder, readOnly: use.readOnly ?? false, log: use.log });
+      return openEmbedded({ folder: config.dataFolder, readOnly: use.readOnly ?? false, logger: use.logger });
     }
     case 'kafka': {
       const { openKafka } = await import('@runlog/topic-io/kafka/open-kafka');
       const { brokers, ssl, sasl } = config;
-      return openKafka({ brokers, ssl, clientId: use.clientId, log: use.log, ...(sasl ? { sasl } : {}) });
+      return openKafka({
+        brokers,
+        ssl,
+        clientId: use.clientId,
+        logger: use.logger,
+        ...(sasl ? { sasl } : {}),
+      });
     }
     default: {
       const unreachable: never = config.engine;

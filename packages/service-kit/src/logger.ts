@@ -1,7 +1,8 @@
-import { destination, type Logger, type LoggerOptions, pino } from 'pino';
+import { destination, type LoggerOptions, type Logger as PinoLogger, pino } from 'pino';
 import { terminalLine } from './terminal-line.ts';
 
-export type { Logger } from 'pino';
+/** Has more than `Logger` of topic-io: Fastify and the life of a process use its `fatal` and its children. */
+export type { Logger as PinoLogger } from 'pino';
 
 /**
  * JSON lines on stdout, or lines for people where stdout is a terminal. Commands, whose stdout is their result, log JSON
@@ -11,7 +12,7 @@ export function createLogger(options: {
   service: string;
   level: string;
   destination?: 'stdout' | 'stderr';
-}): Logger {
+}): PinoLogger {
   const settings: LoggerOptions = {
     level: options.level,
     base: { service: options.service, pid: process.pid },

@@ -27,7 +27,7 @@ describe('metrics', () => {
       const registry = new Registry();
       new Counter({ name, help: 'x', registers: [registry] }).inc();
       const server = createHttpServer({
-        log: createLogger({ service: 'test', level: 'silent' }),
+        logger: createLogger({ service: 'test', level: 'silent' }),
         health: { notReadyBecause: () => null },
         bodyBytesMax: 1_024,
       });

@@ -3,7 +3,7 @@ import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { type Clock, systemClock } from './clock.ts';
 import { type Running, runProcess } from './lifecycle.ts';
 import { type LogConfig, openLog } from './log-config.ts';
-import { createLogger, type Logger } from './logger.ts';
+import { createLogger, type PinoLogger } from './logger.ts';
 import { warnOfUnknownVariables } from './variable-names.ts';
 
 /** The arguments that every service is started with. */
@@ -11,7 +11,7 @@ export interface ServiceStart<Config> {
   readonly config: Config;
   /** Open; stays the caller's, who closes it after the service. */
   readonly io: TopicIo;
-  readonly log: Logger;
+  readonly logger: PinoLogger;
   readonly clock: Clock;
   /** From 0 to below 1. */
   readonly random: () => number;
@@ -35,15 +35,15 @@ export async function runService<Config extends { readonly log: LogConfig }>(ser
   start: (options: ServiceStart<Config>) => Promise<Running>;
 }): Promise<void> {
   const { name } = service;
-  let log = createLogger({ service: name, level: 'info' });
+  let logger = createLogger({ service: name, level: 'info' });
   await runProcess(
-    () => log,
+    () => logger,
     async ({ fail }) => {
-      warnOfUnknownVariables(process.env, log);
+      warnOfUnknownVariables(process.env, logger);
       const config = service.readConfig(process.env);
-      log = createLogger({ service: name, level: config.log.logLevel });
-      const io = await openLog(config.log, { clientId: `runlog-${name}`, log });
-      return startOver(io, () => service.start({ config, io, log, fail, ...processResources }));
+      logger = createLogger({ service: name, level: config.log.logLevel });
+      const io = await openLog(config.log, { clientId: `runlog-${name}`, logger });
+      return startOver(io, () => service.start({ config, io, logger, fail, ...processResources }));
     },
   );
 }

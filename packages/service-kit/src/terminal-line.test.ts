@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import { terminalLine } from './terminal-line.ts';
 
-function lineOf(write: (log: ReturnType<typeof pino>) => void): string {
+function lineOf(write: (logger: ReturnType<typeof pino>) => void): string {
   let line = '';
   const stream = {
     write(json: string) {
@@ -14,17 +14,19 @@ function lineOf(write: (log: ReturnType<typeof pino>) => void): string {
 }
 
 it('says time, level, service, message and fields', () => {
-  const line = lineOf((log) => log.info({ partitions: 4, topic: 'run-events' }, 'prepared'));
+  const line = lineOf((logger) => logger.info({ partitions: 4, topic: 'run-events' }, 'prepared'));
   expect(line).toMatch(/^\d\d:\d\d:\d\d info {2}ingest: prepared partitions=4 topic=run-events\n$/);
 });
 
 it('says the message of an error, and its stack where the process ends', () => {
   const err = new Error('no route');
-  expect(lineOf((log) => log.warn({ err }, 'retrying'))).toMatch(/WARN {2}ingest: retrying \(no route\)\n$/);
-  expect(lineOf((log) => log.fatal({ err }, 'ended'))).toMatch(/\(no route\)\nError: no route\n +at /);
+  expect(lineOf((logger) => logger.warn({ err }, 'retrying'))).toMatch(
+    /WARN {2}ingest: retrying \(no route\)\n$/,
+  );
+  expect(lineOf((logger) => logger.fatal({ err }, 'ended'))).toMatch(/\(no route\)\nError: no route\n +at /);
 });
 
 it('hands no control character to the terminal', () => {
-  const line = lineOf((log) => log.info({ a: '\u001b[2J\n', b: ['\u009b1m'] }, '\u0007bell'));
+  const line = lineOf((logger) => logger.info({ a: '\u001b[2J\n', b: ['\u009b1m'] }, '\u0007bell'));
   expect(line.trimEnd()).not.toMatch(/\p{Cc}/u);
 });

@@ -1,4 +1,4 @@
-import type { Logger } from './logger.ts';
+import type { Logger } from '@runlog/topic-io/logger';
 import { nearestName } from './nearest-name.ts';
 
 const PREFIX = 'RUNLOG_';
@@ -42,13 +42,13 @@ export const variableNames: readonly string[] = [
 /** Warns of each variable that nothing reads. It is no fault, because other software may set variables of this prefix. */
 export function warnOfUnknownVariables(
   env: Readonly<Record<string, string | undefined>>,
-  log: Pick<Logger, 'warn'>,
+  logger: Pick<Logger, 'warn'>,
 ): void {
   for (const variable of Object.keys(env).sort()) {
     if (!variable.startsWith(PREFIX) || variableNames.includes(variable)) continue;
     const nearest = nearestVariable(variable);
     const question = nearest === null ? '' : `; did you mean ${nearest}?`;
-    log.warn({ variable, nearest }, `nothing reads the variable ${variable}${question}`);
+    logger.warn({ variable, nearest }, `nothing reads the variable ${variable}${question}`);
   }
 }
 

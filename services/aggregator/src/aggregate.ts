@@ -3,7 +3,7 @@ import type { RunMeta } from '@runlog/schema/log/log-records';
 import type { TopicNames } from '@runlog/schema/log/topics';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { Clock } from '@runlog/service-kit/clock';
-import type { Logger } from '@runlog/service-kit/logger';
+import type { Logger } from '@runlog/topic-io/logger';
 import {
   type Assignment,
   type GroupMember,
@@ -32,7 +32,7 @@ export interface AggregateOptions {
   readonly runRetentionMs: number;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly log: Logger;
+  readonly logger: Logger;
   readonly observer?: AggregationObserver;
 }
 
@@ -60,8 +60,8 @@ export class Aggregation implements AsyncDisposable {
       topic: options.topics.events,
       signal: this.#stop.signal,
       onFault: (fault) => {
-        if (fault === null) options.log.info({}, 'reading events again');
-        else options.log.warn({ err: fault }, 'events cannot be read; retrying');
+        if (fault === null) options.logger.info({}, 'reading events again');
+        else options.logger.warn({ err: fault }, 'events cannot be read; retrying');
       },
     });
   }
@@ -88,7 +88,7 @@ export class Aggregation implements AsyncDisposable {
 
   /** Waits for the log as claiming does. `null`: stopped meanwhile. */
   async #join(): Promise<GroupMember | null> {
-    const { io, topics, log } = this.#options;
+    const { io, topics, logger } = this.#options;
     while (!this.#stop.signal.aborted) {
       try {
         const member = await io.groupMember({ group: topics.group, topic: topics.events });
@@ -96,7 +96,7 @@ export class Aggregation implements AsyncDisposable {
         await member[Symbol.asyncDispose]();
       } catch (error) {
         if (!isPassing(error)) throw error;
-        log.warn({ err: error }, 'joining the group failed; trying again');
+        logger.warn({ err: error }, 'joining the group failed; trying again');
         await this.#pause();
       }
     }
@@ -108,7 +108,7 @@ export class Aggregation implements AsyncDisposable {
     for await (const assignment of member) {
       if (this.#stop.signal.aborted) return;
       this.#assignment = assignment;
-      this.#options.log.info({ ...assignment }, 'partitions assigned');
+      this.#options.logger.info({ ...assignment }, 'partitions assigned');
       for (const partition of [...this.#owners.keys()]) {
         if (!this.#isMine(partition)) await this.#release(partition);
       }
@@ -131,28 +131,28 @@ export class Aggregation implements AsyncDisposable {
 
   /** Until it holds, or the partition is no longer ours. Passing faults are retried after jitter. */
   async #claimUntilItHolds(partition: number): Promise<void> {
-    const { io, topics, meta, clock, log } = this.#options;
+    const { io, topics, meta, clock, logger } = this.#options;
     const member = this.#member!;
     while (this.#isMine(partition)) {
       const { generation } = this.#assignment!;
       const confirm = () => member.confirm(generation);
       try {
         const owner = await PartitionOwner.claim({
-          ...{ io, topics, meta, partition, confirm, clock, log },
+          ...{ io, topics, meta, partition, confirm, clock, logger },
           budget: this.#budget,
           signal: this.#stop.signal,
         });
         if (owner !== null && this.#isMine(partition)) {
           this.#owners.set(partition, owner);
           this.#reader.add({ partition, offset: owner.nextOffset });
-          log.info({ partition, next: owner.nextOffset, runs: owner.runs }, 'partition restored');
+          logger.info({ partition, next: owner.nextOffset, runs: owner.runs }, 'partition restored');
           return;
         }
         await owner?.[Symbol.asyncDispose]();
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         if (!isPassing(error)) throw error;
-        log.warn({ err: error, partition }, 'claiming a partition failed; trying again');
+        logger.warn({ err: error, partition }, 'claiming a partition failed; trying again');
       }
       await this.#pause();
     }
@@ -185,7 +185,7 @@ export class Aggregation implements AsyncDisposable {
 
   /** Retirement is an event like any other: it takes effect when it comes back and is folded, here as everywhere. */
   async #retireOnTimer(): Promise<void> {
-    const { io, topics, clock, runRetentionMs, log } = this.#options;
+    const { io, topics, clock, runRetentionMs, logger } = this.#options;
     const { signal } = this.#stop;
     while (!signal.aborted) {
       await clock.sleep(RETIRE_SWEEP_MS, signal);
@@ -199,9 +199,9 @@ export class Aggregation implements AsyncDisposable {
         await using writer = await io.writer();
         const { partition } = owner;
         const { acknowledged, fault } = await writer.append({ topic: topics.events, partition, records });
-        log.info({ partition, runs: acknowledged }, 'silent runs retired');
+        logger.info({ partition, runs: acknowledged }, 'silent runs retired');
         if (fault !== undefined)
-          log.warn({ err: fault, partition }, 'retiring silent runs failed; later again');
+          logger.warn({ err: fault, partition }, 'retiring silent runs failed; later again');
       }
     }
   }
@@ -218,7 +218,7 @@ export class Aggregation implements AsyncDisposable {
       // Released while it was flushing.
       if (this.#owners.get(partition) !== owner) return;
       if (!isPassing(error)) throw error;
-      this.#options.log.warn({ err: error, partition }, 'flush failed; claiming the partition anew');
+      this.#options.logger.warn({ err: error, partition }, 'flush failed; claiming the partition anew');
       await this.#release(partition);
       await this.#pause();
       if (this.#isMine(partition)) this.#claim(partition);
@@ -255,7 +255,7 @@ export class Aggregation implements AsyncDisposable {
         while (owner.hasNews) await owner.flush();
       } catch (error) {
         const { partition } = owner;
-        this.#options.log.warn(
+        this.#options.logger.warn(
           { err: error, partition },
           'the last flush failed; the next owner folds it anew',
         );

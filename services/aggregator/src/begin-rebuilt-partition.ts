@@ -7,7 +7,7 @@ import { snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
-import type { Logger } from '@runlog/service-kit/logger';
+import type { Logger } from '@runlog/topic-io/logger';
 import type { FencedWriter, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
 import { FLUSH_BYTES_MAX } from './build-flush.ts';
 import { isOfOthers, refuseForeign } from './foreign-partitions.ts';
@@ -16,7 +16,7 @@ interface BeginOptions {
   readonly io: TopicIo;
   readonly topics: TopicNames;
   readonly clock: Clock;
-  readonly log: Logger;
+  readonly logger: Logger;
   readonly signal: AbortSignal;
 }
 
@@ -31,12 +31,12 @@ export async function beginOrGoOn(
   options: BeginOptions,
   at: { former: RunMeta; meta: RunMeta; partition: number; isForeign: boolean },
 ): Promise<{ startOffset: number; quarantined: number }> {
-  const { io, topics, signal, clock, log } = options;
+  const { io, topics, signal, clock, logger } = options;
   const { former, meta, partition, isForeign } = at;
   const past = {
     partition,
     options: {
-      ...{ io, topics, meta: former, partitions: [partition], log, signal },
+      ...{ io, topics, meta: former, partitions: [partition], logger, signal },
       ...{ sleep: clock.sleep, now: clock.now },
     },
   };

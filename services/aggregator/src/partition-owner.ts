@@ -4,8 +4,8 @@ import { LEFT_OUT, RunTable, type UnfoldableRecord } from '@runlog/run-feed/run-
 import type { RunMeta } from '@runlog/schema/log/log-records';
 import { rejectedHeaders, snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
 import type { Clock } from '@runlog/service-kit/clock';
-import type { Logger } from '@runlog/service-kit/logger';
 import { quarantinedBytes } from '@runlog/service-kit/redact';
+import type { Logger } from '@runlog/topic-io/logger';
 import type { FencedWriter, LogRecord, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
 import { buildFlush, FLUSH_BYTES_MAX } from './build-flush.ts';
 import { DirtyRuns } from './dirty-runs.ts';
@@ -20,7 +20,7 @@ export interface OwnerOptions {
   readonly confirm: () => Promise<boolean>;
   readonly budget: SnapshotBudget;
   readonly clock: Clock;
-  readonly log: Logger;
+  readonly logger: Logger;
   readonly signal: AbortSignal;
   /** Set where a topic is filled that nobody reads yet: no group offsets. */
   readonly rebuild?: {
@@ -56,16 +56,16 @@ export class PartitionOwner implements AsyncDisposable {
 
   /** `null`: the group moved on; the next assignment decides. */
   static async claim(options: OwnerOptions): Promise<PartitionOwner | null> {
-    const { io, topics, meta, partition, clock, log, signal } = options;
+    const { io, topics, meta, partition, clock, logger, signal } = options;
     const writer = await io.fencedWriter(snapshotWriterId(meta.snapshots, partition));
     try {
       if (!(await options.confirm())) {
         await writer[Symbol.asyncDispose]();
         return null;
       }
-      const table = new RunTable(meta, (key) => log.error({ partition, run: key }, LEFT_OUT));
+      const table = new RunTable(meta, (key) => logger.error({ partition, run: key }, LEFT_OUT));
       const next = await restore(table, {
-        ...{ io, topics, meta, log, signal },
+        ...{ io, topics, meta, logger, signal },
         partitions: [partition],
         ...{ sleep: clock.sleep, now: clock.now },
       });
@@ -113,7 +113,7 @@ export class PartitionOwner implements AsyncDisposable {
    * the partition was taken over or the log cannot be reached; then this owner is spent and must be claimed anew.
    */
   async flush(): Promise<{ runs: number; bytes: number }> {
-    const { topics, meta, budget, clock, log, rebuild } = this.#options;
+    const { topics, meta, budget, clock, logger, rebuild } = this.#options;
     const nowMs = clock.now();
     const flush = buildFlush({
       dirty: this.#dirty,
@@ -145,7 +145,7 @@ export class PartitionOwner implements AsyncDisposable {
           : [],
     });
     this.#stored = flush.checkpoint;
-    log.debug(
+    logger.debug(
       { partition: this.partition, runs: flush.runs, bytes: flush.bytes, next: flush.checkpoint },
       'snapshots committed',
     );
@@ -158,10 +158,10 @@ export class PartitionOwner implements AsyncDisposable {
 
   #rejectedRecord(refused: UnfoldableRecord): RecordToAppend {
     const { record, reason } = refused;
-    const { topics, clock, log } = this.#options;
+    const { topics, clock, logger } = this.#options;
     const nowMs = clock.now();
     const origin = `${topics.events}:${this.partition}:${record.offset}`;
-    log.warn({ origin, reason }, 'a record cannot be folded; it goes to quarantine');
+    logger.warn({ origin, reason }, 'a record cannot be folded; it goes to quarantine');
     return {
       key: record.key,
       value: record.value === null ? null : quarantinedBytes(record.value),

@@ -7,7 +7,7 @@ import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import type { RunMeta } from '@runlog/schema/log/log-records';
 import { snapshotTopicSettings, snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
 import type { Clock } from '@runlog/service-kit/clock';
-import type { Logger } from '@runlog/service-kit/logger';
+import type { Logger } from '@runlog/topic-io/logger';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
 import { beginOrGoOn } from './begin-rebuilt-partition.ts';
@@ -36,7 +36,7 @@ export interface RebuildOptions {
   readonly replicationFactor: number | undefined;
   readonly newEpoch: () => string;
   readonly clock: Clock;
-  readonly log: Logger;
+  readonly logger: Logger;
   readonly signal: AbortSignal;
   /** Delete the former snapshot topic after the switch. */
   readonly dropOld: boolean;
@@ -91,7 +91,7 @@ async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<Re
     onProgress: (progress) => options.onProgress({ step: 'comparing', ...progress }),
   });
   const foreign = await foreignPartitions({
-    ...{ io, topics, meta: former, signal, log: options.log, sleep: clock.sleep, now: clock.now },
+    ...{ io, topics, meta: former, signal, logger: options.logger, sleep: clock.sleep, now: clock.now },
     partitions: Array.from({ length: former.partitions }, (_, partition) => partition),
   });
   const isProven = before.differences.length === 0 && foreign.size === 0 && former.fold === FOLD_VERSION;
@@ -102,7 +102,7 @@ async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<Re
   await switchVisible(options, former);
   for (const topic of leftOver) await io.deleteTopic(topic);
   if (options.dropOld) await io.deleteTopic(former.snapshots);
-  options.log.info({ ...meta, atMs: clock.now() }, 'snapshots rebuilt');
+  options.logger.info({ ...meta, atMs: clock.now() }, 'snapshots rebuilt');
   return { meta, former, before, resumed, ...written };
 }
 
@@ -173,7 +173,7 @@ async function writeSnapshots(
   options: RebuildOptions,
   at: { former: RunMeta; meta: RunMeta; foreign: ReadonlySet<number> },
 ): Promise<{ runs: number; kept: number }> {
-  const { io, topics, clock, signal, log } = options;
+  const { io, topics, clock, signal, logger } = options;
   const bounds = await io.bounds(topics.events);
   const budget = new SnapshotBudget({ bytesPerSecond: BYTES_PER_SECOND, nowMs: clock.now() });
   const progress = {
@@ -188,7 +188,7 @@ async function writeSnapshots(
     });
     // A rebuild needs no confirmation.
     await using owner = (await PartitionOwner.claim({
-      ...{ io, topics, partition, budget, clock, signal, log, meta: at.meta },
+      ...{ io, topics, partition, budget, clock, signal, logger, meta: at.meta },
       confirm: async () => true,
       rebuild: { quarantined },
     }))!;

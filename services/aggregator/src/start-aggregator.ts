@@ -14,11 +14,11 @@ const READY_CHECK_MS = 20;
 
 /** Health endpoint at once, the work as soon as the log answers. Does not dispose the log it was given. */
 export async function startAggregator(options: ServiceStart<AggregatorConfig>): Promise<Running> {
-  const { config, io, log, clock, random, newEpoch, fail } = options;
+  const { config, io, logger, clock, random, newEpoch, fail } = options;
   const stop = new AbortController();
   let aggregation: Aggregation | null = null;
   const server = createHttpServer({
-    log,
+    logger,
     bodyBytesMax: 1_024,
     health: {
       notReadyBecause: () => {
@@ -38,11 +38,11 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
         random,
         retryable: isPassing,
         onFailure: (error, attempts) => {
-          if (attempts === 1) log.warn({ err: error }, 'the log cannot be reached; retrying');
+          if (attempts === 1) logger.warn({ err: error }, 'the log cannot be reached; retrying');
         },
       });
       await using current = new Aggregation({
-        ...{ io, topics: config.log.topics, meta, clock, random, log, observer: metrics },
+        ...{ io, topics: config.log.topics, meta, clock, random, logger, observer: metrics },
         snapshotIntervalMs: config.snapshotIntervalMs,
         snapshotBytesPerSecond: config.snapshotBytesPerSecond,
         runRetentionMs: config.log.runRetentionHours * 3_600_000,
@@ -55,7 +55,7 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
       });
       try {
         const switched = await Promise.race([current.run(), changed]);
-        if (switched !== undefined) log.info({ ...switched }, 'run-meta was switched; claiming anew');
+        if (switched !== undefined) logger.info({ ...switched }, 'run-meta was switched; claiming anew');
       } finally {
         follow.abort();
         await changed.catch(() => undefined);
@@ -71,7 +71,7 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
       replicationFactor,
       eventRetentionHours,
       epoch: newEpoch,
-      log,
+      logger,
     });
   };
   const url = await listen(server, { host: config.host, port: config.port });

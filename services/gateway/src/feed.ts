@@ -3,7 +3,7 @@ import { type LiveRuns, openLiveRuns } from '@runlog/run-feed/live-runs';
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
 import type { RunMeta } from '@runlog/schema/log/log-records';
 import type { Clock } from '@runlog/service-kit/clock';
-import type { Logger } from '@runlog/service-kit/logger';
+import type { Logger } from '@runlog/topic-io/logger';
 import { isPassing, type TopicIo } from '@runlog/topic-io/topic-io';
 import type { GatewayConfig } from './config.ts';
 import { History } from './http/history.ts';
@@ -16,7 +16,7 @@ const RETRY_DELAY_MS_MAX = 5_000;
 export interface FeedOptions {
   readonly config: GatewayConfig;
   readonly io: TopicIo;
-  readonly log: Logger;
+  readonly logger: Logger;
   readonly clock: Clock;
   readonly newEpoch: () => string;
   readonly signal: AbortSignal;
@@ -46,7 +46,7 @@ export class Feed {
 
   /** Ends on abort; rejects with what waiting cannot mend. */
   async run(): Promise<void> {
-    const { log, clock, signal, onLost } = this.#options;
+    const { logger, clock, signal, onLost } = this.#options;
     while (!signal.aborted) {
       try {
         for (;;) await this.#readIncarnation(await this.#prepare());
@@ -54,7 +54,7 @@ export class Feed {
         if (signal.aborted) return;
         if (!isPassing(error)) throw error;
         this.#waitsFor = `the log cannot be read: ${error.message}`;
-        log.warn({ err: error, retryInMs: this.#delayMs }, 'the log cannot be read; trying again');
+        logger.warn({ err: error, retryInMs: this.#delayMs }, 'the log cannot be read; trying again');
       } finally {
         this.#current?.hub.dispose();
         if (this.#current !== null && !signal.aborted) onLost();
@@ -66,17 +66,17 @@ export class Feed {
   }
 
   #prepare(): Promise<RunMeta> {
-    const { io, log, config, newEpoch } = this.#options;
+    const { io, logger, config, newEpoch } = this.#options;
     const { topics, partitions, replicationFactor, eventRetentionHours } = config.log;
     return prepareTopics({
-      ...{ io, topics, partitions, replicationFactor, eventRetentionHours, log },
+      ...{ io, topics, partitions, replicationFactor, eventRetentionHours, logger },
       epoch: newEpoch,
     });
   }
 
   /** Until a rebuild overtook it, or it rejects. */
   async #readIncarnation(meta: RunMeta): Promise<void> {
-    const { io, log, config, clock, signal } = this.#options;
+    const { io, logger, config, clock, signal } = this.#options;
     const over = new AbortController();
     const until = AbortSignal.any([signal, over.signal]);
     const { topics } = config.log;
@@ -85,7 +85,7 @@ export class Feed {
     // Awaited below; it may reject long before, which must not end the process.
     switched.catch(() => undefined);
     const live: LiveRuns = openLiveRuns({
-      ...{ io, topics, meta, log, signal: until, sleep: clock.sleep, now: clock.now },
+      ...{ io, topics, meta, logger, signal: until, sleep: clock.sleep, now: clock.now },
       onCaughtUp: () => this.#show(live),
     });
     if (this.#current === null) this.#waitsFor = 'this gateway is still reading the log';
@@ -125,11 +125,11 @@ export class Feed {
    * from the former snapshot topic may never come, because that may be deleted.
    */
   async #overtaken(meta: RunMeta, at: { isRestored: () => boolean; signal: AbortSignal }): Promise<void> {
-    const { io, config, log } = this.#options;
+    const { io, config, logger } = this.#options;
     let held = meta;
     do {
       held = await metaChange(io, { topics: config.log.topics, meta: held, signal: at.signal });
-      log.info({ ...held }, 'run-meta was switched');
+      logger.info({ ...held }, 'run-meta was switched');
     } while (at.isRestored() && held.epoch === meta.epoch && held.fold === meta.fold);
   }
 }

@@ -13,21 +13,21 @@ const STOP_MS_MAX = 2_000;
  * their streams within some 3 s and stops reading.
  */
 export async function startGateway(options: ServiceStart<GatewayConfig>): Promise<Running> {
-  const { config, log, clock } = options;
+  const { config, logger, clock } = options;
   const stop = new AbortController();
   let caughtUp: () => void = () => undefined;
   const ready = new Promise<void>((resolve) => {
     caughtUp = resolve;
   });
   const feed = new Feed({
-    ...{ config, log, clock },
+    ...{ config, logger, clock },
     io: options.io,
     newEpoch: options.newEpoch,
     signal: stop.signal,
     onReady: () => caughtUp(),
     onLost: () => server.endStreams(),
   });
-  const keys = config.keysFile === undefined ? null : await openKeyFile({ path: config.keysFile, log });
+  const keys = config.keysFile === undefined ? null : await openKeyFile({ path: config.keysFile, logger });
   const serving = serveGateway({
     at: { host: config.host, port: config.port },
     allowedOrigins: config.allowedOrigins,
@@ -35,7 +35,7 @@ export async function startGateway(options: ServiceStart<GatewayConfig>): Promis
     view: feed,
     clock,
     random: options.random,
-    log,
+    logger,
   });
   const server = await serving.catch(async (error: unknown) => {
     await keys?.[Symbol.asyncDispose]();

@@ -13,7 +13,7 @@ import { eventText } from './made-up/test-events.ts';
 import { createOutage } from './outage.ts';
 import { createQuarantine } from './quarantine.ts';
 
-const log = createLogger({ service: 'ingest-test', level: 'silent' });
+const logger = createLogger({ service: 'ingest-test', level: 'silent' });
 const open: AsyncDisposable[] = [];
 
 afterEach(async () => {
@@ -50,11 +50,11 @@ async function serve(
     topic: 'events',
     partitions: 4,
     keepsJson: false,
-    outage: createOutage({ log, now }),
-    quarantine: createQuarantine({ writer, topic: 'rejected', partitions: 4, log, now }),
+    outage: createOutage({ logger, now }),
+    quarantine: createQuarantine({ writer, topic: 'rejected', partitions: 4, logger, now }),
   };
   const server = createIngestServer({
-    log,
+    logger,
     now,
     random: () => 0,
     keys: options.keys ?? null,

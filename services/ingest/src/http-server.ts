@@ -8,7 +8,7 @@ import {
 } from '@runlog/service-kit/http-server';
 import { addDocsRoutes } from '@runlog/service-kit/http-server-docs';
 import type { KeyRing } from '@runlog/service-kit/keys';
-import type { Logger } from '@runlog/service-kit/logger';
+import type { PinoLogger } from '@runlog/service-kit/logger';
 import { addMetricsRoute } from '@runlog/service-kit/metrics';
 import { Admission } from './admission.ts';
 import { ByteBudget } from './byte-budget.ts';
@@ -44,7 +44,7 @@ export interface IngestState {
 }
 
 export function createIngestServer(options: {
-  log: Logger;
+  logger: PinoLogger;
   now: () => number;
   /** From 0 to below 1; spreads retries. */
   random: () => number;
@@ -61,7 +61,7 @@ export function createIngestServer(options: {
     bytesInFlight: () => budget.bytesHeld,
     quarantineLost: () => state.openLog()?.quarantine.lost ?? 0,
   });
-  const server = createHttpServer({ log: options.log, health: state, bodyBytesMax: limits.bytesMax });
+  const server = createHttpServer({ logger: options.logger, health: state, bodyBytesMax: limits.bytesMax });
 
   // Bodies are read by the route itself, which knows how to refuse one so that its sender learns of it.
   server.removeAllContentTypeParsers();

@@ -1,7 +1,7 @@
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
 import type { LogConfig } from '@runlog/service-kit/log-config';
-import type { Logger } from '@runlog/service-kit/logger';
 import type { Compression } from '@runlog/topic-io/compression';
+import type { Logger } from '@runlog/topic-io/logger';
 import { type TopicIo, TopicIoError, type TopicWriter } from '@runlog/topic-io/topic-io';
 import type { Outage } from './outage.ts';
 import { createQuarantine, type Quarantine } from './quarantine.ts';
@@ -24,10 +24,10 @@ export async function prepareLog(options: {
   compression: Compression;
   newEpoch: () => string;
   outage: Outage;
-  log: Logger;
+  logger: Logger;
   now: () => number;
 }): Promise<OpenLog> {
-  const { io, log, now } = options;
+  const { io, logger, now } = options;
   const { topics, partitions: partitionsWanted, replicationFactor, eventRetentionHours } = options.config;
   const { partitions } = await prepareTopics({
     io,
@@ -36,7 +36,7 @@ export async function prepareLog(options: {
     replicationFactor,
     eventRetentionHours,
     epoch: options.newEpoch,
-    log,
+    logger,
   });
   const rejected = await io.describeTopic(topics.rejected);
   if (rejected === null)
@@ -46,7 +46,7 @@ export async function prepareLog(options: {
     writer,
     topic: topics.rejected,
     partitions: rejected.partitions,
-    log,
+    logger,
     now,
   });
   const keepsJson = io.engine === 'embedded';

@@ -6,7 +6,10 @@ function observed() {
   const lines: string[] = [];
   const clock = { ms: 0 };
   const say = (_fields: object, message: string) => lines.push(message);
-  const outage = createOutage({ log: { info: say, warn: say, error: say }, now: () => clock.ms });
+  const outage = createOutage({
+    logger: { debug: say, info: say, warn: say, error: say },
+    now: () => clock.ms,
+  });
   return { outage, lines, clock };
 }
 

@@ -1,5 +1,5 @@
+import type { Logger } from '@runlog/topic-io/logger';
 import type { TopicIoError } from '@runlog/topic-io/topic-io';
-import type { IngestLog } from './ingest-log.ts';
 
 /** How long no fault may be seen before an outage is over: partitions fail and recover one by one. */
 const QUIET_MS_MIN = 2_000;
@@ -12,15 +12,15 @@ export interface Outage {
   answered(): void;
 }
 
-export function createOutage(options: { log: IngestLog; now: () => number }): Outage {
-  const { log, now } = options;
+export function createOutage(options: { logger: Logger; now: () => number }): Outage {
+  const { logger, now } = options;
   let current: { beganAtMs: number; newestAtMs: number; requests: number } | null = null;
   return {
     failed(fault) {
       if (fault.code === 'overloaded' || fault.code === 'closed') return;
       if (current === null) {
         current = { beganAtMs: now(), newestAtMs: now(), requests: 1 };
-        log.error(
+        logger.error(
           { err: fault, code: fault.code },
           'the log does not take events; clients are asked to retry',
         );
@@ -32,7 +32,7 @@ export function createOutage(options: { log: IngestLog; now: () => number }): Ou
     answered() {
       if (current === null || now() - current.newestAtMs < QUIET_MS_MIN) return;
       const outageMs = now() - current.beganAtMs;
-      log.info({ outageMs, requests: current.requests }, 'the log takes events again');
+      logger.info({ outageMs, requests: current.requests }, 'the log takes events again');
       current = null;
     },
   };

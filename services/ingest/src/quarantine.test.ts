@@ -1,6 +1,7 @@
 import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
 import { type AppendResult, type RecordToAppend, TopicIoError } from '@runlog/topic-io/topic-io';
 import { describe, expect, it } from 'vitest';
+import { silentLogger } from '../../../test/support/silent-logger.ts';
 import type { RefusedEvent } from './accept-batch.ts';
 import { createQuarantine } from './quarantine.ts';
 
@@ -30,11 +31,7 @@ function quarantineOver(append: (records: readonly RecordToAppend[]) => Promise<
     },
     topic: 'rejected',
     partitions: 4,
-    log: {
-      info: () => undefined,
-      warn: (fields) => lines.push(fields),
-      error: () => undefined,
-    },
+    logger: { ...silentLogger, warn: (fields) => lines.push(fields) },
     now: () => clock.ms,
   });
   return { quarantine, lines, records, clock };

@@ -1,10 +1,10 @@
 import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
 import { rejectedHeaders } from '@runlog/schema/log/topics';
 import { quarantinedBytes } from '@runlog/service-kit/redact';
+import type { Logger } from '@runlog/topic-io/logger';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { RecordToAppend, TopicWriter } from '@runlog/topic-io/topic-io';
 import type { RefusedEvent } from './accept-batch.ts';
-import type { IngestLog } from './ingest-log.ts';
 
 /** Bytes handed to the writer and not yet answered; refused events beyond are counted, not kept. */
 const PENDING_BYTES_MAX = 4 * 1024 * 1024;
@@ -29,10 +29,10 @@ export function createQuarantine(options: {
   writer: TopicWriter;
   topic: string;
   partitions: number;
-  log: IngestLog;
+  logger: Logger;
   now: () => number;
 }): Quarantine {
-  const { writer, topic, log, now } = options;
+  const { writer, topic, logger, now } = options;
   const pending = new Set<Promise<void>>();
   let pendingBytes = 0;
   let lost = 0;
@@ -43,7 +43,7 @@ export function createQuarantine(options: {
     lost += events;
     lostUnsaid += events;
     if (now() - loggedAtMs < LOG_INTERVAL_MS_MIN) return;
-    log.warn({ events: lostUnsaid, reason, topic }, 'refused events were not kept');
+    logger.warn({ events: lostUnsaid, reason, topic }, 'refused events were not kept');
     loggedAtMs = now();
     lostUnsaid = 0;
   };

@@ -23,22 +23,25 @@ const LAST_MS_MAX = 2_000;
 export async function startIngest(
   options: ServiceStart<IngestConfig> & { limits?: Partial<IngestLimits> },
 ): Promise<Running> {
-  const { config, io, log, random } = options;
+  const { config, io, logger, random } = options;
   const { now } = options.clock;
   const { compression } = config;
   if (compression !== 'none' && io.engine === 'embedded') {
-    log.warn({ compression }, 'RUNLOG_COMPRESSION has no effect: the embedded log stores events as they are');
+    logger.warn(
+      { compression },
+      'RUNLOG_COMPRESSION has no effect: the embedded log stores events as they are',
+    );
   }
-  const outage = createOutage({ log, now });
+  const outage = createOutage({ logger, now });
   const stop = new AbortController();
   let openLog: OpenLog | null = null;
   let waitsFor = 'the topics are not prepared yet';
   let inFlight = 0;
   let idle: (() => void) | null = null;
 
-  const keys = config.keysFile === undefined ? null : await openKeyFile({ path: config.keysFile, log });
+  const keys = config.keysFile === undefined ? null : await openKeyFile({ path: config.keysFile, logger });
   const server = createIngestServer({
-    log,
+    logger,
     now,
     random,
     keys,
@@ -63,7 +66,8 @@ export async function startIngest(
   const prepare = async () => {
     let said = false;
     const opened = await untilItSucceeds(
-      () => prepareLog({ io, config: config.log, compression, newEpoch: options.newEpoch, outage, log, now }),
+      () =>
+        prepareLog({ io, config: config.log, compression, newEpoch: options.newEpoch, outage, logger, now }),
       {
         signal: stop.signal,
         random,
@@ -71,7 +75,7 @@ export async function startIngest(
         onFailure: (error) => {
           waitsFor = `the topics are not prepared yet: ${messageOf(error)}`;
           if (!said) {
-            log.warn({ err: error }, 'the topics cannot be prepared yet; trying again in the background');
+            logger.warn({ err: error }, 'the topics cannot be prepared yet; trying again in the background');
           }
           said = true;
         },
@@ -79,7 +83,7 @@ export async function startIngest(
     );
     if (stop.signal.aborted) return await opened.writer[Symbol.asyncDispose]();
     openLog = opened;
-    if (said) log.info({}, 'the topics are prepared');
+    if (said) logger.info({}, 'the topics are prepared');
   };
 
   const listening = listen(server, { host: config.host, port: config.port });

@@ -34,8 +34,8 @@ export const command: Command = {
     const config = readLogConfig(env);
     const create = values.create === true;
     try {
-      const log = createLogger({ service: 'topics', level: 'warn', destination: 'stderr' });
-      await using io = await openLog(config, { clientId: 'runlog-topics', log, readOnly: !create });
+      const logger = createLogger({ service: 'topics', level: 'warn', destination: 'stderr' });
+      await using io = await openLog(config, { clientId: 'runlog-topics', logger, readOnly: !create });
       if (create) {
         const { topics, partitions, replicationFactor, eventRetentionHours } = config;
         await prepareTopics({
@@ -45,7 +45,7 @@ export const command: Command = {
           replicationFactor,
           eventRetentionHours,
           epoch: processResources.newEpoch,
-          log,
+          logger,
         });
       }
       const found = await describeAll(io, config);

@@ -10,7 +10,7 @@ import {
   StartError,
 } from '@runlog/service-kit/lifecycle';
 import { openLog } from '@runlog/service-kit/log-config';
-import { createLogger, type Logger } from '@runlog/service-kit/logger';
+import { createLogger, type PinoLogger } from '@runlog/service-kit/logger';
 import { processResources } from '@runlog/service-kit/run-service';
 import { warnOfUnknownVariables } from '@runlog/service-kit/variable-names';
 import { type Command, exitCodes, parseCommandLine } from '../command.ts';
@@ -56,14 +56,14 @@ export const command: Command = {
   ],
   run: async (args, env) => {
     parseCommandLine(args, {});
-    let log = createLogger({ service: 'runlog', level: 'info' });
+    let logger = createLogger({ service: 'runlog', level: 'info' });
     await runProcess(
-      () => log,
+      () => logger,
       async (context) => {
-        warnOfUnknownVariables(env, log);
+        warnOfUnknownVariables(env, logger);
         const config = readUpConfig(env);
-        log = createLogger({ service: 'runlog', level: config.log.logLevel });
-        return startAll(config, { context, log });
+        logger = createLogger({ service: 'runlog', level: config.log.logLevel });
+        return startAll(config, { context, logger });
       },
     );
     // Signals end the process from here on.
@@ -77,7 +77,10 @@ type UpConfig = ReturnType<typeof readUpConfig>;
  * Starts gateway and aggregator first, so that what ingest accepts is seen at once. Stopping goes in the opposite
  * order.
  */
-async function startAll(config: UpConfig, use: { context: ServiceContext; log: Logger }): Promise<Running> {
+async function startAll(
+  config: UpConfig,
+  use: { context: ServiceContext; logger: PinoLogger },
+): Promise<Running> {
   const loggerOf = (service: string) => createLogger({ service, level: config.log.logLevel });
   const started: AsyncDisposable[] = [];
   const stopAll = async () => {
@@ -92,23 +95,23 @@ async function startAll(config: UpConfig, use: { context: ServiceContext; log: L
     if (faults.length > 0) throw new AggregateError(faults, 'not everything could be stopped cleanly');
   };
   try {
-    const io = await openLog(config.log, { clientId: 'runlog-up', log: use.log });
+    const io = await openLog(config.log, { clientId: 'runlog-up', logger: use.logger });
     started.push(io);
     const shared = { io, fail: use.context.fail, ...processResources };
     const gateway = await listening('RUNLOG_GATEWAY_PORT', () =>
-      startGateway({ config: config.gateway, log: loggerOf('gateway'), ...shared }),
+      startGateway({ config: config.gateway, logger: loggerOf('gateway'), ...shared }),
     );
     started.push(gateway);
     const aggregator = await listening('RUNLOG_AGGREGATOR_PORT', () =>
-      startAggregator({ config: config.aggregator, log: loggerOf('aggregator'), ...shared }),
+      startAggregator({ config: config.aggregator, logger: loggerOf('aggregator'), ...shared }),
     );
     started.push(aggregator);
     const ingest = await listening('RUNLOG_INGEST_PORT', () =>
-      startIngest({ config: config.ingest, log: loggerOf('ingest'), ...shared }),
+      startIngest({ config: config.ingest, logger: loggerOf('ingest'), ...shared }),
     );
     started.push(ingest);
     if (config.log.engine === 'embedded') {
-      started.push(await serveOwnerControl({ io, config: config.log, log: use.log }));
+      started.push(await serveOwnerControl({ io, config: config.log, logger: use.logger }));
     }
     const addresses = { ...ingest.addresses, ...gateway.addresses, ...aggregator.addresses };
     const ready = Promise.all([gateway.ready, aggregator.ready, ingest.ready]).then(() => {
@@ -116,7 +119,7 @@ async function startAll(config: UpConfig, use: { context: ServiceContext; log: L
     });
     return { addresses, ready, [Symbol.asyncDispose]: stopAll };
   } catch (error) {
-    await stopAll().catch((fault: unknown) => use.log.warn({ err: fault }, 'stopping failed'));
+    await stopAll().catch((fault: unknown) => use.logger.warn({ err: fault }, 'stopping failed'));
     throw error;
   }
 }

@@ -39,10 +39,10 @@ export async function withLog(
 ): Promise<ExitCode> {
   const config = readLogConfig(env);
   try {
-    const log = createLogger({ service: use.command, level: 'warn', destination: 'stderr' });
+    const logger = createLogger({ service: use.command, level: 'warn', destination: 'stderr' });
     await using io = await openLog(config, {
       clientId: `runlog-${use.command}`,
-      log,
+      logger,
       readOnly: use.readOnly,
     });
     return await work({ io, config });

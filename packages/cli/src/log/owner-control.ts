@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { messageOf } from '@runlog/service-kit/error-message';
 import type { LogConfig } from '@runlog/service-kit/log-config';
-import type { Logger } from '@runlog/service-kit/logger';
 import { withFolderSocket } from '@runlog/topic-io/embedded/folder-socket';
+import type { Logger } from '@runlog/topic-io/logger';
 import { type TopicIo, TopicIoError, type TopicIoErrorCode } from '@runlog/topic-io/topic-io';
 import {
   doOwnerWork,
@@ -33,7 +33,7 @@ type Answer =
 export async function serveOwnerControl(options: {
   io: TopicIo;
   config: LogConfig;
-  log: Logger;
+  logger: Logger;
 }): Promise<AsyncDisposable> {
   const folder = await realpath(options.config.dataFolder);
   const stop = new AbortController();
@@ -62,7 +62,7 @@ export async function serveOwnerControl(options: {
 
 async function answer(
   socket: Socket,
-  use: { io: TopicIo; config: LogConfig; log: Logger; signal: AbortSignal },
+  use: { io: TopicIo; config: LogConfig; logger: Logger; signal: AbortSignal },
 ): Promise<void> {
   const say = (said: Answer) => {
     if (socket.writable) socket.write(`${JSON.stringify(said)}\n`);
@@ -71,7 +71,7 @@ async function answer(
   socket.once('close', () => left.abort());
   try {
     const request = ownerRequestSchema.parse(JSON.parse(await firstLine(socket)));
-    use.log.info({ ...request }, 'a command asked for work');
+    use.logger.info({ ...request }, 'a command asked for work');
     const signal = AbortSignal.any([use.signal, left.signal]);
     const result = await doOwnerWork(request, {
       ...use,
@@ -81,8 +81,9 @@ async function answer(
     say({ result });
   } catch (error) {
     const code = error instanceof TopicIoError ? error.code : 'failed';
-    if (left.signal.aborted) use.log.info({}, 'the command that asked for work is gone; its work is aborted');
-    else use.log.warn({ err: error }, 'work for a command failed');
+    if (left.signal.aborted)
+      use.logger.info({}, 'the command that asked for work is gone; its work is aborted');
+    else use.logger.warn({ err: error }, 'work for a command failed');
     say({ error: { code, message: messageOf(error) } });
   }
   socket.end();

@@ -3,8 +3,8 @@ import { type RebuildReport, rebuild } from '@runlog/aggregator/rebuild';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import { systemClock } from '@runlog/service-kit/clock';
 import type { LogConfig } from '@runlog/service-kit/log-config';
-import type { Logger } from '@runlog/service-kit/logger';
 import { processResources } from '@runlog/service-kit/run-service';
+import type { Logger } from '@runlog/topic-io/logger';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
 import { requireMeta } from './log-access.ts';
@@ -39,12 +39,12 @@ export async function doOwnerWork(
   use: {
     io: TopicIo;
     config: LogConfig;
-    log: Logger;
+    logger: Logger;
     signal: AbortSignal;
     onProgress: (progress: OwnerProgress) => void;
   },
 ): Promise<OwnerResult> {
-  const { io, config, log, signal, onProgress } = use;
+  const { io, config, logger, signal, onProgress } = use;
   const { topics } = config;
   switch (request.work) {
     case 'delete': {
@@ -67,7 +67,7 @@ export async function doOwnerWork(
         );
       }
       const report = await rebuild({
-        ...{ io, topics, log, signal, clock: systemClock, dropOld: request.dropOld },
+        ...{ io, topics, logger, signal, clock: systemClock, dropOld: request.dropOld },
         replicationFactor: config.replicationFactor,
         newEpoch: processResources.newEpoch,
         onProgress: ({ step, events, eventsTotal }) => onProgress({ step, done: events, total: eventsTotal }),

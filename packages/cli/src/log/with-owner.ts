@@ -31,9 +31,9 @@ export async function haveDone(
       if (answered !== null) return answered;
     }
     let result: OwnerResult | null = null;
-    const log = createLogger({ service: request.work, level: 'warn', destination: 'stderr' });
+    const logger = createLogger({ service: request.work, level: 'warn', destination: 'stderr' });
     await withLog(env, { command: request.work, readOnly: false }, async ({ io }) => {
-      result = await doOwnerWork(request, { io, config, log, signal, onProgress });
+      result = await doOwnerWork(request, { io, config, logger, signal, onProgress });
       return exitCodes.ok;
     });
     return result!;

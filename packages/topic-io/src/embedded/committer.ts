@@ -1,5 +1,5 @@
+import type { Logger } from '../logger.ts';
 import { TopicIoError } from '../topic-io.ts';
-import type { TopicIoLog } from '../topic-io-log.ts';
 import { Stage } from './stage.ts';
 import type { EmbeddedStore } from './store.ts';
 
@@ -19,7 +19,7 @@ const transactionBytesMax = 16 * 1024 * 1024;
 /** Group commit: one transaction at a time, made of everything that arrived while the one before was written. */
 export class Committer {
   readonly #store: EmbeddedStore;
-  readonly #log: TopicIoLog;
+  readonly #logger: Logger;
   readonly #now: () => number;
   readonly #onWritten: (stage: Stage) => void;
   #queue: Work[] = [];
@@ -29,12 +29,12 @@ export class Committer {
 
   constructor(options: {
     store: EmbeddedStore;
-    log: TopicIoLog;
+    logger: Logger;
     now: () => number;
     onWritten: (stage: Stage) => void;
   }) {
     this.#store = options.store;
-    this.#log = options.log;
+    this.#logger = options.logger;
     this.#now = options.now;
     this.#onWritten = options.onWritten;
   }
@@ -126,18 +126,18 @@ export class Committer {
       case 'written':
         if (this.#isFull && !options.freeing) {
           this.#isFull = false;
-          this.#log.info({}, 'the embedded log has room again');
+          this.#logger.info({}, 'the embedded log has room again');
         }
         return null;
       case 'full':
-        if (!this.#isFull) this.#log.error({ reason: outcome.message }, 'the embedded log is full');
+        if (!this.#isFull) this.#logger.error({ reason: outcome.message }, 'the embedded log is full');
         this.#isFull = true;
         return new TopicIoError('storage_full', outcome.message);
       case 'failed':
-        this.#log.error({ err: outcome.cause }, 'writing the embedded log failed');
+        this.#logger.error({ err: outcome.cause }, 'writing the embedded log failed');
         return new TopicIoError('unavailable', 'writing the embedded log failed', { cause: outcome.cause });
       case 'broken':
-        this.#log.error(
+        this.#logger.error(
           { err: outcome.cause },
           'the embedded log cannot be written any more; check the disk, restart',
         );

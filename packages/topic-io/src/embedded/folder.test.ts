@@ -2,11 +2,11 @@ import { chmod, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Logger } from '../logger.ts';
 import type { TopicIoError } from '../topic-io.ts';
-import type { TopicIoLog } from '../topic-io-log.ts';
 import { openEmbedded } from './open-embedded.ts';
 
-const log: TopicIoLog = {
+const logger: Logger = {
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,
@@ -22,13 +22,13 @@ async function temporaryFolder(): Promise<string> {
 /** A folder in which a log was made and closed. */
 async function closedLog(): Promise<string> {
   const folder = await temporaryFolder();
-  const io = await openEmbedded({ folder, log });
+  const io = await openEmbedded({ folder, logger });
   await io[Symbol.asyncDispose]();
   return folder;
 }
 
 async function refusalOf(folder: string, readOnly = false): Promise<string> {
-  const error: unknown = await openEmbedded({ folder, readOnly, log }).then(
+  const error: unknown = await openEmbedded({ folder, readOnly, logger }).then(
     () => new Error('it opened'),
     (caught: unknown) => caught,
   );
@@ -41,7 +41,7 @@ async function refusalOf(folder: string, readOnly = false): Promise<string> {
 describe('the folder of an embedded log', () => {
   it('is made where nothing is', async () => {
     const folder = join(await temporaryFolder(), 'a', 'b');
-    await using io = await openEmbedded({ folder, log });
+    await using io = await openEmbedded({ folder, logger });
     await expect(io.ping()).resolves.toBeUndefined();
     expect(await readdir(folder)).toEqual(expect.arrayContaining(['log.mdb', 'runlog-log.json']));
   });
@@ -95,7 +95,7 @@ describe('the folder of an embedded log', () => {
     expect(await refusalOf(folder)).toContain('missing');
 
     await writeFile(data, whole);
-    await using io = await openEmbedded({ folder, log });
+    await using io = await openEmbedded({ folder, logger });
     await expect(io.ping()).resolves.toBeUndefined();
   });
 
@@ -106,7 +106,7 @@ describe('the folder of an embedded log', () => {
       '{"name":"runlog embedded log","version":1,"state":"creating"}',
     );
     await writeFile(join(folder, 'log.mdb'), '');
-    await using io = await openEmbedded({ folder, log });
+    await using io = await openEmbedded({ folder, logger });
     await expect(io.ping()).resolves.toBeUndefined();
   });
 

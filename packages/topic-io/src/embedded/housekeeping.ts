@@ -1,5 +1,5 @@
+import type { Logger } from '../logger.ts';
 import { TopicIoError } from '../topic-io.ts';
-import type { TopicIoLog } from '../topic-io-log.ts';
 import type { Committer } from './committer.ts';
 import { keyBytesOf, readRecordKey, recordKeyBytes, timestampOf, writeRecordKey } from './records.ts';
 import {
@@ -31,7 +31,7 @@ export class Housekeeping {
   readonly #store: EmbeddedStore;
   readonly #committer: Committer;
   readonly #catalog: TopicCatalog;
-  readonly #log: TopicIoLog;
+  readonly #logger: Logger;
   readonly #now: () => number;
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> = Promise.resolve();
@@ -41,13 +41,13 @@ export class Housekeeping {
     store: EmbeddedStore;
     committer: Committer;
     catalog: TopicCatalog;
-    log: TopicIoLog;
+    logger: Logger;
     now: () => number;
   }) {
     this.#store = options.store;
     this.#committer = options.committer;
     this.#catalog = options.catalog;
-    this.#log = options.log;
+    this.#logger = options.logger;
     this.#now = options.now;
   }
 
@@ -74,7 +74,7 @@ export class Housekeeping {
     } catch (error) {
       if (!(error instanceof TopicIoError)) throw error;
       if (error.code !== 'closed')
-        this.#log.warn({ err: error }, 'old records could not be removed; trying again later');
+        this.#logger.warn({ err: error }, 'old records could not be removed; trying again later');
     }
     this.start(delayMs);
   }
@@ -87,7 +87,7 @@ export class Housekeeping {
       removedTotal += removed;
       if (removed > 0) continue;
       if (removedTotal > 0)
-        this.#log.debug({ records: removedTotal }, 'removed old records from the embedded log');
+        this.#logger.debug({ records: removedTotal }, 'removed old records from the embedded log');
       return true;
     }
     return false;

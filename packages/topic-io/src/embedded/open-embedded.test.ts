@@ -2,13 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { Logger } from '../logger.ts';
 import type { LogRecord, RecordToAppend, TopicIo, TopicSpec } from '../topic-io.ts';
-import type { TopicIoLog } from '../topic-io-log.ts';
 import { type EmbeddedOptions, openEmbedded } from './open-embedded.ts';
 
 const hourMs = 3_600_000;
 
-const log: TopicIoLog = {
+const logger: Logger = {
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,
@@ -22,7 +22,7 @@ async function temporaryFolder(): Promise<string> {
 }
 
 async function open(overrides: Partial<EmbeddedOptions> = {}): Promise<TopicIo> {
-  const io = await openEmbedded({ folder: await temporaryFolder(), log, ...overrides });
+  const io = await openEmbedded({ folder: await temporaryFolder(), logger, ...overrides });
   onTestFinished(() => io[Symbol.asyncDispose]());
   return io;
 }
@@ -83,7 +83,7 @@ describe('a compacted topic', () => {
     const folder = await temporaryFolder();
     const now = Date.UTC(2026, 0, 1);
     {
-      await using io = await openEmbedded({ folder, log, now: () => now });
+      await using io = await openEmbedded({ folder, logger, now: () => now });
       await io.ensureTopics([topicSpec({ cleanupPolicy: 'compact' })]);
       await append(io, [
         record({ key: 'kept' }),
@@ -94,7 +94,7 @@ describe('a compacted topic', () => {
       expect((await readAll(io)).records.map((one) => one.offset)).toEqual([0, 2, 4]);
     }
     {
-      await using io = await openEmbedded({ folder, log, now: () => now + 23 * hourMs });
+      await using io = await openEmbedded({ folder, logger, now: () => now + 23 * hourMs });
       expect((await readAll(io)).records.map((one) => one.offset)).toEqual([0, 2, 4]);
     }
     const io = await open({ folder, now: () => now + 24 * hourMs });
@@ -113,7 +113,7 @@ describe('retention', () => {
     const folder = await temporaryFolder();
     const now = Date.UTC(2026, 0, 1);
     {
-      await using io = await openEmbedded({ folder, log, now: () => now });
+      await using io = await openEmbedded({ folder, logger, now: () => now });
       await io.ensureTopics([topicSpec({ settings: { 'retention.ms': String(2 * hourMs) } })]);
       const hours = Array.from({ length: 5 }, (_, hour) => hour);
       for (const hour of hours) {
@@ -144,7 +144,7 @@ describe('retention', () => {
   it('keeps the offsets when everything was trimmed', async () => {
     const folder = await temporaryFolder();
     {
-      await using io = await openEmbedded({ folder, log, now: () => 0 });
+      await using io = await openEmbedded({ folder, logger, now: () => 0 });
       await io.ensureTopics([topicSpec({ settings: { 'retention.ms': '1000' } })]);
       await append(io, [record(), record()]);
     }
@@ -158,7 +158,7 @@ describe('retention', () => {
   it('keeps everything where no time is set', async () => {
     const folder = await temporaryFolder();
     {
-      await using io = await openEmbedded({ folder, log, now: () => 0 });
+      await using io = await openEmbedded({ folder, logger, now: () => 0 });
       await io.ensureTopics([topicSpec({ settings: { 'retention.ms': '-1' } })]);
       await append(io, [record()]);
     }
@@ -174,7 +174,7 @@ describe('a log that is full', () => {
     const io = await open({
       folder,
       mapBytesMax: 4 * 1024 * 1024,
-      log: { ...log, error: (_, message) => errors.push(message) },
+      logger: { ...logger, error: (_, message) => errors.push(message) },
     });
     await io.ensureTopics([topicSpec(), topicSpec({ name: 'other' })]);
     await using writer = await io.writer();
@@ -243,7 +243,7 @@ describe('an embedded log', () => {
 
   it('fences across a restart', async () => {
     const folder = await temporaryFolder();
-    const first = await openEmbedded({ folder, log });
+    const first = await openEmbedded({ folder, logger });
     await first.ensureTopics([topicSpec()]);
     const before = await first.fencedWriter('id');
     await first[Symbol.asyncDispose]();

@@ -1,4 +1,5 @@
 import { realpath } from 'node:fs/promises';
+import type { Logger } from '../logger.ts';
 import {
   type FencedWriter,
   type GroupMember,
@@ -10,7 +11,6 @@ import {
   type TopicSpec,
   type TopicWriter,
 } from '../topic-io.ts';
-import type { TopicIoLog } from '../topic-io-log.ts';
 import { Committer, closedFault } from './committer.ts';
 import { EmbeddedFencedWriter } from './fenced-writer.ts';
 import { inspectFolder, isReady, unusable, writeMarker } from './folder.ts';
@@ -31,7 +31,7 @@ export interface EmbeddedOptions {
   readonly readOnly?: boolean;
   /** The bytes that the log may hold before appends end with `storage_full`; by default as much as the disk. */
   readonly mapBytesMax?: number;
-  readonly log: TopicIoLog;
+  readonly logger: Logger;
   readonly now?: () => number;
 }
 
@@ -43,7 +43,7 @@ const readOnlyPollMs = 100;
  * folder is another's, not a runlog log, damaged, or cannot be written; nothing in it is touched then.
  */
 export async function openEmbedded(options: EmbeddedOptions): Promise<TopicIo> {
-  const { log, now = Date.now, mapBytesMax = Number.MAX_SAFE_INTEGER, readOnly = false } = options;
+  const { logger, now = Date.now, mapBytesMax = Number.MAX_SAFE_INTEGER, readOnly = false } = options;
   try {
     await inspectFolder(options.folder, { create: !readOnly });
     const folder = await realpath(options.folder);
@@ -51,7 +51,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<TopicIo> {
     const opened = readOnly
       ? { folder, store: openStore({ folder, readOnly, mapBytesMax }), lock: null }
       : await openAsOwner({ folder, mapBytesMax });
-    return new EmbeddedTopicIo({ ...opened, log, now });
+    return new EmbeddedTopicIo({ ...opened, logger, now });
   } catch (error) {
     if (error instanceof TopicIoError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
@@ -96,7 +96,7 @@ async function openAsOwner(options: {
 class EmbeddedTopicIo implements TopicIo {
   readonly engine = 'embedded';
   readonly #folder: string;
-  readonly #log: TopicIoLog;
+  readonly #logger: Logger;
   readonly #store: EmbeddedStore;
   /** `null`: opened for reading alone. */
   readonly #lock: FolderLock | null;
@@ -112,12 +112,12 @@ class EmbeddedTopicIo implements TopicIo {
     folder: string;
     store: EmbeddedStore;
     lock: FolderLock | null;
-    log: TopicIoLog;
+    logger: Logger;
     now: () => number;
   }) {
-    const { folder, store, lock, log, now } = options;
+    const { folder, store, lock, logger, now } = options;
     this.#folder = folder;
-    this.#log = log;
+    this.#logger = logger;
     this.#store = store;
     this.#lock = lock;
     this.#catalog = new TopicCatalog({ store, remember: lock !== null });
@@ -126,12 +126,12 @@ class EmbeddedTopicIo implements TopicIo {
       this.#catalog.forget(stage.changedTopics);
       this.#view.changed(stage);
     };
-    this.#committer = new Committer({ store, log, now, onWritten });
+    this.#committer = new Committer({ store, logger, now, onWritten });
     this.#housekeeping = new Housekeeping({
       store,
       committer: this.#committer,
       catalog: this.#catalog,
-      log,
+      logger,
       now,
     });
     if (lock !== null) this.#housekeeping.start();
@@ -229,7 +229,7 @@ class EmbeddedTopicIo implements TopicIo {
       await writeMarker(this.#folder, 'ready');
     } catch (error) {
       // It only says how large the log has grown; on a full disk the older one stays.
-      this.#log.warn({ err: error }, 'the marker of the embedded log could not be renewed');
+      this.#logger.warn({ err: error }, 'the marker of the embedded log could not be renewed');
     }
     await this.#lock[Symbol.asyncDispose]();
   }

@@ -1,4 +1,4 @@
-import type { TopicIoLog } from '../topic-io-log.ts';
+import type { Logger } from '../logger.ts';
 
 export interface KafkaOptions {
   /** `host:port` of some brokers; the rest of the cluster is found through any of them. */
@@ -10,7 +10,7 @@ export interface KafkaOptions {
     readonly username: string;
     readonly password: string;
   };
-  readonly log: TopicIoLog;
+  readonly logger: Logger;
 }
 
 /** Every bound of the Kafka engine. Times in milliseconds. */

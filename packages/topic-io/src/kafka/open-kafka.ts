@@ -17,7 +17,7 @@ export type { KafkaOptions } from './config.ts';
  */
 export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
   patchKafkajs();
-  const reachability = new Reachability({ log: options.log, brokers: options.brokers });
+  const reachability = new Reachability({ logger: options.logger, brokers: options.brokers });
   const open = new Set<AsyncDisposable>();
   let closed = false;
   const session = (requestTimeoutMs: number = BOUNDS.requestMs) =>

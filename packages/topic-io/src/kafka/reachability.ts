@@ -1,15 +1,15 @@
-import type { TopicIoLog } from '../topic-io-log.ts';
+import type { Logger } from '../logger.ts';
 import type { KafkaFault } from './faults.ts';
 
 /** Says once that Kafka cannot be reached and once that it can again, however many connections notice and retry. */
 export class Reachability {
-  readonly #log: TopicIoLog;
+  readonly #logger: Logger;
   readonly #brokers: readonly string[];
   readonly #failing = new Set<object>();
   #said = false;
 
-  constructor(options: { log: TopicIoLog; brokers: readonly string[] }) {
-    this.#log = options.log;
+  constructor(options: { logger: Logger; brokers: readonly string[] }) {
+    this.#logger = options.logger;
     this.#brokers = options.brokers;
   }
 
@@ -17,14 +17,17 @@ export class Reachability {
     this.#failing.add(session);
     if (this.#said) return;
     this.#said = true;
-    this.#log.warn({ brokers: this.#brokers, reason: fault.message }, 'kafka does not answer; trying again');
+    this.#logger.warn(
+      { brokers: this.#brokers, reason: fault.message },
+      'kafka does not answer; trying again',
+    );
   }
 
   answered(session: object): void {
     this.#failing.delete(session);
     if (!this.#said || this.#failing.size > 0) return;
     this.#said = false;
-    this.#log.info({ brokers: this.#brokers }, 'kafka answers again');
+    this.#logger.info({ brokers: this.#brokers }, 'kafka answers again');
   }
 
   /** A session that is closed says nothing about Kafka any more. */

@@ -48,7 +48,8 @@ export class KafkaSession implements AsyncDisposable {
       logger: loggers.createLogger({
         level: loggers.LEVELS.INFO,
         // An error that kafkajs reports is mostly a retry of its own. Reachability reports a fault that lasts.
-        logCreator: () => (entry) => kafka.log.debug({ ...entry.log, namespace: entry.namespace }, 'kafkajs'),
+        logCreator: () => (entry) =>
+          kafka.logger.debug({ ...entry.log, namespace: entry.namespace }, 'kafkajs'),
       }),
       socketFactory: socketFactory(this.#closing.signal),
       brokers: kafka.brokers,

@@ -9,7 +9,7 @@ import {
   type ServedRoute,
 } from '@runlog/service-kit/http-server';
 import { addDocsRoutes } from '@runlog/service-kit/http-server-docs';
-import type { Logger } from '@runlog/service-kit/logger';
+import type { PinoLogger } from '@runlog/service-kit/logger';
 import { addMetricsRoute } from '@runlog/service-kit/metrics';
 import type { Access } from '../access.ts';
 import { createGatewayMetrics } from '../gateway-metrics.ts';
@@ -47,12 +47,12 @@ export async function serveGateway(options: {
   view: GatewayView;
   clock: Clock;
   random: () => number;
-  log: Logger;
+  logger: PinoLogger;
 }): Promise<GatewayServer> {
-  const { view, access, clock, log } = options;
+  const { view, access, clock, logger } = options;
   let closing = false;
   const server = createHttpServer({
-    log,
+    logger,
     health: { notReadyBecause: () => (closing ? 'closing' : view.notReadyBecause()) },
     bodyBytesMax: BODY_BYTES_MAX,
   });
@@ -82,7 +82,7 @@ export async function serveGateway(options: {
     access,
     clock,
     random: options.random,
-    log,
+    logger,
     onSent: metrics.sent,
   });
   const url = await listen(server, options.at);

@@ -45,7 +45,7 @@ export async function startMadeUpGateway(
     },
     clock,
     random: () => 0.5,
-    log: createLogger({ service: 'gateway', level: 'silent' }),
+    logger: createLogger({ service: 'gateway', level: 'silent' }),
   });
   return Object.assign(gateway, {
     url: server.url,

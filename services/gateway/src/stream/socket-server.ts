@@ -14,7 +14,7 @@ import { type CloseReason, closeCodes } from '@runlog/schema/stream/close-codes'
 import { STREAM_SUBPROTOCOL } from '@runlog/schema/stream/subprotocol';
 import type { Clock } from '@runlog/service-kit/clock';
 import { HttpFault } from '@runlog/service-kit/http-server';
-import type { Logger } from '@runlog/service-kit/logger';
+import type { Logger } from '@runlog/topic-io/logger';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Access, Viewer } from '../access.ts';
 import { encode, type Hub } from './hub.ts';
@@ -166,7 +166,7 @@ export class SocketServer implements AsyncDisposable {
     socket: WebSocket,
     { stream, hub, viewer }: { stream: Socket; hub: Hub; viewer: Viewer | null },
   ): void {
-    const { access, clock, log } = this.#options;
+    const { access, clock, logger } = this.#options;
     const outbox = new Outbox({
       sink: {
         send: (message, written) => socket.send(message, { binary: false, compress: false }, () => written()),
@@ -227,7 +227,7 @@ export class SocketServer implements AsyncDisposable {
       connection.pingedAtMs = null;
     });
     // The close that follows is what counts; a client that breaks the framing is no fault of ours.
-    socket.on('error', (error) => log.debug({ err: error }, 'a stream connection broke'));
+    socket.on('error', (error) => logger.debug({ err: error }, 'a stream connection broke'));
     socket.on('close', () => {
       this.#connections.delete(connection);
       this.#bytesSentBefore += stream.bytesWritten;
@@ -287,7 +287,7 @@ export interface SocketServerOptions {
   readonly access: Access;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly log: Logger;
+  readonly logger: Logger;
   /** Called with the number of frames of each batch that is handed to a connection. */
   readonly onSent: (frames: number) => void;
 }

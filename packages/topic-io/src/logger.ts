@@ -1,5 +1,5 @@
-/** The part of a logger that the engines use; pino's has this shape. */
-export interface TopicIoLog {
+/** Takes lines for people and machines: a constant message, fields beside it. pino's loggers have this shape. */
+export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;

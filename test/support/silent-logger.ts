@@ -1,7 +1,7 @@
-import type { TopicIoLog } from '@runlog/topic-io/topic-io-log';
+import type { Logger } from '@runlog/topic-io/logger';
 
 /** For what the test does not look at. */
-export const silentLog: TopicIoLog = {
+export const silentLogger: Logger = {
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,
