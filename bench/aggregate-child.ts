@@ -7,8 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startAggregator } from '@runlog/aggregator/start-aggregator';
-import { CHECKPOINT_KEY } from '@runlog/records/checkpoint-record';
-import { checkpointSchema } from '@runlog/schema/log/log-records';
+import { CHECKPOINT_KEY, decodeCheckpoint } from '@runlog/records/checkpoint-record';
 import { topicNames } from '@runlog/schema/log/topics';
 import { systemClock } from '@runlog/service-kit/clock';
 import { createLogger } from '@runlog/service-kit/logger';
@@ -117,7 +116,7 @@ async function committed(): Promise<number> {
     if (fetched.kind !== 'records') continue;
     for (const { key, value } of fetched.records) {
       if (key !== CHECKPOINT_KEY) continue;
-      next.set(fetched.partition, checkpointSchema.parse(JSON.parse(value!.toString())).next);
+      next.set(fetched.partition, decodeCheckpoint(value)!.next);
     }
     let sum = 0;
     for (const offset of next.values()) sum += offset;

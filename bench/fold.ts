@@ -1,6 +1,6 @@
+import { decodeRunRecord } from '@runlog/records/run-record';
 import { RunTable } from '@runlog/run-feed/run-table';
 import { evolve } from '@runlog/run-state/evolve';
-import { decodeRunRecord } from '@runlog/run-state/run-record';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import { type Benchmark, type Result, rounded } from './benchmark.ts';

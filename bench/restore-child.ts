@@ -3,10 +3,10 @@
  * which throws away what it reads. Told by argv, answers with one JSON line.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { RunMeta } from '@runlog/records/meta-record';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { restore } from '@runlog/run-feed/restore';
 import { RunTable } from '@runlog/run-feed/run-table';
-import type { RunMeta } from '@runlog/schema/log/log-records';
 import { topicNames } from '@runlog/schema/log/topics';
 import { silentLogger } from '../test/support/silent-logger.ts';
 import { openBenchLog } from './bench-log.ts';

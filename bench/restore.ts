@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { CHECKPOINT_KEY } from '@runlog/records/checkpoint-record';
+import type { RunMeta } from '@runlog/records/meta-record';
 import { encodeSnapshot } from '@runlog/records/snapshot-record';
 import { RunTable } from '@runlog/run-feed/run-table';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
-import type { RunMeta } from '@runlog/schema/log/log-records';
 import { eventTopicSettings, snapshotTopicSettings, topicNames } from '@runlog/schema/log/topics';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';

@@ -1,5 +1,4 @@
-import { SCHEMA_VERSION } from '@runlog/schema/events/event';
-import { eventHeaders } from '@runlog/schema/log/topics';
+import { encodeEvent } from '@runlog/records/event-record';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 import { recording } from '../test/support/recordings.ts';
 
@@ -83,19 +82,22 @@ export function* sampleRecords(options: {
       type: string;
       seq: number;
     };
-    const timestampMs = receivedAtMs + made;
-    yield {
-      key: `${CLUSTER}/run-${run}/default`,
-      value: Buffer.from(json),
-      headers: {
-        [eventHeaders.eventType]: type,
-        [eventHeaders.eventId]: id,
-        [eventHeaders.receivedAt]: new Date(timestampMs).toISOString(),
-        [eventHeaders.schemaVersion]: SCHEMA_VERSION,
-        [eventHeaders.emitterId]: `e${run}`,
-        [eventHeaders.emitterSeq]: String(seq),
+    const atMs = receivedAtMs + made;
+    yield encodeEvent(
+      {
+        event_id: id,
+        event_type: type,
+        run_id: `run-${run}`,
+        group_id: 'default',
+        emitter_id: `e${run}`,
+        emitter_seq: seq,
       },
-      timestampMs,
-    };
+      {
+        clusterId: CLUSTER,
+        value: Buffer.from(json),
+        receivedAt: new Date(atMs).toISOString(),
+        receivedAtMs: atMs,
+      },
+    );
   }
 }

@@ -1,6 +1,7 @@
+import { eventHeaders } from '@runlog/records/event-record';
 import { readMeta } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
-import { eventHeaders, type TopicNames } from '@runlog/schema/log/topics';
+import type { TopicNames } from '@runlog/schema/log/topics';
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { type Publisher, parseEventId, type SentRun } from './publisher.ts';

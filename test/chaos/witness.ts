@@ -1,6 +1,6 @@
-import { CHECKPOINT_KEY } from '@runlog/records/checkpoint-record';
-import { checkpointSchema } from '@runlog/schema/log/log-records';
-import { eventHeaders, isReservedKey } from '@runlog/schema/log/topics';
+import { CHECKPOINT_KEY, decodeCheckpoint } from '@runlog/records/checkpoint-record';
+import { eventHeaders } from '@runlog/records/event-record';
+import { isReservedKey } from '@runlog/schema/log/topics';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 
 /** Positions are read from the front of a snapshot; parsing 30 KB for two numbers would be most of the load. */
@@ -93,7 +93,7 @@ export class Witness {
   #judge(record: LogRecord, partition: number): void {
     const { key, value, offset } = record;
     if (key === CHECKPOINT_KEY) {
-      const checkpoint = checkpointSchema.parse(JSON.parse(value!.toString()));
+      const checkpoint = decodeCheckpoint(value)!;
       const held = this.checkpoints.get(partition)!;
       if (checkpoint.next < held) {
         this.violations.push(

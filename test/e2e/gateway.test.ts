@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { GatewayConfig } from '@runlog/gateway/config';
 import { startGateway } from '@runlog/gateway/start-gateway';
+import { encodeEvent } from '@runlog/records/event-record';
 import { RunTable } from '@runlog/run-feed/run-table';
 import { deliverSnapshot } from '@runlog/run-state/delivery';
-import { eventHeaders, topicNames } from '@runlog/schema/log/topics';
+import type { TelemetryEvent } from '@runlog/schema/events/event';
+import { topicNames } from '@runlog/schema/log/topics';
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { systemClock } from '@runlog/service-kit/clock';
 import type { Running } from '@runlog/service-kit/lifecycle';
@@ -77,24 +79,19 @@ async function openLogFolder() {
 
 /** The recorded run, under any name. */
 async function recorded(key: string): Promise<RecordToAppend[]> {
-  const [, run_id, group_id] = key.split('/');
+  const [clusterId, run_id, group_id] = key.split('/');
   const lines = (await readFile(fixture, 'utf8')).trim().split('\n');
   return lines.map((line) => {
     // As ingest rewrites what Python's encoder writes for a number that is none.
     const json = line.replaceAll(/([[:,] ?)(NaN|-?Infinity)\b/g, '$1"$2"');
-    const event: Record<string, unknown> = { ...JSON.parse(json), run_id, group_id };
-    const timestampMs = Date.now();
-    return {
-      key,
+    const event = { ...(JSON.parse(json) as TelemetryEvent), run_id: run_id!, group_id: group_id! };
+    const receivedAtMs = Date.now();
+    return encodeEvent(event, {
+      clusterId: clusterId!,
       value: Buffer.from(JSON.stringify(event)),
-      headers: {
-        [eventHeaders.eventType]: String(event.event_type),
-        [eventHeaders.eventId]: String(event.event_id),
-        [eventHeaders.receivedAt]: new Date(timestampMs).toISOString(),
-        [eventHeaders.schemaVersion]: '1',
-      },
-      timestampMs,
-    };
+      receivedAt: new Date(receivedAtMs).toISOString(),
+      receivedAtMs,
+    });
   });
 }
 

@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { eventHeaders } from '@runlog/records/event-record';
+import type { RunMeta } from '@runlog/records/meta-record';
 import { readMeta } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { readStoredPartition } from '@runlog/run-feed/stored-snapshots';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
-import type { RunMeta } from '@runlog/schema/log/log-records';
-import { eventHeaders, topicNames } from '@runlog/schema/log/topics';
+import { topicNames } from '@runlog/schema/log/topics';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import { partitionOf } from '@runlog/topic-io/partitioner';
@@ -86,7 +87,7 @@ const nextFold = () =>
       by: `FOLD_VERSION = ${NEWER_FOLD}`,
     },
     {
-      file: 'packages/run-state/src/evolve.ts',
+      file: 'packages/schema/src/events/event-types.ts',
       replace: /cumulative_fossilized \+= 1/,
       by: 'cumulative_fossilized += 10',
     },

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { RunMeta } from '@runlog/records/meta-record';
 import { META_KEY } from '@runlog/records/meta-record';
 import { readMeta } from '@runlog/run-feed/prepare-topics';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
-import type { RunMeta } from '@runlog/schema/log/log-records';
 import { topicNames } from '@runlog/schema/log/topics';
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import type { TopicIo } from '@runlog/topic-io/topic-io';

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { rejectedHeaders } from '@runlog/schema/log/topics';
+import { encodeRejected } from '@runlog/records/rejected-record';
 import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../support/cli-process.ts';
@@ -82,16 +82,13 @@ describe('runlog rejected', () => {
       topic: 'run-events-rejected',
       partition: 0,
       records: [
-        {
-          key: 'c3/r1/default',
-          value: Buffer.from('\u001b[31mred'),
-          headers: {
-            [rejectedHeaders.code]: 'unfoldable',
-            [rejectedHeaders.message]: 'no JSON',
-            [rejectedHeaders.origin]: 'run-events:0:7',
+        encodeRejected(
+          {
+            ...{ key: 'c3/r1/default', code: 'unfoldable', path: '', message: 'no JSON' },
+            ...{ origin: 'run-events:0:7', keyId: null },
           },
-          timestampMs: Date.now(),
-        },
+          { value: Buffer.from('\u001b[31mred'), receivedAtMs: Date.now() },
+        ),
       ],
     });
     await writer[Symbol.asyncDispose]();

@@ -1,5 +1,5 @@
+import { encodeEvent as encodeAccepted } from '@runlog/records/event-record';
 import type { TelemetryEvent } from '@runlog/schema/events/event';
-import { eventHeaders } from '@runlog/schema/log/topics';
 import { parseRunKey } from '@runlog/schema/run/run-key';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 import {
@@ -14,19 +14,19 @@ import type { PlannedEvent } from './plan.ts';
 
 /** The record that ingest writes of an event; the same value whenever it is sent. */
 export function encodeEvent(event: PlannedEvent, receivedAtMs: number): RecordToAppend {
-  const { run_id, group_id } = parseRunKey(event.run)!;
+  const { cluster_id, run_id, group_id } = parseRunKey(event.run)!;
   const value = make(event.type, {
     event_id: event.id,
     run_id,
     group_id,
     ...(event.emitterSeq === null ? {} : { emitter_id: event.emitter, emitter_seq: event.emitterSeq }),
   });
-  return {
-    key: event.run,
+  return encodeAccepted(value, {
+    clusterId: cluster_id,
     value: Buffer.from(JSON.stringify(value)),
-    headers: { [eventHeaders.receivedAt]: new Date(receivedAtMs).toISOString() },
-    timestampMs: receivedAtMs,
-  };
+    receivedAt: new Date(receivedAtMs).toISOString(),
+    receivedAtMs,
+  });
 }
 
 function make(type: string, overrides: Parameters<typeof otherEvent>[1]): TelemetryEvent {

@@ -1,4 +1,4 @@
-import { retirement } from '@runlog/aggregator/retire-runs';
+import { encodeRetirement } from '@runlog/records/control-record';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import { startAggregator } from './aggregator-program.ts';
 import { type Build, newerBuild } from './build.ts';
@@ -226,7 +226,7 @@ class History {
     const { log, oracle, topics, plan, scheduler } = this.#world;
     if (oracle.latest(key) === null || log.describeTopic(topics.events) === null) return;
     const { nowMs } = scheduler;
-    const record = retirement({ key, reason: 'deleted', through: null, nowMs });
+    const record = encodeRetirement({ key, reason: 'deleted', through: null, nowMs });
     log.append({ topic: topics.events, partition: partitionOf(key, plan.partitions), records: [record] });
   }
 

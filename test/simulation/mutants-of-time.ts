@@ -1,4 +1,4 @@
-import { eventHeaders } from '@runlog/schema/log/topics';
+import { controlOf } from '@runlog/records/control-record';
 import type { LogRecord, RecordToAppend, TopicIo, TopicSpec } from '@runlog/topic-io/topic-io';
 import { changedReader } from '../support/changed-reader.ts';
 import { changedIo, changedRecords } from './changed-io.ts';
@@ -33,7 +33,7 @@ function changedControl(io: TopicIo, change: (record: RecordToAppend) => RecordT
       return {
         append: async (batch) => {
           const records = batch.records.flatMap((record) => {
-            const changed = record.headers[eventHeaders.control] === undefined ? record : change(record);
+            const changed = controlOf(record) === null ? record : change(record);
             return changed === null ? [] : [changed];
           });
           return await writer.append({ ...batch, records });

@@ -1,7 +1,8 @@
 import { CHECKPOINT_KEY } from '@runlog/records/checkpoint-record';
-import { decodeRunRecord } from '@runlog/run-state/run-record';
-import { type RunMeta, runMetaSchema } from '@runlog/schema/log/log-records';
-import { isReservedKey, rejectedHeaders, type TopicNames } from '@runlog/schema/log/topics';
+import { decodeMeta, type RunMeta } from '@runlog/records/meta-record';
+import { decodeRejected } from '@runlog/records/rejected-record';
+import { decodeRunRecord } from '@runlog/records/run-record';
+import { isReservedKey, type TopicNames } from '@runlog/schema/log/topics';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import { NEWER_PRUNED } from './build.ts';
@@ -57,7 +58,7 @@ export class Oracle {
     if (topic === topics.events) for (const record of records) this.#fold(record, partition);
     else if (topic === topics.meta) for (const record of records) this.#agree(record);
     else if (topic === topics.rejected) {
-      for (const { headers } of records) this.#quarantined.add(headers[rejectedHeaders.origin] ?? '');
+      for (const record of records) this.#quarantined.add(decodeRejected(record).origin ?? '');
     } else if (!this.#dropped.has(topic)) {
       const stored = this.#storedIn(topic)[partition]!;
       for (const record of records) {
@@ -207,7 +208,7 @@ export class Oracle {
   }
 
   #agree(record: LogRecord): void {
-    const meta = runMetaSchema.parse(JSON.parse(record.value!.toString('utf8')));
+    const meta = decodeMeta(record.value)!;
     const { meta: former } = this;
     const { onReached, topics } = this.#options;
     holds(

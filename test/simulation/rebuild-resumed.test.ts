@@ -1,13 +1,13 @@
 import { PartitionOwner } from '@runlog/aggregator/partition-owner';
 import { type RebuildReport, rebuild } from '@runlog/aggregator/rebuild';
-import { retirement } from '@runlog/aggregator/retire-runs';
 import { SnapshotBudget } from '@runlog/aggregator/snapshot-budget';
+import { encodeRetirement } from '@runlog/records/control-record';
+import type { RunMeta } from '@runlog/records/meta-record';
 import { prepareTopics, readMeta } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { readStoredPartition } from '@runlog/run-feed/stored-snapshots';
 import { verify } from '@runlog/run-feed/verify';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
-import type { RunMeta } from '@runlog/schema/log/log-records';
 import { topicNames } from '@runlog/schema/log/topics';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import { createLogger } from '@runlog/service-kit/logger';
@@ -83,7 +83,12 @@ class System implements AsyncDisposable {
   }
 
   retire(key: string): void {
-    const record = retirement({ key, reason: 'deleted', through: null, nowMs: this.#process.clock.now() });
+    const record = encodeRetirement({
+      key,
+      reason: 'deleted',
+      through: null,
+      nowMs: this.#process.clock.now(),
+    });
     this.#log.append({ topic: topics.events, partition: 0, records: [record] });
   }
 

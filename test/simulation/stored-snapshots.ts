@@ -1,4 +1,4 @@
-import { type Checkpoint, checkpointSchema } from '@runlog/schema/log/log-records';
+import { type Checkpoint, decodeCheckpoint } from '@runlog/records/checkpoint-record';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import { NEWER_PRUNED, thisBuild } from './build.ts';
@@ -107,7 +107,7 @@ export class StoredPartition {
   }
 
   storeCheckpoint({ value }: LogRecord, truths: Truths): void {
-    const checkpoint = checkpointSchema.parse(JSON.parse(value!.toString('utf8')));
+    const checkpoint = decodeCheckpoint(value)!;
     const { checkpoint: before, index, topic } = this;
     this.checkpoint = checkpoint;
     this.marks.push({ ...this.#newest(), next: checkpoint.next });

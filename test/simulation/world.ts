@@ -1,5 +1,5 @@
+import type { RunMeta } from '@runlog/records/meta-record';
 import type { RunChange } from '@runlog/run-feed/run-change';
-import type { RunMeta } from '@runlog/schema/log/log-records';
 import { topicNames } from '@runlog/schema/log/topics';
 import type { Logger } from '@runlog/topic-io/logger';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';

@@ -1,5 +1,6 @@
+import { decodeRunRecord } from '@runlog/records/run-record';
 import { evolve } from '@runlog/run-state/evolve';
-import { decodeRunRecord, type RunRecord } from '@runlog/run-state/run-record';
+import type { RunRecord } from '@runlog/run-state/run-record';
 import type { TelemetryEvent } from '@runlog/schema/events/event';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 

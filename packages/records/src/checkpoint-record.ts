@@ -1,9 +1,18 @@
-import { type Checkpoint, checkpointSchema } from '@runlog/schema/log/log-records';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
+import { z } from 'zod';
 import { parseJson } from './parse-json.ts';
 
 /** Key of the record that says which events the snapshots of its partition hold. No run key begins with `#`. */
 export const CHECKPOINT_KEY = '#checkpoint';
+
+const checkpointSchema = z.object({
+  epoch: z.string(),
+  fold: z.int().min(1),
+  next: z.int().min(0),
+});
+
+/** Value of a partition's checkpoint record: every event below `next` is in the snapshots of the partition. */
+export type Checkpoint = z.infer<typeof checkpointSchema>;
 
 export function encodeCheckpoint(checkpoint: Checkpoint, timestampMs: number): RecordToAppend {
   return { key: CHECKPOINT_KEY, value: Buffer.from(JSON.stringify(checkpoint)), headers: {}, timestampMs };

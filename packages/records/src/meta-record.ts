@@ -1,9 +1,21 @@
-import { type RunMeta, runMetaSchema } from '@runlog/schema/log/log-records';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
+import { z } from 'zod';
 import { parseJson } from './parse-json.ts';
 
 /** Key of the one record of `run-meta`. */
 export const META_KEY = 'meta';
+
+const runMetaSchema = z.object({
+  epoch: z.string().regex(/^[^.]+$/),
+  /** Version of the fold that writes the snapshots. */
+  fold: z.int().min(1),
+  partitions: z.int().min(1),
+  /** The current snapshot topic. */
+  snapshots: z.string().min(1),
+});
+
+/** Value of the one record of `run-meta`: what all services must agree on. */
+export type RunMeta = z.infer<typeof runMetaSchema>;
 
 export function encodeMeta(meta: RunMeta, timestampMs: number): RecordToAppend {
   return { key: META_KEY, value: Buffer.from(JSON.stringify(meta)), headers: {}, timestampMs };

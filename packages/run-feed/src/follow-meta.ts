@@ -1,5 +1,4 @@
-import { decodeMeta, META_KEY } from '@runlog/records/meta-record';
-import type { RunMeta } from '@runlog/schema/log/log-records';
+import { decodeMeta, META_KEY, type RunMeta } from '@runlog/records/meta-record';
 import type { TopicNames } from '@runlog/schema/log/topics';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 
@@ -21,6 +20,7 @@ export async function metaChange(
       continue;
     }
     for (const { key, value } of fetched.records) {
+      // A broken record stops no service that runs: `readMeta` refuses it to the next one that starts.
       if (key === META_KEY) newest = decodeMeta(value) ?? newest;
     }
     // A record before the end may be older than the meta that we hold.

@@ -1,4 +1,4 @@
-import type { RunMeta } from '@runlog/schema/log/log-records';
+import type { RunMeta } from '@runlog/records/meta-record';
 import type { TopicNames } from '@runlog/schema/log/topics';
 import type { Logger } from '@runlog/topic-io/logger';
 import type { TopicIo } from '@runlog/topic-io/topic-io';

@@ -1,6 +1,6 @@
+import type { RunMeta } from '@runlog/records/meta-record';
 import { decodeMeta, encodeMeta, META_KEY } from '@runlog/records/meta-record';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
-import type { RunMeta } from '@runlog/schema/log/log-records';
 import {
   eventTopicSettings,
   metaTopicSettings,

@@ -1,7 +1,7 @@
 import { CHECKPOINT_KEY, decodeCheckpoint } from '@runlog/records/checkpoint-record';
+import type { RunMeta } from '@runlog/records/meta-record';
 import { decodeDormant, decodeSnapshot } from '@runlog/records/snapshot-record';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
-import type { RunMeta } from '@runlog/schema/log/log-records';
 import { isReservedKey } from '@runlog/schema/log/topics';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import { type LogRecord, TopicIoError } from '@runlog/topic-io/topic-io';

@@ -1,5 +1,6 @@
+import { encodeRetirement } from '@runlog/records/control-record';
+import { encodeEvent } from '@runlog/records/event-record';
 import type { TelemetryEvent } from '@runlog/schema/events/event';
-import { eventHeaders } from '@runlog/schema/log/topics';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -9,19 +10,14 @@ import { RunTable } from './run-table.ts';
 const META = { epoch: 'e', fold: 1, partitions: 1, snapshots: 'run-snapshots' };
 
 function recordOf(event: TelemetryEvent, offset: number): LogRecord {
-  return {
-    key: `local/${event.run_id}/default`,
-    value: Buffer.from(JSON.stringify(event)),
-    headers: { [eventHeaders.receivedAt]: new Date(1_767_484_800_000 + offset * 700).toISOString() },
-    timestampMs: 0,
-    offset,
-  };
+  const receivedAtMs = 1_767_484_800_000 + offset * 700;
+  const arrived = { clusterId: 'local', receivedAt: new Date(receivedAtMs).toISOString(), receivedAtMs };
+  return { ...encodeEvent(event, { ...arrived, value: Buffer.from(JSON.stringify(event)) }), offset };
 }
 
 function retirementOf(run: string, offset: number): LogRecord {
-  const value = Buffer.from(JSON.stringify({ control: 'RUN_RETIRED', reason: 'deleted', through: null }));
-  const headers = { [eventHeaders.control]: 'RUN_RETIRED' };
-  return { key: `local/${run}/default`, value, headers, timestampMs: 0, offset };
+  const key = `local/${run}/default`;
+  return { ...encodeRetirement({ key, reason: 'deleted', through: null, nowMs: 0 }), offset };
 }
 
 const step = fc.record({

@@ -1,7 +1,7 @@
+import type { RunMeta } from '@runlog/records/meta-record';
+import { decodeRunRecord } from '@runlog/records/run-record';
 import { foldInto } from '@runlog/run-state/evolve';
 import { RunDraft } from '@runlog/run-state/run-draft';
-import { decodeRunRecord } from '@runlog/run-state/run-record';
-import type { RunMeta } from '@runlog/schema/log/log-records';
 import type { EventLogEntry, RunSnapshot } from '@runlog/schema/run/snapshot';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { LogRecord } from '@runlog/topic-io/topic-io';

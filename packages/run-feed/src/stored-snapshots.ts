@@ -1,5 +1,5 @@
+import type { Checkpoint } from '@runlog/records/checkpoint-record';
 import { CHECKPOINT_KEY, decodeCheckpoint } from '@runlog/records/checkpoint-record';
-import type { Checkpoint } from '@runlog/schema/log/log-records';
 import { isReservedKey } from '@runlog/schema/log/topics';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { readToEnd } from './read-to-end.ts';

@@ -1,5 +1,5 @@
+import type { RunMeta } from '@runlog/records/meta-record';
 import { decodeSnapshot } from '@runlog/records/snapshot-record';
-import type { RunMeta } from '@runlog/schema/log/log-records';
 import type { TopicNames } from '@runlog/schema/log/topics';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { PartitionBounds, TopicIo } from '@runlog/topic-io/topic-io';

@@ -1,3 +1,4 @@
+import { decodeRunRecord } from '@runlog/records/run-record';
 import { SNAPSHOT_BYTES_MAX } from '@runlog/schema/limits';
 import { type RunSnapshot, runSnapshotSchema } from '@runlog/schema/run/snapshot';
 import fc from 'fast-check';
@@ -16,7 +17,7 @@ import {
 } from '../../../test/support/event-factory.ts';
 import { countersOf, plainEntries, recording } from '../../../test/support/recordings.ts';
 import { evolve } from './evolve.ts';
-import { decodeRunRecord, type RunRecord } from './run-record.ts';
+import type { RunRecord } from './run-record.ts';
 
 /** A recording's records, as ingest stores them: bare NaN as text. */
 function recordsOf(name: 'short' | 'one-env'): RunRecord[] {

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { decodeRunRecord } from '@runlog/records/run-record';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import { describe, expect, it } from 'vitest';
 import { recording } from '../../../test/support/recordings.ts';
 import { evolve, FOLD_VERSION } from './evolve.ts';
-import { decodeRunRecord } from './run-record.ts';
 
 /**
  * What this version of the fold makes of the recordings, byte for byte, kept for ever. Stored snapshots of running

@@ -1,5 +1,6 @@
+import { encodeRetirement } from '@runlog/records/control-record';
+import type { RunMeta } from '@runlog/records/meta-record';
 import { truncated } from '@runlog/run-feed/truncated';
-import type { RunMeta } from '@runlog/schema/log/log-records';
 import type { TopicNames } from '@runlog/schema/log/topics';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { Clock } from '@runlog/service-kit/clock';
@@ -13,7 +14,7 @@ import {
 } from '@runlog/topic-io/topic-io';
 import type { AggregationObserver } from './aggregator-metrics.ts';
 import { PartitionOwner } from './partition-owner.ts';
-import { retirement, silentRuns } from './retire-runs.ts';
+import { silentRuns } from './retire-runs.ts';
 import { SnapshotBudget } from './snapshot-budget.ts';
 
 /** How long a fenced owner that is still the assignee waits before it claims anew, so that a zombie's claim lies behind. */
@@ -194,7 +195,7 @@ export class Aggregation implements AsyncDisposable {
         const silent = silentRuns(owner.states, { nowMs, retentionMs: runRetentionMs });
         if (silent.length === 0) continue;
         const records = silent.map((run) =>
-          retirement({ key: formatRunKey(run), reason: 'retention', through: run.position.seq, nowMs }),
+          encodeRetirement({ key: formatRunKey(run), reason: 'retention', through: run.position.seq, nowMs }),
         );
         await using writer = await io.writer();
         const { partition } = owner;

@@ -1,8 +1,9 @@
+import type { Checkpoint } from '@runlog/records/checkpoint-record';
 import { encodeCheckpoint } from '@runlog/records/checkpoint-record';
+import type { RunMeta } from '@runlog/records/meta-record';
 import { decodeSnapshot, encodeSnapshot } from '@runlog/records/snapshot-record';
 import { readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
 import { refuseMissedTombstones } from '@runlog/run-feed/tombstones';
-import type { Checkpoint, RunMeta } from '@runlog/schema/log/log-records';
 import { snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';

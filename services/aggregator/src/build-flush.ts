@@ -1,7 +1,7 @@
+import type { Checkpoint } from '@runlog/records/checkpoint-record';
 import { encodeCheckpoint } from '@runlog/records/checkpoint-record';
 import { encodeSnapshot } from '@runlog/records/snapshot-record';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
-import type { Checkpoint } from '@runlog/schema/log/log-records';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 import type { DirtyRuns } from './dirty-runs.ts';

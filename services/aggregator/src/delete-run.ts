@@ -1,9 +1,9 @@
+import { encodeRetirement } from '@runlog/records/control-record';
+import type { RunMeta } from '@runlog/records/meta-record';
 import { readStoredPartition } from '@runlog/run-feed/stored-snapshots';
-import type { RunMeta } from '@runlog/schema/log/log-records';
 import type { TopicNames } from '@runlog/schema/log/topics';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
-import { retirement } from './retire-runs.ts';
 
 /** The fate of one run that was to be deleted. */
 export type Deletion =
@@ -26,7 +26,7 @@ export async function deleteRun(options: {
   const stored = await readStoredPartition(io, { topic: meta.snapshots, partition });
   if (!stored.snapshots.has(key)) return { key, deleted: false };
   await using writer = await io.writer();
-  const record = retirement({ key, reason: 'deleted', through: null, nowMs });
+  const record = encodeRetirement({ key, reason: 'deleted', through: null, nowMs });
   const { acknowledged, baseOffset, fault } = await writer.append({
     ...{ topic: topics.events, partition },
     records: [record],

@@ -1,10 +1,10 @@
+import type { RunMeta } from '@runlog/records/meta-record';
+import { encodeRejected } from '@runlog/records/rejected-record';
 import { restore } from '@runlog/run-feed/restore';
 import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import { LEFT_OUT, RunTable, type UnfoldableRecord } from '@runlog/run-feed/run-table';
-import type { RunMeta } from '@runlog/schema/log/log-records';
-import { rejectedHeaders, snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
+import { snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
 import type { Clock } from '@runlog/service-kit/clock';
-import { quarantinedBytes } from '@runlog/service-kit/redact';
 import type { Logger } from '@runlog/topic-io/logger';
 import type { FencedWriter, LogRecord, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
 import { buildFlush, FLUSH_BYTES_MAX } from './build-flush.ts';
@@ -162,17 +162,9 @@ export class PartitionOwner implements AsyncDisposable {
     const nowMs = clock.now();
     const origin = `${topics.events}:${this.partition}:${record.offset}`;
     logger.warn({ origin, reason }, 'a record cannot be folded; it goes to quarantine');
-    return {
-      key: record.key,
-      value: record.value === null ? null : quarantinedBytes(record.value),
-      headers: {
-        [rejectedHeaders.code]: 'unfoldable',
-        [rejectedHeaders.path]: '',
-        [rejectedHeaders.message]: reason,
-        [rejectedHeaders.receivedAt]: new Date(nowMs).toISOString(),
-        [rejectedHeaders.origin]: origin,
-      },
-      timestampMs: nowMs,
-    };
+    return encodeRejected(
+      { key: record.key, code: 'unfoldable', path: '', message: reason, origin, keyId: null },
+      { value: record.value, receivedAtMs: nowMs },
+    );
   }
 }

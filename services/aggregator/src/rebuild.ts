@@ -1,10 +1,10 @@
+import type { RunMeta } from '@runlog/records/meta-record';
 import { encodeMeta } from '@runlog/records/meta-record';
 import { metaChange, sameMeta } from '@runlog/run-feed/follow-meta';
 import { readMeta, refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { type VerifyProgress, type VerifyReport, verify } from '@runlog/run-feed/verify';
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
-import type { RunMeta } from '@runlog/schema/log/log-records';
 import { snapshotTopicSettings, snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/topic-io/logger';

@@ -1,8 +1,6 @@
 import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
-import type { ControlRecord } from '@runlog/schema/log/log-records';
-import { eventHeaders } from '@runlog/schema/log/topics';
+
 import type { RunHead } from '@runlog/schema/run/snapshot';
-import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 
 /** The runs that one sweep of one partition retires; the rest goes with the next sweep. */
 const RETIRED_PER_SWEEP_MAX = 1_000;
@@ -20,24 +18,4 @@ export function silentRuns(
     if (silent.length >= RETIRED_PER_SWEEP_MAX) break;
   }
   return silent;
-}
-
-/** The control record that retires a run; every reader folds it to "absent". */
-export function retirement(options: {
-  key: string;
-  reason: ControlRecord['reason'];
-  through: number | null;
-  nowMs: number;
-}): RecordToAppend {
-  const { key, reason, through, nowMs } = options;
-  const control: ControlRecord = { control: 'RUN_RETIRED', reason, through };
-  return {
-    key,
-    value: Buffer.from(JSON.stringify(control)),
-    headers: {
-      [eventHeaders.control]: control.control,
-      [eventHeaders.receivedAt]: new Date(nowMs).toISOString(),
-    },
-    timestampMs: nowMs,
-  };
 }

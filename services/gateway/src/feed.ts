@@ -1,7 +1,7 @@
+import type { RunMeta } from '@runlog/records/meta-record';
 import { metaChange } from '@runlog/run-feed/follow-meta';
 import { type LiveRuns, openLiveRuns } from '@runlog/run-feed/live-runs';
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
-import type { RunMeta } from '@runlog/schema/log/log-records';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/topic-io/logger';
 import { isPassing, type TopicIo } from '@runlog/topic-io/topic-io';

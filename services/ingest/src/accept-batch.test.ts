@@ -26,17 +26,19 @@ describe('a valid event', () => {
       events: [
         {
           index: 0,
-          key: 'c1/r1/default',
-          value: Buffer.from(text),
-          headers: {
-            event_type: 'NOTE',
-            event_id: 'e1',
-            received_at: '2026-01-04T00:00:00.123Z',
-            schema_version: '1',
-            emitter_id: 'm1',
-            emitter_seq: '7',
+          record: {
+            key: 'c1/r1/default',
+            value: Buffer.from(text),
+            headers: {
+              event_type: 'NOTE',
+              event_id: 'e1',
+              received_at: '2026-01-04T00:00:00.123Z',
+              schema_version: '1',
+              emitter_id: 'm1',
+              emitter_seq: '7',
+            },
+            timestampMs: receivedAtMs,
           },
-          timestampMs: receivedAtMs,
           normalized: false,
         },
       ],
@@ -44,7 +46,7 @@ describe('a valid event', () => {
   });
 
   it('without emitter numbers has no headers for them', () => {
-    expect(Object.keys(judged(eventText()).events[0]!.headers)).toEqual([
+    expect(Object.keys(judged(eventText()).events[0]!.record.headers)).toEqual([
       'event_type',
       'event_id',
       'received_at',
@@ -56,11 +58,11 @@ describe('a valid event', () => {
     ['without', undefined],
     ['with a null', null],
   ])('%s group_id belongs to the default group', (_how, group_id) => {
-    expect(judged(eventText({ group_id })).events[0]!.key).toBe('c1/r1/default');
+    expect(judged(eventText({ group_id })).events[0]!.record.key).toBe('c1/r1/default');
   });
 
   it('takes its cluster from the origin, never from its body', () => {
-    expect(judged(eventText({ cluster_id: 'evil' })).events[0]!.key).toBe('c1/r1/default');
+    expect(judged(eventText({ cluster_id: 'evil' })).events[0]!.record.key).toBe('c1/r1/default');
   });
 
   it.each([
@@ -78,16 +80,16 @@ describe('a valid event', () => {
       const { events, refused } = judged(body);
       expect(refused).toEqual([]);
       for (const event of events) {
-        expect(event.value.toString()).toBe(text);
+        expect(event.record.value.toString()).toBe(text);
         expect(event.normalized).toBe(false);
-        expect(event.key).toBe('c1/r1/default');
+        expect(event.record.key).toBe('c1/r1/default');
       }
     }
   });
 
   it('is a view of the body, not a copy', () => {
     const body = Buffer.from(`[${eventText()}]`);
-    expect(judged(body).events[0]!.value.buffer).toBe(body.buffer);
+    expect(judged(body).events[0]!.record.value.buffer).toBe(body.buffer);
   });
 });
 
@@ -100,7 +102,7 @@ describe('numbers that are not numbers', () => {
   it.each<BodyFormat>(['json', 'ndjson'])('become strings in %s, and nothing else changes', (format) => {
     const [event] = judged(text, format).events;
     expect(event!.normalized).toBe(true);
-    expect(event!.value.toString()).toBe(
+    expect(event!.record.value.toString()).toBe(
       text
         .replace(': NaN', ': "NaN"')
         .replace(': -Infinity', ': "-Infinity"')
@@ -111,7 +113,7 @@ describe('numbers that are not numbers', () => {
   it('leave the neighbours untouched', () => {
     const { events } = judged(`[${eventText()}, ${text}, ${eventTextWith('"x": 1.0')}]`);
     expect(events.map((event) => event.normalized)).toEqual([false, true, false]);
-    expect(events[2]!.value.toString()).toBe(eventTextWith('"x": 1.0'));
+    expect(events[2]!.record.value.toString()).toBe(eventTextWith('"x": 1.0'));
   });
 
   it('are refused where the schema wants an integer', () => {
@@ -232,7 +234,7 @@ describe('a JSON body', () => {
   });
 
   it('may have a byte order mark', () => {
-    expect(judged(`\ufeff[${eventText()}]`).events[0]!.value.toString()).toBe(eventText());
+    expect(judged(`\ufeff[${eventText()}]`).events[0]!.record.value.toString()).toBe(eventText());
   });
 
   it.each<BodyFormat>(['json', 'ndjson'])('may have 1,000 events in %s and not one more', (format) => {
@@ -260,7 +262,7 @@ describe('an NDJSON body', () => {
     ]);
     const { total, events, refused } = judged(body, 'ndjson');
     expect(total).toBe(5);
-    expect(events.map((event) => [event.index, event.headers.event_id])).toEqual([
+    expect(events.map((event) => [event.index, event.record.headers.event_id])).toEqual([
       [0, 'e1'],
       [4, 'e5'],
     ]);

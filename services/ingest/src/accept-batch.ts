@@ -1,20 +1,20 @@
 import { isUtf8 } from 'node:buffer';
-import { SCHEMA_VERSION, type TelemetryEvent } from '@runlog/schema/events/event';
+import { type EventRecord, encodeEvent } from '@runlog/records/event-record';
+import type { TelemetryEvent } from '@runlog/schema/events/event';
 import { validateEvent } from '@runlog/schema/events/validate-event';
 import type { EventFaultCode, HttpFaultCode } from '@runlog/schema/faults';
 import type { EventError } from '@runlog/schema/http/ingest-api';
 import { BODY_EVENTS_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX, EVENT_ID_CHARS_MAX } from '@runlog/schema/limits';
-import { eventHeaders } from '@runlog/schema/log/topics';
 import { DEFAULT_GROUP, formatRunKey, runKeyPart } from '@runlog/schema/run/run-key';
-import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 import { duplicateName, type EventRange, quoteNonFinite, splitJson, splitLines } from './split-body.ts';
 
 export type BodyFormat = 'json' | 'ndjson';
 
-/** A valid event, ready to be appended. `value` is the event's own bytes as received, unless `normalized`. */
-export interface AcceptedEvent extends RecordToAppend {
+/** A valid event, ready to be appended. */
+export interface AcceptedEvent {
   readonly index: number;
-  readonly value: Buffer;
+  /** Its value is the event's own bytes as received, unless `normalized`. */
+  readonly record: EventRecord;
   /** Bare NaN or Infinity became a string. */
   readonly normalized: boolean;
 }
@@ -165,29 +165,16 @@ function acceptedEvent(
   { event, bytes, normalized }: Valid,
   at: { index: number; receivedAt: string; origin: BodyOrigin },
 ): AcceptedEvent {
-  const headers: Record<string, string> = {
-    [eventHeaders.eventType]: event.event_type,
-    [eventHeaders.eventId]: event.event_id,
-    [eventHeaders.receivedAt]: at.receivedAt,
-    [eventHeaders.schemaVersion]: SCHEMA_VERSION,
-  };
-  if (event.emitter_id != null && event.emitter_seq != null) {
-    headers[eventHeaders.emitterId] = event.emitter_id;
-    headers[eventHeaders.emitterSeq] = String(event.emitter_seq);
-  }
-  return {
-    index: at.index,
-    key: formatRunKey({
-      cluster_id: at.origin.clusterId,
-      run_id: event.run_id,
-      group_id: event.group_id ?? DEFAULT_GROUP,
-    }),
+  const { clusterId, receivedAtMs, keepsJson } = at.origin;
+  const json = keepsJson === true ? event : undefined;
+  const record = encodeEvent(event, {
+    clusterId,
     value: bytes,
-    headers,
-    timestampMs: at.origin.receivedAtMs,
-    json: at.origin.keepsJson === true ? event : undefined,
-    normalized,
-  };
+    receivedAtMs,
+    receivedAt: at.receivedAt,
+    json,
+  });
+  return { index: at.index, record, normalized };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -36,7 +36,7 @@ export async function publish(options: {
   const { writer, topic, events } = options;
   const lanes = groupByPartition(events, options.partitions);
   const answered = new Map<number, LaneAnswer>();
-  const appends = [...lanes].map(async ([partition, records]) => {
+  const appends = [...lanes].map(async ([partition, { records }]) => {
     answered.set(partition, await appendLane(writer, { topic, partition, records }));
   });
   const settled = Promise.all(appends);
@@ -45,14 +45,14 @@ export async function publish(options: {
   let normalized = 0;
   const retry: number[] = [];
   let fault: TopicIoError | null = null;
-  for (const [partition, records] of lanes) {
+  for (const [partition, lane] of lanes) {
     const answer = answered.get(partition) ?? late;
     acknowledged += answer.acknowledged;
-    for (const [position, event] of records.entries()) {
+    for (const [position, event] of lane.events.entries()) {
       if (position >= answer.acknowledged) retry.push(event.index);
       else if (event.normalized) normalized += 1;
     }
-    if (answer.acknowledged < records.length) fault = graver(fault, answer.fault ?? unexplained);
+    if (answer.acknowledged < lane.records.length) fault = graver(fault, answer.fault ?? unexplained);
   }
   return { acknowledged, normalized, retry: retry.sort((a, b) => a - b), fault, settled };
 }
@@ -83,23 +83,27 @@ async function appendLane(
   }
 }
 
-function groupByPartition(
-  events: readonly AcceptedEvent[],
-  partitions: number,
-): ReadonlyMap<number, readonly AcceptedEvent[]> {
-  const lanes = new Map<number, AcceptedEvent[]>();
+/** What one partition gets, in the order of the body: the event of `records[n]` is `events[n]`. */
+interface Lane {
+  readonly events: AcceptedEvent[];
+  readonly records: RecordToAppend[];
+}
+
+function groupByPartition(events: readonly AcceptedEvent[], partitions: number): ReadonlyMap<number, Lane> {
+  const lanes = new Map<number, Lane>();
   // Bodies mostly hold one run, so the hash of the key before is mostly the one wanted.
   let key: string | null = null;
-  let lane: AcceptedEvent[] = [];
+  let lane: Lane = { events: [], records: [] };
   for (const event of events) {
-    if (event.key !== key) {
-      key = event.key;
+    const { record } = event;
+    if (record.key !== key) {
+      key = record.key;
       const partition = partitionOf(key, partitions);
-      const found = lanes.get(partition);
-      lane = found ?? [];
-      if (found === undefined) lanes.set(partition, lane);
+      lane = lanes.get(partition) ?? { events: [], records: [] };
+      lanes.set(partition, lane);
     }
-    lane.push(event);
+    lane.events.push(event);
+    lane.records.push(record);
   }
   return lanes;
 }

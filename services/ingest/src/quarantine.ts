@@ -1,6 +1,5 @@
+import { encodeRejected } from '@runlog/records/rejected-record';
 import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
-import { rejectedHeaders } from '@runlog/schema/log/topics';
-import { quarantinedBytes } from '@runlog/service-kit/redact';
 import type { Logger } from '@runlog/topic-io/logger';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { RecordToAppend, TopicWriter } from '@runlog/topic-io/topic-io';
@@ -95,17 +94,6 @@ export function createQuarantine(options: {
 }
 
 function recordOf({ error, key, value }: RefusedEvent, { receivedAtMs, keyId }: RefusedBody): RecordToAppend {
-  return {
-    key,
-    value: quarantinedBytes(value),
-    headers: {
-      [rejectedHeaders.code]: error.code,
-      [rejectedHeaders.path]: error.path,
-      [rejectedHeaders.message]: error.message,
-      [rejectedHeaders.receivedAt]: new Date(receivedAtMs).toISOString(),
-      [rejectedHeaders.origin]: 'ingest',
-      ...(keyId === null ? {} : { [rejectedHeaders.keyId]: keyId }),
-    },
-    timestampMs: receivedAtMs,
-  };
+  const { code, path, message } = error;
+  return encodeRejected({ key, code, path, message, origin: 'ingest', keyId }, { value, receivedAtMs });
 }

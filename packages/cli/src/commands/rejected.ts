@@ -1,5 +1,5 @@
+import { decodeRejected } from '@runlog/records/rejected-record';
 import { replay } from '@runlog/run-feed/replay';
-import { rejectedHeaders } from '@runlog/schema/log/topics';
 import { compileGlob } from '@runlog/schema/run/run-glob';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 import {
@@ -94,35 +94,39 @@ function filterOf(values: {
 }): (record: LogRecord) => boolean {
   const { cluster, code, key } = values;
   const glob = values.run === undefined ? null : compileGlob(values.run);
-  return (record) =>
-    (cluster === undefined || record.key === cluster || record.key.startsWith(`${cluster}/`)) &&
-    (code === undefined || record.headers[rejectedHeaders.code] === code) &&
-    (key === undefined || record.headers[rejectedHeaders.keyId] === key) &&
-    (glob === null || glob(record.key));
+  return (record) => {
+    const rejected = decodeRejected(record);
+    return (
+      (cluster === undefined || record.key === cluster || record.key.startsWith(`${cluster}/`)) &&
+      (code === undefined || rejected.code === code) &&
+      (key === undefined || rejected.keyId === key) &&
+      (glob === null || glob(record.key))
+    );
+  };
 }
 
-function jsonLine({ key, headers, value }: LogRecord): string {
+function jsonLine(record: LogRecord): string {
+  const { key, receivedAt, code, path, message, keyId, origin, text } = decodeRejected(record);
   const line = {
-    received_at: headers[rejectedHeaders.receivedAt] ?? null,
+    received_at: receivedAt,
     run: key,
-    code: headers[rejectedHeaders.code] ?? null,
-    path: headers[rejectedHeaders.path] ?? '',
-    message: headers[rejectedHeaders.message] ?? '',
-    key_id: headers[rejectedHeaders.keyId] ?? null,
-    origin: headers[rejectedHeaders.origin] ?? null,
-    event: value?.toString('utf8') ?? null,
+    code,
+    path: path ?? '',
+    message: message ?? '',
+    key_id: keyId,
+    origin,
+    event: text,
   };
   return `${JSON.stringify(line)}\n`;
 }
 
-function textLines({ key, headers, value }: LogRecord): string {
-  const at = headers[rejectedHeaders.receivedAt] ?? '-';
-  const path = headers[rejectedHeaders.path] ?? '';
-  const reason = `${path === '' ? '' : `${path} `}${headers[rejectedHeaders.message] ?? ''}`;
-  const by = headers[rejectedHeaders.keyId] ?? headers[rejectedHeaders.origin] ?? '-';
-  const event = value?.toString('utf8') ?? '';
+function textLines(record: LogRecord): string {
+  const { key, receivedAt, code, path, message, keyId, origin, text } = decodeRejected(record);
+  const reason = `${path ? `${path} ` : ''}${message ?? ''}`;
+  const event = text ?? '';
   const shown = event.length > SHOWN_CHARS_MAX ? `${event.slice(0, SHOWN_CHARS_MAX)}…` : event;
-  const head = printable(`${at}  ${key}  ${headers[rejectedHeaders.code] ?? '-'}: ${reason}  (${by})`);
+  const by = keyId ?? origin ?? '-';
+  const head = printable(`${receivedAt ?? '-'}  ${key}  ${code ?? '-'}: ${reason}  (${by})`);
   return `${head}\n    ${printable(shown)}\n`;
 }
 

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import { controlOf } from '@runlog/records/control-record';
+import { receivedAtOf } from '@runlog/records/event-record';
+import type { RunMeta } from '@runlog/records/meta-record';
 import { refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { type ReplayRange, replay } from '@runlog/run-feed/replay';
 import { RunTable } from '@runlog/run-feed/run-table';
-import type { RunMeta } from '@runlog/schema/log/log-records';
-import { eventHeaders } from '@runlog/schema/log/topics';
 import { compileGlob } from '@runlog/schema/run/run-glob';
 import type { LogConfig } from '@runlog/service-kit/log-config';
 import { partitionOf } from '@runlog/topic-io/partitioner';
@@ -126,9 +127,9 @@ async function printStates(options: PrintOptions): Promise<number> {
 
 /** Prints the value's own bytes. A line break can only stand between its tokens, where a space means the same. */
 function recordLine(partition: number, record: LogRecord): string {
-  const { offset, key, headers, value } = record;
-  const received_at = headers[eventHeaders.receivedAt] ?? null;
-  const control = headers[eventHeaders.control] ?? null;
+  const { offset, key, value } = record;
+  const received_at = receivedAtOf(record);
+  const control = controlOf(record);
   const about = JSON.stringify({ partition, offset, key, received_at, control }).slice(0, -1);
   return `${about},"event":${value?.toString('utf8').replace(/[\r\n]+/g, ' ') ?? 'null'}}\n`;
 }

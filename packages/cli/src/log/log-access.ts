@@ -1,5 +1,5 @@
+import type { RunMeta } from '@runlog/records/meta-record';
 import { readMeta } from '@runlog/run-feed/prepare-topics';
-import type { RunMeta } from '@runlog/schema/log/log-records';
 import {
   type LogConfig,
   logConfigOf,

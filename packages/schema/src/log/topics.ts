@@ -1,4 +1,4 @@
-/** Names and settings of runlog's topics, and the record vocabulary of each: headers, special keys. */
+/** Names and settings of runlog's topics. Their records are in packages/records. */
 
 export interface TopicNames {
   readonly events: string;
@@ -29,30 +29,6 @@ export function snapshotWriterId(snapshotsTopic: string, partition: number): str
 export function isReservedKey(key: string): boolean {
   return key.startsWith('#');
 }
-/** Headers of a record of `run-events`. */
-export const eventHeaders = {
-  eventType: 'event_type',
-  eventId: 'event_id',
-  receivedAt: 'received_at',
-  schemaVersion: 'schema_version',
-  emitterId: 'emitter_id',
-  emitterSeq: 'emitter_seq',
-  /** Present on control records (`RUN_RETIRED`), which are no events. */
-  control: 'control',
-} as const;
-
-/** Headers of a record of `run-events-rejected`. */
-export const rejectedHeaders = {
-  code: 'code',
-  path: 'path',
-  message: 'message',
-  receivedAt: 'received_at',
-  /** `ingest`, or `topic:partition:offset` of a record that could not be folded. */
-  origin: 'origin',
-  /** Id of the key that sent it; not there in open mode. */
-  keyId: 'key_id',
-} as const;
-
 const HOUR_MS = 3_600_000;
 
 export interface TopicSettings {

@@ -1,4 +1,5 @@
-import { eventHeaders } from '@runlog/schema/log/topics';
+import { controlOf } from '@runlog/records/control-record';
+import { receivedAtOf } from '@runlog/records/event-record';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 
@@ -127,14 +128,14 @@ interface Scan extends HistoryQuery {
 
 /** The stored bytes go out as they are, once it is sure that they are JSON; null for what is no event. */
 function eventText(record: LogRecord): string | null {
-  if (record.value === null || record.headers[eventHeaders.control] !== undefined) return null;
+  if (record.value === null || controlOf(record) !== null) return null;
   const event = record.value.toString('utf8');
   try {
     JSON.parse(event);
   } catch {
     return null;
   }
-  const receivedAt = JSON.stringify(record.headers[eventHeaders.receivedAt] ?? null);
+  const receivedAt = JSON.stringify(receivedAtOf(record));
   return `{"seq":${record.offset},"received_at":${receivedAt},"event":${event}}`;
 }
 

@@ -70,10 +70,10 @@ function stringEnd(text: string, from: number): number {
 }
 
 /**
- * The part of a refused value that a quarantine keeps: redacted, at most REJECTED_BYTES_MAX. A copy, since a view would
+ * The part of a rejected value that is kept: redacted, at most REJECTED_BYTES_MAX. A copy, since a view would
  * keep the whole body in memory; read as Latin-1, so that bytes that are no UTF-8 stay what they are.
  */
-export function quarantinedBytes(value: Buffer): Buffer {
+export function redactedBytes(value: Buffer): Buffer {
   const text = redact(value.toString('latin1', 0, REJECTED_BYTES_MAX));
   return Buffer.from(text.slice(0, REJECTED_BYTES_MAX), 'latin1');
 }

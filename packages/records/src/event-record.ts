@@ -1,0 +1,104 @@
+import { modernise } from '@runlog/run-state/modernise';
+import { parseReceivedAt } from '@runlog/run-state/received-at';
+import type { RunRecord } from '@runlog/run-state/run-record';
+import { SCHEMA_VERSION, type TelemetryEvent } from '@runlog/schema/events/event';
+import { validateEvent } from '@runlog/schema/events/validate-event';
+import { DEFAULT_GROUP, formatRunKey } from '@runlog/schema/run/run-key';
+import type { LogRecord, RecordToAppend } from '@runlog/topic-io/topic-io';
+
+/** Headers of the record of an event. */
+export const eventHeaders = {
+  eventType: 'event_type',
+  eventId: 'event_id',
+  receivedAt: 'received_at',
+  schemaVersion: 'schema_version',
+  emitterId: 'emitter_id',
+  emitterSeq: 'emitter_seq',
+} as const;
+
+/** The record of an event, ready to be appended. */
+export interface EventRecord extends RecordToAppend {
+  readonly value: Buffer;
+}
+
+type EventIdentity = Pick<
+  TelemetryEvent,
+  'event_type' | 'event_id' | 'run_id' | 'group_id' | 'emitter_id' | 'emitter_seq'
+>;
+
+/** An event as it arrived. */
+export interface Arrival {
+  readonly clusterId: string;
+  /** The bytes that came in, or those with bare NaN quoted. */
+  readonly value: Buffer;
+  readonly receivedAtMs: number;
+  /** The same as ISO text: the events of a body share it. */
+  readonly receivedAt: string;
+  /** The value as it was parsed, where readers in this process can use it. */
+  readonly json?: unknown;
+}
+
+/** The record of a valid event. */
+export function encodeEvent(event: EventIdentity, arrived: Arrival): EventRecord {
+  const headers: Record<string, string> = {
+    [eventHeaders.eventType]: event.event_type,
+    [eventHeaders.eventId]: event.event_id,
+    [eventHeaders.receivedAt]: arrived.receivedAt,
+    [eventHeaders.schemaVersion]: SCHEMA_VERSION,
+  };
+  if (event.emitter_id != null && event.emitter_seq != null) {
+    headers[eventHeaders.emitterId] = event.emitter_id;
+    headers[eventHeaders.emitterSeq] = String(event.emitter_seq);
+  }
+  const key = formatRunKey({
+    cluster_id: arrived.clusterId,
+    run_id: event.run_id,
+    group_id: event.group_id ?? DEFAULT_GROUP,
+  });
+  return { key, value: arrived.value, headers, timestampMs: arrived.receivedAtMs, json: arrived.json };
+}
+
+/** When ingest received the event or wrote the control record, as the record says it. */
+export function receivedAtOf(record: Pick<LogRecord, 'headers'>): string | null {
+  return record.headers[eventHeaders.receivedAt] ?? null;
+}
+
+/**
+ * Judges the parsed value of a record that is placed in its run, and brings the event into today's shape. Text: the
+ * reason why no fold can read it.
+ */
+export function decodeEvent(
+  value: unknown,
+  placed: Pick<RunRecord, 'key' | 'run' | 'seq' | 'epoch'>,
+  record: Pick<LogRecord, 'headers' | 'timestampMs'>,
+): RunRecord | string {
+  const verdict = validateEvent(value);
+  if ('fault' in verdict) return `${verdict.fault.path} ${verdict.fault.message}`.trim();
+  const { event } = verdict;
+  const { key, run, seq, epoch } = placed;
+  if (event.run_id !== run.run_id || (event.group_id ?? DEFAULT_GROUP) !== run.group_id) {
+    return 'run_id and group_id of the event differ from the key of its record';
+  }
+  const header = record.headers[eventHeaders.receivedAt];
+  const parsedMs = header === undefined ? Number.NaN : parseReceivedAt(header);
+  const receivedAtMs = Number.isNaN(parsedMs) ? record.timestampMs : parsedMs;
+  return {
+    kind: 'event',
+    key,
+    run,
+    seq,
+    epoch,
+    event: modernise(event),
+    // Canonical, so that the largest is found by comparing text.
+    receivedAt:
+      header !== undefined && receivedAtMs === parsedMs && header.length === 24 && header.endsWith('Z')
+        ? header
+        : isoOf(receivedAtMs),
+    receivedAtMs,
+  };
+}
+
+function isoOf(ms: number): string {
+  // The bounds of what toISOString writes with a four-digit year: anything else would throw or sort wrongly.
+  return new Date(Math.min(Math.max(ms, 0), 253_402_300_799_999)).toISOString();
+}

@@ -1,0 +1,60 @@
+import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
+import { describe, expect, it } from 'vitest';
+import { decodeRejected, encodeRejected, type Rejected } from './rejected-record.ts';
+
+const rejected: Rejected = {
+  key: 'c1/r1/g1',
+  code: 'schema',
+  path: 'data.env_id',
+  message: 'is required (expected int)',
+  origin: 'ingest',
+  keyId: 'c1-ingest',
+};
+const arrived = { value: Buffer.from('{"event_id":"e1"}'), receivedAtMs: 5 };
+
+describe('the record of a rejected event', () => {
+  it('is decoded to what was encoded', () => {
+    expect(decodeRejected({ ...encodeRejected(rejected, arrived), offset: 0 })).toEqual({
+      ...rejected,
+      receivedAt: '1970-01-01T00:00:00.005Z',
+      text: '{"event_id":"e1"}',
+    });
+  });
+
+  it('has these bytes and headers', () => {
+    const { value, ...rest } = encodeRejected(rejected, arrived);
+    expect(value!.toString('utf8')).toBe('{"event_id":"e1"}');
+    expect(rest).toEqual({
+      key: 'c1/r1/g1',
+      headers: {
+        code: 'schema',
+        path: 'data.env_id',
+        message: 'is required (expected int)',
+        received_at: '1970-01-01T00:00:00.005Z',
+        origin: 'ingest',
+        key_id: 'c1-ingest',
+      },
+      timestampMs: 5,
+    });
+  });
+
+  it('has no key id in open mode', () => {
+    expect(encodeRejected({ ...rejected, keyId: null }, arrived).headers).not.toHaveProperty('key_id');
+  });
+
+  it('keeps a bounded, redacted copy of the value', () => {
+    const secret = Buffer.from(`{"api_key":"${'s'.repeat(20)}","rest":"${'x'.repeat(REJECTED_BYTES_MAX)}"}`);
+    const { value } = encodeRejected(rejected, { ...arrived, value: secret });
+    expect(value!.length).toBeLessThanOrEqual(REJECTED_BYTES_MAX);
+    expect(value!.toString('utf8')).toMatch(/^\{"api_key":"\[redacted\]","rest":"x+/);
+    expect(encodeRejected(rejected, { ...arrived, value: null }).value).toBeNull();
+  });
+
+  it('that somebody else wrote is decoded to what it says', () => {
+    const foreign = { key: 'k', value: null, headers: {}, timestampMs: 0, offset: 0 };
+    expect(decodeRejected(foreign)).toEqual({
+      ...{ key: 'k', code: null, path: null, message: null, receivedAt: null, origin: null, keyId: null },
+      text: null,
+    });
+  });
+});

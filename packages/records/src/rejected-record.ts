@@ -1,0 +1,64 @@
+import type { LogRecord, RecordToAppend } from '@runlog/topic-io/topic-io';
+import { redactedBytes } from './redact.ts';
+
+/** Headers of a record of `run-events-rejected`. */
+const rejectedHeaders = {
+  code: 'code',
+  path: 'path',
+  message: 'message',
+  receivedAt: 'received_at',
+  origin: 'origin',
+  keyId: 'key_id',
+} as const;
+
+/** An event that ingest refused, or a record that no fold could read. */
+export interface Rejected {
+  /** Key of the run, or the cluster where the run is not known. */
+  readonly key: string;
+  readonly code: string;
+  /** Dotted path of the field at fault; empty: the whole. */
+  readonly path: string;
+  readonly message: string;
+  /** `ingest`, or `topic:partition:offset` of a record that could not be folded. */
+  readonly origin: string;
+  /** Id of the key that sent it; null in open mode, and for a record. */
+  readonly keyId: string | null;
+}
+
+/** The record of a rejected value, of which it keeps a redacted copy of at most REJECTED_BYTES_MAX. */
+export function encodeRejected(
+  rejected: Rejected,
+  { value, receivedAtMs }: { value: Buffer | null; receivedAtMs: number },
+): RecordToAppend {
+  const { key, code, path, message, origin, keyId } = rejected;
+  return {
+    key,
+    value: value === null ? null : redactedBytes(value),
+    headers: {
+      [rejectedHeaders.code]: code,
+      [rejectedHeaders.path]: path,
+      [rejectedHeaders.message]: message,
+      [rejectedHeaders.receivedAt]: new Date(receivedAtMs).toISOString(),
+      [rejectedHeaders.origin]: origin,
+      ...(keyId === null ? {} : { [rejectedHeaders.keyId]: keyId }),
+    },
+    timestampMs: receivedAtMs,
+  };
+}
+
+/** The fields of a record, each null where it is not there: anything may stand in the topic. */
+export function decodeRejected({ key, headers, value }: LogRecord): {
+  [Field in keyof Rejected]: Field extends 'key' ? string : string | null;
+} & { readonly receivedAt: string | null; readonly text: string | null } {
+  const header = (name: keyof typeof rejectedHeaders) => headers[rejectedHeaders[name]] ?? null;
+  return {
+    key,
+    code: header('code'),
+    path: header('path'),
+    message: header('message'),
+    receivedAt: header('receivedAt'),
+    origin: header('origin'),
+    keyId: header('keyId'),
+    text: value?.toString('utf8') ?? null,
+  };
+}
