@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
@@ -9,7 +10,7 @@ const KAFKA_VERSION = '4.3.1';
 
 /** One broker for a benchmark: `KAFKA_BROKERS`, else as the tests find one. */
 export async function startBenchBroker(): Promise<TestBrokers> {
-  const broker = await startBroker();
+  const broker = await startBroker(`bench-${randomUUID()}-`);
   process.stderr.write(`broker: ${broker.way}\n`);
   return broker;
 }

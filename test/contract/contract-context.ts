@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type {
   AppendResult,
   Fetched,
@@ -10,6 +9,7 @@ import type {
 } from '@runlog/topic-io/topic-io';
 import { TopicIoError } from '@runlog/topic-io/topic-io';
 import { expect, onTestFinished } from 'vitest';
+import { uniqueName } from '../support/unique-name.ts';
 
 /** One log under test, opened for a whole suite. */
 export interface OpenLog {
@@ -30,10 +30,6 @@ export interface ContractContext {
 const READER_MS_MAX = 120_000;
 
 export type Records = Extract<Fetched, { kind: 'records' }>;
-
-export function uniqueName(what: string): string {
-  return `contract-${what}-${randomUUID()}`;
-}
 
 export async function createTopic(io: TopicIo, overrides: Partial<TopicSpec> = {}): Promise<string> {
   const spec: TopicSpec = {

@@ -1,6 +1,7 @@
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { TopicIoError } from '@runlog/topic-io/topic-io';
 import { describe, expect, it } from 'vitest';
+import { uniqueName } from '../support/unique-name.ts';
 import {
   appendAll,
   type ContractContext,
@@ -13,7 +14,6 @@ import {
   record,
   rejectionOf,
   textOf,
-  uniqueName,
 } from './contract-context.ts';
 
 const contenders = 4;

@@ -1,6 +1,7 @@
 import type { Assignment, GroupMember, TopicIo } from '@runlog/topic-io/topic-io';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type ContractContext, createTopic, uniqueName } from './contract-context.ts';
+import { uniqueName } from '../support/unique-name.ts';
+import { type ContractContext, createTopic } from './contract-context.ts';
 
 interface FollowedMember {
   readonly member: GroupMember;

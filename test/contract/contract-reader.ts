@@ -1,5 +1,6 @@
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import { describe, expect, it } from 'vitest';
+import { uniqueName } from '../support/unique-name.ts';
 import {
   appendAll,
   type ContractContext,
@@ -15,7 +16,6 @@ import {
   record,
   rejectionOf,
   textOf,
-  uniqueName,
 } from './contract-context.ts';
 
 export function describeReading(context: ContractContext): void {

@@ -1,5 +1,6 @@
 import type { TopicSpec } from '@runlog/topic-io/topic-io';
 import { describe, expect, it } from 'vitest';
+import { uniqueName } from '../support/unique-name.ts';
 import {
   appendAll,
   type ContractContext,
@@ -7,7 +8,6 @@ import {
   numbered,
   readToEnd,
   record,
-  uniqueName,
 } from './contract-context.ts';
 
 export function describeTopics(context: ContractContext): void {

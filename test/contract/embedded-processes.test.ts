@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLogger } from '../support/silent-logger.ts';
-import { createTopic, numbered, readToEnd, rejectionOf, uniqueName } from './contract-context.ts';
+import { uniqueName } from '../support/unique-name.ts';
+import { createTopic, numbered, readToEnd, rejectionOf } from './contract-context.ts';
 
 interface Fact {
   readonly open?: boolean;

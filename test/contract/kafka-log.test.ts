@@ -3,6 +3,7 @@ import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { silentLogger } from '../support/silent-logger.ts';
+import { uniqueName } from '../support/unique-name.ts';
 import {
   appendAll,
   createTopic,
@@ -12,7 +13,6 @@ import {
   record,
   rejectionOf,
   textOf,
-  uniqueName,
 } from './contract-context.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;

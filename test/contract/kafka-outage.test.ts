@@ -7,6 +7,7 @@ import { startCluster } from '../support/broker.ts';
 import type { MavenBrokers } from '../support/broker-maven.ts';
 import { OwnTime } from '../support/own-time.ts';
 import { silentLogger } from '../support/silent-logger.ts';
+import { uniqueName } from '../support/unique-name.ts';
 import {
   appendAll,
   createTopic,
@@ -16,7 +17,6 @@ import {
   record,
   rejectionOf,
   textOf,
-  uniqueName,
 } from './contract-context.ts';
 
 /** Milliseconds of its own time that an operation may take before it answers that Kafka does not. */

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +21,7 @@ import { recording } from '../support/recordings.ts';
 import { ServiceProcess } from '../support/service-process.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 import { storedBatches } from '../support/stored-batches.ts';
+import { uniqueName } from '../support/unique-name.ts';
 
 describe('compressed batches on Kafka', () => {
   const kafka = { brokers: inject('kafkaBrokers'), clientId: 'runlog-compression', logger: silentLogger };
@@ -42,7 +42,7 @@ describe('compressed batches on Kafka', () => {
 
   /** By kafkajs's own consumer, from the beginning. */
   async function readByKafkajs(topic: string, count: number): Promise<object[]> {
-    const consumer = kafkajs.consumer({ groupId: `plain-${topic}`, maxWaitTimeInMs: 100 });
+    const consumer = kafkajs.consumer({ groupId: uniqueName('plain'), maxWaitTimeInMs: 100 });
     const read: object[] = [];
     try {
       await consumer.connect();
@@ -149,7 +149,7 @@ describe('compressed batches on Kafka', () => {
   });
 
   it('are what ingest writes if told to, and verify finds every snapshot right', async () => {
-    const prefix = `compression-${randomUUID().slice(0, 8)}-`;
+    const prefix = `${uniqueName('compression')}-`;
     const env = {
       KAFKA_BROKERS: kafka.brokers.join(','),
       RUNLOG_TOPIC_PREFIX: prefix,

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { startCluster } from '../support/broker.ts';
+import { uniqueName } from '../support/unique-name.ts';
 
 const main = fileURLToPath(new URL('../../services/ingest/src/main.ts', import.meta.url));
 
@@ -54,7 +55,7 @@ function environmentFor(brokers: readonly string[]): Record<string, string> {
     KAFKA_BROKERS: brokers.join(','),
     RUNLOG_INGEST_PORT: '0',
     RUNLOG_PARTITIONS: '3',
-    RUNLOG_TOPIC_PREFIX: `ingest-${randomBytes(4).toString('hex')}.`,
+    RUNLOG_TOPIC_PREFIX: `${uniqueName('ingest')}.`,
   };
 }
 

@@ -19,6 +19,7 @@ import { type IngestConfig, readIngestConfig } from '../../services/ingest/src/c
 import { startIngest } from '../../services/ingest/src/start-ingest.ts';
 import { freePort } from '../support/free-ports.ts';
 import { silentLogger } from '../support/silent-logger.ts';
+import { uniqueName } from '../support/unique-name.ts';
 
 const PARTITIONS = 3;
 const logger = createLogger({ service: 'ingest-test', level: 'silent' });
@@ -28,7 +29,7 @@ function configFor(overrides: Record<string, string> = {}): IngestConfig {
     KAFKA_BROKERS: inject('kafkaBrokers').join(','),
     RUNLOG_INGEST_PORT: '0',
     RUNLOG_PARTITIONS: String(PARTITIONS),
-    RUNLOG_TOPIC_PREFIX: `ingest-${randomBytes(4).toString('hex')}.`,
+    RUNLOG_TOPIC_PREFIX: `${uniqueName('ingest')}.`,
     ...overrides,
   });
 }

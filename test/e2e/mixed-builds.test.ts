@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +17,7 @@ import { runCli } from '../support/cli-process.ts';
 import { SecondBuild } from '../support/second-build.ts';
 import { type ServiceName, ServiceProcess } from '../support/service-process.ts';
 import { silentLogger } from '../support/silent-logger.ts';
+import { uniqueName } from '../support/unique-name.ts';
 
 const WAIT = { timeout: 60_000, interval: 200 };
 const PARTITIONS = 4;
@@ -344,7 +344,7 @@ class KafkaLog implements AsyncDisposable {
 
   static async open(): Promise<KafkaLog> {
     const brokers = inject('kafkaBrokers');
-    const prefix = `mixed-${randomUUID().slice(0, 8)}-`;
+    const prefix = `${uniqueName('mixed')}-`;
     const env = {
       KAFKA_BROKERS: brokers.join(','),
       RUNLOG_TOPIC_PREFIX: prefix,

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +17,7 @@ import {
 import { ServiceProcess } from '../support/service-process.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 import { StreamSocket } from '../support/stream-socket.ts';
+import { uniqueName } from '../support/unique-name.ts';
 
 const WAIT = { timeout: 60_000, interval: 100 };
 
@@ -33,7 +33,7 @@ interface Deployment extends AsyncDisposable {
 
 async function onKafka(): Promise<Deployment> {
   const brokers = inject('kafkaBrokers');
-  const prefix = `e2e-${randomUUID().slice(0, 8)}-`;
+  const prefix = `${uniqueName('pipeline')}-`;
   const env = { KAFKA_BROKERS: brokers.join(','), RUNLOG_TOPIC_PREFIX: prefix, RUNLOG_PARTITIONS: '4' };
   // At the same moment on an empty broker: they must agree on run-meta.
   const names = ['ingest', 'aggregator', 'gateway'] as const;
@@ -52,7 +52,7 @@ async function onKafka(): Promise<Deployment> {
     },
     async readSnapshots() {
       const kafka = new Kafka({ brokers: [...brokers], clientId: 'plain', logLevel: logLevel.NOTHING });
-      const consumer = kafka.consumer({ groupId: `plain-${randomUUID()}`, maxWaitTimeInMs: 200 });
+      const consumer = kafka.consumer({ groupId: uniqueName('plain'), maxWaitTimeInMs: 200 });
       const admin = kafka.admin();
       const newest = new Map<string, RunSnapshot>();
       const topic = `${prefix}run-snapshots`;

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +16,7 @@ import { recording } from '../support/recordings.ts';
 import { ServiceProcess } from '../support/service-process.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 import { StreamSocket } from '../support/stream-socket.ts';
+import { uniqueName } from '../support/unique-name.ts';
 
 const WAIT = { timeout: 60_000, interval: 100 };
 const PARTITIONS = 2;
@@ -31,7 +31,7 @@ interface System extends AsyncDisposable {
 }
 
 async function onKafka(): Promise<System> {
-  const prefix = `rebuild-${randomUUID().slice(0, 8)}-`;
+  const prefix = `${uniqueName('rebuild')}-`;
   const brokers = inject('kafkaBrokers');
   const env = {
     KAFKA_BROKERS: brokers.join(','),

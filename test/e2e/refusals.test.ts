@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { RunMeta } from '@runlog/records/meta-record';
 import { META_KEY } from '@runlog/records/meta-record';
 import { readMeta } from '@runlog/run-feed/prepare-topics';
@@ -11,6 +10,7 @@ import { runCli } from '../support/cli-process.ts';
 import { recording } from '../support/recordings.ts';
 import { ServiceProcess } from '../support/service-process.ts';
 import { silentLogger } from '../support/silent-logger.ts';
+import { uniqueName } from '../support/unique-name.ts';
 
 /** What runlog must not go on with: it says what it found, and what to do, and ends. */
 describe('runlog on topics that contradict each other', () => {
@@ -19,7 +19,7 @@ describe('runlog on topics that contradict each other', () => {
   let env: Record<string, string>;
   beforeEach(async () => {
     const brokers = inject('kafkaBrokers');
-    prefix = `refuse-${randomUUID().slice(0, 8)}-`;
+    prefix = `${uniqueName('refuse')}-`;
     env = { KAFKA_BROKERS: brokers.join(','), RUNLOG_TOPIC_PREFIX: prefix, RUNLOG_PARTITIONS: '1' };
     io = await openKafka({ brokers, clientId: 'by-hand', logger: silentLogger });
   });

@@ -1,19 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import { type ContainerBroker, containerObstacle, startContainerBroker } from './broker-container.ts';
+import { borrowBrokers, type LentBrokers } from './broker-lent.ts';
 import { type MavenBrokers, mavenObstacle, startMavenBrokers } from './broker-maven.ts';
 import { silentLogger } from './silent-logger.ts';
 
-/** A cluster that somebody else runs. */
-interface GivenBrokers extends AsyncDisposable {
-  readonly way: 'given';
-  readonly brokers: readonly string[];
-  stop(): Promise<void>;
-}
+export type TestBrokers = LentBrokers | ContainerBroker | MavenBrokers;
 
-export type TestBrokers = GivenBrokers | ContainerBroker | MavenBrokers;
-
-const PROBE_TOPIC = 'runlog-probe';
 /** From a broker that listens to one that serves; each try of it has its own, shorter bound. */
 const READY_MS_MAX = 60_000;
 const READY_POLL_MS = 200;
@@ -21,13 +14,16 @@ const READY_POLL_MS = 200;
 /**
  * A real broker for tests: `KAFKA_BROKERS`, else a container, else Apache Kafka from Maven on this machine's Java. With
  * none of them it throws one error that says how to get each. `RUNLOG_TEST_BROKER=container|maven` forces one way.
+ * The names of all that is made on it begin with the prefix, which nobody else has: on a broker of `KAFKA_BROKERS` that
+ * is what is deleted at the end.
  */
-export async function startBroker(): Promise<TestBrokers> {
-  const broker = await chooseBroker(process.env.RUNLOG_TEST_BROKER);
+export async function startBroker(prefix: string): Promise<TestBrokers> {
+  const broker = await chooseBroker(process.env.RUNLOG_TEST_BROKER, prefix);
   try {
-    await proveReady(broker.brokers);
+    await proveReady(broker.brokers, prefix);
   } catch (error) {
-    await broker.stop();
+    // Why it does not serve says more than what cannot be tidied up on it.
+    await broker.stop().catch(() => undefined);
     throw new Error(`the broker at ${broker.brokers.join(', ')} (${broker.way}) does not serve`, {
       cause: error,
     });
@@ -45,7 +41,7 @@ export async function startCluster(options: { count: 1 | 3 }): Promise<MavenBrok
   }
   const cluster = await startMavenBrokers(options);
   try {
-    await proveReady(cluster.brokers);
+    await proveReady(cluster.brokers, '');
   } catch (error) {
     await cluster.stop();
     throw error;
@@ -53,17 +49,14 @@ export async function startCluster(options: { count: 1 | 3 }): Promise<MavenBrok
   return cluster;
 }
 
-async function chooseBroker(forced: string | undefined): Promise<TestBrokers> {
+async function chooseBroker(forced: string | undefined, prefix: string): Promise<TestBrokers> {
   if (forced === 'maven') return startMavenBrokers({ count: 1 });
   if (forced === 'container') return startContainerBroker();
   if (forced !== undefined && forced !== '') {
     throw new Error(`RUNLOG_TEST_BROKER is '${forced}'; it may be 'container' or 'maven'`);
   }
   const given = process.env.KAFKA_BROKERS;
-  if (given !== undefined && given !== '') {
-    const stop = async () => undefined;
-    return { way: 'given', brokers: given.split(','), stop, [Symbol.asyncDispose]: stop };
-  }
+  if (given !== undefined && given !== '') return borrowBrokers({ brokers: given.split(','), prefix });
   const noContainer = await containerObstacle();
   if (noContainer === null) return startContainerBroker();
   const noMaven = await mavenObstacle();
@@ -79,12 +72,14 @@ async function chooseBroker(forced: string | undefined): Promise<TestBrokers> {
 }
 
 /** A broker that only listens is not ready: it must create a topic, too. */
-async function proveReady(brokers: readonly string[]): Promise<void> {
+async function proveReady(brokers: readonly string[], prefix: string): Promise<void> {
   await using log = await openKafka({ brokers, clientId: 'runlog-test-probe', logger: silentLogger });
   const endsMs = performance.now() + READY_MS_MAX;
   for (;;) {
     try {
-      await log.ensureTopics([{ name: PROBE_TOPIC, partitions: 1, cleanupPolicy: 'delete', settings: {} }]);
+      await log.ensureTopics([
+        { name: `${prefix}probe`, partitions: 1, cleanupPolicy: 'delete', settings: {} },
+      ]);
       return;
     } catch (error) {
       if (performance.now() > endsMs) throw error;

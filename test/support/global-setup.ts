@@ -1,17 +1,41 @@
+import { randomBytes } from 'node:crypto';
 import type { TestProject } from 'vitest/node';
 import { startBroker } from './broker.ts';
+import { listRemains } from './broker-remains.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
     /** `host:port` of the broker that the integration tests share. */
     kafkaBrokers: readonly string[];
+    /** What the names of all that is made on it begin with (`uniqueName`): this run's own. */
+    runPrefix: string;
   }
 }
 
 /** One broker for all integration tests; tests keep apart by the names of their topics. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const broker = await startBroker();
+  const runPrefix = `runlog-test-${randomBytes(4).toString('hex')}-`;
+  const broker = await startBroker(runPrefix);
   process.stdout.write(`kafka for tests: ${broker.way}, ${broker.brokers.join(', ')}\n`);
   project.provide('kafkaBrokers', broker.brokers);
-  return () => broker.stop();
+  project.provide('runPrefix', runPrefix);
+  return async () => {
+    try {
+      await using _ = broker;
+      // On a lent broker others have names of theirs.
+      if (broker.way !== 'lent') await refuseOtherNames(broker.brokers, runPrefix);
+    } catch (error) {
+      // vitest prints it, and its exit code would still be that of the tests.
+      process.exitCode = 1;
+      throw error;
+    }
+  };
+}
+
+/** What a test names otherwise would stay on a broker that is lent. */
+async function refuseOtherNames(brokers: readonly string[], runPrefix: string): Promise<void> {
+  const { topics, groups } = await listRemains(brokers);
+  const others = [...topics, ...groups].filter((name) => !name.startsWith(runPrefix));
+  if (others.length === 0) return;
+  throw new Error(`tests have named topics or groups without uniqueName: ${others.join(', ')}`);
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +12,7 @@ import type { RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
 import { epochCompleted, trainingStarted } from './event-factory.ts';
 import { ServiceProcess } from './service-process.ts';
 import { silentLogger } from './silent-logger.ts';
+import { uniqueName } from './unique-name.ts';
 
 export const REBUILT_PARTITIONS = 12;
 const RUNS = 24;
@@ -45,7 +45,7 @@ export class RebuiltSystem implements AsyncDisposable {
   }
 
   static async onKafka(brokers: readonly string[]): Promise<RebuiltSystem> {
-    const prefix = `killed-${randomUUID().slice(0, 8)}-`;
+    const prefix = `${uniqueName('killed')}-`;
     const open = () => openKafka({ brokers, clientId: 'by-hand', logger: silentLogger });
     const topics = topicNames(prefix);
     await using io = await open();

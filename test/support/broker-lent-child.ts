@@ -1,0 +1,17 @@
+/** Waits until whoever started it has ended, or says so by closing the pipe, then deletes what was made on the broker. */
+import { once } from 'node:events';
+import { deleteRemains } from './broker-remains.ts';
+
+const [brokers = '', prefix = ''] = process.argv.slice(2);
+if (prefix === '') throw new Error('without a prefix everything would be deleted');
+
+process.stdin.resume();
+await once(process.stdin, 'close');
+try {
+  await deleteRemains({ brokers: brokers.split(','), prefix });
+} catch (error) {
+  process.stderr.write(
+    `${prefix}… at ${brokers} could not be deleted: ${error instanceof Error ? error.message : String(error)}\n`,
+  );
+  process.exitCode = 1;
+}

@@ -1,0 +1,74 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Admin, Kafka, logLevel } from 'kafkajs';
+
+/** What stays on a broker when the tests are gone. Transactional ids stay too: Kafka lets nobody delete them. */
+export interface BrokerRemains {
+  readonly topics: readonly string[];
+  readonly groups: readonly string[];
+}
+
+/** A group can be deleted when its members are gone, and a killed one is in it until its session ends: 30 s in kafkajs. */
+const DELETE_MS_MAX = 50_000;
+/** A service that is just ending may make a topic yet. */
+const QUIET_MS = 1_000;
+const POLL_MS = 200;
+
+/** Topics and groups of the broker that somebody made: without Kafka's own. */
+export async function listRemains(brokers: readonly string[]): Promise<BrokerRemains> {
+  return await withAdmin(brokers, list);
+}
+
+/** Deletes all topics and groups whose names begin with the prefix; rejects, and names them, where some stay. */
+export async function deleteRemains(options: { brokers: readonly string[]; prefix: string }): Promise<void> {
+  await withAdmin(options.brokers, async (admin) => {
+    const endsMs = performance.now() + DELETE_MS_MAX;
+    let quietSinceMs: number | null = null;
+    for (;;) {
+      const { topics, groups } = withPrefix(await list(admin), options.prefix);
+      const nowMs = performance.now();
+      if (topics.length + groups.length === 0) {
+        quietSinceMs ??= nowMs;
+        if (nowMs - quietSinceMs >= QUIET_MS) return;
+      } else {
+        quietSinceMs = null;
+        if (nowMs > endsMs) throw new Error(`these stay: ${[...topics, ...groups].join(', ')}`);
+        // What could not be deleted is listed again.
+        if (topics.length > 0) await admin.deleteTopics({ topics: [...topics] }).catch(() => undefined);
+        if (groups.length > 0) await admin.deleteGroups([...groups]).catch(() => undefined);
+      }
+      await delay(POLL_MS);
+    }
+  });
+}
+
+export function withPrefix({ topics, groups }: BrokerRemains, prefix: string): BrokerRemains {
+  const hasPrefix = (name: string) => name.startsWith(prefix);
+  return { topics: topics.filter(hasPrefix), groups: groups.filter(hasPrefix) };
+}
+
+async function list(admin: Admin): Promise<BrokerRemains> {
+  const [topics, { groups }] = await Promise.all([admin.listTopics(), admin.listGroups()]);
+  return {
+    topics: topics.filter((name) => !name.startsWith('__')),
+    groups: groups.map(({ groupId }) => groupId),
+  };
+}
+
+async function withAdmin<Result>(
+  brokers: readonly string[],
+  work: (admin: Admin) => Promise<Result>,
+): Promise<Result> {
+  const kafka = new Kafka({
+    brokers: [...brokers],
+    clientId: 'runlog-test-remains',
+    logLevel: logLevel.NOTHING,
+    retry: { initialRetryTime: 100, retries: 4 },
+  });
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    return await work(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
