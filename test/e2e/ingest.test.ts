@@ -151,7 +151,7 @@ describe.each(['embedded', 'kafka'] as const)('ingest over the %s log', (engine)
     });
   });
 
-  it('accepts gzip, rewrites bare NaN, and keeps refused lines with their reasons', async () => {
+  it('accepts gzip, rewrites bare NaN, and keeps rejected lines with their reasons', async () => {
     await using ingest = await fresh();
     const metric = eventText({ data: { loss: 'HERE' } }).replace('"HERE"', 'NaN');
     const bad = eventText({ run_id: undefined });

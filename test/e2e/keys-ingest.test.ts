@@ -91,7 +91,7 @@ describe('publishing where keys are asked for', () => {
     expect(sent).toBeLessThan(64 * 1024 * 1024);
   });
 
-  it('keeps with a refused event whose key sent it', async () => {
+  it('keeps with a rejected event whose key sent it', async () => {
     const { ingest, keys } = await start();
     const c1 = await keys.add('c1-ingest', { role: 'publish', cluster: 'c1' });
     await expect

@@ -108,7 +108,7 @@ describe('runlog on topics that contradict each other', () => {
     expect(await refusal()).toContain('another record is there');
   });
 
-  it('puts what no fold can read into quarantine, with where and why, and folds on', async () => {
+  it('puts what no fold can read into the rejected topic, with where and why, and folds on', async () => {
     await using up = await ServiceProcess.start('up', env);
     await using writer = await io.writer();
     const record = (key: string, value: string) => ({

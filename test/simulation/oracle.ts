@@ -39,7 +39,7 @@ export class Oracle {
   /** Snapshot topics that were in use before a rebuild switched and deleted them. */
   readonly #dropped = new Set<string>();
   readonly #unfoldable = new Set<string>();
-  readonly #quarantined = new Set<string>();
+  readonly #rejected = new Set<string>();
   /** Landed before the services had agreed on an epoch. */
   readonly #early: { readonly record: LogRecord; readonly partition: number }[] = [];
   /** Of the events topic that there was before it was deleted. */
@@ -58,7 +58,7 @@ export class Oracle {
     if (topic === topics.events) for (const record of records) this.#fold(record, partition);
     else if (topic === topics.meta) for (const record of records) this.#agree(record);
     else if (topic === topics.rejected) {
-      for (const record of records) this.#quarantined.add(decodeRejected(record).origin ?? '');
+      for (const record of records) this.#rejected.add(decodeRejected(record).origin ?? '');
     } else if (!this.#dropped.has(topic)) {
       const stored = this.#storedIn(topic)[partition]!;
       for (const record of records) {
@@ -81,7 +81,7 @@ export class Oracle {
       }
       for (const stored of this.#stored.values()) stored[index]!.outlive();
       for (const epochs of this.#formerEpochs.values()) epochs.add(index);
-      for (const origins of [this.#unfoldable, this.#quarantined]) {
+      for (const origins of [this.#unfoldable, this.#rejected]) {
         for (const origin of origins)
           if (origin.startsWith(`${topics.events}:${index}:`)) origins.delete(origin);
       }
@@ -187,7 +187,8 @@ export class Oracle {
       }
     }
     for (const origin of this.#unfoldable) {
-      if (!this.#quarantined.has(origin)) faults.push(`${origin} cannot be folded and is not in quarantine`);
+      if (!this.#rejected.has(origin))
+        faults.push(`${origin} cannot be folded and is not among the rejected`);
     }
     for (const { key, latest } of this.runs.values()) {
       if (latest !== null && log.scheduler.nowMs - Date.parse(latest.last_received_at) > runRetentionMs)

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 
 const none = () => 0;
 const registries = [
-  createIngestMetrics({ bytesInFlight: none, quarantineLost: none }),
+  createIngestMetrics({ bytesInFlight: none, rejectedLost: none }),
   createAggregatorMetrics(),
   createGatewayMetrics({
     connections: () => ({ open: 0, lagging: 0 }),

@@ -47,7 +47,7 @@ const table: readonly TableEntry[] = [
   { name: 'delete', summary: 'delete runs', load: () => import('./commands/delete.ts') },
   {
     name: 'rejected',
-    summary: 'list refused events with the reasons',
+    summary: 'list rejected events with the reasons',
     load: () => import('./commands/rejected.ts'),
   },
   { name: 'keys', summary: 'add, list and revoke keys', load: () => import('./commands/keys.ts') },

@@ -1,6 +1,6 @@
 import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
 
-/** Names of fields whose values nobody should read in a quarantine; words apart by `_`, `-`, `.`, or a capital letter. */
+/** Names of fields whose values nobody should read in the rejected topic; words apart by `_`, `-`, `.`, or a capital letter. */
 const SECRET_NAME =
   /(?:^|[_.-])(?:passwords?|passwd|passphrase|pwd|secrets?|token|apikeys?|(?:api|private|access|secret|signing|encryption)[_.-]keys?|authorization|bearer|credentials?|cookies?)(?:$|[_.-])/i;
 
@@ -13,7 +13,7 @@ export const REDACTED = '"[redacted]"';
 
 /**
  * The text with the values of secret-looking fields replaced, whatever they are, and what reads like the value of an
- * Authorization header. Works on text, because what is refused need not be JSON and may be cut off; the rest stays as
+ * Authorization header. Works on text, because what is rejected need not be JSON and may be cut off; the rest stays as
  * it came. Takes time in proportion to the text.
  */
 export function redact(text: string): string {

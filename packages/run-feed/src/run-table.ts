@@ -8,7 +8,7 @@ import type { LogRecord } from '@runlog/topic-io/topic-io';
 import type { RunChange } from './run-change.ts';
 import { RunStates } from './run-states.ts';
 
-/** A record that no reader can fold; the aggregator quarantines it, everyone skips it. */
+/** A record that no reader can fold; the aggregator copies it to the rejected topic, everyone skips it. */
 export interface UnfoldableRecord {
   readonly record: LogRecord;
   readonly reason: string;

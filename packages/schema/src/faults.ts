@@ -40,7 +40,7 @@ export function httpFaultBody(code: HttpFaultCode, message: string): HttpFaultBo
   return { error: { code, message } };
 }
 
-/** Why one event of a body was refused. None of these can succeed when sent again unchanged. */
+/** Why one event of a body was rejected. None of these can succeed when sent again unchanged. */
 export const eventFaultCodes = [
   'schema',
   'invalid_json',

@@ -13,11 +13,11 @@ export const EVENT_DEPTH_MAX = 64;
 export const EVENT_ID_CHARS_MAX = 128;
 /** A million events a second for twelve days; sums over emitters stay exact integers. */
 export const EMITTER_SEQ_MAX = 2 ** 40;
-/** The refusals that `errors` of an answer lists; those beyond are counted. */
+/** The rejected events that `errors` of an answer lists; those beyond are counted. */
 export const ERRORS_LISTED_MAX = 100;
 /** Bodies read and not yet answered, over all requests; past it ingest answers 503. */
 export const INGEST_BYTES_IN_FLIGHT_MAX = 64 * MIB;
-/** A rejected event is kept in the quarantine topic up to here. */
+/** The topic of rejected events keeps each up to here. */
 export const REJECTED_BYTES_MAX = 64 * KIB;
 
 // --- what a snapshot may hold: together below SNAPSHOT_BYTES_MAX for any input ---

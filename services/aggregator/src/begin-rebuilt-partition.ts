@@ -31,7 +31,7 @@ interface BeginOptions {
 export async function beginOrGoOn(
   options: BeginOptions,
   at: { former: RunMeta; meta: RunMeta; partition: number; isForeign: boolean },
-): Promise<{ startOffset: number; quarantined: number }> {
+): Promise<{ startOffset: number; rejectedBelow: number }> {
   const { io, topics, signal, clock, logger } = options;
   const { former, meta, partition, isForeign } = at;
   const past = {
@@ -57,7 +57,7 @@ export async function beginOrGoOn(
     const { checkpoint } = written;
     const goesOn = checkpoint !== null && checkpoint.next >= startOffset;
     if (goesOn && !(isForeign && (await isOfOthers(written, past)))) {
-      return { startOffset, quarantined: stored.checkpoint?.next ?? 0 };
+      return { startOffset, rejectedBelow: stored.checkpoint?.next ?? 0 };
     }
     await begin(options, { writer, written, stored, meta, partition, startOffset });
   }

@@ -24,8 +24,8 @@ export interface OwnerOptions {
   readonly signal: AbortSignal;
   /** Set where a topic is filled that nobody reads yet: no group offsets. */
   readonly rebuild?: {
-    /** Records below are in quarantine already: the former owner's checkpoint has passed them. */
-    readonly quarantined: number;
+    /** Unfoldable records below are in the rejected topic already: the former owner's checkpoint has passed them. */
+    readonly rejectedBelow: number;
   };
 }
 
@@ -40,7 +40,7 @@ export class PartitionOwner implements AsyncDisposable {
   readonly #writer: FencedWriter;
   readonly #table: RunTable;
   readonly #dirty = new DirtyRuns();
-  #quarantine: RecordToAppend[] = [];
+  #rejected: RecordToAppend[] = [];
   /** Offset of the next record to fold. */
   #folded: number;
   /** The checkpoint that is stored; -1: not known, so the next flush writes it. */
@@ -96,20 +96,20 @@ export class PartitionOwner implements AsyncDisposable {
     const from = this.#folded;
     const { changed, unfoldable } = this.#table.foldInPlace(batch.records, this.partition);
     for (const key of changed) this.#dirty.mark(key, { since: from, through: batch.nextOffset });
-    const quarantined = this.#options.rebuild?.quarantined ?? 0;
-    for (const refused of unfoldable) {
-      if (refused.record.offset >= quarantined) this.#quarantine.push(this.#rejectedRecord(refused));
+    const rejectedBelow = this.#options.rebuild?.rejectedBelow ?? 0;
+    for (const passed of unfoldable) {
+      if (passed.record.offset >= rejectedBelow) this.#rejected.push(this.#rejectedRecord(passed));
     }
     this.#folded = batch.nextOffset;
   }
 
   /** Whether a flush would move anything. */
   get hasNews(): boolean {
-    return this.#dirty.size > 0 || this.#quarantine.length > 0 || this.#folded !== this.#stored;
+    return this.#dirty.size > 0 || this.#rejected.length > 0 || this.#folded !== this.#stored;
   }
 
   /**
-   * One transaction: snapshots, checkpoint, quarantined records, and the group's offset for lag tools. Rejects when
+   * One transaction: snapshots, checkpoint, rejected records, and the group's offset for lag tools. Rejects when
    * the partition was taken over or the log cannot be reached; then this owner is spent and must be claimed anew.
    */
   async flush(): Promise<{ runs: number; bytes: number }> {
@@ -123,13 +123,13 @@ export class PartitionOwner implements AsyncDisposable {
       bytesMax: Math.min(FLUSH_BYTES_MAX, budget.available(nowMs)),
       nowMs,
     });
-    const quarantine = this.#quarantine;
-    this.#quarantine = [];
+    const rejected = this.#rejected;
+    this.#rejected = [];
     budget.spend(flush.bytes);
     await this.#writer.commit({
       records: [
         // The reason a record was passed over must be durable no later than the position that passes it.
-        { topic: topics.rejected, partition: this.partition, records: quarantine },
+        { topic: topics.rejected, partition: this.partition, records: rejected },
         { topic: meta.snapshots, partition: this.partition, records: flush.records },
       ].filter(({ records }) => records.length > 0),
       offsets:
@@ -156,8 +156,7 @@ export class PartitionOwner implements AsyncDisposable {
     await this.#writer[Symbol.asyncDispose]();
   }
 
-  #rejectedRecord(refused: UnfoldableRecord): RecordToAppend {
-    const { record, reason } = refused;
+  #rejectedRecord({ record, reason }: UnfoldableRecord): RecordToAppend {
     const { topics, clock, logger } = this.#options;
     const nowMs = clock.now();
     const origin = `${topics.events}:${this.partition}:${record.offset}`;

@@ -182,7 +182,7 @@ async function writeSnapshots(
   };
   const total = { runs: 0, kept: 0 };
   for (const partition of bounds.keys()) {
-    const { startOffset, quarantined } = await beginOrGoOn(options, {
+    const { startOffset, rejectedBelow } = await beginOrGoOn(options, {
       ...{ ...at, partition },
       isForeign: at.foreign.has(partition),
     });
@@ -190,7 +190,7 @@ async function writeSnapshots(
     await using owner = (await PartitionOwner.claim({
       ...{ io, topics, partition, budget, clock, signal, logger, meta: at.meta },
       confirm: async () => true,
-      rebuild: { quarantined },
+      rebuild: { rejectedBelow },
     }))!;
     await foldToEnd(options, {
       owner,

@@ -22,7 +22,7 @@ describe('a valid event', () => {
     expect(judged(text)).toEqual({
       kind: 'judged',
       total: 1,
-      refused: [],
+      rejected: [],
       events: [
         {
           index: 0,
@@ -77,8 +77,8 @@ describe('a valid event', () => {
   ])('keeps %s byte for byte', (_what, members) => {
     const text = eventTextWith(members);
     for (const body of [text, `[${text}]`, ` [ ${text} , ${text} ] `]) {
-      const { events, refused } = judged(body);
-      expect(refused).toEqual([]);
+      const { events, rejected } = judged(body);
+      expect(rejected).toEqual([]);
       for (const event of events) {
         expect(event.record.value.toString()).toBe(text);
         expect(event.normalized).toBe(false);
@@ -116,19 +116,19 @@ describe('numbers that are not numbers', () => {
     expect(events[2]!.record.value.toString()).toBe(eventTextWith('"x": 1.0'));
   });
 
-  it('are refused where the schema wants an integer', () => {
+  it('are rejected where the schema wants an integer', () => {
     const bad = eventTextWith('"emitter_id": "m1", "emitter_seq": NaN');
-    expect(judged(bad).refused[0]!.error).toMatchObject({ code: 'schema', path: 'emitter_seq' });
+    expect(judged(bad).rejected[0]!.error).toMatchObject({ code: 'schema', path: 'emitter_seq' });
   });
 });
 
-describe('a refused event', () => {
+describe('a rejected event', () => {
   it('names its field, its id and its index', () => {
     const body = `[${eventText()},${eventText({ event_id: 'e2', run_id: undefined })}]`;
-    const { events, refused, total } = judged(body);
+    const { events, rejected, total } = judged(body);
     expect(total).toBe(2);
     expect(events.map((event) => event.index)).toEqual([0]);
-    expect(refused.map(({ error }) => error)).toEqual([
+    expect(rejected.map(({ error }) => error)).toEqual([
       {
         index: 1,
         event_id: 'e2',
@@ -146,7 +146,7 @@ describe('a refused event', () => {
     ['with no run', eventText({ run_id: undefined }), 'c1'],
     ['that is no object', '5', 'c1'],
   ])('%s is kept under the key it can have', (_how, text, key) => {
-    expect(judged(`[${text}]`).refused).toMatchObject([{ key, value: Buffer.from(text) }]);
+    expect(judged(`[${text}]`).rejected).toMatchObject([{ key, value: Buffer.from(text) }]);
   });
 
   it.each([
@@ -155,7 +155,7 @@ describe('a refused event', () => {
     ['null', 'null'],
     ['an array', '[]'],
   ])('may be %s', (_what, text) => {
-    expect(judged(`[${text}]`).refused[0]!.error).toMatchObject({
+    expect(judged(`[${text}]`).rejected[0]!.error).toMatchObject({
       code: 'schema',
       path: '',
       event_id: null,
@@ -165,7 +165,7 @@ describe('a refused event', () => {
   it.each(['"run_id":"r2"', '"run\\u005fid":"r2"', '"event_id":"e1"', '"x":1,"x":1'])(
     'has a key twice: %s',
     (members) => {
-      expect(judged(eventTextWith(members)).refused[0]!.error).toMatchObject({
+      expect(judged(eventTextWith(members)).rejected[0]!.error).toMatchObject({
         code: 'duplicate_key',
         event_id: 'e1',
       });
@@ -173,31 +173,31 @@ describe('a refused event', () => {
   );
 
   it('may have the same key twice below the top', () => {
-    expect(judged(eventTextWith('"x":{"a":1,"a":2}')).refused).toEqual([]);
+    expect(judged(eventTextWith('"x":{"a":1,"a":2}')).rejected).toEqual([]);
   });
 
   it('is one byte too large, and one byte less is not', () => {
     const padding = EVENT_BYTES_MAX - eventTextWith('"x":""').length;
     const largest = eventTextWith(`"x":"${'x'.repeat(padding)}"`);
-    expect(judged(largest).refused).toEqual([]);
+    expect(judged(largest).rejected).toEqual([]);
     const larger = eventTextWith(`"x":"${'x'.repeat(padding + 1)}"`);
-    expect(judged(larger).refused[0]!.error).toMatchObject({ code: 'event_too_large', event_id: 'e1' });
+    expect(judged(larger).rejected[0]!.error).toMatchObject({ code: 'event_too_large', event_id: 'e1' });
   });
 
   it.each<BodyFormat>(['json', 'ndjson'])('is nested one too deep in %s, and one less is not', (format) => {
     const nested = (depth: number) => eventTextWith(`"x":${'['.repeat(depth)}${']'.repeat(depth)}`);
-    expect(judged(nested(EVENT_DEPTH_MAX - 1), format).refused).toEqual([]);
-    expect(judged(nested(EVENT_DEPTH_MAX), format).refused[0]!.error).toMatchObject({ code: 'too_deep' });
+    expect(judged(nested(EVENT_DEPTH_MAX - 1), format).rejected).toEqual([]);
+    expect(judged(nested(EVENT_DEPTH_MAX), format).rejected[0]!.error).toMatchObject({ code: 'too_deep' });
   });
 
   it('tells no id that is longer than an id may be, nor an endless message', () => {
     const long = 'x'.repeat(100_000);
-    const { refused } = judged(
+    const { rejected } = judged(
       `${eventText({ event_id: long })}\n{"${long}":1,"${long}":2}\n${'{"a'.repeat(30_000)}`,
       'ndjson',
     );
-    for (const { error } of refused) expect(JSON.stringify(error).length).toBeLessThan(1_000);
-    expect(refused[0]!.error.event_id).toBeNull();
+    for (const { error } of rejected) expect(JSON.stringify(error).length).toBeLessThan(1_000);
+    expect(rejected[0]!.error.event_id).toBeNull();
   });
 });
 
@@ -230,7 +230,7 @@ describe('a JSON body', () => {
   });
 
   it('with nothing in it is fine', () => {
-    expect(judged(' [ ] ')).toMatchObject({ total: 0, events: [], refused: [] });
+    expect(judged(' [ ] ')).toMatchObject({ total: 0, events: [], rejected: [] });
   });
 
   it('may have a byte order mark', () => {
@@ -249,7 +249,7 @@ describe('a JSON body', () => {
   it('is never the end of the process, however deep it is', () => {
     expect(accept('['.repeat(4_000_000))).toMatchObject({ kind: 'refused', code: 'invalid_json' });
     const deep = `[${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}]`;
-    expect(judged(deep).refused[0]!.error.code).toBe('too_deep');
+    expect(judged(deep).rejected[0]!.error.code).toBe('too_deep');
   });
 });
 
@@ -260,13 +260,13 @@ describe('an NDJSON body', () => {
       Buffer.from([0x22, 0xff, 0x22, 0x0a]),
       Buffer.from(eventText({ event_id: 'e5' })),
     ]);
-    const { total, events, refused } = judged(body, 'ndjson');
+    const { total, events, rejected } = judged(body, 'ndjson');
     expect(total).toBe(5);
     expect(events.map((event) => [event.index, event.record.headers.event_id])).toEqual([
       [0, 'e1'],
       [4, 'e5'],
     ]);
-    expect(refused.map(({ error }) => [error.index, error.code])).toEqual([
+    expect(rejected.map(({ error }) => [error.index, error.code])).toEqual([
       [1, 'invalid_json'],
       [2, 'invalid_json'],
       [3, 'invalid_utf8'],
@@ -309,7 +309,7 @@ describe('any bytes', () => {
           if (result.kind === 'refused') return;
           const indexes = [
             ...result.events.map((event) => event.index),
-            ...result.refused.map(({ error }) => error.index),
+            ...result.rejected.map(({ error }) => error.index),
           ];
           expect(indexes.sort((a, b) => a - b)).toEqual(
             Array.from({ length: result.total }, (_, index) => index),

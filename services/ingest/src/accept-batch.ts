@@ -19,8 +19,8 @@ export interface AcceptedEvent {
   readonly normalized: boolean;
 }
 
-/** A refused event: what the answer says of it, and what the quarantine topic keeps. */
-export interface RefusedEvent {
+/** A rejected event: what the answer says of it, and what the rejected topic keeps. */
+export interface RejectedEvent {
   readonly error: EventError;
   /** `cluster/run/group` where the event says so legibly, else the cluster. */
   readonly key: string;
@@ -34,7 +34,7 @@ export type Judgement =
       /** Events of the body; for NDJSON its lines that are not blank. */
       readonly total: number;
       readonly events: readonly AcceptedEvent[];
-      readonly refused: readonly RefusedEvent[];
+      readonly rejected: readonly RejectedEvent[];
     };
 
 export interface BodyOrigin {
@@ -50,7 +50,7 @@ const MESSAGE_CHARS_MAX = 200;
 
 /**
  * Judges a whole body. JSON whose framing or any of whose events is not JSON is refused as a whole; an NDJSON line
- * stands for itself. Events that are nested too deep are refused unread, because reading them is what is dangerous.
+ * stands for itself. Events that are nested too deep are rejected unread, because reading them is what is dangerous.
  */
 export function acceptBatch(body: Buffer, origin: BodyOrigin): Judgement {
   const lines = origin.format === 'ndjson';
@@ -76,7 +76,7 @@ export function acceptBatch(body: Buffer, origin: BodyOrigin): Judgement {
     }
   }
   const events: AcceptedEvent[] = [];
-  const refused: RefusedEvent[] = [];
+  const rejected: RejectedEvent[] = [];
   const receivedAt = new Date(origin.receivedAtMs).toISOString();
   for (const [index, range] of split.ranges.entries()) {
     const bytes = body.subarray(range.start, range.end);
@@ -89,10 +89,10 @@ export function acceptBatch(body: Buffer, origin: BodyOrigin): Judgement {
     } else {
       const { code, path, message, value } = verdict;
       const error = { index, event_id: eventIdOf(value), code, path, message };
-      refused.push({ error, key: keyOf(value, origin.clusterId), value: bytes });
+      rejected.push({ error, key: keyOf(value, origin.clusterId), value: bytes });
     }
   }
-  return { kind: 'judged', total: split.ranges.length, events, refused };
+  return { kind: 'judged', total: split.ranges.length, events, rejected };
 }
 
 interface Valid {
@@ -181,7 +181,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Told back only where it is no longer than an id may be: the answer to a refused event stays small. */
+/** Told back only where it is no longer than an id may be: the answer to a rejected event stays small. */
 function eventIdOf(value: unknown): string | null {
   if (!isObject(value) || typeof value.event_id !== 'string') return null;
   return value.event_id.length <= EVENT_ID_CHARS_MAX ? value.event_id : null;

@@ -27,14 +27,14 @@ export function answerOf(judged: Judged, published: Outcome): Answer {
   }
   const response: IngestResponse = {
     accepted: acknowledged,
-    rejected: judged.refused.length,
+    rejected: judged.rejected.length,
     retry: retry.length,
     normalized: published.normalized,
-    errors: judged.refused.slice(0, ERRORS_LISTED_MAX).map((refused) => refused.error),
-    errors_unlisted: Math.max(0, judged.refused.length - ERRORS_LISTED_MAX),
+    errors: judged.rejected.slice(0, ERRORS_LISTED_MAX).map(({ error }) => error),
+    errors_unlisted: Math.max(0, judged.rejected.length - ERRORS_LISTED_MAX),
     retry_indexes: rangesOf(retry),
   };
-  if (judged.total > 0 && judged.refused.length === judged.total) {
+  if (judged.total > 0 && judged.rejected.length === judged.total) {
     const message = `no event of the body is valid; the first one: ${firstFault(response)}`;
     return { kind: 'all_rejected', response: { ...response, error: { code: 'all_rejected', message } } };
   }

@@ -11,7 +11,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createIngestServer, type IngestLimits, type IngestState } from './http-server.ts';
 import { eventText } from './made-up/test-events.ts';
 import { createOutage } from './outage.ts';
-import { createQuarantine } from './quarantine.ts';
+import { createRejectedTopic } from './rejected-topic.ts';
 
 const logger = createLogger({ service: 'ingest-test', level: 'silent' });
 const open: AsyncDisposable[] = [];
@@ -51,7 +51,7 @@ async function serve(
     partitions: 4,
     keepsJson: false,
     outage: createOutage({ logger, now }),
-    quarantine: createQuarantine({ writer, topic: 'rejected', partitions: 4, logger, now }),
+    rejectedTopic: createRejectedTopic({ writer, topic: 'rejected', partitions: 4, logger, now }),
   };
   const server = createIngestServer({
     logger,

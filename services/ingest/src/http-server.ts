@@ -59,7 +59,7 @@ export function createIngestServer(options: {
   const budget = new ByteBudget({ bytesMax: limits.bytesInFlightMax });
   const metrics = createIngestMetrics({
     bytesInFlight: () => budget.bytesHeld,
-    quarantineLost: () => state.openLog()?.quarantine.lost ?? 0,
+    rejectedLost: () => state.openLog()?.rejectedTopic.lost ?? 0,
   });
   const server = createHttpServer({ logger: options.logger, health: state, bodyBytesMax: limits.bytesMax });
 

@@ -1,6 +1,6 @@
 import { eventFaultCodes, type HttpFaultCode, httpFaults } from '@runlog/schema/faults';
 import { ClusterCounter, Counter, Gauge, Histogram, Registry } from '@runlog/service-kit/metrics';
-import type { RefusedEvent } from './accept-batch.ts';
+import type { RejectedEvent } from './accept-batch.ts';
 
 /** The figures of ingest: a few additions a request, nothing an event. */
 export interface IngestMetrics {
@@ -13,7 +13,7 @@ export interface IngestMetrics {
     accepted: number;
     normalized: number;
     retry: number;
-    refused: readonly RefusedEvent[];
+    rejected: readonly RejectedEvent[];
   }): void;
   /** The log has answered for a body, this many seconds after it was handed over. */
   acknowledged(seconds: number): void;
@@ -24,7 +24,7 @@ export interface IngestMetrics {
 /** The options are figures that are read when asked for. */
 export function createIngestMetrics(options: {
   bytesInFlight: () => number;
-  quarantineLost: () => number;
+  rejectedLost: () => number;
 }): IngestMetrics {
   const registry = new Registry();
   const registers = [registry];
@@ -33,17 +33,17 @@ export function createIngestMetrics(options: {
     new ClusterCounter(new Counter({ name, help, labelNames: ['cluster'] as const, registers }));
 
   const accepted = byCluster('runlog_ingest_events_accepted_total', 'Events that the log acknowledged');
-  const refusedByCluster = byCluster(
+  const rejectedByCluster = byCluster(
     'runlog_ingest_cluster_events_rejected_total',
-    'Events refused, by cluster',
+    'Events rejected, by cluster',
   );
-  const rejected = new Counter({
+  const rejectedByCode = new Counter({
     name: 'runlog_ingest_events_rejected_total',
-    help: 'Events refused, by reason',
+    help: 'Events rejected, by reason',
     labelNames: ['code'] as const,
     registers,
   });
-  for (const code of eventFaultCodes) rejected.inc({ code }, 0);
+  for (const code of eventFaultCodes) rejectedByCode.inc({ code }, 0);
   const retry = counter('runlog_ingest_events_retry_total', 'Events that clients were asked to send again');
   const normalized = counter(
     'runlog_ingest_events_normalized_total',
@@ -70,11 +70,11 @@ export function createIngestMetrics(options: {
   });
   new Counter({
     name: 'runlog_ingest_quarantine_lost_total',
-    help: 'Refused events that could not be kept',
+    help: 'Rejected events that could not be kept',
     registers,
     collect() {
       this.reset();
-      this.inc(options.quarantineLost());
+      this.inc(options.rejectedLost());
     },
   });
   new Gauge({
@@ -94,9 +94,9 @@ export function createIngestMetrics(options: {
       batchEvents.observe(body.events);
       if (body.normalized > 0) normalized.inc(body.normalized);
       if (body.retry > 0) retry.inc(body.retry);
-      if (body.refused.length === 0) return;
-      refusedByCluster.add(body.clusterId, body.refused.length);
-      for (const { error } of body.refused) rejected.inc({ code: error.code });
+      if (body.rejected.length === 0) return;
+      rejectedByCluster.add(body.clusterId, body.rejected.length);
+      for (const { error } of body.rejected) rejectedByCode.inc({ code: error.code });
     },
     acknowledged: (seconds) => ackSeconds.observe(seconds),
     fault: (code) => faults.inc({ code, status: httpFaults[code].status }),

@@ -4,7 +4,7 @@ import type { Compression } from '@runlog/topic-io/compression';
 import type { Logger } from '@runlog/topic-io/logger';
 import { type TopicIo, TopicIoError, type TopicWriter } from '@runlog/topic-io/topic-io';
 import type { Outage } from './outage.ts';
-import { createQuarantine, type Quarantine } from './quarantine.ts';
+import { createRejectedTopic, type RejectedTopic } from './rejected-topic.ts';
 
 /** Everything that publishing needs, once the topics are there. */
 export interface OpenLog {
@@ -14,7 +14,7 @@ export interface OpenLog {
   /** Readers in this process can use what was parsed already. */
   readonly keepsJson: boolean;
   readonly outage: Outage;
-  readonly quarantine: Quarantine;
+  readonly rejectedTopic: RejectedTopic;
 }
 
 /** One attempt; rejects with what the log says. */
@@ -38,17 +38,17 @@ export async function prepareLog(options: {
     epoch: options.newEpoch,
     logger,
   });
-  const rejected = await io.describeTopic(topics.rejected);
-  if (rejected === null)
+  const description = await io.describeTopic(topics.rejected);
+  if (description === null)
     throw new TopicIoError('unavailable', `the topic ${topics.rejected} is not there yet`);
   const writer = await io.writer({ compression: options.compression });
-  const quarantine = createQuarantine({
+  const rejectedTopic = createRejectedTopic({
     writer,
     topic: topics.rejected,
-    partitions: rejected.partitions,
+    partitions: description.partitions,
     logger,
     now,
   });
   const keepsJson = io.engine === 'embedded';
-  return { writer, topic: topics.events, partitions, keepsJson, outage: options.outage, quarantine };
+  return { writer, topic: topics.events, partitions, keepsJson, outage: options.outage, rejectedTopic };
 }

@@ -116,7 +116,7 @@ describe('answerOf', () => {
         rejected: 1,
         retry: 2,
         normalized: 0,
-        errors: [judged.refused[0]!.error],
+        errors: [judged.rejected[0]!.error],
         errors_unlisted: 0,
         retry_indexes: [[2, 3]],
       },
@@ -149,7 +149,7 @@ describe('answerOf', () => {
     ['fenced', 'log_unavailable'],
     ['too_large', 'log_unavailable'],
   ] as const)(
-    'is a fault when nothing was acknowledged: %s as %s, even beside refusals',
+    'is a fault when nothing was acknowledged: %s as %s, even beside rejected events',
     (code, expected) => {
       const fault = new TopicIoError(code, 'because');
       const judged = judge(`${valid}\n${bad}`);
@@ -158,7 +158,7 @@ describe('answerOf', () => {
     },
   );
 
-  it('lists the first 100 refusals and counts the others', () => {
+  it('lists the first 100 rejected events and counts the others', () => {
     const judged = judge([valid, ...Array.from({ length: 130 }, () => bad)].join('\n'));
     expect(answerOf(judged, publishedDry(judged))).toMatchObject({
       response: { rejected: 130, errors: { length: 100 }, errors_unlisted: 30 },

@@ -118,7 +118,7 @@ export async function startIngest(
         await within(prepared, LAST_MS_MAX);
         return;
       }
-      await within(openLog.quarantine.settled(), LAST_MS_MAX);
+      await within(openLog.rejectedTopic.settled(), LAST_MS_MAX);
       await openLog.writer[Symbol.asyncDispose]();
     },
   };

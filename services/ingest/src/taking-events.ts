@@ -132,15 +132,15 @@ export class TakingEvents {
     this.#metrics.published({
       ...{ clusterId: publisher.clusterId, events: judged.total, bytes: body.length },
       ...{ accepted: published.acknowledged, normalized: published.normalized },
-      ...{ retry: published.retry.length, refused: judged.refused },
+      ...{ retry: published.retry.length, rejected: judged.rejected },
     });
     share.keepUntil(published.settled);
     if (published.fault !== null) log.outage.failed(published.fault);
     else if (published.acknowledged > 0) log.outage.answered();
     const answer = answerOf(judged, published);
-    // A body that is answered with 503 comes again, and its refused events with it.
+    // A body that is answered with 503 comes again, and its rejected events with it.
     if (answer.kind === 'fault') this.#admission.refundEvents(publisher, judged.total);
-    else log.quarantine.offer(judged.refused, { receivedAtMs, keyId: publisher.key?.id ?? null });
+    else log.rejectedTopic.offer(judged.rejected, { receivedAtMs, keyId: publisher.key?.id ?? null });
     return this.#sendAnswer(reply, answer);
   }
 

@@ -38,7 +38,7 @@ const options = {
 export const command: Command = {
   usage: 'FILE… [options]',
   description:
-    'Sends recorded events.jsonl files of any size (also .gz), line by line. Every line is numbered by its place in the file, so importing a file twice counts nothing twice, and a file that has grown adds only its new lines. Broken lines are reported and skipped; the rest is sent.\nExit code: 0 every line was accepted, 1 a line was refused, 2 wrong usage, 3 ingest could not be reached.',
+    'Sends recorded events.jsonl files of any size (also .gz), line by line. Every line is numbered by its place in the file, so importing a file twice counts nothing twice, and a file that has grown adds only its new lines. Broken lines are reported and skipped; the rest is sent.\nExit code: 0 every line was accepted, 1 a line was rejected, 2 wrong usage, 3 ingest could not be reached.',
   options,
   examples: [
     'runlog import telemetry/2025-12-05_111053.events.jsonl',
@@ -110,7 +110,7 @@ async function importFiles(files: readonly SourceFile[], options: ImportOptions)
   const now = () => performance.now();
   const progress = createProgress({ stream: process.stderr, now });
   const report = createImportReport({ config, clusterId });
-  const total: FileImport = { lines: 0, accepted: 0, refused: 0, normalized: 0, bytesRead: 0 };
+  const total: FileImport = { lines: 0, accepted: 0, rejected: 0, normalized: 0, bytesRead: 0 };
   const startedAtMs = now();
   for (const file of files) {
     const fileStartedAtMs = now();
@@ -123,7 +123,7 @@ async function importFiles(files: readonly SourceFile[], options: ImportOptions)
       now,
       random: Math.random,
       signal,
-      onRefused: (line, fault) =>
+      onRejected: (line, fault) =>
         progress.note(
           `${file.path}:${line}: ${fault.code}: ${fault.path === '' ? '' : `${fault.path} `}${fault.message}`,
         ),
@@ -145,18 +145,18 @@ async function importFiles(files: readonly SourceFile[], options: ImportOptions)
       throw error;
     });
     progress.end();
-    for (const field of ['lines', 'accepted', 'refused', 'normalized', 'bytesRead'] as const) {
+    for (const field of ['lines', 'accepted', 'rejected', 'normalized', 'bytesRead'] as const) {
       total[field] += result[field];
     }
     process.stdout.write(`${fileLine(file, result)}\n`);
   }
   const seconds = (now() - startedAtMs) / 1_000;
   process.stdout.write(
-    `${formatCount(total.accepted)} events accepted, ${formatCount(total.refused)} refused, in ${formatDuration(seconds)} (${formatRate(total.accepted / Math.max(seconds, 0.001))}/s)\n`,
+    `${formatCount(total.accepted)} events accepted, ${formatCount(total.rejected)} refused, in ${formatDuration(seconds)} (${formatRate(total.accepted / Math.max(seconds, 0.001))}/s)\n`,
   );
   for (const line of await report.lines({ accepted: total.accepted, signal }))
     process.stdout.write(`${line}\n`);
-  return total.refused === 0 ? exitCodes.ok : exitCodes.failed;
+  return total.rejected === 0 ? exitCodes.ok : exitCodes.failed;
 }
 
 /** Says when an event is due: its recorded distance from the first event, divided by the speed. */
@@ -178,8 +178,8 @@ function progressLine(file: SourceFile, soFar: FileImport, seconds: number): str
 }
 
 function fileLine(file: SourceFile, result: FileImport): string {
-  const refused = result.refused === 0 ? '' : `, ${formatCount(result.refused)} refused`;
+  const rejected = result.rejected === 0 ? '' : `, ${formatCount(result.rejected)} refused`;
   const normalized =
     result.normalized === 0 ? '' : `, ${formatCount(result.normalized)} with bare NaN or Infinity`;
-  return `${file.path}: ${formatCount(result.accepted)} events accepted${refused}${normalized}`;
+  return `${file.path}: ${formatCount(result.accepted)} events accepted${rejected}${normalized}`;
 }

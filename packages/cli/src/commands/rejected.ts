@@ -22,7 +22,7 @@ const options = {
   code: {
     type: 'string',
     value: 'CODE',
-    help: 'only those refused for this reason: schema, invalid_json, unfoldable …',
+    help: 'only those rejected for this reason: schema, invalid_json, unfoldable …',
   },
   key: { type: 'string', value: 'ID', help: 'only those sent with this key' },
   since: {
@@ -37,7 +37,7 @@ const options = {
 export const command: Command = {
   usage: '[options]',
   description:
-    'Lists the events that ingest refused and the records that no fold could read, newest last. They come from the quarantine topic, which keeps up to 64 KiB of each with the reason; values that look like secrets are redacted. Keeping them is best effort: the answer of ingest to the request is what counts.\nExit code: 0 listed, 1 the log refuses, 3 the log cannot be reached.',
+    'Lists the events that ingest rejected and the records that no fold could read, newest last. They come from the topic `run-events-rejected`, which keeps up to 64 KiB of each with the reason; values that look like secrets are redacted. Keeping them is best effort: the answer of ingest to the request is what counts.\nExit code: 0 listed, 1 the log refuses, 3 the log cannot be reached.',
   options,
   examples: [
     'runlog rejected',

@@ -81,7 +81,7 @@ async function simulate(use: {
     now,
     signal: givenUp.signal,
     onRetry: ({ reason }) => progress.trouble(`${reason}; trying again`),
-    onRefused: (fault) => progress.note(`refused: ${fault.code}: ${fault.path} ${fault.message}`),
+    onRejected: (fault) => progress.note(`refused: ${fault.code}: ${fault.path} ${fault.message}`),
   });
   const fleet = createFleet({
     runs: use.runs,

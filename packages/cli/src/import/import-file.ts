@@ -9,7 +9,7 @@ import { readLines } from './read-lines.ts';
 const BODY_BYTES_MAX = 1024 * 1024;
 const PATIENCE_MS = 60_000;
 /** The number of broken lines reported one by one. A file of some other kind may hold millions of them. */
-const REFUSED_TOLD_MAX = 100;
+const REJECTED_TOLD_MAX = 100;
 /** How long an event may wait for others to share a request with, at a recorded pace. */
 const GATHER_MS_MAX = 500;
 
@@ -17,7 +17,7 @@ const GATHER_MS_MAX = 500;
 export interface FileImport {
   lines: number;
   accepted: number;
-  refused: number;
+  rejected: number;
   normalized: number;
   /** Bytes of the file as it is on disk. */
   bytesRead: number;
@@ -38,7 +38,7 @@ export interface FileImportOptions {
   readonly now: () => number;
   readonly random: () => number;
   readonly signal: AbortSignal;
-  readonly onRefused: (line: number | string, fault: LineFault) => void;
+  readonly onRejected: (line: number | string, fault: LineFault) => void;
   readonly onRetry: NonNullable<SendOptions['onRetry']>;
   readonly onProgress: (soFar: FileImport) => void;
   /** Is called once for each `run/group` of the file, before any event of it is sent. */
@@ -56,10 +56,10 @@ interface Line {
  */
 export async function importFile(options: FileImportOptions): Promise<FileImport> {
   const { signal, pace } = options;
-  const result: FileImport = { lines: 0, accepted: 0, refused: 0, normalized: 0, bytesRead: 0 };
-  const refuse = (line: number, fault: LineFault) => {
-    result.refused += 1;
-    if (result.refused <= REFUSED_TOLD_MAX) options.onRefused(line, fault);
+  const result: FileImport = { lines: 0, accepted: 0, rejected: 0, normalized: 0, bytesRead: 0 };
+  const reject = (line: number, fault: LineFault) => {
+    result.rejected += 1;
+    if (result.rejected <= REJECTED_TOLD_MAX) options.onRejected(line, fault);
   };
   const send = async (lines: readonly Line[]) => {
     const outcome = await sendEvents(
@@ -75,8 +75,8 @@ export async function importFile(options: FileImportOptions): Promise<FileImport
     );
     result.accepted += outcome.accepted;
     result.normalized += outcome.normalized;
-    for (const { index, ...fault } of outcome.refused) refuse(lines[index]!.number, fault);
-    result.refused += outcome.rejected - outcome.refused.length;
+    for (const { index, ...fault } of outcome.errors) reject(lines[index]!.number, fault);
+    result.rejected += outcome.rejected - outcome.errors.length;
     options.onProgress(result);
   };
 
@@ -110,14 +110,14 @@ export async function importFile(options: FileImportOptions): Promise<FileImport
     });
     if (line.cut) {
       const message = `an event may have at most ${EVENT_BYTES_MAX} bytes`;
-      refuse(line.number, { code: 'event_too_large', path: '', message });
+      reject(line.number, { code: 'event_too_large', path: '', message });
       continue;
     }
     const numbered = number(bytes);
-    if (numbered.kind === 'refused') {
+    if (numbered.kind === 'rejected') {
       const { fault } = numbered;
       const hint = line.unterminated ? ' (the last line, without a line end: still being written?)' : '';
-      refuse(line.number, { ...fault, message: `${fault.message}${hint}` });
+      reject(line.number, { ...fault, message: `${fault.message}${hint}` });
       options.onProgress(result);
       continue;
     }
@@ -139,9 +139,9 @@ export async function importFile(options: FileImportOptions): Promise<FileImport
   await flush();
   await inFlight;
   result.bytesRead = source.bytesRead();
-  if (result.refused > REFUSED_TOLD_MAX) {
-    const message = `${result.refused - REFUSED_TOLD_MAX} more refused lines are not listed`;
-    options.onRefused('…', { code: 'schema', path: '', message });
+  if (result.rejected > REJECTED_TOLD_MAX) {
+    const message = `${result.rejected - REJECTED_TOLD_MAX} more refused lines are not listed`;
+    options.onRejected('…', { code: 'schema', path: '', message });
   }
   return result;
 }

@@ -10,14 +10,14 @@ export interface LineFault {
 
 /**
  * Judges one line by ingest's own code, and returns null if ingest would accept it. A line that is numbered here and
- * refused there would leave a gap in the numbers, and the run would miss an event for ever.
+ * rejected there would leave a gap in the numbers, and the run would miss an event for ever.
  */
 export function judgeLine(line: Buffer): LineFault | null {
   const judgement = acceptBatch(line, { format: 'ndjson', clusterId: 'local', receivedAtMs: 0 });
   if (judgement.kind === 'refused') throw new Error(`one line was refused as a body: ${judgement.message}`);
-  const [refused] = judgement.refused;
-  if (refused === undefined) return null;
-  const { code, path, message } = refused.error;
+  const [rejected] = judgement.rejected;
+  if (rejected === undefined) return null;
+  const { code, path, message } = rejected.error;
   return { code, path, message };
 }
 

@@ -23,7 +23,7 @@ function numbered(lines: readonly string[], recording: { groupId?: string } = {}
 }
 
 function parsed(line: NumberedLine): Record<string, unknown> {
-  if (line.kind !== 'event') throw new Error(`refused: ${line.fault.message}`);
+  if (line.kind !== 'event') throw new Error(`rejected: ${line.fault.message}`);
   return JSON.parse(line.bytes.toString('utf8')) as Record<string, unknown>;
 }
 
@@ -32,7 +32,7 @@ describe('numbering of recorded lines', () => {
     const line =
       '  { "event_id" :"é",\t"event_type": "X", "timestamp":"2026-01-03T23:59:47Z", "data": {"a" : 1.50e3}}';
     const [result] = numbered([line]);
-    if (result?.kind !== 'event') throw new Error('refused');
+    if (result?.kind !== 'event') throw new Error('rejected');
     const emitter = emitterIdOf(Buffer.from(line));
     expect(result.bytes.toString('utf8')).toBe(
       line.replace('{', `{"run_id":"recorded","emitter_id":"${emitter}","emitter_seq":1,`),
@@ -122,8 +122,8 @@ describe('numbering of recorded lines', () => {
     ['a name twice', eventLine().replace('{', '{"event_id":"e-2",'), 'duplicate_key'],
     ['half a numbering', eventLine({ emitter_id: 'trainer' }), 'schema'],
     ['a run that cannot be a key', eventLine({ run_id: 'a/b' }), 'schema'],
-  ])('%s is refused with the code that ingest gives', (_name, line, code) => {
-    expect(numbered([line])[0]).toMatchObject({ kind: 'refused', fault: { code } });
+  ])('%s is rejected with the code that ingest gives', (_name, line, code) => {
+    expect(numbered([line])[0]).toMatchObject({ kind: 'rejected', fault: { code } });
   });
 
   test.each([

@@ -23,7 +23,7 @@ export type NumberedLine =
       /** The event's own time, for sending at the recorded pace. */
       readonly occurredAtMs: number;
     }
-  | { readonly kind: 'refused'; readonly fault: LineFault };
+  | { readonly kind: 'rejected'; readonly fault: LineFault };
 
 /**
  * Numbers the valid lines of one recording, per run and from 1, and inserts the fields that a line lacks; no other byte
@@ -36,7 +36,7 @@ export function createLineNumberer(recording: Recording): (line: Buffer) => Numb
   const numbered = new Map<string, number>();
   return (line) => {
     const raw = readObject(line);
-    if (raw === null || Object.keys(raw).length === 0) return { kind: 'refused', fault: faultOf(line) };
+    if (raw === null || Object.keys(raw).length === 0) return { kind: 'rejected', fault: faultOf(line) };
     const runId = typeof raw.run_id === 'string' ? raw.run_id : recording.runId;
     const groupId = typeof raw.group_id === 'string' ? raw.group_id : (recording.groupId ?? DEFAULT_GROUP);
     const key = `${runId}/${groupId}`;
@@ -55,7 +55,7 @@ export function createLineNumberer(recording: Recording): (line: Buffer) => Numb
     }
     const bytes = insertFields(line, fields);
     const fault = judgeLine(bytes);
-    if (fault !== null) return { kind: 'refused', fault };
+    if (fault !== null) return { kind: 'rejected', fault };
     if (!ownNumbers) numbered.set(key, seq);
     return { kind: 'event', bytes, runId, groupId, occurredAtMs: Date.parse(String(raw.timestamp)) };
   };

@@ -37,7 +37,7 @@ export function createEventSender(options: {
   now: () => number;
   signal: AbortSignal;
   onRetry: NonNullable<SendOptions['onRetry']>;
-  onRefused: (fault: EventError) => void;
+  onRejected: (fault: EventError) => void;
 }): EventSender {
   const queues = new Map<string, { lines: Buffer[]; work: Promise<void> }>();
   const totals = { sent: 0, accepted: 0, rejected: 0, retried: 0 };
@@ -69,7 +69,7 @@ export function createEventSender(options: {
       });
       totals.accepted += outcome.accepted;
       totals.rejected += outcome.rejected;
-      for (const refused of outcome.refused.slice(0, 3)) options.onRefused(refused);
+      for (const error of outcome.errors.slice(0, 3)) options.onRejected(error);
       lines.splice(0, body.length);
     }
   };

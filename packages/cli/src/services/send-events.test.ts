@@ -72,7 +72,7 @@ function send(url: string, overrides: Partial<SendOptions> = {}) {
 describe('sending events', () => {
   test('names cluster and key, and counts what ingest says', async () => {
     const ingest = await scripted(judged({ accepted: 5, normalized: 2 }));
-    expect(await send(ingest.url)).toEqual({ accepted: 5, normalized: 2, rejected: 0, refused: [] });
+    expect(await send(ingest.url)).toEqual({ accepted: 5, normalized: 2, rejected: 0, errors: [] });
     expect(ingest.requests).toHaveLength(1);
     expect(ingest.requests[0]).toMatchObject({
       lines: ['a', 'b', 'c', 'd', 'e'],
@@ -84,8 +84,8 @@ describe('sending events', () => {
     });
   });
 
-  test('sends again the events that are asked for, in order, and keeps the indexes of the refused ones', async () => {
-    const refusal = {
+  test('sends again the events that are asked for, in order, and keeps the indexes of the rejected ones', async () => {
+    const rejection = {
       index: 2,
       event_id: null,
       code: 'schema',
@@ -101,14 +101,14 @@ describe('sending events', () => {
           [3, 4],
         ],
       }),
-      judged({ accepted: 2, rejected: 1, errors: [refusal] }),
+      judged({ accepted: 2, rejected: 1, errors: [rejection] }),
     );
     const outcome = await send(ingest.url);
     expect(ingest.requests.map((request) => request.lines)).toEqual([
       ['a', 'b', 'c', 'd', 'e'],
       ['b', 'd', 'e'],
     ]);
-    expect(outcome).toMatchObject({ accepted: 4, rejected: 1, refused: [{ ...refusal, index: 4 }] });
+    expect(outcome).toMatchObject({ accepted: 4, rejected: 1, errors: [{ ...rejection, index: 4 }] });
   });
 
   test.each([408, 429, 500, 502, 503, 504])('retries after %i, when the server says', async (status) => {

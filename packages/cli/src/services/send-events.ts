@@ -25,12 +25,12 @@ export interface SendOptions {
   readonly onRetry?: (retry: { events: number; reason: string; delayMs: number }) => void;
 }
 
-/** The fate of the lines. `refused` names lines by their index; at most the first 100 of a body are listed. */
+/** The fate of the lines. `errors` names rejected lines by their index; at most the first 100 of a body are listed. */
 export interface SendOutcome {
   readonly accepted: number;
   readonly normalized: number;
   readonly rejected: number;
-  readonly refused: readonly EventError[];
+  readonly errors: readonly EventError[];
 }
 
 type Answer =
@@ -39,7 +39,7 @@ type Answer =
   | { readonly kind: 'never'; readonly message: string };
 
 /**
- * Sends one event per line until each is accepted or refused. Order is kept: what must be sent again goes before
+ * Sends one event per line until each is accepted or rejected. Order is kept: what must be sent again goes before
  * anything else. The same bytes may reach the log twice, because an answer can get lost; numbered events are then still
  * counted once.
  */
@@ -52,7 +52,7 @@ export async function sendEvents(
   let accepted = 0;
   let normalized = 0;
   let rejected = 0;
-  const refused: EventError[] = [];
+  const errors: EventError[] = [];
   let attempt = 0;
   let progressAtMs = options.now();
   while (pending.length > 0) {
@@ -73,7 +73,7 @@ export async function sendEvents(
         accepted += response.accepted;
         normalized += response.normalized;
         rejected += response.rejected;
-        for (const error of response.errors) refused.push({ ...error, index: pending[error.index]!.index });
+        for (const error of response.errors) errors.push({ ...error, index: pending[error.index]!.index });
         if (response.accepted + response.rejected > 0) {
           attempt = 0;
           progressAtMs = options.now();
@@ -96,7 +96,7 @@ export async function sendEvents(
     await delay(delayMs, undefined, options.signal === undefined ? {} : { signal: options.signal });
     attempt += 1;
   }
-  return { accepted, normalized, rejected, refused };
+  return { accepted, normalized, rejected, errors };
 }
 
 async function post(

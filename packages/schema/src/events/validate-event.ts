@@ -3,7 +3,7 @@ import type { TelemetryEvent } from './event.ts';
 import { eventSchemas } from './event-schemas.ts';
 import { olderShapeOf } from './event-types.ts';
 
-/** Why an event was refused: the dotted path of the field, and a sentence. */
+/** Why an event was rejected: the dotted path of the field, and a sentence. */
 export interface EventFault {
   readonly code: 'schema';
   readonly path: string;

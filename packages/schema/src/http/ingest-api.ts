@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { eventFaultCodes } from '../faults.ts';
 
-/** One refused event. `path` is dotted, empty for the whole event. */
+/** One rejected event. `path` is dotted, empty for the whole event. */
 export const eventErrorSchema = z.object({
   index: z.int().min(0),
   event_id: z.string().nullable(),
@@ -24,9 +24,9 @@ export const ingestResponseSchema = z.object({
   retry: z.int().min(0),
   /** Accepted events whose bare NaN or Infinity became a string. */
   normalized: z.int().min(0),
-  /** The first 100 refusals. */
+  /** The first 100 rejected events. */
   errors: z.array(eventErrorSchema),
-  /** Refusals beyond the listed ones. */
+  /** Rejected events beyond the listed ones. */
   errors_unlisted: z.int().min(0),
   /** Ranges [first, last] of indexes to send again; never capped. */
   retry_indexes: z.array(z.tuple([z.int().min(0), z.int().min(0)])),

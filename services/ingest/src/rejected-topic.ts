@@ -3,34 +3,34 @@ import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
 import type { Logger } from '@runlog/topic-io/logger';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { RecordToAppend, TopicWriter } from '@runlog/topic-io/topic-io';
-import type { RefusedEvent } from './accept-batch.ts';
+import type { RejectedEvent } from './accept-batch.ts';
 
-/** Bytes handed to the writer and not yet answered; refused events beyond are counted, not kept. */
+/** Bytes handed to the writer and not yet answered; rejected events beyond are counted, not kept. */
 const PENDING_BYTES_MAX = 4 * 1024 * 1024;
 const LOG_INTERVAL_MS_MIN = 10_000;
 
-/** The facts that are stored beside every refused event of a body. `keyId`: `null` in open mode. */
-export interface RefusedBody {
+/** The facts that are stored beside every rejected event of a body. `keyId`: `null` in open mode. */
+export interface BodyFacts {
   readonly receivedAtMs: number;
   readonly keyId: string | null;
 }
 
-/** Keeps refused events for a person to look at, best effort: it never delays or fails an answer. */
-export interface Quarantine {
-  offer(refused: readonly RefusedEvent[], of: RefusedBody): void;
-  /** Refused events that could not be kept since it began. */
+/** Keeps rejected events for a person to look at, best effort: it never delays or fails an answer. */
+export interface RejectedTopic {
+  offer(rejected: readonly RejectedEvent[], of: BodyFacts): void;
+  /** Rejected events that could not be kept since it began. */
   readonly lost: number;
   /** Resolves when everything offered so far has been written or given up. */
   settled(): Promise<void>;
 }
 
-export function createQuarantine(options: {
+export function createRejectedTopic(options: {
   writer: TopicWriter;
   topic: string;
   partitions: number;
   logger: Logger;
   now: () => number;
-}): Quarantine {
+}): RejectedTopic {
   const { writer, topic, logger, now } = options;
   const pending = new Set<Promise<void>>();
   let pendingBytes = 0;
@@ -62,13 +62,13 @@ export function createQuarantine(options: {
     get lost() {
       return lost;
     },
-    offer(refused, of) {
+    offer(rejected, of) {
       const lanes = new Map<number, RecordToAppend[]>();
       let bytes = 0;
-      for (const [position, event] of refused.entries()) {
+      for (const [position, event] of rejected.entries()) {
         const eventBytes = Math.min(event.value.length, REJECTED_BYTES_MAX);
         if (pendingBytes + bytes + eventBytes > PENDING_BYTES_MAX) {
-          lose(refused.length - position, 'too many at once');
+          lose(rejected.length - position, 'too many at once');
           break;
         }
         bytes += eventBytes;
@@ -93,7 +93,7 @@ export function createQuarantine(options: {
   };
 }
 
-function recordOf({ error, key, value }: RefusedEvent, { receivedAtMs, keyId }: RefusedBody): RecordToAppend {
+function recordOf({ error, key, value }: RejectedEvent, { receivedAtMs, keyId }: BodyFacts): RecordToAppend {
   const { code, path, message } = error;
   return encodeRejected({ key, code, path, message, origin: 'ingest', keyId }, { value, receivedAtMs });
 }

@@ -2,12 +2,12 @@ import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
 import { type AppendResult, type RecordToAppend, TopicIoError } from '@runlog/topic-io/topic-io';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../../test/support/silent-logger.ts';
-import type { RefusedEvent } from './accept-batch.ts';
-import { createQuarantine } from './quarantine.ts';
+import type { RejectedEvent } from './accept-batch.ts';
+import { createRejectedTopic } from './rejected-topic.ts';
 
 const nowMs = Date.parse('2026-01-04T00:00:00Z');
 
-function refused(overrides: Partial<RefusedEvent> = {}): RefusedEvent {
+function rejected(overrides: Partial<RejectedEvent> = {}): RejectedEvent {
   return {
     error: { index: 0, event_id: 'e1', code: 'schema', path: 'run_id', message: 'is required' },
     key: 'c1/r1/default',
@@ -16,11 +16,11 @@ function refused(overrides: Partial<RefusedEvent> = {}): RefusedEvent {
   };
 }
 
-function quarantineOver(append: (records: readonly RecordToAppend[]) => Promise<AppendResult>) {
+function topicOver(append: (records: readonly RecordToAppend[]) => Promise<AppendResult>) {
   const lines: object[] = [];
   const records: RecordToAppend[] = [];
   const clock = { ms: nowMs };
-  const quarantine = createQuarantine({
+  const rejectedTopic = createRejectedTopic({
     writer: {
       pendingBytes: 0,
       append: (batch) => {
@@ -34,7 +34,7 @@ function quarantineOver(append: (records: readonly RecordToAppend[]) => Promise<
     logger: { ...silentLogger, warn: (fields) => lines.push(fields) },
     now: () => clock.ms,
   });
-  return { quarantine, lines, records, clock };
+  return { rejectedTopic, lines, records, clock };
 }
 
 const acknowledge = async (records: readonly RecordToAppend[]) => ({
@@ -42,12 +42,12 @@ const acknowledge = async (records: readonly RecordToAppend[]) => ({
   baseOffset: 0,
 });
 
-describe('the quarantine', () => {
+describe('the rejected topic', () => {
   it('keeps the bytes, truncated, with the reason in the headers', async () => {
-    const { quarantine, records } = quarantineOver(acknowledge);
+    const { rejectedTopic, records } = topicOver(acknowledge);
     const value = Buffer.alloc(REJECTED_BYTES_MAX + 10, 'x');
-    quarantine.offer([refused({ value })], { receivedAtMs: nowMs, keyId: null });
-    await quarantine.settled();
+    rejectedTopic.offer([rejected({ value })], { receivedAtMs: nowMs, keyId: null });
+    await rejectedTopic.settled();
     expect(records).toEqual([
       {
         key: 'c1/r1/default',
@@ -65,16 +65,16 @@ describe('the quarantine', () => {
   });
 
   it('drops what is too much at once, and takes more when the log has answered', async () => {
-    const { quarantine, lines, records } = quarantineOver(acknowledge);
-    const large = refused({ value: Buffer.alloc(REJECTED_BYTES_MAX) });
-    quarantine.offer(
+    const { rejectedTopic, lines, records } = topicOver(acknowledge);
+    const large = rejected({ value: Buffer.alloc(REJECTED_BYTES_MAX) });
+    rejectedTopic.offer(
       Array.from({ length: 100 }, () => large),
       { receivedAtMs: nowMs, keyId: null },
     );
     expect(records).toHaveLength(64);
     expect(lines).toMatchObject([{ events: 36, reason: 'too many at once' }]);
-    await quarantine.settled();
-    quarantine.offer([large], { receivedAtMs: nowMs, keyId: null });
+    await rejectedTopic.settled();
+    rejectedTopic.offer([large], { receivedAtMs: nowMs, keyId: null });
     expect(records).toHaveLength(65);
   });
 
@@ -85,11 +85,11 @@ describe('the quarantine', () => {
     ],
     ['throws', () => Promise.reject(new Error('why'))],
   ])('says at most every 10 s how many were lost when the log %s', async (_how, append) => {
-    const { quarantine, lines, clock } = quarantineOver(append);
+    const { rejectedTopic, lines, clock } = topicOver(append);
     for (const laterMs of [0, 1, 9_999, 10_000]) {
       clock.ms = nowMs + laterMs;
-      quarantine.offer([refused()], { receivedAtMs: clock.ms, keyId: null });
-      await quarantine.settled();
+      rejectedTopic.offer([rejected()], { receivedAtMs: clock.ms, keyId: null });
+      await rejectedTopic.settled();
     }
     expect(lines).toMatchObject([{ events: 1, reason: 'why' }, { events: 3 }]);
   });
