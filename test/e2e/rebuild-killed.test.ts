@@ -187,7 +187,7 @@ describe.each(['kafka', 'embedded'] as const)('runlog rebuild on %s', (engine) =
     it('is refused while another one owns the folder, where no service runs', async () => {
       await system.endServices('SIGTERM');
       const { loser } = await overtaken();
-      expect(loser.stderr()).toContain(`${system.env.RUNLOG_DATA_DIR}`);
+      expect(loser.stderr()).toContain(`${system.env.RUNLOG_DATA_DIR} is in use by process`);
     });
   }
 });

@@ -71,7 +71,7 @@ describe('runlog rejected', () => {
     expect(text.out).toMatch(
       /c1 {2}invalid_json: .*\n.*\[redacted\].*\n.*c2\/r9\/default {2}schema: timestamp must be/s,
     );
-    expect(text.err).toBe('1 older not shown; raise --limit to see more\n');
+    expect(text.err).toMatch(/^log: folder .*\n1 older not shown; raise --limit to see more\n$/);
     expect(await up.end('SIGTERM')).toBe(0);
   });
 

@@ -12,10 +12,18 @@ export interface CliProcess {
   readonly ended: Promise<number | NodeJS.Signals>;
 }
 
-/** `runlog` with these arguments, in an environment that holds nothing of the tester's own settings. */
-export function startCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): CliProcess {
+/**
+ * `runlog` with these arguments, in an environment that holds nothing of the tester's own settings. `folder`: where it
+ * is typed.
+ */
+export function startCli(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  { folder }: { folder?: string } = {},
+): CliProcess {
   const child = spawn(process.execPath, [bin, ...args], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
@@ -34,8 +42,9 @@ export function startCli(args: readonly string[], env: Readonly<Record<string, s
 export async function runCli(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  place: { folder?: string } = {},
 ): Promise<{ code: number | NodeJS.Signals; stdout: string; stderr: string }> {
-  const started = startCli(args, env);
+  const started = startCli(args, env, place);
   const code = await started.ended;
   return { code, stdout: started.stdout(), stderr: started.stderr() };
 }

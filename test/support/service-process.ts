@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -35,14 +36,21 @@ export class ServiceProcess implements AsyncDisposable {
     this.addresses = held.ready as Record<string, string>;
   }
 
-  /** Resolves with the ready line. Ports are any free ones unless the environment names them. */
-  static async start(name: ServiceName, env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
+  /**
+   * Resolves with the ready line. Ports are any free ones unless the environment names them. `folder`: where `up` is
+   * started, so that a relative path of its environment means a place there.
+   */
+  static async start(
+    name: ServiceName,
+    env: Readonly<Record<string, string>>,
+    { folder = root }: { folder?: string } = {},
+  ): Promise<ServiceProcess> {
     const args =
       name === 'up'
-        ? ['packages/cli/bin/runlog.js', 'up']
+        ? [join(root, 'packages/cli/bin/runlog.js'), 'up']
         : ['--import', 'tsx', `services/${name}/src/main.ts`];
     const child = spawn(process.execPath, args, {
-      cwd: root,
+      cwd: folder,
       env: {
         PATH: process.env.PATH ?? '',
         HOME: process.env.HOME ?? '',

@@ -157,6 +157,18 @@ describe('the structure of the source', () => {
     expect(spelt).toEqual([]);
   });
 
+  it('opens a log from a command only after it was said which one', () => {
+    // `up` calls `sayWhichLog` by itself, because it reads more variables than those of the log.
+    const openers = shipped
+      .filter(({ package: name, path }) => name === 'cli' && !path.endsWith('/commands/up.ts'))
+      .filter(({ text }) => /\bopenLog\b|\bopenKafka\b|\bopenEmbedded\b/.test(text));
+    expect(openers.map(({ path }) => path)).toEqual(['packages/cli/src/log/log-access.ts']);
+    const choosers = shipped
+      .filter(({ package: name, path }) => name === 'cli' && !path.endsWith('/up-config.ts'))
+      .filter(({ text }) => /\blogConfigOf\b/.test(text));
+    expect(choosers.map(({ path }) => path)).toEqual(['packages/cli/src/log/chosen-log.ts']);
+  });
+
   it('has no barrels', () => {
     expect(shipped.filter(({ text }) => /^export \* from/m.test(text)).map(({ path }) => path)).toEqual([]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { logConfigOf, logEnvironment, logFaults } from './log-config.ts';
+import { isLogNamed, logConfigOf, logEnvironment, logFaults } from './log-config.ts';
 import { readConfig } from './read-config.ts';
 
 function variables(env: Record<string, string> = {}) {
@@ -33,6 +33,18 @@ describe('where the log is', () => {
     const read = variables({ KAFKA_BROKERS: 'a:9092', RUNLOG_ENGINE: 'embedded' });
     expect(logFaults(read, up)).toEqual([]);
     expect(logConfigOf(read, up).engine).toBe('embedded');
+  });
+
+  test('is named by the brokers, the folder or the engine, and by nothing else', () => {
+    for (const env of [
+      { KAFKA_BROKERS: 'a:9092' },
+      { RUNLOG_DATA_DIR: './.runlog' },
+      { RUNLOG_ENGINE: 'embedded' },
+    ]) {
+      expect({ env, named: isLogNamed(variables(env)) }).toEqual({ env, named: true });
+    }
+    const others = { RUNLOG_TOPIC_PREFIX: 'staging.', RUNLOG_PARTITIONS: '8', RUNLOG_DATA_DIR: '' };
+    expect(isLogNamed(variables(others))).toBe(false);
   });
 
   test('a single service refuses the embedded log and wants brokers', () => {

@@ -4,6 +4,8 @@ import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
 import { environment } from './read-config.ts';
 
+const DEFAULT_DATA_FOLDER = './.runlog';
+
 /** The variables that say where the log is and how its topics are made; every process that opens the log reads them. */
 export const logEnvironment = {
   RUNLOG_ENGINE: z.enum(['embedded', 'kafka'], { error: 'must be embedded or kafka' }).optional(),
@@ -16,7 +18,7 @@ export const logEnvironment = {
     .optional(),
   KAFKA_SASL_USERNAME: environment.text().optional(),
   KAFKA_SASL_PASSWORD: environment.text().optional(),
-  RUNLOG_DATA_DIR: environment.text().default('./.runlog'),
+  RUNLOG_DATA_DIR: environment.text().optional(),
   RUNLOG_TOPIC_PREFIX: z
     .string()
     .regex(/^[A-Za-z0-9._-]{1,100}$/, 'must be 1 to 100 characters of A-Z a-z 0-9 . _ -')
@@ -85,6 +87,12 @@ function engineOf(variables: LogVariables, use: { single: boolean }): 'embedded'
   return use.single || variables.KAFKA_BROKERS !== undefined ? 'kafka' : 'embedded';
 }
 
+/** Whether any variable says which log is meant. Otherwise it is the default folder, which may be left over. */
+export function isLogNamed(variables: LogVariables): boolean {
+  const { RUNLOG_ENGINE, KAFKA_BROKERS, RUNLOG_DATA_DIR } = variables;
+  return [RUNLOG_ENGINE, KAFKA_BROKERS, RUNLOG_DATA_DIR].some((value) => value !== undefined);
+}
+
 export function logConfigOf(variables: LogVariables, use: { single: boolean }): LogConfig {
   const engine = engineOf(variables, use);
   return {
@@ -100,7 +108,7 @@ export function logConfigOf(variables: LogVariables, use: { single: boolean }): 
             password: variables.KAFKA_SASL_PASSWORD ?? '',
           },
         }),
-    dataFolder: variables.RUNLOG_DATA_DIR,
+    dataFolder: variables.RUNLOG_DATA_DIR ?? DEFAULT_DATA_FOLDER,
     topics: topicNames(variables.RUNLOG_TOPIC_PREFIX),
     partitions: variables.RUNLOG_PARTITIONS ?? (engine === 'kafka' ? 12 : 4),
     replicationFactor: variables.RUNLOG_REPLICATION_FACTOR,

@@ -1,6 +1,6 @@
 import { parseRunKey } from '@runlog/schema/run/run-key';
 import { type Command, exitCodes, parseCommandLine, UsageError } from '../command.ts';
-import { logAccessVariables } from '../log/log-access.ts';
+import { logAccessVariables, namedLogHelp } from '../log/log-access.ts';
 import { haveDone } from '../log/with-owner.ts';
 
 const options = {
@@ -9,11 +9,10 @@ const options = {
 
 export const command: Command = {
   usage: 'RUN… [options]',
-  description:
-    'Deletes runs, each named in full (cluster/run/group). It appends a control record to the events topic, which every reader folds to "absent"; viewers are told, and the snapshot is removed. The events themselves stay until retention deletes them. A later event starts the run anew. The command can be repeated.\nExit code: 0 all were deleted, 1 a run does not exist or the log refused, 3 the log cannot be reached.',
+  description: `Deletes runs, each named in full (cluster/run/group). It appends a control record to the events topic, which every reader folds to "absent"; viewers are told, and the snapshot is removed. The events themselves stay until retention deletes them. A later event starts the run anew. The command can be repeated. ${namedLogHelp}\nExit code: 0 all were deleted, 1 a run does not exist or the log refused, 2 wrong arguments, or no log was named, 3 the log cannot be reached.`,
   options,
   examples: [
-    'runlog delete local/run-7/default',
+    'RUNLOG_DATA_DIR=./.runlog runlog delete local/run-7/default',
     'KAFKA_BROKERS=127.0.0.1:9092 runlog delete c1/r1/A c1/r1/B',
   ],
   environment: logAccessVariables,
@@ -25,7 +24,7 @@ export const command: Command = {
     for (const key of positionals) {
       if (parseRunKey(key) === null) throw new UsageError(`"${key}" is not a run: write cluster/run/group`);
     }
-    const result = await haveDone({ work: 'delete', keys: positionals }, env);
+    const result = await haveDone({ work: 'delete', keys: positionals }, { args, env });
     if (result.work !== 'delete') throw new Error('the owner answered another question');
     for (const deletion of result.deletions) {
       const text = deletion.deleted

@@ -1,6 +1,6 @@
 import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import { type Command, exitCodes, parseCommandLine } from '../command.ts';
-import { logAccessVariables } from '../log/log-access.ts';
+import { logAccessVariables, namedLogHelp } from '../log/log-access.ts';
 import { haveDone } from '../log/with-owner.ts';
 
 const options = {
@@ -12,15 +12,17 @@ const DIFFERENCES_LISTED_MAX = 100;
 
 export const command: Command = {
   usage: '[options]',
-  description:
-    'Folds the events topic from its start and writes all snapshots anew into the next snapshot topic (run-snapshots.v2 …), then switches to it; running services follow by themselves. Runs that began before the oldest event in the topic are copied from their former snapshots. The command reports every run whose former snapshot differed from the fold of the topic. A rebuild that was killed continues where it stopped when it is run again; a second rebuild takes over from the first.\nExit code: 0 switched, 1 not switched, 3 the log cannot be reached.',
+  description: `Folds the events topic from its start and writes all snapshots anew into the next snapshot topic (run-snapshots.v2 …), then switches to it; running services follow by themselves. Runs that began before the oldest event in the topic are copied from their former snapshots. The command reports every run whose former snapshot differed from the fold of the topic. A rebuild that was killed continues where it stopped when it is run again; a second rebuild takes over from the first. ${namedLogHelp}\nExit code: 0 switched, 1 not switched, 2 wrong arguments, or no log was named, 3 the log cannot be reached.`,
   options,
-  examples: ['runlog rebuild', 'KAFKA_BROKERS=127.0.0.1:9092 runlog rebuild --drop-old'],
+  examples: [
+    'RUNLOG_DATA_DIR=./.runlog runlog rebuild',
+    'KAFKA_BROKERS=127.0.0.1:9092 runlog rebuild --drop-old',
+  ],
   environment: logAccessVariables,
   run: async (args, env) => {
     const { values } = parseCommandLine(args, options);
     const dropOld = values['drop-old'] === true;
-    const result = await haveDone({ work: 'rebuild', dropOld, fold: FOLD_VERSION }, env);
+    const result = await haveDone({ work: 'rebuild', dropOld, fold: FOLD_VERSION }, { args, env });
     if (result.work !== 'rebuild') throw new Error('the owner answered another question');
     const { meta, former, before, runs, kept, resumed } = result.report;
     if (values.json === true) {

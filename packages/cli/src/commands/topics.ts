@@ -1,10 +1,9 @@
 import { prepareTopics, readMeta } from '@runlog/run-feed/prepare-topics';
-import { type LogConfig, openLog } from '@runlog/service-kit/log-config';
-import { createLogger } from '@runlog/service-kit/logger';
+import type { LogConfig } from '@runlog/service-kit/log-config';
 import { processResources } from '@runlog/service-kit/run-service';
-import { type TopicDescription, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
-import { type Command, CommandError, exitCodes, parseCommandLine } from '../command.ts';
-import { readLogConfig } from '../log/log-access.ts';
+import type { TopicDescription, TopicIo } from '@runlog/topic-io/topic-io';
+import { type Command, exitCodes, parseCommandLine } from '../command.ts';
+import { logAccessVariables, withLog } from '../log/log-access.ts';
 import { textTable } from '../text-table.ts';
 
 const options = {
@@ -22,20 +21,15 @@ export const command: Command = {
     'KAFKA_BROKERS=kafka:9092 RUNLOG_PARTITIONS=24 runlog topics --create',
   ],
   environment: [
-    ['KAFKA_BROKERS', 'comma-separated; also KAFKA_SSL, KAFKA_SASL_MECHANISM, _USERNAME, _PASSWORD'],
-    ['RUNLOG_DATA_DIR', 'folder of the embedded log, used if KAFKA_BROKERS is not set (./.runlog)'],
-    ['RUNLOG_TOPIC_PREFIX', 'prefix of every topic name'],
+    ...logAccessVariables,
     ['RUNLOG_PARTITIONS', 'for --create (12 on Kafka, 4 embedded)'],
     ['RUNLOG_REPLICATION_FACTOR', 'for --create (3; 1 on a single broker)'],
     ['RUNLOG_EVENT_RETENTION_HOURS', 'for --create (720)'],
   ],
   run: async (args, env) => {
     const { values } = parseCommandLine(args, options);
-    const config = readLogConfig(env);
     const create = values.create === true;
-    try {
-      const logger = createLogger({ service: 'topics', level: 'warn', destination: 'stderr' });
-      await using io = await openLog(config, { clientId: 'runlog-topics', logger, readOnly: !create });
+    return withLog(env, { command: 'topics', readOnly: !create }, async ({ io, config, logger }) => {
       if (create) {
         const { topics, partitions, replicationFactor, eventRetentionHours } = config;
         await prepareTopics({
@@ -51,11 +45,7 @@ export const command: Command = {
       const found = await describeAll(io, config);
       process.stdout.write(values.json === true ? `${JSON.stringify(found, null, 2)}\n` : topicsText(found));
       return found.some((topic) => topic.partitions === null) ? exitCodes.failed : exitCodes.ok;
-    } catch (error) {
-      if (!(error instanceof TopicIoError)) throw error;
-      const code = error.code === 'unavailable' ? exitCodes.unreachable : exitCodes.failed;
-      throw new CommandError(error.message, code, { cause: error });
-    }
+    });
   },
 };
 

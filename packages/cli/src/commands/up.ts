@@ -14,6 +14,7 @@ import { createLogger, type PinoLogger } from '@runlog/service-kit/logger';
 import { processResources } from '@runlog/service-kit/run-service';
 import { warnOfUnknownVariables } from '@runlog/service-kit/variable-names';
 import { type Command, exitCodes, parseCommandLine } from '../command.ts';
+import { sayWhichLog } from '../log/chosen-log.ts';
 import { serveOwnerControl } from '../log/owner-control.ts';
 import { readUpConfig } from '../up-config.ts';
 
@@ -63,6 +64,7 @@ export const command: Command = {
         warnOfUnknownVariables(env, logger);
         const config = readUpConfig(env);
         logger = createLogger({ service: 'runlog', level: config.log.logLevel });
+        await sayWhichLog(config.log);
         return startAll(config, { context, logger });
       },
     );

@@ -1,17 +1,11 @@
 import type { RunMeta } from '@runlog/records/meta-record';
 import { readMeta } from '@runlog/run-feed/prepare-topics';
-import {
-  type LogConfig,
-  logConfigOf,
-  logEnvironment,
-  logFaults,
-  openLog,
-} from '@runlog/service-kit/log-config';
+import { type LogConfig, openLog } from '@runlog/service-kit/log-config';
 import { createLogger } from '@runlog/service-kit/logger';
-import { ConfigError, readConfig } from '@runlog/service-kit/read-config';
+import type { Logger } from '@runlog/topic-io/logger';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
-import { z } from 'zod';
 import { type Command, CommandError, type ExitCode, exitCodes } from '../command.ts';
+import { chooseLog } from './chosen-log.ts';
 
 /** The variables of every command that reads the log itself, for its help. */
 export const logAccessVariables: Command['environment'] = [
@@ -20,13 +14,9 @@ export const logAccessVariables: Command['environment'] = [
   ['RUNLOG_TOPIC_PREFIX', 'prefix of every topic name'],
 ];
 
-/** Reads where the log is, from the same variables as the services, and reports all faults at once. */
-export function readLogConfig(env: Readonly<NodeJS.ProcessEnv>): LogConfig {
-  const variables = readConfig(z.object(logEnvironment), env);
-  const faults = logFaults(variables, { single: false });
-  if (faults.length > 0) throw new ConfigError(faults);
-  return logConfigOf(variables, { single: false });
-}
+/** For the help of commands that change the log. */
+export const namedLogHelp =
+  'The command first writes to stderr which log it acts on. If none of KAFKA_BROKERS, RUNLOG_DATA_DIR and RUNLOG_ENGINE is set, it acts on ./.runlog only while "runlog up" runs on it, because that folder may be left over from a trial.';
 
 /**
  * Opens the configured log for a command, beside running services, and turns the log's errors into a message and an
@@ -34,10 +24,22 @@ export function readLogConfig(env: Readonly<NodeJS.ProcessEnv>): LogConfig {
  */
 export async function withLog(
   env: Readonly<NodeJS.ProcessEnv>,
-  use: { command: string; readOnly: boolean },
-  work: (log: { io: TopicIo; config: LogConfig }) => Promise<ExitCode>,
+  use: LogUse,
+  work: LogWork,
 ): Promise<ExitCode> {
-  const config = readLogConfig(env);
+  const { config } = await chooseLog(env);
+  return await withChosenLog(config, use, work);
+}
+
+interface LogUse {
+  readonly command: string;
+  readonly readOnly: boolean;
+}
+
+type LogWork = (open: { io: TopicIo; config: LogConfig; logger: Logger }) => Promise<ExitCode>;
+
+/** Opens a log that `chooseLog` gave, for a command that has something to do before. */
+export async function withChosenLog(config: LogConfig, use: LogUse, work: LogWork): Promise<ExitCode> {
   try {
     const logger = createLogger({ service: use.command, level: 'warn', destination: 'stderr' });
     await using io = await openLog(config, {
@@ -45,7 +47,7 @@ export async function withLog(
       logger,
       readOnly: use.readOnly,
     });
-    return await work({ io, config });
+    return await work({ io, config, logger });
   } catch (error) {
     if (!(error instanceof TopicIoError)) throw error;
     const code = error.code === 'unavailable' ? exitCodes.unreachable : exitCodes.failed;

@@ -1,0 +1,45 @@
+import { realpath } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import {
+  isLogNamed,
+  type LogConfig,
+  logConfigOf,
+  logEnvironment,
+  logFaults,
+} from '@runlog/service-kit/log-config';
+import { ConfigError, readConfig } from '@runlog/service-kit/read-config';
+import { z } from 'zod';
+import { printable } from '../text-table.ts';
+
+export interface ChosenLog {
+  readonly config: LogConfig;
+  /** False if no variable says which log is meant, so that it is the default folder. */
+  readonly named: boolean;
+}
+
+/**
+ * Reads where the log is, from the same variables as the services, reports all faults at once, and writes to stderr
+ * which log it is. A command learns it in no other way, so it cannot act on a log before it has named it.
+ */
+export async function chooseLog(env: Readonly<NodeJS.ProcessEnv>): Promise<ChosenLog> {
+  const variables = readConfig(z.object(logEnvironment), env);
+  const faults = logFaults(variables, { single: false });
+  if (faults.length > 0) throw new ConfigError(faults);
+  const config = logConfigOf(variables, { single: false });
+  await sayWhichLog(config);
+  return { config, named: isLogNamed(variables) };
+}
+
+/** Writes to stderr, because stdout holds results only. */
+export async function sayWhichLog(config: LogConfig): Promise<void> {
+  const place =
+    config.engine === 'kafka'
+      ? `brokers ${config.brokers.join(',')}`
+      : `folder ${await realFolder(config.dataFolder)}`;
+  process.stderr.write(`log: ${printable(`${place}, topic ${config.topics.events}`)}\n`);
+}
+
+/** The absolute path, without symbolic links if the folder exists. */
+async function realFolder(folder: string): Promise<string> {
+  return await realpath(folder).catch(() => resolve(folder));
+}
