@@ -1,3 +1,4 @@
+import { messageOf } from '@runlog/topic-io/error-message';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';
 
@@ -93,7 +94,7 @@ export class Service {
 
   #failed(process: SimulatedProcess, error: unknown): void {
     if (process.crashed) return;
-    const said = error instanceof Error ? error.message : String(error);
+    const said = messageOf(error);
     this.#world.note(() => `${process.name} fails: ${said}`);
     if (!this.#mayFail(error)) this.#world.fail(error);
     this.crash(process.random.between(500, 2_000));

@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { messageOf } from '@runlog/service-kit/error-message';
+import { messageOf } from '@runlog/topic-io/error-message';
 
 /** The exit codes, by what they mean to a script. */
 export const exitCodes = {

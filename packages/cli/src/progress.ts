@@ -52,24 +52,3 @@ export function createProgress(options: {
     end: clear,
   };
 }
-
-/** `1h 02m`, `3m 20s`, `12s`. */
-export function formatDuration(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  if (whole >= 3_600) return `${Math.floor(whole / 3_600)}h ${pad(Math.floor((whole % 3_600) / 60))}m`;
-  return whole >= 60 ? `${Math.floor(whole / 60)}m ${pad(whole % 60)}s` : `${whole}s`;
-}
-
-function pad(value: number): string {
-  return String(value).padStart(2, '0');
-}
-
-/** `12,345`. */
-export function formatCount(value: number): string {
-  return value.toLocaleString('en-US');
-}
-
-/** An event rate: one decimal under 100 a second, none above. */
-export function formatRate(perSecond: number): string {
-  return perSecond < 100 ? perSecond.toFixed(1) : formatCount(Math.round(perSecond));
-}

@@ -1,6 +1,6 @@
+import { parseJson } from '@runlog/topic-io/parse-json';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
-import { parseJson } from './parse-json.ts';
 
 /** Key of the record that says which events the snapshots of its partition hold. No run key begins with `#`. */
 export const CHECKPOINT_KEY = '#checkpoint';
@@ -20,5 +20,5 @@ export function encodeCheckpoint(checkpoint: Checkpoint, timestampMs: number): R
 
 /** `null`: not a checkpoint. */
 export function decodeCheckpoint(value: Buffer | null): Checkpoint | null {
-  return checkpointSchema.safeParse(parseJson(value)).data ?? null;
+  return checkpointSchema.safeParse(value && parseJson(value.toString('utf8'))).data ?? null;
 }

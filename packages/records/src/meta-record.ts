@@ -1,6 +1,6 @@
+import { parseJson } from '@runlog/topic-io/parse-json';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
-import { parseJson } from './parse-json.ts';
 
 /** Key of the one record of `run-meta`. */
 export const META_KEY = 'meta';
@@ -23,5 +23,5 @@ export function encodeMeta(meta: RunMeta, timestampMs: number): RecordToAppend {
 
 /** `null`: not the value of a `run-meta` record. */
 export function decodeMeta(value: Buffer | null): RunMeta | null {
-  return runMetaSchema.safeParse(parseJson(value)).data ?? null;
+  return runMetaSchema.safeParse(value && parseJson(value.toString('utf8'))).data ?? null;
 }

@@ -1,5 +1,6 @@
 import type { RunRecord } from '@runlog/run-state/run-record';
 import { parseRunKey, type RunKey } from '@runlog/schema/run/run-key';
+import { messageOf } from '@runlog/topic-io/error-message';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import { controlOf, decodeControl } from './control-record.ts';
 import { decodeEvent } from './event-record.ts';
@@ -28,7 +29,7 @@ export function decodeRunRecord(
     try {
       value = JSON.parse(record.value.toString('utf8'));
     } catch (error) {
-      return unfoldable(`the value is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+      return unfoldable(`the value is not JSON: ${messageOf(error)}`);
     }
   }
   if (controlOf(record) !== null) {

@@ -5,9 +5,9 @@ import {
   runHeadSchema,
   runSnapshotSchema,
 } from '@runlog/schema/run/snapshot';
+import { parseJson } from '@runlog/topic-io/parse-json';
 import type { LogRecord, RecordToAppend } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
-import { parseJson } from './parse-json.ts';
 
 /** Headers of the snapshot of a run. */
 export const snapshotHeaders = {
@@ -69,6 +69,6 @@ export function decodeDormant(record: LogRecord): DormantRun | null {
 
 /** `null`: not a snapshot of this version. */
 export function decodeSnapshot(value: Buffer | null): RunSnapshot | null {
-  const result = compiledSnapshot.safeParse(parseJson(value));
+  const result = compiledSnapshot.safeParse(value && parseJson(value.toString('utf8')));
   return result.success ? result.data : null;
 }

@@ -20,7 +20,7 @@ export const INGEST_BYTES_IN_FLIGHT_MAX = 64 * MIB;
 /** The topic of rejected events keeps each up to here. */
 export const REJECTED_BYTES_MAX = 64 * KIB;
 
-// --- what a snapshot may hold: together below SNAPSHOT_BYTES_MAX for any input ---
+// --- what a snapshot may hold: together below 512 KiB for any input (evolve.test.ts in run-state) ---
 export const EVENT_LOG_ENTRIES_MAX = 100;
 export const MILESTONES_MAX = 100;
 /** In bytes of JSON, the ellipsis included. */
@@ -37,7 +37,6 @@ export const EMITTER_GAPS_MAX = 20;
 export const EVENT_ID_WINDOW = BODY_EVENTS_MAX + 24;
 export const ACTIVITY_BUCKET_SECONDS = 10;
 export const ACTIVITY_BUCKETS_MAX = 60;
-export const SNAPSHOT_BYTES_MAX = 512 * KIB;
 
 // --- the stream protocol ---
 export const STREAM_FRAME_BYTES_MAX = 64 * KIB;

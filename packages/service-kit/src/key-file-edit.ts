@@ -1,6 +1,6 @@
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import type { Key } from '@runlog/schema/keys';
-import { messageOf } from './error-message.ts';
+import { messageOf } from '@runlog/topic-io/error-message';
 import { parseKeys } from './key-file.ts';
 
 /** Why a key file was left as it is; the message is for a person. */

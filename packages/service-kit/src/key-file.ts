@@ -2,8 +2,8 @@ import { readFileSync, watch } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Key, keysFileSchema } from '@runlog/schema/keys';
+import { messageOf } from '@runlog/topic-io/error-message';
 import type { Logger } from '@runlog/topic-io/logger';
-import { messageOf } from './error-message.ts';
 import { type KeyRing, keyLookup } from './keys.ts';
 import { ConfigError } from './read-config.ts';
 

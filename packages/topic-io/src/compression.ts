@@ -1,4 +1,5 @@
 import * as zlib from 'node:zlib';
+import { messageOf } from './error-message.ts';
 
 /** How a writer compresses the records of a batch. The embedded engine stores them as they are. */
 export const COMPRESSIONS = ['none', 'gzip', 'zstd'] as const;
@@ -67,7 +68,7 @@ export function decompress(bytes: Buffer, codec: number): Inflated {
     if (name === 'gzip') return { bytes: zlib.gunzipSync(bytes, limits) };
     if (name === 'zstd' && zstd !== null) return { bytes: zstd.zstdDecompressSync(bytes, limits) };
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     return { fault: `is compressed with ${name} and cannot be decompressed: ${reason}`, cause };
   }
   const remedy =

@@ -7,7 +7,7 @@ import type { Logger } from '@runlog/topic-io/logger';
 import { isPassing, type TopicIo } from '@runlog/topic-io/topic-io';
 import type { GatewayConfig } from './config.ts';
 import { History } from './http/history.ts';
-import type { RunsAtHand } from './http/rest.ts';
+import type { RunsAtHand } from './runs-at-hand.ts';
 import { Hub } from './stream/hub.ts';
 
 const RETRY_DELAY_MS_MIN = 250;

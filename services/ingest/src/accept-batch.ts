@@ -6,6 +6,7 @@ import type { EventFaultCode, HttpFaultCode } from '@runlog/schema/faults';
 import type { EventError } from '@runlog/schema/http/ingest-api';
 import { BODY_EVENTS_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX, EVENT_ID_CHARS_MAX } from '@runlog/schema/limits';
 import { DEFAULT_GROUP, formatRunKey, runKeyPart } from '@runlog/schema/run/run-key';
+import { messageOf } from '@runlog/topic-io/error-message';
 import { duplicateName, type EventRange, quoteNonFinite, splitJson, splitLines } from './split-body.ts';
 
 export type BodyFormat = 'json' | 'ndjson';
@@ -157,7 +158,7 @@ function parse(bytes: Buffer): Parsed {
         // Broken in another way too: the fault of the bytes as they came is the one to tell.
       }
     }
-    return { message: cut(error instanceof Error ? error.message : String(error)) };
+    return { message: cut(messageOf(error)) };
   }
 }
 

@@ -1,4 +1,5 @@
 import { createGunzip, createInflate, createInflateRaw } from 'node:zlib';
+import { messageOf } from '@runlog/topic-io/error-message';
 import type { ByteShare } from './byte-budget.ts';
 
 export type ContentEncoding = 'identity' | 'gzip' | 'deflate';
@@ -47,7 +48,7 @@ export async function inflateBody(
       chunks.push(chunk);
     }
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return { kind: 'damaged', message: `the body is not valid ${options.encoding}: ${reason}` };
   } finally {
     stream.destroy();

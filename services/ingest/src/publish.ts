@@ -6,6 +6,7 @@ import {
   type TopicWriter,
 } from '@runlog/topic-io/topic-io';
 import type { AcceptedEvent } from './accept-batch.ts';
+import { within } from './within.ts';
 
 /** The fate of a body's valid events. `retry` indexes are ascending; their fate is unknown or they were not sent. */
 export interface Published {
@@ -40,7 +41,7 @@ export async function publish(options: {
     answered.set(partition, await appendLane(writer, { topic, partition, records }));
   });
   const settled = Promise.all(appends);
-  await withDeadline(settled, options.waitMsMax ?? PUBLISH_MS_MAX);
+  await within(settled, options.waitMsMax ?? PUBLISH_MS_MAX);
   let acknowledged = 0;
   let normalized = 0;
   const retry: number[] = [];
@@ -122,17 +123,4 @@ const gravity: readonly TopicIoErrorCode[] = [
 function graver(one: TopicIoError | null, other: TopicIoError): TopicIoError {
   if (one === null) return other;
   return gravity.indexOf(other.code) < gravity.indexOf(one.code) ? other : one;
-}
-
-/** Waits for `work`, but no longer than `msMax`. `work` must not reject. */
-async function withDeadline(work: Promise<unknown>, msMax: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, msMax);
-  });
-  try {
-    await Promise.race([work, deadline]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

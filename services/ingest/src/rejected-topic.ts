@@ -1,5 +1,6 @@
 import { encodeRejected } from '@runlog/records/rejected-record';
 import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
+import { messageOf } from '@runlog/topic-io/error-message';
 import type { Logger } from '@runlog/topic-io/logger';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { RecordToAppend, TopicWriter } from '@runlog/topic-io/topic-io';
@@ -54,7 +55,7 @@ export function createRejectedTopic(options: {
         lose(records.length - acknowledged, fault?.message ?? 'not acknowledged');
       }
     } catch (error) {
-      lose(records.length, error instanceof Error ? error.message : String(error));
+      lose(records.length, messageOf(error));
     }
   };
 

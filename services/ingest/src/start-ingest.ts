@@ -1,14 +1,15 @@
-import { messageOf } from '@runlog/service-kit/error-message';
 import { listen } from '@runlog/service-kit/http-server';
 import { openKeyFile } from '@runlog/service-kit/key-file';
 import type { Running } from '@runlog/service-kit/lifecycle';
 import { untilItSucceeds } from '@runlog/service-kit/retry';
 import type { ServiceStart } from '@runlog/service-kit/run-service';
+import { messageOf } from '@runlog/topic-io/error-message';
 import { isPassing, type TopicIo } from '@runlog/topic-io/topic-io';
 import type { IngestConfig } from './config.ts';
 import { createIngestServer, type IngestLimits } from './http-server.ts';
 import { type OpenLog, prepareLog } from './open-log.ts';
 import { createOutage } from './outage.ts';
+import { within } from './within.ts';
 
 const PING_MS_MAX = 3_000;
 /** Answers under way when stopping: longer than `publish` waits for the log. */
@@ -133,18 +134,5 @@ async function pingFault(io: TopicIo): Promise<string | null> {
     return answered === true ? null : 'the log did not answer a ping in time';
   } catch (error) {
     return `the log does not answer: ${messageOf(error)}`;
-  }
-}
-
-/** The work's result, or `undefined` once `msMax` are over; the work itself goes on. */
-async function within<Result>(work: Promise<Result>, msMax: number): Promise<Result | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, msMax, undefined);
-  });
-  try {
-    return await Promise.race([work, deadline]);
-  } finally {
-    clearTimeout(timer);
   }
 }

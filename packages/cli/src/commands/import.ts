@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { type Command, CommandError, exitCodes, parseCommandLine, UsageError } from '../command.ts';
+import { formatCount, formatDuration, formatRate } from '../format.ts';
 import { type FileImport, importFile, type Pace } from '../import/import-file.ts';
 import { createImportReport } from '../import/import-report.ts';
 import { runIdOfFile } from '../import/number-lines.ts';
-import { createProgress, formatCount, formatDuration, formatRate } from '../progress.ts';
+import { createProgress } from '../progress.ts';
 import {
   type ClientConfig,
   gatewayVariables,

@@ -1,7 +1,7 @@
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunRow } from '@runlog/schema/run/snapshot';
 import { type Command, exitCodes, parseCommandLine, wholeNumber } from '../command.ts';
-import { formatCount, formatDuration, formatRate } from '../progress.ts';
+import { formatAge, formatCount, formatFigure, formatRate } from '../format.ts';
 import { gatewayVariables, readClientConfig } from '../services/client-config.ts';
 import { listRuns } from '../services/gateway-client.ts';
 import { textTable } from '../text-table.ts';
@@ -60,13 +60,13 @@ export function runsText(rows: readonly RunRow[], at: { total: number; nowMs: nu
     { title: 'RUN', text: formatRunKey },
     { title: 'STATUS', text: (row) => row.status },
     { title: 'TASK', text: (row) => row.task_name ?? '-' },
-    { title: 'LAST', text: (row) => age(row.last_received_at, at.nowMs), right: true },
+    { title: 'LAST', text: (row) => formatAge(row.last_received_at, at.nowMs), right: true },
     { title: 'EV/S', text: (row) => formatRate(row.events_per_second), right: true },
     { title: 'EVENTS', text: (row) => formatCount(row.total_events_received - row.duplicates), right: true },
     { title: 'MISSING', text: (row) => formatCount(row.missing), right: true },
     { title: 'BATCH', text: batch, right: true },
-    { title: 'ACCURACY', text: (row) => figure(row.batch_avg_accuracy), right: true },
-    { title: 'REWARD', text: (row) => figure(row.batch_avg_reward), right: true },
+    { title: 'ACCURACY', text: (row) => formatFigure(row.batch_avg_accuracy), right: true },
+    { title: 'REWARD', text: (row) => formatFigure(row.batch_avg_reward), right: true },
   ]);
   const more = at.total > rows.length ? `${formatCount(at.total - rows.length)} more runs: --limit\n` : '';
   return `${table}\n${more}`;
@@ -74,14 +74,4 @@ export function runsText(rows: readonly RunRow[], at: { total: number; nowMs: nu
 
 function batch(row: RunRow): string {
   return row.max_batches === null ? String(row.current_batch) : `${row.current_batch}/${row.max_batches}`;
-}
-
-/** Formats a number with two decimals, and an unknown one as `-`. */
-export function figure(value: number | null): string {
-  return value === null ? '-' : value.toFixed(2);
-}
-
-/** Says how long ago a time was, by this machine's clock. */
-export function age(at: string, nowMs: number): string {
-  return `${formatDuration((nowMs - Date.parse(at)) / 1_000)} ago`;
 }

@@ -1,12 +1,11 @@
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredEntry, DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { type Command, CommandError, exitCodes, parseCommandLine, wholeNumber } from '../command.ts';
-import { formatCount } from '../progress.ts';
+import { formatAge, formatCount, formatFigure } from '../format.ts';
 import { gatewayVariables, readClientConfig } from '../services/client-config.ts';
 import { getRun, runPage } from '../services/gateway-client.ts';
 import { selectRun } from '../services/run-selection.ts';
 import { printable, textTable } from '../text-table.ts';
-import { age, figure } from './runs.ts';
 
 const options = {
   entries: { type: 'string', value: 'N', help: 'number of newest entries of the event log (default: 20)' },
@@ -47,12 +46,12 @@ export const command: Command = {
 export function runText(run: DeliveredSnapshot, nowMs: number): string {
   const distinct = run.total_events_received - run.duplicates;
   const facts: [string, string][] = [
-    ['status', `${run.status}, ${run.freshness}; last event ${age(run.last_received_at, nowMs)}`],
+    ['status', `${run.status}, ${run.freshness}; last event ${formatAge(run.last_received_at, nowMs)}`],
     ['task', `${run.task_name ?? '-'}${run.reward_mode === null ? '' : `, reward ${run.reward_mode}`}`],
     ['progress', `batch ${run.current_batch}/${run.max_batches ?? '?'}, episode ${run.current_episode}`],
     [
       'batch',
-      `accuracy ${figure(run.batch_avg_accuracy)}, reward ${figure(run.batch_avg_reward)}; entropy ${figure(run.ppo.entropy)}, clip ${figure(run.ppo.clip_fraction)}`,
+      `accuracy ${formatFigure(run.batch_avg_accuracy)}, reward ${formatFigure(run.batch_avg_reward)}; entropy ${formatFigure(run.ppo.entropy)}, clip ${formatFigure(run.ppo.clip_fraction)}`,
     ],
     [
       'seeds',

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, CommandError, exitCodes, parseCommandLine, wholeNumber } from '../command.ts';
-import { createProgress, formatCount, formatDuration, formatRate } from '../progress.ts';
+import { formatCount, formatDuration, formatRate } from '../format.ts';
+import { createProgress } from '../progress.ts';
 import { ingestVariables, readClientConfig } from '../services/client-config.ts';
 import { createEventSender, type SenderTotals } from '../services/event-sender.ts';
 import { seededRandom } from '../simulate/seeded-random.ts';

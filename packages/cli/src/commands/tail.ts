@@ -3,7 +3,7 @@ import { RunReplica } from '@runlog/client/run-replica';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredEntry, RunStatus } from '@runlog/schema/run/snapshot';
 import type { ServerFrameFields } from '@runlog/schema/stream/server-frames';
-import { messageOf } from '@runlog/service-kit/error-message';
+import { messageOf } from '@runlog/topic-io/error-message';
 import { type Command, exitCodes, parseCommandLine, wholeNumber } from '../command.ts';
 import { createProgress } from '../progress.ts';
 import { retryDelayMs } from '../retry.ts';

@@ -1,8 +1,9 @@
 import { refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { type Difference, type VerifyProgress, type VerifyReport, verify } from '@runlog/run-feed/verify';
 import { type Command, exitCodes, parseCommandLine } from '../command.ts';
+import { formatCount, formatDuration, formatRate } from '../format.ts';
 import { logAccessVariables, requireMeta, withLog } from '../log/log-access.ts';
-import { createProgress, formatCount, formatDuration, formatRate } from '../progress.ts';
+import { createProgress } from '../progress.ts';
 import { stopSignal } from '../stop-signal.ts';
 
 const options = {

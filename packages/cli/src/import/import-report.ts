@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunRow } from '@runlog/schema/run/snapshot';
 import { CommandError } from '../command.ts';
-import { formatCount } from '../progress.ts';
+import { formatCount } from '../format.ts';
 import type { ClientConfig } from '../services/client-config.ts';
 import { listRuns, runPage } from '../services/gateway-client.ts';
 

@@ -1,6 +1,7 @@
 import { acceptBatch } from '@runlog/ingest/accept-batch';
 import { quoteNonFinite } from '@runlog/ingest/split-body';
 import type { EventFaultCode } from '@runlog/schema/faults';
+import { parseJson } from '@runlog/topic-io/parse-json';
 
 export interface LineFault {
   readonly code: EventFaultCode;
@@ -23,17 +24,8 @@ export function judgeLine(line: Buffer): LineFault | null {
 
 /** Parses the object on a line, reading bare NaN as ingest does. Returns null if there is no object. */
 export function readObject(line: Buffer): Record<string, unknown> | null {
-  const value = parse(line) ?? parse(quoteNonFinite(line));
+  const value = parseJson(line.toString('utf8')) ?? parseJson(quoteNonFinite(line)?.toString('utf8') ?? '');
   return typeof value === 'object' && value !== null && !Array.isArray(value)
     ? (value as Record<string, unknown>)
     : null;
-}
-
-function parse(line: Buffer | null): unknown {
-  if (line === null) return undefined;
-  try {
-    return JSON.parse(line.toString('utf8'));
-  } catch {
-    return undefined;
-  }
 }

@@ -4,9 +4,9 @@ import { realpath, unlink } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { messageOf } from '@runlog/service-kit/error-message';
 import type { LogConfig } from '@runlog/service-kit/log-config';
 import { withFolderSocket } from '@runlog/topic-io/embedded/folder-socket';
+import { messageOf } from '@runlog/topic-io/error-message';
 import type { Logger } from '@runlog/topic-io/logger';
 import { type TopicIo, TopicIoError, type TopicIoErrorCode } from '@runlog/topic-io/topic-io';
 import {

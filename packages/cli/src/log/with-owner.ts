@@ -1,6 +1,7 @@
 import { TopicIoError } from '@runlog/topic-io/topic-io';
 import { CommandError, exitCodes, UsageError } from '../command.ts';
-import { createProgress, formatCount, formatDuration, formatRate } from '../progress.ts';
+import { formatCount, formatDuration, formatRate } from '../format.ts';
+import { createProgress } from '../progress.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { chooseLog } from './chosen-log.ts';
 import { withChosenLog } from './log-access.ts';

@@ -1,7 +1,7 @@
 import { formatRunKey, type RunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredSnapshot, RunRow } from '@runlog/schema/run/snapshot';
 import { CommandError, exitCodes } from '../command.ts';
-import { faultMessage, unreachableReason } from './send-events.ts';
+import { faultMessage, unreachableReason } from './service-answer.ts';
 
 const ANSWER_MS_MAX = 15_000;
 

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type EventError, type IngestResponse, ingestResponseSchema } from '@runlog/schema/http/ingest-api';
-import { messageOf } from '@runlog/service-kit/error-message';
+import { parseJson } from '@runlog/topic-io/parse-json';
 import { CommandError, exitCodes } from '../command.ts';
 import { retryAfterMs, retryDelayMs } from '../retry.ts';
+import { faultMessage, unreachableReason } from './service-answer.ts';
 
 /** The longest wait for one answer. Ingest answers only when the log has the events. */
 const ANSWER_MS_MAX = 60_000;
@@ -125,7 +126,7 @@ async function post(
     return { kind: 'later', reason: unreachableReason(target.ingestUrl, error), retryAfterMs: 0 };
   }
   const waitMs = retryAfterMs(response.headers.get('retry-after'), Date.now());
-  const judged = ingestResponseSchema.safeParse(jsonOrNull(text));
+  const judged = ingestResponseSchema.safeParse(parseJson(text));
   if (judged.success) return { kind: 'judged', response: judged.data, retryAfterMs: waitMs };
   const message = faultMessage(text) ?? response.statusText;
   switch (response.status) {
@@ -158,27 +159,4 @@ async function post(
 function joinLines(lines: readonly Buffer[]): Buffer<ArrayBuffer> {
   const newline = Buffer.from('\n');
   return Buffer.concat(lines.flatMap((line) => [line, newline]));
-}
-
-/** Explains why a request got no answer, in words that say what to check. */
-export function unreachableReason(url: string, error: unknown): string {
-  const cause = error instanceof Error ? (error.cause ?? error) : error;
-  const code = (cause as { code?: unknown }).code;
-  if (error instanceof Error && error.name === 'TimeoutError') return `${url} did not answer in time`;
-  if (code === 'ECONNREFUSED') return `nothing is listening at ${url}`;
-  return `${url} cannot be reached (${code ?? messageOf(cause)})`;
-}
-
-function jsonOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-/** Extracts the message from runlog's own error body. */
-export function faultMessage(text: string): string | null {
-  const body = jsonOrNull(text) as { error?: { message?: unknown } } | null;
-  return typeof body?.error?.message === 'string' ? body.error.message : null;
 }

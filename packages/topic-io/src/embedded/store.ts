@@ -1,6 +1,7 @@
 import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ABORT, type Database, open, type RootDatabase } from 'lmdb';
+import { messageOf } from '../error-message.ts';
 import { dataFile, unusable } from './folder.ts';
 
 /** A database of bytes by bytes; scans go in the order of the keys. */
@@ -132,7 +133,7 @@ function openRoot(options: { folder: string; readOnly: boolean }): RootDatabase<
       cache: false,
     });
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     throw unusable(folder, `${dataFile} does not open (${message}); restore the folder from a copy`, error);
   }
 }

@@ -16,7 +16,7 @@ export async function ensureTopics(
   specs: readonly TopicSpec[],
 ): Promise<TopicDescription[]> {
   for (const spec of specs) {
-    await session.attempt(within(`create topic ${spec.name}`), async () => {
+    await session.attempt(bounded(`create topic ${spec.name}`), async () => {
       if (await exists(session, spec.name)) return;
       const { brokers } = await session.refresh();
       const replicationFactor =
@@ -48,7 +48,7 @@ export async function ensureTopics(
 
 /** `null`: no such topic. */
 export async function describeTopic(session: KafkaSession, name: string): Promise<TopicDescription | null> {
-  const found = await session.attempt(within(`describe topic ${name}`), async () => {
+  const found = await session.attempt(bounded(`describe topic ${name}`), async () => {
     session.forgetTopic(name);
     return exists(session, name);
   });
@@ -56,7 +56,7 @@ export async function describeTopic(session: KafkaSession, name: string): Promis
 }
 
 export async function deleteTopic(session: KafkaSession, name: string): Promise<void> {
-  await session.attempt(within(`delete topic ${name}`), async () => {
+  await session.attempt(bounded(`delete topic ${name}`), async () => {
     const controller = await session.controller();
     try {
       await controller.deleteTopics({ topics: [name], timeout: BOUNDS.requestMs });
@@ -72,7 +72,7 @@ export async function deleteTopic(session: KafkaSession, name: string): Promise<
 export async function bounds(session: KafkaSession, topic: string): Promise<PartitionBounds[]> {
   return existing(
     topic,
-    session.attempt(within(`read the bounds of ${topic}`), async () => {
+    session.attempt(bounded(`read the bounds of ${topic}`), async () => {
       const partitions = (await session.partitions(topic))
         .map(({ partitionId }) => partitionId)
         .sort((a, b) => a - b);
@@ -107,7 +107,7 @@ export async function offsetAtTime(
   const { topic, partition, timestampMs } = position;
   return existing(
     topic,
-    session.attempt(within(`find a time in ${topic}/${partition}`), async () => {
+    session.attempt(bounded(`find a time in ${topic}/${partition}`), async () => {
       const offset = await offsetAt(session, { topic, partition, timestamp: Math.max(timestampMs, 0) });
       return offset >= 0 ? offset : offsetAt(session, { topic, partition, timestamp: LATEST });
     }),
@@ -141,7 +141,7 @@ async function exists(session: KafkaSession, name: string): Promise<boolean> {
 }
 
 async function describe(session: KafkaSession, name: string): Promise<TopicDescription> {
-  return session.attempt(within(`describe topic ${name}`), async () => {
+  return session.attempt(bounded(`describe topic ${name}`), async () => {
     const partitions = await session.partitions(name);
     const leaderless = partitions.find(({ leader }) => leader < 0);
     if (partitions.length === 0 || leaderless !== undefined) {
@@ -182,7 +182,7 @@ function configEntries(spec: TopicSpec, replicationFactor: number) {
   return Object.entries(settings).map(([name, value]) => ({ name, value }));
 }
 
-function within(doing: string): AttemptOptions {
+function bounded(doing: string): AttemptOptions {
   return { doing, timeoutMs: BOUNDS.operationMs };
 }
 

@@ -13,10 +13,11 @@ import type { PinoLogger } from '@runlog/service-kit/logger';
 import { addMetricsRoute } from '@runlog/service-kit/metrics';
 import type { Access } from '../access.ts';
 import { createGatewayMetrics } from '../gateway-metrics.ts';
+import type { RunsAtHand } from '../runs-at-hand.ts';
 import type { Hub } from '../stream/hub.ts';
 import { SocketServer, STREAM_PATH } from '../stream/socket-server.ts';
 import { addStreamRoute } from '../stream/sse.ts';
-import { addRestRoutes, type RunsAtHand } from './rest.ts';
+import { addRestRoutes } from './rest.ts';
 import { addPageRoutes } from './web-bundle.ts';
 
 /** A gateway takes no bodies. */

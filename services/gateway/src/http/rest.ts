@@ -1,13 +1,12 @@
-import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import { deliverSnapshot } from '@runlog/run-state/delivery';
-import { parseRunKey } from '@runlog/schema/run/run-key';
 import type { Clock } from '@runlog/service-kit/clock';
 import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
 import { TopicIoError } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
 import { type Access, mustSee } from '../access.ts';
-import type { History } from './history.ts';
+import type { RunsAtHand } from '../runs-at-hand.ts';
 import { listRuns, runsQuerySchema } from './list-runs.ts';
+import { noSuchRun, type RunRoute, runKeyOf } from './run-route.ts';
 
 const EVENTS_PAGE_DEFAULT = 100;
 const EVENTS_PAGE_MAX = 1_000;
@@ -34,12 +33,6 @@ const eventsQuerySchema = z
     error: 'before and after exclude each other',
   });
 
-/** The runs that the routes read; `null` while the gateway has not caught up with the log. */
-export interface RunsAtHand {
-  readonly states: ReadonlyRunStates;
-  readonly history: Pick<History, 'page'> | null;
-}
-
 /** `GET /v1/runs`, `/v1/runs/{cluster}/{run}/{group}` and its `/events`. */
 export function addRestRoutes(
   server: FastifyInstance,
@@ -62,7 +55,7 @@ export function addRestRoutes(
 
   server.get<RunRoute>('/v1/runs/:cluster/:run/:group', (request, reply) => {
     const viewer = access.viewerOfRequest(request);
-    const key = keyOf(request.params);
+    const key = runKeyOf(request.params);
     mustSee(viewer, key);
     const state = atHand().states.get(key);
     if (state === undefined) throw noSuchRun(request.params);
@@ -75,7 +68,7 @@ export function addRestRoutes(
 
   server.get<RunRoute>('/v1/runs/:cluster/:run/:group/events', async (request, reply) => {
     const viewer = access.viewerOfRequest(request);
-    const key = keyOf(request.params);
+    const key = runKeyOf(request.params);
     mustSee(viewer, key);
     const { states, history } = atHand();
     const query = readQuery(eventsQuerySchema, request.query);
@@ -100,21 +93,6 @@ export function addRestRoutes(
       historyReads -= 1;
     }
   });
-}
-
-export interface RunRoute {
-  Params: { cluster: string; run: string; group: string };
-}
-
-/** The run key of a path; 404 when it cannot be one. */
-export function keyOf(params: RunRoute['Params']): string {
-  const key = `${params.cluster}/${params.run}/${params.group}`;
-  if (parseRunKey(key) === null) throw noSuchRun(params);
-  return key;
-}
-
-function noSuchRun(params: RunRoute['Params']): HttpFault {
-  return new HttpFault('no_such_run', `there is no run ${params.cluster}/${params.run}/${params.group}`);
 }
 
 function readQuery<Schema extends z.ZodType>(schema: Schema, query: unknown): z.infer<Schema> {

@@ -4,7 +4,7 @@ import type { KeyRing } from '@runlog/service-kit/keys';
 import { createLogger } from '@runlog/service-kit/logger';
 import { accessBy } from '../access.ts';
 import { serveGateway } from '../http/gateway-server.ts';
-import type { RunsAtHand } from '../http/rest.ts';
+import type { RunsAtHand } from '../runs-at-hand.ts';
 import { Hub } from '../stream/hub.ts';
 import { type MadeUpEvent, MadeUpRuns } from './made-up-runs.ts';
 

@@ -4,13 +4,7 @@ import type { Clock } from '@runlog/service-kit/clock';
 import type { Viewer } from '../access.ts';
 import type { IndexListener, IndexSubscription } from '../run-index.ts';
 import { type EncodedFrame, encode, type Hub, type RunListener, type RunSubscription } from './hub.ts';
-
-/** Where a session writes. */
-export interface Outlet {
-  push(frame: EncodedFrame): void;
-  /** False: what is not urgent should wait for `Session.drained`. */
-  readonly hasRoom: boolean;
-}
+import type { Outlet } from './outlet.ts';
 
 /** The parts of a session that an interest uses. */
 export interface InterestContext {

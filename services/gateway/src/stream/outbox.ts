@@ -1,7 +1,7 @@
 import { STREAM_QUEUE_BYTES_HIGH, STREAM_STUCK_MS_MAX } from '@runlog/schema/limits';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { EncodedFrame } from './hub.ts';
-import type { Outlet } from './interests.ts';
+import type { Outlet } from './outlet.ts';
 
 /** Frames are gathered into messages of about this size: one write is a tenth of the cost of sixteen. */
 const MESSAGE_CHARS_MAX = 64 * 1024;

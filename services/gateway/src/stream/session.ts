@@ -14,7 +14,8 @@ import {
 import type { Clock } from '@runlog/service-kit/clock';
 import { everyone, type Viewer } from '../access.ts';
 import { encode, type Hub } from './hub.ts';
-import { IndexInterest, type InterestContext, type Outlet, RunInterest } from './interests.ts';
+import { IndexInterest, type InterestContext, RunInterest } from './interests.ts';
+import type { Outlet } from './outlet.ts';
 
 /** Rows of an index reply when the client names no limit. */
 const INDEX_ROWS_DEFAULT = 200;

@@ -4,9 +4,9 @@ import { runChannel } from '@runlog/schema/stream/channels';
 import type { Clock } from '@runlog/service-kit/clock';
 import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
 import { type Access, mustSee, type Viewer } from '../access.ts';
-import { keyOf, type RunRoute } from '../http/rest.ts';
+import { type RunRoute, runKeyOf } from '../http/run-route.ts';
 import type { EncodedFrame, Hub } from './hub.ts';
-import type { Outlet } from './interests.ts';
+import type { Outlet } from './outlet.ts';
 import { Session } from './session.ts';
 
 /** Streams that are open; ended when the gateway drains. */
@@ -30,7 +30,7 @@ export function addStreamRoute(
   const route = { exposeHeadRoute: false };
   server.get<RunRoute>('/v1/runs/:cluster/:run/:group/stream', route, (request, reply) => {
     const viewer = access.viewerOfRequest(request);
-    const key = keyOf(request.params);
+    const key = runKeyOf(request.params);
     mustSee(viewer, key);
     const hub = options.hub();
     if (hub === null) throw new HttpFault('not_ready', 'this gateway is still reading the log');

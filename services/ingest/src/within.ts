@@ -1,0 +1,12 @@
+/** The work's result, or `undefined` once `msMax` are over; the work itself goes on. */
+export async function within<Result>(work: Promise<Result>, msMax: number): Promise<Result | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, msMax, undefined);
+  });
+  try {
+    return await Promise.race([work, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
