@@ -81,7 +81,7 @@ export async function runChaos(options: {
   const runs = runsOf(emitters);
   const unordered = unorderedOf(emitters);
   const loaded = new Set(runs.map((run) => partitionOf(`local/${run}/default`, shape.partitions)));
-  // Of a partition without events nobody could tell whether it has an owner.
+  // Of a partition without events nobody could tell whether it has a holder.
   if (loaded.size < shape.partitions) throw new Error('the load leaves a partition empty');
   const gateways = () => deployment.addresses('gateway');
   const subscribers = [0, 1].map(

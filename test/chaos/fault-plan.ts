@@ -17,7 +17,7 @@ export type FaultAction =
   | { readonly kind: 'freeze until replaced'; readonly index: number }
   /** SIGSTOP and SIGCONT within the session. */
   | { readonly kind: 'freeze shortly'; readonly service: ServiceKind; readonly index: number }
-  /** A stranger takes the partition's writer id: its owner is fenced and is still the assignee. */
+  /** A stranger takes the partition's writer id: its holder is fenced and is still the assignee. */
   | { readonly kind: 'usurp'; readonly partition: number }
   | { readonly kind: 'kill broker'; readonly leads: Leads; readonly partition: number }
   | { readonly kind: 'freeze broker'; readonly leads: Leads; readonly partition: number }

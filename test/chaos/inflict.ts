@@ -30,7 +30,7 @@ export interface Scene {
   readonly say: (line: string) => void;
 }
 
-/** Brings the fault about, keeps it for as long as planned, heals it, and waits until every partition has an owner again. */
+/** Brings the fault about, keeps it for as long as planned, heals it, and waits until every partition has a holder again. */
 export async function inflict(fault: PlannedFault, scene: Scene): Promise<void> {
   const { deployment, publisher } = scene;
   const { cluster, map } = deployment;
@@ -139,7 +139,7 @@ export async function everyPartitionOwned(scene: Scene): Promise<void> {
       return checkpoint < stableEnd ? [`${partition} at ${checkpoint} of ${stableEnd}`] : [];
     });
   await until(() => behind().length === 0, {
-    what: () => `partitions without an owner that flushes: ${behind().join(', ')}`,
+    what: () => `partitions without a holder that flushes: ${behind().join(', ')}`,
     withinMs: RECOVERY_MS_MAX,
   });
 }

@@ -5,7 +5,7 @@ import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 
 /** Positions are read from the front of a snapshot; parsing 30 KB for two numbers would be most of the load. */
 const HEAD_BYTES = 512;
-/** A session and a restore: what a killed owner costs. */
+/** A session and a restore: what a killed holder costs. */
 const STALL_WORTH_A_LINE_MS = 15_000;
 const SEQ = /"position":\{"epoch":"[^"]+","seq":(\d+)\}/;
 

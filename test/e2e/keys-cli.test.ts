@@ -16,7 +16,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const keys = (...args: string[]) => runCli(['keys', ...args], { RUNLOG_KEYS_FILE: path });
 
 describe('runlog keys', () => {
-  it('adds keys, shows each once, keeps digests for its owner alone, lists and revokes', async () => {
+  it('adds keys, shows each once, keeps digests for its user alone, lists and revokes', async () => {
     const publish = await keys('add', 'c1-ingest', '--publish', 'c1', '--events-per-second', '20000');
     const view = await keys('add', 'ops', '--view', 'c1/*, c2/resnet-*');
     expect([publish.code, view.code]).toEqual([0, 0]);

@@ -105,7 +105,7 @@ function splitFlush(io: TopicIo): TopicIo {
   });
 }
 
-/** An owner that never learns that its commit failed. */
+/** A holder that never learns that its commit failed. */
 function swallowFailures(io: TopicIo): TopicIo {
   return changedIo(io, {
     fencedWriter: async (id) => {

@@ -1,4 +1,4 @@
-import { PartitionOwner } from '@runlog/aggregator/partition-owner';
+import { HeldPartition } from '@runlog/aggregator/held-partition';
 import { type RebuildReport, rebuild } from '@runlog/aggregator/rebuild';
 import { SnapshotBudget } from '@runlog/aggregator/snapshot-budget';
 import { encodeRetirement } from '@runlog/records/control-record';
@@ -97,22 +97,22 @@ class System implements AsyncDisposable {
     const { io } = this;
     const { clock } = this.#process;
     const budget = new SnapshotBudget({ bytesPerSecond: 1_000_000_000, nowMs: clock.now() });
-    await using owner = (await PartitionOwner.claim({
+    await using held = (await HeldPartition.claim({
       ...{ io, topics, clock, budget, logger, partition: 0, meta: await this.meta() },
       confirm: async () => true,
       signal: new AbortController().signal,
     }))!;
-    const from = () => owner.nextOffset;
-    let nextOffset = owner.nextOffset;
+    const from = () => held.nextOffset;
+    let nextOffset = held.nextOffset;
     const read = await readToEnd(io, {
       ...{ topic: topics.events, partitions: [0], from },
       onRecords: (records) => {
         nextOffset = records.at(-1)!.offset + 1;
-        owner.fold({ records, nextOffset });
+        held.fold({ records, nextOffset });
       },
     });
-    owner.fold({ records: [], nextOffset: read.get(0)!.nextOffset });
-    while (owner.hasNews) await owner.flush();
+    held.fold({ records: [], nextOffset: read.get(0)!.nextOffset });
+    while (held.hasNews) await held.flush();
   }
 
   /** Retention takes all events that there are now. */
@@ -240,7 +240,7 @@ async function atEveryMoment(history: {
 }
 
 describe('a rebuild that was killed and is started again', () => {
-  it('leaves out a run that was retired, though its former owner has not written so', async () => {
+  it('leaves out a run that was retired, though its former holder has not written so', async () => {
     await atEveryMoment({
       before: (system) => {
         system.retire(OLD);

@@ -1,7 +1,7 @@
 import type { SeededRandom } from './seeded-random.ts';
 
 /** Whoever an event belongs to: what was meant for the dead never happens, what was meant for the frozen waits. */
-export interface EventOwner {
+export interface ScheduledProcess {
   readonly crashed: boolean;
   frozenUntilMs: number;
 }
@@ -10,7 +10,7 @@ interface Event {
   atMs: number;
   readonly order: number;
   run: (() => void) | null;
-  readonly owner: EventOwner | null;
+  readonly process: ScheduledProcess | null;
 }
 
 /**
@@ -32,8 +32,13 @@ export class Scheduler {
   }
 
   /** Runs once after the delay; the returned function cancels it. */
-  after(delayMs: number, run: () => void, owner: EventOwner | null = null): () => void {
-    const event: Event = { atMs: this.nowMs + Math.max(0, delayMs), order: this.#random.next(), run, owner };
+  after(delayMs: number, run: () => void, process: ScheduledProcess | null = null): () => void {
+    const event: Event = {
+      atMs: this.nowMs + Math.max(0, delayMs),
+      order: this.#random.next(),
+      run,
+      process,
+    };
     this.#push(event);
     return () => {
       event.run = null;
@@ -46,14 +51,15 @@ export class Scheduler {
    */
   leap(byMs: number, options: { isCounted: boolean }): void {
     const events = this.#heap.splice(0);
-    const frozen = new Set<EventOwner>();
-    for (const { owner } of events) if (owner !== null && owner.frozenUntilMs > this.nowMs) frozen.add(owner);
-    for (const owner of frozen) owner.frozenUntilMs += byMs;
+    const frozen = new Set<ScheduledProcess>();
+    for (const { process } of events)
+      if (process !== null && process.frozenUntilMs > this.nowMs) frozen.add(process);
+    for (const process of frozen) process.frozenUntilMs += byMs;
     this.nowMs += byMs;
     this.leapedMs += byMs;
     for (const event of events) {
-      const { owner } = event;
-      if (owner === null || !options.isCounted || frozen.has(owner)) event.atMs += byMs;
+      const { process } = event;
+      if (process === null || !options.isCounted || frozen.has(process)) event.atMs += byMs;
       this.#push(event);
     }
   }
@@ -83,10 +89,10 @@ export class Scheduler {
     for (;;) {
       const event = this.#pop();
       if (event === null) return false;
-      const { run, owner } = event;
-      if (run === null || owner?.crashed) continue;
-      if (owner !== null && owner.frozenUntilMs > event.atMs) {
-        event.atMs = owner.frozenUntilMs;
+      const { run, process } = event;
+      if (run === null || process?.crashed) continue;
+      if (process !== null && process.frozenUntilMs > event.atMs) {
+        event.atMs = process.frozenUntilMs;
         this.#push(event);
         continue;
       }

@@ -21,7 +21,7 @@ export class Service {
   readonly #start: StartProgram;
   /** Whether ending with this error is what a process may do. */
   readonly #mayFail: (error: unknown) => boolean;
-  #incarnation = 0;
+  #starts = 0;
   #running: { process: SimulatedProcess; program: Program } | null = null;
   #cancelRestart: (() => void) | null = null;
 
@@ -45,8 +45,8 @@ export class Service {
     this.#cancelRestart = this.#world.scheduler.after(inMs, () => {
       this.#cancelRestart = null;
       if (this.#running !== null) return;
-      this.#incarnation += 1;
-      const process = this.#world.process(`${this.name}#${this.#incarnation}`);
+      this.#starts += 1;
+      const process = this.#world.process(`${this.name}#${this.#starts}`);
       this.#world.note(() => `${process.name} starts`);
       const program = this.#start(process, (error) => this.#failed(process, error));
       this.#running = { process, program };

@@ -1,12 +1,12 @@
 import type { Clock } from '@runlog/service-kit/clock';
-import type { EventOwner, Scheduler } from './scheduler.ts';
+import type { ScheduledProcess, Scheduler } from './scheduler.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 /**
  * A process of the simulation. Crashed, nothing that it waits for ever comes; frozen, it all comes at the thaw, while
  * what it had sent before takes effect in the meantime.
  */
-export class SimulatedProcess implements EventOwner {
+export class SimulatedProcess implements ScheduledProcess {
   readonly name: string;
   readonly random: SeededRandom;
   readonly scheduler: Scheduler;

@@ -5,7 +5,7 @@ import { NEWER_PRUNED, thisBuild } from './build.ts';
 import type { RunTruth } from './run-truth.ts';
 import { holds } from './violation.ts';
 
-/** What is stored of one run in one incarnation of a partition. */
+/** What is stored of one run in one partition of one snapshot topic. */
 export interface StoredRun {
   /** Position of the newest snapshot, also of one that a tombstone replaced. */
   readonly seq: number;

@@ -212,15 +212,15 @@ describe('the structure of the source', () => {
       packages: Record<string, { optionalDependencies?: Record<string, string> }>;
     };
     // npm leaves out what its registry did not have at that moment, and `npm ci` then fails everywhere.
-    const missing = Object.entries(lock.packages).flatMap(([owner, { optionalDependencies = {} }]) =>
+    const missing = Object.entries(lock.packages).flatMap(([dependent, { optionalDependencies = {} }]) =>
       Object.keys(optionalDependencies)
         .filter((name) => {
           return (
             lock.packages[`node_modules/${name}`] === undefined &&
-            lock.packages[`${owner}/node_modules/${name}`] === undefined
+            lock.packages[`${dependent}/node_modules/${name}`] === undefined
           );
         })
-        .map((name) => `${owner}: ${name}`),
+        .map((name) => `${dependent}: ${name}`),
     );
     expect(missing).toEqual([]);
   });

@@ -26,7 +26,7 @@ export async function readKeys(path: string): Promise<readonly Key[]> {
 }
 
 /**
- * Replaces the file by what `change` makes of it, for its owner's eyes alone and in one step: a service never sees half
+ * Replaces the file by what `change` makes of it, for its user's eyes alone and in one step: a service never sees half
  * of it. One editor at a time, who is told by the new file that another one is at work.
  */
 export async function editKeys(

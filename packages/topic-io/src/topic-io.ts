@@ -145,7 +145,8 @@ export interface Assignment {
 export interface GroupMember extends AsyncDisposable, AsyncIterable<Assignment> {
   /**
    * Resolves true when a heartbeat sent after this call was accepted for `generation`; false when the group moved on.
-   * A new owner calls it between fencing and restoring: from then on no other member can believe that it owns them.
+   * A new holder of the partitions calls it between fencing and restoring: from then on no other member can believe
+   * that they are its own.
    */
   confirm(generation: number): Promise<boolean>;
 }

@@ -13,11 +13,11 @@ import {
   type TopicReader,
 } from '@runlog/topic-io/topic-io';
 import type { AggregationObserver } from './aggregator-metrics.ts';
-import { PartitionOwner } from './partition-owner.ts';
+import { HeldPartition } from './held-partition.ts';
 import { silentRuns } from './retire-runs.ts';
 import { SnapshotBudget } from './snapshot-budget.ts';
 
-/** How long a fenced owner that is still the assignee waits before it claims anew, so that a zombie's claim lies behind. */
+/** How long a fenced holder that is still the assignee waits before it claims anew, so that a zombie's claim lies behind. */
 const RECLAIM_MS_MIN = 200;
 const RECLAIM_JITTER_MS = 800;
 /** Between two looks for silent runs; far longer than a control record takes to come back. */
@@ -41,7 +41,7 @@ export interface AggregateOptions {
 export class Aggregation implements AsyncDisposable {
   readonly #options: AggregateOptions;
   readonly #budget: SnapshotBudget;
-  readonly #owners = new Map<number, PartitionOwner>();
+  readonly #held = new Map<number, HeldPartition>();
   readonly #claims = new Map<number, Promise<void>>();
   readonly #reader: TopicReader;
   readonly #stop = new AbortController();
@@ -69,7 +69,7 @@ export class Aggregation implements AsyncDisposable {
 
   /** Restored every partition the group gave it; an aggregator without partitions is ready as a spare. */
   get ready(): boolean {
-    return this.#assignment?.partitions.every((partition) => this.#owners.has(partition)) ?? false;
+    return this.#assignment?.partitions.every((partition) => this.#held.has(partition)) ?? false;
   }
 
   /** Runs until disposed. Rejects on what cannot be survived: contradictions between topics and snapshots. */
@@ -110,7 +110,7 @@ export class Aggregation implements AsyncDisposable {
       if (this.#stop.signal.aborted) return;
       this.#assignment = assignment;
       this.#options.logger.info({ ...assignment }, 'partitions assigned');
-      for (const partition of [...this.#owners.keys()]) {
+      for (const partition of [...this.#held.keys()]) {
         if (!this.#isMine(partition)) await this.#release(partition);
       }
       for (const partition of assignment.partitions) this.#claim(partition);
@@ -123,7 +123,7 @@ export class Aggregation implements AsyncDisposable {
 
   /** Claims side by side: one partition's restore holds up no other. */
   #claim(partition: number): void {
-    if (this.#owners.has(partition) || this.#claims.has(partition)) return;
+    if (this.#held.has(partition) || this.#claims.has(partition)) return;
     const claim = this.#claimUntilItHolds(partition)
       .catch((error: unknown) => this.#fail(error))
       .finally(() => this.#claims.delete(partition));
@@ -138,18 +138,18 @@ export class Aggregation implements AsyncDisposable {
       const { generation } = this.#assignment!;
       const confirm = () => member.confirm(generation);
       try {
-        const owner = await PartitionOwner.claim({
+        const held = await HeldPartition.claim({
           ...{ io, topics, meta, partition, confirm, clock, logger },
           budget: this.#budget,
           signal: this.#stop.signal,
         });
-        if (owner !== null && this.#isMine(partition)) {
-          this.#owners.set(partition, owner);
-          this.#reader.add({ partition, offset: owner.nextOffset });
-          logger.info({ partition, next: owner.nextOffset, runs: owner.runs }, 'partition restored');
+        if (held !== null && this.#isMine(partition)) {
+          this.#held.set(partition, held);
+          this.#reader.add({ partition, offset: held.nextOffset });
+          logger.info({ partition, next: held.nextOffset, runs: held.runs }, 'partition restored');
           return;
         }
-        await owner?.[Symbol.asyncDispose]();
+        await held?.[Symbol.asyncDispose]();
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         if (!isPassing(error)) throw error;
@@ -161,10 +161,10 @@ export class Aggregation implements AsyncDisposable {
 
   async #foldEvents(): Promise<void> {
     for await (const fetched of this.#reader) {
-      const owner = this.#owners.get(fetched.partition);
-      if (owner === undefined) continue;
+      const held = this.#held.get(fetched.partition);
+      if (held === undefined) continue;
       if (fetched.kind === 'out_of_range') throw truncated(this.#options.topics.events, fetched);
-      owner.fold(fetched);
+      held.fold(fetched);
       this.#options.observer?.folded({
         partition: fetched.partition,
         events: fetched.records.length,
@@ -179,8 +179,8 @@ export class Aggregation implements AsyncDisposable {
     while (!signal.aborted) {
       await clock.sleep(snapshotIntervalMs, signal);
       if (signal.aborted) return;
-      const withNews = [...this.#owners.values()].filter((owner) => owner.hasNews);
-      await Promise.all(withNews.map((owner) => this.#flush(owner)));
+      const withNews = [...this.#held.values()].filter((held) => held.hasNews);
+      await Promise.all(withNews.map((held) => this.#flush(held)));
     }
   }
 
@@ -190,15 +190,15 @@ export class Aggregation implements AsyncDisposable {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       await clock.sleep(RETIRE_SWEEP_MS, signal);
-      for (const owner of signal.aborted ? [] : [...this.#owners.values()]) {
+      for (const held of signal.aborted ? [] : [...this.#held.values()]) {
         const nowMs = clock.now();
-        const silent = silentRuns(owner.states, { nowMs, retentionMs: runRetentionMs });
+        const silent = silentRuns(held.states, { nowMs, retentionMs: runRetentionMs });
         if (silent.length === 0) continue;
         const records = silent.map((run) =>
           encodeRetirement({ key: formatRunKey(run), reason: 'retention', through: run.position.seq, nowMs }),
         );
         await using writer = await io.writer();
-        const { partition } = owner;
+        const { partition } = held;
         const { acknowledged, fault } = await writer.append({ topic: topics.events, partition, records });
         logger.info({ partition, runs: acknowledged }, 'silent runs retired');
         if (fault !== undefined)
@@ -207,17 +207,17 @@ export class Aggregation implements AsyncDisposable {
     }
   }
 
-  async #flush(owner: PartitionOwner): Promise<void> {
+  async #flush(held: HeldPartition): Promise<void> {
     const { clock, observer } = this.#options;
     const begunMs = clock.now();
     try {
-      const { runs, bytes } = await owner.flush();
+      const { runs, bytes } = await held.flush();
       observer?.flushed({ runs, bytes, seconds: (clock.now() - begunMs) / 1_000 });
     } catch (error) {
       observer?.flushFailed();
-      const { partition } = owner;
+      const { partition } = held;
       // Released while it was flushing.
-      if (this.#owners.get(partition) !== owner) return;
+      if (this.#held.get(partition) !== held) return;
       if (!isPassing(error)) throw error;
       this.#options.logger.warn({ err: error, partition }, 'flush failed; claiming the partition anew');
       await this.#release(partition);
@@ -229,9 +229,9 @@ export class Aggregation implements AsyncDisposable {
   async #release(partition: number): Promise<void> {
     this.#reader.remove(partition);
     this.#options.observer?.released(partition);
-    const owner = this.#owners.get(partition);
-    this.#owners.delete(partition);
-    await owner?.[Symbol.asyncDispose]();
+    const held = this.#held.get(partition);
+    this.#held.delete(partition);
+    await held?.[Symbol.asyncDispose]();
   }
 
   #fail(error: unknown): void {
@@ -245,23 +245,23 @@ export class Aggregation implements AsyncDisposable {
     await clock.sleep(RECLAIM_MS_MIN + random() * RECLAIM_JITTER_MS, this.#stop.signal);
   }
 
-  /** Stops reading, writes what is folded, leaves the group: in this order, so that the next owner has little to fold. */
+  /** Stops reading, writes what is folded, leaves the group: in this order, so that the next holder has little to fold. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#reader[Symbol.asyncDispose]();
     await this.#loops;
     await Promise.all(this.#claims.values());
-    for (const owner of [...this.#owners.values()]) {
+    for (const held of [...this.#held.values()]) {
       try {
-        while (owner.hasNews) await owner.flush();
+        while (held.hasNews) await held.flush();
       } catch (error) {
-        const { partition } = owner;
+        const { partition } = held;
         this.#options.logger.warn(
           { err: error, partition },
           'the last flush failed; the next owner folds it anew',
         );
       }
-      await this.#release(owner.partition);
+      await this.#release(held.partition);
     }
     await this.#member?.[Symbol.asyncDispose]();
   }

@@ -30,7 +30,7 @@ export function createAggregatorMetrics(): AggregatorMetrics {
   });
   const lag = new Gauge({
     name: 'runlog_aggregator_lag_offsets',
-    help: 'Offsets of an owned partition that were not yet folded at its newest fetch',
+    help: 'Offsets of a held partition that were not yet folded at its newest fetch',
     labelNames: ['partition'] as const,
     registers,
   });

@@ -24,7 +24,7 @@ interface BeginOptions {
 /**
  * Until it returns, the partition has a checkpoint that lies within the events: everything below is written, the runs
  * whose beginning the topic no longer holds among it. Those are seeded before the first checkpoint and never again: a
- * run that was retired since would come back with a former snapshot whose owner has not written the tombstone yet.
+ * run that was retired since would come back with a former snapshot whose holder has not written the tombstone yet.
  * What an earlier attempt wrote is replaced where it got no checkpoint, or one that retention has passed. `isForeign`:
  * the former snapshots speak of events that were deleted, and count for nothing.
  */

@@ -12,7 +12,7 @@ import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
 import { beginOrGoOn } from './begin-rebuilt-partition.ts';
 import { foreignPartitions } from './foreign-partitions.ts';
-import { PartitionOwner } from './partition-owner.ts';
+import { HeldPartition } from './held-partition.ts';
 import { SnapshotBudget } from './snapshot-budget.ts';
 
 /** Key of the record that tells a resumed rebuild what was decided; on partition 0 of the topic it fills. */
@@ -56,7 +56,7 @@ export interface RebuildReport {
 
 /**
  * Writes all snapshots anew into the next snapshot topic by folding the events topic from its start, then switches
- * `run-meta` to it, which all owners and readers follow. Runs beside them. A killed rebuild goes on where it was; a
+ * `run-meta` to it, which all aggregators and readers follow. Runs beside them. A killed rebuild goes on where it was; a
  * second one fences the first. The epoch stays when the former snapshots proved right byte for byte, so that clients
  * notice nothing; else a new one begins.
  */
@@ -187,32 +187,32 @@ async function writeSnapshots(
       isForeign: at.foreign.has(partition),
     });
     // A rebuild needs no confirmation.
-    await using owner = (await PartitionOwner.claim({
+    await using held = (await HeldPartition.claim({
       ...{ io, topics, partition, budget, clock, signal, logger, meta: at.meta },
       confirm: async () => true,
       rebuild: { rejectedBelow },
     }))!;
     await foldToEnd(options, {
-      owner,
+      held,
       onEvents: (count) => {
         progress.events += count;
         options.onProgress({ step: 'writing', ...progress });
       },
     });
-    total.runs += owner.runs;
-    for (const [, { first_seq }] of owner.states.heads()) if (first_seq < startOffset) total.kept += 1;
+    total.runs += held.runs;
+    for (const [, { first_seq }] of held.states.heads()) if (first_seq < startOffset) total.kept += 1;
   }
   return total;
 }
 
 async function foldToEnd(
   options: RebuildOptions,
-  at: { owner: PartitionOwner; onEvents: (count: number) => void },
+  at: { held: HeldPartition; onEvents: (count: number) => void },
 ): Promise<void> {
   const { io, topics, signal } = options;
-  const { owner, onEvents } = at;
+  const { held, onEvents } = at;
   await using reader = io.reader({ topic: topics.events, signal });
-  reader.add({ partition: owner.partition, offset: owner.nextOffset });
+  reader.add({ partition: held.partition, offset: held.nextOffset });
   let unflushed = 0;
   for await (const fetched of reader) {
     if (fetched.kind === 'out_of_range') {
@@ -221,13 +221,13 @@ async function foldToEnd(
         `${topics.events} lost records while it was being rebuilt from; start again`,
       );
     }
-    owner.fold(fetched);
+    held.fold(fetched);
     unflushed += fetched.records.length;
     onEvents(fetched.records.length);
     const atEnd = fetched.nextOffset >= fetched.stableEnd;
     if (unflushed >= EVENTS_PER_FLUSH || atEnd) {
-      do await owner.flush();
-      while (atEnd && owner.hasNews);
+      do await held.flush();
+      while (atEnd && held.hasNews);
       unflushed = 0;
     }
     if (atEnd) return;
@@ -235,7 +235,7 @@ async function foldToEnd(
   signal.throwIfAborted();
 }
 
-/** The moment everything follows: the owners go on from the new topic's checkpoints. */
+/** The moment everything follows: aggregators go on from the new topic's checkpoints. */
 async function switchMeta(options: RebuildOptions, at: { former: RunMeta; meta: RunMeta }): Promise<void> {
   const { io, topics, clock } = options;
   await using writer = await io.fencedWriter(topics.meta);

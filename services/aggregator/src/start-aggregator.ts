@@ -30,7 +30,7 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
   });
   const metrics = createAggregatorMetrics();
   addMetricsRoute(server, { registry: metrics.registry });
-  /** One incarnation of the topics after the other: a rebuild switches `run-meta`, and everything starts from there. */
+  /** One `run-meta` after the other: a rebuild switches it, and everything starts from there. */
   const work = async () => {
     while (!stop.signal.aborted) {
       const meta = await untilItSucceeds(prepare, {

@@ -49,7 +49,7 @@ export class Feed {
     const { logger, clock, signal, onLost } = this.#options;
     while (!signal.aborted) {
       try {
-        for (;;) await this.#readIncarnation(await this.#prepare());
+        for (;;) await this.#readUnder(await this.#prepare());
       } catch (error) {
         if (signal.aborted) return;
         if (!isPassing(error)) throw error;
@@ -75,7 +75,7 @@ export class Feed {
   }
 
   /** Until a rebuild overtook it, or it rejects. */
-  async #readIncarnation(meta: RunMeta): Promise<void> {
+  async #readUnder(meta: RunMeta): Promise<void> {
     const { io, logger, config, clock, signal } = this.#options;
     const over = new AbortController();
     const until = AbortSignal.any([signal, over.signal]);

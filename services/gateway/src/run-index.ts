@@ -72,7 +72,7 @@ export class RunIndex {
     }
   }
 
-  /** Another incarnation of all runs: whatever either holds has changed. */
+  /** All runs, folded anew: whatever either holds has changed. */
   switchTo(states: RunHeads): void {
     const keys = new Set([...this.#states.keys(), ...states.keys()]);
     this.#states = states;

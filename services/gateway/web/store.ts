@@ -114,7 +114,7 @@ function follow(key: string): () => void {
   const unsubscribe = client.subscribeRun(key, (update) => {
     switch (update.kind) {
       case 'snapshot': {
-        // Another incarnation of the run: what was shown is not its past.
+        // Another life of the run: what was shown is not its past.
         if (snapshot?.position?.epoch !== update.snapshot.position?.epoch || update.reason === 'retired') {
           log = new LogLines();
           rate.reset();

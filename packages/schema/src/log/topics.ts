@@ -4,7 +4,7 @@ export interface TopicNames {
   readonly events: string;
   readonly rejected: string;
   readonly meta: string;
-  /** The first incarnation; `run-meta` names the current one, and rebuilds count on (`run-snapshots.v2` …). */
+  /** The first one; `run-meta` names the current one, and rebuilds count on (`run-snapshots.v2` …). */
   readonly snapshots: string;
   /** The aggregators' consumer group. */
   readonly group: string;

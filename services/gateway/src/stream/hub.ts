@@ -41,7 +41,7 @@ export interface RunSubscription {
   /** While behind: where the client is. */
   seq: number | null;
   /** While behind: the channel's counters when it fell behind. */
-  incarnation: number;
+  life: number;
   entriesTotal: number;
   /** While ahead: the position to wait for. */
   awaitedSeq: number;
@@ -63,8 +63,8 @@ interface RunChannel {
   flushed: RunSnapshot | null;
   pending: EventLogEntry[];
   flushedAtMs: number;
-  /** Counts retirements: a client of an earlier one cannot be brought here by a delta. */
-  incarnation: number;
+  /** Counts retirements and rebuilds: a client of an earlier life cannot be brought here by a delta. */
+  life: number;
   /** Entries that left in deltas since the channel exists. */
   entriesTotal: number;
   activitySent: RunSnapshot['activity'] | null;
@@ -101,23 +101,23 @@ export class Hub {
   }
 
   /**
-   * Another incarnation of all runs, after a rebuild that changed something: positions of the former one mean nothing
-   * here, so every subscription starts over, in the stream it has.
+   * All runs, folded anew by a rebuild that changed something: positions of the former epoch mean
+   * nothing here, so every subscription starts over, in the stream it has.
    */
-  switchTo(incarnation: { epoch: string; states: ReadonlyRunStates }): void {
+  switchTo(rebuilt: { epoch: string; states: ReadonlyRunStates }): void {
     this.flush();
-    this.#epoch = incarnation.epoch;
-    this.#states = incarnation.states;
+    this.#epoch = rebuilt.epoch;
+    this.#states = rebuilt.states;
     for (const channel of this.#channels.values()) {
-      const state = incarnation.states.get(channel.key) ?? null;
+      const state = rebuilt.states.get(channel.key) ?? null;
       channel.current = state;
       channel.flushed = state;
       channel.activitySent = state?.activity ?? null;
       channel.flushedAtMs = this.#clock.now();
-      channel.incarnation += 1;
+      channel.life += 1;
       this.#activityOwed.delete(channel);
       const waiting = [...channel.ahead];
-      const before = { seq: null, incarnation: channel.incarnation - 1 };
+      const before = { seq: null, life: channel.life - 1 };
       this.#send(channel, [this.#reset(channel, 'the snapshots were rebuilt')], before);
       for (const subscription of waiting) {
         channel.ahead.delete(subscription);
@@ -125,7 +125,7 @@ export class Hub {
         subscription.listener.reached();
       }
     }
-    this.index.switchTo(incarnation.states);
+    this.index.switchTo(rebuilt.states);
   }
 
   /** Takes what a batch of records did. Flushes at once when the last flush is long enough ago, else soon. */
@@ -166,7 +166,7 @@ export class Hub {
         flushed: state,
         pending: [],
         flushedAtMs: this.#clock.now(),
-        incarnation: 0,
+        life: 0,
         entriesTotal: 0,
         activitySent: state?.activity ?? null,
         activityBucket: this.#bucket(),
@@ -174,7 +174,7 @@ export class Hub {
       this.#channels.set(key, channel);
     }
     channel.subscriptions += 1;
-    return { channel, listener, standing: 'idle', seq: null, incarnation: 0, entriesTotal: 0, awaitedSeq: 0 };
+    return { channel, listener, standing: 'idle', seq: null, life: 0, entriesTotal: 0, awaitedSeq: 0 };
   }
 
   detach(subscription: RunSubscription): void {
@@ -226,10 +226,9 @@ export class Hub {
     const { channel } = subscription;
     this.#flushChannel(channel);
     const state = channel.current;
-    const { seq, incarnation, entriesTotal } = subscription;
+    const { seq, life, entriesTotal } = subscription;
     this.#goLive(subscription);
-    if (state === null || incarnation !== channel.incarnation)
-      return [this.#reset(channel, 'the run began anew')];
+    if (state === null || life !== channel.life) return [this.#reset(channel, 'the run began anew')];
     const delta = this.#merged(state, seq);
     const skipped = Math.max(0, channel.entriesTotal - entriesTotal - delta.entries.length);
     const frames = [
@@ -277,11 +276,11 @@ export class Hub {
     channel.current = null;
     channel.flushed = null;
     channel.activitySent = null;
-    channel.incarnation += 1;
+    channel.life += 1;
     channel.flushedAtMs = this.#clock.now();
     this.#activityOwed.delete(channel);
-    const incarnationBefore = channel.incarnation - 1;
-    this.#send(channel, [this.#reset(channel, 'retired')], { seq: null, incarnation: incarnationBefore });
+    const lifeBefore = channel.life - 1;
+    this.#send(channel, [this.#reset(channel, 'retired')], { seq: null, life: lifeBefore });
   }
 
   #flushChannel(channel: RunChannel): void {
@@ -322,7 +321,7 @@ export class Hub {
   #send(
     channel: RunChannel,
     frames: readonly EncodedFrame[],
-    standing: { seq: number | null; entriesTotal?: number; incarnation?: number },
+    standing: { seq: number | null; entriesTotal?: number; life?: number },
   ): void {
     for (const subscription of channel.live) {
       if (subscription.listener.deliver(frames)) continue;
@@ -330,7 +329,7 @@ export class Hub {
       subscription.standing = 'behind';
       subscription.seq = standing.seq;
       subscription.entriesTotal = standing.entriesTotal ?? channel.entriesTotal;
-      subscription.incarnation = standing.incarnation ?? channel.incarnation;
+      subscription.life = standing.life ?? channel.life;
     }
   }
 

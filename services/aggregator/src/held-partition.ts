@@ -11,7 +11,7 @@ import { buildFlush, FLUSH_BYTES_MAX } from './build-flush.ts';
 import { DirtyRuns } from './dirty-runs.ts';
 import type { SnapshotBudget } from './snapshot-budget.ts';
 
-export interface OwnerOptions {
+export interface HoldOptions {
   readonly io: TopicIo;
   readonly topics: TopicNames;
   readonly meta: RunMeta;
@@ -24,19 +24,19 @@ export interface OwnerOptions {
   readonly signal: AbortSignal;
   /** Set where a topic is filled that nobody reads yet: no group offsets. */
   readonly rebuild?: {
-    /** Unfoldable records below are in the rejected topic already: the former owner's checkpoint has passed them. */
+    /** Unfoldable records below are in the rejected topic already: the former holder's checkpoint has passed them. */
     readonly rejectedBelow: number;
   };
 }
 
 /**
- * Owns one partition's snapshots for as long as nobody fences it. The order of `claim` matters: init fences whoever
- * wrote before, the heartbeat confirms that nobody can own the partition after us without fencing us, and only what
- * is read after both is surely the last word of the former owner.
+ * Holds one partition's snapshots until somebody fences it. The order of `claim` matters: init fences whoever
+ * wrote before, the heartbeat confirms that nobody can take the partition after us without fencing us, and only what
+ * is read after both is surely the last word of the former holder.
  */
-export class PartitionOwner implements AsyncDisposable {
+export class HeldPartition implements AsyncDisposable {
   readonly partition: number;
-  readonly #options: OwnerOptions;
+  readonly #options: HoldOptions;
   readonly #writer: FencedWriter;
   readonly #table: RunTable;
   readonly #dirty = new DirtyRuns();
@@ -46,7 +46,7 @@ export class PartitionOwner implements AsyncDisposable {
   /** The checkpoint that is stored; -1: not known, so the next flush writes it. */
   #stored = -1;
 
-  private constructor(options: OwnerOptions, held: { writer: FencedWriter; table: RunTable; next: number }) {
+  private constructor(options: HoldOptions, held: { writer: FencedWriter; table: RunTable; next: number }) {
     this.partition = options.partition;
     this.#options = options;
     this.#writer = held.writer;
@@ -55,7 +55,7 @@ export class PartitionOwner implements AsyncDisposable {
   }
 
   /** `null`: the group moved on; the next assignment decides. */
-  static async claim(options: OwnerOptions): Promise<PartitionOwner | null> {
+  static async claim(options: HoldOptions): Promise<HeldPartition | null> {
     const { io, topics, meta, partition, clock, logger, signal } = options;
     const writer = await io.fencedWriter(snapshotWriterId(meta.snapshots, partition));
     try {
@@ -69,7 +69,7 @@ export class PartitionOwner implements AsyncDisposable {
         partitions: [partition],
         ...{ sleep: clock.sleep, now: clock.now },
       });
-      return new PartitionOwner(options, { writer, table, next: next.get(partition)! });
+      return new HeldPartition(options, { writer, table, next: next.get(partition)! });
     } catch (error) {
       await writer[Symbol.asyncDispose]();
       throw error;
@@ -109,8 +109,8 @@ export class PartitionOwner implements AsyncDisposable {
   }
 
   /**
-   * One transaction: snapshots, checkpoint, rejected records, and the group's offset for lag tools. Rejects when
-   * the partition was taken over or the log cannot be reached; then this owner is spent and must be claimed anew.
+   * One transaction: snapshots, checkpoint, rejected records, and the group's offset for lag tools. Rejects when the
+   * partition was taken over or the log cannot be reached; then this is spent, and the partition must be claimed anew.
    */
   async flush(): Promise<{ runs: number; bytes: number }> {
     const { topics, meta, budget, clock, logger, rebuild } = this.#options;
