@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { patchKafkajs } from '@runlog/topic-io/kafka/patches';
 import { type Admin, Kafka, logLevel } from 'kafkajs';
 
 /** What stays on a broker when the tests are gone. Transactional ids stay too: Kafka lets nobody delete them. */
@@ -58,6 +59,8 @@ async function withAdmin<Result>(
   brokers: readonly string[],
   work: (admin: Admin) => Promise<Result>,
 ): Promise<Result> {
+  // Without it kafkajs's negative timers make Node 26 write a warning.
+  patchKafkajs();
   const kafka = new Kafka({
     brokers: [...brokers],
     clientId: 'runlog-test-remains',
