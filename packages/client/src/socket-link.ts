@@ -1,4 +1,4 @@
-import { ABNORMAL_CLOSE } from '@runlog/schema/stream/close-codes';
+import { ABNORMAL_CLOSE, NORMAL_CLOSE } from '@runlog/schema/stream/close-codes';
 
 /** As much of a browser's WebSocket as is needed; the `ws` package's has it too. */
 export interface SocketLike {
@@ -83,8 +83,8 @@ export function connect(options: {
       silentMsMax = intervalMs + GRACE_MS;
     },
     close() {
-      socket.close(1000);
-      over({ code: 1000, reason: '' });
+      socket.close(NORMAL_CLOSE);
+      over({ code: NORMAL_CLOSE, reason: '' });
     },
   };
 }

@@ -16,6 +16,9 @@ export const closeCodes = {
 
 export type CloseReason = keyof typeof closeCodes;
 
+/** RFC 6455: the client is done with the stream. */
+export const NORMAL_CLOSE = 1000;
+
 /** RFC 6455: the connection ended without a close frame. Never sent. */
 export const ABNORMAL_CLOSE = 1006;
 
