@@ -7,10 +7,11 @@ import { refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { type ReplayRange, replay } from '@runlog/run-feed/replay';
 import { RunTable } from '@runlog/run-feed/run-table';
 import { compileGlob } from '@runlog/schema/run/run-glob';
+import { parseRunKey } from '@runlog/schema/run/run-key';
 import type { LogConfig } from '@runlog/service-kit/log-config';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
-import { type Command, exitCodes, parseCommandLine, UsageError } from '../command.ts';
+import { type Command, CommandError, exitCodes, parseCommandLine, UsageError } from '../command.ts';
 import { logAccessVariables, requireMeta, withLog } from '../log/log-access.ts';
 import { speedOf } from '../speed-option.ts';
 import { stopSignal } from '../stop-signal.ts';
@@ -38,7 +39,7 @@ const options = {
 export const command: Command = {
   usage: '[RUN|GLOB] [options]',
   description:
-    'Prints the records of the events topic in order of arrival, one JSON line each: those of one run (cluster/run/group), of the runs that a glob matches, or of all runs. With --states it prints the snapshots that a fold of the topic gives, as of any offset or time. It can run beside the services and changes nothing.\nExit code: 0 printed, 1 nothing to print, 3 the log cannot be reached.',
+    'Prints the records of the events topic in order of arrival, one JSON line each: those of one run (cluster/run/group), of the runs that a glob matches, or of all runs. With --states it prints the snapshots that a fold of the topic gives, as of any offset or time. It can run beside the services and changes nothing.\nExit code: 0 printed, 1 there is no such run or no record in the range (stderr says which), 3 the log cannot be reached.',
   options,
   examples: [
     'runlog replay local/run-7/default',
@@ -66,10 +67,28 @@ export const command: Command = {
         each: values.each === true,
         pace: wanted.speed === null ? null : createPace({ speed: wanted.speed, signal }),
       });
-      return printed === 0 ? exitCodes.failed : exitCodes.ok;
+      if (printed > 0) return exitCodes.ok;
+      // Broken off before anything was found: nothing is known.
+      if (signal.aborted) return exitCodes.failed;
+      const isWhole = wanted.from === null && wanted.to === null;
+      throw new CommandError(nothingFound(wanted.glob, isWhole), exitCodes.failed);
     });
   },
 };
+
+/** `isWhole`: the whole topic was read, not a range of it. */
+function nothingFound(glob: string, isWhole: boolean): string {
+  if (glob === '*') return `there is no ${isWhole ? 'run in this log' : 'record in this range'}`;
+  if (glob.includes('*')) {
+    return isWhole
+      ? `no run in this log matches "${glob}"`
+      : `no run that matches "${glob}" has a record in this range`;
+  }
+  const absent = isWhole ? `there is no run ${glob} in this log` : `${glob} has no record in this range`;
+  if (parseRunKey(glob) !== null) return absent;
+  const wider = glob.includes('/') ? `${glob}/*` : `*/${glob}/*`;
+  return `${absent}; write cluster/run/group, or a glob such as "${wider}"`;
+}
 
 type Bound = { readonly offset: number } | { readonly timestampMs: number } | null;
 

@@ -29,6 +29,7 @@ function follow(entries: number) {
   const printed: number[] = [];
   const notes: string[] = [];
   const follower = createFollower({
+    run: 'c1/r1/default',
     entries,
     print: ({ seq }) => printed.push(seq),
     note: (text) => notes.push(text),
@@ -68,6 +69,25 @@ describe('following a run', () => {
     follower.receive({ reset: { reason: 'the topic was rebuilt', snapshot: snapshot([1, 2], 'two') } });
     expect(printed).toEqual([7, 8, 1, 2]);
     expect(notes).toEqual(['the run starts over: the topic was rebuilt']);
+  });
+
+  test('says once that it waits for a run that does not exist yet', () => {
+    const { follower, printed, notes } = follow(10);
+    const absent = emptySnapshot({ cluster_id: 'c1', run_id: 'r1', group_id: 'default' });
+    follower.receive({ id: 0, snapshot: absent });
+    follower.receive({ id: 0, snapshot: absent });
+    expect(notes).toEqual(['there is no run c1/r1/default yet; waiting for it']);
+    follower.receive({ prev: null, seq: 1, epoch: 'one', entries: [entry(1)], set: {} });
+    expect(printed).toEqual([1]);
+  });
+
+  test('does not say "yet" of a run that was shown and is deleted', () => {
+    const { follower, notes } = follow(10);
+    const absent = emptySnapshot({ cluster_id: 'c1', run_id: 'r1', group_id: 'default' });
+    follower.receive({ id: 0, snapshot: snapshot([1]) });
+    follower.receive({ reset: { reason: 'the run was deleted', snapshot: absent } });
+    follower.receive({ id: 0, snapshot: absent });
+    expect(notes).toEqual(['the run starts over: the run was deleted']);
   });
 
   test('returns the status of the run', () => {

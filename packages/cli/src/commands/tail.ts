@@ -26,7 +26,7 @@ const options = {
 export const command: Command = {
   usage: 'RUN [options]',
   description:
-    'Follows the event log of one run until Ctrl-C. After a lost connection it continues where it stopped, without a gap or a repeat. RUN is written as for "runlog show".',
+    'Follows the event log of one run until Ctrl-C. After a lost connection it continues where it stopped, without a gap or a repeat. If there is no run cluster/run/group yet, the command says so on stderr and waits for it. RUN is written as for "runlog show".',
   options,
   examples: ['runlog tail run-7', 'runlog tail c1/run-7/A --json', 'runlog tail run-7 --until-end && deploy'],
   environment: gatewayVariables,
@@ -40,7 +40,7 @@ export const command: Command = {
     const untilEnd = values['until-end'] === true;
     const signal = stopSignal();
     const progress = createProgress({ stream: process.stderr, now: () => performance.now() });
-    const follower = createFollower({ entries, print, note: progress.note });
+    const follower = createFollower({ run: formatRunKey(key), entries, print, note: progress.note });
     for (let attempt = 0; !signal.aborted; ) {
       try {
         for await (const data of openRunStream(target, { key, since: follower.since(), signal })) {
@@ -71,6 +71,8 @@ interface Follower {
 
 /** Prints each entry of a run once, whichever frame brings it. */
 export function createFollower(use: {
+  /** As the notes name it. */
+  run: string;
   entries: number;
   print: (entry: DeliveredEntry) => void;
   note: (text: string) => void;
@@ -78,6 +80,13 @@ export function createFollower(use: {
   const replica = new RunReplica();
   let printed: { epoch: string; seq: number } | null = null;
   let ask = false;
+  let isAwaited = false;
+  const noteAbsence = () => {
+    // A reconnection brings the same empty snapshot again; a run that was shown before is not "not there yet".
+    if (isAwaited || printed !== null) return;
+    isAwaited = true;
+    use.note(`there is no run ${use.run} yet; waiting for it`);
+  };
   const printNew = (entries: readonly DeliveredEntry[]) => {
     const epoch = replica.snapshot?.position?.epoch;
     if (epoch === undefined) return;
@@ -98,6 +107,7 @@ export function createFollower(use: {
         switch (update.kind) {
           case 'snapshot':
             if (update.reason !== null) use.note(`the run starts over: ${update.reason}`);
+            else if (update.snapshot.position === null) noteAbsence();
             printNew(update.snapshot.event_log);
             break;
           case 'step':
