@@ -61,6 +61,7 @@ class System implements AsyncDisposable {
     await prepareTopics({
       ...{ io: this.io, topics, logger, partitions: 1, replicationFactor: 1, eventRetentionHours: 1 },
       epoch: () => 'first',
+      now: this.#process.clock.now,
     });
   }
 

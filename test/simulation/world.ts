@@ -159,6 +159,7 @@ export class World {
           ...{ io, topics, partitions: plan.partitions, replicationFactor: 1 },
           eventRetentionHours: EVENT_RETENTION_HOURS,
           epoch: () => `epoch-of-${process.name}`,
+          now: process.clock.now,
           logger: this.logger(process),
         });
       } catch (error) {

@@ -149,6 +149,7 @@ async function fill(io: TopicIo, topics: TopicNames): Promise<void> {
     ...{ io, topics, logger: silentLogger, partitions: REBUILT_PARTITIONS, replicationFactor: 1 },
     eventRetentionHours: 720,
     epoch: () => 'first',
+    now: Date.now,
   });
   await using writer = await io.writer();
   const appends: Promise<void>[] = [];

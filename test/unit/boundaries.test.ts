@@ -193,6 +193,14 @@ describe('the structure of the source', () => {
     expect(impure).toEqual([]);
   });
 
+  it('gives records and the run feed their time and randomness as arguments', () => {
+    const impure = shipped
+      .filter((file) => file.package === 'records' || file.package === 'run-feed')
+      .filter(({ text }) => /Date\.now|Math\.random|new Date\(\)/.test(text))
+      .map(({ path }) => path);
+    expect(impure).toEqual([]);
+  });
+
   it('pins every dependency exactly', () => {
     const manifests = [
       '.',

@@ -25,6 +25,8 @@ export interface PrepareOptions {
   readonly eventRetentionHours: number;
   /** Names a new incarnation of the topics; called only when there is none yet. */
   readonly epoch: () => string;
+  /** Milliseconds since the epoch: when `run-meta` was written. */
+  readonly now: () => number;
   readonly logger: Logger;
 }
 
@@ -94,7 +96,7 @@ async function agreeOnMeta(options: PrepareOptions, proposal: RunMeta): Promise<
       // Everyone before us is fenced now: what is absent after this read stays absent until our commit.
       const written = await readMeta(io, topics);
       if (written !== null) return written;
-      const record = encodeMeta(proposal, Date.now());
+      const record = encodeMeta(proposal, options.now());
       await writer.commit({ records: [{ topic: topics.meta, partition: 0, records: [record] }] });
       logger.info({ ...proposal }, 'began a new epoch');
       return proposal;

@@ -71,6 +71,7 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
       replicationFactor,
       eventRetentionHours,
       epoch: newEpoch,
+      now: clock.now,
       logger,
     });
   };

@@ -66,11 +66,12 @@ export class Feed {
   }
 
   #prepare(): Promise<RunMeta> {
-    const { io, logger, config, newEpoch } = this.#options;
+    const { io, logger, config, newEpoch, clock } = this.#options;
     const { topics, partitions, replicationFactor, eventRetentionHours } = config.log;
     return prepareTopics({
       ...{ io, topics, partitions, replicationFactor, eventRetentionHours, logger },
       epoch: newEpoch,
+      now: clock.now,
     });
   }
 

@@ -36,6 +36,7 @@ export async function prepareLog(options: {
     replicationFactor,
     eventRetentionHours,
     epoch: options.newEpoch,
+    now,
     logger,
   });
   const description = await io.describeTopic(topics.rejected);

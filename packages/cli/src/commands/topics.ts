@@ -39,6 +39,7 @@ export const command: Command = {
           replicationFactor,
           eventRetentionHours,
           epoch: processResources.newEpoch,
+          now: processResources.clock.now,
           logger,
         });
       }

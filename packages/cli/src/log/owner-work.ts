@@ -52,7 +52,7 @@ export async function doOwnerWork(
       const deletions: Deletion[] = [];
       for (const key of request.keys) {
         signal.throwIfAborted();
-        deletions.push(await deleteRun({ io, topics, meta, key, nowMs: Date.now() }));
+        deletions.push(await deleteRun({ io, topics, meta, key, nowMs: systemClock.now() }));
         onProgress({ step: 'deleting', done: deletions.length, total: request.keys.length });
       }
       return { work: 'delete', deletions };
