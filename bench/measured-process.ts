@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ServiceName, ServiceProcess } from '../test/support/service-process.ts';
+import { encoder } from './bench-log.ts';
 
 interface Probe {
   readonly atMs: number;
@@ -43,8 +44,7 @@ export class MeasuredProcess implements AsyncDisposable {
     const profiles = process.env.RUNLOG_BENCH_PROFILES;
     const service = await ServiceProcess.start(name, {
       ...env,
-      // For the figure before.
-      RUNLOG_KAFKA_ENCODER: process.env.RUNLOG_KAFKA_ENCODER ?? '',
+      RUNLOG_KAFKA_ENCODER: encoder,
       NODE_OPTIONS: `--import tsx --import ${probeScript}`,
       BENCH_PROBE_FILE: join(folder, 'probes.jsonl'),
       ...(profiles === undefined

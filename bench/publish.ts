@@ -4,7 +4,7 @@ import { COMPRESSIONS, type Compression, compressionFault } from '@runlog/topic-
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
 import { storedBatches } from '../test/support/stored-batches.ts';
-import { openBenchLog } from './bench-log.ts';
+import { encoder, openBenchLog } from './bench-log.ts';
 import { type Benchmark, type Result, rounded } from './benchmark.ts';
 import { createTopic, producerPerformance, startBenchBroker } from './kafka.ts';
 import { median } from './rounds.ts';
@@ -53,7 +53,7 @@ export const publish: Benchmark = {
       details: {
         record_bytes: recordBytes,
         cpu_us_per_record: rounded(median(ours.map(({ cpuMicros }) => cpuMicros))),
-        encoder: process.env.RUNLOG_KAFKA_ENCODER ?? 'own',
+        encoder,
         compression: compressed,
       },
     };

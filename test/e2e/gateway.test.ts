@@ -33,6 +33,7 @@ function configOf(overrides: Partial<GatewayConfig['log']> = {}): GatewayConfig 
       engine: 'embedded',
       brokers: [],
       ssl: false,
+      encoder: 'own',
       dataFolder: '',
       topics: topicNames(''),
       partitions: PARTITIONS,

@@ -14,7 +14,7 @@ function configOf(partitions: number): GatewayConfig {
   return {
     ...{ host: '127.0.0.1', port: 0, allowedOrigins: [] },
     log: {
-      ...{ engine: 'kafka', brokers: [], ssl: false, dataFolder: '', logLevel: 'silent' },
+      ...{ engine: 'kafka', brokers: [], ssl: false, encoder: 'own', dataFolder: '', logLevel: 'silent' },
       ...{ topics: topicNames(''), partitions, replicationFactor: 1 },
       ...{ eventRetentionHours: 720, runRetentionHours: 720 },
     },

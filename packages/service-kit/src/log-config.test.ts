@@ -67,6 +67,14 @@ describe('where the log is', () => {
     ]);
   });
 
+  test('the encoder of Kafka batches is our own, unless kafkajs is asked for by its name', () => {
+    expect(logConfigOf(variables(), up).encoder).toBe('own');
+    expect(logConfigOf(variables({ RUNLOG_KAFKA_ENCODER: 'kafkajs' }), up).encoder).toBe('kafkajs');
+    expect(() => variables({ RUNLOG_KAFKA_ENCODER: 'java' })).toThrow(
+      'RUNLOG_KAFKA_ENCODER must be own or kafkajs',
+    );
+  });
+
   test('a prefix stands before every name', () => {
     const { topics } = logConfigOf(variables({ RUNLOG_TOPIC_PREFIX: 'staging.' }), up);
     for (const name of Object.values(topics)) expect(name).toMatch(/^staging\.run-/);

@@ -1,4 +1,5 @@
 import { type TopicNames, topicNames } from '@runlog/schema/log/topics';
+import { KAFKA_ENCODERS, type KafkaEncoder } from '@runlog/topic-io/kafka/config';
 import type { Logger } from '@runlog/topic-io/logger';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
@@ -18,6 +19,7 @@ export const logEnvironment = {
     .optional(),
   KAFKA_SASL_USERNAME: environment.text().optional(),
   KAFKA_SASL_PASSWORD: environment.text().optional(),
+  RUNLOG_KAFKA_ENCODER: z.enum(KAFKA_ENCODERS, { error: 'must be own or kafkajs' }).default('own'),
   RUNLOG_DATA_DIR: environment.text().optional(),
   RUNLOG_TOPIC_PREFIX: z
     .string()
@@ -46,6 +48,7 @@ export interface LogConfig {
     username: string;
     password: string;
   };
+  readonly encoder: KafkaEncoder;
   readonly dataFolder: string;
   readonly topics: TopicNames;
   /** For creating topics; existing ones win. */
@@ -108,6 +111,7 @@ export function logConfigOf(variables: LogVariables, use: { single: boolean }): 
             password: variables.KAFKA_SASL_PASSWORD ?? '',
           },
         }),
+    encoder: variables.RUNLOG_KAFKA_ENCODER,
     dataFolder: variables.RUNLOG_DATA_DIR ?? DEFAULT_DATA_FOLDER,
     topics: topicNames(variables.RUNLOG_TOPIC_PREFIX),
     partitions: variables.RUNLOG_PARTITIONS ?? (engine === 'kafka' ? 12 : 4),
@@ -130,10 +134,11 @@ export async function openLog(
     }
     case 'kafka': {
       const { openKafka } = await import('@runlog/topic-io/kafka/open-kafka');
-      const { brokers, ssl, sasl } = config;
+      const { brokers, ssl, sasl, encoder } = config;
       return openKafka({
         brokers,
         ssl,
+        encoder,
         clientId: use.clientId,
         logger: use.logger,
         ...(sasl ? { sasl } : {}),

@@ -1,5 +1,9 @@
 import type { Logger } from '../logger.ts';
 
+/** Who turns records into batches; kafkajs takes twice as long, and is the way back if our own encoder were wrong. */
+export const KAFKA_ENCODERS = ['own', 'kafkajs'] as const;
+export type KafkaEncoder = (typeof KAFKA_ENCODERS)[number];
+
 export interface KafkaOptions {
   /** `host:port` of some brokers; the rest of the cluster is found through any of them. */
   readonly brokers: readonly string[];
@@ -10,6 +14,8 @@ export interface KafkaOptions {
     readonly username: string;
     readonly password: string;
   };
+  /** `own` unless set. zstd batches are always our own: kafkajs has no zstd. */
+  readonly encoder?: KafkaEncoder;
   readonly logger: Logger;
 }
 

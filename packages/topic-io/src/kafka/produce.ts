@@ -52,17 +52,14 @@ export interface ProduceOptions {
 export async function produce(options: ProduceOptions): Promise<number> {
   const { session, topic, partition } = options;
   const leader = await session.leader({ topic, partition });
-  // kafkajs has no zstd.
-  const send = byKafkajs && options.compression !== 'zstd' ? produceByKafkajs : produceByOurselves;
+  const byKafkajs = session.encoder === 'kafkajs' && options.compression !== 'zstd';
+  const send = byKafkajs ? produceByKafkajs : produceByOurselves;
   const baseOffset = await send(leader, options);
   if (!Number.isSafeInteger(baseOffset) || baseOffset < 0) {
     throw new KafkaFault(null, `the broker's answer does not cover ${topic}/${partition}`);
   }
   return baseOffset;
 }
-
-/** The way back: `RUNLOG_KAFKA_ENCODER=kafkajs` has kafkajs encode the records, at half the speed. */
-const byKafkajs = process.env.RUNLOG_KAFKA_ENCODER === 'kafkajs';
 
 const PRODUCE = 0;
 const VERSION = 7;

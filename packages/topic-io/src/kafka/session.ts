@@ -6,7 +6,7 @@ import loggers from 'kafkajs/src/loggers/index.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import metadataResponse from 'kafkajs/src/protocol/requests/metadata/v6/response.js';
 import { TopicIoError } from '../topic-io.ts';
-import { BOUNDS, type KafkaOptions } from './config.ts';
+import { BOUNDS, type KafkaEncoder, type KafkaOptions } from './config.ts';
 import { isRetriable, KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './faults.ts';
 import type { Reachability } from './reachability.ts';
 import { socketFactory } from './socket.ts';
@@ -33,6 +33,7 @@ export interface AttemptOptions {
  * a metadata request that one broken topic does not spoil for all others. Connects on first use.
  */
 export class KafkaSession implements AsyncDisposable {
+  readonly encoder: KafkaEncoder;
   readonly #cluster: Cluster;
   readonly #reachability: Reachability;
   readonly #closing = new AbortController();
@@ -41,6 +42,7 @@ export class KafkaSession implements AsyncDisposable {
 
   constructor(options: { kafka: KafkaOptions; reachability: Reachability; requestTimeoutMs: number }) {
     const { kafka } = options;
+    this.encoder = kafka.encoder ?? 'own';
     // One a request under way.
     setMaxListeners(0, this.#closing.signal);
     this.#reachability = options.reachability;
