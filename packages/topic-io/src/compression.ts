@@ -8,9 +8,9 @@ export type Compression = (typeof COMPRESSIONS)[number];
 /** The codecs in the order of the numbers that Kafka gives them in the attributes of a batch. */
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 
-/** The size that a batch may grow to; a producer's own batches are a few MiB at most. */
+/** The size that a batch may inflate to. A producer's own batches are a few MiB at most. */
 const INFLATED_BYTES_MAX = 128 * 1024 * 1024;
-/** Costs a third of the usual level 6 and gives nearly as much, as a batch holds much that is alike. */
+/** Costs a third of the usual level 6 and compresses nearly as well, because the records of a batch are much alike. */
 const GZIP_LEVEL = 1;
 
 type Callback = (error: Error | null, result: Buffer) => void;
@@ -27,13 +27,13 @@ function isZstd(candidate: Partial<Zstd>): candidate is Zstd {
 
 const zstd = ((library: Partial<Zstd>) => (isZstd(library) ? library : null))(zlib as Partial<Zstd>);
 
-/** Why this process cannot compress so, as a sentence for whoever configured it; `null`: it can. */
+/** Says why this process cannot compress in this way, in a sentence for the operator. Returns null if it can. */
 export function compressionFault(compression: Compression): string | null {
   if (compression !== 'zstd' || zstd !== null) return null;
   return `zstd needs Node 22.15 or newer (this is ${process.version}); gzip works with every Node`;
 }
 
-/** Kafka's number of it. */
+/** Returns Kafka's number of the codec. */
 export function codecOf(compression: Compression): number {
   return CODECS.indexOf(compression);
 }
@@ -56,10 +56,13 @@ export function compress(bytes: Buffer, compression: Exclude<Compression, 'none'
   });
 }
 
-/** The bytes, or what to tell whoever runs this where they cannot be had. `codec` is Kafka's number. */
+/** The decompressed bytes, or a message for the operator if they cannot be had. */
 export type Inflated = { readonly bytes: Buffer } | { readonly fault: string; readonly cause?: unknown };
 
-/** In this turn: a fetch has at most a few of these, and they must stay in order. */
+/**
+ * Decompresses synchronously: a fetch has at most a few of these, and they must stay in order. `codec` is Kafka's
+ * number.
+ */
 export function decompress(bytes: Buffer, codec: number): Inflated {
   const name = CODECS[codec] ?? `the unknown codec ${codec}`;
   try {
@@ -75,6 +78,6 @@ export function decompress(bytes: Buffer, codec: number): Inflated {
     name === 'zstd'
       ? `run this with Node 22.15 or newer (this is ${process.version})`
       : 'have its producer use gzip or none, or set compression.type=gzip on the topic so that the broker does; ' +
-        'docs/operations.md says what to do about those that are in the log already';
+        'docs/operations.md says what to do about those that are already in the log';
   return { fault: `is compressed with ${name}, which this process cannot read: ${remedy}` };
 }

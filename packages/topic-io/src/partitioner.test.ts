@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { murmur2, partitionOf } from './partitioner.ts';
 
 describe('murmur2', () => {
-  // From Apache Kafka's own UtilsTest.testMurmur2.
+  // The values are from Apache Kafka's own UtilsTest.testMurmur2.
   it.each([
     ['21', -973932308],
     ['foobar', -790332482],

@@ -1,11 +1,13 @@
-/** Kafka's murmur2 (seed 0x9747b28c), as Java's default partitioner uses it: any Java producer agrees with us. */
+/**
+ * Kafka's murmur2 (seed 0x9747b28c), which Java's default partitioner uses. Any Java producer therefore agrees with us.
+ */
 export function murmur2(bytes: Uint8Array): number {
   const length = bytes.length;
   const m = 0x5bd1e995;
   let h = (0x9747b28c ^ length) | 0;
   let i = 0;
   for (; i + 4 <= length; i += 4) {
-    // In range by the loop's condition.
+    // The index is in range because of the loop's condition.
     let k =
       (bytes[i] as number) |
       ((bytes[i + 1] as number) << 8) |
@@ -27,7 +29,7 @@ export function murmur2(bytes: Uint8Array): number {
   return h;
 }
 
-/** The partition of a record key, equal to Java's `toPositive(murmur2(key)) % partitions`. */
+/** Returns the partition of a record key, equal to Java's `toPositive(murmur2(key)) % partitions`. */
 export function partitionOf(key: string, partitions: number): number {
   return (murmur2(Buffer.from(key, 'utf8')) & 0x7fffffff) % partitions;
 }

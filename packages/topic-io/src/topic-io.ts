@@ -1,14 +1,14 @@
 /**
- * The log as runlog sees it: partitioned append-only topics, compacted topics with tombstones, atomic commits
- * under a fenced writer id, assign-style readers and group assignment. Two engines implement it, `kafka/` and
- * `embedded/`; one contract suite (test/contract) runs against both. Nothing outside this package knows a broker.
+ * The port to the log: partitioned append-only topics, compacted topics with tombstones, atomic commits under a fenced
+ * writer id, assign-style readers and group assignment. Two engines implement it, `kafka/` and `embedded/`, and one
+ * contract suite (test/contract) runs against both. Nothing outside this package knows a broker.
  *
  * Offsets are JavaScript numbers: 2^53 records a partition is beyond any broker's disk.
  */
 
 import type { Compression } from './compression.ts';
 
-/** A record as it is handed to a writer. `value: null` is a tombstone. */
+/** A record that is handed to a writer. `value: null` makes it a tombstone. */
 export interface RecordToAppend {
   readonly key: string;
   readonly value: Buffer | null;
@@ -16,13 +16,13 @@ export interface RecordToAppend {
   /** Milliseconds since the epoch. For events this is `received_at`, never the event's own time. */
   readonly timestampMs: number;
   /**
-   * The result of `JSON.parse` for the value, where the appender has it at hand. It is not stored, but a reader in the same
-   * process may get it along and need not parse again; nobody may change it.
+   * The result of `JSON.parse` for the value, if the appender has it. It is not stored. A reader in the same process
+   * may get it with the record and then need not parse again. Nobody may change it.
    */
   readonly json?: unknown;
 }
 
-/** A record as it is read back. Control records (transaction markers) never surface. */
+/** A record that was read. Control records (transaction markers) are never given to a caller. */
 export interface LogRecord extends RecordToAppend {
   readonly offset: number;
 }
@@ -32,10 +32,13 @@ export type CleanupPolicy = 'delete' | 'compact';
 export interface TopicSpec {
   readonly name: string;
   readonly partitions: number;
-  /** Kafka only; `undefined`: 3, or 1 where the cluster has a single broker. */
+  /** Applies to Kafka only. If it is undefined, it is 3, or 1 if the cluster has a single broker. */
   readonly replicationFactor?: number | undefined;
   readonly cleanupPolicy: CleanupPolicy;
-  /** Broker settings by their Kafka names (`segment.ms`, `retention.ms` …); the embedded engine reads those it knows. */
+  /**
+   * Broker settings by their Kafka names (`segment.ms`, `retention.ms` …). The embedded engine reads those that it
+   * knows.
+   */
   readonly settings: Readonly<Record<string, string>>;
 }
 
@@ -46,15 +49,15 @@ export interface TopicDescription {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** Where a partition begins and ends. `stableEnd`: every offset below it is decided (committed or aborted). */
+/** Where a partition begins and ends. Every offset below `stableEnd` is decided (committed or aborted). */
 export interface PartitionBounds {
   readonly startOffset: number;
   readonly stableEnd: number;
 }
 
 /**
- * The fate of an append: the first `acknowledged` records are durable (acks=all, fsynced), in order. The fate of
- * the rest is unknown, `fault` says why, and the caller must send them again: they may or may not be in the log.
+ * The fate of an append. The first `acknowledged` records are durable (acks=all, fsynced) and in order. The fate of the
+ * rest is unknown, and `fault` says why: they may or may not be in the log, so the caller must send them again.
  */
 export interface AppendResult {
   readonly acknowledged: number;
@@ -64,9 +67,10 @@ export interface AppendResult {
 }
 
 /**
- * Appends in lanes, one a partition: one request in flight a lane, batching whatever arrives meanwhile. When a lane's
- * batch ends failed or unknown, everything queued behind it in that lane ends the same way, so order within a key
- * holds. Bounded: an append beyond the lane's byte budget resolves at once with `acknowledged: 0` and code `overloaded`.
+ * Appends in lanes, one per partition. A lane has one request in flight and batches whatever arrives meanwhile. When
+ * the outcome of a lane's batch is failure or unknown, everything queued behind it in that lane ends the same way, so
+ * order within a key holds. A lane is bounded: an append beyond its byte budget resolves at once with `acknowledged: 0`
+ * and code `overloaded`.
  */
 export interface TopicWriter extends AsyncDisposable {
   append(batch: {
@@ -74,11 +78,11 @@ export interface TopicWriter extends AsyncDisposable {
     partition: number;
     records: readonly RecordToAppend[];
   }): Promise<AppendResult>;
-  /** Bytes handed in and not yet answered, over all lanes. */
+  /** The bytes of all lanes that were handed in and are not yet answered. */
   readonly pendingBytes: number;
 }
 
-/** Read position of a consumer group, published for lag tools alone; nothing in runlog starts from it. */
+/** The read position of a consumer group. It is published only for lag tools; nothing in runlog starts from it. */
 export interface GroupOffset {
   readonly group: string;
   readonly topic: string;
@@ -88,8 +92,8 @@ export interface GroupOffset {
 
 /**
  * A writer under an exclusive id. Opening it (`TopicIo.fencedWriter`) fences every earlier holder of the id: their
- * commits fail with code `fenced` and none of their records becomes visible. One commit = all or nothing.
- * After any rejected commit the writer is spent: dispose it and open a new one.
+ * commits fail with code `fenced` and none of their records becomes visible. A commit writes all records or none. After
+ * any rejected commit the writer is spent: dispose of it and open a new one.
  */
 export interface FencedWriter extends AsyncDisposable {
   commit(transaction: {
@@ -103,16 +107,22 @@ export type Fetched =
   | {
       readonly kind: 'records';
       readonly partition: number;
-      /** May be empty: the position moved past control records, or the partition answered for the first time. */
+      /** May be empty, if the position moved past control records or the partition answered for the first time. */
       readonly records: readonly LogRecord[];
-      /** Where the next fetch begins. At the end of the log exactly when it equals `stableEnd`. */
+      /**
+       * The offset where the next fetch begins. The reader is at the end of the log exactly when this equals
+       * `stableEnd`.
+       */
       readonly nextOffset: number;
-      /** The stable end that the fetch of these records saw, never that of an earlier fetch. */
+      /** The stable end as of the fetch of these records, never that of an earlier fetch. */
       readonly stableEnd: number;
       readonly startOffset: number;
     }
   | {
-      /** The position lies outside the log (retention passed it, or the topic was recreated); the partition was removed. */
+      /**
+       * The position is outside the log (retention passed it, or the topic was recreated). The partition was removed
+       * from the reader.
+       */
       readonly kind: 'out_of_range';
       readonly partition: number;
       readonly requestedOffset: number;
@@ -121,26 +131,30 @@ export type Fetched =
     };
 
 /**
- * Reads committed records of one topic from chosen offsets, without a group. Partitions come and go at any time.
- * Pull-based: what is not asked for is not fetched (one fetch ahead at most). Every added partition yields at least
- * once, even when it is empty, so that "read to the end" never waits for a record that will not come. Passing broker
- * faults are retried inside with back-off and reported to `onFault`; iteration ends when disposed or aborted.
+ * Reads committed records of one topic from chosen offsets, without a group. Partitions can be added and removed at any
+ * time. It is pull-based: nothing is fetched that is not asked for, except at most one fetch ahead. Every added
+ * partition yields at least once, even if it is empty, so that "read to the end" never waits for a record that will not
+ * come. Passing broker faults are retried internally with back-off and reported to `onFault`. The iteration ends when
+ * the reader is disposed or aborted.
  */
 export interface TopicReader extends AsyncDisposable, AsyncIterable<Fetched> {
   add(position: { partition: number; offset: number }): void;
-  /** From here on nothing is yielded that was fetched before, also when the partition is added again elsewhere. */
+  /**
+   * Removes a partition. Nothing that was fetched before is yielded any more, even if the partition is added again at
+   * another offset.
+   */
   remove(partition: number): void;
 }
 
-/** One generation of a group: the partitions that are ours until the next one. */
+/** One generation of a group: the partitions that are ours until the next generation. */
 export interface Assignment {
   readonly generation: number;
   readonly partitions: readonly number[];
 }
 
 /**
- * Membership of a consumer group, for assignment alone: it never fetches. Iterating yields each new assignment, the
- * newest only (one missed while busy is skipped).
+ * Membership of a consumer group, used only for assignment: it never fetches. Iterating yields each new assignment. If
+ * several came while the caller was busy, it yields only the newest.
  */
 export interface GroupMember extends AsyncDisposable, AsyncIterable<Assignment> {
   /**
@@ -153,31 +167,37 @@ export interface GroupMember extends AsyncDisposable, AsyncIterable<Assignment> 
 
 export interface TopicIo extends AsyncDisposable {
   readonly engine: 'kafka' | 'embedded';
-  /** Creates what is missing (safe when several processes do it at once); what exists is left as it is. */
+  /**
+   * Creates the topics that are missing, and leaves existing ones as they are. It is safe if several processes do this
+   * at once.
+   */
   ensureTopics(specs: readonly TopicSpec[]): Promise<TopicDescription[]>;
-  /** `null`: no such topic. */
+  /** Resolves to null if there is no such topic. */
   describeTopic(name: string): Promise<TopicDescription | null>;
   deleteTopic(name: string): Promise<void>;
   bounds(topic: string): Promise<PartitionBounds[]>;
-  /** Offset of the first record at or after the time, or the end. */
+  /** Resolves to the offset of the first record at or after the time, or to the end. */
   offsetAtTime(position: { topic: string; partition: number; timestampMs: number }): Promise<number>;
-  /** `compression` is Kafka's only: the embedded engine stores records as they are. */
+  /** `compression` applies to Kafka only: the embedded engine stores records as they are. */
   writer(options?: { laneBytesMax?: number; compression?: Compression }): Promise<TopicWriter>;
   fencedWriter(id: string): Promise<FencedWriter>;
   reader(options: {
     topic: string;
     signal?: AbortSignal;
-    /** A passing fault that the reader is retrying; called once when it begins and once, with null, when it is over. */
+    /**
+     * Is told of a passing fault that the reader is retrying: once when it begins, and once, with null, when it is
+     * over.
+     */
     onFault?: (fault: TopicIoError | null) => void;
   }): TopicReader;
-  /** `topic` gives the partitions that are shared out. */
+  /** The partitions of `topic` are shared out among the members. */
   groupMember(options: { group: string; topic: string; signal?: AbortSignal }): Promise<GroupMember>;
-  /** Resolves when the log answers now; rejects with `unavailable`. For readiness checks. */
+  /** Resolves if the log answers now, or else rejects with `unavailable`. It is meant for readiness checks. */
   ping(): Promise<void>;
 }
 
 /**
- * - `unavailable`: the log cannot be reached or has not answered in time; try again later.
+ * - `unavailable`: the log could not be reached or did not answer in time; try again later.
  * - `overloaded`: a bound of this process is reached; try again later.
  * - `fenced`: another holder of the writer id took over.
  * - `closed`: this object was disposed.
@@ -205,7 +225,7 @@ export class TopicIoError extends Error {
   }
 }
 
-/** Whether waiting can help: what the log refuses for good, and what is no fault of the log, must stop a service. */
+/** Whether waiting can help. A final refusal by the log, and an error that is not the log's, must stop a service. */
 export function isPassing(error: unknown): error is TopicIoError {
   if (!(error instanceof TopicIoError)) return false;
   switch (error.code) {

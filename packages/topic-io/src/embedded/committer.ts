@@ -3,20 +3,20 @@ import { TopicIoError } from '../topic-io.ts';
 import { Stage } from './stage.ts';
 import type { EmbeddedStore } from './store.ts';
 
-/** Something to be written. It is staged in the order of arrival, then written together with its neighbours. */
+/** Something to write. It is staged in the order of arrival, then written together with its neighbours. */
 export interface Work {
   readonly bytes: number;
-  /** It makes room, so it may use what is kept back from appends. */
+  /** Is true if the work makes room, so that it may use the reserve that appends may not. */
   readonly freeing?: boolean;
-  /** Throws a `TopicIoError` to be refused alone; then it must not have staged anything. */
+  /** Throws a `TopicIoError` if this work alone is to be refused; then it must not have staged anything. */
   stage(stage: Stage): void;
-  /** Called once: `null` when it is on the disk. */
+  /** Is called once, with null when the work is on disk. */
   settle(fault: TopicIoError | null): void;
 }
 
 const transactionBytesMax = 16 * 1024 * 1024;
 
-/** Group commit: one transaction at a time, made of everything that arrived while the one before was written. */
+/** Commits in groups: one transaction at a time, made of everything that arrived while the one before was written. */
 export class Committer {
   readonly #store: EmbeddedStore;
   readonly #logger: Logger;
@@ -52,7 +52,7 @@ export class Committer {
     this.#running ??= this.#run();
   }
 
-  /** As `submit`, for one result; `stage` gives it. */
+  /** Does the same as `submit`, and resolves to the result of `stage`. */
   async write<T>(stage: (stage: Stage) => T, options: { freeing?: boolean } = {}): Promise<T> {
     return await new Promise<T>((resolve, reject) => {
       let result: { value: T } | undefined;
@@ -70,7 +70,7 @@ export class Committer {
     });
   }
 
-  /** Takes nothing more and resolves when everything taken is settled. */
+  /** Accepts nothing more, and resolves when everything accepted is settled. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#running;

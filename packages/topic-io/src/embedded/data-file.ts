@@ -2,8 +2,8 @@ import { constants } from 'node:fs';
 import { access, open } from 'node:fs/promises';
 
 /**
- * Looks at LMDB's file before LMDB does: it kills the process over a file that is not a database, and over reads beyond
- * the end of one that was cut. Returns what is wrong, or `null`.
+ * Checks LMDB's file before LMDB opens it, because LMDB kills the process if the file is not a database, or if it reads
+ * beyond the end of one that was cut. Returns the fault, or null.
  */
 export async function faultOfDataFile(path: string, expected: { bytesMin: number }): Promise<string | null> {
   const file = await open(path, 'r');
@@ -16,7 +16,7 @@ export async function faultOfDataFile(path: string, expected: { bytesMin: number
     if (second === null) return 'is not an LMDB database';
     const newest = second.transaction > first.transaction ? second : first;
     const pages = BigInt(Math.floor(size / first.pageBytes));
-    // The last pages may be missing when they are free; the roots of the trees never are.
+    // The last pages may be missing if they are free; the roots of the trees are never free.
     if (newest.roots.some((root) => root !== noPage && root >= pages)) return `was cut to ${size} bytes`;
     return null;
   } finally {
@@ -24,7 +24,10 @@ export async function faultOfDataFile(path: string, expected: { bytesMin: number
   }
 }
 
-/** LMDB's two files, where they exist: the owner writes both, a reader announces itself in the second. */
+/**
+ * Checks the permissions of LMDB's two files, if they exist. The owner writes both; a reader registers itself in the
+ * second.
+ */
 export async function checkPermissions(path: string, mode: { readOnly: boolean }): Promise<void> {
   const { R_OK, W_OK } = constants;
   await access(path, mode.readOnly ? R_OK : R_OK | W_OK).catch(ignoreMissing);
@@ -44,7 +47,7 @@ const magic = 0xbeefc0de;
 const dataVersion = 2;
 const noPage = 0xffff_ffff_ffff_ffffn;
 
-/** A page header of 24 bytes, then LMDB's `MDB_meta` in the machine's byte order. */
+/** Reads a page header of 24 bytes, then LMDB's `MDB_meta` in the machine's byte order. */
 async function readMeta(file: Awaited<ReturnType<typeof open>>, at: number): Promise<Meta | null> {
   const { bytesRead, buffer } = await file.read(Buffer.alloc(metaBytes), 0, metaBytes, at);
   if (bytesRead < metaBytes) return null;

@@ -14,8 +14,8 @@ interface EncodedPart {
 }
 
 /**
- * A writer under an epoch of its id. The epoch is stored in the log and checked in the transaction that carries the
- * records, so a later holder's first write and an earlier one's last cannot overtake each other.
+ * A writer that holds an epoch of its id. The epoch is stored in the log and checked in the transaction that carries
+ * the records, so an earlier holder's last write cannot come after a later holder's first.
  */
 export class EmbeddedFencedWriter implements FencedWriter {
   readonly #committer: Committer;

@@ -2,8 +2,8 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Gives the path of a Unix socket in a folder while it is bound or connected to. Such a path may have 107 bytes only;
- * through /proc the folder's own length does not count.
+ * Passes `use` a path of a Unix socket in a folder, which is valid while the socket is bound or connected to. Such a
+ * path may have only 107 bytes; a path through /proc does not contain the folder's own.
  */
 export async function withFolderSocket<T>(
   at: { folder: string; name: string },

@@ -19,7 +19,7 @@ async function temporaryFolder(): Promise<string> {
   return folder;
 }
 
-/** A folder in which a log was made and closed. */
+/** Returns a folder in which a log was made and closed. */
 async function closedLog(): Promise<string> {
   const folder = await temporaryFolder();
   const io = await openEmbedded({ folder, logger });
@@ -39,7 +39,7 @@ async function refusalOf(folder: string, readOnly = false): Promise<string> {
 }
 
 describe('the folder of an embedded log', () => {
-  it('is made where nothing is', async () => {
+  it('is made where nothing exists', async () => {
     const folder = join(await temporaryFolder(), 'a', 'b');
     await using io = await openEmbedded({ folder, logger });
     await expect(io.ping()).resolves.toBeUndefined();
@@ -53,7 +53,7 @@ describe('the folder of an embedded log', () => {
     expect(await readdir(folder)).toEqual(['thesis.tex']);
   });
 
-  it('is refused when it is a file, or lies below one', async () => {
+  it('is refused when it is a file, or is below one', async () => {
     const file = join(await temporaryFolder(), 'file');
     await writeFile(file, 'text');
     expect(await refusalOf(file)).toContain('is a file');
@@ -99,7 +99,7 @@ describe('the folder of an embedded log', () => {
     await expect(io.ping()).resolves.toBeUndefined();
   });
 
-  it('is made anew where a crash left it half made', async () => {
+  it('is made anew after a crash left it half made', async () => {
     const folder = await temporaryFolder();
     await writeFile(
       join(folder, 'runlog-log.json'),
@@ -130,7 +130,7 @@ describe('the folder of an embedded log', () => {
   });
 });
 
-/** Permissions do not bind root: the tests of a container run as nobody meanwhile. */
+/** Root is not bound by permissions, so tests in a container run as nobody meanwhile. */
 async function withoutPrivileges(use: () => Promise<void>): Promise<void> {
   const { geteuid, seteuid } = process;
   if (geteuid === undefined || seteuid === undefined || geteuid() !== 0) return await use();

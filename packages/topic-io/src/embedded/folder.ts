@@ -13,9 +13,9 @@ export const formatVersion = 1;
 interface Marker {
   readonly name: string;
   readonly version: number;
-  /** `creating` until the database was written once: a folder left so by a crash holds nothing yet. */
+  /** Is `creating` until the database was written once. A folder that a crash left in this state holds nothing yet. */
   readonly state: 'creating' | 'ready';
-  /** The least size of the database when this was written. It never shrinks, so a smaller one was cut. */
+  /** The size of the database when the marker was written. A database never shrinks, so a smaller one was cut. */
   readonly dataBytes: number;
 }
 
@@ -24,8 +24,8 @@ export function unusable(folder: string, what: string, cause?: unknown): TopicIo
 }
 
 /**
- * Makes sure that the folder is ours before anything is written into it: ours, or empty, or not there yet (then it is
- * made). Everything else is refused with `unusable`; nothing that was there is ever changed.
+ * Makes sure, before anything is written into the folder, that it holds our log, or is empty, or does not exist yet
+ * (then it is made). Everything else is refused with `unusable`. Nothing that was there is ever changed.
  */
 export async function inspectFolder(folder: string, mode: { create: boolean }): Promise<void> {
   const names = await listFolder(folder, mode);
@@ -44,7 +44,8 @@ export async function inspectFolder(folder: string, mode: { create: boolean }): 
   }
   const marker = await readMarker(folder);
   if (marker.state === 'creating') {
-    if (!mode.create) throw unusable(folder, 'is just being created; try again when the owner runs');
+    if (!mode.create)
+      throw unusable(folder, 'is being created at this moment; try again when the owner is running');
     return;
   }
   const data = join(folder, dataFile);
@@ -76,7 +77,7 @@ export async function writeMarker(folder: string, state: Marker['state']): Promi
   }
 }
 
-/** Whether the folder's database was written once; without a marker, or after a crash while creating, it was not. */
+/** Whether the folder's database was ever written. Without a marker, or after a crash during creation, it was not. */
 export async function isReady(folder: string): Promise<boolean> {
   if (!(await readdir(folder)).includes(markerFile)) return false;
   return (await readMarker(folder)).state === 'ready';

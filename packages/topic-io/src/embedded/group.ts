@@ -6,8 +6,8 @@ interface Group {
 }
 
 /**
- * Groups of this process: an embedded log has one owner process, so nobody else can be a member. Partitions go round
- * the members in the order in which they joined.
+ * The groups of this process. An embedded log has one owner process, so no other process can be a member. Partitions
+ * are dealt to the members in turn, in the order in which they joined.
  */
 export class EmbeddedGroups {
   readonly #groups = new Map<string, Group>();
@@ -42,7 +42,9 @@ export class EmbeddedGroups {
   }
 }
 
-/** A group without members keeps its generation: what a former member believes stays wrong for ever. */
+/**
+ * A group without members keeps its generation number, so that a former member's generation never becomes valid again.
+ */
 function share(group: Group, partitions: number): void {
   group.generation += 1;
   const { members, generation } = group;

@@ -19,13 +19,13 @@ import { after, type TopicCatalog } from './topics.ts';
 const recordsPerTransactionMax = 2_000;
 const transactionsPerRunMax = 50;
 const intervalMs = 60_000;
-/** After a run that did not get through. */
+/** The interval after a run that did not remove everything. */
 const shortIntervalMs = 1_000;
 
 /**
- * Removes what may go: records past their topic's `retention.ms` (from the start of a partition on, as Kafka does),
- * tombstones past `delete.retention.ms`, records of deleted topics. In small transactions among the others, so many a
- * run; its timer does not keep a process alive.
+ * Removes records past their topic's `retention.ms` (from the start of a partition on, as Kafka does), tombstones past
+ * `delete.retention.ms`, and records of deleted topics. It does so in small transactions between the others, a bounded
+ * number in each run. Its timer does not keep a process alive.
  */
 export class Housekeeping {
   readonly #store: EmbeddedStore;
@@ -51,7 +51,7 @@ export class Housekeeping {
     this.#now = options.now;
   }
 
-  /** Runs soon, then again and again. */
+  /** Runs after the delay, then repeatedly. */
   start(delayMs = 0): void {
     if (this.#closed) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -74,7 +74,7 @@ export class Housekeeping {
     } catch (error) {
       if (!(error instanceof TopicIoError)) throw error;
       if (error.code !== 'closed')
-        this.#logger.warn({ err: error }, 'old records could not be removed; trying again later');
+        this.#logger.warn({ err: error }, 'old records could not be removed; will try again later');
     }
     this.start(delayMs);
   }
@@ -93,7 +93,7 @@ export class Housekeeping {
     return false;
   }
 
-  /** Returns how much it removed; the order of its parts does not matter, each gets what is left of the budget. */
+  /** Returns how much it removed. The order of its parts does not matter; each gets what is left of the budget. */
   #stageRemovals(stage: Stage): number {
     let left = recordsPerTransactionMax;
     left -= this.#stageTombstones(stage, left);
@@ -110,7 +110,7 @@ export class Housekeeping {
     const beforeMs = this.#now() - retentionMs;
     let removed = 0;
     for (let partition = 0; partition < topic.partitions && removed < removeMax; partition += 1) {
-      // Bounds of what is stored: an append that is staged with this moves only the end.
+      // These are the stored bounds. An append that is staged in the same transaction moves only the end.
       const stored = readBounds(this.#store, topic.id, partition);
       const range = {
         start: writeRecordKey({ topicId: topic.id, partition, offset: stored.startOffset }),

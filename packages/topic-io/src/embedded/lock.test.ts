@@ -37,7 +37,7 @@ describe('the lock of a folder', () => {
     expect(message).toContain('stop that process');
   });
 
-  it('goes to exactly one of many contenders, round after round', async () => {
+  it('goes to exactly one of many contenders, in every round', async () => {
     const folder = await temporaryFolder();
     for (let round = 0; round < 10; round += 1) {
       const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(folder)));
@@ -75,7 +75,7 @@ describe('the lock of a folder', () => {
 
     const gone = await listenAsOwner(folder);
     const socketName = `${gone?.name}`;
-    // As a killed owner leaves it: the socket's file is there and nobody listens.
+    // This is how a killed owner leaves it: the socket's file exists and nobody listens.
     const kept = join(folder, 'owner-00000000-0000-4000-8000-000000000000.sock');
     await link(join(folder, socketName), kept);
     await gone?.close();
@@ -87,7 +87,7 @@ describe('the lock of a folder', () => {
     expect(taken.owner.pid).toBe(process.pid);
   });
 
-  it('lets readers in beside an owner of this machine, and refuses them beside one in another container', async () => {
+  it('admits readers beside an owner on this machine, and refuses them beside one in another container', async () => {
     const folder = await temporaryFolder();
     const lock = await lockFolder(folder);
     await expect(checkReadableBeside(folder)).resolves.toBeUndefined();

@@ -6,8 +6,9 @@ import { type Liveness, livenessOf, type OwnerIdentity, thisProcess } from './ow
 import { answersOnSocket, listenAsOwner, type OwnerSocket } from './owner-socket.ts';
 
 /**
- * One owner a folder. The owner is whoever wrote the highest `owner-N.json`. That file is never deleted, only
- * superseded by N+1, which exactly one contender can create; so taking over a dead owner's folder cannot race.
+ * The lock that gives a folder one owner. The owner is the process that wrote the highest `owner-N.json`. That file is
+ * never deleted, only superseded by N+1, which exactly one contender can create, so there is no race for a dead owner's
+ * folder.
  */
 export interface FolderLock extends AsyncDisposable {
   readonly owner: OwnerIdentity;
@@ -23,7 +24,7 @@ const entryPattern = /^owner-(\d{1,15})\.json$/;
 const temporaryPattern = /^owner-[0-9a-f-]{36}\.(tmp|sock)$/;
 const leftBehindAfterMs = 60_000;
 const attemptsMax = 20;
-/** An entry without content: its writer is between creating and filling it, or died there. */
+/** How long an entry may have no content. Its writer is between creating and filling it, or died there. */
 const emptyEntryGraceMs = 10_000;
 
 export function isLockFile(name: string): boolean {
@@ -40,7 +41,8 @@ export async function lockFolder(
     const number = (found?.number ?? 0) + 1;
     const socket = await listenAsOwner(folder);
     const taken = await createEntry(folder, number, { ...identity, socketName: socket?.name ?? null });
-    // Somebody may have taken this number, released it and been superseded while we looked: the highest one counts.
+    // Another process may have taken this number, released it and been superseded while we looked: the highest number
+    // counts.
     if (taken && (await newestEntry(folder))?.number === number) {
       await removeOlder(folder, { number, socketName: socket?.name ?? null });
       return holdLock({ folder, number, identity, socket });
@@ -50,13 +52,13 @@ export async function lockFolder(
   }
   throw new TopicIoError(
     'unusable',
-    `${folder}: many processes try to open this log at once; start one of them`,
+    `${folder}: many processes are trying to open this log at once; start only one of them`,
   );
 }
 
 /**
- * LMDB tells its readers apart by pid, so one beside an owner in another container could pass for the owner itself and
- * take its reading state with it when it ends: such a reader is refused.
+ * Refuses a reader beside an owner in another container. LMDB tells its readers apart by pid, so such a reader could
+ * pass for the owner itself, and remove the owner's reading state when it ends.
  */
 export async function checkReadableBeside(
   folder: string,
@@ -100,7 +102,7 @@ async function markReleased(path: string, identity: OwnerIdentity): Promise<void
     await rename(temporary, path);
   } catch {
     await removeIfThere(temporary);
-    // A full disk still takes what needs no new block.
+    // A full disk still accepts a write that needs no new block.
     const { size } = await stat(path);
     await writeFile(path, content.padEnd(size), { flag: 'r+' });
   }
@@ -128,8 +130,7 @@ async function isHeld(folder: string, found: OwnerEntry, here: OwnerIdentity): P
 }
 
 function heldError(folder: string, owner: OwnerIdentity | null): TopicIoError {
-  const who =
-    owner === null ? 'a process that is just starting' : `process ${owner.pid} on host ${owner.host}`;
+  const who = owner === null ? 'a process that is starting' : `process ${owner.pid} on host ${owner.host}`;
   return new TopicIoError(
     'unusable',
     `${folder} is in use by ${who}; stop that process, or choose another folder (one process owns a log)`,
@@ -143,13 +144,13 @@ async function newestEntry(folder: string): Promise<OwnerEntry | null> {
     try {
       return { number, ...parseEntry(await readFile(entryPath(folder, number), 'utf8')) };
     } catch (error) {
-      // Superseded and removed since we listed the folder.
+      // The entry was superseded and removed after we listed the folder.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
   }
   throw new TopicIoError(
     'unusable',
-    `${folder}: many processes try to open this log at once; start one of them`,
+    `${folder}: many processes are trying to open this log at once; start only one of them`,
   );
 }
 
@@ -166,7 +167,7 @@ async function createEntry(folder: string, number: number, content: object): Pro
   const temporary = join(folder, `owner-${randomUUID()}.tmp`);
   await writeFile(temporary, JSON.stringify(content));
   try {
-    // A link appears with its content, and only if the name is free.
+    // A link appears together with its content, and only if the name is free.
     await link(temporary, entryPath(folder, number));
     return true;
   } catch (error) {
@@ -189,7 +190,10 @@ async function createWithoutLink(folder: string, number: number, content: object
   }
 }
 
-/** Removes what dead owners left; a temporary file younger than a minute may be another contender's. */
+/**
+ * Removes files that dead owners left. A temporary file younger than a minute may belong to another contender and
+ * stays.
+ */
 async function removeOlder(
   folder: string,
   own: { number: number; socketName: string | null },

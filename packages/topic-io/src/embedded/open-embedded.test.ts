@@ -58,7 +58,7 @@ async function readAll(
 }
 
 describe('a compacted topic', () => {
-  it('holds the newest record of a key alone, at its own offset', async () => {
+  it('holds only the newest record of a key, at its own offset', async () => {
     const io = await open();
     await io.ensureTopics([topicSpec({ cleanupPolicy: 'compact' })]);
     await append(
@@ -109,7 +109,7 @@ describe('a compacted topic', () => {
 });
 
 describe('retention', () => {
-  it('trims records past their time when the log is opened, and moves the start', async () => {
+  it('trims expired records when the log is opened, and moves the start', async () => {
     const folder = await temporaryFolder();
     const now = Date.UTC(2026, 0, 1);
     {
@@ -155,7 +155,7 @@ describe('retention', () => {
     expect((await readAll(io)).records.map((one) => one.offset)).toEqual([2]);
   });
 
-  it('keeps everything where no time is set', async () => {
+  it('keeps everything if no retention time is set', async () => {
     const folder = await temporaryFolder();
     {
       await using io = await openEmbedded({ folder, logger, now: () => 0 });
@@ -168,7 +168,7 @@ describe('retention', () => {
 });
 
 describe('a log that is full', () => {
-  it('ends appends with storage_full, loses nothing, and takes records again when there is room', async () => {
+  it('ends appends with storage_full, loses nothing, and accepts records again when there is room', async () => {
     const errors: string[] = [];
     const folder = await temporaryFolder();
     const io = await open({
@@ -204,7 +204,7 @@ describe('a log that is full', () => {
     expect((await again.bounds('other'))[0]?.stableEnd).toBe(20);
   });
 
-  it('fails what is queued behind in the lane as well', async () => {
+  it('also fails what is queued behind the append in its lane', async () => {
     const io = await open({ mapBytesMax: 4 * 1024 * 1024 });
     await io.ensureTopics([topicSpec()]);
     await using writer = await io.writer();
@@ -266,7 +266,7 @@ describe('an embedded log', () => {
     expect((await readAll(io)).records).toHaveLength(1);
   });
 
-  it('tells a reader of a missing topic, once, and goes on when the topic is there', async () => {
+  it('tells a reader once that a topic is missing, and continues when the topic exists', async () => {
     const io = await open();
     const onFault = vi.fn();
     await using reader = io.reader({ topic: 'topic', onFault });

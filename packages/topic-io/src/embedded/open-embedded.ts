@@ -25,22 +25,26 @@ import { LogView } from './view.ts';
 import { EmbeddedWriter } from './writer.ts';
 
 export interface EmbeddedOptions {
-  /** Made when it is not there. */
+  /** The folder of the log. It is made if it does not exist. */
   readonly folder: string;
-  /** Reads beside a living owner; everything that writes is refused with `unusable`. */
+  /** If true, the log is read beside a living owner, and everything that writes is refused with `unusable`. */
   readonly readOnly?: boolean;
-  /** The bytes that the log may hold before appends end with `storage_full`; by default as much as the disk. */
+  /**
+   * The number of bytes that the log may hold before appends end with `storage_full`. By default only the disk limits
+   * it.
+   */
   readonly mapBytesMax?: number;
   readonly logger: Logger;
   readonly now?: () => number;
 }
 
-/** How long a reader in another process than the owner's may be behind. */
+/** How far a reader in another process may lag behind the owner. */
 const readOnlyPollMs = 100;
 
 /**
- * Opens the log in a local folder: one process owns it, others may read it beside. Rejects with `unusable` when the
- * folder is another's, not a runlog log, damaged, or cannot be written; nothing in it is touched then.
+ * Opens the log in a local folder. One process owns it, and others may read it at the same time. Rejects with
+ * `unusable` if another process owns the folder, or if it is not a runlog log, is damaged or cannot be written; then
+ * nothing in it is changed.
  */
 export async function openEmbedded(options: EmbeddedOptions): Promise<TopicIo> {
   const { logger, now = Date.now, mapBytesMax = Number.MAX_SAFE_INTEGER, readOnly = false } = options;
@@ -80,7 +84,7 @@ async function openAsOwner(options: {
   const { folder, mapBytesMax } = options;
   const lock = await lockFolder(folder);
   try {
-    // Looked at again: another owner may have come and gone since.
+    // The folder is inspected again, because another owner may have come and gone since.
     await inspectFolder(folder, { create: true });
     const isNew = !(await isReady(folder));
     if (isNew) await writeMarker(folder, 'creating');
@@ -98,7 +102,7 @@ class EmbeddedTopicIo implements TopicIo {
   readonly #folder: string;
   readonly #logger: Logger;
   readonly #store: EmbeddedStore;
-  /** `null`: opened for reading alone. */
+  /** Is null if the log was opened for reading only. */
   readonly #lock: FolderLock | null;
   readonly #catalog: TopicCatalog;
   readonly #view: LogView;
@@ -210,7 +214,7 @@ class EmbeddedTopicIo implements TopicIo {
     this.#view.refresh();
   }
 
-  /** Records that were handed in are still written. */
+  /** Closes the log. Records that were handed in before are still written. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposal ??= this.#dispose();
     await this.#disposal;
@@ -228,7 +232,7 @@ class EmbeddedTopicIo implements TopicIo {
     try {
       await writeMarker(this.#folder, 'ready');
     } catch (error) {
-      // It only says how large the log has grown; on a full disk the older one stays.
+      // The marker only says how large the log has grown. On a full disk the older one stays.
       this.#logger.warn({ err: error }, 'the marker of the embedded log could not be renewed');
     }
     await this.#lock[Symbol.asyncDispose]();
@@ -241,6 +245,6 @@ class EmbeddedTopicIo implements TopicIo {
 
   #checkWritable(): void {
     this.#checkOpen();
-    if (this.#lock === null) throw new TopicIoError('unusable', 'the log is open for reading alone');
+    if (this.#lock === null) throw new TopicIoError('unusable', 'the log is open for reading only');
   }
 }

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { withFolderSocket } from './folder-socket.ts';
 
 /**
- * A socket in the folder that says "the owner lives" to a process that cannot see the owner's pid (another container
- * on the same kernel): the kernel refuses connections once the owner is gone, however it went.
+ * A socket in the folder that shows that the owner is alive to a process that cannot see the owner's pid (another
+ * container on the same kernel). The kernel refuses connections once the owner is gone, however it ended.
  */
 export interface OwnerSocket {
   readonly name: string;
@@ -15,7 +15,7 @@ export interface OwnerSocket {
 
 const answerTimeoutMs = 2_000;
 
-/** `null` where the file system or the platform has no such sockets. */
+/** Returns null if the file system or the platform has no such sockets. */
 export async function listenAsOwner(folder: string): Promise<OwnerSocket | null> {
   if (process.platform === 'win32') return null;
   const name = `owner-${randomUUID()}.sock`;

@@ -15,16 +15,16 @@ const running =
     new Map(starts).get(pid) ?? null;
 
 describe('an owner', () => {
-  it('lives while a process of its pid began when it did', () => {
+  it('is alive while a process with its pid and its start time exists', () => {
     expect(livenessOf(owner({ pid: 7, processStart: '90' }), here, running([7, '90']))).toBe('alive');
   });
 
-  it('is dead when its pid is free, or is another process now', () => {
+  it('is dead when its pid is free, or belongs to another process now', () => {
     expect(livenessOf(owner({ pid: 7, processStart: '90' }), here, running())).toBe('dead');
     expect(livenessOf(owner({ pid: 1, processStart: '90' }), here, running([1, '500']))).toBe('dead');
   });
 
-  it('is dead when the machine was booted since, whatever its pid is now', () => {
+  it('is dead when the machine was rebooted since, whatever its pid belongs to now', () => {
     expect(livenessOf(owner({ bootId: 'boot-0' }), here, running([1, '500']))).toBe('dead');
   });
 
@@ -32,7 +32,7 @@ describe('an owner', () => {
     expect(livenessOf(owner({ pidNamespace: 'pid:[2]' }), here, running([1, '500']))).toBe('unknown');
   });
 
-  it('is judged by its pid where the system tells no more', () => {
+  it('is judged by its pid alone where the system tells no more', () => {
     const elsewhere = { processStart: null, bootId: null, pidNamespace: null };
     const judge = (isRunning: boolean, host = 'here') =>
       livenessOf(owner({ ...elsewhere, host }), owner(elsewhere), running(), () => isRunning);

@@ -2,16 +2,16 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 /**
- * The owner of a folder: a process, told apart from every other that had or will have its pid. The pid alone says nothing:
- * in a container it is 1 before and after every restart.
+ * The owner of a folder: a process, told apart from all others that had or will have its pid. The pid alone says
+ * nothing: in a container it is 1 before and after every restart.
  */
 export interface OwnerIdentity {
   readonly pid: number;
   readonly host: string;
-  /** Clock ticks after boot at which the process began; null where the system does not say. */
+  /** The clock ticks after boot at which the process began; null if the system does not say. */
   readonly processStart: string | null;
   readonly bootId: string | null;
-  /** Which pids mean the same: two containers on one kernel have one boot id and a pid 1 each. */
+  /** Names the scope of the pid: two containers on one kernel share a boot id and have a pid 1 each. */
   readonly pidNamespace: string | null;
 }
 
@@ -25,7 +25,7 @@ export function thisProcess(): OwnerIdentity {
   };
 }
 
-/** `unknown`: it runs, if at all, where its pid cannot be looked up from here. */
+/** `unknown` means that the owner, if it runs, runs where its pid cannot be looked up from here. */
 export type Liveness = 'alive' | 'dead' | 'unknown';
 
 export function livenessOf(
@@ -44,7 +44,10 @@ export function livenessOf(
   return isRunning(owner.pid) ? 'alive' : 'dead';
 }
 
-/** Field 22 of /proc/PID/stat, counted behind the command name, which may itself hold spaces and brackets. */
+/**
+ * Reads field 22 of /proc/PID/stat. It is counted from the end of the command name, which may itself hold spaces and
+ * brackets.
+ */
 function processStartOf(pid: number): string | null {
   return readOrNull(() => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -57,7 +60,7 @@ function isProcessRunning(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it runs, under another user.
+    // EPERM means that the process runs under another user.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

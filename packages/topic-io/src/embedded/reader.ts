@@ -11,8 +11,8 @@ interface Position {
 const answerLimits = { recordsMax: 1_000, bytesMax: 1024 * 1024 };
 
 /**
- * Reads when asked, out of the memory map: nothing is fetched ahead. Waits for the owner's commits in the same process;
- * beside an owner in another process it looks again every `pollIntervalMs`, and only while somebody waits.
+ * Reads from the memory map when asked; nothing is fetched ahead. In the owner's process it waits for the owner's
+ * commits. Beside an owner in another process it polls every `pollIntervalMs`, but only while somebody waits.
  */
 export class EmbeddedReader implements TopicReader {
   readonly #view: LogView;
@@ -21,7 +21,7 @@ export class EmbeddedReader implements TopicReader {
   readonly #onFault: ((fault: TopicIoError | null) => void) | undefined;
   readonly #onDispose: (reader: EmbeddedReader) => void;
   readonly #pollIntervalMs: number | null;
-  /** In the order in which they are served next. */
+  /** The positions, in the order in which they are served next. */
   readonly #positions = new Map<number, Position>();
   readonly #onAbort = (): void => this.#close();
   readonly #stopListening: () => void;
@@ -37,7 +37,7 @@ export class EmbeddedReader implements TopicReader {
     signal: AbortSignal | undefined;
     onFault: ((fault: TopicIoError | null) => void) | undefined;
     onDispose: (reader: EmbeddedReader) => void;
-    /** `null`: commits of this process wake the reader. */
+    /** Is null if commits of this process wake the reader. */
     pollIntervalMs: number | null;
   }) {
     this.#view = options.view;
@@ -50,7 +50,7 @@ export class EmbeddedReader implements TopicReader {
       changed: () => this.#wake?.(),
       positionOf: (partition) => this.#positions.get(partition)?.offset ?? null,
     });
-    // One signal stops a reader for each of many partitions; every one of them takes its listener back.
+    // One signal may stop many readers, one for each partition. Every reader removes its listener again.
     if (this.#signal !== undefined) setMaxListeners(0, this.#signal);
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
     if (this.#signal?.aborted === true) this.#close();
@@ -72,7 +72,7 @@ export class EmbeddedReader implements TopicReader {
         this.#turn = answer.catch(() => undefined);
         return answer;
       },
-      // Leaving a loop is no farewell: the caller may go on reading from here.
+      // Leaving a loop does not close the reader: the caller may continue to read from here.
       return: async () => ({ done: true, value: undefined }),
     };
   }
@@ -92,7 +92,7 @@ export class EmbeddedReader implements TopicReader {
   }
 
   async #next(): Promise<IteratorResult<Fetched>> {
-    // A reader that catches up must not keep everybody else from the event loop.
+    // A reader that is catching up must not keep others from the event loop.
     if (this.#servedRecords) await nextTurn();
     this.#servedRecords = false;
     while (!this.#closed) {
@@ -116,7 +116,7 @@ export class EmbeddedReader implements TopicReader {
     this.#wake = null;
   }
 
-  /** The first partition with news, or `null`. */
+  /** Returns the records of the first partition that has news, or null. */
   #fetch(): Fetched | null {
     this.#view.refresh();
     let missing: TopicIoError | null = null;
@@ -128,7 +128,7 @@ export class EmbeddedReader implements TopicReader {
           `there is no partition ${partition} of topic ${this.#topic}`,
         );
       } else if (fetched !== null) {
-        // To the end of the order: the others are served first.
+        // The partition moves to the end of the order, so that the others are served first.
         this.#positions.delete(partition);
         if (fetched.kind === 'records') this.#positions.set(partition, position);
         return fetched;

@@ -23,7 +23,7 @@ function offsetsOf(answer: ReturnType<RecentRecords['read']>): number[] | null {
 }
 
 describe('the newest records', () => {
-  it('are read from any offset among them, over batches, with what was parsed', () => {
+  it('are read from any offset among them, across batches, with the parsed values', () => {
     const recent = new RecentRecords();
     recent.add(batch(5, 3));
     recent.add(batch(8, 2));
@@ -56,7 +56,7 @@ describe('the newest records', () => {
     expect(offsetsOf(recent.read(PLACE, { fromOffset: 1, recordsMax: 9, bytesMax: 1 }))).toEqual([1]);
   });
 
-  it('begin anew behind a gap', () => {
+  it('begin anew after a gap', () => {
     const recent = new RecentRecords();
     recent.add(batch(0, 5));
     recent.add(batch(7, 2));
@@ -64,7 +64,7 @@ describe('the newest records', () => {
     expect(offsetsOf(recent.read(PLACE, { fromOffset: 7, ...NO_LIMITS }))).toEqual([7, 8]);
   });
 
-  it('lose their oldest to the bound, whatever partition it is of', () => {
+  it('lose the oldest at the bound, whichever partition it belongs to', () => {
     const recent = new RecentRecords({ bytesMax: 5_000 });
     recent.add(batch(0, 2, { partition: 1, bytes: 1_000 }));
     recent.add(batch(0, 2, { bytes: 1_000 }));
@@ -76,7 +76,7 @@ describe('the newest records', () => {
     expect(offsetsOf(recent.read(PLACE, { fromOffset: 4, ...NO_LIMITS }))).toEqual([4, 5, 6, 7]);
   });
 
-  it('go when every reader has passed them, batch by batch', () => {
+  it('are dropped batch by batch when every reader has passed them', () => {
     const recent = new RecentRecords();
     recent.add(batch(0, 5));
     recent.add(batch(5, 5));

@@ -1,6 +1,6 @@
 import type { LogRecord, RecordToAppend } from '../topic-io.ts';
 
-/** The bytes, as stored, that all partitions together keep for readers that are behind. */
+/** The number of stored bytes that all partitions together keep for readers that are behind. */
 const bytesMaxDefault = 8 * 1024 * 1024;
 
 /** One append as it was handed in and as it was stored. */
@@ -17,7 +17,7 @@ interface Kept {
   readonly tail: Tail;
   readonly baseOffset: number;
   readonly records: readonly LogRecord[];
-  /** As stored, of each record. */
+  /** The stored size of each record. */
   readonly bytes: readonly number[];
   readonly bytesTotal: number;
 }
@@ -27,12 +27,12 @@ type Tail = Kept[];
 
 /**
  * The newest records that this process wrote. A reader that keeps up gets them from here: nothing is read or decoded
- * again, and several readers share one copy. Whoever is behind reads the store.
+ * again, and several readers share one copy. A reader that is behind reads the store.
  */
 export class RecentRecords {
   readonly #bytesMax: number;
   readonly #tails = new Map<string, Tail>();
-  /** Over all partitions, oldest first. */
+  /** The batches of all partitions, oldest first. */
   readonly #kept = new Set<Kept>();
   #bytes = 0;
 
@@ -40,13 +40,13 @@ export class RecentRecords {
     this.#bytesMax = bytesMax;
   }
 
-  /** A batch that is on the disk. */
+  /** Adds a batch that is on disk. */
   add({ topicId, partition, baseOffset, records, encoded }: WrittenBatch): void {
     const name = nameOf(topicId, partition);
     const tail = this.#tails.get(name) ?? [];
     this.#tails.set(name, tail);
     const newest = tail.at(-1);
-    // Somebody else's records lie between: a tail has no holes.
+    // Other records lie between, and a tail has no holes.
     if (newest !== undefined && endOf(newest) !== baseOffset) for (const kept of [...tail]) this.#drop(kept);
     const bytes = encoded.map(({ length }) => length);
     const kept: Kept = {
@@ -62,7 +62,7 @@ export class RecentRecords {
     while (this.#bytes > this.#bytesMax) this.#drop(this.#kept.values().next().value!);
   }
 
-  /** At least one record; `null` when the offset is not among what is kept. */
+  /** Returns at least one record, or null if the offset is not among those that are kept. */
   read(
     place: { topicId: number; partition: number },
     limits: { fromOffset: number; recordsMax: number; bytesMax: number },
@@ -83,7 +83,9 @@ export class RecentRecords {
     return records.length === 0 ? null : answerOf(records);
   }
 
-  /** Nobody will ask for records below the offset: memory that lives on is dear to collect. */
+  /**
+   * Drops the records below the offset, because nobody will ask for them. Memory that lives on is expensive to collect.
+   */
   dropBelow(place: { topicId: number; partition: number }, offset: number): void {
     const tail = this.#tails.get(nameOf(place.topicId, place.partition)) ?? [];
     for (let oldest = tail[0]; oldest !== undefined && endOf(oldest) <= offset; oldest = tail[0]) {
@@ -91,7 +93,7 @@ export class RecentRecords {
     }
   }
 
-  /** The oldest of its tail. */
+  /** Drops the oldest batch of its tail. */
   #drop(kept: Kept): void {
     this.#kept.delete(kept);
     this.#bytes -= kept.bytesTotal;
@@ -111,7 +113,7 @@ function nameOf(topicId: number, partition: number): string {
   return `${topicId}/${partition}`;
 }
 
-/** The value as it was stored: what was handed in is the appender's own again. */
+/** Takes the value from the stored bytes: the buffer that was handed in belongs to the appender again. */
 function recordOf(record: RecordToAppend, encoded: Buffer, offset: number): LogRecord {
   const { key, headers, timestampMs, json } = record;
   const value = record.value === null ? null : encoded.subarray(encoded.length - record.value.length);

@@ -44,7 +44,7 @@ describe('the record codec', () => {
     );
   });
 
-  it('does not let half characters of neighbouring texts grow together', () => {
+  it('does not join half characters of neighbouring texts', () => {
     const record = {
       key: 'k\ud83d',
       value: Buffer.from('v'),
@@ -68,7 +68,7 @@ describe('the record codec', () => {
 });
 
 describe('record keys', () => {
-  it('order as (topic, partition, offset) do, and read back', () => {
+  it('sort like (topic, partition, offset), and read back', () => {
     fc.assert(
       fc.property(place, place, (one, other) => {
         const order =

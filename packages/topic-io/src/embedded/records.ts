@@ -1,9 +1,10 @@
 import type { LogRecord, RecordToAppend } from '../topic-io.ts';
 
 /**
- * How a record lies in the embedded log. Key: topic id (4 bytes), partition (2), offset (6), all big-endian, so that
- * LMDB's byte order is the log's order. Value, little-endian: flags (1: tombstone), timestamp (8, a double), key
- * length (4), header count (2), per header two lengths (4 each), then all texts in UTF-8, then the record's value.
+ * The format of a record in the embedded log. The key is topic id (4 bytes), partition (2) and offset (6), all
+ * big-endian, so that LMDB's byte order is the log's order. The value is little-endian: flags (1: tombstone), timestamp
+ * (8, a double), key length (4), header count (2), two lengths per header (4 each), then all texts in UTF-8, then the
+ * record's value.
  */
 
 export const recordKeyBytes = 12;
@@ -31,11 +32,14 @@ export function readRecordKey(key: Buffer): RecordPlace {
   return { topicId: key.readUInt32BE(0), partition: key.readUInt16BE(4), offset: key.readUIntBE(6, 6) };
 }
 
-/** Encoded records: windows of one allocation, which nothing of the input shares. */
+/** Encoded records: windows of one allocation that shares no memory with the input. */
 export interface EncodedRecords {
   readonly encoded: readonly Buffer[];
   readonly bytes: number;
-  /** Keys and headers are ASCII, so they read back as they were handed in; UTF-8 cannot say every string. */
+  /**
+   * Whether keys and headers are ASCII, so that they read back as they were handed in. UTF-8 cannot encode every
+   * string.
+   */
   readonly isAscii: boolean;
 }
 
@@ -56,9 +60,9 @@ export function encodeRecords(records: readonly RecordToAppend[]): EncodedRecord
 
 interface Draft {
   readonly record: RecordToAppend;
-  /** The key, then header names and values in turn. */
+  /** The key, then header names and values alternately. */
   readonly parts: readonly string[];
-  /** All of them in one when that is ASCII: one conversion is far cheaper than a dozen. */
+  /** All parts joined, if they are ASCII: one conversion is far cheaper than a dozen. */
   readonly asciiText: string | null;
   readonly bytes: number;
 }
@@ -71,7 +75,8 @@ function draftOf(record: RecordToAppend): Draft {
     parts.push(name, value);
     text += name + value;
   }
-  // As many bytes as characters. Otherwise part by part: halves of a pair in two parts must not become one character.
+  // ASCII text has as many bytes as characters. Other text is encoded part by part, because the halves of a surrogate
+  // pair in two parts must not become one character.
   const isAscii = Buffer.byteLength(text) === text.length;
   const textBytes = isAscii ? text.length : parts.reduce((sum, part) => sum + Buffer.byteLength(part), 0);
   const bytes = fixedBytes + (parts.length - 1) * 4 + textBytes + (record.value?.length ?? 0);
@@ -95,7 +100,7 @@ function writeRecord(draft: Draft, target: Buffer, start: number): void {
   if (record.value !== null) target.set(record.value, at);
 }
 
-/** The record's value is a window of `encoded`, which must therefore be a copy of its own. */
+/** Decodes a record. Its value is a window of `encoded`, which must therefore be a private copy. */
 export function decodeRecord(encoded: Buffer, offset: number): LogRecord {
   const partsCount = encoded.readUInt16LE(13) * 2;
   const textStart = fixedBytes + partsCount * 4;
@@ -116,7 +121,7 @@ export function decodeRecord(encoded: Buffer, offset: number): LogRecord {
   for (let at = fixedBytes; at < textStart; at += 8) {
     const name = take(encoded.readUInt32LE(at));
     const value = take(encoded.readUInt32LE(at + 4));
-    // Assignment to this one name would set the prototype.
+    // Assigning to this name would set the prototype.
     if (name === '__proto__') Object.defineProperty(headers, name, { value, enumerable: true });
     else headers[name] = value;
   }
@@ -132,7 +137,7 @@ export function isTombstone(encoded: Buffer): boolean {
   return (encoded[0]! & tombstoneFlag) !== 0;
 }
 
-/** The record's key as bytes, without decoding the rest. */
+/** Returns the record's key as bytes, without decoding the rest. */
 export function keyBytesOf(encoded: Buffer): Buffer {
   const start = fixedBytes + encoded.readUInt16LE(13) * 8;
   return encoded.subarray(start, start + encoded.readUInt32LE(9));

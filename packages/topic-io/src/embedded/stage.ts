@@ -4,7 +4,7 @@ import type { WrittenBatch } from './recent.ts';
 import { isTombstone, keyBytesOf, type RecordPlace, writeRecordKey } from './records.ts';
 import type { Change, EmbeddedStore } from './store.ts';
 
-/** A topic as it is stored. Ids are never used again, so a deleted topic's records cannot come back under its name. */
+/** A topic as it is stored. Ids are never reused, so a deleted topic's records cannot come back under its name. */
 export interface StoredTopic {
   readonly id: number;
   readonly name: string;
@@ -13,9 +13,9 @@ export interface StoredTopic {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** LMDB takes 1,978 bytes. */
+/** LMDB's limit is 1,978 bytes. */
 const keyBytesMax = 1_900;
-/** Longer record keys are indexed by their hash; UTF-8 never begins with this byte. */
+/** Record keys longer than this are indexed by their hash, after a prefix byte with which no UTF-8 begins. */
 const indexedKeyBytesMax = 1_000;
 const hashedKeyPrefix = Buffer.from([0xff]);
 const deleteRetentionDefaultMs = 24 * 60 * 60 * 1000;
@@ -24,7 +24,7 @@ export const metaKeys = {
   topic: (name: string): string => `topic/${name}`,
   topics: 'topic/',
   nextTopicId: 'next-topic-id',
-  /** A deleted topic whose records are still to be removed. */
+  /** Names a deleted topic whose records are still to be removed. */
   trash: (id: number): string => `trash/${id}`,
   trashes: 'trash/',
   epoch: (writerId: string): string => `epoch/${writerId}`,
@@ -33,14 +33,14 @@ export const metaKeys = {
 } as const;
 
 /**
- * The changes of one transaction while it is put together: what was staged already is seen by what is staged after it,
- * and nothing of it exists until the store has written it. A failed write therefore leaves nothing to undo.
+ * The changes of one transaction while it is put together. Later changes see the ones that were staged before them. No
+ * change takes effect until the store has written it, so a failed write leaves nothing to undo.
  */
 export class Stage {
   readonly changes: Change[] = [];
   /** Names of topics that readers must look at again. */
   readonly touchedTopics = new Set<string>();
-  /** Appends that readers in this process may get as they were handed in. */
+  /** Appends that readers in this process may get in the form in which they were handed in. */
   readonly written: WrittenBatch[] = [];
   /** Names of topics that were created or deleted. */
   readonly changedTopics = new Set<string>();
@@ -56,7 +56,7 @@ export class Stage {
     this.#nowMs = options.nowMs;
   }
 
-  /** Returns the offset of the first record. `records`: the same as handed in, for readers in this process. */
+  /** Returns the offset of the first record. `records` are the records as handed in, for readers in this process. */
   append(
     topic: StoredTopic,
     partition: number,
@@ -85,7 +85,7 @@ export class Stage {
   setBounds(topicId: number, partition: number, bounds: PartitionBounds): void {
     const name = `${topicId}/${partition}`;
     const value = encodeBounds(bounds);
-    // One change however many appends of a transaction move the end: the first one's buffer is overwritten.
+    // However many appends of a transaction move the end, it is one change: the first one's buffer is overwritten.
     const staged = this.#boundsBuffers.get(name);
     if (staged === undefined) {
       this.#boundsBuffers.set(name, value);
@@ -110,7 +110,7 @@ export class Stage {
     this.changes.push({ database: this.#store.meta, key: metaKey(key), value });
   }
 
-  /** The offset of the key's newest record; the key as `newestKey` makes it. */
+  /** Returns the offset of the key's newest record. The key is one that `newestKey` made. */
   newest(key: Buffer): number | null {
     const name = key.toString('latin1');
     const staged = this.#newest.get(name);
@@ -140,7 +140,7 @@ export class Stage {
   }
 }
 
-/** A setting in milliseconds; `null` when it is absent, unlimited or no number. */
+/** Returns a setting in milliseconds, or null if it is absent, unlimited or not a number. */
 export function durationSetting(topic: StoredTopic, name: string): number | null {
   const text = topic.settings[name];
   if (text === undefined || !/^\d+$/.test(text)) return null;
@@ -188,7 +188,7 @@ export function readMeta(store: EmbeddedStore, key: string): Buffer | null {
 export function metaKey(text: string): Buffer {
   const key = Buffer.from(text);
   if (key.length > keyBytesMax) {
-    throw new TopicIoError('unusable', `a name has ${key.length} bytes; at most ${keyBytesMax} are possible`);
+    throw new TopicIoError('unusable', `a name has ${key.length} bytes; at most ${keyBytesMax} are allowed`);
   }
   return key;
 }

@@ -4,39 +4,44 @@ import { ABORT, type Database, open, type RootDatabase } from 'lmdb';
 import { messageOf } from '../error-message.ts';
 import { dataFile, unusable } from './folder.ts';
 
-/** A database of bytes by bytes; scans go in the order of the keys. */
+/** A database with bytes as keys and values. Scans go in key order. */
 export type Bytes = Database<Buffer, Buffer>;
 
 export interface Change {
   readonly database: Bytes;
   readonly key: Buffer;
-  /** `null` removes. */
+  /** Null removes the key. */
   readonly value: Buffer | null;
 }
 
 export type WriteOutcome =
   | { readonly kind: 'written' }
   | { readonly kind: 'full'; readonly message: string }
-  /** Nothing was written; the next attempt may succeed. */
+  /** Nothing was written, and the next attempt may succeed. */
   | { readonly kind: 'failed'; readonly cause: unknown }
   /** LMDB gave up on the file until it is opened again. */
   | { readonly kind: 'broken'; readonly cause: unknown };
 
-/** LMDB as this engine uses it: five databases in one file, atomic durable writes, reads of the newest state. */
+/**
+ * LMDB as this engine uses it: five databases in one file, atomic and durable writes, and reads of the newest state.
+ */
 export interface EmbeddedStore extends AsyncDisposable {
   /** Records by topic id, partition and offset. */
   readonly records: Bytes;
   /** Start and next offset by topic id and partition. */
   readonly bounds: Bytes;
-  /** Topics, writer epochs, group offsets. */
+  /** Topics, writer epochs and group offsets. */
   readonly meta: Bytes;
   /** For compacted topics: the offset of the newest record of a key. */
   readonly newest: Bytes;
   /** For compacted topics: tombstones by the time at which they may go. */
   readonly tombstones: Bytes;
-  /** From here on reads see everything that is written. */
+  /** From this call on, reads see everything that is written. */
   refresh(): void;
-  /** All or nothing; resolves when it is on the disk. One at a time. `freeing`: may use the last reserve. */
+  /**
+   * Writes all changes or none, and resolves when they are on disk. Only one call at a time is allowed. With `freeing`
+   * it may use the last reserve.
+   */
   write(changes: readonly Change[], options: { freeing: boolean }): Promise<WriteOutcome>;
 }
 
@@ -46,7 +51,9 @@ interface StoreStats {
   readonly usedPages: number;
 }
 
-/** Left on the disk by appends, so that removing old records (which needs room first) always can. */
+/**
+ * The space that appends leave free on the disk, so that old records can always be removed, which at first needs room.
+ */
 const reserveBytes = 16 * 1024 * 1024;
 /** Pages that any transaction rewrites: a branch of every tree and the free list. */
 const transactionBytes = 128 * 1024;
@@ -63,7 +70,10 @@ export function openStore(options: {
   const databases = databaseNames.map((name) => {
     const database = root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' });
     if ((database as Bytes | undefined) === undefined) {
-      throw unusable(folder, `${dataFile} lacks the database "${name}": it is damaged or not runlog's`);
+      throw unusable(
+        folder,
+        `${dataFile} lacks the database "${name}": it is damaged or does not belong to runlog`,
+      );
     }
     return database;
   });
@@ -90,7 +100,7 @@ export function openStore(options: {
       if (full !== null) return { kind: 'full', message: full };
       const written = root.batch(() => {
         for (const { database, key, value } of changes) {
-          // Inside a batch the outcome is the batch's.
+          // Inside a batch only the outcome of the batch counts.
           if (value === null) void database.remove(key);
           else void database.put(key, value);
         }
@@ -112,8 +122,8 @@ export function openStore(options: {
 }
 
 /**
- * The map is left to grow by itself: LMDB kills the process when it cannot map what it is asked for at the start (a
- * limit of address space), and on Windows the file would be as large as the map at once.
+ * Opens the file without a map size, so that the map grows by itself. LMDB kills the process if it cannot map the
+ * requested size at the start (a limit of address space), and on Windows the file would at once be as large as the map.
  */
 function openRoot(options: { folder: string; readOnly: boolean }): RootDatabase<Buffer, Buffer> {
   const { folder, readOnly } = options;
@@ -125,9 +135,9 @@ function openRoot(options: { folder: string; readOnly: boolean }): RootDatabase<
       encoding: 'binary',
       keyEncoding: 'binary',
       maxDbs: databaseNames.length + 1,
-      // A commit is on the disk when it becomes visible: nobody ever reads what a power cut could take back.
+      // A commit becomes visible only when it is on disk, so nobody ever reads what a power cut could undo.
       overlappingSync: false,
-      // Its extra promise of a batch cannot be caught by anybody when the disk is full.
+      // It makes an extra promise for each batch, whose rejection nobody can catch when the disk is full.
       eventTurnBatching: false,
       compression: false,
       cache: false,
@@ -138,12 +148,12 @@ function openRoot(options: { folder: string; readOnly: boolean }): RootDatabase<
   }
 }
 
-/** Says in time that there is no room left, so that LMDB is not asked to write what it cannot. */
+/** Reports early that no room is left, so that LMDB is not asked to write what it cannot. */
 class Room {
   readonly #folder: string;
   readonly #mapBytesMax: number;
   readonly #statsOf: () => StoreStats;
-  /** Bytes that may be written before looking again. */
+  /** The number of bytes that may be written before the room is measured again. */
   #credit = 0;
 
   constructor(options: { folder: string; mapBytesMax: number; statsOf: () => StoreStats }) {
@@ -152,9 +162,9 @@ class Room {
     this.#statsOf = options.statsOf;
   }
 
-  /** `null`, or why there is no room. */
+  /** Returns null, or a sentence that says why there is no room. */
   take(bytes: number): string | null {
-    // Half of the bytes more: pages are not filled to the brim.
+    // Half as many bytes are added, because pages are not filled completely.
     const needed = Math.ceil(bytes * 1.5);
     if (this.#credit < needed) {
       const { pageSize, lastPageNumber, usedPages } = this.#statsOf();
@@ -178,7 +188,7 @@ class Room {
 
   explain(cause: unknown): WriteOutcome {
     const { code } = cause as { code?: unknown };
-    // LMDB reports a write that the disk took in part as an input/output error.
+    // If the disk accepts only a part of a write, LMDB reports an input/output error.
     const isFull = isFullCode(code) || (code === 5 && this.#diskFreeBytes() < reserveBytes);
     return isFull
       ? { kind: 'full', message: `${this.#folder}: the disk is full` }
@@ -191,7 +201,7 @@ class Room {
   }
 }
 
-/** So much at most is written before the room is measured again. */
+/** The most bytes that are written before the room is measured again. */
 const creditBytesMax = 8 * 1024 * 1024;
 
 /** ENOSPC, EDQUOT (Linux, macOS), EFBIG, MDB_MAP_FULL. */
@@ -199,7 +209,10 @@ function isFullCode(code: unknown): boolean {
   return code === 28 || code === 122 || code === 69 || code === 27 || code === -30792;
 }
 
-/** After a failure: whether LMDB still begins a transaction. One begun in the background would wait for ever if not. */
+/**
+ * Checks after a failure whether LMDB can still begin a transaction. If it cannot, one begun in the background would
+ * wait for ever.
+ */
 function probe(root: RootDatabase<Buffer, Buffer>): WriteOutcome | null {
   try {
     root.transactionSync(() => ABORT);
@@ -209,7 +222,7 @@ function probe(root: RootDatabase<Buffer, Buffer>): WriteOutcome | null {
   }
 }
 
-/** lmdb rejects with a wrapper whose `commitError` is a promise that rejects with what happened. */
+/** Unwraps an error. lmdb rejects with a wrapper whose `commitError` is a promise that rejects with the cause. */
 async function causeOf(error: unknown): Promise<unknown> {
   const { commitError } = error as { commitError?: Promise<never> };
   if (commitError === undefined) return error;

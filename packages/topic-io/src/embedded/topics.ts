@@ -6,7 +6,7 @@ import type { EmbeddedStore } from './store.ts';
 
 const messageBytesDefault = 1_048_588;
 
-/** The topics of a log. An owner remembers them; a process that reads beside it looks every time. */
+/** The topics of a log. An owner remembers them; a process that reads beside it looks them up every time. */
 export class TopicCatalog {
   readonly #store: EmbeddedStore;
   readonly #remember: boolean;
@@ -25,7 +25,7 @@ export class TopicCatalog {
     return topic;
   }
 
-  /** As staged so far, or as stored. */
+  /** Finds the topic as staged so far, or else as stored. */
   findStaged(stage: Stage, name: string): StoredTopic | null {
     return stage.changedTopics.has(name) ? parseTopic(stage.meta(metaKeys.topic(name))) : this.find(name);
   }
@@ -68,7 +68,7 @@ export class TopicCatalog {
       stage.touchedTopics.add(name);
       stage.changedTopics.add(name);
     };
-    // It makes room in the end, so it must work on a full disk.
+    // Deleting makes room in the end, so it must work on a full disk.
     await committer.write(stageRemoval, { freeing: true });
   }
 }
@@ -83,13 +83,13 @@ export function describeTopic(topic: StoredTopic): TopicDescription {
   };
 }
 
-/** Bytes a record may have, as Kafka counts them or a little stricter. */
+/** Returns the most bytes that a record may have, as Kafka counts them or slightly more strictly. */
 export function recordBytesMax(topic: StoredTopic): number {
   const setting = Number(topic.settings['max.message.bytes']);
   return Number.isInteger(setting) && setting > 0 ? setting : messageBytesDefault;
 }
 
-/** Throws what a caller is told when the place does not exist. */
+/** Throws the caller's error if the place does not exist. */
 export function checkPlace(
   topic: StoredTopic | null,
   place: { topic: string; partition: number },
@@ -101,7 +101,7 @@ export function checkPlace(
   return topic;
 }
 
-/** The first key behind every key that begins with the prefix. */
+/** Returns the first key after all keys that begin with the prefix. */
 export function after(prefix: Buffer): Buffer {
   return Buffer.concat([prefix, Buffer.alloc(1, 0xff)]);
 }
@@ -120,7 +120,10 @@ function createTopic(stage: Stage, spec: TopicSpec): StoredTopic {
 function checkSpec(spec: TopicSpec): void {
   metaKey(metaKeys.topic(spec.name));
   if (!Number.isInteger(spec.partitions) || spec.partitions < 1 || spec.partitions > partitionsMax) {
-    throw new TopicIoError('unusable', `topic ${spec.name}: ${spec.partitions} partitions are not possible`);
+    throw new TopicIoError(
+      'unusable',
+      `topic ${spec.name}: ${spec.partitions} is not a possible number of partitions`,
+    );
   }
 }
 

@@ -13,16 +13,16 @@ export interface PartitionPlace {
   readonly bounds: PartitionBounds;
 }
 
-/** A reader of a topic that wants to know of changes. */
+/** A reader of a topic that is told of changes. */
 export interface Follower {
   readonly changed: () => void;
-  /** The offset it reads next; `null`: not this partition. */
+  /** The offset that it reads next, or null if it does not read this partition. */
   readonly positionOf: (partition: number) => number | null;
 }
 
 const scanRecordsMax = 1_000;
 
-/** The readable side of a log, and who wants to know when it changes. */
+/** The readable side of a log, and the followers that are told when it changes. */
 export class LogView {
   readonly #store: EmbeddedStore;
   readonly #catalog: TopicCatalog;
@@ -39,7 +39,7 @@ export class LogView {
     this.#closed = true;
   }
 
-  /** From here to the next turn of the event loop, everything is read from one state: the newest. */
+  /** From this call to the next turn of the event loop, everything is read from one state, the newest. */
   refresh(): void {
     if (this.#closed) throw closedFault();
     this.#store.refresh();
@@ -51,7 +51,7 @@ export class LogView {
     return { topic, partition, bounds: readBounds(this.#store, topic.id, partition) };
   }
 
-  /** At least one record if there is one, then as many as the limits allow. Values are copies. */
+  /** Reads at least one record if there is one, and more as the limits allow. Values are copies. */
   read(
     place: PartitionPlace,
     limits: { fromOffset: number; recordsMax: number; bytesMax: number },
@@ -68,7 +68,7 @@ export class LogView {
       if (records.length >= limits.recordsMax || bytes >= limits.bytesMax)
         return { records, nextOffset: offset + 1 };
     }
-    // Behind the last record there may be offsets whose records were compacted away.
+    // After the last record there may be offsets whose records were compacted away.
     return { records, nextOffset: stableEnd };
   }
 
@@ -93,7 +93,7 @@ export class LogView {
     }
   }
 
-  /** Returns how to stop. */
+  /** Adds a follower, and returns a function that removes it. */
   follow(topic: string, follower: Follower): () => void {
     const followers = this.#followers.get(topic) ?? new Set();
     this.#followers.set(topic, followers.add(follower));
@@ -103,7 +103,7 @@ export class LogView {
     };
   }
 
-  /** A follower's position has moved. */
+  /** Is called when a follower's position has moved. */
   passed({ topic, partition }: PartitionPlace): void {
     let lowest = Number.POSITIVE_INFINITY;
     for (const { positionOf } of this.#followers.get(topic.name) ?? []) {
@@ -112,7 +112,7 @@ export class LogView {
     this.#recent.dropBelow({ topicId: topic.id, partition }, lowest);
   }
 
-  /** Call this when the records that this process wrote are on the disk; it tells the followers. */
+  /** Is called when the records that this process wrote are on disk, and tells the followers. */
   changed({ touchedTopics, written }: Pick<Stage, 'touchedTopics' | 'written'>): void {
     for (const batch of written) if (this.#followers.has(batch.topic)) this.#recent.add(batch);
     for (const topic of touchedTopics) {

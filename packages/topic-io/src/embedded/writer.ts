@@ -5,14 +5,14 @@ import { checkPlace, recordBytesMax, type TopicCatalog } from './topics.ts';
 
 interface Lane {
   pendingBytes: number;
-  /** How often a write of this lane failed: what was handed in before that fails with it. */
+  /** The number of writes of this lane that failed. Appends that were handed in before a failure fail with it. */
   failures: number;
   fault: TopicIoError | null;
 }
 
 const laneBytesDefault = 16 * 1024 * 1024;
 
-/** Lanes by partition over the log's one committer, which keeps their order. */
+/** Keeps one lane per partition over the log's single committer, which keeps their order. */
 export class EmbeddedWriter implements TopicWriter {
   readonly #committer: Committer;
   readonly #catalog: TopicCatalog;
@@ -59,7 +59,7 @@ export class EmbeddedWriter implements TopicWriter {
     }
   }
 
-  /** Takes nothing more, waits for what is pending. */
+  /** Accepts nothing more, and waits for pending appends. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#pending);

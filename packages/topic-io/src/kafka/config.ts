@@ -5,7 +5,7 @@ export const KAFKA_ENCODERS = ['own', 'kafkajs'] as const;
 export type KafkaEncoder = (typeof KAFKA_ENCODERS)[number];
 
 export interface KafkaOptions {
-  /** `host:port` of some brokers; the rest of the cluster is found through any of them. */
+  /** `host:port` of some brokers. The rest of the cluster is found through any of them. */
   readonly brokers: readonly string[];
   readonly clientId: string;
   readonly ssl?: boolean;
@@ -19,16 +19,16 @@ export interface KafkaOptions {
   readonly logger: Logger;
 }
 
-/** Every bound of the Kafka engine. Times in milliseconds. */
+/** Every bound of the Kafka engine. Times are in milliseconds. */
 export const BOUNDS = {
   connectMs: 3_000,
   authenticateMs: 5_000,
-  /** For requests of which one may be answered late by a slow replica; a lost one is repeated within `appendMs`. */
+  /** The bound of a produce request, which a slow replica may delay. A lost request is repeated within `appendMs`. */
   produceRequestMs: 5_000,
   requestMs: 8_000,
-  /** From `append` to its answer, so that an HTTP caller can still say 503. */
+  /** The bound from `append` to its answer. It is short enough that an HTTP caller can still answer 503. */
   appendMs: 10_000,
-  /** Any other operation of the port. */
+  /** The bound of any other operation of the port. */
   operationMs: 10_000,
   transactionMs: 10_000,
   /** Opening a fenced writer waits for the transaction of a killed holder, at most `transactionMs`. */
@@ -40,7 +40,7 @@ export const BOUNDS = {
   metadataAgeMs: 60_000,
   retryDelayMinMs: 10,
   retryDelayMaxMs: 500,
-  /** How long a passing fault lasts before it is worth a line. */
+  /** How long a passing fault must last before it is logged. */
   faultWorthALineMs: 1_000,
   batchBytes: 500 * 1024,
   batchRecords: 4_000,

@@ -5,7 +5,7 @@ import { isRetriable, KAFKA, KafkaFault, mayHaveAppended, toKafkaFault, toTopicI
 const doing = 'append';
 
 describe('faults', () => {
-  it('opens what kafkajs wraps and reads codes that its table does not have', () => {
+  it('unwraps errors of kafkajs and reads codes that are not in its table', () => {
     const unknown = Object.assign(new Error('Unknown error code 90'), {
       type: 'KAFKAJS_UNKNOWN_ERROR_CODE',
       code: -99,
@@ -17,7 +17,7 @@ describe('faults', () => {
     expect(toKafkaFault(wrapped).code).toBe(KAFKA.producerFenced);
   });
 
-  it('takes a failure without a broker’s verdict for passing, and for a possible append', () => {
+  it('treats a failure without a broker’s verdict as passing, and as a possible append', () => {
     const lost = toKafkaFault(new Error('Connection error: read ECONNRESET'));
     expect(lost.code).toBeNull();
     expect(isRetriable(lost)).toBe(true);
@@ -25,7 +25,7 @@ describe('faults', () => {
     expect(toTopicIoError(lost, { doing }).code).toBe('unavailable');
   });
 
-  it('says fenced only where a writer id is held', () => {
+  it('says fenced only if a writer id is held', () => {
     const fault = new KafkaFault(KAFKA.invalidProducerEpoch, 'old epoch');
     expect(isRetriable(fault)).toBe(false);
     expect(toTopicIoError(fault, { doing, transactional: true }).code).toBe('fenced');

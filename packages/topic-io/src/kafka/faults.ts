@@ -1,8 +1,8 @@
 import { TopicIoError, type TopicIoErrorCode } from '../topic-io.ts';
 
-/** An answer or a failure of a broker, by Kafka's own error code where there is one. */
+/** A broker's error answer or a failure to reach it, with Kafka's own error code if there is one. */
 export class KafkaFault extends Error {
-  /** Kafka's protocol error code; `null` where no broker answered. */
+  /** Kafka's protocol error code; null if no broker answered. */
   readonly code: number | null;
 
   constructor(code: number | null, message: string, options?: { cause?: unknown }) {
@@ -40,7 +40,10 @@ export const KAFKA = {
   producerFenced: 90,
 } as const;
 
-/** Trying again cannot help: configuration, permission, or a request that this cluster does not take. */
+/**
+ * Codes after which trying again cannot help: configuration, permission, or a request that this cluster does not
+ * accept.
+ */
 const UNUSABLE = new Set<number>([
   17, // INVALID_TOPIC_EXCEPTION
   29, // TOPIC_AUTHORIZATION_FAILED
@@ -92,14 +95,14 @@ function isKafkajsError(error: unknown): error is KafkajsError {
   return error instanceof Error;
 }
 
-/** Turns whatever kafkajs threw into one type: wrapped causes are opened, unknown codes are read out of the message. */
+/** Turns anything that kafkajs threw into one type. It unwraps causes, and reads unknown codes from the message. */
 export function toKafkaFault(error: unknown): KafkaFault {
   if (error instanceof KafkaFault) return error;
   if (!isKafkajsError(error)) return new KafkaFault(null, String(error), { cause: error });
   const first = error.errors?.[0];
   if (first !== undefined) return toKafkaFault(first);
   if (typeof error.type === 'string' && typeof error.code === 'number') {
-    // The table of kafkajs ends at 88; newer codes are only in the text.
+    // kafkajs's table ends at 88; newer codes appear only in the text.
     const unknown = /^Unknown error code (-?\d+)$/.exec(error.message);
     return new KafkaFault(unknown ? Number(unknown[1]) : error.code, error.message, { cause: error });
   }
@@ -122,12 +125,12 @@ export function isRetriable(fault: KafkaFault): boolean {
   return fault.code !== KAFKA.invalidTransactionState;
 }
 
-/** The broker does not accept this producer's sequence any more: only a new producer id can go on. */
+/** Whether the broker no longer accepts this producer's sequence. Only a new producer id can then continue. */
 export function isLostProducer(fault: KafkaFault): boolean {
   return fault.code !== null && LOST_PRODUCER.has(fault.code);
 }
 
-/** Verdicts that a leader gives before it appends anything. */
+/** Errors that a leader answers before it appends anything. */
 const NOT_APPENDED = new Set<number>([
   KAFKA.unknownTopicOrPartition,
   KAFKA.leaderNotAvailable,
@@ -144,12 +147,12 @@ const NOT_APPENDED = new Set<number>([
   KAFKA.producerFenced,
 ]);
 
-/** Whether the records of a failed produce request may be in the log all the same. */
+/** Whether the records of a failed produce request may be in the log nevertheless. */
 export function mayHaveAppended(fault: KafkaFault): boolean {
   return fault.code === null || !(NOT_APPENDED.has(fault.code) || UNUSABLE.has(fault.code));
 }
 
-/** A fault as it crosses the port. `fenced` only where a writer id is held (`transactional`). */
+/** Converts a fault to the port's error. The code is `fenced` only if a writer id is held (`transactional`). */
 export function toTopicIoError(
   error: unknown,
   options: { doing: string; transactional?: boolean },

@@ -16,13 +16,13 @@ interface PartitionRecords {
 interface WrittenEnd {
   readonly topic: string;
   readonly partition: number;
-  /** Behind the last record. */
+  /** The offset after the last record. */
   readonly endOffset: number;
 }
 
 /**
- * How often each id was taken from us lately. Contenders that all try again at once would fence each other for ever, so
- * whoever lost an id waits a random time before taking it again, longer each time.
+ * Counts how often each id was taken from us since we last held it. Contenders that all tried again at once would fence
+ * each other for ever. So one that lost an id waits a random time before it takes it again, longer each time.
  */
 export class LostIds {
   readonly #losses = new Map<string, number>();
@@ -35,7 +35,7 @@ export class LostIds {
     this.#losses.delete(id);
   }
 
-  /** Milliseconds to wait before the id is taken; 0 unless it was lost since it was last held. */
+  /** Returns the milliseconds to wait before taking the id: 0 unless it was lost since it was last held. */
   pauseMs(id: string, random: () => number): number {
     const losses = this.#losses.get(id) ?? 0;
     return losses === 0 ? 0 : random() * Math.min(25 * 2 ** losses, BOUNDS.takeAgainMaxMs);
@@ -43,8 +43,9 @@ export class LostIds {
 }
 
 /**
- * Kafka's transactional producer: one transaction a commit. Opening it asks the coordinator for a new producer epoch,
- * which aborts what an earlier holder left open and refuses everything it may still send.
+ * Kafka's transactional producer, with one transaction per commit. Opening it asks the coordinator for a new producer
+ * epoch. The coordinator then aborts a transaction that an earlier holder left open, and refuses everything that this
+ * holder may still send.
  */
 export class KafkaFencedWriter implements FencedWriter {
   readonly #session: KafkaSession;
@@ -74,7 +75,7 @@ export class KafkaFencedWriter implements FencedWriter {
   }): Promise<KafkaFencedWriter> {
     const { session, id, lostIds } = options;
     const pauseMs = lostIds.pauseMs(id, Math.random);
-    // The session's end makes the attempt below fail at once.
+    // If the session ends during the pause, the attempt below fails at once.
     if (pauseMs > 0) await delay(pauseMs, undefined, { signal: session.closing }).catch(() => undefined);
     const identity = await session.attempt(
       { doing: `take the writer id ${id}`, timeoutMs: BOUNDS.openFencedMs, transactional: true },
@@ -150,8 +151,9 @@ export class KafkaFencedWriter implements FencedWriter {
   }
 
   /**
-   * Kafka answers a commit when it is decided and then marks the partitions. So that a reader who begins now sees it,
-   * wait for the marks; not for long, as another id's open transaction may hold the stable end back.
+   * Waits until readers can see the commit. Kafka answers a commit when it is decided, and marks the partitions after
+   * that; a reader that begins now must see it. The wait is short, because another id's open transaction may hold the
+   * stable end back.
    */
   async #awaitVisible(ends: readonly WrittenEnd[]): Promise<void> {
     const endsMs = performance.now() + BOUNDS.visibleMs;
@@ -162,7 +164,7 @@ export class KafkaFencedWriter implements FencedWriter {
           const stableEnd = await this.#session.once(() => stableEndOf(this.#session, { topic, partition }));
           if (stableEnd >= endOffset) break;
         } catch {
-          // It is committed all the same.
+          // The transaction is committed nevertheless.
         }
         await delay(pauseMs, undefined, { signal: this.#session.closing }).catch(() => undefined);
         if (this.#session.closing.aborted) return;
@@ -228,7 +230,7 @@ export class KafkaFencedWriter implements FencedWriter {
     );
   }
 
-  /** Best effort, so that readers are not held back until the transaction's timeout. */
+  /** Aborts on a best-effort basis, so that readers are not held back until the transaction times out. */
   async #abort(): Promise<void> {
     try {
       await this.#end({ commit: false, endsMs: performance.now() + BOUNDS.abortMs });
@@ -275,7 +277,7 @@ function* batches(records: readonly RecordToAppend[]): Generator<readonly Record
   if (begin < records.length) yield records.slice(begin);
 }
 
-/** `Map.groupBy`, which Node 20 does not have. */
+/** Does what `Map.groupBy` does, which Node 20 does not have. */
 function groupBy<T>(entries: readonly T[], keyOf: (entry: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const entry of entries) {

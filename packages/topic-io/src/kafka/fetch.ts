@@ -4,7 +4,7 @@ import { BOUNDS } from './config.ts';
 import { KafkaFault } from './faults.ts';
 import type { AbortedTransaction } from './record-batch.ts';
 
-/** One partition of a fetch answer, its records still encoded. */
+/** One partition of a fetch answer, with its records still encoded. */
 export interface FetchedPartition {
   readonly partition: number;
   readonly errorCode: number;
@@ -12,7 +12,10 @@ export interface FetchedPartition {
   readonly startOffset: number;
   readonly aborted: readonly AbortedTransaction[];
   readonly bytes: Buffer;
-  /** The broker wants this partition read from another replica; the answer says nothing about the log then. */
+  /**
+   * Is true if the broker wants this partition to be read from another replica. The answer then says nothing about the
+   * log.
+   */
   readonly elsewhere: boolean;
 }
 
@@ -24,8 +27,8 @@ const NO_SESSION_EPOCH = -1;
 const UNKNOWN = -1;
 
 /**
- * One long poll of a topic's partitions that `broker` leads, read committed. It has its own decoder because kafkajs's
- * throws for the whole answer when one partition has an error.
+ * Sends one long poll for partitions of a topic that `broker` leads, and reads committed records. It has its own
+ * decoder, because kafkajs's throws for the whole answer when one partition has an error.
  */
 export async function fetchPartitions(options: {
   broker: Broker;
@@ -47,7 +50,7 @@ export async function fetchPartitions(options: {
         new Encoder()
           .writeInt32(CONSUMER)
           .writeInt32(waitMs)
-          .writeInt32(1) // Bytes to wait for: answer as soon as there is anything.
+          .writeInt32(1) // The minimum bytes: the broker answers as soon as there is anything.
           .writeInt32(BOUNDS.fetchBytes)
           .writeInt8(READ_COMMITTED)
           .writeInt32(0)
@@ -74,7 +77,7 @@ function encodePosition(position: { partition: number; offset: number }): Encode
     .writeInt32(position.partition)
     .writeInt32(UNKNOWN) // Leader epoch.
     .writeInt64(position.offset)
-    .writeInt64(UNKNOWN) // Log start, known to followers only.
+    .writeInt64(UNKNOWN) // Log start, which only followers know.
     .writeInt32(BOUNDS.fetchPartitionBytes);
 }
 
@@ -101,7 +104,7 @@ function decodeAnswer(raw: Buffer): FetchAnswer & { clientSideThrottleTime: numb
   int32(); // Session id.
   const partitions: FetchedPartition[] = [];
   for (let topics = int32(); topics > 0; topics -= 1) {
-    take(int16()); // The topic's name: there is one only.
+    take(int16()); // The topic's name. There is only one topic.
     for (let left = int32(); left > 0; left -= 1) {
       const partition = int32();
       const partitionErrorCode = int16();

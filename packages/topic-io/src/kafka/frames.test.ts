@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { framed } from '../../../../test/support/framed.ts';
 import { KafkaFrames } from './frames.ts';
 
-/** Reads a stream into `frames` as a socket does: at most `pieces[n]` bytes, and never more than `target` holds. */
+/**
+ * Reads a stream into `frames` as a socket does: at most `pieces[n]` bytes at a time, and never more than `target`
+ * holds.
+ */
 function feed(frames: KafkaFrames, bytes: Buffer, pieces: readonly number[]): void {
   let at = 0;
   for (let turn = 0; at < bytes.length; turn += 1) {
@@ -38,7 +41,7 @@ describe('frames', () => {
     );
   });
 
-  it('are read where they stay, once their length is known', () => {
+  it('are read straight into their own buffer, once their length is known', () => {
     const got: Buffer[] = [];
     const frames = new KafkaFrames((frame) => got.push(frame));
     const sent = framed(Buffer.alloc(1_000_000, 7));
@@ -53,7 +56,7 @@ describe('frames', () => {
   it.each([
     ['of an HTTP server', Buffer.from('HTTP/1.1 400 Bad Request\r\n')],
     ['below nothing', Buffer.from([0xff, 0xff, 0xff, 0xff])],
-  ])('are none when the length is one %s', (_, bytes) => {
+  ])('are refused when the length is one %s', (_, bytes) => {
     const frames = new KafkaFrames(() => undefined);
     const count = bytes.copy(frames.target);
     expect(() => frames.took(count)).toThrow('what answers is not a Kafka broker');

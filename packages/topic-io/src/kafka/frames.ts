@@ -1,22 +1,25 @@
-/** Between this and the first bytes of a frame they are read into scratch, together with what else has come. */
+/**
+ * The size of the scratch buffer. The first bytes of a frame are read into it, together with whatever else has arrived.
+ */
 const SCRATCH_BYTES = 64 * 1024;
 const PREFIX_BYTES = 4;
-/** Brokers take requests of at most 100 MiB and answer with less; who says more is no broker. */
+/** Brokers accept requests of at most 100 MiB and answer with less. A peer that announces more is not a broker. */
 const FRAME_BYTES_MAX = 256 * 1024 * 1024;
 
 /**
- * Kafka's frames (four bytes of length, then as many) out of a stream of bytes. The bytes of a large frame are to be
- * read where they will stay: `target` says where the next ones go, `took` how many went there.
+ * Splits a stream of bytes into Kafka's frames (four bytes of length, then that many bytes). The bytes of a large frame
+ * are read straight into its own buffer: `target` is where the next bytes go, and the caller reports to `took` how many
+ * arrived.
  */
 export class KafkaFrames {
   readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   readonly #onFrame: (frame: Buffer) => void;
-  /** Bytes in the scratch: the beginning of a length that has not come whole. */
+  /** The number of bytes in the scratch buffer: the beginning of a length that has not fully arrived. */
   #held = 0;
   #frame: Buffer | null = null;
   #filled = 0;
 
-  /** `onFrame` gets each frame whole, its length in front; the buffer is nobody else's. */
+  /** `onFrame` gets each whole frame, with its length in front. Nobody else uses the buffer. */
   constructor(onFrame: (frame: Buffer) => void) {
     this.#onFrame = onFrame;
   }
@@ -25,7 +28,7 @@ export class KafkaFrames {
     return this.#frame === null ? this.#scratch.subarray(this.#held) : this.#frame.subarray(this.#filled);
   }
 
-  /** Throws when what came cannot be a frame; nothing more can be read then. */
+  /** Is called when bytes have arrived. Throws if they cannot be a frame; then nothing more can be read. */
   took(bytes: number): void {
     if (this.#frame !== null) {
       this.#filled += bytes;

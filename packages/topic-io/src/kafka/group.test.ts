@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { shareOut } from './group.ts';
 
 describe('shareOut', () => {
-  it('gives every partition to exactly one member, evenly, whatever the order it is told in', () => {
+  it('gives every partition to exactly one member, evenly, in whatever order the members are named', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 40 }),

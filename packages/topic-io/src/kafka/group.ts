@@ -10,7 +10,7 @@ const PROTOCOL_VERSION = 0;
 const REJOIN_DELAY_MIN_MS = 50;
 const REJOIN_DELAY_MAX_MS = 2_000;
 
-/** The group has moved on; joining again is all that is needed. */
+/** Errors which say that the group has moved on. Joining again is all that is needed. */
 const REJOIN_AT_ONCE = new Set<number | null>([
   KAFKA.rebalanceInProgress,
   KAFKA.illegalGeneration,
@@ -23,12 +23,15 @@ interface Membership {
 }
 
 /**
- * Kafka's classic group protocol by its four requests: join, sync, heartbeat, leave. There is nothing to fetch and
- * nothing to commit, so none of kafkajs's consumer is needed, and heartbeats never wait for a fetch.
+ * A member by Kafka's classic group protocol, with its four requests: join, sync, heartbeat, leave. There is nothing to
+ * fetch and nothing to commit, so kafkajs's consumer is not needed, and heartbeats never wait for a fetch.
  */
 export class KafkaGroupMember implements GroupMember {
   readonly #session: KafkaSession;
-  /** Not ours to close: leaving must not wait behind a join that is still pending on our own connection. */
+  /**
+   * We do not close this session. It is separate so that leaving need not wait behind a join that is still pending on
+   * our own connection.
+   */
   readonly #leaveSession: KafkaSession;
   readonly #group: string;
   readonly #topic: string;
@@ -55,8 +58,9 @@ export class KafkaGroupMember implements GroupMember {
   }
 
   /**
-   * Resolves when the first assignment is there, or after a while without one: other members or the remains of a killed
-   * one may hold the join up, and joining goes on behind it. Rejects when the cluster or the topic does not answer.
+   * Resolves when the first assignment has arrived, or after a while without one. Other members, or the remains of a
+   * killed one, may delay the join, and joining then continues in the background. Rejects when the cluster or the topic
+   * does not answer.
    */
   static async open(options: GroupMemberOptions): Promise<KafkaGroupMember> {
     const { session, topic, group } = options;
@@ -74,7 +78,7 @@ export class KafkaGroupMember implements GroupMember {
   async confirm(generation: number): Promise<boolean> {
     const endsMs = performance.now() + BOUNDS.sessionMs;
     for (;;) {
-      // Null once disposed, too.
+      // This is also null once the member is disposed.
       const membership = this.#membership;
       if (membership === null || membership.generation !== generation) return false;
       try {
@@ -82,7 +86,7 @@ export class KafkaGroupMember implements GroupMember {
         return this.#membership === membership;
       } catch (error) {
         const fault = toKafkaFault(error);
-        // Without a verdict for so long the session is over, as far as we can know: join again rather than stand still.
+        // If no verdict came for a whole session timeout, we must assume that the session is over, and join again.
         if (REJOIN_AT_ONCE.has(fault.code) || performance.now() >= endsMs) {
           if (fault.code === KAFKA.unknownMemberId) this.#memberId = '';
           this.#lost(membership);
@@ -122,7 +126,7 @@ export class KafkaGroupMember implements GroupMember {
         await coordinator.leaveGroup({ groupId: this.#group, memberId });
       });
     } catch {
-      // The session timeout does it then.
+      // The session timeout will remove the member.
     }
   }
 
@@ -161,7 +165,10 @@ export class KafkaGroupMember implements GroupMember {
     }
   }
 
-  /** A missed heartbeat costs nothing; a verdict against us costs the generation, or the member id with it. */
+  /**
+   * Handles a failed heartbeat. A missed one costs nothing; a verdict against us costs the generation, or also the
+   * member id.
+   */
   #concede(fault: KafkaFault): void {
     if (REJOIN_AT_ONCE.has(fault.code)) this.#membership = null;
     if (fault.code === KAFKA.unknownMemberId) this.#memberId = '';
@@ -254,7 +261,7 @@ interface GroupMemberOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Partitions in turn to the members in the order of their ids, so that every leader deals the same hand. */
+/** Deals partitions in turn to the members in the order of their ids, so that every leader decides alike. */
 export function shareOut(options: {
   partitions: readonly number[];
   memberIds: readonly string[];

@@ -1,4 +1,7 @@
-/** Types of the parts of kafkajs 2.2.4 that are used beneath its public interface. The package is frozen and pinned exactly. */
+/**
+ * Types of the parts of kafkajs 2.2.4 that are used below its public interface. The package is frozen and pinned
+ * exactly.
+ */
 
 declare module 'kafkajs/src/cluster/index.js' {
   import type { Broker } from 'kafkajs/src/broker/index.js';
@@ -82,7 +85,7 @@ declare module 'kafkajs/src/broker/index.js' {
   export interface MessageToEncode {
     readonly key: string;
     readonly value: Buffer | null;
-    /** A string, because kafkajs takes the number 0 for "now". */
+    /** This is a string, because kafkajs reads the number 0 as "now". */
     readonly timestamp: string;
     readonly headers: Readonly<Record<string, string>>;
   }
@@ -102,10 +105,10 @@ declare module 'kafkajs/src/broker/index.js' {
       acks: number;
       timeout: number;
       transactionalId?: string;
-      /** Strings and numbers both encode; the broker's own answer is passed back unchanged. */
+      /** Both strings and numbers can be encoded. The broker's own answer is passed back unchanged. */
       producerId: unknown;
       producerEpoch: number;
-      /** Kafka's number; kafkajs has none and gzip. */
+      /** Kafka's number of the codec. kafkajs supports only none and gzip. */
       compression?: number;
       topicData: readonly {
         readonly topic: string;
@@ -270,7 +273,7 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
 declare module 'kafkajs/src/protocol/encoder.js' {
   export default class Encoder {
     buf: Buffer;
-    /** Bytes of `buf` that are written. */
+    /** The number of bytes of `buf` that are written. */
     offset: number;
     writeInt8(value: number): this;
     writeInt16(value: number): this;

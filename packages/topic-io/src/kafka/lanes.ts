@@ -7,7 +7,7 @@ import type { KafkaSession } from './session.ts';
 
 const SEQUENCE_MAX = 2 ** 31 - 1;
 
-/** Lanes over Kafka's idempotent produce, one producer id a lane. */
+/** Keeps lanes over Kafka's idempotent produce, with one producer id per lane. */
 export class KafkaWriter implements TopicWriter {
   readonly #session: KafkaSession;
   readonly #lanes = new Map<string, Lane>();
@@ -53,7 +53,7 @@ export class KafkaWriter implements TopicWriter {
     return lane.append(batch.records);
   }
 
-  /** Takes nothing more, waits until everything handed in is answered, then disconnects. */
+  /** Accepts nothing more, waits until everything handed in is answered, then disconnects. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     await Promise.all([...this.#lanes.values()].map((lane) => lane.idle));
@@ -87,9 +87,10 @@ interface Batch {
 }
 
 /**
- * One partition's queue: at most one request in flight, made of whatever waits when the one before is answered. A batch
- * that is not acknowledged ends everything queued behind it, so order holds, and costs the lane its producer id: the
- * broker may hold the batch under the sequence that the next one would carry, and would drop that one as a repeat.
+ * One partition's queue. At most one request is in flight; it carries everything that waits when the one before is
+ * answered. A batch that is not acknowledged ends everything queued behind it, so order holds. It also costs the lane
+ * its producer id: the broker may hold the batch under the sequence number that the next one would carry, and would
+ * drop that one as a repeat.
  */
 class Lane {
   readonly #session: KafkaSession;
@@ -190,7 +191,7 @@ class Lane {
     try {
       return await this.#session.attempt({ doing, timeoutMs }, () => this.#try(batch, sending));
     } finally {
-      // A try that the attempt no longer waits for must not touch the lane.
+      // A try that the attempt has given up on must not touch the lane.
       sending.over = true;
     }
   }
@@ -220,7 +221,7 @@ class Lane {
         const fault = toKafkaFault(error);
         if (sending.over) throw fault;
         if (mayHaveAppended(fault)) sending.maybeAppended = true;
-        // A new id may carry the batch only while it was refused each time.
+        // A new id may carry the batch only if it was refused every time so far.
         if (renewals > 0 || sending.maybeAppended || !isLostProducer(fault)) throw fault;
         this.#producer = null;
       }

@@ -12,8 +12,8 @@ import { bounds, deleteTopic, describeTopic, ensureTopics, offsetAtTime } from '
 export type { KafkaOptions } from './config.ts';
 
 /**
- * Opens the Kafka engine. Nothing is connected yet, so this succeeds while no broker runs; each operation connects on
- * first use and ends with `unavailable` within 10 s (opening a fenced writer: 20 s) when none answers.
+ * Opens the Kafka engine. Nothing is connected yet, so this succeeds even if no broker runs. Each operation connects on
+ * first use, and ends with `unavailable` within 10 s if no broker answers (20 s for opening a fenced writer).
  */
 export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
   patchKafkajs();
@@ -22,14 +22,14 @@ export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
   let closed = false;
   const session = (requestTimeoutMs: number = BOUNDS.requestMs) =>
     new KafkaSession({ kafka: options, reachability, requestTimeoutMs });
-  /** Short questions, and nothing that is long under way. */
+  /** This session is for short questions, never for a request that takes long. */
   const questions = session();
   const transactions = session(BOUNDS.produceRequestMs);
   const lostIds = new LostIds();
   const refuseWhenClosed = () => {
     if (closed) throw new TopicIoError('closed', 'the log is closed');
   };
-  /** Disposed of with the log, unless it was before. */
+  /** Has a resource disposed of with the log, unless it was disposed of before. */
   const keep = <T extends AsyncDisposable>(resource: T, own: KafkaSession): T => {
     open.add(resource);
     own.closing.addEventListener('abort', () => open.delete(resource), { once: true });

@@ -2,18 +2,18 @@ import { createRequire } from 'node:module';
 import Connection from 'kafkajs/src/network/connection.js';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
 
-/** The one release whose internals are known; on any other nothing is replaced. */
+/** The one release whose internals we know. In any other, nothing is replaced. */
 const KNOWN_VERSION = '2.2.4';
 const CHECK_PENDING_INTERVAL_MS = 10;
 
 let patched = false;
 
 /**
- * Repairs, made once and before the first connection:
+ * Repairs three faults of kafkajs, once and before the first connection:
  * - every connection re-arms a timer with a negative delay, some 900 wake-ups a second and 4 % of a core while idle;
  *   the replacement arms it only while requests wait;
  * - requests that meet a lost connection at the same time each open a socket of their own, and all but the last leak;
- * - behind every answer a connection keeps an empty rest, and copies the whole next answer to join it to that.
+ * - after every answer a connection keeps an empty remainder, and copies the whole next answer to join the two.
  */
 export function patchKafkajs(): void {
   const { version } = createRequire(import.meta.url)('kafkajs/package.json') as { version: string };

@@ -7,7 +7,7 @@ import { KafkaFault } from './faults.ts';
 import { encodeRecordBatch, recordsIn, replaceRecords } from './record-batch-encoder.ts';
 import type { KafkaSession } from './session.ts';
 
-/** Kafka's idempotence: the id, and for each partition the number of the next record. */
+/** The identity of an idempotent producer. Each partition has a sequence number besides. */
 export interface ProducerIdentity {
   readonly producerId: unknown;
   readonly producerEpoch: number;
@@ -15,11 +15,13 @@ export interface ProducerIdentity {
 
 const ACKS_ALL = -1;
 const BATCH_HEADER_BYTES = 61;
-/** Length, attributes, timestamp, offset, key length, value length, header count: their largest encodings together. */
+/**
+ * The sum of the largest encodings of length, attributes, timestamp, offset, key length, value length and header count.
+ */
 const RECORD_OVERHEAD_BYTES = 36;
 const HEADER_OVERHEAD_BYTES = 10;
 
-/** An upper bound, a few bytes above what the record takes on the wire. */
+/** Returns an upper bound, a few bytes above what the record takes on the wire. */
 export function wireBytes(record: RecordToAppend): number {
   let bytes = RECORD_OVERHEAD_BYTES + Buffer.byteLength(record.key) + (record.value?.length ?? 0);
   for (const name in record.headers) {
@@ -37,7 +39,7 @@ export interface ProduceOptions {
   readonly topic: string;
   readonly partition: number;
   readonly records: readonly RecordToAppend[];
-  /** The records' `wireBytes` together. */
+  /** The sum of the records' `wireBytes`. */
   readonly recordBytes: number;
   readonly identity: ProducerIdentity;
   readonly firstSequence: number;
@@ -46,8 +48,9 @@ export interface ProduceOptions {
 }
 
 /**
- * One produce request for one partition with acks=all; resolves to the offset of its first record. Repeating it with the
- * same identity and sequence is harmless: the broker knows it again. Use within `KafkaSession.attempt`.
+ * Sends one produce request for one partition with acks=all, and resolves to the offset of its first record. Repeating
+ * it with the same identity and sequence is harmless, because the broker recognises it. Use it within
+ * `KafkaSession.attempt`.
  */
 export async function produce(options: ProduceOptions): Promise<number> {
   const { session, topic, partition } = options;
@@ -87,8 +90,8 @@ async function produceByOurselves(leader: Broker, options: ProduceOptions): Prom
 }
 
 /**
- * Compresses outside the event loop. The order in the lane holds, as it has one request at a time; other lanes send
- * theirs meanwhile.
+ * Encodes the request and compresses outside the event loop. Order within the lane holds, because it has one request at
+ * a time; other lanes send theirs meanwhile.
  */
 async function encode(options: ProduceOptions): Promise<Encoder> {
   const { topic, partition, records, recordBytes, identity, firstSequence, transactionalId } = options;
@@ -117,7 +120,7 @@ async function encode(options: ProduceOptions): Promise<Encoder> {
   if (compression !== 'none') {
     const plain = recordsIn(batch, batchBytes);
     const compressed = await compress(plain, compression);
-    // A batch that does not shrink goes as it is: it must not outgrow what the broker takes.
+    // A batch that does not shrink is sent uncompressed: it must not outgrow the broker's limit.
     if (compressed.length < plain.length) {
       batchBytes = replaceRecords(batch, { records: compressed, codec: codecOf(compression) });
     }
@@ -133,7 +136,7 @@ const LENGTH_BYTES = 4;
 
 interface ProduceAnswer {
   readonly errorCode: number;
-  /** -1 where the answer has no partition. */
+  /** Is -1 if the answer holds no partition. */
   readonly baseOffset: number;
 }
 

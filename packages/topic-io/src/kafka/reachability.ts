@@ -1,7 +1,7 @@
 import type { Logger } from '../logger.ts';
 import type { KafkaFault } from './faults.ts';
 
-/** Says once that Kafka cannot be reached and once that it can again, however many connections notice and retry. */
+/** Logs once that Kafka cannot be reached, and once that it can again, however many connections notice it and retry. */
 export class Reachability {
   readonly #logger: Logger;
   readonly #brokers: readonly string[];
@@ -30,7 +30,7 @@ export class Reachability {
     this.#logger.info({ brokers: this.#brokers }, 'kafka answers again');
   }
 
-  /** A session that is closed says nothing about Kafka any more. */
+  /** Forgets a session: once closed, it says nothing about Kafka any more. */
   forget(session: object): void {
     this.#failing.delete(session);
   }

@@ -9,45 +9,51 @@ import { isCompacted, partitionBounds } from './topics.ts';
 
 const RETRY_DELAY_MIN_MS = 50;
 const RETRY_DELAY_MAX_MS = 1_000;
-/** So many empty answers in a row at one offset below the stable end: nothing is left there. */
+/** After this number of empty answers in a row, at one offset below the stable end, nothing is left there. */
 const EMPTY_ANSWERS_MAX = 2;
-/** Answers of a broker that wait for the caller while no further one is fetched; each has at most `fetchBytes`. */
+/**
+ * The number of answers of a broker that may wait for the caller; no more is fetched then. Each has at most
+ * `fetchBytes`.
+ */
 const ANSWERS_UNREAD_MAX = 2;
 
 interface Position {
   readonly partition: number;
   offset: number;
   inFlight: boolean;
-  /** Waits for its turn to be tried again. */
+  /** Is true while the partition waits to be tried again. */
   blocked: boolean;
   failures: number;
   answered: boolean;
   atEnd: boolean;
   emptyAnswers: number;
-  /** Orders the partitions of a request: who got bytes longest ago comes first, as the answer's size is shared. */
+  /**
+   * Orders the partitions of a request. They share the answer's size, so the one that got bytes longest ago comes
+   * first.
+   */
   servedAt: number;
 }
 
 interface ReaderNode {
   fetching: boolean;
-  /** Answers of this broker of which the caller has not taken everything. */
+  /** The number of answers of this broker that the caller has not fully taken. */
   answersUnread: number;
 }
 
-/** One partition's part of an answer, as the caller gets it. */
+/** One partition's part of an answer, in the form that the caller gets. */
 interface PositionedItem {
   readonly position: Position;
   readonly item: Fetched;
 }
 
 interface QueuedItem extends PositionedItem {
-  /** The last of its answer; the node it came from. */
+  /** Is set on the last item of an answer, to the node that the answer came from; null on the others. */
   readonly endsAnswerOf: ReaderNode | null;
 }
 
 /**
- * Reads partitions by long polls, one a broker at a time. While the caller works on an answer the broker already sends
- * the next one.
+ * Reads partitions by long polls, one at a time per broker. While the caller works on an answer, the broker already
+ * sends the next one.
  */
 export class KafkaReader implements TopicReader {
   readonly #session: KafkaSession;
@@ -80,7 +86,7 @@ export class KafkaReader implements TopicReader {
     this.#topic = options.topic;
     this.#signal = options.signal;
     this.#onFault = options.onFault;
-    // One signal stops a reader for each of many partitions; every one of them takes its listener back.
+    // One signal may stop many readers, one for each partition. Every reader removes its listener again.
     if (this.#signal !== undefined) setMaxListeners(0, this.#signal);
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
     if (this.#signal?.aborted) this.#onAbort();
@@ -109,7 +115,7 @@ export class KafkaReader implements TopicReader {
   [Symbol.asyncIterator](): AsyncIterator<Fetched> {
     return {
       next: () => this.#next(),
-      // Leaving a loop is no farewell: the caller may go on reading from here.
+      // Leaving a loop does not close the reader: the caller may continue to read from here.
       return: async () => ({ done: true, value: undefined }),
     };
   }
@@ -123,7 +129,7 @@ export class KafkaReader implements TopicReader {
       this.#positions.clear();
       for (const answer of this.#waiting.splice(0)) answer({ done: true, value: undefined });
     }
-    // Only a long poll can be under way, and nobody waits for it.
+    // Only a long poll can be in flight, and nobody waits for it.
     await this.#session.close({ abrupt: true });
   }
 
@@ -139,7 +145,7 @@ export class KafkaReader implements TopicReader {
     });
   }
 
-  /** The oldest item whose partition is still read from where it was fetched. */
+  /** Takes the oldest item whose partition has not been removed or repositioned since the fetch. */
   #take(): Fetched | undefined {
     let taken: Fetched | undefined;
     while (taken === undefined) {
@@ -214,7 +220,8 @@ export class KafkaReader implements TopicReader {
     for (const position of group) position.inFlight = true;
     group.sort((a, b) => a.servedAt - b.servedAt);
     const positions = group.map(({ partition, offset }) => ({ partition, offset }));
-    // A caller without an answer still waits for one, even if the answer is that there is nothing.
+    // A partition that has not answered yet must answer now, even if it has no records, because the caller waits for
+    // it.
     const waitMs = group.some(({ answered }) => !answered) ? 0 : BOUNDS.longPollMs;
     const items: PositionedItem[] = [];
     try {
@@ -247,7 +254,10 @@ export class KafkaReader implements TopicReader {
     }
   }
 
-  /** Behind the request of the next answer, which `#pump` sends in this turn: the caller may work long on this one. */
+  /**
+   * Delivers after `#pump` has sent the request for the next answer in this turn, because the caller may work long on
+   * this one.
+   */
   #deliver(items: readonly PositionedItem[], node: ReaderNode): void {
     if (items.length === 0) return;
     node.answersUnread += 1;
@@ -258,7 +268,7 @@ export class KafkaReader implements TopicReader {
     });
   }
 
-  /** `null`: nothing to tell the caller. */
+  /** Returns null if there is nothing to tell the caller. */
   async #accept(options: {
     answer: FetchedPartition;
     position: Position;
@@ -300,8 +310,9 @@ export class KafkaReader implements TopicReader {
   }
 
   /**
-   * Compaction may remove everything up to the stable end; the broker then answers with nothing, for ever. Elsewhere an
-   * empty answer below the stable end means that the records come later (tiered storage does that), and skipping loses them.
+   * Whether the topic may have holes. Compaction may remove everything up to the stable end, and the broker then gives
+   * empty answers for ever. In other topics an empty answer below the stable end means that the records come later
+   * (tiered storage does that), and skipping would lose them.
    */
   async #mayHaveHoles(): Promise<boolean> {
     this.#compacted ??= await this.#session.once(() => isCompacted(this.#session, this.#topic));
@@ -325,11 +336,11 @@ export class KafkaReader implements TopicReader {
     );
     if (!this.#isCurrent(position)) return null;
     if (position.offset >= startOffset && position.offset <= stableEnd) {
-      // A leader that was just elected, or one that no longer is: ask again.
+      // The leader was only just elected, or no longer leads: ask again.
       this.#retryAfter(fault, [partition]);
       return null;
     }
-    // The caller says where to read on, or not at all.
+    // The caller decides whether to continue, and from where.
     position.blocked = true;
     return { kind: 'out_of_range', partition, requestedOffset: position.offset, startOffset, stableEnd };
   }

@@ -14,7 +14,7 @@ interface Encoded {
 }
 
 const require = createRequire(import.meta.url);
-/** kafkajs's own, which has the records of one partition in the last part of a request. */
+/** kafkajs's own request encoder. The records of one partition are in the last part of its request. */
 const kafkajsRequest = require('kafkajs/src/protocol/requests/produce/v7/request') as (options: object) => {
   encode(): Promise<Encoded>;
 };
@@ -49,12 +49,12 @@ async function encodeCompressed(
   return bytes.subarray(0, replaceRecords(bytes, { records, codec: codecOf(compression) }));
 }
 
-/** What of a batch does not depend on how well its records were compressed. */
+/** Returns the parts of a batch's header that do not depend on how well its records were compressed. */
 function headerOf(batch: Buffer): Buffer[] {
   return [batch.subarray(0, 8), batch.subarray(12, 17), batch.subarray(21, 61)];
 }
 
-/** Long buffers are compared faster so. */
+/** Encodes buffers as text, because long ones are compared faster that way. */
 function asText(records: readonly LogRecord[]): object[] {
   return records.map(({ value, ...rest }) => ({ ...rest, value: value?.toString('latin1') ?? null }));
 }
@@ -80,7 +80,7 @@ function recordOf(overrides: Partial<RecordToAppend> = {}): RecordToAppend {
   };
 }
 
-/** Compresses well enough that a batch with it shrinks, whatever else is in it. */
+/** A record that compresses so well that a batch with it shrinks, whatever else is in it. */
 const shrinking = recordOf({ value: Buffer.alloc(100_000, 'x') });
 
 const text = fc.oneof(
@@ -97,13 +97,13 @@ const someRecord: fc.Arbitrary<RecordToAppend> = fc.record({
         .map((length) => Buffer.alloc(length, 7)),
     ),
   ),
-  // An object cannot hold that name like any other.
+  // An object cannot hold this name like any other.
   headers: fc.dictionary(
     text.filter((name) => name !== '__proto__'),
     text,
     { maxKeys: 8 },
   ),
-  // Of one length: kafkajs looks for the earliest by comparing text.
+  // All timestamps have one length, because kafkajs finds the earliest by comparing text.
   timestampMs: fc.integer({ min: 1_000_000_000_000, max: 9_999_999_999_999 }),
 });
 
@@ -158,7 +158,7 @@ describe('encodeRecordBatch', () => {
     );
   });
 
-  it('compresses with zstd where this Node has it', async () => {
+  it('compresses with zstd if this Node has it', async () => {
     const batch = batchOf([recordOf(), shrinking]);
     const fault = compressionFault('zstd');
     if (fault !== null) {
@@ -174,7 +174,7 @@ describe('encodeRecordBatch', () => {
     );
   });
 
-  it('does not take compressed records that are longer', () => {
+  it('does not use compressed records that are longer', () => {
     const bytes = encode(batchOf([recordOf()]));
     const records = Buffer.alloc(bytes.length - 60);
     expect(() => replaceRecords(bytes, { records, codec: 1 })).toThrow(RangeError);
@@ -192,7 +192,7 @@ describe('encodeRecordBatch', () => {
     });
   });
 
-  it('throws rather than cut a batch off', () => {
+  it('throws rather than cutting a batch off', () => {
     const batch = batchOf([recordOf(), recordOf()]);
     const needed = encode(batch).length;
     expect(() => encodeRecordBatch(batch, Buffer.alloc(needed - 1))).toThrow(RangeError);

@@ -2,14 +2,15 @@ import { crc32c } from '@node-rs/crc32';
 import type { RecordToAppend } from '../topic-io.ts';
 
 /**
- * Kafka's record batches, magic 2, as a produce request carries them: the same bytes as kafkajs's own encoder, which
- * allocates several buffers a record and costs more than all else that ingest does.
+ * An encoder of Kafka's record batches, magic 2, as a produce request carries them. It gives the same bytes as
+ * kafkajs's own encoder, which allocates several buffers per record and costs more than everything else that ingest
+ * does.
  */
 export interface BatchToEncode {
   readonly records: readonly RecordToAppend[];
   readonly producerId: bigint;
   readonly producerEpoch: number;
-  /** Number of the first record in the producer's sequence for the partition. */
+  /** The number of the first record in the producer's sequence for the partition. */
   readonly firstSequence: number;
   readonly transactional: boolean;
 }
@@ -19,14 +20,14 @@ const MAGIC = 2;
 const TRANSACTIONAL = 0x10;
 /** The checksum covers everything from the attributes on. */
 const CHECKED_FROM = 21;
-/** Base offset and length, which the length does not count. */
+/** The bytes of base offset and length, which the length does not include. */
 const LENGTH_PREFIX_BYTES = 12;
-/** Lengths below are one byte as a varint, because Kafka doubles them to carry a sign. */
+/** Lengths below this are one byte as a varint: Kafka doubles them to carry a sign. */
 const SHORT_BYTES = 64;
-/** Length of a record's body where it is between 64 B and 8 KiB. */
+/** The bytes that the length of a record's body takes if it is between 64 B and 8 KiB. */
 const BODY_LENGTH_BYTES = 2;
 
-/** Writes the batch into `bytes`, from its beginning; gives the bytes it took. Throws where they are too few. */
+/** Writes the batch to the beginning of `bytes` and returns the number of bytes it took. Throws if they are too few. */
 export function encodeRecordBatch(batch: BatchToEncode, bytes: Buffer): number {
   const { records } = batch;
   let firstTimestampMs = Number.POSITIVE_INFINITY;
@@ -40,9 +41,9 @@ export function encodeRecordBatch(batch: BatchToEncode, bytes: Buffer): number {
     at = writeRecord(bytes, at, records[index]!, index, firstTimestampMs);
   }
   if (at > bytes.length) throw new RangeError(`a batch takes ${at} bytes, but there are ${bytes.length}`);
-  bytes.writeBigInt64BE(0n, 0); // Base offset: the broker's.
+  bytes.writeBigInt64BE(0n, 0); // Base offset, which the broker sets.
   bytes.writeInt32BE(at - LENGTH_PREFIX_BYTES, 8);
-  bytes.writeInt32BE(0, 12); // Leader epoch: the broker's.
+  bytes.writeInt32BE(0, 12); // Leader epoch, which the broker sets.
   bytes.writeInt8(MAGIC, 16);
   bytes.writeInt16BE(batch.transactional ? TRANSACTIONAL : 0, 21);
   bytes.writeInt32BE(records.length - 1, 23);
@@ -56,14 +57,14 @@ export function encodeRecordBatch(batch: BatchToEncode, bytes: Buffer): number {
   return at;
 }
 
-/** Where the records of an encoded batch lie in its bytes. */
+/** Returns the part of an encoded batch that holds its records. */
 export function recordsIn(bytes: Buffer, batchBytes: number): Buffer {
   return bytes.subarray(HEADER_BYTES, batchBytes);
 }
 
 /**
- * Puts compressed records into an encoded batch, in place of those they were made of; gives the bytes the batch takes
- * now. `codec` is Kafka's number. They must take less.
+ * Replaces the records of an encoded batch by the same records compressed, and returns the bytes that the batch takes
+ * now. `codec` is Kafka's number. The compressed records must take less.
  */
 export function replaceRecords(bytes: Buffer, by: { records: Buffer; codec: number }): number {
   const { records, codec } = by;
@@ -85,7 +86,7 @@ function writeRecord(
 ): number {
   const bodyAt = from + BODY_LENGTH_BYTES;
   let at = bodyAt;
-  bytes[at] = 0; // Attributes, unused by Kafka.
+  bytes[at] = 0; // Attributes, which Kafka does not use.
   at = writeVarint(bytes, at + 1, record.timestampMs - firstMs);
   at = writeVarint(bytes, at, index);
   at = writeText(bytes, at, record.key);
@@ -98,7 +99,7 @@ function writeRecord(
     at += value.length;
   }
   let count = 0;
-  // A count of up to 63 is one byte; the place of more is made below.
+  // A count of up to 63 takes one byte; room for a larger one is made below.
   const countAt = at;
   at += 1;
   for (const name in headers) {
@@ -112,7 +113,7 @@ function writeRecord(
   return insertVarint(bytes, { value: length, at: from, reserved: BODY_LENGTH_BYTES, end: at });
 }
 
-/** Writes a varint before bytes that are there already, moving them where it takes more or less than was reserved. */
+/** Writes a varint before bytes that are already written, and moves them if it takes more or less than was reserved. */
 function insertVarint(
   bytes: Buffer,
   place: { value: number; at: number; reserved: number; end: number },
@@ -124,11 +125,11 @@ function insertVarint(
   return end + moved;
 }
 
-/** Length and bytes, in UTF-8. */
+/** Writes the length and the bytes of a text, in UTF-8. */
 function writeText(bytes: Buffer, at: number, text: string): number {
   const { length } = text;
   if (length < SHORT_BYTES) {
-    // Keys, names and ids are short and ASCII: cheaper here than a call into the runtime.
+    // Keys, names and ids are short and ASCII: writing them here is cheaper than a call into the runtime.
     let next = at + 1;
     let index = 0;
     for (; index < length; index += 1) {
@@ -146,11 +147,11 @@ function writeText(bytes: Buffer, at: number, text: string): number {
   return begin + bytes.write(text, begin);
 }
 
-/** Zig-zag coded, seven bits a byte; any safe integer. */
+/** Writes any safe integer, zig-zag coded, seven bits per byte. */
 function writeVarint(bytes: Buffer, at: number, value: number): number {
   let next = at;
   let rest = value >= 0 ? value * 2 : -value * 2 - 1;
-  // Bit operations end at 31 bits.
+  // Bit operations only work up to 31 bits.
   while (rest > 0x7fffffff) {
     bytes[next] = (rest % 0x80) | 0x80;
     rest = Math.floor(rest / 0x80);

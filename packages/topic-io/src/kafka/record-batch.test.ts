@@ -19,7 +19,7 @@ const CONTROL = 0x20;
 describe('decodeBatches', () => {
   it('gives back what was encoded, record by record', () => {
     const text = fc.string({ unit: 'binary', maxLength: 40 });
-    // An object cannot hold that name like any other.
+    // An object cannot hold this name like any other.
     const headerName = fc.string({ minLength: 1, maxLength: 12 }).filter((name) => name !== '__proto__');
     const someRecord = fc.record({
       key: text,
@@ -49,7 +49,7 @@ describe('decodeBatches', () => {
     );
   });
 
-  it('tells texts of one length apart, at each place by itself', () => {
+  it('tells texts of one length apart, in each place separately', () => {
     const text = fc.constantFrom('', 'a', 'b', 'ab', 'ba', 'é', '\u0000\u0000');
     const someRecord = fc.record({ key: text, headers: fc.dictionary(fc.constantFrom('h', 'i'), text) });
     fc.assert(
@@ -82,7 +82,7 @@ describe('decodeBatches', () => {
     expect(decoded.records.map(({ offset }) => offset)).toEqual([2, 3]);
   });
 
-  it('stays where it is when the only batch is cut off, at any byte', () => {
+  it('does not advance when the only batch is cut off, at any byte', () => {
     const whole = encode(batch({ baseOffset: 7, lastOffset: 8, records: [record(7), record(8)] }));
     for (let length = 0; length < whole.length; length += 1) {
       const decoded = decodeBatches({ bytes: whole.subarray(0, length), fetchOffset: 7, aborted: [] });
@@ -116,7 +116,7 @@ describe('decodeBatches', () => {
     expect(decoded).toEqual({ records: [], nextOffset: 52 });
   });
 
-  it('gives the time of the append where the topic is set so', () => {
+  it('gives the time of the append if the topic is configured so', () => {
     const bytes = encode(batch({ attributes: 0x08, baseOffset: 0, lastOffset: 0, records: [record(0)] }));
     bytes.writeBigInt64BE(777n, 35);
     expect(decodeBatches({ bytes, fetchOffset: 0, aborted: [] }).records[0]?.timestampMs).toBe(777);
@@ -138,7 +138,7 @@ describe('decodeBatches', () => {
     );
   });
 
-  it("reads another producer's zstd where this Node can, and else says which Node can", () => {
+  it("reads another producer's zstd if this Node can, or else says which Node can", () => {
     const bytes = encode(batch({ attributes: 4, baseOffset: 7, lastOffset: 7, records: [record(7)] }));
     const decode = () => decodeBatches({ bytes, fetchOffset: 7, aborted: [] });
     if ('zstdDecompressSync' in zlib) expect(decode().records).toEqual([record(7)]);
@@ -181,7 +181,7 @@ function marker(options: { producerId: bigint; offset: number; commit: boolean }
   return batch({ producerId, attributes, baseOffset: offset, lastOffset: offset, records });
 }
 
-/** Kafka's batch format, written a second time and independently of the reader. */
+/** Encodes Kafka's batch format, independently of the code under test. */
 function encode(options: BatchToEncode): Buffer {
   const { baseOffset, lastOffset, records, baseTimestampMs, producerId, attributes } = options;
   const header = Buffer.alloc(61);
@@ -220,7 +220,7 @@ function compressed(records: Buffer, codec: number): Buffer {
   return codec === 4 ? zstdStored(records) : records;
 }
 
-/** A frame of zstd with one block, stored raw: every Node can write that. */
+/** Makes a zstd frame with one block that is stored raw, which needs no zstd support of Node. */
 function zstdStored(bytes: Buffer): Buffer {
   const head = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 0]);
   head.writeUInt32LE(bytes.length, 5);

@@ -2,11 +2,11 @@ import { decompress } from '../compression.ts';
 import type { LogRecord } from '../topic-io.ts';
 
 /**
- * Kafka's record batches, magic 2, as a fetch answers them. kafkajs's own decoder drops what a batch says about itself,
- * and with it where to read on when compaction or an abort has emptied the batch.
+ * A decoder of Kafka's record batches, magic 2, as a fetch answers them. kafkajs's own decoder drops the header of a
+ * batch, and with it the offset to continue from when compaction or an abort has emptied the batch.
  */
 
-/** Id of a producer with an aborted transaction, and where that transaction begins. */
+/** The id of a producer with an aborted transaction, and the offset where that transaction begins. */
 export interface AbortedTransaction {
   readonly producerId: bigint;
   readonly firstOffset: number;
@@ -14,11 +14,11 @@ export interface AbortedTransaction {
 
 export interface DecodedBatches {
   readonly records: LogRecord[];
-  /** Behind the last whole batch; the requested offset when there was none. */
+  /** The offset after the last whole batch, or the requested offset if there was none. */
   readonly nextOffset: number;
 }
 
-/** A batch that this reader cannot take apart: a foreign compression, an old format or broken bytes. */
+/** A batch that this reader cannot decode: an unsupported compression, an old format or broken bytes. */
 export class UnreadableBatchError extends Error {
   constructor(message: string, options?: { cause?: unknown }) {
     super(message, options);
@@ -26,7 +26,7 @@ export class UnreadableBatchError extends Error {
   }
 }
 
-// Where the fields of a batch begin.
+// The places where the fields of a batch begin.
 const LENGTH_AT = 8;
 const MAGIC_AT = 16;
 const ATTRIBUTES_AT = 21;
@@ -36,7 +36,7 @@ const MAX_TIMESTAMP_AT = 35;
 const PRODUCER_ID_AT = 43;
 const RECORD_COUNT_AT = 57;
 const RECORDS_AT = 61;
-/** Base offset and length, which the length does not count. */
+/** The bytes of base offset and length, which the length does not include. */
 const LENGTH_PREFIX_BYTES = 12;
 
 const MAGIC = 2;
@@ -44,13 +44,13 @@ const COMPRESSION_MASK = 0x07;
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
-/** Behind the control key's version. */
+/** The control type follows the control key's version. */
 const CONTROL_TYPE_AT = 2;
 const CONTROL_TYPE_ABORT = 0;
 
 /**
- * The committed data records at or above `fetchOffset`. The last batch may be cut off: it is left for the next fetch.
- * `aborted` is the answer's own list of aborted transactions.
+ * Decodes the committed data records at or above `fetchOffset`. If the last batch is cut off, it is left for the next
+ * fetch. `aborted` is the answer's own list of aborted transactions.
  */
 export function decodeBatches(options: {
   bytes: Buffer;
@@ -125,7 +125,7 @@ function decodeRecords(options: {
   const headersBefore: { readonly name: TextBefore; readonly value: TextBefore }[] = [];
   for (let index = 0; index < count; index += 1) {
     const endAt = cursor.varint() + cursor.at;
-    cursor.at += 1; // Attributes, unused by Kafka.
+    cursor.at += 1; // Attributes, which Kafka does not use.
     const timestampDelta = cursor.varint();
     const offset = baseOffset + cursor.varint();
     if (offset < fetchOffset) {
@@ -159,8 +159,8 @@ function skipToKey(cursor: Cursor): void {
 }
 
 /**
- * The text at one place of the record before: where its bytes are and what they say. Records of a batch mostly have the
- * same header names and many of the same values; comparing bytes is cheaper than making the text again.
+ * The text in one place of the previous record: where its bytes are and what they say. Records of a batch mostly have
+ * the same header names and often the same values, and comparing bytes is cheaper than decoding the text again.
  */
 interface TextBefore {
   from: number;
@@ -181,10 +181,10 @@ class Cursor {
     this.at = at;
   }
 
-  /** Zig-zag coded, up to 64 bits; exact within 53. */
+  /** Reads a zig-zag coded number of up to 64 bits. It is exact within 53 bits. */
   varint(): number {
     let byte = this.#next();
-    // One byte is by far the commonest.
+    // One byte is by far the most common length.
     if (byte < 0x80) return (byte >>> 1) ^ -(byte & 1);
     let raw = byte & 0x7f;
     let scale = 0x80;
@@ -196,7 +196,7 @@ class Cursor {
     return raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2;
   }
 
-  /** Length and bytes; a length of -1 is null. The bytes are not copied. */
+  /** Reads a length and that many bytes; a length of -1 gives null. The bytes are not copied. */
   bytes(): Buffer | null {
     const length = this.varint();
     if (length < 0) return null;
@@ -206,7 +206,10 @@ class Cursor {
     return this.#buffer.subarray(from, this.at);
   }
 
-  /** Length and bytes in UTF-8; a length of -1 is read as no text. `before` is the cursor's own, for one place. */
+  /**
+   * Reads a length and that many bytes of UTF-8; a length of -1 gives empty text. `before` belongs to the cursor and to
+   * one place in the record.
+   */
   text(before: TextBefore): string {
     const length = this.varint();
     if (length <= 0) return '';

@@ -13,7 +13,7 @@ import { socketFactory } from './socket.ts';
 
 const READ_COMMITTED = 1;
 const COORDINATOR_TYPE = { group: 0, transaction: 1 } as const;
-/** Faults that say nothing about who leads what. */
+/** Faults that say nothing about which broker leads what. */
 const KEEPS_METADATA = new Set<number | null>([
   KAFKA.requestTimedOut,
   KAFKA.coordinatorLoading,
@@ -21,7 +21,7 @@ const KEEPS_METADATA = new Set<number | null>([
 ]);
 
 export interface AttemptOptions {
-  /** For messages: what could not be done. */
+  /** Says in messages what could not be done. */
   readonly doing: string;
   readonly timeoutMs: number;
   readonly transactional?: boolean;
@@ -29,8 +29,8 @@ export interface AttemptOptions {
 }
 
 /**
- * A set of connections to the cluster, its own and nobody else's: kafkajs's `Cluster` with our retries, our bounds and
- * a metadata request that one broken topic does not spoil for all others. Connects on first use.
+ * A private set of connections to the cluster. It is kafkajs's `Cluster` with our retries, our bounds, and a metadata
+ * request in which one broken topic does not spoil all others. It connects on first use.
  */
 export class KafkaSession implements AsyncDisposable {
   readonly encoder: KafkaEncoder;
@@ -49,7 +49,7 @@ export class KafkaSession implements AsyncDisposable {
     this.#cluster = new Cluster({
       logger: loggers.createLogger({
         level: loggers.LEVELS.INFO,
-        // An error that kafkajs reports is mostly a retry of its own. Reachability reports a fault that lasts.
+        // Most errors that kafkajs logs are retries of its own. Reachability reports a fault that lasts.
         logCreator: () => (entry) =>
           kafka.logger.debug({ ...entry.log, namespace: entry.namespace }, 'kafkajs'),
       }),
@@ -77,12 +77,12 @@ export class KafkaSession implements AsyncDisposable {
     };
   }
 
-  /** Aborts when the session is closed. */
+  /** A signal that aborts when the session is closed. */
   get closing(): AbortSignal {
     return this.#closing.signal;
   }
 
-  /** Runs `operation` until it succeeds, fails for good or the time is up; rejects with a TopicIoError only. */
+  /** Runs `operation` until it succeeds, fails for good, or the time is up. Rejects only with a TopicIoError. */
   async attempt<T>(options: AttemptOptions, operation: () => Promise<T>): Promise<T> {
     const startedMs = performance.now();
     const signals = options.signal ? [options.signal, this.closing] : [this.closing];
@@ -109,7 +109,7 @@ export class KafkaSession implements AsyncDisposable {
     }
   }
 
-  /** Runs `operation` once, connected; rejects with a KafkaFault, and the next use starts from fresh metadata. */
+  /** Connects and runs `operation` once. Rejects with a KafkaFault; the next use then starts with fresh metadata. */
   async once<T>(operation: () => Promise<T>): Promise<T> {
     try {
       const result = await this.#connected(operation);
@@ -123,17 +123,17 @@ export class KafkaSession implements AsyncDisposable {
     }
   }
 
-  /** For callers of `once` whose tries have failed for a while. */
+  /** Is for callers of `once` whose tries have failed for a while. */
   reportUnanswered(fault: KafkaFault): void {
     if (!this.closing.aborted) this.#reachability.failed(this, fault);
   }
 
-  /** The broker of that id, connected. */
+  /** Returns the broker with this id, connected. */
   broker(nodeId: number): Promise<Broker> {
     return this.#cluster.findBroker({ nodeId });
   }
 
-  /** The broker that leads the partition, connected. Rejects with a KafkaFault; use within `attempt`. */
+  /** Returns the broker that leads the partition, connected. Rejects with a KafkaFault; use it within `attempt`. */
   async leader(position: { topic: string; partition: number }): Promise<Broker> {
     const of = async () => {
       const partitions = await this.partitions(position.topic);
@@ -156,12 +156,12 @@ export class KafkaSession implements AsyncDisposable {
     return this.#cluster.findBroker({ nodeId: found.leader });
   }
 
-  /** The partitions of a topic as last heard; asks when the topic is new. Use within `attempt`. */
+  /** Returns the partitions of a topic as last known, and asks if the topic is new. Use it within `attempt`. */
   async partitions(topic: string) {
     const cluster = this.#cluster;
     const known = () => cluster.brokerPool.metadata?.topicMetadata.find((entry) => entry.topic === topic);
     cluster.targetTopics.add(topic);
-    // A refresh that was already under way may have been sent before the topic was added: hence twice.
+    // Two refreshes may be needed: one that was already in flight may have been sent before the topic was added.
     for (let refreshes = 0; known() === undefined && refreshes < 2; refreshes += 1)
       await cluster.refreshMetadata();
     const found = known();
@@ -181,7 +181,7 @@ export class KafkaSession implements AsyncDisposable {
     this.#metadataStale = true;
   }
 
-  /** Asks the cluster now. Use within `attempt`. */
+  /** Asks the cluster now. Use it within `attempt`. */
   async refresh(): Promise<ClusterMetadata> {
     await this.#cluster.refreshMetadata();
     const { metadata } = this.#cluster.brokerPool;
@@ -189,7 +189,7 @@ export class KafkaSession implements AsyncDisposable {
     return metadata;
   }
 
-  /** Any broker, connected; the controller where it is known (for topic creation and the like). */
+  /** Returns the controller, connected, for requests such as topic creation. */
   async controller(): Promise<Broker> {
     const { controllerId } = await this.refresh();
     if (controllerId < 0)
@@ -197,7 +197,7 @@ export class KafkaSession implements AsyncDisposable {
     return this.#cluster.findBroker({ nodeId: controllerId });
   }
 
-  /** Any connected broker. Use within `attempt`. */
+  /** Returns any connected broker. Use it within `attempt`. */
   async anyBroker(): Promise<Broker> {
     const ids = Object.keys(this.#cluster.brokerPool.brokers);
     const connected = ids.filter((id) => this.#cluster.brokerPool.brokers[id]?.isConnected());
@@ -207,7 +207,7 @@ export class KafkaSession implements AsyncDisposable {
     return this.#cluster.findBroker({ nodeId });
   }
 
-  /** The coordinator of a consumer group or a transactional id, remembered until something fails. */
+  /** Returns the coordinator of a consumer group or a transactional id, and remembers it until something fails. */
   async coordinator(of: { kind: keyof typeof COORDINATOR_TYPE; id: string }): Promise<Broker> {
     const key = `${of.kind} ${of.id}`;
     let nodeId = this.#coordinators.get(key);
@@ -223,7 +223,7 @@ export class KafkaSession implements AsyncDisposable {
     return this.#cluster.findBroker({ nodeId });
   }
 
-  /** Ends every connection. `abrupt`: without waiting for answers that are still due. */
+  /** Ends every connection. With `abrupt` it does not wait for answers that are still due. */
   async close(options: { abrupt: boolean }): Promise<void> {
     if (this.closing.aborted) return;
     this.#closing.abort();
@@ -232,7 +232,7 @@ export class KafkaSession implements AsyncDisposable {
     const refuse = async () => {
       throw new KafkaFault(null, 'the session is closed');
     };
-    // An operation that is still under way must not connect again.
+    // An operation that is still running must not connect again.
     pool.connect = refuse;
     pool.connectBroker = refuse;
     const brokers = this.#brokers();
@@ -266,13 +266,13 @@ export class KafkaSession implements AsyncDisposable {
     return operation();
   }
 
-  /** Draws the conclusions of a fault: what to ask anew, which connection is lost. */
+  /** Reacts to a fault: decides what to ask anew, and which connection is lost. */
   recoverFrom(fault: KafkaFault): void {
     if (!KEEPS_METADATA.has(fault.code)) {
       this.#metadataStale = true;
       this.#coordinators.clear();
     }
-    // kafkajs leaves the connection as it is, though behind a lost host every further request would time out too.
+    // kafkajs keeps the connection, but if its host is lost, every further request would time out too.
     const cause = fault.cause as { name?: unknown; broker?: unknown } | undefined;
     if (cause?.name !== 'KafkaJSRequestTimeoutError') return;
     for (const broker of this.#brokers()) {
@@ -293,7 +293,10 @@ function destroySockets(broker: Broker, reason: string): void {
   for (const { socket } of broker.connectionPool.pool) socket?.destroy(new Error(reason));
 }
 
-/** Metadata (version 6) of exactly these topics. Errors of single topics and partitions stay in the answer. */
+/**
+ * Builds a metadata request (version 6) for exactly these topics. Errors of single topics and partitions stay in the
+ * answer.
+ */
 function metadataCall(topics: readonly string[]): ProtocolCall<ClusterMetadata> {
   return {
     request: {
@@ -306,7 +309,10 @@ function metadataCall(topics: readonly string[]): ProtocolCall<ClusterMetadata> 
   };
 }
 
-/** Plain listeners rather than `AbortSignal.any`: this runs for every request, and the signals live as long as the session. */
+/**
+ * Bounds an operation. It uses plain listeners instead of `AbortSignal.any`, because it runs for every request and the
+ * signals live as long as the session.
+ */
 function within<T>(
   bound: { timeoutMs: number; signals: readonly AbortSignal[] },
   work: Promise<T>,

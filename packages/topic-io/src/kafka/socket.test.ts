@@ -31,7 +31,7 @@ function frameOf(bytes: number): Buffer {
 }
 
 describe('a socket to a broker', () => {
-  it('gives each answer in one piece, then its end', async () => {
+  it('gives each answer in one piece, and then ends', async () => {
     const sizes = [0, 10, 5_000_000, 3, 70_000, 70_000];
     const port = await startServer((peer) => peer.end(Buffer.concat(sizes.map(frameOf))));
     const socket = connectTo(port);
@@ -44,7 +44,7 @@ describe('a socket to a broker', () => {
     expect(got).toEqual(sizes);
   });
 
-  it('fails and says why where no broker answers', async () => {
+  it('fails and says why if the peer is not a broker', async () => {
     const port = await startServer((peer) => peer.write('HTTP/1.1 400 Bad Request\r\n\r\n'));
     const socket = connectTo(port);
     socket.on('data', () => undefined);

@@ -2,16 +2,17 @@ import { connect, type Socket } from 'node:net';
 import createSocketFactory, { type SocketFactory } from 'kafkajs/src/network/socketFactory.js';
 import { KafkaFrames } from './frames.ts';
 
-/** As kafkajs has it. */
+/** The same value as in kafkajs. */
 const KEEP_ALIVE_DELAY_MS = 60_000;
 
 /**
- * Sockets for kafkajs that give it one frame at a time, read where it stays. Its own get the 64 KiB pieces that Node
- * allocates for every read, and join them: each byte of a fetch then lies in memory twice. TLS has no such reading;
- * there kafkajs's own sockets serve.
+ * Makes sockets for kafkajs that give it one whole frame at a time, read straight into its own buffer. kafkajs's own
+ * sockets get the 64 KiB pieces that Node allocates for every read, and join them, so that each byte of a fetch is in
+ * memory twice. TLS sockets cannot read into a buffer of ours, so kafkajs's own are used there.
  *
- * kafkajs adds a listener to a dead socket each time it disconnects it again, once a failed request; and a connection
- * that was asked for before the session closed comes after that, when nobody is left to end it.
+ * The number of listeners is unlimited, because kafkajs adds one to a dead socket each time that it disconnects it
+ * again, once per failed request. A socket that is made after the session closed is destroyed at once: its connection
+ * was asked for before that, and nobody is left to end it.
  */
 export function socketFactory(closing: AbortSignal): SocketFactory {
   const createOther = createSocketFactory();

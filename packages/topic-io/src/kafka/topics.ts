@@ -37,7 +37,7 @@ export async function ensureTopics(
           timeout: BOUNDS.requestMs,
         });
       } catch (error) {
-        // Another process was quicker.
+        // Another process was faster.
         if (toKafkaFault(error).code !== KAFKA.topicAlreadyExists) throw error;
       }
       session.forgetTopic(spec.name);
@@ -46,7 +46,7 @@ export async function ensureTopics(
   return Promise.all(specs.map((spec) => describe(session, spec.name)));
 }
 
-/** `null`: no such topic. */
+/** Returns null if there is no such topic. */
 export async function describeTopic(session: KafkaSession, name: string): Promise<TopicDescription | null> {
   const found = await session.attempt(bounded(`describe topic ${name}`), async () => {
     session.forgetTopic(name);
@@ -61,14 +61,14 @@ export async function deleteTopic(session: KafkaSession, name: string): Promise<
     try {
       await controller.deleteTopics({ topics: [name], timeout: BOUNDS.requestMs });
     } catch (error) {
-      // Gone already, perhaps by a first try whose answer was lost.
+      // The topic is already gone, perhaps because of a first try whose answer was lost.
       if (toKafkaFault(error).code !== KAFKA.unknownTopicOrPartition) throw error;
     }
   });
   session.forgetTopic(name);
 }
 
-/** Bounds by partition number, 0 first. */
+/** Returns the bounds of every partition, in the order of their numbers. */
 export async function bounds(session: KafkaSession, topic: string): Promise<PartitionBounds[]> {
   return existing(
     topic,
@@ -86,7 +86,7 @@ export async function partitionBounds(
   session: KafkaSession,
   position: { topic: string; partition: number },
 ): Promise<PartitionBounds> {
-  // The end first: a start that moves between the two requests must not lie behind it unseen.
+  // The end is read first: a start that moves between the two requests must not pass it unnoticed.
   const stableEnd = await offsetAt(session, { ...position, timestamp: LATEST });
   const startOffset = await offsetAt(session, { ...position, timestamp: EARLIEST });
   return { startOffset, stableEnd: Math.max(startOffset, stableEnd) };
@@ -156,7 +156,7 @@ async function describe(session: KafkaSession, name: string): Promise<TopicDescr
   });
 }
 
-/** Whether offsets below the end may hold no record for good. Use within `attempt`. */
+/** Whether offsets below the end may stay without a record for good. Use it within `attempt`. */
 export async function isCompacted(session: KafkaSession, topic: string): Promise<boolean> {
   const settings = await readSettings(session, topic);
   const policies = settings['cleanup.policy']?.split(',') ?? [];
@@ -176,7 +176,7 @@ async function readSettings(session: KafkaSession, name: string): Promise<Record
 
 function configEntries(spec: TopicSpec, replicationFactor: number) {
   const settings: Record<string, string> = { 'cleanup.policy': spec.cleanupPolicy, ...spec.settings };
-  // More copies in sync than there are copies: nothing could ever be written.
+  // If more replicas had to be in sync than exist, nothing could ever be written.
   if (Number(settings[MIN_IN_SYNC] ?? 1) > replicationFactor)
     settings[MIN_IN_SYNC] = String(replicationFactor);
   return Object.entries(settings).map(([name, value]) => ({ name, value }));
@@ -186,7 +186,7 @@ function bounded(doing: string): AttemptOptions {
   return { doing, timeoutMs: BOUNDS.operationMs };
 }
 
-/** A topic that was missing for the whole time is no passing fault any more. */
+/** Turns the fault of a topic that was missing for the whole time into one that does not pass. */
 async function existing<T>(topic: string, answer: Promise<T>): Promise<T> {
   try {
     return await answer;
