@@ -4,7 +4,7 @@ import type { RunDelta, ServerFrameFields } from '@runlog/schema/stream/server-f
 
 /** The updates that a subscriber of a run gets, in order. */
 export type RunUpdate =
-  /** Start over from here. `reason`: why, when the server said so of its own accord. */
+  /** Start over from this snapshot. `reason` says why, if the server sent it without being asked. */
   | { readonly kind: 'snapshot'; readonly snapshot: DeliveredSnapshot; readonly reason: string | null }
   /** New entries. `skipped` entries before them were not sent, because this client read too slowly. */
   | {
@@ -17,35 +17,43 @@ export type RunUpdate =
   /** The server will not stream this channel. */
   | { readonly kind: 'refused'; readonly code: string; readonly message: string };
 
-/** `ask`: the replica cannot go on from what it holds; subscribe the channel again from `RunReplica.since`. */
+/**
+ * If `ask` is true, the replica cannot continue from what it holds: subscribe to the channel again from
+ * `RunReplica.since`.
+ */
 export type RunReaction = { readonly updates: readonly RunUpdate[]; readonly ask: boolean };
 
-/** One run as a client holds it: frames in, updates out. Never shows a state that the server did not have. */
+/**
+ * One run as a client holds it: frames go in, updates come out. It never shows a state that the server did not have.
+ */
 export class RunReplica {
   #snapshot: DeliveredSnapshot | null = null;
   #awaited: number | null = null;
   #skipped = 0;
-  /** A delta did not fit and none has since. */
+  /** Is true if a delta did not fit and none has fitted since. */
   #mismatched = false;
-  /** Asking from what is held was no use: the next question is for a whole snapshot. */
+  /** Is true if subscribing from the held position did not help: the next subscription asks for a whole snapshot. */
   #startOver = false;
 
   get snapshot(): DeliveredSnapshot | null {
     return this.#snapshot;
   }
 
-  /** For the next question; null asks for a snapshot. */
+  /** The position for the next subscription; null asks for a snapshot. */
   get since(): Position | null {
     return this.#startOver ? null : (this.#snapshot?.position ?? null);
   }
 
-  /** The channel was asked for by this frame id: what comes before its answer belongs to an earlier subscription. */
+  /**
+   * Notes that a frame with this id subscribed to the channel. Frames before its answer belong to an earlier
+   * subscription.
+   */
   asked(id: number): void {
     this.#awaited = id;
     this.#skipped = 0;
   }
 
-  /** The connection is gone, and with it whatever was asked. */
+  /** Notes that the connection is gone, and with it any pending subscription. */
   disconnected(): void {
     this.#awaited = null;
   }
@@ -68,7 +76,7 @@ export class RunReplica {
     return this.#step({ prev, seq, entries, set, ...(epoch === undefined ? {} : { epoch }) });
   }
 
-  /** The server's position of a quiet run; true: something was lost on the way. */
+  /** Compares the server's position of a quiet run with the held one. Returns true if something was lost on the way. */
   isBehind(tip: number | null): boolean {
     return this.#awaited === null && this.#snapshot !== null && tip !== this.#seq();
   }

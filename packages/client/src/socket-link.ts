@@ -1,6 +1,6 @@
 import { ABNORMAL_CLOSE, NORMAL_CLOSE } from '@runlog/schema/stream/close-codes';
 
-/** As much of a browser's WebSocket as is needed; the `ws` package's has it too. */
+/** The part of a browser's WebSocket that is needed. The `ws` package has it too. */
 export interface SocketLike {
   send(text: string): void;
   close(code?: number, reason?: string): void;
@@ -12,15 +12,18 @@ export interface SocketLike {
 
 export type SocketConstructor = new (url: string, protocols: string[]) => SocketLike;
 
-/** How long after a missing heartbeat a connection is taken for dead. */
+/** How long after a missing heartbeat a connection is considered dead. */
 const GRACE_MS = 10_000;
 const HELLO_MS_MAX = 10_000;
 const CHECK_MS = 1_000;
 
-/** One connection of the stream: frames as objects, one `onClose` whatever happens, and an end to silence. */
+/**
+ * One connection of the stream. It gives frames as objects, calls `onClose` exactly once, and ends if the server is
+ * silent.
+ */
 export interface Link {
   send(frame: object): void;
-  /** Expects to hear the server at least once in this time, else takes the connection for dead. */
+  /** Expects to hear from the server at least once in this time, and otherwise considers the connection dead. */
   expectEvery(intervalMs: number): void;
   close(): void;
 }
@@ -34,7 +37,7 @@ export function connect(options: {
   onClose: (close: { code: number; reason: string }) => void;
 }): Link {
   const Socket = options.webSocket ?? (globalThis.WebSocket as SocketConstructor | undefined);
-  if (Socket === undefined) throw new Error('there is no global WebSocket here: give one as `webSocket`');
+  if (Socket === undefined) throw new Error('there is no global WebSocket here: pass one as `webSocket`');
   const socket = new Socket(options.url, [options.protocol]);
   let silentMsMax = HELLO_MS_MAX;
   let silentMs = 0;
@@ -46,7 +49,8 @@ export function connect(options: {
     clearInterval(timer);
     options.onClose(close);
   };
-  // Counts seconds of silence itself: no clock is compared, so a machine that slept gives up late rather than never.
+  // The timer counts the seconds of silence itself. No clock is read, so a machine that slept gives up late, but it
+  // does give up.
   const timer = setInterval(() => {
     silentMs += CHECK_MS;
     if (silentMs < silentMsMax) return;

@@ -21,33 +21,37 @@ export type StreamStatus =
 
 export type IndexUpdate =
   | { readonly kind: 'rows'; readonly rows: readonly RunRow[]; readonly total: number }
-  /** Rows that are new or changed, and keys (`cluster/run/group`) of runs that are no more. */
+  /** Rows that are new or changed, and keys (`cluster/run/group`) of runs that no longer exist. */
   | { readonly kind: 'changes'; readonly rows: readonly RunRow[]; readonly gone: readonly string[] }
   | { readonly kind: 'refused'; readonly code: string; readonly message: string };
 
 export interface StreamClientOptions {
   /** `ws://…/v1/stream`. */
   readonly url: string;
-  /** Where there is no global WebSocket: a constructor of the same interface. */
+  /** A constructor of the same interface, for platforms without a global WebSocket. */
   readonly webSocket?: SocketConstructor;
   readonly key?: string;
-  /** From 0 to below 1; spreads reconnects. */
+  /** Returns a number from 0 to below 1, which spreads reconnects. */
   readonly random: () => number;
   readonly onStatus?: (status: StreamStatus) => void;
 }
 
 export interface StreamClient {
   /**
-   * Calls the listener with a snapshot, then with every step, over reconnects; gaps are repaired before they are seen.
-   * A second listener of a run begins with what is held. The returned function ends it.
+   * Calls the listener with a snapshot and then with every step, across reconnects. Gaps are repaired before the
+   * listener sees them. A second listener of a run begins with the state that is held. The returned function ends the
+   * subscription.
    */
   subscribeRun(key: string, listener: (update: RunUpdate) => void): () => void;
-  /** `*` in the glob is any run of characters of `cluster/run/group`. After a reconnect the rows come anew. */
+  /**
+   * Subscribes to the runs that a glob matches; `*` matches any sequence of characters of `cluster/run/group`. After a
+   * reconnect all rows are sent anew.
+   */
   subscribeIndex(glob: string, listener: (update: IndexUpdate) => void): () => void;
   close(): void;
 }
 
-/** Connects at once and again until it is closed or refused. */
+/** Connects at once, and reconnects until it is closed or refused. */
 export function createStreamClient(options: StreamClientOptions): StreamClient {
   return new ReconnectingClient(options);
 }
@@ -71,7 +75,7 @@ class ReconnectingClient implements StreamClient {
   #isClosed = false;
   #nextId = 1;
   #attempt = 0;
-  /** Until the server has said its own. */
+  /** These values apply until the server has sent its own. */
   #reconnect: { min_ms: number; max_ms: number } = {
     min_ms: STREAM_RECONNECT_MS_MIN,
     max_ms: STREAM_RECONNECT_MS_MAX,

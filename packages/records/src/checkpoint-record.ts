@@ -2,7 +2,7 @@ import { parseJson } from '@runlog/topic-io/parse-json';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
 
-/** Key of the record that says which events the snapshots of its partition hold. No run key begins with `#`. */
+/** The key of the record that says which events the snapshots of its partition include. No run key begins with `#`. */
 export const CHECKPOINT_KEY = '#checkpoint';
 
 const checkpointSchema = z.object({
@@ -18,7 +18,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint, timestampMs: number): R
   return { key: CHECKPOINT_KEY, value: Buffer.from(JSON.stringify(checkpoint)), headers: {}, timestampMs };
 }
 
-/** `null`: not a checkpoint. */
+/** Returns null if the value is not a checkpoint. */
 export function decodeCheckpoint(value: Buffer | null): Checkpoint | null {
   return checkpointSchema.safeParse(value && parseJson(value.toString('utf8'))).data ?? null;
 }

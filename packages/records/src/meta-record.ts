@@ -2,7 +2,7 @@ import { parseJson } from '@runlog/topic-io/parse-json';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
 
-/** Key of the one record of `run-meta`. */
+/** The key of the only record of `run-meta`. */
 export const META_KEY = 'meta';
 
 const runMetaSchema = z.object({
@@ -21,7 +21,7 @@ export function encodeMeta(meta: RunMeta, timestampMs: number): RecordToAppend {
   return { key: META_KEY, value: Buffer.from(JSON.stringify(meta)), headers: {}, timestampMs };
 }
 
-/** `null`: not the value of a `run-meta` record. */
+/** Returns null if the value is not that of a `run-meta` record. */
 export function decodeMeta(value: Buffer | null): RunMeta | null {
   return runMetaSchema.safeParse(value && parseJson(value.toString('utf8'))).data ?? null;
 }

@@ -29,7 +29,7 @@ describe('redaction', () => {
     expect(redact(text)).toBe(text);
   });
 
-  it('hides the secret of any JSON, and leaves JSON that is no other', () => {
+  it('hides the secret in any JSON, and leaves valid JSON with everything else unchanged', () => {
     const value = fc.oneof(
       fc.string(),
       fc.json(),
@@ -51,7 +51,7 @@ describe('redaction', () => {
     const texts = ['"', '"a":', '{"password":', '["', '\\"', '"token":[', 'bearer '].map((part) =>
       part.repeat(65_536 / part.length),
     );
-    // Of the processor, which others may have had meanwhile. Time by the square of the text would be minutes.
+    // The test measures CPU time, because other processes may have run meanwhile. Quadratic time would be minutes.
     const before = process.cpuUsage();
     for (const text of texts) redact(text);
     const { user, system } = process.cpuUsage(before);

@@ -4,7 +4,7 @@ import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
 const SECRET_NAME =
   /(?:^|[_.-])(?:passwords?|passwd|passphrase|pwd|secrets?|token|apikeys?|(?:api|private|access|secret|signing|encryption)[_.-]keys?|authorization|bearer|credentials?|cookies?)(?:$|[_.-])/i;
 
-/** Matches text that reads as the name of a JSON field, up to its value. */
+/** Matches text that looks like the name of a JSON field, up to its value. */
 const NAME = /"((?:[^"\\]|\\.){1,128})"\s{0,16}:\s{0,16}/g;
 
 const AUTHORIZATION_VALUE = /\b(bearer|basic)( +)[A-Za-z0-9._~+/=-]{8,}/gi;
@@ -41,7 +41,7 @@ function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name.replace(/([a-z0-9])([A-Z])/g, '$1_$2'));
 }
 
-/** After the value that begins here; the end of the text where it is cut off. */
+/** Returns the end of the value that begins here, or the end of the text if the value is cut off. */
 function valueEnd(text: string, from: number): number {
   const first = text[from];
   if (first === '"') return stringEnd(text, from);

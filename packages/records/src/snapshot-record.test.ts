@@ -27,7 +27,7 @@ describe('the record of a snapshot', () => {
     expect(decodeDormant({ ...record, value })).toBeNull();
   });
 
-  it('takes no head from bytes that the checksum does not prove', () => {
+  it('takes no head from bytes whose checksum is not right', () => {
     const value = Buffer.from(record.value);
     value[value.indexOf(state.run_id)]! += 1;
     expect(value.equals(record.value)).toBe(false);

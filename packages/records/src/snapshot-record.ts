@@ -9,15 +9,17 @@ import { parseJson } from '@runlog/topic-io/parse-json';
 import type { LogRecord, RecordToAppend } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
 
-/** Headers of the snapshot of a run. */
+/** The headers of a snapshot's record. */
 export const snapshotHeaders = {
-  /** CRC-32 of the value in eight hexadecimal digits: with it a reader takes the bytes as they are until it needs them. */
+  /**
+   * The CRC-32 of the value in eight hexadecimal digits. It lets a reader keep the bytes unparsed until it needs them.
+   */
   checksum: 'crc32',
 } as const;
 
 /**
- * A run as its snapshot is stored, of which only the head is parsed: most runs of a restore are over, and parsing a
- * full log takes six times as long as reading it.
+ * A run as its snapshot is stored, with only the head parsed. Most runs of a restore are over, and parsing a full event
+ * log takes six times as long as reading it.
  */
 export interface DormantRun {
   readonly head: RunHead;
@@ -27,8 +29,8 @@ export interface DormantRun {
 const compiledHead = z.compile(runHeadSchema);
 const compiledSnapshot = z.compile(runSnapshotSchema);
 
-// The fields are written in the order of `initialRun`, and no text inside a JSON string reads like these: its quotes
-// are escaped there.
+// The fields are written in the order of `initialRun`. No text inside a JSON string can look like these markers,
+// because its quotes are escaped.
 const LOG_FIELD = Buffer.from(',"event_log":[');
 const ACTIVITY_FIELD = Buffer.from(',"activity":[');
 
@@ -48,8 +50,8 @@ function checksumOf(bytes: Buffer): string {
 }
 
 /**
- * `null`: the bytes must be parsed to be judged. Else the checksum proves that they are what an aggregator wrote, whose
- * fold version the partition's checkpoint names.
+ * Returns null if the bytes must be parsed to be validated. Otherwise the checksum proves that an aggregator wrote
+ * them; the partition's checkpoint names its fold version.
  */
 export function decodeDormant(record: LogRecord): DormantRun | null {
   const { value: bytes, headers } = record;
@@ -67,7 +69,7 @@ export function decodeDormant(record: LogRecord): DormantRun | null {
   }
 }
 
-/** `null`: not a snapshot of this version. */
+/** Returns null if the value is not a snapshot of this version. */
 export function decodeSnapshot(value: Buffer | null): RunSnapshot | null {
   const result = compiledSnapshot.safeParse(value && parseJson(value.toString('utf8')));
   return result.success ? result.data : null;

@@ -1,6 +1,6 @@
-/** The first field, depth first, in which two JSON values differ, and what stands there on either side. */
+/** The first field, depth first, in which two JSON values differ, and its value on either side. */
 export interface FieldDifference {
-  /** Dotted; empty where the values are equal. */
+  /** The dotted path of the field; empty if the values are equal. */
   readonly field: string;
   readonly left: unknown;
   readonly right: unknown;

@@ -3,8 +3,8 @@ import type { TopicNames } from '@runlog/schema/log/topics';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 
 /**
- * Resolves with the first `run-meta` that differs from the given one: a rebuild has switched the snapshot topic, or a
- * newer build writes. Rejects when the signal aborts.
+ * Resolves with the first `run-meta` that differs from the given one, which means that a rebuild has switched the
+ * snapshot topic or that a newer build writes. Rejects when the signal aborts.
  */
 export async function metaChange(
   io: TopicIo,
@@ -23,7 +23,7 @@ export async function metaChange(
       // A broken record stops no service that runs: `readMeta` refuses it to the next one that starts.
       if (key === META_KEY) newest = decodeMeta(value) ?? newest;
     }
-    // A record before the end may be older than the meta that we hold.
+    // A record before the end of the topic may be older than the meta that we hold.
     const atEnd = fetched.nextOffset >= fetched.stableEnd;
     if (atEnd && newest !== null && !sameMeta(newest, meta)) return newest;
   }

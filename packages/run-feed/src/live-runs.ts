@@ -18,18 +18,24 @@ export interface LiveRunsOptions {
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Called once, when every partition has been at its end. */
+  /** Is called once, when every partition has been read to its end. */
   readonly onCaughtUp?: () => void;
 }
 
-/** Every run, live: the snapshots, then the tail of the events, folded as they come. It never waits for an aggregator. */
+/**
+ * Keeps every run up to date: it reads the snapshots, then the tail of the events, and folds these as they arrive. It
+ * never waits for an aggregator.
+ */
 export interface LiveRuns {
   readonly meta: RunMeta;
-  /** By `cluster/run/group`. */
+  /** The states by `cluster/run/group`. */
   readonly states: ReadonlyRunStates;
-  /** Every partition has been at its end once. */
+  /** Whether every partition has been read to its end once. */
   readonly caughtUp: boolean;
-  /** Restores, then yields what each batch changed; `states` has moved already. To be iterated once; ends on abort. */
+  /**
+   * Restores, then yields the changes of each batch, which `states` already includes. It may be iterated only once, and
+   * ends on abort.
+   */
   changes(): AsyncIterable<readonly RunChange[]>;
 }
 

@@ -19,11 +19,11 @@ const ROUNDS_MAX = 20;
 export interface PrepareOptions {
   readonly io: TopicIo;
   readonly topics: TopicNames;
-  /** For creating topics; existing ones win. */
+  /** Is used for creating topics; existing ones keep their settings. */
   readonly partitions: number;
   readonly replicationFactor: number | undefined;
   readonly eventRetentionHours: number;
-  /** Names a new incarnation of the topics; called only when there is none yet. */
+  /** Names a new epoch of the topics. Is called only if they have none yet. */
   readonly epoch: () => string;
   /** Milliseconds since the epoch: when `run-meta` was written. */
   readonly now: () => number;
@@ -31,9 +31,9 @@ export interface PrepareOptions {
 }
 
 /**
- * Makes the topics exist and agrees with every other process on `run-meta`: the first to write it under its fenced id
- * wins, the others read what it wrote, and any of them can finish what another began. Rejects with `unusable` where
- * the topics contradict `run-meta` or were written by another version of the fold.
+ * Creates missing topics and agrees with every other process on `run-meta`. The first process to write it under its
+ * fenced id wins, the others read what it wrote, and any of them can finish what another began. Rejects with `unusable`
+ * if the topics contradict `run-meta` or were written by another version of the fold.
  */
 export async function prepareTopics(options: PrepareOptions): Promise<RunMeta> {
   const { io, topics, logger } = options;
@@ -43,7 +43,8 @@ export async function prepareTopics(options: PrepareOptions): Promise<RunMeta> {
     return made!;
   };
   await ensure(topics.meta, 1, metaTopicSettings());
-  // The events topic decides the partition count: two processes with different settings must not split it.
+  // The events topic decides the partition count, because two processes with different settings must not disagree on
+  // it.
   const events = await ensure(
     topics.events,
     options.partitions,
@@ -67,7 +68,7 @@ export async function prepareTopics(options: PrepareOptions): Promise<RunMeta> {
   return meta;
 }
 
-/** `null`: nothing has been agreed on yet. */
+/** Returns null if nothing has been agreed on yet. */
 export async function readMeta(io: TopicIo, topics: TopicNames): Promise<RunMeta | null> {
   let value: Buffer | null = null;
   await readToEnd(io, {
@@ -93,7 +94,7 @@ async function agreeOnMeta(options: PrepareOptions, proposal: RunMeta): Promise<
     if (agreed !== null) return agreed;
     try {
       await using writer = await io.fencedWriter(topics.meta);
-      // Everyone before us is fenced now: what is absent after this read stays absent until our commit.
+      // Every earlier contender is fenced now: a record that is absent after this read stays absent until our commit.
       const written = await readMeta(io, topics);
       if (written !== null) return written;
       const record = encodeMeta(proposal, options.now());
@@ -129,7 +130,7 @@ function refuseContradictions(
   refuseOtherFold(meta);
 }
 
-/** Rejects with `unusable`, and says what to do, where another version of the fold writes the snapshots. */
+/** Throws `unusable`, and says what to do, if another version of the fold writes the snapshots. */
 export function refuseOtherFold(meta: RunMeta): void {
   if (meta.fold === FOLD_VERSION) return;
   const remedy = meta.fold > FOLD_VERSION ? 'update this process' : 'run "runlog rebuild"';

@@ -1,15 +1,15 @@
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 
-/** Where a partition's reading ended, and where its log began then. */
+/** The offset at which reading a partition ended, and the start of its log at that time. */
 export interface ReadPartition {
   readonly nextOffset: number;
   readonly startOffset: number;
 }
 
 /**
- * Reads partitions of a topic to their end: until the next offset reaches the stable offset of the latest fetch, not
- * of the first, because compaction may have removed what was newest then. Records arrive in order per partition;
- * `from` defaults to the log's beginning.
+ * Reads partitions of a topic to their end. The end is reached when the next offset equals the stable end of the latest
+ * fetch. That of the first fetch would not do, because compaction may have removed the records that were the newest
+ * then. Records arrive in order per partition; `from` defaults to the log's beginning.
  */
 export async function readToEnd(
   io: TopicIo,
@@ -32,7 +32,7 @@ export async function readToEnd(
   for await (const fetched of reader) {
     switch (fetched.kind) {
       case 'out_of_range':
-        // Retention moved the beginning past the position; a position beyond the end is the end.
+        // Retention has moved the beginning past the position. A position beyond the end counts as the end.
         if (fetched.requestedOffset < fetched.startOffset) {
           reader.add({ partition: fetched.partition, offset: fetched.startOffset });
         } else {

@@ -5,11 +5,13 @@ import { type LogRecord, type PartitionBounds, type TopicIo, TopicIoError } from
 import type { RestoreOptions } from './restore-options.ts';
 import type { RunTable } from './run-table.ts';
 
-/** The stable end of another partition's topic may lag behind for as long as a transaction lasts, and a bit. */
+/** The stable end of a topic may lag behind for as long as a transaction lasts, and a little longer. */
 const RECREATED_AFTER_MS = 30_000;
 const RECHECK_MS = 500;
 
-/** The snapshot of each partition that has folded furthest; what holds for it holds for those behind it. */
+/**
+ * Returns the snapshot of each partition that has folded furthest. If the topic covers it, it also covers the others.
+ */
 export function newestSnapshots(table: RunTable, partitions: number): Map<number, RunHead> {
   const newest = new Map<number, RunHead>();
   for (const [key, state] of table.states.heads()) {
@@ -20,8 +22,9 @@ export function newestSnapshots(table: RunTable, partitions: number): Map<number
 }
 
 /**
- * Bounds of the events topic that reach past everything the snapshots speak of. A snapshot ahead of the events' end
- * means that the topic was recreated; but the end may lag for a moment, so that is believed only after 30 s.
+ * Waits until the bounds of the events topic cover every position of the snapshots, and returns them. A snapshot ahead
+ * of the topic's end means that the topic was recreated. But the end may lag for a moment, so this is concluded only
+ * after 30 s.
  */
 export async function boundsCovering(
   newest: ReadonlyMap<number, RunHead>,
@@ -57,8 +60,8 @@ export async function boundsCovering(
 }
 
 /**
- * The record at a snapshot's position must be the one it folded last; the newest snapshot of each partition is asked.
- * Another record there means that the events topic was recreated and has grown past the snapshots.
+ * Checks the newest snapshot of each partition: the record at its position must be the one that it folded last. Another
+ * record there means that the events topic was recreated and has grown past the snapshots.
  */
 export async function refuseForeignPast(
   newest: ReadonlyMap<number, RunHead>,
@@ -70,7 +73,7 @@ export async function refuseForeignPast(
       const { seq } = state.position;
       if (seq < bounds[partition]!.startOffset) return;
       const record = await recordAt(io, { topic: topics.events, partition, offset: seq, signal });
-      // Retention may have passed it meanwhile; the checkpoint is judged on its own.
+      // Retention may have passed the record meanwhile. The checkpoint is checked separately.
       if (record === null) return;
       if (record.key === formatRunKey(state) && eventIdOf(record) === state.last_event_id) return;
       throw new TopicIoError(
@@ -90,7 +93,7 @@ async function recordAt(
   await using reader = io.reader({ topic: at.topic, signal: at.signal });
   reader.add({ partition: at.partition, offset: at.offset });
   for await (const fetched of reader) {
-    // It was asked for because the topic reached past it.
+    // The record was asked for because the topic reached past it.
     if (fetched.stableEnd <= at.offset) {
       throw new TopicIoError(
         'unavailable',

@@ -1,6 +1,6 @@
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 
-/** Records of one partition to replay: `from` inclusive, `to` exclusive. */
+/** A range of records of one partition: `from` is inclusive, `to` exclusive. */
 export interface ReplayRange {
   readonly partition: number;
   readonly from: number;
@@ -13,8 +13,9 @@ export interface ReplayedRecord {
 }
 
 /**
- * Yields the records of the ranges in the order of their timestamps (`received_at`), and of their offsets within a
- * partition. Holds one fetch a partition; a range that retention has begun to delete is read from where it begins now.
+ * Yields the records of the ranges in the order of their timestamps (`received_at`), and within a partition in the
+ * order of their offsets. It holds one fetch per partition. If retention has deleted the beginning of a range, it
+ * starts at the first record that is left.
  */
 export async function* replay(
   io: TopicIo,

@@ -12,10 +12,10 @@ import type { RunTable } from './run-table.ts';
 import { refuseMissedTombstones } from './tombstones.ts';
 
 /**
- * Fills the table from the snapshot topic and says, per partition, from which offset of the events topic to fold on.
- * Snapshots ahead of that offset skip by their own position. Snapshots whose checksum holds are kept as bytes until
- * somebody asks for the run. A snapshot that cannot be read is folded anew from the events where they reach back to
- * the beginning; else its run is left out, its bytes stay, and it is said.
+ * Fills the table from the snapshot topic and returns, for each partition, the offset of the events topic from which to
+ * continue folding. A snapshot ahead of that offset skips records by its own position. Snapshots whose checksum is
+ * right are kept as bytes until somebody asks for the run. A run whose snapshot cannot be read is folded anew if the
+ * events reach back to its beginning. Otherwise the run is left out, which is logged, and its stored bytes stay.
  */
 export async function restore(table: RunTable, options: RestoreOptions): Promise<Map<number, number>> {
   const { io, topics, meta, partitions, signal } = options;
@@ -28,7 +28,7 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
     partitions,
     signal,
     onRecords: (records, partition) => {
-      // Within a batch only the newest of a key is worth parsing.
+      // Within a batch, only the newest record of a key is worth parsing.
       const newest = new Map<string, LogRecord>();
       for (const record of records) newest.set(record.key, record);
       for (const record of newest.values()) {
@@ -55,7 +55,8 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
       );
     }
     if (checkpoint === undefined && begun[partition]!.startOffset < startOffset) {
-      // A first flush may have come behind what was read, and retention behind that.
+      // A first flush may have been written after we read the snapshots, and retention may have deleted records after
+      // that.
       throw new TopicIoError(
         'unavailable',
         `${topics.events} partition ${partition} lost its first records while ${meta.snapshots} was read; reading anew`,

@@ -4,10 +4,10 @@ import type { EventLogEntry, RunSnapshot } from '@runlog/schema/run/snapshot';
 export interface RunChange {
   /** `cluster/run/group`. */
   readonly key: string;
-  /** null: the run was absent. */
+  /** Null if the run was absent. */
   readonly before: RunSnapshot | null;
-  /** null: the run was retired and is absent now. */
+  /** Null if the run was retired and is now absent. */
   readonly after: RunSnapshot | null;
-  /** Every entry that the batch added, in order, also those that have already left the log again. */
+  /** Every entry that the batch added, in order, including those that have already been pushed out of the event log. */
   readonly entries: readonly EventLogEntry[];
 }

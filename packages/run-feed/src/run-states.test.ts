@@ -38,7 +38,7 @@ function asleep(state: RunSnapshot): DormantRun {
   return dormant;
 }
 
-/** As records lie in the answer to a fetch. */
+/** Puts the snapshots into one buffer, as they are in the answer to a fetch. */
 function inOneBuffer(states: readonly RunSnapshot[]): DormantRun[] {
   const all = states.map(asleep);
   const buffer = Buffer.concat(all.map(({ bytes }) => bytes));
@@ -51,7 +51,7 @@ function inOneBuffer(states: readonly RunSnapshot[]): DormantRun[] {
 }
 
 describe('a dormant run', () => {
-  it('has the head of its state, and wakes to the very state, whatever its texts say', () => {
+  it('has the head of its state, and wakes to exactly that state, whatever its texts contain', () => {
     const nasty = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 40 }),
       fc.constantFrom(
@@ -76,11 +76,11 @@ describe('a dormant run', () => {
 
   it.each([
     ['its checksum is missing', { headers: {} }],
-    ['its checksum is of other bytes', { headers: { [snapshotHeaders.checksum]: '00000000' } }],
+    ['its checksum belongs to other bytes', { headers: { [snapshotHeaders.checksum]: '00000000' } }],
     ['it is a tombstone', { value: null }],
-    ['it is no snapshot', forged('{"event_log":[],"activity":[]}')],
-    ['it is no JSON', forged('{"a":1,"event_log":[],"activity":[')],
-  ] satisfies [string, Partial<LogRecord>][])('is none when %s', (_, overrides) => {
+    ['it is not a snapshot', forged('{"event_log":[],"activity":[]}')],
+    ['it is not JSON', forged('{"a":1,"event_log":[],"activity":[')],
+  ] satisfies [string, Partial<LogRecord>][])('is not made when %s', (_, overrides) => {
     expect(decodeDormant(stored(stateWith(), overrides))).toBeNull();
   });
 });
@@ -91,7 +91,7 @@ function forged(text: string): Pick<LogRecord, 'value' | 'headers'> {
 }
 
 describe('the states of runs', () => {
-  it('keep the order in which the runs were put in, whoever is woken', () => {
+  it('keep the order in which the runs were put in, whichever is woken', () => {
     const states = new RunStates();
     const state = stateWith();
     for (const key of ['c', 'a', 'b']) states.setDormant(key, asleep(state));
@@ -113,7 +113,7 @@ describe('the states of runs', () => {
     expect(states.dormantBytes).toBe(0);
   });
 
-  it('leave out a run whose bytes cannot be read under a checksum that holds, and say so', () => {
+  it('leave out a run whose bytes cannot be read although the checksum is right, and say so', () => {
     const state = stateWith();
     const broken = JSON.stringify(state).replace('"event_log":[{', '"event_log":[7,{');
     const dormant = decodeDormant(stored(state, forged(broken)));
@@ -126,7 +126,7 @@ describe('the states of runs', () => {
     expect(unreadable).toEqual([KEY]);
   });
 
-  it('hold a buffer while most of it is in use, and not for the sake of few runs', () => {
+  it('hold a buffer while most of it is in use, and not for a few runs', () => {
     const keys = Array.from({ length: 10 }, (_, run) => `local/r${run}/default`);
     const state = stateWith();
     const dormant = inOneBuffer(keys.map(() => state));

@@ -2,24 +2,26 @@ import type { DormantRun } from '@runlog/records/snapshot-record';
 import { decodeSnapshot } from '@runlog/records/snapshot-record';
 import type { RunHead, RunSnapshot } from '@runlog/schema/run/snapshot';
 
-/** Runs by `cluster/run/group`. Whole states are at hand as of a Map; heads are, without waking any run. */
+/** Runs by `cluster/run/group`. It reads like a Map of whole states; `head` and `heads` wake no run. */
 export interface ReadonlyRunStates extends ReadonlyMap<string, RunSnapshot> {
   head(key: string): RunHead | undefined;
   heads(): IterableIterator<[key: string, head: RunHead]>;
 }
 
-/** Stored bytes lie in the buffer they were fetched in; when less of it is in use than this part, they move out. */
+/**
+ * Stored bytes stay in the buffer they were fetched in. When less than this part of it is in use, they are copied out.
+ */
 const USED_PART_MIN = 0.5;
 
-/** The dormant runs in one such buffer. */
+/** The dormant runs whose bytes are in one such buffer. */
 interface Shelf {
   readonly keys: Set<string>;
   usedBytes: number;
 }
 
 /**
- * The states of runs, in the order in which the runs began. A run restored from its snapshot sleeps until somebody
- * asks for its whole state, which mostly is the fold, when its next event comes.
+ * The states of runs, in the order in which the runs began. A run that was restored from its snapshot sleeps until
+ * somebody asks for its whole state. Mostly that is the fold, when the run's next event comes.
  */
 export class RunStates implements ReadonlyRunStates {
   readonly #runs = new Map<string, RunSnapshot | Sleeper>();
@@ -28,7 +30,10 @@ export class RunStates implements ReadonlyRunStates {
   /** The buffer of the dormant run that was put in last. */
   #filling: ArrayBufferLike | null = null;
 
-  /** `onUnreadable`: a dormant run could not be woken, and is gone from here. Its checksum held, so it was forged. */
+  /**
+   * `onUnreadable` is told of a dormant run that could not be woken and was removed. Its checksum was right, so it was
+   * forged.
+   */
   constructor(onUnreadable: (key: string) => void = () => undefined) {
     this.#onUnreadable = onUnreadable;
   }
@@ -37,7 +42,7 @@ export class RunStates implements ReadonlyRunStates {
     return this.#runs.size;
   }
 
-  /** Memory that dormant runs hold, with what else lies in the buffers of theirs. */
+  /** The size of all buffers that dormant runs keep in memory. */
   get dormantBytes(): number {
     const buffers = new Set<ArrayBufferLike>();
     for (const run of this.#runs.values()) if (run instanceof Sleeper) buffers.add(run.bytes.buffer);
@@ -129,7 +134,7 @@ export class RunStates implements ReadonlyRunStates {
     return state;
   }
 
-  /** Takes the bytes of a run off their shelf: the run leaves, wakes or gets other bytes. */
+  /** Removes a run's bytes from their shelf, because the run is deleted, woken or given other bytes. */
   #unshelve(key: string): void {
     const run = this.#runs.get(key);
     if (!(run instanceof Sleeper)) return;
@@ -154,7 +159,7 @@ export class RunStates implements ReadonlyRunStates {
   }
 }
 
-/** A class, so that it is told from a state by what it is, not by what it holds. */
+/** This is a class so that `instanceof` tells it from a state. */
 class Sleeper implements DormantRun {
   readonly head: RunHead;
   readonly bytes: Buffer;

@@ -28,7 +28,7 @@ const step = fc.record({
   cut: fc.nat(4),
 });
 
-/** Batches of records; `again` redelivers the offset before. */
+/** Makes batches of records; `again` delivers the previous offset a second time. */
 function batchesOf(steps: readonly (typeof step extends fc.Arbitrary<infer Step> ? Step : never)[]) {
   const batches: LogRecord[][] = [[]];
   let offset = 0;
@@ -57,7 +57,7 @@ function batchesOf(steps: readonly (typeof step extends fc.Arbitrary<infer Step>
 }
 
 describe('RunTable', () => {
-  it('comes to the same states, runs in the same order, whether it copies them or changes them in place', () => {
+  it('gives the same states, with the runs in the same order, whether it copies them or changes them in place', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 150, size: 'max' }), (steps) => {
         const copying = new RunTable(META);

@@ -14,8 +14,8 @@ export interface UnfoldableRecord {
   readonly reason: string;
 }
 
-/** Said with the run where a snapshot turns out unreadable only when its run is asked for. */
-export const LEFT_OUT = 'unreadable snapshot under a checksum that holds: the run is left out';
+/** The message that is logged with the run if a snapshot turns out to be unreadable only when its run is asked for. */
+export const LEFT_OUT = 'unreadable snapshot although its checksum is right: the run is left out';
 
 export interface FoldedBatch {
   readonly changes: readonly RunChange[];
@@ -23,19 +23,25 @@ export interface FoldedBatch {
 }
 
 export interface FoldedInPlace {
-  /** Keys of the runs that changed, retired ones among them. */
+  /** The keys of the runs that changed, including retired ones. */
   readonly changed: Iterable<string>;
   readonly unfoldable: readonly UnfoldableRecord[];
 }
 
-/** The states of the runs of some partitions, and the one way records get into them. */
+/** The states of the runs of some partitions, and the only way to fold records into them. */
 export class RunTable {
   readonly states: RunStates;
-  /** Runs whose snapshot cannot be read and cannot be refolded: left out, never overwritten. */
+  /**
+   * Runs whose snapshot cannot be read and cannot be folded anew. They are left out, and their snapshots are never
+   * overwritten.
+   */
   readonly leftOut = new Set<string>();
   readonly #meta: RunMeta;
 
-  /** `onLeftOut`: a snapshot whose checksum held turned out unreadable only when its run was asked for. */
+  /**
+   * `onLeftOut` is told of a snapshot whose checksum was right and that turned out to be unreadable when its run was
+   * asked for.
+   */
   constructor(meta: RunMeta, onLeftOut: (key: string) => void = () => undefined) {
     this.#meta = meta;
     this.states = new RunStates((key) => {
@@ -50,7 +56,7 @@ export class RunTable {
     const changes: RunChange[] = [];
     for (const [key, { before, draft, entries, began }] of touched) {
       const after = draft.state;
-      // A run that began anew takes its place behind the others.
+      // A run that began anew moves behind the others.
       if (began) this.states.delete(key);
       if (after !== null) this.states.set(key, after);
       changes.push({ key, before, after, entries });
@@ -59,8 +65,8 @@ export class RunTable {
   }
 
   /**
-   * The same where nobody holds on to a state: it is changed rather than copied, which is most of what folding a few
-   * events of each of many runs costs.
+   * Does the same as `fold` for a caller that keeps no reference to a state: states are changed in place. Copying them
+   * is most of the cost when each of many runs gets a few events.
    */
   foldInPlace(records: readonly LogRecord[], partition: number): FoldedInPlace {
     const { touched, unfoldable } = this.#fold(records, { partition, inPlace: true });
@@ -84,11 +90,11 @@ export class RunTable {
       const held = touched.get(key);
       const state = held === undefined ? (this.states.get(key) ?? null) : held.draft.state;
       if (state === null && partitionOf(key, this.#meta.partitions) !== partition) {
-        unfoldable.push({ record, reason: 'the key does not belong into this partition' });
+        unfoldable.push({ record, reason: 'the key does not belong in this partition' });
         continue;
       }
       if (this.leftOut.has(key)) continue;
-      // A state is the key of its run, too, taken apart already.
+      // A state also serves as the key of its run, already parsed.
       const decoded = decodeRunRecord(record, this.#meta.epoch, state);
       if (decoded.kind === 'unfoldable') {
         unfoldable.push({ record, reason: decoded.reason });
@@ -104,7 +110,7 @@ export class RunTable {
         change.began = true;
         continue;
       }
-      // A state that is changed in place has no reader of single entries.
+      // Nobody reads the single entries of a state that is changed in place.
       if (!inPlace && folded !== 'unlogged') change.entries.push(folded);
     }
     return { touched, unfoldable };
@@ -113,9 +119,9 @@ export class RunTable {
 
 interface Touched {
   readonly before: RunSnapshot | null;
-  /** Dropped with the batch: what it made is never written again. */
+  /** The draft is dropped with the batch: an object that it made is never changed later. */
   readonly draft: RunDraft;
   readonly entries: EventLogEntry[];
-  /** The run was absent in between. */
+  /** Whether the run was absent in between. */
   began: boolean;
 }

@@ -4,11 +4,11 @@ import { isReservedKey } from '@runlog/schema/log/topics';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { readToEnd } from './read-to-end.ts';
 
-/** A partition of a snapshot topic, as it is stored, judged by nobody yet. */
+/** A partition of a snapshot topic as it is stored, not yet validated. */
 export interface StoredPartition {
-  /** null: none was written yet, or it cannot be read. */
+  /** Null if none was written yet, or if it cannot be read. */
   readonly checkpoint: Checkpoint | null;
-  /** The newest bytes of every run that has a snapshot. */
+  /** The newest stored bytes of every run that has a snapshot. */
   readonly snapshots: Map<string, Buffer>;
 }
 

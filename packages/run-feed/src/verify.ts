@@ -8,13 +8,13 @@ import { readToEnd } from './read-to-end.ts';
 import { RunTable } from './run-table.ts';
 import { readStoredPartition, type StoredPartition } from './stored-snapshots.ts';
 
-/** A run whose stored snapshot is not what a fold of the topic gives. */
+/** A run whose stored snapshot differs from a fold of the topic. */
 export interface Difference {
   readonly key: string;
   readonly partition: number;
-  /** Position of the stored snapshot; null where there is none to read. */
+  /** The position of the stored snapshot; null if there is none that can be read. */
   readonly seq: number | null;
-  /** Dotted path of the first field that differs; empty where the whole snapshot is missing or too many. */
+  /** The dotted path of the first field that differs; empty if the whole snapshot is missing or should not exist. */
   readonly field: string;
   readonly stored: unknown;
   readonly folded: unknown;
@@ -22,28 +22,32 @@ export interface Difference {
 }
 
 export interface VerifyReport {
-  /** Distinct runs that the events topic holds records of. */
+  /** The number of distinct runs that have records in the events topic. */
   readonly runsInTopic: number;
-  /** Snapshots that were compared, byte for byte. */
+  /** The number of snapshots that were compared, byte for byte. */
   readonly compared: number;
-  /** Snapshots of runs that began before what the topic still holds: nothing to compare them with. */
+  /**
+   * The number of snapshots of runs that began before the oldest event in the topic. There is nothing to compare them
+   * with.
+   */
   readonly truncated: number;
-  /** Records that no fold can read. */
+  /** The number of records that no fold can read. */
   readonly unfoldable: number;
   readonly events: number;
   readonly differences: readonly Difference[];
 }
 
 export interface VerifyProgress {
-  /** Events folded so far, over all partitions, and how many there are to fold. */
+  /** The number of events folded so far, over all partitions; `eventsTotal` is the number to fold. */
   readonly events: number;
   readonly eventsTotal: number;
 }
 
 /**
- * Folds the events topic from its start with the very `evolve` that writes the snapshots, and compares every stored
- * snapshot at its own position. Also while the system runs: the snapshots are read first, so what they speak of is in
- * the topic. Every run with a record below its partition's checkpoint must have a snapshot or have been retired.
+ * Folds the events topic from its start with the same `evolve` that writes the snapshots, and compares every stored
+ * snapshot at its own position. This also works while the system runs: the snapshots are read first, so the topic holds
+ * every event in them. Every run with a record below its partition's checkpoint must have a snapshot or have been
+ * retired.
  */
 export async function verify(options: {
   io: TopicIo;
@@ -62,7 +66,7 @@ export async function verify(options: {
   const differences: Difference[] = [];
   for (let partition = 0; partition < meta.partitions; partition += 1) {
     const stored = await readStoredPartition(io, { topic: meta.snapshots, partition, signal });
-    // Anew: the topic may have grown up to what the snapshots speak of.
+    // The bounds are read anew, because the topic may meanwhile have grown to the positions of the snapshots.
     const now = (await io.bounds(topics.events))[partition]!;
     const verified = await verifyPartition({
       ...{ io, topics, meta, signal, partition, stored },
@@ -126,14 +130,14 @@ async function verifyPartition(options: {
   return { runsInTopic: seen.size, compared, truncated, unfoldable, events, differences };
 }
 
-/** The claims of a partition's stored snapshots, and those that the fold has confirmed. */
+/** What a partition's stored snapshots claim, and which of these claims the fold has confirmed. */
 class Expectations {
-  /** The fold has come to the checkpoint. */
+  /** Whether the fold has reached the checkpoint. */
   reached = false;
   readonly #partition: number;
   readonly #open = new Map<string, { bytes: Buffer; state: RunSnapshot }>();
   readonly #stored: StoredPartition;
-  /** Runs below the checkpoint without a snapshot: only a later retirement explains them. */
+  /** Runs below the checkpoint that have no snapshot. Only a later retirement explains them. */
   readonly #unexplained = new Map<string, number>();
   readonly #differences: Difference[] = [];
   #compared = 0;
@@ -164,9 +168,9 @@ class Expectations {
       return;
     const { field, left, right } = firstDifference(state, folded);
     this.#differ({
-      // The fold goes on in this state.
+      // The value is cloned, because the fold continues to change this state.
       ...{ key, field, seq: state.position.seq, stored: left, folded: structuredClone(right) },
-      message: field === '' ? 'the bytes differ, the values do not' : `${field} differs`,
+      message: field === '' ? 'the bytes differ, but the values do not' : `${field} differs`,
     });
   }
 

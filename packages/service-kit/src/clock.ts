@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Time as an argument: real in a process, virtual in a simulation. */
+/** Time, passed as an argument: real in a process, virtual in a simulation. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   readonly now: () => number;

@@ -2,7 +2,10 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { type HttpFaultCode, httpFaultBody, httpFaults } from '@runlog/schema/faults';
 
-/** For what is no HTTP request, so that no route ever sees it: the same shape as every other error, then the end. */
+/**
+ * Answers bytes that are not a valid HTTP request, which no route ever sees. The answer has the same shape as every
+ * other error; then the connection ends.
+ */
 export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   const { code, message } = faultOf(error.code);
@@ -14,7 +17,7 @@ export function answerBrokenRequest(error: Error & { code?: string }, socket: So
     `content-length: ${Buffer.byteLength(body)}`,
     'connection: close',
   ];
-  // An answer may be under way on this connection: then a second one would only spoil it.
+  // If an answer is already being sent on this connection, a second one would only spoil it.
   if (socket.writable && !hasAnswerUnderWay(socket)) socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
   else socket.destroy(error);
 }
@@ -24,13 +27,13 @@ function faultOf(code: string | undefined): { code: HttpFaultCode; message: stri
     case 'HPE_HEADER_OVERFLOW':
       return { code: 'headers_too_large', message: 'the header fields are too large' };
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return { code: 'body_stalled', message: 'the request did not come to its end in time' };
+      return { code: 'body_stalled', message: 'the request did not end in time' };
     default:
-      return { code: 'bad_request', message: 'this is no HTTP request that can be understood' };
+      return { code: 'bad_request', message: 'this is not a valid HTTP request' };
   }
 }
 
-/** Node keeps the response that a connection is sending here. */
+/** Node keeps the response that a connection is sending in this field. */
 function hasAnswerUnderWay(socket: Socket & { _httpMessage?: { headersSent?: boolean } | null }): boolean {
   return socket._httpMessage?.headersSent === true;
 }

@@ -9,7 +9,7 @@ h2{margin-top:2.5rem;border-top:1px solid #8884;padding-top:1rem}td,th{text-alig
 const styleHash = createHash('sha256').update(STYLE).digest('base64');
 const contentSecurityPolicy = `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
-/** `GET /openapi.json`, and `GET /docs`: the same as a page that loads nothing. */
+/** Adds `GET /openapi.json`, and `GET /docs`, which is the same as a page that loads nothing else. */
 export function addDocsRoutes(server: FastifyInstance, document: OpenApiDocument): void {
   const json = JSON.stringify(document);
   const page = docsPage(document);
@@ -54,7 +54,7 @@ function operationPart(title: string, operation: Operation): string {
   return `<h2><code>${escapeHtml(title)}</code></h2><p>${text(operation.summary)}${operation.description === undefined ? '' : `. ${text(operation.description)}`}</p>${parameters.length === 0 ? '' : `<table>${parameters.join('')}</table>`}${bodies.join('')}<table>${responses.join('')}</table>`;
 }
 
-/** Backquoted words become code. */
+/** Escapes text and turns backquoted words into code. */
 function text(plain: string): string {
   return escapeHtml(plain).replace(/`([^`]*)`/g, '<code>$1</code>');
 }

@@ -1,10 +1,10 @@
-/** A route as Fastify knows it: `/v1/runs/:cluster`. */
+/** A route in Fastify's notation: `/v1/runs/:cluster`. */
 export interface ServedRoute {
   readonly method: string;
   readonly url: string;
 }
 
-/** The methods that some route takes at this path, each once; none where there is no such path. */
+/** Returns the methods that some route accepts at this path, each once. The list is empty if there is no such path. */
 export function methodsAt(routes: readonly ServedRoute[], path: string): string[] {
   const asked = segmentsOf(path);
   const methods = routes.filter(({ url }) => {

@@ -35,13 +35,13 @@ async function exchange(text: string): Promise<{ status: number; head: string; b
 
 const fault = (code: string) => ({ error: { code, message: expect.any(String) } });
 
-describe('errors that no route makes', () => {
+describe('errors that no route produces', () => {
   it.each([
-    ['what is no HTTP', 'HELLO\r\n\r\n', 400, 'bad_request'],
-    ['a header that cannot be', 'GET / HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n', 400, 'bad_request'],
+    ['bytes that are not HTTP', 'HELLO\r\n\r\n', 400, 'bad_request'],
+    ['an impossible header', 'GET / HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n', 400, 'bad_request'],
     ['headers too large', `GET / HTTP/1.1\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`, 431, 'headers_too_large'],
     [
-      'an address that cannot be',
+      'an impossible address',
       'GET /%zz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n',
       400,
       'bad_request',
@@ -52,7 +52,7 @@ describe('errors that no route makes', () => {
       414,
       'uri_too_long',
     ],
-  ])('have the shape of all others: %s', async (_what, text, status, code) => {
+  ])('have the same shape as all others: %s', async (_what, text, status, code) => {
     expect(await exchange(text)).toMatchObject({ status, body: fault(code) });
   });
 
@@ -63,19 +63,19 @@ describe('errors that no route makes', () => {
     ...(METHODS.includes('QUERY') ? [['QUERY', '/livez', 'GET, HEAD'] as [string, string, string]] : []),
     ['PROPFIND', '/other/', 'GET, HEAD'],
     ['TRACE', '/livez', 'GET, HEAD'],
-  ])('name the methods that a path takes: %s %s', async (method, path, allow) => {
+  ])('name the methods that a path accepts: %s %s', async (method, path, allow) => {
     const text = `${method} ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`;
     const answer = await exchange(text);
     expect(answer).toMatchObject({ status: 405, body: fault('method_not_allowed') });
     expect(answer.head).toContain(`\r\nallow: ${allow}\r\n`);
   });
 
-  it('say 404 where no method is taken', async () => {
+  it('say 404 where no method is accepted', async () => {
     const text = 'PUT /a/b HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
     expect(await exchange(text)).toMatchObject({ status: 404, body: fault('not_found') });
   });
 
-  it('are told of bodies and types as well', async () => {
+  it('are also reported for bodies and types', async () => {
     const post = (body: string, type: string) =>
       fetch(`${url}/echo`, { method: 'POST', body, headers: { 'content-type': type } });
     for (const [response, status, code] of [
@@ -94,7 +94,7 @@ describe('errors that no route makes', () => {
   it('say 503 on a connection that is still open while the server closes', async () => {
     const accepted = once(server.server, 'connection') as Promise<[Socket]>;
     const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port) });
-    // Half a request keeps the connection busy, once the server has it.
+    // Once the server has half a request, the connection stays busy.
     const half = 'GET /livez HTTP/1.1\r\nhost: x\r\n';
     socket.write(half);
     const [served] = await accepted;

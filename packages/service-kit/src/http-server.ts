@@ -7,10 +7,10 @@ import type { PinoLogger } from './logger.ts';
 export type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 export type { ServedRoute } from './http-server-methods.ts';
 
-/** Seconds a client is asked to wait where nothing better is known. */
+/** The seconds that a client is asked to wait if nothing better is known. */
 const RETRY_AFTER_SECONDS = 1;
 
-/** A failure that a route answers with; thrown anywhere below it. */
+/** A failure that a route answers with. It may be thrown anywhere below the route. */
 export class HttpFault extends Error {
   readonly code: HttpFaultCode;
 
@@ -22,14 +22,14 @@ export class HttpFault extends Error {
 }
 
 export interface Health {
-  /** `null` when the service can do its work, else what it waits for. */
+  /** Returns null if the service can do its work, or else says what it is waiting for. */
   readonly notReadyBecause: () => string | null | Promise<string | null>;
 }
 
 /**
- * The HTTP server of every service: errors in one shape (also those of Node and Fastify), 405 for the methods that
- * a path does not take, `/livez`, `/readyz`, 503 while closing, idle connections closed at once when it stops and busy ones after
- * their answer.
+ * Makes the HTTP server of every service. All errors have one shape, including those of Node and Fastify. A method that
+ * a path does not accept gets 405. It serves `/livez` and `/readyz`, and answers 503 while closing. When it stops, idle
+ * connections are closed at once, and busy ones after their answer.
  */
 export function createHttpServer(options: {
   logger: PinoLogger;
@@ -40,7 +40,7 @@ export function createHttpServer(options: {
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyBytesMax,
-    // Done below, in our own shape.
+    // We do this below, in our own shape.
     return503OnClosing: false,
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error, _request, reply) => {
@@ -68,7 +68,7 @@ export function createHttpServer(options: {
   server.addHook('onRequest', async (request, reply) => {
     if (isClosing) return sendFault(reply, 'closing', 'this service is closing; send this again');
     if (!request.is404) return;
-    // Here, so that also methods that no route of any service takes are told what would be.
+    // This is done here so that a method which no route of any service accepts also gets a list of the accepted ones.
     const path = request.url.split('?')[0]!;
     const allow = methodsAt(routes, path).join(', ');
     if (allow === '') return;
@@ -96,7 +96,7 @@ export function createHttpServer(options: {
         return sendFault(reply, 'bad_request', known.message ?? 'bad request');
       default:
         request.log.error({ err: error, path: request.url.split('?')[0] }, 'request failed');
-        return sendFault(reply, 'internal', 'an unexpected fault; the log of the service has it');
+        return sendFault(reply, 'internal', 'an unexpected fault; the log of the service has the details');
     }
   });
   return server;
@@ -104,12 +104,12 @@ export function createHttpServer(options: {
 
 const routesByServer = new WeakMap<FastifyInstance, readonly ServedRoute[]>();
 
-/** Every route that was added to the server. */
+/** Returns every route that was added to the server. */
 export function routesOf(server: FastifyInstance): readonly ServedRoute[] {
   return routesByServer.get(server) ?? [];
 }
 
-/** Answers with the fault's status and body; where a retry can succeed, with Retry-After. */
+/** Answers with the fault's status and body, and with Retry-After if a retry can succeed. */
 export function sendFault(
   reply: FastifyReply,
   code: HttpFaultCode,
@@ -122,7 +122,7 @@ export function sendFault(
   return reply.code(status).send(httpFaultBody(code, message));
 }
 
-/** Listens and gives the address that was really taken, as a URL a person can open. */
+/** Listens and returns the actual address, as a URL that a person can open. */
 export async function listen(server: FastifyInstance, at: { host: string; port: number }): Promise<string> {
   await server.listen({ host: at.host, port: at.port });
   const address = server.server.address();

@@ -3,7 +3,7 @@ import type { Key } from '@runlog/schema/keys';
 import { messageOf } from '@runlog/topic-io/error-message';
 import { parseKeys } from './key-file.ts';
 
-/** Why a key file was left as it is; the message is for a person. */
+/** The reason why a key file was left unchanged; the message is for a person. */
 export class KeyFileError extends Error {
   constructor(message: string, options?: { cause?: unknown }) {
     super(message, options);
@@ -11,7 +11,7 @@ export class KeyFileError extends Error {
   }
 }
 
-/** The keys of a file; none where it does not exist yet. Rejects with `KeyFileError` where it is broken. */
+/** Reads the keys of a file; there are none if it does not exist yet. Rejects with `KeyFileError` if it is broken. */
 export async function readKeys(path: string): Promise<readonly Key[]> {
   let text: string;
   try {
@@ -40,7 +40,7 @@ export async function editKeys(
   } catch (error) {
     if (isCode(error, 'EEXIST')) {
       throw new KeyFileError(
-        `${newPath} is there: another "runlog keys" is at work, or one broke off; then delete it`,
+        `${newPath} exists: another "runlog keys" is at work; if one was interrupted, delete the file`,
       );
     }
     throw new KeyFileError(`${path} cannot be written: ${messageOf(error)}`, { cause: error });

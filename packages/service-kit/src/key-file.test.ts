@@ -40,7 +40,7 @@ describe('a key file', () => {
     }
   });
 
-  it('takes a change while it is open, by rename or in place, and tells its listeners', async () => {
+  it('picks up a change while it is open, by rename or in place, and tells its listeners', async () => {
     await write([publishKey('a')]);
     await using keys = await opened();
     let changes = 0;
@@ -55,7 +55,7 @@ describe('a key file', () => {
     expect(changes).toBe(2);
   });
 
-  it('keeps the keys before when the file is broken or gone, says so, and takes the next good one', async () => {
+  it('keeps the former keys when the file is broken or gone, says so, and takes the next good one', async () => {
     await write([publishKey('a')]);
     await using keys = await opened();
     await writeFile(path, '{"keys":[');
@@ -78,11 +78,11 @@ describe('a key file', () => {
     ['no JSON', '{"keys":', 'is not JSON'],
     ['no list', '{}', 'keys'],
     ['an unknown field', { ...publishKey('a'), admin: true }, 'admin'],
-    ['a role that is none', { ...publishKey('a'), role: 'root' }, 'role'],
+    ['an invalid role', { ...publishKey('a'), role: 'root' }, 'role'],
     ['the key itself where its digest belongs', { ...publishKey('a'), sha256: 'hunter2' }, 'sha256'],
-    ['a cluster that is none', { ...publishKey('a'), cluster: 'a/b' }, 'cluster'],
-    ['a view key that sees nothing', { id: 'v', sha256: digestOf('v'), role: 'view', runs: [] }, 'runs'],
-    ['a rate of nothing', publishKey('a', { events_per_second: 0 }), 'events_per_second'],
+    ['an invalid cluster', { ...publishKey('a'), cluster: 'a/b' }, 'cluster'],
+    ['a view key without runs', { id: 'v', sha256: digestOf('v'), role: 'view', runs: [] }, 'runs'],
+    ['a rate of zero', publishKey('a', { events_per_second: 0 }), 'events_per_second'],
   ])('refuses %s and names the place without quoting the text', async (_what, content, place) => {
     await writeFile(path, typeof content === 'string' ? content : JSON.stringify({ keys: [content] }));
     const [fault = ''] = keyFileFaults(path);
@@ -90,7 +90,7 @@ describe('a key file', () => {
     expect(fault).not.toContain('hunter2');
   });
 
-  it('refuses an id or a digest that is there twice', async () => {
+  it('refuses an id or a digest that occurs twice', async () => {
     await write([publishKey('a'), { ...publishKey('a'), sha256: digestOf('x') }]);
     expect(keyFileFaults(path)).toEqual([expect.stringContaining('keys.1.id is there twice')]);
     await write([publishKey('a'), { ...publishKey('a'), id: 'b' }]);

@@ -7,17 +7,20 @@ import type { Logger } from '@runlog/topic-io/logger';
 import { type KeyRing, keyLookup } from './keys.ts';
 import { ConfigError } from './read-config.ts';
 
-/** A watch can miss a change (network folders, bind mounts of one file); looking at the file's state does not. */
+/** A watch can miss a change (network folders, bind mounts of one file); polling the file's state does not. */
 const POLL_MS = 2_000;
 
-/** Keys out of a file, reloaded while this is open. */
+/** The keys of a file, reloaded while this is open. */
 export interface KeyFile extends KeyRing, AsyncDisposable {}
 
 type ParsedKeys =
   | { readonly kind: 'keys'; readonly keys: readonly Key[] }
   | { readonly kind: 'fault'; readonly fault: string };
 
-/** Every fault of the text at once, none of which quotes it: it may hold a key by mistake. */
+/**
+ * Parses the text of a key file and reports every fault at once. No message quotes the text, because it may hold a key
+ * by mistake.
+ */
 export function parseKeys(text: string): ParsedKeys {
   let value: unknown;
   try {
@@ -31,29 +34,29 @@ export function parseKeys(text: string): ParsedKeys {
   return { kind: 'fault', fault: faults.join('; ') };
 }
 
-/** For a configuration: what is wrong with the file that `RUNLOG_KEYS_FILE` names, if anything. */
+/** Returns what is wrong with the file that `RUNLOG_KEYS_FILE` names, if anything, for the check of a configuration. */
 export function keyFileFaults(path: string | undefined): string[] {
   if (path === undefined) return [];
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    return [`RUNLOG_KEYS_FILE=${path} cannot be read: ${messageOf(error)}; "runlog keys add" makes it`];
+    return [`RUNLOG_KEYS_FILE=${path} cannot be read: ${messageOf(error)}; "runlog keys add" creates it`];
   }
   const parsed = parseKeys(text);
   return parsed.kind === 'keys' ? [] : [`RUNLOG_KEYS_FILE=${path} cannot be used: ${parsed.fault}`];
 }
 
 /**
- * Loads the file; throws `ConfigError` when it is missing or broken. From then on a change takes effect within some
- * 2 s, mostly at once; a change to something unreadable is logged and the keys before it stay.
+ * Loads the file. Throws `ConfigError` if it is missing or broken. From then on a change takes effect within some 2 s,
+ * mostly at once. If the file becomes unreadable, this is logged and the former keys stay.
  */
 export async function openKeyFile(options: { path: string; logger: Logger }): Promise<KeyFile> {
   const { path, logger } = options;
   const faults = keyFileFaults(path);
   if (faults.length > 0) throw new ConfigError(faults);
   const listeners = new Set<() => void>();
-  // Before reading: a change in between is then read again, never missed.
+  // The state is taken before reading, so that a change in between is read again and never missed.
   let state = await stateOf(path);
   let text = await readFile(path, 'utf8');
   let find = keyLookup(keysOf(text));
@@ -71,7 +74,7 @@ export async function openKeyFile(options: { path: string; logger: Logger }): Pr
     } catch (error) {
       logger.error(
         { path, reason: messageOf(error) },
-        'the key file cannot be read; the keys before stay valid',
+        'the key file cannot be read; the former keys stay valid',
       );
       return;
     }
@@ -79,14 +82,14 @@ export async function openKeyFile(options: { path: string; logger: Logger }): Pr
     text = read;
     const parsed = parseKeys(read);
     if (parsed.kind === 'fault') {
-      logger.error({ path, reason: parsed.fault }, 'the key file cannot be used; the keys before stay valid');
+      logger.error({ path, reason: parsed.fault }, 'the key file cannot be used; the former keys stay valid');
       return;
     }
     find = keyLookup(parsed.keys);
     logger.info({ path, keys: parsed.keys.length }, 'keys reloaded');
     for (const listener of listeners) listener();
   };
-  // A folder where much else changes costs one look at a time.
+  // In a folder where much else changes, only one check runs at a time.
   const check = () => {
     if (isDue) return;
     isDue = true;
@@ -98,12 +101,12 @@ export async function openKeyFile(options: { path: string; logger: Logger }): Pr
       .catch((error: unknown) => {
         logger.error(
           { path, reason: messageOf(error) },
-          'reloading the keys failed; the keys before stay valid',
+          'reloading the keys failed; the former keys stay valid',
         );
       });
   };
   const timer = setInterval(check, POLL_MS);
-  // The folder, because a file that is replaced by a rename is another file to its watcher.
+  // The folder is watched, because a file that is replaced by a rename is another file to its watcher.
   const watcher = watch(dirname(path), { persistent: false }, check);
   watcher.on('error', (error) => logger.warn({ path, reason: error.message }, 'the key file is only polled'));
   check();
@@ -129,7 +132,7 @@ function keysOf(text: string): readonly Key[] {
   return parsed.keys;
 }
 
-/** Differs whenever the file was written or replaced; empty while it is not there. */
+/** Returns a text that differs whenever the file was written or replaced, and is empty while it does not exist. */
 async function stateOf(path: string): Promise<string> {
   try {
     const { ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });

@@ -3,21 +3,21 @@ import { KEY_CHARS_MAX, type Key } from '@runlog/schema/keys';
 
 /** The keys that are valid now. */
 export interface KeyRing {
-  /** `null`: not a key, or no longer one. */
+  /** Returns null if the secret is not a valid key, or no longer is. */
   find(secret: string): Key | null;
-  /** Calls the listener after every change; the returned function ends that. */
+  /** Calls the listener after every change, until the returned function is called. */
   onChange(listener: () => void): () => void;
 }
 
-/** The digest that a key file stores instead of the key. */
+/** Returns the digest that a key file stores instead of the key. */
 export function digestOf(secret: string): string {
   return createHash('sha256').update(secret, 'utf8').digest('hex');
 }
 
 /**
- * Finds keys by their SHA-256. The look-up's time can at most tell how far the digest of a guess agrees with a stored
- * digest; to use that, an attacker would have to choose digests, which needs preimages. What is found is compared in
- * constant time.
+ * Finds keys by their SHA-256. The time of the look-up can at most reveal how far the digest of a guess agrees with a
+ * stored digest. To use that, an attacker would have to choose digests, which needs preimages. A key that is found is
+ * compared in constant time.
  */
 export function keyLookup(keys: readonly Key[]): (secret: string) => Key | null {
   const byDigest = new Map(keys.map((key) => [key.sha256, { key, digest: Buffer.from(key.sha256, 'hex') }]));
@@ -29,7 +29,9 @@ export function keyLookup(keys: readonly Key[]): (secret: string) => Key | null 
   };
 }
 
-/** The key of an `Authorization: Bearer KEY` header; `null`: there is none, or the header is of another kind. */
+/**
+ * Returns the key of an `Authorization: Bearer KEY` header, or null if there is none or the header is of another kind.
+ */
 export function bearerOf(header: string | undefined): string | null {
   return /^bearer +([^\s]+) *$/i.exec(header ?? '')?.[1] ?? null;
 }

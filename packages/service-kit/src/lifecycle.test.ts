@@ -7,7 +7,7 @@ interface Started {
   readonly process: ChildProcess;
   readonly stdout: () => string;
   readonly stderr: () => string;
-  /** Code, or the signal that ended it. */
+  /** The exit code, or the signal that ended it. */
   readonly ended: Promise<number | string>;
 }
 
@@ -98,8 +98,8 @@ describe('a service as a process', () => {
     }
   });
 
-  test('takes a signal that comes twice at once, as Ctrl-C under npm does, for one', async () => {
-    // It sends itself the echo, so that nobody can be late with it.
+  test('treats a signal that comes twice at once, as Ctrl-C under npm does, as one', async () => {
+    // The process sends the echo to itself, so that it cannot come too late.
     const started = service(`
       return {
         addresses: {},

@@ -2,23 +2,26 @@ import { TopicIoError } from '@runlog/topic-io/topic-io';
 import type { PinoLogger } from './logger.ts';
 import { ConfigError, describeConfigError } from './read-config.ts';
 
-/** Longest drain after SIGTERM; then the process ends by force, so that an orchestrator never has to. */
+/** The longest drain after SIGTERM. Then the process ends by force, so that an orchestrator never has to kill it. */
 const DRAIN_MS_MAX = 25_000;
 
 /** The longest that a stop waits for a service that is still starting. */
 const START_MS_MAX = 5_000;
 
-/** One Ctrl-C under npm arrives twice, from the terminal and from npm: within this time it counts once. */
+/** Under npm one Ctrl-C arrives twice, from the terminal and from npm. Within this time the two count as one. */
 const SAME_SIGNAL_MS = 1_000;
 
-/** A started service: its addresses for the ready line, and how to stop it. */
+/** A started service, with its addresses for the ready line; disposing of it stops it. */
 export interface Running extends AsyncDisposable {
   readonly addresses: Readonly<Record<string, string>>;
-  /** Resolves when the service can do its work, which is when the ready line is due; never when it stops before. */
+  /**
+   * Resolves when the service can do its work, which is when the ready line is due. It never resolves if the service
+   * stops before that.
+   */
   readonly ready: Promise<void>;
 }
 
-/** A start that failed for a reason that the message explains to a person, and says what to do. */
+/** A failed start whose message tells a person the reason and what to do. */
 export class StartError extends Error {
   constructor(message: string, options?: { cause?: unknown }) {
     super(message, options);
@@ -27,13 +30,14 @@ export class StartError extends Error {
 }
 
 export interface ServiceContext {
-  /** A broken invariant anywhere: logs it once and stops the process with exit code 1. */
+  /** Is called with a broken invariant. Logs it once and stops the process with exit code 1. */
   readonly fail: (error: unknown) => void;
 }
 
 /**
- * Runs a service as a process: start, one ready line on stdout, drain on SIGTERM or SIGINT and exit 0 within 25 s; a
- * second signal exits at once. A configuration fault exits 2 and lists every fault on stderr.
+ * Runs a service as a process: it starts it and prints one ready line on stdout. On SIGTERM or SIGINT it drains and
+ * exits with 0 within 25 s; a second signal exits at once. On a configuration fault it lists every fault on stderr and
+ * exits with 2.
  */
 export async function runProcess(
   logger: () => PinoLogger,
@@ -91,7 +95,7 @@ export async function runProcess(
   }
 }
 
-/** Tells a person why the start failed, without a stack where the message says what to do. */
+/** Tells a person why the start failed. There is no stack if the message says what to do. */
 function explainStart(error: unknown): void {
   if (error instanceof ConfigError) {
     process.stderr.write(describeConfigError(error));
@@ -108,7 +112,7 @@ function explainStart(error: unknown): void {
   }
 }
 
-/** True when `listen` failed because another process, or another service of this one, already listens there. */
+/** Whether `listen` failed because another process, or another service of this one, already listens there. */
 export function isPortTaken(error: unknown): error is Error & { address: string; port: number } {
   return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
 }

@@ -29,7 +29,7 @@ describe('where the log is', () => {
     expect(config).toMatchObject({ engine: 'kafka', brokers: ['a:9092', 'b:9092'], partitions: 12 });
   });
 
-  test('RUNLOG_ENGINE wins over the brokers for "up"', () => {
+  test('RUNLOG_ENGINE overrides the brokers for "up"', () => {
     const read = variables({ KAFKA_BROKERS: 'a:9092', RUNLOG_ENGINE: 'embedded' });
     expect(logFaults(read, up)).toEqual([]);
     expect(logConfigOf(read, up).engine).toBe('embedded');
@@ -47,14 +47,14 @@ describe('where the log is', () => {
     expect(isLogNamed(variables(others))).toBe(false);
   });
 
-  test('a single service refuses the embedded log and wants brokers', () => {
+  test('a single service refuses the embedded log and requires brokers', () => {
     expect(logFaults(variables({ RUNLOG_ENGINE: 'embedded' }), single)).toEqual([
       expect.stringContaining('RUNLOG_ENGINE=embedded'),
     ]);
     expect(logFaults(variables(), single)).toEqual([expect.stringContaining('KAFKA_BROKERS is required')]);
   });
 
-  test('all faults are told, not the first', () => {
+  test('all faults are reported, not only the first', () => {
     const read = variables({
       RUNLOG_ENGINE: 'kafka',
       KAFKA_SASL_USERNAME: 'runlog',

@@ -7,7 +7,9 @@ import { environment } from './read-config.ts';
 
 const DEFAULT_DATA_FOLDER = './.runlog';
 
-/** The variables that say where the log is and how its topics are made; every process that opens the log reads them. */
+/**
+ * The variables that say where the log is and how its topics are created. Every process that opens the log reads them.
+ */
 export const logEnvironment = {
   RUNLOG_ENGINE: z.enum(['embedded', 'kafka'], { error: 'must be embedded or kafka' }).optional(),
   KAFKA_BROKERS: environment.list().optional(),
@@ -51,7 +53,7 @@ export interface LogConfig {
   readonly encoder: KafkaEncoder;
   readonly dataFolder: string;
   readonly topics: TopicNames;
-  /** For creating topics; existing ones win. */
+  /** Is used for creating topics; existing ones keep theirs. */
   readonly partitions: number;
   readonly replicationFactor: number | undefined;
   readonly eventRetentionHours: number;
@@ -59,13 +61,16 @@ export interface LogConfig {
   readonly logLevel: string;
 }
 
-/** Faults that only several variables together show. `single`: one service alone, which needs a real broker. */
+/**
+ * Returns faults that only several variables together show. `single` means that one service runs alone, which needs a
+ * real broker.
+ */
 export function logFaults(variables: LogVariables, use: { single: boolean }): string[] {
   const faults: string[] = [];
   const engine = engineOf(variables, use);
   if (use.single && engine === 'embedded') {
     faults.push(
-      'RUNLOG_ENGINE=embedded is one process alone, for "runlog up": a single service needs KAFKA_BROKERS',
+      'RUNLOG_ENGINE=embedded works only in one process, with "runlog up": a single service needs KAFKA_BROKERS',
     );
   } else if (engine === 'kafka' && variables.KAFKA_BROKERS === undefined) {
     faults.push('KAFKA_BROKERS is required for the kafka engine, such as KAFKA_BROKERS=127.0.0.1:9092');
@@ -79,7 +84,7 @@ export function logFaults(variables: LogVariables, use: { single: boolean }): st
   }
   if (variables.RUNLOG_EVENT_RETENTION_HOURS < variables.RUNLOG_RUN_RETENTION_HOURS) {
     faults.push(
-      'RUNLOG_EVENT_RETENTION_HOURS must not be below RUNLOG_RUN_RETENTION_HOURS: a run could not be rebuilt',
+      'RUNLOG_EVENT_RETENTION_HOURS must not be below RUNLOG_RUN_RETENTION_HOURS: otherwise a run could not be rebuilt',
     );
   }
   return faults;
@@ -122,7 +127,7 @@ export function logConfigOf(variables: LogVariables, use: { single: boolean }): 
   };
 }
 
-/** Opens the configured engine; the other one is not even loaded. */
+/** Opens the configured engine. The other one is not even loaded. */
 export async function openLog(
   config: LogConfig,
   use: { clientId: string; logger: Logger; readOnly?: boolean },

@@ -5,8 +5,9 @@ import { terminalLine } from './terminal-line.ts';
 export type { Logger as PinoLogger } from 'pino';
 
 /**
- * JSON lines on stdout, or lines for people where stdout is a terminal. Commands, whose stdout is their result, log JSON
- * on stderr. Whatever could carry a key or a password is removed here, whoever logs it.
+ * Makes a logger that writes JSON lines to stdout, or lines for people if stdout is a terminal. Commands, whose stdout
+ * is their result, log JSON to stderr. Every field that could carry a key or a password is removed here, whoever logs
+ * it.
  */
 export function createLogger(options: {
   service: string;

@@ -3,13 +3,18 @@ import type { FastifyInstance, FastifyRequest } from './http-server.ts';
 
 export { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** Clusters that get a line of their own; the rest count as `other`, so that no client can grow the answer. */
+/**
+ * The number of clusters that get a line of their own. The rest count as `other`, so that no client can make the answer
+ * grow without bound.
+ */
 const LABELLED_CLUSTERS_MAX = 100;
 
-/** Metrics of the process, whichever services run in it; created on first use. */
+/** The metrics of the process, whichever services run in it. They are created on first use. */
 let processMetrics: Registry | undefined;
 
-/** `GET /metrics`: the service's own figures, then those of its process, in the Prometheus text format. */
+/**
+ * Adds `GET /metrics`, which serves the service's own figures and those of its process in the Prometheus text format.
+ */
 export function addMetricsRoute(
   server: FastifyInstance,
   options: { registry: Registry; allow?: (request: FastifyRequest) => void },

@@ -13,11 +13,11 @@ describe('a mistyped command', () => {
     ['tial', 'tail'],
     ['topic', 'topics'],
     ['u', 'up'],
-  ])('%s is taken for %s', (typed, meant) => {
+  ])('%s suggests %s', (typed, meant) => {
     expect(nearestName(typed, commands)).toBe(meant);
   });
 
-  test.each(['deploy', 'x', 'kubernetes', ''])('%s is like none of them', (typed) => {
+  test.each(['deploy', 'x', 'kubernetes', ''])('%s resembles none of them', (typed) => {
     expect(nearestName(typed, commands)).toBeNull();
   });
 });

@@ -1,4 +1,4 @@
-/** The known name nearest to a mistyped one; `null` when none is near enough to be meant. */
+/** Returns the known name nearest to a mistyped one, or null if none is near enough to be meant. */
 export function nearestName(name: string, known: readonly string[]): string | null {
   const nearest = known
     .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate) }))
@@ -10,7 +10,7 @@ export function nearestName(name: string, known: readonly string[]): string | nu
     : (known.find((candidate) => name.length >= 2 && candidate.startsWith(name.toLowerCase())) ?? null);
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours that lead from one word to the other. */
+/** Counts the insertions, deletions, replacements and swaps of neighbours that lead from one word to the other. */
 function editDistance(from: string, to: string): number {
   const rows: number[][] = [Array.from({ length: to.length + 1 }, (_, column) => column)];
   for (let row = 1; row <= from.length; row += 1) {

@@ -28,7 +28,7 @@ function faultsOf(read: () => unknown): readonly string[] {
 }
 
 describe('reading the environment', () => {
-  test('gives values of the right types, and defaults where nothing is set', () => {
+  test('returns values of the right types, and defaults for variables that are not set', () => {
     expect(readConfig(schema, { PORT: '0', OPEN: '1', BROKERS: ' a:1, b:2 ,' })).toEqual({
       PORT: 0,
       OPEN: true,
@@ -41,7 +41,7 @@ describe('reading the environment', () => {
     expect(readConfig(schema, { PORT: '', COUNT: '' })).toEqual({ PORT: 80, OPEN: false });
   });
 
-  test('names every faulty variable at once, with what was sent', () => {
+  test('names every faulty variable at once, with its value', () => {
     expect(
       faultsOf(() => readConfig(schema, { PORT: '70000', COUNT: 'ten', OPEN: 'yes', BROKERS: ',' })),
     ).toEqual([
@@ -58,7 +58,7 @@ describe('reading the environment', () => {
     ]);
   });
 
-  test('takes whole numbers of the range and nothing else', () => {
+  test('accepts whole numbers within the range and nothing else', () => {
     const port = z.object({ PORT: environment.port() });
     fc.assert(
       fc.property(
@@ -73,7 +73,7 @@ describe('reading the environment', () => {
     );
   });
 
-  test('describes the faults a line each', () => {
+  test('describes each fault on a line of its own', () => {
     expect(describeConfigError(new ConfigError(['A is wrong', 'B too']))).toBe(
       'configuration is not usable:\n  - A is wrong\n  - B too\n',
     );
@@ -86,13 +86,13 @@ describe('faults that several variables show together', () => {
     ...(variables.OPEN && variables.COUNT === undefined ? ['OPEN=true needs COUNT'] : []),
   ];
 
-  test('are told beside those of single variables', () => {
+  test('are reported together with those of single variables', () => {
     expect(
       faultsOf(() => readCheckedConfig(schema, { OPEN: 'true', DB_PASSWORD: 'hunter22' }, together)),
     ).toEqual(['DB_PASSWORD is too long', 'OPEN=true with PORT below 1024', 'OPEN=true needs COUNT']);
   });
 
-  test('are not told where they name a variable that cannot be read', () => {
+  test('are not reported if they name a variable that cannot be read', () => {
     expect(faultsOf(() => readCheckedConfig(schema, { OPEN: 'true', COUNT: 'ten' }, together))).toEqual([
       'COUNT must be a whole number from 1 to 10 (is "ten")',
       'OPEN=true with PORT below 1024',

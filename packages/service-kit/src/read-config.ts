@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
-/** Environment values are text; these are the shapes configuration is made of. Ranges are part of the message. */
+/** The types of configuration values, parsed from the text of the environment. A range is part of its message. */
 export const environment = {
   text: () => z.string().min(1),
   host: () => z.string().min(1),
-  /** 0 = any free port. */
+  /** Port 0 means any free port. */
   port: () => integer(0, 65_535),
   integer,
   flag: () =>
@@ -31,7 +31,7 @@ function integer(min: number, max: number) {
     .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`);
 }
 
-/** Every fault of the environment at once; `main` prints it and exits 2. */
+/** Every fault of the environment at once. `main` prints it and exits with 2. */
 export class ConfigError extends Error {
   readonly faults: readonly string[];
 
@@ -42,7 +42,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** Every fault on its own line, for a person. */
+/** Formats every fault on a line of its own, for a person. */
 export function describeConfigError(error: ConfigError): string {
   return `configuration is not usable:\n${error.faults.map((fault) => `  - ${fault}\n`).join('')}`;
 }
@@ -68,8 +68,8 @@ export function readConfig<Schema extends z.ZodType>(
 }
 
 /**
- * The same, plus the faults that only several variables together show. Those are told even where other variables
- * cannot be read, unless they name one of these.
+ * Does the same, and adds the faults that only several variables together show. These are reported even if other
+ * variables cannot be read, unless they name one of those.
  */
 export function readCheckedConfig<Schema extends z.ZodType>(
   schema: Schema,

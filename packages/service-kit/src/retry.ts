@@ -4,8 +4,9 @@ const DELAY_MS_MIN = 200;
 const DELAY_MS_MAX = 5_000;
 
 /**
- * Repeats an attempt until it succeeds, with full jitter and a growing ceiling; for what a service cannot go on
- * without. `retryable` says which failures may pass; others, and an abort, reject. `onFailure` gets each passing one.
+ * Repeats an attempt until it succeeds, with full jitter and a growing ceiling. It is meant for what a service cannot
+ * continue without. `retryable` says which failures may pass; other failures and an abort reject. `onFailure` is told
+ * of each passing failure.
  */
 export async function untilItSucceeds<Result>(
   attempt: () => Promise<Result>,

@@ -9,15 +9,15 @@ import { warnOfUnknownVariables } from './variable-names.ts';
 /** The arguments that every service is started with. */
 export interface ServiceStart<Config> {
   readonly config: Config;
-  /** Open; stays the caller's, who closes it after the service. */
+  /** The open log. It belongs to the caller, who closes it after the service. */
   readonly io: TopicIo;
   readonly logger: PinoLogger;
   readonly clock: Clock;
-  /** From 0 to below 1. */
+  /** Returns a number from 0 to below 1. */
   readonly random: () => number;
-  /** Names a new epoch where the topics have none. */
+  /** Names a new epoch if the topics have none. */
   readonly newEpoch: () => string;
-  /** Called with a fault that shows after the start and that waiting cannot mend. */
+  /** Is called with a fault that appears after the start and that waiting cannot cure. */
   readonly fail: (error: unknown) => void;
 }
 
@@ -28,7 +28,10 @@ export const processResources = {
   newEpoch: () => randomBytes(8).toString('hex'),
 } as const;
 
-/** Runs one service as a process: configuration, logger, log, then the service over them (`runProcess`). */
+/**
+ * Runs one service as a process (`runProcess`): it reads the configuration, makes the logger, opens the log and starts
+ * the service over them.
+ */
 export async function runService<Config extends { readonly log: LogConfig }>(service: {
   name: string;
   readConfig: (env: NodeJS.ProcessEnv) => Config;
@@ -48,7 +51,7 @@ export async function runService<Config extends { readonly log: LogConfig }>(ser
   );
 }
 
-/** Starts a service over an open log, which is closed after the service, or at once when the start fails. */
+/** Starts a service over an open log. The log is closed after the service, or at once if the start fails. */
 export async function startOver(io: AsyncDisposable, start: () => Promise<Running>): Promise<Running> {
   const running = await start().catch(async (error: unknown) => {
     await io[Symbol.asyncDispose]();

@@ -18,7 +18,7 @@ it('says time, level, service, message and fields', () => {
   expect(line).toMatch(/^\d\d:\d\d:\d\d info {2}ingest: prepared partitions=4 topic=run-events\n$/);
 });
 
-it('says the message of an error, and its stack where the process ends', () => {
+it('says the message of an error, and its stack if the process ends', () => {
   const err = new Error('no route');
   expect(lineOf((logger) => logger.warn({ err }, 'retrying'))).toMatch(
     /WARN {2}ingest: retrying \(no route\)\n$/,
@@ -26,7 +26,7 @@ it('says the message of an error, and its stack where the process ends', () => {
   expect(lineOf((logger) => logger.fatal({ err }, 'ended'))).toMatch(/\(no route\)\nError: no route\n +at /);
 });
 
-it('hands no control character to the terminal', () => {
+it('passes no control character to the terminal', () => {
   const line = lineOf((logger) => logger.info({ a: '\u001b[2J\n', b: ['\u009b1m'] }, '\u0007bell'));
   expect(line.trimEnd()).not.toMatch(/\p{Cc}/u);
 });

@@ -7,7 +7,7 @@ const LEVELS: Readonly<Record<number, string>> = {
   60: 'FATAL',
 };
 
-/** One JSON line of the logger as a line for a person at a terminal, without control characters. */
+/** Formats one JSON line of the logger for a person at a terminal, without control characters. */
 export function terminalLine(json: string): string {
   const { time, level, service, msg, pid: _, err, ...fields } = JSON.parse(json) as Record<string, unknown>;
   const clock = new Date(Number(time)).toTimeString().slice(0, 8);
@@ -30,7 +30,7 @@ function stackIn(err: unknown): string | null {
   return typeof err === 'object' && err !== null && 'stack' in err ? String(err.stack) : null;
 }
 
-/** A terminal obeys control characters, and text in a line may come from a client. */
+/** Removes control characters, because a terminal obeys them and text in a line may come from a client. */
 function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, ' ');
 }

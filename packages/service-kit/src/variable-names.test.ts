@@ -12,17 +12,17 @@ it.each([
   ['RUNLOG_KEYFILE', 'RUNLOG_KEYS_FILE'],
   ['RUNLOG_INGEST_PROT', 'RUNLOG_INGEST_PORT'],
   ['RUNLOG_DATADIR', 'RUNLOG_DATA_DIR'],
-])('says %s with the nearest name, and not its value', (typed, meant) => {
+])('names %s with the nearest known name, and not its value', (typed, meant) => {
   const expected = `nothing reads the variable ${typed}; did you mean ${meant}?`;
   expect(warningsOf({ [typed]: 'hunter2' })).toEqual([expected]);
 });
 
-it('says a name that is near to none without a guess', () => {
+it('names a variable that is near to none, without a guess', () => {
   expect(warningsOf({ RUNLOG_FAVOURITE_COLOUR: 'red' })).toEqual([
     'nothing reads the variable RUNLOG_FAVOURITE_COLOUR',
   ]);
 });
 
-it('says nothing of the variables of another service or of other software', () => {
+it('does not mention the variables of another service or of other software', () => {
   expect(warningsOf({ RUNLOG_GATEWAY_PORT: '1', RUNLOG_KEY: 'k', RUNLOGS_X: '', PATH: '/bin' })).toEqual([]);
 });

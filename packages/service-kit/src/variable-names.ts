@@ -39,7 +39,10 @@ export const variableNames: readonly string[] = [
   'RUNLOG_TOPIC_PREFIX',
 ];
 
-/** Warns of each variable that nothing reads. It is no fault, because other software may set variables of this prefix. */
+/**
+ * Warns of each variable that nothing reads. It is not a fault, because other software may set variables with this
+ * prefix.
+ */
 export function warnOfUnknownVariables(
   env: Readonly<Record<string, string | undefined>>,
   logger: Pick<Logger, 'warn'>,
@@ -52,7 +55,7 @@ export function warnOfUnknownVariables(
   }
 }
 
-/** Compared without the prefix, which all of them share. */
+/** Names are compared without the prefix, which they all share. */
 function nearestVariable(variable: string): string | null {
   const known = variableNames.map((name) => name.slice(PREFIX.length).toLowerCase());
   const nearest = nearestName(variable.slice(PREFIX.length), known);
