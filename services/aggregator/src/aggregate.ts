@@ -20,7 +20,7 @@ import { SnapshotBudget } from './snapshot-budget.ts';
 /** How long a fenced holder that is still the assignee waits before it claims anew, so that a zombie's claim lies behind. */
 const RECLAIM_MS_MIN = 200;
 const RECLAIM_JITTER_MS = 800;
-/** Between two looks for silent runs; far longer than a control record takes to come back. */
+/** The time between two sweeps for silent runs. It is far longer than a control record takes to come back. */
 const RETIRE_SWEEP_MS = 60_000;
 
 export interface AggregateOptions {
@@ -29,7 +29,7 @@ export interface AggregateOptions {
   readonly meta: RunMeta;
   readonly snapshotIntervalMs: number;
   readonly snapshotBytesPerSecond: number;
-  /** A run silent for longer is retired. */
+  /** A run that is silent for longer is retired. */
   readonly runRetentionMs: number;
   readonly clock: Clock;
   readonly random: () => number;
@@ -37,7 +37,10 @@ export interface AggregateOptions {
   readonly observer?: AggregationObserver;
 }
 
-/** The partitions of this process: claimed as the group assigns them, folded from one reader, flushed on a timer. */
+/**
+ * Works on the partitions of this process: it claims them as the group assigns them, folds them from one reader, and
+ * flushes on a timer.
+ */
 export class Aggregation implements AsyncDisposable {
   readonly #options: AggregateOptions;
   readonly #budget: SnapshotBudget;
@@ -67,12 +70,17 @@ export class Aggregation implements AsyncDisposable {
     });
   }
 
-  /** Restored every partition the group gave it; an aggregator without partitions is ready as a spare. */
+  /**
+   * Whether every partition that the group assigned is restored. An aggregator without partitions is ready, as a spare.
+   */
   get ready(): boolean {
     return this.#assignment?.partitions.every((partition) => this.#held.has(partition)) ?? false;
   }
 
-  /** Runs until disposed. Rejects on what cannot be survived: contradictions between topics and snapshots. */
+  /**
+   * Runs until disposed. Rejects on faults that waiting cannot cure, such as contradictions between topics and
+   * snapshots.
+   */
   async run(): Promise<void> {
     this.#member = await this.#join();
     if (this.#member === null) return;
@@ -87,7 +95,7 @@ export class Aggregation implements AsyncDisposable {
     if (this.#failure !== null) throw this.#failure;
   }
 
-  /** Waits for the log as claiming does. `null`: stopped meanwhile. */
+  /** Joins the group, and waits for the log as claiming does. Resolves to null if it was stopped meanwhile. */
   async #join(): Promise<GroupMember | null> {
     const { io, topics, logger } = this.#options;
     while (!this.#stop.signal.aborted) {
@@ -104,7 +112,10 @@ export class Aggregation implements AsyncDisposable {
     return null;
   }
 
-  /** Never waits for a claim: a claim that the group has overtaken is decided by the next assignment. */
+  /**
+   * Follows the assignments without ever waiting for a claim. If the group overtakes a claim, the next assignment
+   * decides.
+   */
   async #followAssignments(member: GroupMember): Promise<void> {
     for await (const assignment of member) {
       if (this.#stop.signal.aborted) return;
@@ -121,7 +132,7 @@ export class Aggregation implements AsyncDisposable {
     return !this.#stop.signal.aborted && (this.#assignment?.partitions.includes(partition) ?? false);
   }
 
-  /** Claims side by side: one partition's restore holds up no other. */
+  /** Claims partitions in parallel, so that the restore of one does not hold up another. */
   #claim(partition: number): void {
     if (this.#held.has(partition) || this.#claims.has(partition)) return;
     const claim = this.#claimUntilItHolds(partition)
@@ -130,7 +141,7 @@ export class Aggregation implements AsyncDisposable {
     this.#claims.set(partition, claim);
   }
 
-  /** Until it holds, or the partition is no longer ours. Passing faults are retried after jitter. */
+  /** Claims until the claim holds or the partition is no longer ours. Passing faults are retried after jitter. */
   async #claimUntilItHolds(partition: number): Promise<void> {
     const { io, topics, meta, clock, logger } = this.#options;
     const member = this.#member!;
@@ -184,7 +195,10 @@ export class Aggregation implements AsyncDisposable {
     }
   }
 
-  /** Retirement is an event like any other: it takes effect when it comes back and is folded, here as everywhere. */
+  /**
+   * Retires silent runs. A retirement is a record like any other: it takes effect when it is read back and folded, here
+   * as everywhere.
+   */
   async #retireOnTimer(): Promise<void> {
     const { io, topics, clock, runRetentionMs, logger } = this.#options;
     const { signal } = this.#stop;
@@ -202,7 +216,7 @@ export class Aggregation implements AsyncDisposable {
         const { acknowledged, fault } = await writer.append({ topic: topics.events, partition, records });
         logger.info({ partition, runs: acknowledged }, 'silent runs retired');
         if (fault !== undefined)
-          logger.warn({ err: fault, partition }, 'retiring silent runs failed; later again');
+          logger.warn({ err: fault, partition }, 'retiring silent runs failed; will try again later');
       }
     }
   }
@@ -216,7 +230,7 @@ export class Aggregation implements AsyncDisposable {
     } catch (error) {
       observer?.flushFailed();
       const { partition } = held;
-      // Released while it was flushing.
+      // The partition was released while it was flushing.
       if (this.#held.get(partition) !== held) return;
       if (!isPassing(error)) throw error;
       this.#options.logger.warn({ err: error, partition }, 'flush failed; claiming the partition anew');

@@ -1,10 +1,10 @@
 import { Counter, Gauge, Histogram, Registry } from '@runlog/service-kit/metrics';
 
-/** Hears of the work of the aggregation: once a fetch and once a flush, never once an event. */
+/** Is told of the work of the aggregation: once per fetch and once per flush, never once per event. */
 export interface AggregationObserver {
-  /** `behind`: offsets of the partition that were not yet read then. */
+  /** `behind` is the number of offsets of the partition that were not yet read at that time. */
   folded(fetch: { partition: number; events: number; behind: number }): void;
-  /** The partition is no longer ours. */
+  /** Is called when the partition is no longer ours. */
   released(partition: number): void;
   flushed(flush: { runs: number; bytes: number; seconds: number }): void;
   flushFailed(): void;

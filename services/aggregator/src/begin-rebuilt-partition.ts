@@ -43,10 +43,10 @@ export async function beginOrGoOn(
   };
   for (;;) {
     signal.throwIfAborted();
-    // Opened anew each time: then all that was committed before can be read.
+    // The writer is opened anew each time, because then everything that was committed before can be read.
     await using writer = await io.fencedWriter(snapshotWriterId(meta.snapshots, partition));
-    // Before the former snapshots are read: so they hold all that lies below. What retention takes after that shows
-    // in the next round.
+    // The start is taken before the former snapshots are read, so that these hold everything below it. If retention
+    // moves it after that, the next round shows it.
     const { startOffset } = (await io.bounds(topics.events))[partition]!;
     const begunMs = clock.now();
     const written = await readStoredPartition(io, { topic: meta.snapshots, partition, signal });
@@ -99,7 +99,7 @@ async function begin(
   await commit();
 }
 
-/** Former snapshots of runs whose beginning the topic no longer holds; nothing else remembers it. */
+/** Returns the former snapshots of runs whose beginning the topic no longer holds. Nothing else remembers it. */
 function seedsOf(
   stored: StoredPartition,
   at: { meta: RunMeta; startOffset: number },

@@ -28,7 +28,7 @@ describe('buildFlush', () => {
     expect(dirty.size).toBe(0);
   });
 
-  it('holds the checkpoint back to what the runs that did not fit lack', () => {
+  it('holds the checkpoint back to the first record that a run which did not fit lacks', () => {
     const dirty = dirtyRuns({ a: [0, 10], b: [5, 20] });
     expect(flushOf({ dirty, runs: ['a', 'b'], folded: 20, bytesMax: 1 })).toMatchObject({
       keys: ['a', '#checkpoint'],
@@ -49,7 +49,7 @@ describe('buildFlush', () => {
 
   it('writes a tombstone only with a checkpoint that passes the retirement', () => {
     const dirty = dirtyRuns({ gone: [0, 12], a: [3, 8], b: [9, 20] });
-    // b does not fit and lacks records from before the retirement.
+    // Run b does not fit, and lacks records from before the retirement.
     expect(flushOf({ dirty, runs: ['a', 'b'], folded: 20, bytesMax: 1 })).toMatchObject({
       keys: ['a', '#checkpoint'],
       checkpoint: 0,

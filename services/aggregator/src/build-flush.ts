@@ -6,10 +6,10 @@ import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 import type { DirtyRuns } from './dirty-runs.ts';
 
-/** The most bytes of one transaction: few enough to commit well within its timeout. */
+/** The most bytes of one transaction. It is small enough to commit well within the timeout. */
 export const FLUSH_BYTES_MAX = 8 * 1024 * 1024;
 
-/** One transaction of a partition: snapshots of dirty runs, then the checkpoint that they allow. */
+/** The content of one transaction of a partition: snapshots of dirty runs, then the checkpoint that they allow. */
 export interface Flush {
   readonly records: readonly RecordToAppend[];
   readonly checkpoint: number;
@@ -18,14 +18,15 @@ export interface Flush {
 }
 
 /**
- * Takes dirty runs, oldest first, while their snapshots fit the bytes; the first always goes, so that every run is
- * written in the end. Runs that do not fit stay dirty and hold the checkpoint back to what they lack. A retired run's
- * tombstone waits until the checkpoint passes its control record: a restart in between must not bring the run back.
+ * Takes dirty runs, oldest first, while their snapshots fit into the bytes. The first is always taken, so that every
+ * run is written in the end. Runs that do not fit stay dirty, and hold the checkpoint back to the first record that
+ * they lack. A retired run's tombstone waits until the checkpoint passes its control record, because a restart in
+ * between must not bring the run back.
  */
 export function buildFlush(input: {
   dirty: DirtyRuns;
   states: ReadonlyMap<string, RunSnapshot>;
-  /** The partition is folded up to this offset. */
+  /** The offset up to which the partition is folded. */
   folded: number;
   epoch: string;
   bytesMax: number;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 const MIB = 1024 * 1024;
 
-/** The aggregator's variables; `runlog up` reads them beside the other services'. */
+/** The aggregator's variables. `runlog up` reads them together with those of the other services. */
 export const aggregatorEnvironment = {
   RUNLOG_AGGREGATOR_HOST: environment.host().default('127.0.0.1'),
   RUNLOG_AGGREGATOR_PORT: environment.port().default(4001),
@@ -35,7 +35,7 @@ export function aggregatorConfigOf(
   };
 }
 
-/** Configuration of the aggregator as a process of its own. Throws ConfigError with every fault. */
+/** Reads the configuration of the aggregator when it is a process of its own. Throws ConfigError with every fault. */
 export function readAggregatorConfig(env: Readonly<Record<string, string | undefined>>): AggregatorConfig {
   const variables = readConfig(z.object({ ...logEnvironment, ...aggregatorEnvironment }), env);
   const faults = logFaults(variables, { single: true });

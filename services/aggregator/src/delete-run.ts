@@ -5,14 +5,15 @@ import type { TopicNames } from '@runlog/schema/log/topics';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 
-/** The fate of one run that was to be deleted. */
+/** The outcome of deleting one run. */
 export type Deletion =
   | { readonly key: string; readonly deleted: true; readonly partition: number; readonly offset: number }
   | { readonly key: string; readonly deleted: false };
 
 /**
- * Appends the control record that every reader folds to "absent"; the tombstone follows behind the checkpoint. Can be
- * repeated. `deleted: false`: no snapshot of such a run is stored. Rejects when the record was not acknowledged.
+ * Appends the control record that every reader folds to "absent"; the tombstone follows after the checkpoint. It can be
+ * repeated. `deleted: false` means that no snapshot of such a run is stored. Rejects if the record was not
+ * acknowledged.
  */
 export async function deleteRun(options: {
   io: TopicIo;

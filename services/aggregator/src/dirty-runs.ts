@@ -1,19 +1,19 @@
 /** The range of a run's records that its stored snapshot lacks. */
 export interface Lack {
-  /** An offset at or below the first record it lacks. */
+  /** An offset at or below the first record that it lacks. */
   readonly since: number;
-  /** An offset above the last record it lacks. */
+  /** An offset above the last record that it lacks. */
   readonly through: number;
 }
 
 /**
- * Runs of one partition that changed since their snapshot was written, oldest first. What the oldest lacks bounds the
- * checkpoint.
+ * Runs of one partition that changed since their snapshot was written, oldest first. The first record that the oldest
+ * lacks bounds the checkpoint.
  */
 export class DirtyRuns {
   readonly #lacks = new Map<string, Lack>();
 
-  /** A run that is dirty already keeps its place and where its lack begins. */
+  /** Marks a run as dirty. A run that is already dirty keeps its place and the beginning of its lack. */
   mark(key: string, lack: Lack): void {
     const since = this.#lacks.get(key)?.since ?? lack.since;
     this.#lacks.set(key, { since, through: lack.through });
@@ -23,7 +23,7 @@ export class DirtyRuns {
     this.#lacks.delete(key);
   }
 
-  /** Oldest first. */
+  /** Yields the dirty runs, oldest first. */
   entries(): IterableIterator<[key: string, lack: Lack]> {
     return this.#lacks.entries();
   }
@@ -32,9 +32,12 @@ export class DirtyRuns {
     return this.#lacks.size;
   }
 
-  /** Everything below it is in the stored snapshots, given that the partition is folded up to `folded`. */
+  /**
+   * Returns the checkpoint: everything below it is in the stored snapshots, given that the partition is folded up to
+   * `folded`.
+   */
   checkpoint(folded: number): number {
-    // Marked in order of folding, so the first lacks the lowest.
+    // Runs are marked in the order of folding, so the first one lacks the lowest offset.
     for (const { since } of this.#lacks.values()) return Math.min(since, folded);
     return folded;
   }

@@ -6,17 +6,17 @@ import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import { TopicIoError } from '@runlog/topic-io/topic-io';
 
-/** How far the snapshots of one partition have come. */
+/** How far the snapshots of one partition have been folded. */
 interface Past {
   readonly partition: number;
   readonly checkpoint: number;
-  /** Folded furthest; empty: there are none. */
+  /** The snapshot that is folded furthest; empty if there are no snapshots. */
   readonly newest: ReadonlyMap<number, RunSnapshot>;
 }
 
 /**
- * Partitions whose events were deleted and made anew, so that nothing that the snapshots say of them holds. Takes half
- * a minute where they are: the end of the events may lie behind for a moment.
+ * Finds partitions whose events were deleted and made anew, so that their snapshots are no longer right. For such a
+ * partition this takes half a minute, because the end of the events may lag for a moment.
  */
 export async function foreignPartitions(options: RestoreOptions): Promise<ReadonlySet<number>> {
   const { io, meta, partitions, signal } = options;
@@ -40,7 +40,10 @@ export async function foreignPartitions(options: RestoreOptions): Promise<Readon
   return foreign;
 }
 
-/** Rejects where what was found belongs to other events by now; with `unavailable` where it may only seem so. */
+/**
+ * Rejects if the stored snapshots no longer belong to the present events. The code is `unavailable` if this may be only
+ * apparent.
+ */
 export async function refuseForeign(
   stored: StoredPartition,
   at: { partition: number; options: RestoreOptions },
@@ -61,7 +64,10 @@ export async function refuseForeign(
   await refuseForeignPast(newest, { ...options, bounds });
 }
 
-/** Whether the snapshots are of another events topic. Nothing is waited for: the caller knows that the events were made anew. */
+/**
+ * Whether the snapshots belong to another events topic. It does not wait, because the caller knows that the events were
+ * made anew.
+ */
 export async function isOfOthers(
   stored: StoredPartition,
   at: { partition: number; options: RestoreOptions },

@@ -15,12 +15,15 @@ import { foreignPartitions } from './foreign-partitions.ts';
 import { HeldPartition } from './held-partition.ts';
 import { SnapshotBudget } from './snapshot-budget.ts';
 
-/** Key of the record that tells a resumed rebuild what was decided; on partition 0 of the topic it fills. */
+/**
+ * The key of the record that tells a resumed rebuild what was decided. It is on partition 0 of the topic that is
+ * filled.
+ */
 const PLAN_KEY = '#rebuild';
-/** So many events are folded between two flushes: what a kill -9 costs. */
+/** The number of events that are folded between two flushes. A kill -9 costs at most the folding of these. */
 const EVENTS_PER_FLUSH = 50_000;
 const OVERTAKEN =
-  'another rebuild took over, or this process stood still for too long: this one ends, and has switched nothing';
+  'another rebuild took over, or this process was paused for too long; this rebuild ends, and has switched nothing';
 /** Nobody waits for a rebuild's bytes, and nothing else writes to its topic. */
 const BYTES_PER_SECOND = 1024 * 1024 * 1024;
 
@@ -46,10 +49,13 @@ export interface RebuildOptions {
 export interface RebuildReport {
   readonly meta: RunMeta;
   readonly former: RunMeta;
-  /** The former snapshots, compared with a fold of the topic. */
+  /** The comparison of the former snapshots with a fold of the topic. */
   readonly before: VerifyReport;
   readonly runs: number;
-  /** Those of them that began before what the topic holds, and were taken over from their former snapshots. */
+  /**
+   * The number of those runs that began before the oldest event in the topic and were copied from their former
+   * snapshots.
+   */
   readonly kept: number;
   readonly resumed: boolean;
 }
@@ -65,7 +71,8 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildReport> {
   const former = await readMeta(io, topics);
   if (former === null)
     throw new TopicIoError('unusable', `${topics.meta} is empty: there is nothing to rebuild`);
-  // Another rebuild may finish first and delete what is read here: that would be waited for without end.
+  // Another rebuild may finish first and delete the topic that is read here. Without this signal we would wait for it
+  // for ever.
   const over = new AbortController();
   const signal = AbortSignal.any([options.signal, over.signal]);
   const overtaken = metaChange(io, { topics, meta: former, signal }).then(
@@ -116,15 +123,16 @@ interface Agreement {
   /** The topic to fill. */
   readonly target: string;
   readonly epoch: string;
-  /** An earlier attempt had begun to fill it. */
+  /** Whether an earlier attempt had begun to fill it. */
   readonly resumed: boolean;
-  /** The topics that other attempts have begun and that nobody will go on with. */
+  /** The topics that other attempts began and that nobody will finish. */
   readonly leftOver: readonly string[];
 }
 
 /**
- * What was decided when a topic was begun holds for all who fill it. Another topic is begun where another version of
- * the fold decided it, or where it took snapshots for proven that are not: then bytes of the same epoch would differ.
+ * Agrees on the topic to fill. The plan that was made when a topic was begun is binding for all who fill it. Another
+ * topic is begun if another version of the fold made the plan, or if the plan trusted snapshots that have not proved
+ * right, because then bytes of the same epoch would differ.
  */
 async function agreeOnPlan(
   options: RebuildOptions,
@@ -157,7 +165,7 @@ async function agreeOnPlan(
   }
 }
 
-/** `null`: there is none. */
+/** Resolves to null if there is no plan. */
 async function readPlan(options: RebuildOptions, target: string): Promise<Plan | null> {
   let value: Buffer | null = null;
   await readToEnd(options.io, {
@@ -186,7 +194,7 @@ async function writeSnapshots(
       ...{ ...at, partition },
       isForeign: at.foreign.has(partition),
     });
-    // A rebuild needs no confirmation.
+    // A rebuild needs no confirmation by a group.
     await using held = (await HeldPartition.claim({
       ...{ io, topics, partition, budget, clock, signal, logger, meta: at.meta },
       confirm: async () => true,
@@ -246,8 +254,8 @@ async function switchMeta(options: RebuildOptions, at: { former: RunMeta; meta: 
 }
 
 /**
- * A commit is decided before it can be read, and who starts in between makes anew what the former `run-meta` names,
- * empty: nothing is dropped before.
+ * Waits until the switch can be read. A commit is decided before it can be read. A process that starts in between would
+ * find the former `run-meta` and recreate the topic that it names, empty. So nothing may be dropped before.
  */
 async function switchVisible(options: RebuildOptions, former: RunMeta): Promise<void> {
   const { io, topics, clock, signal } = options;

@@ -1,6 +1,7 @@
 /**
- * Bytes of snapshots a process may write a second: with 10,000 active runs, a snapshot each every 2 s would be
- * 200 MB/s. What it does not allow waits for a later flush; correctness never depends on how often anything is flushed.
+ * Bounds the bytes of snapshots that a process writes per second: with 10,000 active runs, a snapshot of each every 2 s
+ * would be 200 MB/s. Snapshots beyond the budget wait for a later flush. Correctness never depends on how often
+ * anything is flushed.
  */
 export class SnapshotBudget {
   readonly #bytesPerSecond: number;
@@ -14,7 +15,7 @@ export class SnapshotBudget {
     this.#atMs = options.nowMs;
   }
 
-  /** Bytes that may be spent now; a spender that exceeds it by its last snapshot leaves a debt. */
+  /** Returns the bytes that may be spent now. A spender whose last snapshot exceeds them leaves a debt. */
   available(nowMs: number): number {
     const earned = (Math.max(0, nowMs - this.#atMs) / 1_000) * this.#bytesPerSecond;
     this.#available = Math.min(this.#bytesPerSecond, this.#available + earned);

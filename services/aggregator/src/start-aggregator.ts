@@ -12,7 +12,10 @@ import type { AggregatorConfig } from './config.ts';
 
 const READY_CHECK_MS = 20;
 
-/** Health endpoint at once, the work as soon as the log answers. Does not dispose the log it was given. */
+/**
+ * Starts the health endpoint at once, and the work as soon as the log answers. It does not dispose of the log that it
+ * was given.
+ */
 export async function startAggregator(options: ServiceStart<AggregatorConfig>): Promise<Running> {
   const { config, io, logger, clock, random, newEpoch, fail } = options;
   const stop = new AbortController();

@@ -23,7 +23,7 @@ async function signedIn(url: string, key: string): Promise<StreamSocket> {
   return stream;
 }
 
-describe('REST where keys are asked for', () => {
+describe('REST when keys are required', () => {
   it('answers 401 without a key, 403 to one that may not view, and leaves health and the page open', async () => {
     await using gateway = await start({ pub: publish, ops: view('*') });
     for (const path of [
@@ -43,7 +43,7 @@ describe('REST where keys are asked for', () => {
     expect((await gateway.get('/v1/runs', 'ops')).status).toBe(200);
   });
 
-  it('lists and counts only what the key shows, and answers 403 for any other run, there or not', async () => {
+  it('lists and counts only what the key shows, and answers 403 for any other run, whether it exists or not', async () => {
     await using gateway = await start({ some: view('c1/*', 'c2/resnet-*') });
     const list = (await (await gateway.get('/v1/runs?sort=run_id', 'some')).json()) as {
       runs: { run_id: string }[];
@@ -69,7 +69,7 @@ describe('REST where keys are asked for', () => {
   });
 });
 
-describe('the WebSocket where keys are asked for', () => {
+describe('the WebSocket when keys are required', () => {
   it('takes the key as its first frame, and nothing before it', async () => {
     await using gateway = await start({ ops: view('*') });
     await using stream = await StreamSocket.open(gateway.url);
@@ -104,7 +104,7 @@ describe('the WebSocket where keys are asked for', () => {
     expect(stream.frames).toHaveLength(1);
   });
 
-  it('closes with 4502 when no key comes in time', async () => {
+  it('closes with 4502 when no key arrives in time', async () => {
     await using gateway = await start({ ops: view('*') });
     await using stream = await StreamSocket.open(gateway.url);
     await using other = await signedIn(gateway.url, 'ops');
@@ -113,7 +113,7 @@ describe('the WebSocket where keys are asked for', () => {
     expect(await other.next((frame) => frame.id === 3)).toEqual({ id: 3, pong: true });
   });
 
-  it('answers a run that the key does not show with forbidden, and goes on', async () => {
+  it('answers a run that the key does not show with forbidden, and continues', async () => {
     await using gateway = await start({ some: view('c1/*') });
     await using stream = await signedIn(gateway.url, 'some');
     stream.send({ id: 1, sub: [{ ch: 'run:c2/vit/default' }, { ch: 'run:c1/a/default' }] });
@@ -141,7 +141,7 @@ describe('the WebSocket where keys are asked for', () => {
     expect(await some.next()).toMatchObject({ rows: [], gone: ['c1/a/default'] });
   });
 
-  it('closes with 4500 when the key is revoked, and asks for a reconnect when it shows other runs', async () => {
+  it('closes with 4500 when the key is revoked, and asks for a reconnect when the key shows other runs', async () => {
     await using gateway = await start({ a: view('*'), b: view('*'), c: view('*') });
     await using revoked = await signedIn(gateway.url, 'a');
     await using narrowed = await signedIn(gateway.url, 'b');
@@ -153,7 +153,7 @@ describe('the WebSocket where keys are asked for', () => {
     expect(await kept.next()).toEqual({ id: 3, pong: true });
   });
 
-  it('does not change whose eyes a connection has', async () => {
+  it('does not change the viewer of a connection', async () => {
     await using gateway = await start({ some: view('c1/*'), all: view('*') });
     await using stream = await signedIn(gateway.url, 'some');
     stream.send({ id: 1, auth: 'some' });

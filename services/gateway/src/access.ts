@@ -5,34 +5,34 @@ import { bearerOf, type KeyRing } from '@runlog/service-kit/keys';
 
 /** The runs that one client may see. */
 export interface Viewer {
-  /** Viewers of one scope see the same runs; nobody else's scope is the same. */
+  /** Viewers with the same scope see the same runs, and only they have that scope. */
   readonly scope: string;
   readonly maySee: (key: string) => boolean;
-  /** `changed`: the key shows other runs than it did. */
+  /** `changed` means that the key shows other runs than it did. */
   readonly standing: () => 'current' | 'changed' | 'revoked';
 }
 
-/** Where no keys are asked for. */
+/** The viewer if no keys are required. */
 export const everyone: Viewer = { scope: '', maySee: () => true, standing: () => 'current' };
 
-/** Says by their keys what clients may see. */
+/** Decides by their keys what clients may see. */
 export interface Access {
-  /** Whether a client must show a key. */
+  /** Whether a client need not show a key. */
   readonly isOpen: boolean;
-  /** The viewer that a key stands for. `null`: it is no key, or none that may view. */
+  /** Returns the viewer that a key stands for, or null if it is not a valid key or may not view. */
   viewerOf(secret: string): Viewer | null;
   /**
-   * The viewer that a request stands for, by its Authorization header. Throws the `HttpFault` to answer with: 401, or 403
-   * for a key that may not view.
+   * Returns the viewer that a request stands for, by its Authorization header. Throws the `HttpFault` to answer with:
+   * 401, or 403 for a key that may not view.
    */
   viewerOfRequest(request: { headers: { authorization?: string | undefined } }): Viewer;
-  /** Any valid key, whatever it may do. Throws 401. */
+  /** Accepts any valid key, whatever its role. Throws 401 otherwise. */
   requireKey(request: { headers: { authorization?: string | undefined } }): void;
-  /** After every change of the keys. The returned function ends it. */
+  /** Calls the listener after every change of the keys, until the returned function is called. */
   onChange(listener: () => void): () => void;
 }
 
-/** `keys`: `null` where whoever reaches the gateway may see every run. */
+/** Makes the access rules. If `keys` is null, anyone who reaches the gateway may see every run. */
 export function accessBy(keys: KeyRing | null): Access {
   if (keys === null) {
     return {
@@ -43,7 +43,7 @@ export function accessBy(keys: KeyRing | null): Access {
       onChange: () => () => undefined,
     };
   }
-  /** Compiled once a key; a reload makes new keys. */
+  /** Globs are compiled once per key; a reload makes new keys. */
   const compiled = new WeakMap<ViewKey, Pick<Viewer, 'scope' | 'maySee'>>();
   const sightOf = (key: ViewKey) => {
     let sight = compiled.get(key);
@@ -66,7 +66,8 @@ export function accessBy(keys: KeyRing | null): Access {
   };
   const requireKey: Access['requireKey'] = ({ headers }) => {
     const secret = bearerOf(headers.authorization);
-    if (secret === null) throw new HttpFault('unauthorized', 'this needs a key: Authorization: Bearer KEY');
+    if (secret === null)
+      throw new HttpFault('unauthorized', 'this requires a key: Authorization: Bearer KEY');
     if (keys.find(secret) === null) throw new HttpFault('unauthorized', 'this key is not valid (any more)');
   };
   return {
@@ -83,12 +84,12 @@ export function accessBy(keys: KeyRing | null): Access {
   };
 }
 
-/** Throws 403 by the key's text alone, so that the answer does not tell whether the run exists. */
+/** Throws 403 by looking only at the run's key, so that the answer does not reveal whether the run exists. */
 export function mustSee(viewer: Viewer, key: string): void {
   if (!viewer.maySee(key)) throw new HttpFault('forbidden', `this key does not show ${key}`);
 }
 
-/** A blank is in no glob. */
+/** The separator is a space, which no glob contains. */
 function scopeOf(key: ViewKey): string {
   return [...new Set(key.runs)].sort().join(' ');
 }

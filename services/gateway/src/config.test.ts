@@ -27,7 +27,7 @@ describe('the configuration of the gateway', () => {
     },
   );
 
-  it.each(['127.0.0.1', '127.1.2.3', '::1', 'localhost'])('takes %s for this machine', (host) => {
+  it.each(['127.0.0.1', '127.1.2.3', '::1', 'localhost'])('treats %s as this machine', (host) => {
     expect(faultsOf({ RUNLOG_GATEWAY_HOST: host })).toEqual([]);
   });
 

@@ -4,7 +4,7 @@ import { isLoopback } from '@runlog/service-kit/loopback';
 import { environment, readCheckedConfig } from '@runlog/service-kit/read-config';
 import { z } from 'zod';
 
-/** The gateway's own variables; `runlog up` reads them beside those of the other services. */
+/** The gateway's own variables. `runlog up` reads them together with those of the other services. */
 export const gatewayEnvironment = {
   RUNLOG_GATEWAY_HOST: environment.host().default('127.0.0.1'),
   RUNLOG_GATEWAY_PORT: environment.port().default(8080),
@@ -18,16 +18,16 @@ export type GatewayVariables = z.infer<typeof gatewayVariables>;
 
 export interface GatewayConfig {
   readonly host: string;
-  /** 0 = any free one. */
+  /** Port 0 means any free port. */
   readonly port: number;
-  /** Beside the gateway's own: origins whose pages may open the stream; `*` is any. */
+  /** Origins, besides the gateway's own, whose pages may open the stream; `*` means any. */
   readonly allowedOrigins: readonly string[];
-  /** Not given: open. */
+  /** If it is not set, the gateway is open. */
   readonly keysFile?: string | undefined;
   readonly log: LogConfig;
 }
 
-/** Faults that only several variables together show. */
+/** Returns the faults that only several variables together show. */
 export function gatewayFaults(variables: GatewayVariables): string[] {
   const faults: string[] = [];
   const keysFile = variables.RUNLOG_KEYS_FILE;
@@ -55,7 +55,7 @@ export function gatewayConfigOf(variables: GatewayVariables, log: LogConfig): Ga
   };
 }
 
-/** For the service alone. Throws `ConfigError` with every fault at once. */
+/** Reads the configuration of the service when it runs alone. Throws `ConfigError` with every fault at once. */
 export function readGatewayConfig(env: Readonly<Record<string, string | undefined>>): GatewayConfig {
   const schema = z.object({ ...logEnvironment, ...gatewayEnvironment });
   const variables = readCheckedConfig(schema, env, (read) => [

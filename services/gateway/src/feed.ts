@@ -20,15 +20,16 @@ export interface FeedOptions {
   readonly clock: Clock;
   readonly newEpoch: () => string;
   readonly signal: AbortSignal;
-  /** Every run is at hand for the first time. */
+  /** Is called when every run has been read for the first time. */
   readonly onReady: () => void;
-  /** The log cannot be read for now: what clients hold cannot go on. */
+  /** Is called when the log cannot be read for now, so that the clients' streams cannot continue. */
   readonly onLost: () => void;
 }
 
 /**
- * Reads the log for ever into one hub, starting over with back-off when it cannot be reached. A rebuild that began a
- * new epoch is read beside the old state until it has caught up; then the hub switches, and no stream breaks.
+ * Reads the log for ever into one hub, and starts over with back-off when the log cannot be reached. After a rebuild
+ * that began a new epoch, the new state is read beside the old one until it has caught up. Then the hub switches, and
+ * no stream breaks.
  */
 export class Feed {
   readonly #options: FeedOptions;
@@ -44,7 +45,7 @@ export class Feed {
   readonly runs = (): RunsAtHand | null => this.#current?.runs ?? null;
   readonly notReadyBecause = (): string | null => (this.#current === null ? this.#waitsFor : null);
 
-  /** Ends on abort; rejects with what waiting cannot mend. */
+  /** Runs until the abort. Rejects with a fault that waiting cannot cure. */
   async run(): Promise<void> {
     const { logger, clock, signal, onLost } = this.#options;
     while (!signal.aborted) {
@@ -75,7 +76,7 @@ export class Feed {
     });
   }
 
-  /** Until a rebuild overtook it, or it rejects. */
+  /** Reads until a rebuild overtakes it, or until it rejects. */
   async #readUnder(meta: RunMeta): Promise<void> {
     const { io, logger, config, clock, signal } = this.#options;
     const over = new AbortController();
@@ -83,7 +84,7 @@ export class Feed {
     const { topics } = config.log;
     const isRestored = () => live.caughtUp;
     const switched = this.#overtaken(meta, { isRestored, signal: until }).finally(() => over.abort());
-    // Awaited below; it may reject long before, which must not end the process.
+    // The promise is awaited below. It may reject long before that, which must not end the process.
     switched.catch(() => undefined);
     const live: LiveRuns = openLiveRuns({
       ...{ io, topics, meta, logger, signal: until, sleep: clock.sleep, now: clock.now },
@@ -95,7 +96,7 @@ export class Feed {
         if (live.caughtUp) this.#current?.hub.apply(changes);
       }
     } catch (error) {
-      // Broken off by the switch, in the middle of whatever it was doing.
+      // The switch aborted the reading in the middle of something.
       if (signal.aborted || !over.signal.aborted) throw error;
     } finally {
       over.abort();
@@ -122,8 +123,9 @@ export class Feed {
   }
 
   /**
-   * A rebuild that proved every byte keeps the epoch: what is held here is what it wrote. But what is still being read
-   * from the former snapshot topic may never come, because that may be deleted.
+   * Resolves when a rebuild makes it necessary to read anew. A rebuild that proved every byte keeps the epoch, and the
+   * state that is held here equals what it wrote. But if the former snapshot topic is still being read, its records may
+   * never arrive, because the topic may be deleted.
    */
   async #overtaken(meta: RunMeta, at: { isRestored: () => boolean; signal: AbortSignal }): Promise<void> {
     const { io, config, logger } = this.#options;

@@ -4,11 +4,11 @@ import type { Hub } from './stream/hub.ts';
 /** The figures that the gateway counts while it sends. */
 export interface GatewayMetrics {
   readonly registry: Registry;
-  /** So many frames were handed to a connection. */
+  /** Is told how many frames were handed to a connection. */
   readonly sent: (frames: number) => void;
 }
 
-/** Figures that are read when asked for. */
+/** Figures that are read when somebody asks for the metrics. */
 export interface GatewayFigures {
   readonly connections: () => { readonly open: number; readonly lagging: number };
   readonly bytesSent: () => number;
@@ -38,12 +38,16 @@ export function createGatewayMetrics(figures: GatewayFigures): GatewayMetrics {
   gauge('runlog_gateway_event_streams', 'Open streams of server-sent events', figures.eventStreams);
   gauge(
     'runlog_gateway_subscriptions',
-    'Subscriptions of runs',
+    'Subscriptions to runs',
     () => figures.hub()?.load.subscriptions ?? 0,
   );
-  gauge('runlog_gateway_channels', 'Runs that somebody subscribes', () => figures.hub()?.load.channels ?? 0);
-  gauge('runlog_gateway_runs', 'Runs held', figures.runs);
-  gauge('runlog_gateway_ready', '1 once every run is at hand', () => (figures.hub() === null ? 0 : 1));
+  gauge(
+    'runlog_gateway_channels',
+    'Runs with at least one subscriber',
+    () => figures.hub()?.load.channels ?? 0,
+  );
+  gauge('runlog_gateway_runs', 'Runs held in memory', figures.runs);
+  gauge('runlog_gateway_ready', '1 once every run has been read', () => (figures.hub() === null ? 0 : 1));
   const frames = new Counter({
     name: 'runlog_gateway_frames_total',
     help: 'Frames sent over WebSocket',

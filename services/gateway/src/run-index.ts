@@ -8,30 +8,30 @@ import type { ServerFrame } from '@runlog/schema/stream/server-frames';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Viewer } from './access.ts';
 
-/** The heads that rows are made of: listing runs wakes none of them. */
+/** The heads that rows are made from: listing runs wakes none of them. */
 type RunHeads = Pick<ReadonlyRunStates, 'head' | 'heads' | 'keys'>;
 
-/** Least time between two frames of one index channel. */
+/** The least time between two frames of one index channel. */
 const INDEX_INTERVAL_MS = 1_000;
-/** Rows of one live frame (some 200 KiB); what is beyond follows with the next. */
+/** The most rows of one live frame (some 200 KiB). Further rows follow with the next frame. */
 const INDEX_ROWS_PER_FRAME_MAX = 500;
 
-/** A subscriber, as the index sees it. It may not call back. */
+/** A subscriber, as the index sees it. It must not call the index from its methods. */
 export interface IndexListener {
-  /** False: there is no room; the subscription then asks by `catchUp`. */
+  /** Returns false if there is no room; the subscription then asks with `catchUp`. */
   deliver(text: string): boolean;
 }
 
-/** One client's interest in one glob. Rows are whole, so taking one twice is harmless. */
+/** One client's interest in one glob. Rows are complete, so receiving one twice is harmless. */
 export interface IndexSubscription {
   readonly channel: IndexChannel;
   readonly listener: IndexListener;
-  /** Changes up to this version have been sent to a subscription that is behind; `null`: it is live. */
+  /** The version up to which changes have been sent to a subscription that is behind; null if it is live. */
   behind: number | null;
 }
 
 interface IndexChannel {
-  /** Tells the channel from all others: a glob as one scope of viewers sees it. */
+  /** Identifies the channel: a glob as one scope of viewers sees it. */
   readonly name: string;
   readonly ch: string;
   readonly matches: (key: string) => boolean;
@@ -42,14 +42,15 @@ interface IndexChannel {
 }
 
 /**
- * The run index: rows by glob, then the rows that changed, at most once a second a glob and computed once for all its
- * subscribers. It remembers which keys changed only since the slowest of them was served.
+ * The run index. A subscriber of a glob gets its rows, then the rows that change, at most once a second. Changes are
+ * computed once for all subscribers of a glob. The index remembers only the keys that changed since the slowest
+ * subscriber was served.
  */
 export class RunIndex {
   #states: RunHeads;
   readonly #clock: Clock;
   readonly #channels = new Map<string, IndexChannel>();
-  /** Key → version of its last change, oldest change first. */
+  /** The version of each key's last change, oldest change first. */
   readonly #changed = new Map<string, number>();
   #version = 0;
 
@@ -79,10 +80,10 @@ export class RunIndex {
     this.touch([...keys].map((key) => ({ key })));
   }
 
-  /** Registers interest; nothing is delivered before `join`. */
+  /** Registers an interest. Nothing is delivered before `join`. */
   attach(of: { glob: string; viewer: Viewer }, listener: IndexListener): IndexSubscription {
     const { glob, viewer } = of;
-    // A blank is in no glob.
+    // The separator is a space, which no glob contains.
     const name = `${glob} ${viewer.scope}`;
     let channel = this.#channels.get(name);
     if (channel === undefined) {
@@ -113,7 +114,7 @@ export class RunIndex {
     this.#forget();
   }
 
-  /** The newest rows of the glob; from now on the subscription is live. */
+  /** Returns the newest rows of the glob. From now on the subscription is live. */
   join(subscription: IndexSubscription, limit: number): { rows: RunRow[]; total: number } {
     const { channel } = subscription;
     subscription.behind = null;
@@ -124,7 +125,7 @@ export class RunIndex {
     return { rows: found.slice(0, limit).map((state) => rowOf(state, nowMs)), total: found.length };
   }
 
-  /** The next frame of a subscription that had no room; `null`: it has everything and is live again. */
+  /** Returns the next frame for a subscription that had no room, or null if it has everything and is live again. */
   catchUp(subscription: IndexSubscription): string | null {
     if (subscription.behind === null) return null;
     const { channel } = subscription;
@@ -164,7 +165,7 @@ export class RunIndex {
     this.#forget();
   }
 
-  /** One frame of what changed after `version`, oldest change first. */
+  /** Makes one frame of the changes after `version`, oldest change first. */
   #since(channel: IndexChannel, version: number): { text: string; version: number; more: boolean } | null {
     const nowMs = this.#clock.now();
     const rows: RunRow[] = [];
@@ -173,7 +174,7 @@ export class RunIndex {
     let more = false;
     for (const [key, changedAt] of this.#changed) {
       if (changedAt <= version || !channel.matches(key)) continue;
-      // A version is sent whole: the next frame begins after it.
+      // A version is sent as a whole, because the next frame begins after it.
       if (rows.length + gone.length >= INDEX_ROWS_PER_FRAME_MAX && changedAt > reached) {
         more = true;
         break;
@@ -191,7 +192,7 @@ export class RunIndex {
     };
   }
 
-  /** Drops what every subscription has. */
+  /** Drops the changes that every subscription has. */
   #forget(): void {
     let served = Number.POSITIVE_INFINITY;
     for (const channel of this.#channels.values()) {

@@ -9,7 +9,7 @@ import { serveGateway } from './http/gateway-server.ts';
 const STOP_MS_MAX = 2_000;
 
 /**
- * Starts the gateway over a log that is already open. Rejects when it cannot listen. Disposing tells the clients, closes
+ * Starts the gateway over a log that is already open. Rejects if it cannot listen. Disposing tells the clients, closes
  * their streams within some 3 s and stops reading.
  */
 export async function startGateway(options: ServiceStart<GatewayConfig>): Promise<Running> {
@@ -51,7 +51,7 @@ export async function startGateway(options: ServiceStart<GatewayConfig>): Promis
       await server[Symbol.asyncDispose]();
       await keys?.[Symbol.asyncDispose]();
       stop.abort();
-      // An operation of the log that is under way cannot be broken off; it ends when the log is closed.
+      // An operation of the log that is in progress cannot be aborted; it ends when the log is closed.
       const patience = new AbortController();
       await Promise.race([reading, clock.sleep(STOP_MS_MAX, patience.signal)]);
       patience.abort();

@@ -4,7 +4,7 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 import { clockOf, envsOf, type LogLine, titleOf } from './log-lines.ts';
 import type { ShownRun } from './store.ts';
 
-/** Nearer to the end than this counts as being there. */
+/** A scroll position nearer to the end than this counts as at the end. */
 const END_TOLERANCE_PX = 24;
 
 const isFollowing = signal(true);

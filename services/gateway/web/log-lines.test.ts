@@ -71,7 +71,7 @@ describe('the text of an event', () => {
 });
 
 describe('the lines of the log', () => {
-  it('rolls up what is not individual, by second and type, with the distinct environments', () => {
+  it('rolls up events that are not individual, by second and type, with the distinct environments', () => {
     const log = new LogLines();
     for (let at = 0; at < 16; at += 1) log.add(entry('EPOCH_COMPLETED', { env_id: at % 5 }));
     log.add(entry('REWARD_COMPUTED'));
@@ -80,7 +80,7 @@ describe('the lines of the log', () => {
     expect(envsOf({ envIds: [3, 1, 2] })).toBe('3 1 2');
   });
 
-  it('does not roll up over seconds, nor individual events', () => {
+  it('does not roll up across seconds, nor individual events', () => {
     const log = new LogLines();
     log.add(entry('EPOCH_COMPLETED'));
     log.add(entry('EPOCH_COMPLETED', { occurred_at: '2026-01-03T23:59:48.000000+00:00' }));
@@ -89,14 +89,14 @@ describe('the lines of the log', () => {
     expect(log.lines).toHaveLength(4);
   });
 
-  it('takes an event once, whatever the number of times it comes', () => {
+  it('takes an event once, however often it comes', () => {
     const log = new LogLines();
     const same = entry('EPOCH_COMPLETED');
     for (let at = 0; at < 3; at += 1) log.add(same);
     expect(log.lines.map(textOf)).toEqual(['EPOCH ×1']);
   });
 
-  it('sorts by second and arrival, over midnight too', () => {
+  it('sorts by second and arrival, also across midnight', () => {
     const log = new LogLines();
     log.add(entry('SEED_PRUNED', { occurred_at: '2026-01-04T00:00:01+00:00', metadata: { slot_id: 'c' } }));
     log.add(entry('SEED_PRUNED', { occurred_at: '2026-01-03T23:59:59.9+00:00', metadata: { slot_id: 'a' } }));
@@ -104,7 +104,7 @@ describe('the lines of the log', () => {
     expect(log.lines.map(textOf)).toEqual(['a PRUNE', 'b PRUNE', 'c PRUNE']);
   });
 
-  it('keeps the newest 300 and counts the others', () => {
+  it('keeps the newest 300 lines and counts the others', () => {
     const log = new LogLines();
     for (let at = 0; at < 450; at += 1) log.add(entry('SEED_PRUNED'));
     log.add(entry('EPOCH_COMPLETED', { occurred_at: '2020-01-01T00:00:00+00:00' }));
@@ -128,7 +128,7 @@ describe('clock and title', () => {
     expect(clockOf(at('2026-01-04T23:59:48Z'), at('2026-01-03T23:59:48Z'))).toBe('23:59:48');
   });
 
-  it('has a decimal in the rate below 100 a second', () => {
+  it('shows a decimal in a rate below 100 a second', () => {
     expect(titleOf({ events: 1_234, eventsPerSecond: 45.23 })).toBe('EVENTS 1,234 (45.2/s)');
     expect(titleOf({ events: 0, eventsPerSecond: 1_234.5 })).toBe('EVENTS 0 (1,235/s)');
   });

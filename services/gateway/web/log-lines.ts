@@ -2,12 +2,12 @@ import { eventTypeOf } from '@runlog/schema/events/event-types';
 import type { Span, Tone } from '@runlog/schema/events/line-span';
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 
-/** Lines that are kept; older ones are only counted. */
+/** The number of lines that are kept. Older ones are only counted. */
 const LINES_MAX = 300;
 const EVENT_IDS_MAX = 10_000;
 const ENV_IDS_SHOWN = 3;
 
-/** One line of the log. A rolled-up line grows in place; `version` tells that it did. */
+/** One line of the event log. A rolled-up line grows in place, and `version` shows that it did. */
 export interface LogLine {
   readonly id: number;
   /** The whole second, in milliseconds since the epoch. */
@@ -15,7 +15,7 @@ export interface LogLine {
   readonly eventType: string;
   readonly spans: readonly Span[];
   readonly events: number;
-  /** Distinct, in order of arrival. */
+  /** The distinct environments, in order of arrival. */
   readonly envIds: readonly number[];
 }
 
@@ -34,7 +34,7 @@ export class LogLines {
     return this.#lines;
   }
 
-  /** Lines that were too old to keep. */
+  /** The number of lines that were too old to keep. */
   get trimmed(): number {
     return this.#trimmed;
   }
@@ -80,7 +80,7 @@ export class LogLines {
     this.#lines[this.#indexOf(rolledUp)] = line;
   }
 
-  /** Says that events are missing here because this page could not keep up. */
+  /** Adds a line which says that events are missing here because this page could not keep up. */
   addGap(gap: { skipped: number; secondMs: number }): void {
     const text = `… ${gap.skipped.toLocaleString('en')} events not shown: this page was too slow`;
     this.#insert({
@@ -92,7 +92,7 @@ export class LogLines {
     });
   }
 
-  /** Gives `null` when the line is older than all that is kept. */
+  /** Returns null if the line is older than all that are kept. */
   #insert(content: Omit<LogLine, 'id'>): LogLine | null {
     let at = this.#lines.length;
     while (at > 0 && this.#lines[at - 1]!.secondMs > content.secondMs) at -= 1;
@@ -118,7 +118,10 @@ export class LogLines {
   }
 }
 
-/** Full ` HH:MM:SS ` on the first line and the first of each minute, else only the seconds. In UTC. */
+/**
+ * Formats the time in UTC: in full (` HH:MM:SS `) on the first line and the first of each minute, else only the
+ * seconds.
+ */
 export function clockOf(line: { secondMs: number }, before: { secondMs: number } | undefined): string {
   const iso = new Date(line.secondMs).toISOString();
   const isNewMinute =
@@ -126,13 +129,13 @@ export function clockOf(line: { secondMs: number }, before: { secondMs: number }
   return isNewMinute ? iso.slice(11, 19) : `${' '.repeat(5)}${iso.slice(16, 19)}`;
 }
 
-/** At most three environments, then `+`. */
+/** Lists at most three environments, then `+`. */
 export function envsOf(line: { envIds: readonly number[] }): string {
   const shown = line.envIds.slice(0, ENV_IDS_SHOWN).join(' ');
   return line.envIds.length > ENV_IDS_SHOWN ? `${shown}+` : shown;
 }
 
-/** `EVENTS 1,234 (45.2/s)`; one decimal under 100/s, none above. */
+/** Formats `EVENTS 1,234 (45.2/s)`, with one decimal below 100/s and none above. */
 export function titleOf(totals: { events: number; eventsPerSecond: number }): string {
   return `EVENTS ${totals.events.toLocaleString('en')} (${rateText(totals.eventsPerSecond)}/s)`;
 }
@@ -150,7 +153,7 @@ function rollUpSpans(type: { name: string; tone: Tone; events: number }): readon
   ];
 }
 
-/** A date as well as a time, so that midnight sorts. */
+/** Uses the date as well as the time, so that lines sort across midnight. */
 function secondOf(entry: EventLogEntry): number {
   const ms = Date.parse(entry.occurred_at);
   return Number.isNaN(ms) ? 0 : Math.floor(ms / 1_000) * 1_000;

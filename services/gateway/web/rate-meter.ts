@@ -1,6 +1,6 @@
 const WINDOW_MS = 5_000;
 
-/** Events per second over the newest 5 s, from a total that only grows. */
+/** Measures events per second over the newest 5 s, from a total that only grows. */
 export class RateMeter {
   #samples: { total: number; atMs: number }[] = [];
 
@@ -28,7 +28,7 @@ export class RateMeter {
     this.#samples = [];
   }
 
-  /** Keeps one sample from before the window: what came since then is known from it. */
+  /** Drops old samples, but keeps one from before the window, from which the growth within it is computed. */
   #trim(nowMs: number): void {
     const begin = nowMs - WINDOW_MS;
     while (this.#samples.length > 1 && this.#samples[1]!.atMs <= begin) this.#samples.shift();

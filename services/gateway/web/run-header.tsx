@@ -46,7 +46,7 @@ export function RunHeader({ run }: { run: ShownRun }) {
   );
 }
 
-/** Whether the run is alive, by what the server received; the connection has its own sign. */
+/** Shows whether the run is alive, by the events that the server received. The connection has its own sign. */
 function Pulse({ run }: { run: ShownRun }) {
   const { status, position } = run.snapshot;
   if (position === null) return <output class="pulse pulse-stale">○ WAITING</output>;

@@ -3,7 +3,7 @@ import { rateText } from './log-lines.ts';
 import { clockAheadMs, nowMs, rows, search, selected, totalRuns } from './store.ts';
 
 const ROWS_SHOWN_MAX = 200;
-/** A row's figures are as old as its last event. After this long without one its rate is nothing. */
+/** A row's figures are as old as its last event. After this time without an event, its rate counts as zero. */
 const QUIET_AFTER_MS = 10_000;
 const ORDER_GRAIN_MS = 60_000;
 
@@ -74,7 +74,7 @@ function Row({ runKey, row }: { runKey: string; row: RunRow }) {
   );
 }
 
-/** By the minute, so that runs that are all live do not change places all the time. */
+/** Rounds to the minute, so that runs that are all live do not change places all the time. */
 function recency(row: RunRow): number {
   return Math.floor(Date.parse(row.last_received_at) / ORDER_GRAIN_MS);
 }

@@ -6,25 +6,25 @@ import { LogLines } from './log-lines.ts';
 import { RateMeter } from './rate-meter.ts';
 import { noteRefusal, noteStatus, storedKey } from './view-key.ts';
 
-/** Runs kept in the page; those that were silent longest go first. */
+/** The number of runs that the page keeps. Those that were silent longest are dropped first. */
 const ROWS_MAX = 1_000;
 
 /** Everything the page shows. */
 export const link = signal<StreamStatus>({ state: 'connecting' });
 export const rows = signal<ReadonlyMap<string, RunRow>>(new Map());
-/** Runs the server has; `null` until it said so. */
+/** The number of runs that the server has; null until the server has said it. */
 export const totalRuns = signal<number | null>(null);
 export const selected = signal<string | null>(keyInHash());
 export const search = signal('');
-/** Goes on once a second, for what is a function of time. */
+/** Advances once a second, for everything that depends on the time. */
 export const nowMs = signal(Date.now());
 
-/** The selected run. `lines` is replaced on every drawn change. */
+/** The selected run. `lines` is replaced at every change that is drawn. */
 export interface ShownRun {
   readonly snapshot: DeliveredSnapshot;
   readonly log: LogLines;
   readonly eventsPerSecond: number;
-  /** What the server said, and when by this page's clock: no two clocks are compared. */
+  /** What the server said, and when, by this page's clock. So no two clocks are compared. */
   readonly freshness: Freshness;
   readonly freshnessAtMs: number;
 }
@@ -53,7 +53,7 @@ const client = createStreamClient({
   },
 });
 
-/** Begins to follow the index, the selected run, and the address bar. */
+/** Begins to follow the index, the selected run and the address bar. */
 export function start(): void {
   void readServerClock();
   client.subscribeIndex('*', (update) => {
@@ -188,6 +188,6 @@ async function readServerClock(): Promise<void> {
     const date = response.headers.get('date');
     if (date !== null) clockAheadMs.value = Date.now() - Date.parse(date);
   } catch {
-    // Without it ages are by this machine's clock.
+    // Without the server's time, ages are by this machine's clock.
   }
 }

@@ -116,7 +116,7 @@ describe('numbers that are not numbers', () => {
     expect(events[2]!.record.value.toString()).toBe(eventTextWith('"x": 1.0'));
   });
 
-  it('are rejected where the schema wants an integer', () => {
+  it('are rejected where the schema requires an integer', () => {
     const bad = eventTextWith('"emitter_id": "m1", "emitter_seq": NaN');
     expect(judged(bad).rejected[0]!.error).toMatchObject({ code: 'schema', path: 'emitter_seq' });
   });
@@ -144,8 +144,8 @@ describe('a rejected event', () => {
     ['with its group', eventText({ event_id: undefined, group_id: 'g2' }), 'c1/r1/g2'],
     ['with an illegible run', eventText({ run_id: 'a/b' }), 'c1'],
     ['with no run', eventText({ run_id: undefined }), 'c1'],
-    ['that is no object', '5', 'c1'],
-  ])('%s is kept under the key it can have', (_how, text, key) => {
+    ['that is not an object', '5', 'c1'],
+  ])('%s is kept under the most precise key that it allows', (_how, text, key) => {
     expect(judged(`[${text}]`).rejected).toMatchObject([{ key, value: Buffer.from(text) }]);
   });
 
@@ -172,11 +172,11 @@ describe('a rejected event', () => {
     },
   );
 
-  it('may have the same key twice below the top', () => {
+  it('may have the same key twice below the top level', () => {
     expect(judged(eventTextWith('"x":{"a":1,"a":2}')).rejected).toEqual([]);
   });
 
-  it('is one byte too large, and one byte less is not', () => {
+  it('is refused if it is one byte too large, and accepted with one byte less', () => {
     const padding = EVENT_BYTES_MAX - eventTextWith('"x":""').length;
     const largest = eventTextWith(`"x":"${'x'.repeat(padding)}"`);
     expect(judged(largest).rejected).toEqual([]);
@@ -184,13 +184,16 @@ describe('a rejected event', () => {
     expect(judged(larger).rejected[0]!.error).toMatchObject({ code: 'event_too_large', event_id: 'e1' });
   });
 
-  it.each<BodyFormat>(['json', 'ndjson'])('is nested one too deep in %s, and one less is not', (format) => {
-    const nested = (depth: number) => eventTextWith(`"x":${'['.repeat(depth)}${']'.repeat(depth)}`);
-    expect(judged(nested(EVENT_DEPTH_MAX - 1), format).rejected).toEqual([]);
-    expect(judged(nested(EVENT_DEPTH_MAX), format).rejected[0]!.error).toMatchObject({ code: 'too_deep' });
-  });
+  it.each<BodyFormat>(['json', 'ndjson'])(
+    'is refused if it is nested one level too deep in %s, and accepted with one level less',
+    (format) => {
+      const nested = (depth: number) => eventTextWith(`"x":${'['.repeat(depth)}${']'.repeat(depth)}`);
+      expect(judged(nested(EVENT_DEPTH_MAX - 1), format).rejected).toEqual([]);
+      expect(judged(nested(EVENT_DEPTH_MAX), format).rejected[0]!.error).toMatchObject({ code: 'too_deep' });
+    },
+  );
 
-  it('tells no id that is longer than an id may be, nor an endless message', () => {
+  it('repeats no id that is longer than an id may be, and no endless message', () => {
     const long = 'x'.repeat(100_000);
     const { rejected } = judged(
       `${eventText({ event_id: long })}\n{"${long}":1,"${long}":2}\n${'{"a'.repeat(30_000)}`,
@@ -229,11 +232,11 @@ describe('a JSON body', () => {
     }
   });
 
-  it('with nothing in it is fine', () => {
+  it('may be an empty array', () => {
     expect(judged(' [ ] ')).toMatchObject({ total: 0, events: [], rejected: [] });
   });
 
-  it('may have a byte order mark', () => {
+  it('may begin with a byte order mark', () => {
     expect(judged(`\ufeff[${eventText()}]`).events[0]!.record.value.toString()).toBe(eventText());
   });
 
@@ -246,7 +249,7 @@ describe('a JSON body', () => {
     expect(accept(body(BODY_EVENTS_MAX + 1), format)).toMatchObject({ code: 'too_many_events' });
   });
 
-  it('is never the end of the process, however deep it is', () => {
+  it('never ends the process, however deep it is', () => {
     expect(accept('['.repeat(4_000_000))).toMatchObject({ kind: 'refused', code: 'invalid_json' });
     const deep = `[${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}]`;
     expect(judged(deep).rejected[0]!.error.code).toBe('too_deep');
@@ -254,7 +257,7 @@ describe('a JSON body', () => {
 });
 
 describe('an NDJSON body', () => {
-  it('is judged line by line: a broken line does not harm its neighbours', () => {
+  it('is judged line by line: a broken line does not affect its neighbours', () => {
     const body = Buffer.concat([
       Buffer.from(`${eventText()}\n\r\n{"a":\n${eventText({ event_id: 'e3' })} x\n`),
       Buffer.from([0x22, 0xff, 0x22, 0x0a]),

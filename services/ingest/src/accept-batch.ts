@@ -16,14 +16,14 @@ export interface AcceptedEvent {
   readonly index: number;
   /** Its value is the event's own bytes as received, unless `normalized`. */
   readonly record: EventRecord;
-  /** Bare NaN or Infinity became a string. */
+  /** Whether a bare NaN or Infinity became a string. */
   readonly normalized: boolean;
 }
 
-/** A rejected event: what the answer says of it, and what the rejected topic keeps. */
+/** A rejected event: what the answer says about it, and what the rejected topic keeps. */
 export interface RejectedEvent {
   readonly error: EventError;
-  /** `cluster/run/group` where the event says so legibly, else the cluster. */
+  /** `cluster/run/group` if the event names them validly, else the cluster. */
   readonly key: string;
   readonly value: Buffer;
 }
@@ -32,7 +32,7 @@ export type Judgement =
   | { readonly kind: 'refused'; readonly code: HttpFaultCode; readonly message: string }
   | {
       readonly kind: 'judged';
-      /** Events of the body; for NDJSON its lines that are not blank. */
+      /** The number of events of the body; for NDJSON the number of lines that are not blank. */
       readonly total: number;
       readonly events: readonly AcceptedEvent[];
       readonly rejected: readonly RejectedEvent[];
@@ -42,16 +42,20 @@ export interface BodyOrigin {
   readonly format: BodyFormat;
   readonly clusterId: string;
   readonly receivedAtMs: number;
-  /** Events keep their parsed form, which readers in this process can use. Elsewhere it would only take up memory. */
+  /**
+   * Whether events keep their parsed form, which readers in this process can use. Elsewhere it would only take up
+   * memory.
+   */
   readonly keepsJson?: boolean;
 }
 
-/** V8 quotes the source around a fault; of an answer that is enough. */
+/** V8 quotes the source around a fault; this much of the message is enough for an answer. */
 const MESSAGE_CHARS_MAX = 200;
 
 /**
- * Judges a whole body. JSON whose framing or any of whose events is not JSON is refused as a whole; an NDJSON line
- * stands for itself. Events that are nested too deep are rejected unread, because reading them is what is dangerous.
+ * Judges a whole body. A JSON body is refused as a whole if its framing or any of its events is not JSON; an NDJSON
+ * line is judged by itself. Events that are nested too deep are rejected without being parsed, because parsing them is
+ * the danger.
  */
 export function acceptBatch(body: Buffer, origin: BodyOrigin): Judgement {
   const lines = origin.format === 'ndjson';
@@ -108,7 +112,7 @@ interface Fault {
   readonly code: EventFaultCode;
   readonly path: string;
   readonly message: string;
-  /** The value, where it was parsed before the fault showed. */
+  /** The value, if it was parsed before the fault was found. */
   readonly value: unknown;
 }
 
@@ -126,7 +130,7 @@ function judge(bytes: Buffer, range: EventRange, legible: boolean): Valid | Faul
   }
   if (isObject(value) && Object.keys(value).length !== range.members) {
     const name = duplicateName(bytes, { ...range, start: 0, end: bytes.length }) ?? '';
-    const message = `the key ${cut(JSON.stringify(name))} is there twice`;
+    const message = `the key ${cut(JSON.stringify(name))} occurs twice`;
     return { kind: 'fault', code: 'duplicate_key', path: cut(name), message, value };
   }
   const verdict = validateEvent(value);
@@ -145,7 +149,7 @@ function fault(code: EventFaultCode, message: string, value: unknown = null): Fa
 
 type Parsed = { readonly value: unknown; readonly rewritten: Buffer | null } | { readonly message: string };
 
-/** Strictly first; only what that refuses is searched for bare non-finite numbers. */
+/** Parses strictly first. Only text that is then refused is searched for bare non-finite numbers. */
 function parse(bytes: Buffer): Parsed {
   try {
     return { value: JSON.parse(bytes.toString('utf8')) as unknown, rewritten: null };
@@ -155,7 +159,7 @@ function parse(bytes: Buffer): Parsed {
       try {
         return { value: JSON.parse(rewritten.toString('utf8')) as unknown, rewritten };
       } catch {
-        // Broken in another way too: the fault of the bytes as they came is the one to tell.
+        // The text is also broken in another way, so the fault of the bytes as received is reported.
       }
     }
     return { message: cut(messageOf(error)) };
@@ -182,7 +186,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Told back only where it is no longer than an id may be: the answer to a rejected event stays small. */
+/** Returns the id only if it is no longer than an id may be, so that the answer to a rejected event stays small. */
 function eventIdOf(value: unknown): string | null {
   if (!isObject(value) || typeof value.event_id !== 'string') return null;
   return value.event_id.length <= EVENT_ID_CHARS_MAX ? value.event_id : null;

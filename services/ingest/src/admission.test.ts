@@ -28,14 +28,14 @@ function admissionWith(keys: readonly Key[] | null) {
 }
 
 describe('who may publish', () => {
-  it('is anyone in open mode, for the cluster that is named', () => {
+  it('may be anyone in open mode, for the cluster that is named', () => {
     const { identify } = admissionWith(null);
     expect(identify()).toMatchObject({ publisher: { clusterId: 'local', key: null } });
     expect(identify('any key', 'c9')).toMatchObject({ publisher: { clusterId: 'c9', key: null } });
     expect(identify(undefined, 'a/b')).toMatchObject({ kind: 'fault', code: 'invalid_query' });
   });
 
-  it('is the holder of a publish key, for its own cluster', () => {
+  it('may be the holder of a publish key, for its own cluster', () => {
     const { identify } = admissionWith([key('a'), viewKey]);
     expect(identify('a')).toMatchObject({ publisher: { clusterId: 'c1' } });
     expect(identify('a', 'c1')).toMatchObject({ publisher: { clusterId: 'c1' } });
@@ -70,14 +70,14 @@ describe('quotas', () => {
     expect(admission.admitBytes(publisher('a'), 1_500_000)).toBeNull();
   });
 
-  it('count the bytes of a body that did not announce them, and the next one pays', () => {
+  it('count the bytes of a body that did not announce its length, and refuse the next one until they are paid', () => {
     const { admission, publisher } = admissionWith([key('a', { bytes_per_second: 1_000_000 })]);
     expect(admission.admitBytes(publisher('a'), null)).toBeNull();
     admission.countBytes(publisher('a'), 1_900_000);
     expect(admission.admitBytes(publisher('a'), null)).toMatchObject({ retryAfterSeconds: 1 });
   });
 
-  it('take the events of a body whole, and refuse the next one unread until they are paid', () => {
+  it('admit all events of a body, and refuse the next body unread until they are paid', () => {
     const { admission, clock, publisher } = admissionWith([key('a', { events_per_second: 10 })]);
     expect(admission.admitEvents(publisher('a'), BODY_EVENTS_MAX)).toBeNull();
     const refused = { code: 'quota_exceeded', retryAfterSeconds: 100 };
@@ -90,7 +90,7 @@ describe('quotas', () => {
     expect(admission.admitEvents(publisher('a'), BODY_EVENTS_MAX)).toBeNull();
   });
 
-  it('take the slower of bytes and events for the wait', () => {
+  it('use the longer wait of bytes and events', () => {
     const rates = { events_per_second: 10, bytes_per_second: 100 };
     const { admission, publisher } = admissionWith([key('a', rates)]);
     expect(admission.admitBytes(publisher('a'), 200)).toBeNull();
@@ -106,7 +106,7 @@ describe('quotas', () => {
     });
   });
 
-  it('are shared by the keys of a cluster and by nobody else', () => {
+  it('are shared by the keys of one cluster and by no others', () => {
     const rate = { events_per_second: 1_000 };
     const { admission, publisher } = admissionWith([
       key('a', rate),
@@ -118,7 +118,7 @@ describe('quotas', () => {
     expect(admission.admitEvents(publisher('c'), BODY_EVENTS_MAX)).toBeNull();
   });
 
-  it('never let more through than the rate, one second and one body, and always after the wait they said', () => {
+  it('never admit more than the rate, one second of it and one body, and always admit after the wait they named', () => {
     const steps = fc.array(fc.record({ waitMs: fc.nat(3_000), amount: fc.integer({ min: 1, max: 500 }) }));
     fc.assert(
       fc.property(steps, fc.integer({ min: 1, max: 300 }), (taken, perSecond) => {

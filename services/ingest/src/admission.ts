@@ -6,7 +6,7 @@ import { Quota, type Rate } from './quota.ts';
 
 const DEFAULT_CLUSTER = 'local';
 
-/** The sender of a request. `key`: `null` in open mode, which knows no quotas. */
+/** The sender of a request. `key` is null in open mode, which has no quotas. */
 export interface Publisher {
   readonly clusterId: string;
   readonly key: PublishKey | null;
@@ -16,26 +16,26 @@ export interface AdmissionFault {
   readonly kind: 'fault';
   readonly code: HttpFaultCode;
   readonly message: string;
-  /** Whole seconds until the same request is admitted; only with `quota_exceeded`. */
+  /** Whole seconds until the same request would be admitted; only with `quota_exceeded`. */
   readonly retryAfterSeconds?: number;
 }
 
 type Admitted = { readonly kind: 'admitted'; readonly publisher: Publisher } | AdmissionFault;
 
-/** Decides who may publish, and how much of it now. Knows nothing of bodies but their sizes. */
+/** Decides who may publish, and how much they may publish now. It knows nothing of bodies but their sizes. */
 export class Admission {
   readonly #keys: KeyRing | null;
   readonly #events: Quota;
   readonly #bytes: Quota;
 
-  /** `keys`: `null` for open mode. `now`: milliseconds; only differences count. */
+  /** `keys` is null in open mode. `now` returns milliseconds; only differences count. */
   constructor(options: { keys: KeyRing | null; now: () => number }) {
     this.#keys = options.keys;
     this.#events = new Quota({ now: options.now });
     this.#bytes = new Quota({ now: options.now });
   }
 
-  /** By the head of a request: whose it is. */
+  /** Identifies the publisher by the head of a request. */
   identify(head: { authorization: string | undefined; clusterId: string | undefined }): Admitted {
     const cluster = head.clusterId === undefined ? null : runKeyPart.safeParse(head.clusterId);
     if (this.#keys === null) {
@@ -44,24 +44,25 @@ export class Admission {
       return { kind: 'admitted', publisher };
     }
     const secret = bearerOf(head.authorization);
-    if (secret === null) return fault('unauthorized', 'publishing needs a key: Authorization: Bearer KEY');
+    if (secret === null) return fault('unauthorized', 'publishing requires a key: Authorization: Bearer KEY');
     const key = this.#keys.find(secret);
     if (key === null) return fault('unauthorized', 'this key is not valid (any more)');
     if (key.role !== 'publish') return fault('forbidden', `the key ${key.id} may view, not publish`);
     if (cluster !== null && cluster.data !== key.cluster) {
-      return fault('forbidden', `the key ${key.id} publishes for the cluster ${key.cluster} alone`);
+      return fault('forbidden', `the key ${key.id} publishes only for the cluster ${key.cluster}`);
     }
     return { kind: 'admitted', publisher: { clusterId: key.cluster, key } };
   }
 
-  /** Whether the request shows any valid key, whatever it may do; always so in open mode. */
+  /** Whether the request carries any valid key, whatever its role. In open mode this is always true. */
   isKnown(authorization: string | undefined): boolean {
     return this.#keys === null || this.#keys.find(bearerOf(authorization) ?? '') !== null;
   }
 
   /**
-   * Before the body is read: refused while its publisher owes bytes or events. Its bytes (`null`: not said) are spent,
-   * whatever becomes of the request: they travel.
+   * Admits a request before its body is read, unless its publisher owes bytes or events. The bytes of the body are
+   * spent whatever becomes of the request, because they are sent anyway. `bytes` is null if the head does not name
+   * their number.
    */
   admitBytes(publisher: Publisher, bytes: number | null): AdmissionFault | null {
     const overQuota = this.#overQuota(publisher);
@@ -70,13 +71,13 @@ export class Admission {
     return null;
   }
 
-  /** Bytes of a body whose head did not say how many there are. */
+  /** Counts bytes of a body whose head did not name their number. */
   countBytes({ clusterId, key }: Publisher, bytes: number): void {
     const rate = bytesRateOf(key);
     if (rate !== null) this.#bytes.spend(clusterId, bytes, rate);
   }
 
-  /** After judging: all of the body's events or, when others spent what there was while it was read, none. */
+  /** Admits a body's events after judging: all of them, or none if others spent the quota while the body was read. */
   admitEvents(publisher: Publisher, events: number): AdmissionFault | null {
     const { clusterId, key } = publisher;
     const rate = eventsRateOf(key);
@@ -86,7 +87,7 @@ export class Admission {
     return null;
   }
 
-  /** Events that the log did not take come again: they are not counted twice. */
+  /** Refunds events that the log did not take. They will be sent again, and must not be counted twice. */
   refundEvents({ clusterId, key }: Publisher, events: number): void {
     const rate = eventsRateOf(key);
     if (rate !== null) this.#events.refund(clusterId, events, rate);

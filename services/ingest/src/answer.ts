@@ -9,20 +9,20 @@ type Judged = Extract<Judgement, { kind: 'judged' }>;
 
 type Outcome = Omit<Published, 'settled'>;
 
-/** The answer to a judged body. `retryAfter`: the client should wait before it sends events again. */
+/** The answer to a judged body. `retryAfter` says that the client should wait before it sends events again. */
 export type Answer =
   | { readonly kind: 'response'; readonly response: IngestResponse; readonly retryAfter: boolean }
   | { readonly kind: 'all_rejected'; readonly response: IngestResponse & HttpFaultBody }
   | { readonly kind: 'fault'; readonly code: HttpFaultCode; readonly message: string };
 
-/** The answer to a body whose valid events were appended, or (`dry_run`) only judged. */
+/** Returns the answer to a body whose valid events were appended, or only judged (`dry_run`). */
 export function answerOf(judged: Judged, published: Outcome): Answer {
   const { retry, fault, acknowledged } = published;
   if (fault !== null && acknowledged === 0) {
     return {
       kind: 'fault',
       code: faultCodeOf(fault),
-      message: `no event was acknowledged; send all of them again, a repeat is recognised: ${fault.message}`,
+      message: `no event was acknowledged; send all of them again (repeats are recognised): ${fault.message}`,
     };
   }
   const response: IngestResponse = {
@@ -41,7 +41,7 @@ export function answerOf(judged: Judged, published: Outcome): Answer {
   return { kind: 'response', response, retryAfter: retry.length > 0 };
 }
 
-/** As if every valid event had been acknowledged. */
+/** Returns the outcome as if every valid event had been acknowledged. */
 export function publishedDry(judged: Judged): Outcome {
   const normalized = judged.events.filter((event) => event.normalized).length;
   return { acknowledged: judged.events.length, normalized, retry: [], fault: null };

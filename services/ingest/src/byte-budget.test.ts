@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ByteBudget } from './byte-budget.ts';
 
 describe('a byte budget', () => {
-  it('refuses what does not fit, takes nothing of it, and gets everything back', () => {
+  it('refuses bytes that do not fit, takes none of them, and gets everything back', () => {
     const budget = new ByteBudget({ bytesMax: 10 });
     const one = budget.share();
     const other = budget.share();
@@ -18,20 +18,20 @@ describe('a byte budget', () => {
     expect(budget.bytesHeld).toBe(0);
   });
 
-  it('gets bytes back that are still in use only when they are not', async () => {
+  it('gets bytes back only when they are no longer in use', async () => {
     const budget = new ByteBudget({ bytesMax: 10 });
     const share = budget.share();
     share.grow(6);
     const gate = new EventEmitter();
     share.keepUntil(once(gate, 'open'));
-    share.keepUntil(Promise.reject(new Error('failed, and so not in use any more')));
+    share.keepUntil(Promise.reject(new Error('failed, and therefore no longer in use')));
     share[Symbol.dispose]();
     expect(budget.bytesHeld).toBe(6);
     gate.emit('open');
     await expect.poll(() => budget.bytesHeld).toBe(0);
   });
 
-  it('lets a body that was announced take what was reserved for it, and more where there is room', () => {
+  it('lets an announced body take its reservation, and more if there is room', () => {
     const budget = new ByteBudget({ bytesMax: 10 });
     const share = budget.share();
     expect(share.reserve(4)).toBe(true);
@@ -44,7 +44,7 @@ describe('a byte budget', () => {
     expect(budget.bytesHeld).toBe(0);
   });
 
-  it('once full admits nothing until a quarter is free', () => {
+  it('admits nothing, once full, until a quarter is free', () => {
     const budget = new ByteBudget({ bytesMax: 8 });
     const holders = Array.from({ length: 4 }, () => budget.share());
     for (const holder of holders) expect(holder.reserve(2)).toBe(true);

@@ -1,9 +1,9 @@
-/** Part of the budget that must be free again before a full one admits anything. */
+/** The part of the budget that must be free again before a full one admits anything. */
 const REOPEN_SHARE = 0.25;
 
 /**
- * Counts bytes that several holders share. Nothing waits: what does not fit is refused at once. A budget that was once
- * full admits no further body until a quarter of it is free, so that it does not flap at its edge.
+ * Counts bytes that several holders share. Nothing waits: bytes that do not fit are refused at once. A budget that was
+ * full admits no further body until a quarter of it is free, so that it does not flap at the limit.
  */
 export class ByteBudget {
   readonly #bytesMax: number;
@@ -18,7 +18,7 @@ export class ByteBudget {
     return this.#bytesHeld;
   }
 
-  /** A share that grows with what is read and gives everything back when disposed. */
+  /** Makes a share that grows as bytes are read and gives everything back when it is disposed. */
   share(): ByteShare {
     let held = 0;
     let reserved = 0;
@@ -63,10 +63,15 @@ export class ByteBudget {
 }
 
 export interface ByteShare extends Disposable {
-  /** For a body that has not come yet. False, and nothing taken, when the budget has no room or was full just now. */
+  /**
+   * Reserves bytes for a body that has not arrived yet. Returns false and takes nothing if the budget has no room or
+   * was recently full.
+   */
   reserve(bytes: number): boolean;
-  /** Out of what is reserved, then out of the budget. False, and nothing taken, when there is no room for it. */
+  /**
+   * Takes bytes from the reservation first, then from the budget. Returns false and takes nothing if there is no room.
+   */
   grow(bytes: number): boolean;
-  /** The bytes are in use until this has ended, even when the share is disposed before. */
+  /** Keeps the bytes in use until this work has ended, even if the share is disposed before. */
   keepUntil(work: Promise<unknown>): void;
 }

@@ -28,7 +28,7 @@ describe('the configuration of ingest', () => {
   });
 
   it.each(['0.0.0.0', '::', '10.0.0.1', 'example.com', '127.0.0.1.example.com'])(
-    'refuses to listen on %s unless that is said to be meant',
+    'refuses to listen on %s unless RUNLOG_OPEN says that this is meant',
     (host) => {
       const env = { ...kafka, RUNLOG_INGEST_HOST: host };
       expect(faultsOf(env)).toEqual([expect.stringContaining('RUNLOG_OPEN=true')]);
@@ -36,11 +36,14 @@ describe('the configuration of ingest', () => {
     },
   );
 
-  it.each(['127.0.0.1', '127.9.9.9', '::1', 'localhost'])('listens on %s without more ado', (host) => {
-    expect(readIngestConfig({ ...kafka, RUNLOG_INGEST_HOST: host }).host).toBe(host);
-  });
+  it.each(['127.0.0.1', '127.9.9.9', '::1', 'localhost'])(
+    'listens on %s without further settings',
+    (host) => {
+      expect(readIngestConfig({ ...kafka, RUNLOG_INGEST_HOST: host }).host).toBe(host);
+    },
+  );
 
-  it('listens on any address where keys are asked for', async () => {
+  it('listens on any address if keys are required', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'runlog-config-'));
     const path = join(folder, 'keys.json');
     await writeFile(path, '{"keys":[]}');
@@ -49,7 +52,7 @@ describe('the configuration of ingest', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('does not start open where the keys cannot be read', () => {
+  it('does not start open if the keys cannot be read', () => {
     const env = { ...kafka, RUNLOG_KEYS_FILE: '/nowhere/keys.json', RUNLOG_OPEN: 'true' };
     expect(faultsOf(env)).toEqual([
       expect.stringContaining('RUNLOG_KEYS_FILE=/nowhere/keys.json cannot be read'),
@@ -64,14 +67,14 @@ describe('the configuration of ingest', () => {
     ]);
   });
 
-  it('takes zstd where this Node has it, and else says which Node is needed', () => {
+  it('accepts zstd if this Node has it, or else says which Node is needed', () => {
     const env = { ...kafka, RUNLOG_COMPRESSION: 'zstd' };
     const faults = faultsOf(env);
     if ('zstdCompress' in zlib) expect(readIngestConfig(env).compression).toBe('zstd');
     else expect(faults).toEqual([expect.stringMatching(/^RUNLOG_COMPRESSION=zstd .* Node 22\.15 or newer/)]);
   });
 
-  it('lists every fault at once, of single variables and of several together', () => {
+  it('lists every fault at once, both of single variables and of combinations', () => {
     const faults = faultsOf({
       RUNLOG_INGEST_PORT: '70000',
       RUNLOG_INGEST_HOST: '0.0.0.0',
@@ -86,7 +89,7 @@ describe('the configuration of ingest', () => {
     ]);
   });
 
-  it('does not complain of what a variable that it could not read might have said', () => {
+  it('does not report faults that depend on a variable that it could not read', () => {
     expect(faultsOf({ KAFKA_BROKERS: ',' })).toEqual([expect.stringContaining('comma-separated list')]);
   });
 });

@@ -5,7 +5,7 @@ import { environment, readCheckedConfig } from '@runlog/service-kit/read-config'
 import { COMPRESSIONS, type Compression, compressionFault } from '@runlog/topic-io/compression';
 import { z } from 'zod';
 
-/** Ingest's own variables; `runlog up` reads them beside those of the other services. */
+/** Ingest's own variables. `runlog up` reads them together with those of the other services. */
 export const ingestEnvironment = {
   RUNLOG_INGEST_HOST: environment.host().default('127.0.0.1'),
   RUNLOG_INGEST_PORT: environment.port().default(4000),
@@ -19,16 +19,16 @@ export type IngestVariables = z.infer<typeof ingestVariables>;
 
 export interface IngestConfig {
   readonly host: string;
-  /** 0 = any free one. */
+  /** Port 0 means any free port. */
   readonly port: number;
-  /** Not given: open. */
+  /** If it is not set, ingest is open. */
   readonly keysFile?: string | undefined;
-  /** Applies to everything that ingest writes to Kafka; the embedded log does not compress. */
+  /** Applies to everything that ingest writes to Kafka. The embedded log does not compress. */
   readonly compression: Compression;
   readonly log: LogConfig;
 }
 
-/** Faults that only several variables together show. */
+/** Returns the faults that only several variables together show. */
 export function ingestFaults(variables: IngestVariables): string[] {
   const faults: string[] = [];
   const keysFile = variables.RUNLOG_KEYS_FILE;
@@ -56,7 +56,7 @@ export function ingestConfigOf(variables: IngestVariables, log: LogConfig): Inge
   };
 }
 
-/** For the service alone. Throws `ConfigError` with every fault at once. */
+/** Reads the configuration of the service when it runs alone. Throws `ConfigError` with every fault at once. */
 export function readIngestConfig(env: Readonly<Record<string, string | undefined>>): IngestConfig {
   const schema = z.object({ ...logEnvironment, ...ingestEnvironment });
   const variables = readCheckedConfig(schema, env, (read) => [

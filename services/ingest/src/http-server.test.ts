@@ -26,7 +26,7 @@ interface Append {
   readonly records: readonly RecordToAppend[];
 }
 
-/** The HTTP service over a writer that keeps what it gets, on a port of its own. */
+/** Starts the HTTP service over a writer that keeps what it gets, on a port of its own. */
 async function serve(
   options: {
     append?: (append: Append) => AppendResult | Promise<AppendResult>;
@@ -94,7 +94,7 @@ async function faultCode(response: Response): Promise<string> {
 const bad = eventText({ run_id: undefined });
 
 describe('POST /v1/events', () => {
-  it('answers what became of each event', async () => {
+  it('answers with the fate of each event', async () => {
     const { url, published, rejected } = await serve();
     const response = await post(url, `[${eventText()},${bad}]`, { 'x-cluster-id': 'c7' });
     expect(response.status).toBe(200);
@@ -116,7 +116,7 @@ describe('POST /v1/events', () => {
   });
 
   it.each(['text/plain', 'application/json; charset=utf-16', 'nonsense', 'multipart/form-data; boundary=x'])(
-    'refuses %s and says what it takes',
+    'refuses %s and says what it accepts',
     async (type) => {
       const { url } = await serve();
       const response = await post(url, eventText(), { 'content-type': type });
@@ -134,7 +134,7 @@ describe('POST /v1/events', () => {
     }
   });
 
-  it('takes an empty NDJSON body and refuses an empty JSON one', async () => {
+  it('accepts an empty NDJSON body and refuses an empty JSON one', async () => {
     const { url } = await serve();
     const empty = await post(url, '', { 'content-type': 'application/x-ndjson' });
     expect([empty.status, await empty.json()]).toMatchObject([200, { accepted: 0, rejected: 0, retry: 0 }]);
@@ -209,7 +209,7 @@ describe('POST /v1/events', () => {
     expect([response.status, await faultCode(response)]).toEqual([400, 'invalid_query']);
   });
 
-  it('with dry_run=1 judges and neither publishes nor keeps', async () => {
+  it('judges with dry_run=1, and neither publishes nor keeps anything', async () => {
     const { url, published, rejected } = await serve();
     const response = await post(url, `[${eventText()},${bad}]`, {}, '?dry_run=1');
     expect([response.status, await response.json()]).toMatchObject([200, { accepted: 1, rejected: 1 }]);
@@ -229,7 +229,7 @@ describe('POST /v1/events', () => {
     ['storage_full', 'storage_full'],
     ['closed', 'closing'],
   ] as const)(
-    'says 503 and when to come again when the log is %s, and keeps no refusal',
+    'says 503 and when to retry when the log is %s, and keeps no refusal',
     async (code, expected) => {
       const { url, rejected } = await serve({
         append: () => ({ acknowledged: 0, baseOffset: -1, fault: new TopicIoError(code, 'because') }),
@@ -241,7 +241,7 @@ describe('POST /v1/events', () => {
     },
   );
 
-  it('says 200 and what to send again when a part was acknowledged', async () => {
+  it('says 200 and what to send again when some events were acknowledged', async () => {
     const { url } = await serve({
       append: () => ({ acknowledged: 2, baseOffset: 0, fault: new TopicIoError('unavailable', 'because') }),
     });
@@ -291,7 +291,7 @@ describe('a body that is not read to its end', () => {
     return socket;
   }
 
-  /** Reads one answer; rejects when the connection is reset before it came. */
+  /** Reads one answer. Rejects if the connection is reset before it arrives. */
   async function answer(socket: Socket): Promise<{ status: number; text: string }> {
     let text = '';
     for await (const chunk of socket as AsyncIterable<Buffer>) {
@@ -301,7 +301,7 @@ describe('a body that is not read to its end', () => {
     return { status: Number(/(?:^|\r\n)HTTP\/1\.1 ([2-5]\d\d)/.exec(text)?.[1]), text };
   }
 
-  /** As Python's http.client: sends everything before it reads anything. */
+  /** Does what Python's http.client does: sends everything before it reads anything. */
   async function sendsFirst(socket: Socket, bytes: number, chunked: boolean): Promise<void> {
     const chunk = Buffer.alloc(64 * 1024, 0x20);
     for (let sent = 0; sent < bytes; sent += chunk.length) {
@@ -326,7 +326,7 @@ describe('a body that is not read to its end', () => {
     },
   );
 
-  it('is refused at the bound of what is thrown away, and the connection ends', async () => {
+  it('is refused when too much would be discarded, and the connection ends', async () => {
     const { url } = await serve({ limits: { bytesMax: 1_000, drainBytesMax: 100_000 } });
     const socket = await connected(url);
     socket.write(head('content-length: 10000000'));
@@ -345,7 +345,7 @@ describe('a body that is not read to its end', () => {
     expect((await answer(socket)).status).toBe(415);
   });
 
-  it('is not even asked for when its sender waits for "100 Continue"', async () => {
+  it('is not asked for if its sender waits for "100 Continue"', async () => {
     const { url } = await serve();
     const socket = await connected(url);
     socket.write(head(`expect: 100-continue\r\ncontent-length: ${BODY_BYTES_MAX + 1}`));
@@ -354,7 +354,7 @@ describe('a body that is not read to its end', () => {
     expect(text).not.toContain('100 Continue');
   });
 
-  it('is asked for once its head is fine', async () => {
+  it('is asked for once its head is accepted', async () => {
     const { url } = await serve();
     const socket = await connected(url);
     const body = eventText();
@@ -376,7 +376,7 @@ describe('a body that is not read to its end', () => {
     expect(published()).toEqual([]);
   });
 
-  it('because its sender went away gives its bytes back and publishes nothing', async () => {
+  it('gives its bytes back and publishes nothing if its sender went away', async () => {
     const changes: number[] = [];
     const { url, published } = await serve({
       limits: { bytesInFlightMax: 1_000 },
@@ -426,7 +426,7 @@ describe('other addresses', () => {
     expect(await faultCode(response)).toBe('method_not_allowed');
   });
 
-  it('counts what it takes and refuses', async () => {
+  it('counts what it accepts and refuses', async () => {
     const { url } = await serve();
     await post(url, `[${eventText()},${bad}]`, { 'x-cluster-id': 'c7' });
     await post(url, '[');
@@ -443,7 +443,7 @@ describe('other addresses', () => {
     }
   });
 
-  it('shows metrics to holders of any key alone, where keys are asked for', async () => {
+  it('shows metrics only to holders of any key, if keys are required', async () => {
     const key = { id: 'v', sha256: '0'.repeat(64), role: 'view' as const, runs: ['*'] };
     const keys = { find: (secret: string) => (secret === 'v' ? key : null), onChange: () => () => undefined };
     const { url } = await serve({ keys });

@@ -33,22 +33,22 @@ export interface IngestLimits extends ReadLimits {
   readonly bytesInFlightMax: number;
 }
 
-/** The part of the service around them that the routes need. */
+/** The part of the service that the routes need. */
 export interface IngestState {
   /** `null` until the topics are prepared. */
   readonly openLog: () => OpenLog | null;
   readonly notReadyBecause: () => Promise<string | null>;
   readonly closing: () => boolean;
-  /** Called with +1 and -1 around every request for events, so that closing can wait for them. */
+  /** Is called with +1 and -1 around every request for events, so that closing can wait for them. */
   readonly inFlight: (change: 1 | -1) => void;
 }
 
 export function createIngestServer(options: {
   logger: PinoLogger;
   now: () => number;
-  /** From 0 to below 1; spreads retries. */
+  /** Returns a number from 0 to below 1, which spreads retries. */
   random: () => number;
-  /** `null`: open, whoever reaches the address may publish. */
+  /** Is null in open mode: anyone who reaches the address may publish. */
   keys: KeyRing | null;
   state: IngestState;
   limits?: Partial<IngestLimits>;
@@ -63,7 +63,7 @@ export function createIngestServer(options: {
   });
   const server = createHttpServer({ logger: options.logger, health: state, bodyBytesMax: limits.bytesMax });
 
-  // Bodies are read by the route itself, which knows how to refuse one so that its sender learns of it.
+  // The route itself reads bodies, because it knows how to refuse one in a way that its sender notices.
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', (_request, _payload, done) => done(null));
   askBeforeContinue(server);
@@ -72,7 +72,7 @@ export function createIngestServer(options: {
     registry: metrics.registry,
     allow: ({ headers }) => {
       if (admission.isKnown(headers.authorization)) return;
-      throw new HttpFault('unauthorized', 'metrics need a key: Authorization: Bearer KEY');
+      throw new HttpFault('unauthorized', 'metrics require a key: Authorization: Bearer KEY');
     },
   });
   addDocsRoutes(server, ingestOpenApi);
@@ -144,7 +144,7 @@ function headerText(header: string | string[] | undefined): string | undefined {
   return Array.isArray(header) ? header.join(', ') : header;
 }
 
-/** Node would say "100 Continue" by itself; here the head of the request is judged first. */
+/** Judges the head of a request before the answer "100 Continue", which Node would otherwise send by itself. */
 function askBeforeContinue(server: FastifyInstance): void {
   server.server.on('checkContinue', (request, response) => {
     server.server.emit('request', request, response);

@@ -6,7 +6,7 @@ export type ContentEncoding = 'identity' | 'gzip' | 'deflate';
 
 export const ENCODINGS_ACCEPTED = 'gzip, deflate, identity';
 
-/** Reads a Content-Encoding header. `null`: an encoding, or a stack of several, that is not read here. */
+/** Reads a Content-Encoding header. Returns null for an unsupported encoding, or for a stack of several. */
 export function contentEncodingOf(header: string | undefined): ContentEncoding | null {
   switch (header?.trim().toLowerCase()) {
     case undefined:
@@ -30,7 +30,9 @@ export type Inflated =
 
 const CHUNK_BYTES = 64 * 1024;
 
-/** Inflates until the end or a limit, whichever comes first: a bomb costs no more than the largest honest body. */
+/**
+ * Inflates until the end or a limit, whichever comes first, so that a bomb costs no more than the largest valid body.
+ */
 export async function inflateBody(
   body: Buffer,
   options: { encoding: ContentEncoding; bytesMax: number; share: ByteShare },
@@ -58,7 +60,8 @@ export async function inflateBody(
 
 function inflaterOf(body: Buffer, encoding: 'gzip' | 'deflate') {
   if (encoding === 'gzip') return createGunzip({ chunkSize: CHUNK_BYTES });
-  // "deflate" means zlib's format, and some clients send the raw one: the first byte's lower half tells them apart.
+  // "deflate" means zlib's format, but some clients send the raw one. The lower half of the first byte tells them
+  // apart.
   const zlibFormat = body.length > 0 && (body[0]! & 0x0f) === 8;
   return zlibFormat
     ? createInflate({ chunkSize: CHUNK_BYTES })

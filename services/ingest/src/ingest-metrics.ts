@@ -2,10 +2,10 @@ import { eventFaultCodes, type HttpFaultCode, httpFaults } from '@runlog/schema/
 import { ClusterCounter, Counter, Gauge, Histogram, Registry } from '@runlog/service-kit/metrics';
 import type { RejectedEvent } from './accept-batch.ts';
 
-/** The figures of ingest: a few additions a request, nothing an event. */
+/** The figures of ingest. They cost a few additions per request and nothing per event. */
 export interface IngestMetrics {
   readonly registry: Registry;
-  /** A body was judged and what was valid of it went to the log, or not. */
+  /** A body was judged, and its valid events were sent to the log, or not. */
   published(body: {
     clusterId: string;
     events: number;
@@ -15,13 +15,13 @@ export interface IngestMetrics {
     retry: number;
     rejected: readonly RejectedEvent[];
   }): void;
-  /** The log has answered for a body, this many seconds after it was handed over. */
+  /** The log has answered for a body this many seconds after it was handed over. */
   acknowledged(seconds: number): void;
   /** A request was answered with a fault. */
   fault(code: HttpFaultCode): void;
 }
 
-/** The options are figures that are read when asked for. */
+/** The options are figures that are read when somebody asks for the metrics. */
 export function createIngestMetrics(options: {
   bytesInFlight: () => number;
   rejectedLost: () => number;
@@ -58,13 +58,13 @@ export function createIngestMetrics(options: {
   });
   const ackSeconds = new Histogram({
     name: 'runlog_ingest_ack_seconds',
-    help: 'From the end of a body to the word of the log on all of it',
+    help: 'Seconds from the end of a body until the log has answered for all of its events',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   });
   const batchEvents = new Histogram({
     name: 'runlog_ingest_batch_events',
-    help: 'Events of a body',
+    help: 'Number of events per body',
     buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
     registers,
   });

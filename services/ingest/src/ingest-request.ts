@@ -12,7 +12,7 @@ export type IngestRequest =
       readonly format: BodyFormat;
       readonly encoding: ContentEncoding;
       readonly dryRun: boolean;
-      /** As the head says it; `null` where it does not. */
+      /** The length that the head names; null if it names none. */
       readonly bodyBytes: number | null;
     }
   | {
@@ -24,7 +24,7 @@ export type IngestRequest =
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-/** Reads no credentials; `Admission` does. */
+/** Reads the head of a request, except its credentials, which `Admission` reads. */
 export function readIngestRequest(head: {
   headers: Headers;
   query: Readonly<Record<string, unknown>>;
@@ -83,7 +83,7 @@ function formatOf(contentType: string | undefined): BodyFormat | null {
   }
 }
 
-/** A misspelt `dry_run` would publish what should only be tried: so no other parameter is taken. */
+/** Accepts no other parameter, because a misspelt `dry_run` would publish events that were only meant to be tried. */
 function dryRunOf(query: Readonly<Record<string, unknown>>): boolean | null {
   if (Object.keys(query).some((name) => name !== 'dry_run')) return null;
   switch (query.dry_run) {

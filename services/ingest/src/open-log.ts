@@ -6,18 +6,18 @@ import { type TopicIo, TopicIoError, type TopicWriter } from '@runlog/topic-io/t
 import type { Outage } from './outage.ts';
 import { createRejectedTopic, type RejectedTopic } from './rejected-topic.ts';
 
-/** Everything that publishing needs, once the topics are there. */
+/** Everything that publishing needs, once the topics exist. */
 export interface OpenLog {
   readonly writer: TopicWriter;
   readonly topic: string;
   readonly partitions: number;
-  /** Readers in this process can use what was parsed already. */
+  /** Whether readers in this process can use events that are already parsed. */
   readonly keepsJson: boolean;
   readonly outage: Outage;
   readonly rejectedTopic: RejectedTopic;
 }
 
-/** One attempt; rejects with what the log says. */
+/** Makes one attempt to prepare the log. Rejects with the log's error. */
 export async function prepareLog(options: {
   io: TopicIo;
   config: LogConfig;
@@ -41,7 +41,7 @@ export async function prepareLog(options: {
   });
   const description = await io.describeTopic(topics.rejected);
   if (description === null)
-    throw new TopicIoError('unavailable', `the topic ${topics.rejected} is not there yet`);
+    throw new TopicIoError('unavailable', `the topic ${topics.rejected} does not exist yet`);
   const writer = await io.writer({ compression: options.compression });
   const rejectedTopic = createRejectedTopic({
     writer,

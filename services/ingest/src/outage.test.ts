@@ -16,7 +16,7 @@ function observed() {
 const down = new TopicIoError('unavailable', 'no broker answers');
 
 describe('an outage', () => {
-  it('is said once when it begins and once when it is over', () => {
+  it('is logged once when it begins and once when it is over', () => {
     const { outage, lines, clock } = observed();
     outage.answered();
     for (let request = 0; request < 50; request += 1) outage.failed(down);
@@ -39,7 +39,7 @@ describe('an outage', () => {
     expect(lines).toHaveLength(1);
   });
 
-  it('is not what a full queue of this process is, nor its end', () => {
+  it('is neither begun nor ended by a full queue of this process', () => {
     const { outage, lines } = observed();
     outage.failed(new TopicIoError('overloaded', 'full'));
     outage.failed(new TopicIoError('closed', 'closed'));

@@ -1,14 +1,14 @@
 import type { Logger } from '@runlog/topic-io/logger';
 import type { TopicIoError } from '@runlog/topic-io/topic-io';
 
-/** How long no fault may be seen before an outage is over: partitions fail and recover one by one. */
+/** How long no fault may be seen before an outage counts as over. Partitions fail and recover one by one. */
 const QUIET_MS_MIN = 2_000;
 
-/** Turns the outcome of every request into two log lines an outage: one when it begins, one when it is over. */
+/** Turns the outcomes of all requests into two log lines per outage: one when it begins, one when it is over. */
 export interface Outage {
-  /** The log did not take something. Overload of this process is no outage. */
+  /** Is called when the log did not take something. An overload of this process is not an outage. */
   failed(fault: TopicIoError): void;
-  /** The log took something, or answered a ping. */
+  /** Is called when the log took something, or answered a ping. */
   answered(): void;
 }
 

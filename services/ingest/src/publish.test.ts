@@ -11,7 +11,7 @@ const PARTITIONS = 4;
 
 type Append = { topic: string; partition: number; records: readonly RecordToAppend[] };
 
-/** A writer whose every answer the test chooses. */
+/** Returns a writer whose answers the test chooses. */
 function writerThat(answer: (append: Append) => AppendResult | Promise<AppendResult>) {
   const appends: Append[] = [];
   return {
@@ -58,7 +58,7 @@ describe('publish', () => {
     );
   });
 
-  it('asks for what a partition did not acknowledge again', async () => {
+  it('asks again for events that a partition did not acknowledge', async () => {
     const writer = writerThat(({ records }) => ({
       acknowledged: Math.min(2, records.length),
       baseOffset: 0,
@@ -68,7 +68,7 @@ describe('publish', () => {
     expect(published).toMatchObject({ acknowledged: 2, normalized: 0, retry: [2, 3], fault: down });
   });
 
-  it('tells the gravest fault of several partitions', async () => {
+  it('reports the gravest fault of several partitions', async () => {
     const full = new TopicIoError('storage_full', 'the disk is full');
     let appended = 0;
     const writer = writerThat(() => {
@@ -80,7 +80,7 @@ describe('publish', () => {
     expect(published.retry).toEqual([0, 1, 2, 3, 4]);
   });
 
-  it('does not wait longer than it may, and counts what came in time', async () => {
+  it('does not wait longer than it may, and counts what was acknowledged in time', async () => {
     const slow = partitionOf('c1/r1/default', PARTITIONS);
     const writer = writerThat((append) =>
       append.partition === slow ? new Promise<AppendResult>(() => undefined) : all(append),
@@ -92,7 +92,7 @@ describe('publish', () => {
     expect(published).toMatchObject({ acknowledged: 1, retry: [0], fault: { code: 'unavailable' } });
   });
 
-  it('takes a writer that throws for a partition that failed', async () => {
+  it('treats a writer that throws as a failed partition', async () => {
     const writer = writerThat(() => Promise.reject(new Error('unheard of')));
     const published = await publishTo(writer, ['r1']);
     expect(published).toMatchObject({ acknowledged: 0, retry: [0], fault: { code: 'unavailable' } });
@@ -149,7 +149,7 @@ describe('answerOf', () => {
     ['fenced', 'log_unavailable'],
     ['too_large', 'log_unavailable'],
   ] as const)(
-    'is a fault when nothing was acknowledged: %s as %s, even beside rejected events',
+    'is a fault if nothing was acknowledged: %s as %s, even if some events were rejected',
     (code, expected) => {
       const fault = new TopicIoError(code, 'because');
       const judged = judge(`${valid}\n${bad}`);
@@ -167,7 +167,7 @@ describe('answerOf', () => {
 });
 
 describe('rangesOf', () => {
-  it('covers exactly the indexes, with as few ranges as can be', () => {
+  it('covers exactly the indexes, with as few ranges as possible', () => {
     fc.assert(
       fc.property(fc.uniqueArray(fc.nat({ max: 60 })), (list) => {
         const indexes = list.sort((a, b) => a - b);

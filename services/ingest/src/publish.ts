@@ -8,24 +8,30 @@ import {
 import type { AcceptedEvent } from './accept-batch.ts';
 import { within } from './within.ts';
 
-/** The fate of a body's valid events. `retry` indexes are ascending; their fate is unknown or they were not sent. */
+/**
+ * The fate of a body's valid events. `retry` holds the ascending indexes of events whose fate is unknown or that were
+ * not sent.
+ */
 export interface Published {
   readonly acknowledged: number;
-  /** How many of the acknowledged events had a bare NaN that became a string. */
+  /** The number of acknowledged events that had a bare NaN, which became a string. */
   readonly normalized: number;
   readonly retry: readonly number[];
-  /** The gravest fault of any partition; `null` exactly when `retry` is empty. */
+  /** The gravest fault of any partition; null exactly if `retry` is empty. */
   readonly fault: TopicIoError | null;
-  /** Resolves when the log has answered everything, also what was given up: until then the events are in use. */
+  /**
+   * Resolves when the log has answered everything, including appends that were given up. Until then the events are in
+   * use.
+   */
   readonly settled: Promise<unknown>;
 }
 
-/** Bounds one request: what the log has not answered by then is `retry`, although it may still arrive. */
+/** Bounds one request. Events that the log has not answered by then are `retry`, although they may still arrive. */
 export const PUBLISH_MS_MAX = 8_000;
 
 /**
- * Appends each partition's events in the order of the body, all partitions at once, and waits for the log's word on
- * every one of them, at most `waitMsMax`. Never rejects for a fault of the log.
+ * Appends each partition's events in the order of the body, all partitions at once, and waits at most `waitMsMax` for
+ * the log's answers. It never rejects because of a fault of the log.
  */
 export async function publish(options: {
   writer: TopicWriter;
@@ -63,7 +69,7 @@ interface LaneAnswer {
   readonly fault?: TopicIoError;
 }
 
-const unexplained = new TopicIoError('unavailable', 'the log acknowledged a part of the events only');
+const unexplained = new TopicIoError('unavailable', 'the log acknowledged only some of the events');
 const late: LaneAnswer = {
   acknowledged: 0,
   fault: new TopicIoError('unavailable', 'the log did not acknowledge in time'),
@@ -92,7 +98,7 @@ interface Lane {
 
 function groupByPartition(events: readonly AcceptedEvent[], partitions: number): ReadonlyMap<number, Lane> {
   const lanes = new Map<number, Lane>();
-  // Bodies mostly hold one run, so the hash of the key before is mostly the one wanted.
+  // Bodies mostly hold one run, so the hash of the previous key is mostly the one that is needed.
   let key: string | null = null;
   let lane: Lane = { events: [], records: [] };
   for (const event of events) {
@@ -109,7 +115,7 @@ function groupByPartition(events: readonly AcceptedEvent[], partitions: number):
   return lanes;
 }
 
-/** From the one an operator must act upon to the one that passes by itself. */
+/** Faults from those that an operator must act upon to those that pass by themselves. */
 const gravity: readonly TopicIoErrorCode[] = [
   'storage_full',
   'unusable',

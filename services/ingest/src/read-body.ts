@@ -3,25 +3,27 @@ import type { ByteShare } from './byte-budget.ts';
 
 export type BodyRead =
   | { readonly kind: 'complete'; readonly body: Buffer }
-  /** `drained`: the client has sent everything, so it will read the answer and the connection can be kept. */
+  /**
+   * If `drained` is true, the client has sent everything, so it will read the answer and the connection can be kept.
+   */
   | { readonly kind: 'too_large' | 'overloaded'; readonly drained: boolean }
   | { readonly kind: 'stalled' }
-  /** The client went away; nobody is there to be answered. */
+  /** The client went away, so nobody is there to answer. */
   | { readonly kind: 'aborted' };
 
 export interface ReadLimits {
   readonly bytesMax: number;
-  /** Longest time without a byte. */
+  /** The longest time without a byte. */
   readonly stallMsMax: number;
-  /** A body that is refused is read and thrown away up to here. */
+  /** The most bytes of a refused body that are read and discarded. */
   readonly drainBytesMax: number;
-  /** How long a refused body is thrown away at most. */
+  /** The longest time for which a refused body is read and discarded. */
   readonly drainMsMax: number;
 }
 
 /**
- * Reads a request body. A body that breaks a limit is not simply dropped: a client that sends before it reads (as
- * Python's http.client does) would find its connection reset and never see the answer, and try again for ever.
+ * Reads a request body. A body that breaks a limit is not simply dropped. A client that sends before it reads (as
+ * Python's http.client does) would find its connection reset, never see the answer, and try again for ever.
  */
 export async function readBody(
   request: IncomingMessage,
@@ -54,7 +56,7 @@ export async function readBody(
   }
 }
 
-/** Reads on and throws away; true when the body came to its end within the limits. */
+/** Reads and discards the rest of a body. Resolves to true if the body ended within the limits. */
 export async function drainBody(
   request: IncomingMessage,
   limits: Pick<ReadLimits, 'drainBytesMax' | 'drainMsMax'>,
@@ -74,7 +76,7 @@ export async function drainBody(
 type Verdict = 'more' | 'too_large' | 'overloaded';
 type End = Exclude<Verdict, 'more'> | 'end' | 'stalled' | 'aborted';
 
-/** Feeds chunks to `take` until it says something else than `more`, or the body ends in one of the other ways. */
+/** Feeds chunks to `take` until it returns something other than `more`, or the body ends in another way. */
 function consume(
   request: IncomingMessage,
   stallMsMax: number,
@@ -96,7 +98,7 @@ function consume(
       request.pause();
       resolve(end);
     };
-    // 'error' (a reset connection) is followed by 'close'; without a listener of its own it would be thrown.
+    // 'error' (a reset connection) is followed by 'close'. Without a listener, it would be thrown.
     if (request.listenerCount('error') === 0) request.on('error', () => {});
     request.on('data', onData).on('end', onEnd).on('close', onGone);
     request.resume();

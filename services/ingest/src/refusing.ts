@@ -5,17 +5,19 @@ import type { AdmissionFault } from './admission.ts';
 import type { IngestMetrics } from './ingest-metrics.ts';
 import { drainBody, type ReadLimits } from './read-body.ts';
 
-/** The longest wait named when nobody knows when a retry can succeed; waits are random, so that clients spread. */
+/**
+ * The longest wait that is named if it is unknown when a retry can succeed. Waits are random, so that clients spread.
+ */
 const RETRY_AFTER_SECONDS_MAX = 4;
 
 export interface Fault {
   readonly code: HttpFaultCode;
   readonly message: string;
-  /** Present where it is known when the same request can succeed. */
+  /** Is set if it is known when the same request can succeed. */
   readonly retryAfterSeconds?: number;
 }
 
-/** Answers with faults, and counts them. */
+/** Answers requests with faults, and counts the faults. */
 export class Refusing {
   readonly #metrics: Pick<IngestMetrics, 'fault'>;
   readonly #limits: ReadLimits;
@@ -25,7 +27,7 @@ export class Refusing {
   constructor(options: {
     metrics: Pick<IngestMetrics, 'fault'>;
     limits: ReadLimits;
-    /** From 0 to below 1; spreads retries. */
+    /** Returns a number from 0 to below 1, which spreads retries. */
     random: () => number;
     closing: () => boolean;
   }) {
@@ -35,11 +37,11 @@ export class Refusing {
     this.#closing = options.closing;
   }
 
-  /** Answers without having read the body, in a way that its sender notices. */
+  /** Answers before the body was read, in a way that its sender notices. */
   async unread(request: FastifyRequest, reply: FastifyReply, fault: Fault): Promise<FastifyReply> {
-    // A client that waits for "100 Continue" sends nothing once it has an answer.
+    // A client that waits for "100 Continue" sends no body once it has an answer.
     const drained = !expectsContinue(request) && (await drainBody(request.raw, this.#limits));
-    // A client that comes while this server closes must open its next connection to another one.
+    // A client that arrives while this server closes must open its next connection to another server.
     if (!drained || fault.code === 'closing') reply.header('connection', 'close');
     return this.fail(reply, fault);
   }
@@ -50,14 +52,14 @@ export class Refusing {
       reply.header('connection', 'close');
     } else {
       void drainBody(request.raw, this.#limits).then((drained) => {
-        // Nothing else ends a connection that becomes idle only after the server began to close.
+        // Nothing else would end a connection that becomes idle only after the server began to close.
         if (!drained || this.#closing()) endAfter(reply, request.raw.socket);
       });
     }
     return this.fail(reply, fault);
   }
 
-  /** Answers a request whose body needs no more care. */
+  /** Answers a request whose body needs no further handling. */
   fail(reply: FastifyReply, fault: Fault): FastifyReply {
     this.#metrics.fault(fault.code);
     const retryAfterSeconds = fault.retryAfterSeconds ?? this.someSeconds();
@@ -73,7 +75,7 @@ export function expectsContinue(request: FastifyRequest): boolean {
   return request.headers.expect?.toLowerCase() === '100-continue';
 }
 
-/** Cuts the connection once the answer is on its way. */
+/** Cuts the connection once the answer has been sent. */
 function endAfter(reply: FastifyReply, socket: Socket): void {
   if (reply.raw.writableFinished) socket.destroy();
   else reply.raw.once('finish', () => socket.destroySoon());

@@ -64,7 +64,7 @@ describe('the rejected topic', () => {
     ]);
   });
 
-  it('drops what is too much at once, and takes more when the log has answered', async () => {
+  it('drops events when too many come at once, and takes more when the log has answered', async () => {
     const { rejectedTopic, lines, records } = topicOver(acknowledge);
     const large = rejected({ value: Buffer.alloc(REJECTED_BYTES_MAX) });
     rejectedTopic.offer(
@@ -84,7 +84,7 @@ describe('the rejected topic', () => {
       async () => ({ acknowledged: 0, baseOffset: -1, fault: new TopicIoError('unavailable', 'why') }),
     ],
     ['throws', () => Promise.reject(new Error('why'))],
-  ])('says at most every 10 s how many were lost when the log %s', async (_how, append) => {
+  ])('logs at most every 10 s how many were lost when the log %s', async (_how, append) => {
     const { rejectedTopic, lines, clock } = topicOver(append);
     for (const laterMs of [0, 1, 9_999, 10_000]) {
       clock.ms = nowMs + laterMs;

@@ -6,20 +6,23 @@ import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { RecordToAppend, TopicWriter } from '@runlog/topic-io/topic-io';
 import type { RejectedEvent } from './accept-batch.ts';
 
-/** Bytes handed to the writer and not yet answered; rejected events beyond are counted, not kept. */
+/**
+ * The bytes that may be handed to the writer and not yet answered. Rejected events beyond this are counted, but not
+ * kept.
+ */
 const PENDING_BYTES_MAX = 4 * 1024 * 1024;
 const LOG_INTERVAL_MS_MIN = 10_000;
 
-/** The facts that are stored beside every rejected event of a body. `keyId`: `null` in open mode. */
+/** The facts that are stored with every rejected event of a body. `keyId` is null in open mode. */
 export interface BodyFacts {
   readonly receivedAtMs: number;
   readonly keyId: string | null;
 }
 
-/** Keeps rejected events for a person to look at, best effort: it never delays or fails an answer. */
+/** Keeps rejected events for a person to look at, on a best-effort basis: it never delays or fails an answer. */
 export interface RejectedTopic {
   offer(rejected: readonly RejectedEvent[], of: BodyFacts): void;
-  /** Rejected events that could not be kept since it began. */
+  /** The number of rejected events that could not be kept since the start. */
   readonly lost: number;
   /** Resolves when everything offered so far has been written or given up. */
   settled(): Promise<void>;

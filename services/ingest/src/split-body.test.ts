@@ -14,7 +14,7 @@ function splitText(text: string): string[] {
   return texts(body, splitJson(body, EVENTS_MAX));
 }
 
-/** What ingest does: the marks by the walk, what stands between them by `JSON.parse`. */
+/** Does what ingest does: the walk finds the events, and `JSON.parse` parses each. */
 function parsedBySplit(body: Buffer): { value: unknown[] } | 'refused' {
   const split = splitJson(body, EVENTS_MAX);
   if (split.kind !== 'events') return 'refused';
@@ -75,7 +75,7 @@ describe('splitJson', () => {
       fc.property(arrayText, fc.nat(), fc.nat({ max: 2 }), damage, (text, place, removed, added) => {
         const at = place % (text.length + 1);
         const damaged = text.slice(0, at) + added + text.slice(at + removed);
-        // A cut through a surrogate pair is no text that could arrive as UTF-8.
+        // A text that is cut through a surrogate pair cannot arrive as UTF-8.
         fc.pre(Buffer.from(damaged).toString() === damaged);
         expect(parsedBySplit(Buffer.from(damaged))).toEqual(parsedWhole(damaged));
       }),
@@ -118,11 +118,11 @@ describe('splitJson', () => {
     expect(split).toMatchObject({ kind: 'broken', message: expect.stringContaining(reason) });
   });
 
-  it('takes a body that is no array as one event', () => {
+  it('reads a body that is not an array as one event', () => {
     expect(splitText(' {"a":[1,2],"b":","} \r\n')).toEqual(['{"a":[1,2],"b":","}']);
   });
 
-  it('skips a byte order mark, which is no part of the first event', () => {
+  it('skips a byte order mark, which is not part of the first event', () => {
     expect(splitText('\ufeff[{"a":1}]')).toEqual(['{"a":1}']);
     expect(splitText('\ufeff{"a":1}')).toEqual(['{"a":1}']);
   });
@@ -160,7 +160,7 @@ describe('splitLines', () => {
     return texts(body, splitLines(body, EVENTS_MAX));
   };
 
-  it('takes LF and CR LF, and does not count blank lines', () => {
+  it('accepts LF and CR LF, and does not count blank lines', () => {
     expect(lines('{"a":1}\n\n \t\r\n{"b":2}\r\n  {"c":3}  ')).toEqual(['{"a":1}', '{"b":2}', '{"c":3}']);
     expect(lines('')).toEqual([]);
     expect(lines('\n\r\n')).toEqual([]);
@@ -171,7 +171,7 @@ describe('splitLines', () => {
     expect(lines('\ufeff')).toEqual([]);
   });
 
-  it('keeps a broken line to itself', () => {
+  it('isolates a broken line', () => {
     expect(lines('{"a":\n]]]\n"\n{"b":2}')).toEqual(['{"a":', ']]]', '"', '{"b":2}']);
   });
 
@@ -242,7 +242,7 @@ describe('quoteNonFinite', () => {
     expect(quoted(text)).toBeNull();
   });
 
-  it('makes what Python writes into what proto3 writes, for any value', () => {
+  it('turns what Python writes into what proto3 writes, for any value', () => {
     const number = fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1.5);
     const value = fc.letrec((tie) => ({
       node: fc.oneof(
@@ -263,7 +263,7 @@ describe('quoteNonFinite', () => {
     );
   });
 
-  it('never makes JSON of a text that is broken otherwise', () => {
+  it('never makes JSON from a text that is broken in another way', () => {
     const soup = fc.array(
       fc.constantFrom('[', ']', '{', '}', ',', ':', '"', '"a"', '1', 'NaN', '-Infinity', ' '),
       {
@@ -275,7 +275,7 @@ describe('quoteNonFinite', () => {
         const text = parts.join('');
         const result = quoted(text);
         if (result === null || parsedWhole(result) === 'refused') return;
-        // Then numbers in the places of the literals must have been right as well.
+        // Then the text must also have been valid with numbers in the places of the literals.
         expect(
           parsedWhole(parts.map((part) => (/^(NaN|-Infinity)$/.test(part) ? '0' : part)).join('')),
         ).not.toBe('refused');
@@ -285,7 +285,7 @@ describe('quoteNonFinite', () => {
   });
 });
 
-/** JSON with numbers that are not finite written by `nonFinite`. */
+/** Writes JSON, with numbers that are not finite written by `nonFinite`. */
 function write(value: unknown, nonFinite: (x: number) => string): string {
   if (typeof value === 'number' && !Number.isFinite(value)) return nonFinite(value);
   if (Array.isArray(value)) return `[${value.map((each) => write(each, nonFinite)).join(', ')}]`;

@@ -1,17 +1,20 @@
 /**
- * Finds the events of a request body without building anything: one walk over the bytes that knows strings and
- * brackets and nothing else. What stands between the marks is judged by `JSON.parse`, so a body is accepted exactly
- * when `JSON.parse` accepts it: an array is valid when its brackets and commas are and every element is.
+ * Finds the events of a request body without building any value: it walks once over the bytes and knows only strings
+ * and brackets. `JSON.parse` judges the text of each event. An array is valid exactly if its brackets and commas are
+ * and every element is, so a body is accepted exactly if `JSON.parse` accepts it.
  */
 
-/** Where one event lies in the body, without surrounding whitespace, and what the walk learned on the way. */
+/** The place of one event in the body, without surrounding whitespace, and what the walk learned about it. */
 export interface EventRange {
   readonly start: number;
   /** Exclusive. */
   readonly end: number;
   /** Nesting of arrays and objects: 0 for a bare string or number, 1 for a flat object. */
   readonly depth: number;
-  /** Members of the outermost object, counted by its colons; meaningful only where the bytes are valid JSON. */
+  /**
+   * The number of members of the outermost object, counted by its colons. It is meaningful only if the bytes are valid
+   * JSON.
+   */
   readonly members: number;
 }
 
@@ -33,7 +36,7 @@ const BACKSLASH = 0x5c;
 const ARRAY_CLOSE = 0x5d;
 const BRACE_OPEN = 0x7b;
 const BRACE_CLOSE = 0x7d;
-/** The bit that braces have and brackets lack. */
+/** The bit that is set in braces and not in brackets. */
 const BRACE_BIT = 0x20;
 
 function opens(byte: number): boolean {
@@ -44,7 +47,10 @@ function closes(byte: number): boolean {
   return (byte | BRACE_BIT) === BRACE_CLOSE;
 }
 
-/** A JSON body: the elements of its array, or itself. `eventsMax` bounds the work as well as the answer. */
+/**
+ * Splits a JSON body into the elements of its array, or returns the body itself as one. `eventsMax` bounds the work as
+ * well as the result.
+ */
 export function splitJson(body: Uint8Array, eventsMax: number): Split {
   const bodyEnd = trimmedEnd(body, body.length);
   let at = skipSpace(body, byteOrderMarkBytes(body), bodyEnd);
@@ -75,7 +81,10 @@ export function splitJson(body: Uint8Array, eventsMax: number): Split {
   }
 }
 
-/** An NDJSON body: its lines, ended by LF or CR LF; lines of whitespace alone are no events and are not counted. */
+/**
+ * Splits an NDJSON body into its lines, which end with LF or CR LF. Lines that hold only whitespace are not events and
+ * are not counted.
+ */
 export function splitLines(body: Uint8Array, eventsMax: number): Split {
   const ranges: EventRange[] = [];
   let lineStart = byteOrderMarkBytes(body);
@@ -107,7 +116,10 @@ function rangeOf(walked: Walked, start: number, end: number): EventRange {
   return { start, end, depth: walked.depth, members: walked.members };
 }
 
-/** From `at` to the comma or bracket that ends this value, or to `end`. Every byte that is received goes through here. */
+/**
+ * Walks from `at` to the comma or bracket that ends this value, or to `end`. Every byte that is received goes through
+ * here.
+ */
 function walk(bytes: Uint8Array, at: number, end: number): Walked {
   let next = at;
   let level = 0;
@@ -135,7 +147,7 @@ function walk(bytes: Uint8Array, at: number, end: number): Walked {
   return { next, depth, members };
 }
 
-/** Just behind the closing quote of the string that begins at `at`; `end` when it is cut off. */
+/** Returns the place just after the closing quote of the string that begins at `at`, or `end` if it is cut off. */
 function stringEnd(bytes: Uint8Array, at: number, end: number): number {
   let next = at + 1;
   while (next < end) {
@@ -146,7 +158,7 @@ function stringEnd(bytes: Uint8Array, at: number, end: number): number {
   return end;
 }
 
-/** The name that the outermost object has twice, by its decoded form; `null` when every name is there once. */
+/** Returns a name that the outermost object has twice, comparing decoded names, or null if every name occurs once. */
 export function duplicateName(bytes: Buffer, range: EventRange): string | null {
   const seen = new Set<string>();
   let level = 0;
@@ -176,14 +188,14 @@ export function duplicateName(bytes: Buffer, range: EventRange): string | null {
 }
 
 /**
- * Python writes NaN, Infinity and -Infinity bare. Gives the bytes with each of them, where a value may stand and
- * never inside a string, as the string of the same letters; `null` when there is none. A misplaced one stays as it is,
- * so what was broken otherwise stays broken.
+ * Puts quotes around bare NaN, Infinity and -Infinity, which Python writes. It does so only where a value may stand,
+ * never inside a string, and returns null if there is none. A misplaced literal stays as it is, so text that is broken
+ * in another way stays broken.
  */
 export function quoteNonFinite(bytes: Buffer): Buffer | null {
   const parts: Buffer[] = [];
   let copied = 0;
-  /** The last byte outside strings that is no whitespace; 0 at the beginning. */
+  /** The last byte outside strings that is not whitespace; 0 at the beginning. */
   let before = 0;
   let next = 0;
   while (next < bytes.length) {
@@ -256,7 +268,10 @@ function trimmedEnd(bytes: Uint8Array, from: number, start = 0): number {
   return end;
 }
 
-/** Windows tools write one; RFC 8259 lets a reader skip it. It is no part of any event. */
+/**
+ * Returns the length of a byte order mark. Windows tools write one, and RFC 8259 lets a reader skip it. It is not part
+ * of any event.
+ */
 function byteOrderMarkBytes(body: Uint8Array): number {
   return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
 }

@@ -12,14 +12,15 @@ import { createOutage } from './outage.ts';
 import { within } from './within.ts';
 
 const PING_MS_MAX = 3_000;
-/** Answers under way when stopping: longer than `publish` waits for the log. */
+/** How long a stop waits for requests that are being answered. This is longer than `publish` waits for the log. */
 const FINISH_MS_MAX = 12_000;
-/** For what is best effort when stopping. */
+/** How long a stop waits for best-effort work. */
 const LAST_MS_MAX = 2_000;
 
 /**
- * Starts ingest over a log that is already open and stays the caller's. Rejects when it cannot listen or read its keys, and
- * prepares the topics in the background; what the log refuses for good goes to `fail`. Disposing finishes what is in flight.
+ * Starts ingest over a log that is already open and that the caller closes. Rejects if it cannot listen or read its
+ * keys. The topics are prepared in the background; a final refusal by the log goes to `fail`. Disposing finishes
+ * requests that are in flight.
  */
 export async function startIngest(
   options: ServiceStart<IngestConfig> & { limits?: Partial<IngestLimits> },
@@ -98,7 +99,7 @@ export async function startIngest(
     options.fail(error);
   });
   const ready = prepared.then(() => {
-    // A start that was refused or broken off is never ready.
+    // A start that was refused or aborted is never ready.
     if (openLog === null) return new Promise<void>(() => undefined);
   });
   return {

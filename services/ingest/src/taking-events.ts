@@ -11,7 +11,7 @@ import { publish } from './publish.ts';
 import { type ReadLimits, readBody } from './read-body.ts';
 import { expectsContinue, type Refusing } from './refusing.ts';
 
-/** A request that was let in before its body was read. */
+/** A request that was admitted before its body was read. */
 export interface AdmittedRequest {
   readonly head: Extract<IngestRequest, { kind: 'request' }>;
   readonly publisher: Publisher;
@@ -71,7 +71,7 @@ export class TakingEvents {
         return this.#refusing.fail(reply, faultOfLimit[read.kind]);
       case 'stalled': {
         reply.header('connection', 'close');
-        const message = `no byte of the body came for ${this.#limits.stallMsMax} ms`;
+        const message = `no byte of the body arrived for ${this.#limits.stallMsMax} ms`;
         return this.#refusing.fail(reply, { code: 'body_stalled', message });
       }
       case 'aborted':
@@ -138,7 +138,7 @@ export class TakingEvents {
     if (published.fault !== null) log.outage.failed(published.fault);
     else if (published.acknowledged > 0) log.outage.answered();
     const answer = answerOf(judged, published);
-    // A body that is answered with 503 comes again, and its rejected events with it.
+    // A body that is answered with 503 will be sent again, and its rejected events with it.
     if (answer.kind === 'fault') this.#admission.refundEvents(publisher, judged.total);
     else log.rejectedTopic.offer(judged.rejected, { receivedAtMs, keyId: publisher.key?.id ?? null });
     return this.#sendAnswer(reply, answer);

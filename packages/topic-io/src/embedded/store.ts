@@ -144,7 +144,11 @@ function openRoot(options: { folder: string; readOnly: boolean }): RootDatabase<
     });
   } catch (error) {
     const message = messageOf(error);
-    throw unusable(folder, `${dataFile} cannot be opened (${message}); restore the folder from a copy`, error);
+    throw unusable(
+      folder,
+      `${dataFile} cannot be opened (${message}); restore the folder from a copy`,
+      error,
+    );
   }
 }
 

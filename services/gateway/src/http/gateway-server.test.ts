@@ -41,7 +41,7 @@ describe('the stream over real sockets', () => {
     expect(await stream.next()).toMatchObject({ ch: 'run:c1/r2/default', prev: null, seq: 4, epoch: 'e1' });
   });
 
-  it('resumes from a position of a connection before', async () => {
+  it('resumes from a position of an earlier connection', async () => {
     await using gateway = await startMadeUpGateway();
     gateway.append(KEY, many(5));
     await using stream = await StreamSocket.open(gateway.url);
@@ -79,19 +79,19 @@ describe('the stream over real sockets', () => {
     ],
     ['two well-formed verbs', '{"id":9,"ping":true,"unsub":[]}', { id: 9, error: { code: 'bad_frame' } }],
     [
-      'a verb beside a key that is no text',
+      'a verb beside a key that is not text',
       '{"id":9,"unsub":[],"auth":{}}',
       { id: 9, error: { code: 'bad_frame' } },
     ],
-    ['a ping that is no true', '{"id":9,"ping":1}', { id: 9, error: { code: 'bad_frame' } }],
-    ['a subscription of no list', '{"id":9,"sub":"run:x"}', { id: 9, error: { code: 'bad_frame' } }],
+    ['a ping that is not true', '{"id":9,"ping":1}', { id: 9, error: { code: 'bad_frame' } }],
+    ['a subscription that is not a list', '{"id":9,"sub":"run:x"}', { id: 9, error: { code: 'bad_frame' } }],
     [
       'a bad channel',
       '{"id":9,"sub":[{"ch":"run:c1/r1"}]}',
       { id: 9, ch: 'run:c1/r1', error: { code: 'bad_channel' } },
     ],
     [
-      'a channel of no kind',
+      'a channel of an unknown kind',
       '{"id":9,"sub":[{"ch":"logs"}]}',
       { id: 9, ch: 'logs', error: { code: 'bad_channel' } },
     ],
@@ -100,7 +100,7 @@ describe('the stream over real sockets', () => {
       JSON.stringify({ id: 9, sub: Array.from({ length: 1_001 }, (_, at) => ({ ch: `run:c/r${at}/d` })) }),
       { id: 9, error: { code: 'too_many_channels' } },
     ],
-  ])('answers %s with an error and goes on', async (_name, sent, expected) => {
+  ])('answers %s with an error and continues', async (_name, sent, expected) => {
     await using gateway = await startMadeUpGateway();
     await using stream = await StreamSocket.open(gateway.url);
     await stream.next();
@@ -154,7 +154,7 @@ describe('the stream over real sockets', () => {
     expect(early.headers.get('retry-after')).not.toBeNull();
   });
 
-  it('streams the index: rows, then what changed, then what is gone', async () => {
+  it('streams the index: rows, then changed rows, then removed ones', async () => {
     await using gateway = await startMadeUpGateway();
     gateway.append(KEY, [{}]);
     gateway.append('c2/r1/default', [{}]);
@@ -171,7 +171,7 @@ describe('the stream over real sockets', () => {
     expect(gone).toMatchObject({ rows: [], gone: [KEY] });
   });
 
-  it('does not let a client that never reads grow, and keeps serving the others', async () => {
+  it('bounds the queue of a client that never reads, and keeps serving the others', async () => {
     await using gateway = await startMadeUpGateway();
     await using stuck = await StreamSocket.open(gateway.url);
     await using swift = await StreamSocket.open(gateway.url);
@@ -199,7 +199,7 @@ describe('the stream over real sockets', () => {
     expect(await stuck.next()).toMatchObject({ prev: batches * 100, seq: batches * 100 + 1 });
   });
 
-  it('says that it drains and closes with a code to reconnect', async () => {
+  it('says that it drains, and closes with a code that means reconnect', async () => {
     const gateway = await startMadeUpGateway();
     await using stream = await StreamSocket.open(gateway.url);
     await stream.next();
@@ -211,7 +211,7 @@ describe('the stream over real sockets', () => {
 });
 
 describe('REST', () => {
-  it('answers 503 while the log does not give the history, and goes on serving what is held', async () => {
+  it('answers 503 while the log does not give the history, and continues to serve what is held', async () => {
     const page = () => Promise.reject(new TopicIoError('unavailable', 'no broker answers'));
     await using gateway = await startMadeUpGateway({ history: { page } });
     gateway.append(KEY, many(1));
@@ -223,7 +223,7 @@ describe('REST', () => {
     expect((await fetch(`${gateway.url}/v1/runs/${KEY}`)).status).toBe(200);
   });
 
-  it('gives a run with its position as ETag, and 304 while it has not moved', async () => {
+  it('returns a run with its position as ETag, and 304 while it has not moved', async () => {
     await using gateway = await startMadeUpGateway();
     gateway.append(KEY, many(3));
     const response = await fetch(`${gateway.url}/v1/runs/${KEY}`);
@@ -235,7 +235,7 @@ describe('REST', () => {
     expect(again.status).toBe(304);
   });
 
-  it('answers a run that is not there, and a key that cannot be, with 404 in exactly this form', async () => {
+  it('answers a run that does not exist, and an impossible key, with 404 in exactly this form', async () => {
     await using gateway = await startMadeUpGateway();
     for (const key of ['c1/none/default', 'c1/-bad/default', 'c1/a%20b/default']) {
       const response = await fetch(`${gateway.url}/v1/runs/${key}`);
@@ -338,7 +338,7 @@ describe('the page', () => {
     expect(html).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
   });
 
-  it('survives a client that breaks off in the middle of an upgrade', async () => {
+  it('survives a client that disconnects in the middle of an upgrade', async () => {
     await using gateway = await startMadeUpGateway();
     const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
     await once(socket, 'connect');

@@ -20,13 +20,13 @@ import { addStreamRoute } from '../stream/sse.ts';
 import { addRestRoutes } from './rest.ts';
 import { addPageRoutes } from './web-bundle.ts';
 
-/** A gateway takes no bodies. */
+/** A gateway accepts no bodies. */
 const BODY_BYTES_MAX = 1_024;
 
-/** For answers under way when the server closes. */
+/** How long a closing server waits for answers that are being sent. */
 const FINISH_MS_MAX = 1_000;
 
-/** The sources of what the server shows; everything is `null` until the feed has caught up. */
+/** The sources of what the server shows. They are null until the feed has caught up. */
 export interface GatewayView {
   readonly hub: () => Hub | null;
   readonly runs: () => RunsAtHand | null;
@@ -36,11 +36,11 @@ export interface GatewayView {
 export interface GatewayServer extends AsyncDisposable {
   readonly url: string;
   readonly routes: readonly ServedRoute[];
-  /** Ends every stream, because what they were fed from is gone; their clients come back and resume. */
+  /** Ends every stream, because the hub that fed them is gone. Their clients come back and resume. */
   endStreams(): void;
 }
 
-/** Listens with every route and the stream. Disposing closes the streams within some 3 s, then the server. */
+/** Listens, with every route and the stream. Disposing closes the streams within some 3 s, then the server. */
 export async function serveGateway(options: {
   at: { host: string; port: number };
   allowedOrigins: readonly string[];
@@ -59,7 +59,7 @@ export async function serveGateway(options: {
   });
   addRestRoutes(server, { runs: view.runs, access, clock });
   server.get(STREAM_PATH, { exposeHeadRoute: false }, () => {
-    throw new HttpFault('not_found', `${STREAM_PATH} takes requests for a WebSocket alone`);
+    throw new HttpFault('not_found', `${STREAM_PATH} accepts only requests for a WebSocket`);
   });
   const streams = addStreamRoute(server, { hub: view.hub, access, clock });
   addDocsRoutes(server, gatewayOpenApi);
@@ -98,7 +98,7 @@ export async function serveGateway(options: {
       closing = true;
       await sockets[Symbol.asyncDispose]();
       streams.endAll();
-      // A browser keeps connections on which it has asked nothing yet; nobody else would ever close those.
+      // A browser keeps connections on which it has not sent a request yet. Nothing else would ever close those.
       const cancel = clock.after(FINISH_MS_MAX, () => server.server.closeAllConnections());
       await server.close();
       cancel();

@@ -3,30 +3,33 @@ import { receivedAtOf } from '@runlog/records/event-record';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 
-/** Records looked at for one page, of whatever run: past it the page ends early and `next` goes on. */
+/**
+ * The most records, of any run, that are looked at for one page. Beyond it the page ends early, and `next` continues
+ * from there.
+ */
 const RECORDS_SCANNED_MAX = 50_000;
 const SCAN_MS_MAX = 5_000;
-/** Offsets that a backward read looks at first; each further step looks at twice as many. */
+/** The number of offsets that a backward read looks at first. Each further step looks at twice as many. */
 const WINDOW_RECORDS = 1_000;
 
 export interface HistoryQuery {
   readonly key: string;
-  /** Pages go back from here: events below this offset, the newest of them. */
+  /** For paging backwards: the newest events below this offset. */
   readonly before?: number | undefined;
-  /** Pages go forward from here: events above this offset, the oldest of them. */
+  /** For paging forwards: the oldest events above this offset. */
   readonly after?: number | undefined;
   readonly limit: number;
   readonly signal: AbortSignal;
 }
 
 export interface HistoryPage {
-  /** JSON texts `{seq, received_at, event}`, oldest first; `event` is the bytes as they were received. */
+  /** JSON texts `{seq, received_at, event}`, oldest first. `event` holds the bytes as they were received. */
   readonly events: readonly string[];
-  /** The next page's `before` or `after` (whichever was asked by); null: there is no more. */
+  /** The next page's `before` or `after`, whichever this page was asked for by. Null if there is no more. */
   readonly next: number | null;
 }
 
-/** Reads a run's events back out of the topic. `topic` has the partition count that its keys were hashed with. */
+/** Reads a run's events from the topic. `topic` has the partition count that its keys were hashed with. */
 export class History {
   readonly #io: TopicIo;
   readonly #topic: { name: string; partitions: number };
@@ -91,7 +94,7 @@ export class History {
     return { events, next: to > scan.start ? to : null };
   }
 
-  /** The run's events of a range of offsets, and how far the reading came. */
+  /** Yields the run's events in a range of offsets, and how far the reading has got. */
   async *#read(
     scan: Scan,
     range: { from: number; to: number },
@@ -100,7 +103,7 @@ export class History {
     await using reader = this.#io.reader({ topic: this.#topic.name, signal: scan.signal });
     reader.add({ partition: scan.partition, offset: range.from });
     for await (const fetched of reader) {
-      // Retention passed the position while we read: what is left begins further on.
+      // Retention passed the position while we read. The remaining records begin further on.
       if (fetched.kind === 'out_of_range') {
         if (fetched.startOffset >= range.to || fetched.startOffset <= range.from) return;
         reader.add({ partition: scan.partition, offset: fetched.startOffset });
@@ -126,7 +129,7 @@ interface Scan extends HistoryQuery {
   readonly deadlineMs: number;
 }
 
-/** The stored bytes go out as they are, once it is sure that they are JSON; null for what is no event. */
+/** Returns the stored bytes unchanged, after checking that they are JSON, or null if the record is not an event. */
 function eventText(record: LogRecord): string | null {
   if (record.value === null || controlOf(record) !== null) return null;
   const event = record.value.toString('utf8');

@@ -12,7 +12,7 @@ import {
 } from '@runlog/schema/run/snapshot';
 import { z } from 'zod';
 
-/** The value that each sort field compares; a leading `-` means descending. */
+/** The value that each sort field compares. A leading `-` means descending. */
 const sortValues = {
   last_received_at: (state: RunHead) => state.last_received_at,
   cluster_id: (state: RunHead) => state.cluster_id,
@@ -36,10 +36,10 @@ const text = z.string().max(256);
 /** The query of `GET /v1/runs`. */
 export const runsQuerySchema = z.strictObject({
   cluster: text.optional(),
-  /** A glob over the run's id, or over the whole key when the glob holds a slash. */
+  /** A glob over the run's id, or over the whole key if the glob contains a slash. */
   run: text.optional(),
   status: runStatusSchema.optional(),
-  /** Part of the key or of the task's name, whatever the case. */
+  /** A part of the key or of the task's name, in upper or lower case. */
   q: text.optional(),
   sort: z
     .string()
@@ -63,8 +63,8 @@ const cursorSchema = z.tuple([z.union([z.string(), z.number(), z.null()]), z.str
 type Cursor = z.infer<typeof cursorSchema>;
 
 /**
- * One page of runs. `next` continues after this page's last run by its sort value then, so runs that move meanwhile
- * may be seen twice or not at all, and runs that do not are seen exactly once.
+ * Returns one page of runs. `next` continues after this page's last run, by the sort value that it has now. So runs
+ * that move meanwhile may be seen twice or not at all; runs that do not move are seen exactly once.
  */
 export function listRuns(
   states: Pick<ReadonlyRunStates, 'heads'>,
@@ -127,7 +127,7 @@ function readCursor(sent: string, context: z.RefinementCtx): Cursor {
   try {
     return cursorSchema.parse(JSON.parse(Buffer.from(sent, 'base64url').toString('utf8')));
   } catch {
-    context.addIssue({ code: 'custom', message: 'is not a cursor that this service gave' });
+    context.addIssue({ code: 'custom', message: 'is not a cursor that this service issued' });
     return z.NEVER;
   }
 }

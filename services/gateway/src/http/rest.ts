@@ -10,7 +10,7 @@ import { noSuchRun, type RunRoute, runKeyOf } from './run-route.ts';
 
 const EVENTS_PAGE_DEFAULT = 100;
 const EVENTS_PAGE_MAX = 1_000;
-/** History reads going on at once; each may look at many records. */
+/** The most history reads at the same time. Each may look at many records. */
 const HISTORY_READS_MAX = 4;
 
 const offset = z
@@ -30,7 +30,7 @@ const eventsQuerySchema = z
       .default(EVENTS_PAGE_DEFAULT),
   })
   .refine((query) => query.before === undefined || query.after === undefined, {
-    error: 'before and after exclude each other',
+    error: 'before and after cannot be combined',
   });
 
 /** `GET /v1/runs`, `/v1/runs/{cluster}/{run}/{group}` and its `/events`. */
@@ -60,7 +60,7 @@ export function addRestRoutes(
     const state = atHand().states.get(key);
     if (state === undefined) throw noSuchRun(request.params);
     const etag = `"${state.position.epoch}.${state.position.seq}"`;
-    // Only functions of now differ, so a poller that has this position has the run.
+    // Only fields that depend on the present time differ, so a poller that has this position has the run.
     reply.header('etag', etag).header('cache-control', 'no-cache');
     if (request.headers['if-none-match'] === etag) return reply.code(304).send();
     return deliverSnapshot(state, clock.now());
@@ -84,7 +84,7 @@ export function addRestRoutes(
         .type('application/json; charset=utf-8')
         .send(`{"events":[${page.events.join(',')}],"next":${page.next}}`);
     } catch (error) {
-      // Whatever keeps the log from answering, the snapshots that are held are still served.
+      // If the log does not answer, for whatever reason, the snapshots that are held are still served.
       if (error instanceof TopicIoError) {
         throw new HttpFault('log_unavailable', `the log does not answer: ${error.message}`, { cause: error });
       }

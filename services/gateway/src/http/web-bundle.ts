@@ -4,7 +4,7 @@ import type { FastifyInstance } from '@runlog/service-kit/http-server';
 import { build } from 'esbuild';
 
 const webFolder = new URL('../../web/', import.meta.url);
-/** Our packages that the page uses, by where they are: a tarball's installation has no links to them. */
+/** The paths of our packages that the page uses, because a tarball's installation has no links to them. */
 const ownPackages = Object.fromEntries(
   ['client', 'run-state', 'schema'].map((name) => [
     `@runlog/${name}`,
@@ -12,7 +12,7 @@ const ownPackages = Object.fromEntries(
   ]),
 );
 
-/** Nothing from elsewhere, nothing inline, and no frame around the page. */
+/** The policy allows nothing from elsewhere, nothing inline, and no frame around the page. */
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -30,10 +30,10 @@ interface Asset {
   readonly body: string;
 }
 
-/** The page and what it loads, bundled in memory once a process. */
+/** The page and what it loads, bundled in memory once per process. */
 let bundled: Promise<readonly Asset[]> | undefined;
 
-/** `GET /` and the page's script and style. */
+/** Adds `GET /` and the page's script and style. */
 export async function addPageRoutes(server: FastifyInstance): Promise<void> {
   bundled ??= bundlePage();
   for (const { path, type, body } of await bundled) {
@@ -77,6 +77,6 @@ async function bundle(entry: string): Promise<string> {
     logLevel: 'silent',
   });
   const [file] = result.outputFiles;
-  if (file === undefined) throw new Error(`esbuild made nothing of ${entry}`);
+  if (file === undefined) throw new Error(`esbuild produced nothing for ${entry}`);
   return file.text;
 }

@@ -8,14 +8,14 @@ import type { RunsAtHand } from '../runs-at-hand.ts';
 import { Hub } from '../stream/hub.ts';
 import { type MadeUpEvent, MadeUpRuns } from './made-up-runs.ts';
 
-/** For tests: the real server over runs that are made by hand. */
+/** The real server over runs that are made by hand, for tests. */
 export interface MadeUpGateway extends AsyncDisposable {
   readonly url: string;
   readonly routes: readonly ServedRoute[];
   readonly runs: MadeUpRuns;
   readonly hub: Hub;
   isCaughtUp: boolean;
-  /** Appends events of a run and hands out what that changed. */
+  /** Appends events of a run and hands out the changes. */
   append(key: string, events: readonly MadeUpEvent[]): void;
   retire(key: string): void;
   endStreams(): void;

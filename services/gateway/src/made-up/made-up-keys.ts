@@ -1,7 +1,7 @@
 import { type Key, keySchema } from '@runlog/schema/keys';
 import { digestOf, type KeyRing, keyLookup } from '@runlog/service-kit/keys';
 
-/** For tests: keys that change at once. */
+/** Keys that change at once, for tests. */
 export class MadeUpKeys implements KeyRing {
   #find = keyLookup([]);
   readonly #listeners = new Set<() => void>();
@@ -17,7 +17,7 @@ export class MadeUpKeys implements KeyRing {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Id (the secret as well) → the rest of the key. */
+  /** Sets the keys: each id, which is also the secret, with the rest of the key. */
   set(keys: Readonly<Record<string, object>>): void {
     this.#find = keyLookup(
       Object.entries(keys).map(([id, rest]) => keySchema.parse({ id, sha256: digestOf(id), ...rest })),

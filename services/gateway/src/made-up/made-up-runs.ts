@@ -6,7 +6,7 @@ import { EVENT_LOG_ENTRIES_MAX, MILESTONES_MAX } from '@runlog/schema/limits';
 import { parseRunKey } from '@runlog/schema/run/run-key';
 import type { EventLogEntry, RunSnapshot, RunStatus } from '@runlog/schema/run/snapshot';
 
-/** For tests: a feed whose records are made by hand, with states that move before the changes are handed out. */
+/** A feed for tests, whose records are made by hand. Its states move before the changes are handed out. */
 export class MadeUpRuns {
   readonly epoch: string;
   readonly states = new RunStates();
@@ -16,7 +16,7 @@ export class MadeUpRuns {
     this.epoch = options.epoch ?? 'e1';
   }
 
-  /** Appends events of one run and gives what that did to it. */
+  /** Appends events of one run and returns the change. */
   append(key: string, events: readonly MadeUpEvent[]): RunChange {
     const before = this.states.get(key) ?? null;
     let after = before;
@@ -48,7 +48,7 @@ export interface MadeUpEvent {
   readonly eventType?: string;
   readonly isDuplicate?: boolean;
   readonly status?: RunStatus;
-  /** Records of other runs before this one. */
+  /** The number of records of other runs before this one. */
   readonly offsetsSkipped?: number;
   readonly receivedAtMs?: number;
   readonly envId?: number | null;

@@ -1,6 +1,6 @@
 import type { Clock } from '@runlog/service-kit/clock';
 
-/** For tests: time that moves when it is told to, and runs what is due on the way, in order. */
+/** A clock for tests. Its time moves when it is told to, and timers that fall due on the way run in order. */
 export class ManualClock implements Clock {
   #nowMs: number;
   #timers: { atMs: number; run: () => void }[] = [];
@@ -36,7 +36,7 @@ export class ManualClock implements Clock {
     });
   }
 
-  /** Timers that are set. */
+  /** The number of timers that are set. */
   get pending(): number {
     return this.#timers.length;
   }

@@ -15,7 +15,7 @@ import { Session } from './session.ts';
 const START_MS = Date.UTC(2026, 0, 3, 23, 59, 50);
 const KEY = 'c1/r1/default';
 
-/** A client behind a socket that takes bytes only when it is told to, and that checks every frame as it comes. */
+/** A client that checks every frame as it arrives. Its socket accepts bytes only when it is told to. */
 class TestClient {
   readonly session: Session;
   readonly outbox: Outbox;
@@ -28,7 +28,9 @@ class TestClient {
   readonly #epoch: string;
   readonly #unread: { message: string; written: () => void }[] = [];
   #deferred: (() => void)[] = [];
-  /** Channels that were asked for: what comes before the answer belongs to the subscription before. */
+  /**
+   * Channels that were subscribed to and not yet answered. Frames before the answer belong to the earlier subscription.
+   */
   readonly #awaiting = new Set<string>();
 
   constructor(options: { hub: Hub; clock: ManualClock; isSlow?: boolean }) {
@@ -62,7 +64,7 @@ class TestClient {
     this.session.receive(JSON.stringify({ id: 2, unsub: [`run:${key}`] }));
   }
 
-  /** What the event loop would do at the end of a tick, and what the other side reads. */
+  /** Does what the event loop would do at the end of a tick, and reads as the other side would. */
   turn(options: { reads?: number } = {}): void {
     let reads = options.reads ?? (this.isSlow ? 0 : Number.POSITIVE_INFINITY);
     for (;;) {
@@ -90,7 +92,7 @@ class TestClient {
     if (isAnswer) this.#awaiting.delete(ch);
     else if (this.#awaiting.has(ch)) return;
     if (frame.resume !== undefined && frame.resume.prev !== (this.held.get(ch)?.position?.seq ?? null)) {
-      // Reset between the question and the answer.
+      // The channel was reset between the subscription and its answer.
       this.subscribe(ch.slice('run:'.length));
       return;
     }
@@ -116,7 +118,7 @@ class TestClient {
   }
 }
 
-/** Without what is a function of now. */
+/** Removes the fields that depend on the present time. */
 function timeless(snapshot: DeliveredSnapshot | undefined): unknown {
   if (snapshot === undefined) return undefined;
   const { freshness: _, ...rest } = snapshot;
@@ -175,7 +177,7 @@ describe('the hub', () => {
     expect(client.frames[1]).toMatchObject({ prev: null, seq: 1 });
   });
 
-  it('resumes inside the retained log and gives a snapshot outside of it or in another epoch', () => {
+  it('resumes within the retained event log, and gives a snapshot outside it or in another epoch', () => {
     const { runs, clock, hub } = setUp();
     hub.apply([runs.append(KEY, epochs(150))]);
     const answerTo = (since: { epoch: string; seq: number }) => {
@@ -197,7 +199,7 @@ describe('the hub', () => {
     expect(answerTo({ epoch: 'e2', seq: 150 })).toHaveProperty('snapshot');
   });
 
-  it('lets a client that is ahead wait for the fold', () => {
+  it('makes a client that is ahead wait for the fold', () => {
     const { runs, clock, hub } = setUp();
     hub.apply([runs.append(KEY, epochs(3))]);
     const client = new TestClient({ hub, clock });
@@ -220,7 +222,7 @@ describe('the hub', () => {
     expect(client.frames.some((frame) => frame.reset !== undefined)).toBe(false);
   });
 
-  it('resets a client that waited ten seconds for a position that did not come', () => {
+  it('resets a client that waited ten seconds for a position that was not reached', () => {
     const { runs, clock, hub } = setUp();
     hub.apply([runs.append(KEY, epochs(3))]);
     const client = new TestClient({ hub, clock });
@@ -289,7 +291,7 @@ describe('the hub', () => {
     expect(timeless(client.held.get(`run:${KEY}`))).toEqual(timeless(stateOf(KEY)));
   });
 
-  it('says where quiet runs stand with a heartbeat', () => {
+  it('reports the positions of quiet runs with a heartbeat', () => {
     const { runs, clock, hub } = setUp();
     const client = new TestClient({ hub, clock });
     hub.apply([runs.append(KEY, epochs(3))]);
@@ -304,7 +306,7 @@ describe('the hub', () => {
     expect(client.frames.at(-1)).toEqual({ tips: { [`run:${KEY}`]: 3, 'run:c1/none/default': null } });
   });
 
-  it('says the end once a run has finished', () => {
+  it('reports the end once a run has finished', () => {
     const { runs, clock, hub } = setUp();
     const client = new TestClient({ hub, clock });
     client.subscribe(KEY);
@@ -315,7 +317,7 @@ describe('the hub', () => {
     expect(client.frames.at(-1)).toEqual({ ch: `run:${KEY}`, end: { status: 'finished' } });
   });
 
-  it('sends activity once a bucket and once more when the run went quiet', () => {
+  it('sends activity once per bucket, and once more when the run has gone quiet', () => {
     const { runs, clock, hub, stateOf } = setUp();
     const client = new TestClient({ hub, clock });
     client.subscribe(KEY);
@@ -333,7 +335,7 @@ describe('the hub', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('ticks for nobody: without subscriptions no timer is set', () => {
+  it('sets no timer without subscriptions', () => {
     const { runs, clock, hub } = setUp();
     hub.apply([runs.append(KEY, epochs(3))]);
     hub.apply([runs.append(KEY, epochs(3))]);
@@ -365,7 +367,7 @@ describe('the hub', () => {
     expect(timeless(swift.held.get(ch))).toEqual(timeless(stateOf(ch.slice(4))));
   });
 
-  it('brings every client to the state, whatever batches, subscriptions, slowness and retirements come', () => {
+  it('brings every client to the same state, whatever batches, subscriptions, slowness and retirements come', () => {
     const keys = [KEY, 'c1/r2/default'];
     const types = ['EPOCH_COMPLETED', 'SEED_GERMINATED', 'REWARD_COMPUTED', 'BATCH_EPOCH_COMPLETED'];
     const event = fc.record({
@@ -446,7 +448,7 @@ describe('the hub', () => {
               break;
           }
         }
-        // The end: everything is handed out, everybody reads, everybody (still) subscribes.
+        // At the end everything is handed out, everybody reads, and everybody is subscribed.
         handOut(handedOut.length);
         for (const each of clients) {
           each.isSlow = false;
@@ -462,7 +464,7 @@ describe('the hub', () => {
             const seen = each.seen.get(ch) ?? [];
             const ordered = [...new Set(seen)].sort((a, b) => a - b);
             expect(seen).toEqual(ordered);
-            // What was not skipped and not before the first snapshot was seen, all of it.
+            // Every entry that was not skipped and not before the first snapshot was seen.
             if ((each.skipped.get(ch) ?? 0) === 0 && seen.length > 0) {
               const from = seen[0] as number;
               expect(seen).toEqual((written.get(key) ?? []).filter((seq) => seq >= from));

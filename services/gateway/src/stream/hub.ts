@@ -15,11 +15,14 @@ import type { RunDelta, ServerFrame, SnapshotChanges } from '@runlog/schema/stre
 import type { Clock } from '@runlog/service-kit/clock';
 import { RunIndex } from '../run-index.ts';
 
-/** Least time between two flushes; below it changes of a run are merged into one delta. */
+/** The least time between two flushes. Changes of a run within it are merged into one delta. */
 const FLUSH_INTERVAL_MS = 10;
 const ACTIVITY_BUCKET_MS = ACTIVITY_BUCKET_SECONDS * 1_000;
 
-/** One frame as it travels; `seq` is where a client of the run stands after it (null: nowhere, undefined: unmoved). */
+/**
+ * One encoded frame. `seq` is the position of the run's client after it: null if it has none, undefined if it does not
+ * change.
+ */
 export interface EncodedFrame {
   readonly text: string;
   readonly seq?: number | null;
@@ -27,18 +30,23 @@ export interface EncodedFrame {
 
 /** A subscriber of a run, as the hub sees it. */
 export interface RunListener {
-  /** False: there is no room; the hub skips the subscription until it asks to catch up. May not call back. */
+  /**
+   * Returns false if there is no room. The hub then skips the subscription until it asks to catch up. It must not call
+   * the hub.
+   */
   deliver(frames: readonly EncodedFrame[]): boolean;
-  /** The fold has reached the position that a waiting subscription is at: it may join now. */
+  /**
+   * Is called when the fold has reached the position that a waiting subscription is at. The subscription may join now.
+   */
   reached(): void;
 }
 
-/** One client's interest in one run. `live`: it has every delta so far and gets the next. */
+/** One client's interest in one run. `live` means that it has every delta so far and gets the next. */
 export interface RunSubscription {
   readonly channel: RunChannel;
   readonly listener: RunListener;
   standing: 'idle' | 'live' | 'behind' | 'ahead';
-  /** While behind: where the client is. */
+  /** While behind: the client's position. */
   seq: number | null;
   /** While behind: the channel's counters when it fell behind. */
   life: number;
@@ -52,7 +60,7 @@ export type JoinReply =
   | { readonly kind: 'resume'; readonly delta: RunDelta }
   | { readonly kind: 'ahead' };
 
-/** A run that somebody subscribes. Deltas go from `flushed` to `current`. */
+/** A run with subscribers. Deltas go from `flushed` to `current`. */
 interface RunChannel {
   readonly key: string;
   readonly ch: string;
@@ -65,7 +73,7 @@ interface RunChannel {
   flushedAtMs: number;
   /** Counts retirements and rebuilds: a client of an earlier life cannot be brought here by a delta. */
   life: number;
-  /** Entries that left in deltas since the channel exists. */
+  /** The number of entries that were sent in deltas since the channel exists. */
   entriesTotal: number;
   activitySent: RunSnapshot['activity'] | null;
   activityBucket: number;
@@ -73,8 +81,9 @@ interface RunChannel {
 
 /**
  * Fans the changes of runs out to subscriptions, without I/O. One delta is made and encoded per changed run and flush,
- * whatever the number of its subscribers. A subscription is answered at the channel's newest state, after that state's
- * delta went to the subscriptions before it, all in one synchronous step: nothing is lost or doubled between the two.
+ * whatever the number of its subscribers. A subscription is answered with the channel's newest state, after the delta
+ * to that state was sent to the earlier subscriptions. This happens in one synchronous step, so nothing is lost or
+ * doubled in between.
  */
 export class Hub {
   readonly index: RunIndex;
@@ -88,7 +97,7 @@ export class Hub {
   #cancelActivity: (() => void) | null = null;
   #flushedAtMs = Number.NEGATIVE_INFINITY;
 
-  /** `states` may run ahead of the changes handed to `apply`, never behind. */
+  /** `states` may be ahead of the changes that are handed to `apply`, but never behind them. */
   constructor(options: { epoch: string; states: ReadonlyRunStates; clock: Clock }) {
     this.#epoch = options.epoch;
     this.#states = options.states;
@@ -128,7 +137,7 @@ export class Hub {
     this.index.switchTo(rebuilt.states);
   }
 
-  /** Takes what a batch of records did. Flushes at once when the last flush is long enough ago, else soon. */
+  /** Takes the changes of a batch of records. Flushes at once if the last flush was long enough ago, or else soon. */
   apply(changes: readonly RunChange[]): void {
     this.index.touch(changes);
     for (const change of changes) {
@@ -151,7 +160,7 @@ export class Hub {
     for (const channel of this.#changed) this.#flushChannel(channel);
   }
 
-  /** Registers interest; nothing is delivered before `join`. */
+  /** Registers an interest. Nothing is delivered before `join`. */
   attach(key: string, listener: RunListener): RunSubscription {
     let channel = this.#channels.get(key);
     if (channel === undefined) {
@@ -190,8 +199,9 @@ export class Hub {
   }
 
   /**
-   * Puts the subscription into the live stream and gives what brings its client there. `ahead`: the client has seen
-   * more than the fold; `reached` is called when that is over, and then `join` again (or `stopWaiting`).
+   * Puts the subscription into the live stream and returns what brings its client up to date. `ahead` means that the
+   * client has seen more than the fold. `reached` is called when the fold has caught up; then call `join` again (or, to
+   * give up, `stopWaiting`).
    */
   join(subscription: RunSubscription, since: Position | null): JoinReply {
     const { channel } = subscription;
@@ -214,14 +224,14 @@ export class Hub {
     return { kind: 'snapshot', snapshot: this.#snapshot(channel) };
   }
 
-  /** Ends the waiting of a subscription that is ahead: its client starts over from what there is. */
+  /** Ends the waiting of a subscription that is ahead. Its client starts over from the present state. */
   stopWaiting(subscription: RunSubscription): EncodedFrame {
     this.#flushChannel(subscription.channel);
     this.#goLive(subscription);
     return this.#reset(subscription.channel, 'this position has not been reached here');
   }
 
-  /** Brings a subscription that had no room back into the live stream, in one merged step. */
+  /** Brings a subscription that had no room back into the live stream, with one merged step. */
   catchUp(subscription: RunSubscription): EncodedFrame[] {
     const { channel } = subscription;
     this.#flushChannel(channel);
@@ -239,14 +249,17 @@ export class Hub {
     return frames;
   }
 
-  /** The client's position, when the run has been quiet since then and the subscription is live; else undefined. */
+  /**
+   * Returns the client's position if the run has been quiet since that time and the subscription is live, else
+   * undefined.
+   */
   tipOf(subscription: RunSubscription, quietSinceMs: number): number | null | undefined {
     const { channel } = subscription;
     if (subscription.standing !== 'live' || channel.flushedAtMs > quietSinceMs) return undefined;
     return channel.flushed?.position.seq ?? null;
   }
 
-  /** Runs that somebody subscribes, and their subscriptions. */
+  /** The number of runs with subscribers, and of their subscriptions. */
   get load(): { channels: number; subscriptions: number } {
     let subscriptions = 0;
     for (const channel of this.#channels.values()) subscriptions += channel.subscriptions;
@@ -260,9 +273,9 @@ export class Hub {
   }
 
   #advance(channel: RunChannel, after: RunSnapshot, entries: readonly EventLogEntry[]): void {
-    // The channel began at a state that already holds this change.
+    // The channel began with a state that already includes this change.
     if (channel.current !== null && after.position.seq <= channel.current.position.seq) return;
-    // Retired and begun anew within one batch.
+    // The run was retired and began anew within one batch.
     if (channel.current !== null && after.first_seq > channel.current.position.seq) this.#retire(channel);
     const from = channel.current?.position.seq ?? -1;
     channel.current = after;
@@ -317,7 +330,7 @@ export class Hub {
     }
   }
 
-  /** Hands frames to every live subscription; one without room is left at `standing`, behind. */
+  /** Hands frames to every live subscription. One without room is marked as behind, at `standing`. */
   #send(
     channel: RunChannel,
     frames: readonly EncodedFrame[],
@@ -334,8 +347,9 @@ export class Hub {
   }
 
   /**
-   * `activity` changes with every event and is the same few numbers for 10 s: it travels once a bucket, and once more
-   * after the last event so that a quiet run's clients hold what the snapshot holds.
+   * Returns the `activity` to send, if any. It changes with every event, but consists of the same few numbers for 10 s.
+   * So it is sent once per bucket, and once more after the last event, so that clients of a quiet run hold the same as
+   * the snapshot.
    */
   #activityDue(channel: RunChannel, current: RunSnapshot): SnapshotChanges {
     if (sameActivity(channel.activitySent, current.activity)) {
@@ -368,7 +382,10 @@ export class Hub {
     subscription.standing = 'live';
   }
 
-  /** A step over everything the client may have missed: all fields, because what it holds is not known here. */
+  /**
+   * Makes a step over everything that the client may have missed. It holds all fields, because the client's state is
+   * not known here.
+   */
   #merged(state: RunSnapshot, since: number | null): RunDelta {
     const nowMs = this.#clock.now();
     const {
@@ -389,7 +406,7 @@ export class Hub {
   #snapshot(channel: RunChannel): DeliveredSnapshot {
     if (channel.current !== null) return deliverSnapshot(channel.current, this.#clock.now());
     const key = parseRunKey(channel.key);
-    if (key === null) throw new Error(`a channel of no run: ${channel.key}`);
+    if (key === null) throw new Error(`a channel without a run: ${channel.key}`);
     return emptySnapshot(key);
   }
 
@@ -403,13 +420,13 @@ export class Hub {
   }
 }
 
-/** JSON of one frame. */
+/** Encodes one frame as JSON. */
 export function encode(frame: ServerFrame, seq?: number | null): EncodedFrame {
   const text = JSON.stringify(frame);
   return seq === undefined ? { text } : { text, seq };
 }
 
-/** Whether everything after `seq` is still in the log of the same run. */
+/** Whether all entries after `seq` are still in the event log of the same run. */
 function isRetained(state: RunSnapshot, seq: number): boolean {
   return seq >= state.first_seq && (state.evicted_seq === null || seq >= state.evicted_seq);
 }

@@ -11,13 +11,13 @@ export interface InterestContext {
   readonly hub: Hub;
   readonly outlet: Outlet;
   readonly clock: Clock;
-  /** The viewer behind the client, asked for when an interest begins. */
+  /** Returns the client's viewer. Is called when an interest begins. */
   readonly viewer: () => Viewer;
   readonly owe: (interest: RunInterest | IndexInterest) => void;
   readonly pump: () => void;
 }
 
-/** A subscribed run: answered once, then live; behind while there is no room. */
+/** A subscribed run. It is answered once and then live, or behind while there is no room. */
 export class RunInterest implements RunListener {
   readonly ch: string;
   readonly #context: InterestContext;
@@ -50,7 +50,7 @@ export class RunInterest implements RunListener {
     this.#askToBeServed('reply');
   }
 
-  /** There is room: says what is owed. */
+  /** Sends what is owed. Is called when there is room. */
   serve(): void {
     const { hub, outlet } = this.#context;
     const next = this.#next;

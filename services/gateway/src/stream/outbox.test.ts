@@ -43,14 +43,14 @@ describe('the outbox', () => {
     expect(sent.map(({ message }) => message)).toEqual(['1\n2']);
   });
 
-  it('splits what is more than a message, and never a frame', () => {
+  it('splits a long sequence of frames into messages, and never splits a frame', () => {
     const { outbox, sent, endTick } = setUp();
     for (const chars of [40_000, 30_000, 100_000, 10]) outbox.push(frame(chars));
     endTick();
     expect(sent.map(({ message }) => message.length)).toEqual([40_000, 30_000, 100_000, 10]);
   });
 
-  it('is full above the high mark, has room again at half of it, and says both once', () => {
+  it('is full above the high mark, has room again at half of it, and reports each once', () => {
     const { outbox, sent, said, endTick } = setUp();
     for (let at = 0; at < 5; at += 1) {
       outbox.push(frame(STREAM_QUEUE_BYTES_HIGH / 4));
@@ -66,7 +66,7 @@ describe('the outbox', () => {
     expect(said).toEqual(['full', 'drained']);
   });
 
-  it('reports a queue that stays full for thirty seconds, and none that drains before', () => {
+  it('reports a queue that stays full for thirty seconds, and none that drains before that', () => {
     const { clock, outbox, sent, said, endTick } = setUp();
     outbox.push(frame(STREAM_QUEUE_BYTES_HIGH + 1));
     endTick();

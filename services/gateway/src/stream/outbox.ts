@@ -3,16 +3,16 @@ import type { Clock } from '@runlog/service-kit/clock';
 import type { EncodedFrame } from './hub.ts';
 import type { Outlet } from './outlet.ts';
 
-/** Frames are gathered into messages of about this size: one write is a tenth of the cost of sixteen. */
+/** Frames are gathered into messages of about this size. One write costs a tenth of sixteen writes. */
 const MESSAGE_CHARS_MAX = 64 * 1024;
-/** Once full, room is said again only when this much is left, so that a slow reader does not flap. */
+/** A full queue has room again only when no more than this is left, so that a slow reader does not flap. */
 const QUEUE_BYTES_LOW = STREAM_QUEUE_BYTES_HIGH / 2;
 
-/** A connection that takes text. */
+/** A connection that accepts text. */
 export interface MessageSink {
-  /** `written` is called when the system has taken the message. */
+  /** Sends a message. `written` is called when the operating system has taken it. */
   send(message: string, written: () => void): void;
-  /** Handed over and not yet taken by the system. */
+  /** The bytes that were handed over and not yet taken by the operating system. */
   readonly bufferedBytes: number;
 }
 
@@ -20,13 +20,14 @@ export interface OutboxEvents {
   readonly full: () => void;
   readonly drained: () => void;
   readonly stuck: () => void;
-  /** So many frames were handed to the connection. */
+  /** Is told how many frames were handed to the connection. */
   readonly sent?: (frames: number) => void;
 }
 
 /**
- * The bounded queue before one connection. Frames pushed in one tick leave in as few messages as fit, by newlines. It
- * holds at most the high mark plus what was pushed last; a queue that stays full for 30 s is reported as stuck, once.
+ * The bounded queue in front of one connection. Frames that are pushed in one tick are sent in as few messages as
+ * possible, separated by newlines. The queue holds at most the high mark plus the last push. A queue that stays full
+ * for 30 s is reported once as stuck.
  */
 export class Outbox implements Outlet {
   readonly #sink: MessageSink;
@@ -43,7 +44,7 @@ export class Outbox implements Outlet {
   constructor(options: {
     sink: MessageSink;
     clock: Clock;
-    /** Runs once the current tick is over. */
+    /** Runs a function once the current tick is over. */
     defer: (run: () => void) => void;
     on: OutboxEvents;
   }) {

@@ -17,39 +17,45 @@ import { encode, type Hub } from './hub.ts';
 import { IndexInterest, type InterestContext, RunInterest } from './interests.ts';
 import type { Outlet } from './outlet.ts';
 
-/** Rows of an index reply when the client names no limit. */
+/** The number of rows of an index reply if the client names no limit. */
 const INDEX_ROWS_DEFAULT = 200;
-/** Frames taken out of one message: a message of nothing but faults must not grow into megabytes of answers. */
+/**
+ * The most frames that are read from one message. A message full of faulty frames must not cause megabytes of answers.
+ */
 const FRAMES_PER_MESSAGE_MAX = 256;
 
-/** How a client that must show a key does so. */
+/** How a client that must show a key can do so. */
 export interface SessionAuth {
-  /** `null`: by a frame, and until then it gets nothing but errors. */
+  /**
+   * The viewer, if the request showed a key. If it is null, the client must send a key in a frame, and gets only errors
+   * until then.
+   */
   readonly viewer: Viewer | null;
-  /** `null`: the key is none that may view. */
+  /** Returns null if the key may not view. */
   readonly viewerOf: (secret: string) => Viewer | null;
-  /** A client showed such a key: it is to be cut off. */
+  /** Is called when a client showed such a key, so that it is disconnected. */
   readonly onRefused: () => void;
 }
 
 const noAuth: SessionAuth = { viewer: everyone, viewerOf: () => everyone, onRefused: () => undefined };
 
 /**
- * One client of the stream protocol: what it sends goes in by `receive`, what it gets comes out of the outlet. Memory
- * grows with its subscriptions and never with what it has not read: a reply or a merged step is made when there is room.
+ * One client of the stream protocol. Its messages go in through `receive`; frames for it go to the outlet. Memory grows
+ * with its subscriptions, but never with what it has not read, because a reply or a merged step is made only when there
+ * is room.
  */
 export class Session {
   readonly #outlet: Outlet;
   readonly #clock: Clock;
   readonly #channels = new Map<string, RunInterest | IndexInterest>();
-  /** Interests that have something to say and wait for room, longest first. */
+  /** Interests that have something to send and wait for room. The one that waits longest comes first. */
   readonly #owed = new Set<RunInterest | IndexInterest>();
   readonly #context: InterestContext;
   readonly #auth: SessionAuth;
   #viewer: Viewer | null;
   #isRefused = false;
 
-  /** `auth`: not given where no keys are asked for. */
+  /** `auth` is absent if no keys are required. */
   constructor(options: { hub: Hub; outlet: Outlet; clock: Clock; auth?: SessionAuth }) {
     this.#auth = options.auth ?? noAuth;
     this.#viewer = this.#auth.viewer;
@@ -65,12 +71,12 @@ export class Session {
     };
   }
 
-  /** `null`: it has not shown a key yet. */
+  /** The client's viewer; null if it has not shown a key yet. */
   get viewer(): Viewer | null {
     return this.#viewer;
   }
 
-  /** One message: a frame, or several separated by newlines. Whatever it holds, the session goes on. */
+  /** Receives one message: a frame, or several separated by newlines. Whatever it holds, the session continues. */
   receive(message: string): void {
     let frames = 0;
     for (const line of message.split('\n')) {
@@ -86,17 +92,19 @@ export class Session {
     this.#pump();
   }
 
-  /** A binary message: no frame of this protocol. */
+  /** Receives a binary message, which is not a frame of this protocol. */
   receiveBinary(): void {
     this.#fault(null, 'bad_frame', 'frames are JSON text; binary messages are not understood');
   }
 
-  /** The outlet has room again. */
+  /** Is called when the outlet has room again. */
   drained(): void {
     this.#pump();
   }
 
-  /** Says that the connection lives, and where quiet runs stand so that a lost delta shows. */
+  /**
+   * Tells the client that the connection is alive, and the positions of quiet runs, so that it notices a lost delta.
+   */
   heartbeat(): void {
     const quietSinceMs = this.#clock.now() - STREAM_HEARTBEAT_MS;
     const tips: Record<string, number | null> = {};
@@ -129,7 +137,7 @@ export class Session {
 
   #handle(request: ClientRequest): void {
     const { verb, frame } = request;
-    // Each channel of a subscription says itself that a key is missing.
+    // A subscription reports a missing key for each of its channels.
     const mayAsk = this.#viewer !== null || verb === 'auth' || verb === 'sub';
     if (!mayAsk) {
       this.#fault(frame.id, 'unauthorized', showKey);
@@ -162,7 +170,7 @@ export class Session {
       this.#isRefused = true;
       this.#auth.onRefused();
     } else if (this.#viewer !== null && this.#viewer.scope !== viewer.scope) {
-      this.#fault(id, 'forbidden', 'this connection speaks for another key already; open one more');
+      this.#fault(id, 'forbidden', 'this connection already uses another key; open a second connection');
     } else {
       this.#viewer = viewer;
       this.#outlet.push(encode({ id, ok: true }));
@@ -233,7 +241,7 @@ const showKey = 'show a key first: {"id":0,"auth":"KEY"}';
 const nobody: Viewer = { scope: ' ', maySee: () => false, standing: () => 'current' };
 const tooMany = `a connection may have at most ${STREAM_CHANNELS_MAX} channels`;
 
-/** `null`: of no kind, or of one whose key or glob cannot be. */
+/** Returns null if the channel is of an unknown kind, or if its key or glob is invalid. */
 function validChannel(ch: string): Channel | null {
   const channel = parseChannel(ch);
   if (channel === null) return null;
@@ -254,5 +262,5 @@ function explain(sent: unknown): string {
   const list = clientVerbs.join(', ');
   if (named.length === 0) return `a frame has one of ${list}`;
   if (named.length > 1) return `a frame has exactly one of ${list}; this one has ${named.join(' and ')}`;
-  return `"${named[0]}" is not of the form the protocol describes`;
+  return `"${named[0]}" does not have the form that the protocol describes`;
 }

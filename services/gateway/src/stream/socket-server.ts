@@ -23,11 +23,11 @@ import { Session } from './session.ts';
 
 export const STREAM_PATH = '/v1/stream';
 const TICK_MS = 1_000;
-/** The ticks over which heartbeats are spread: each connection has its own second. */
+/** The number of ticks over which heartbeats are spread. Each connection has its own second. */
 const HEARTBEAT_TICKS = STREAM_HEARTBEAT_MS / TICK_MS;
 /** How long a connection may take to close before it is cut. */
 const CLOSE_MS_MAX = 1_000;
-/** When draining: the window in which connections are closed, so that their clients do not come back all at once. */
+/** The window in which connections are closed when draining, so that their clients do not all come back at once. */
 const DRAIN_MS_MAX = 3_000;
 const DRAIN_MS_PER_CONNECTION = 10;
 const SERVER = 'runlog/0.1.0';
@@ -37,7 +37,7 @@ interface Connection {
   readonly stream: Socket;
   readonly session: Session;
   readonly outbox: Outbox;
-  /** The tick of the cycle in which it gets its heartbeat. */
+  /** The tick of the cycle in which the connection gets its heartbeat. */
   readonly tick: number;
   pingedAtMs: number | null;
   full: boolean;
@@ -61,7 +61,8 @@ export class SocketServer implements AsyncDisposable {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
-      // Twice what is allowed: a frame somewhat too large is answered with the protocol's own close code.
+      // The limit here is twice the protocol's, so that a frame that is only somewhat too large gets the protocol's own
+      // close code.
       maxPayload: 2 * STREAM_FRAME_BYTES_MAX,
       maxFragments: 64,
       maxBufferedChunks: 1_024,
@@ -74,26 +75,29 @@ export class SocketServer implements AsyncDisposable {
     this.#stopListening = options.access.onChange(() => this.#recheckKeys());
   }
 
-  /** Connections, and those of them whose queue is full. */
+  /** The number of connections, and of those whose queue is full. */
   get load(): { open: number; lagging: number } {
     let lagging = 0;
     for (const { full } of this.#connections) if (full) lagging += 1;
     return { open: this.#connections.size, lagging };
   }
 
-  /** Bytes written to all connections there ever were, framing included. */
+  /** The bytes written to all connections since the start, framing included. */
   get bytesSent(): number {
     let bytes = this.#bytesSentBefore;
     for (const { stream } of this.#connections) bytes += stream.bytesWritten;
     return bytes;
   }
 
-  /** Ends every connection; their clients come back and resume. */
+  /** Ends every connection. The clients come back and resume. */
   closeAll(reason: CloseReason): void {
     for (const connection of this.#connections) this.#close(connection, reason);
   }
 
-  /** Tells every client, closes each at a random time of a short window, and cuts what has not closed then. */
+  /**
+   * Tells every client, closes each connection at a random time within a short window, and then cuts those that have
+   * not closed.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#draining = true;
     const { clock, random } = this.#options;
@@ -141,7 +145,7 @@ export class SocketServer implements AsyncDisposable {
     }
   };
 
-  /** By the header, where there is one; `null`: the first frame will show a key. */
+  /** Returns the viewer by the header, if there is one. Null means that the first frame will show a key. */
   #viewerOf(request: IncomingMessage): Viewer | null | HttpFault {
     const { access } = this.#options;
     if (!access.isOpen && request.headers.authorization === undefined) return null;
@@ -153,7 +157,9 @@ export class SocketServer implements AsyncDisposable {
     }
   }
 
-  /** A revoked key loses its connections; one that shows other runs now has to ask anew. */
+  /**
+   * Closes the connections of revoked keys, and of keys that now show other runs, whose clients must subscribe anew.
+   */
   #recheckKeys(): void {
     for (const connection of this.#connections) {
       const standing = connection.session.viewer?.standing() ?? 'current';
@@ -179,7 +185,8 @@ export class SocketServer implements AsyncDisposable {
       on: {
         full: () => {
           connection.full = true;
-          // Stop reading from a client that has stopped reading, or its requests would queue answers without end.
+          // We stop reading from a client that has stopped reading. Otherwise its requests would queue answers without
+          // end.
           socket.pause();
         },
         drained: () => {
@@ -226,7 +233,7 @@ export class SocketServer implements AsyncDisposable {
     socket.on('pong', () => {
       connection.pingedAtMs = null;
     });
-    // The close that follows is what counts; a client that breaks the framing is no fault of ours.
+    // Only the close that follows matters. A client that breaks the framing is not a fault of ours.
     socket.on('error', (error) => logger.debug({ err: error }, 'a stream connection broke'));
     socket.on('close', () => {
       this.#connections.delete(connection);
@@ -249,12 +256,15 @@ export class SocketServer implements AsyncDisposable {
     );
   }
 
-  /** One timer for all: heartbeats for those whose second it is, and an end to those that do not answer. */
+  /**
+   * Is run by one timer for all connections. Sends heartbeats to those whose second it is, and ends those that do not
+   * answer.
+   */
   #tick(): void {
     this.#ticks += 1;
     const nowMs = this.#options.clock.now();
     for (const connection of this.#connections) {
-      // A ping that cannot be written cannot be answered, and a full queue has a clock of its own.
+      // A ping that cannot be written cannot be answered, and a full queue has its own timeout.
       if (connection.full || connection.closing) continue;
       if (connection.pingedAtMs !== null && nowMs - connection.pingedAtMs > STREAM_PONG_MS_MAX) {
         this.#close(connection, 'no_pong');
@@ -281,18 +291,21 @@ export class SocketServer implements AsyncDisposable {
 
 export interface SocketServerOptions {
   readonly server: Server;
-  /** `null` until the feed has caught up. */
+  /** Returns null until the feed has caught up. */
   readonly hub: () => Hub | null;
   readonly allowedOrigins: readonly string[];
   readonly access: Access;
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
-  /** Called with the number of frames of each batch that is handed to a connection. */
+  /** Is called with the number of frames of each batch that is handed to a connection. */
   readonly onSent: (frames: number) => void;
 }
 
-/** No Origin: not a browser, so nobody's cookie-like authority is borrowed. Else this server's own, or one allowed. */
+/**
+ * A request without Origin does not come from a browser, so it cannot misuse a user's authority. Any other must have
+ * this server's own origin or an allowed one.
+ */
 function isAllowedOrigin(request: IncomingMessage, allowed: readonly string[]): boolean {
   const { origin, host } = request.headers;
   if (origin === undefined) return true;

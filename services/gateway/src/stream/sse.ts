@@ -9,15 +9,15 @@ import type { EncodedFrame, Hub } from './hub.ts';
 import type { Outlet } from './outlet.ts';
 import { Session } from './session.ts';
 
-/** Streams that are open; ended when the gateway drains. */
+/** The open streams. They are ended when the gateway drains. */
 export interface OpenStreams {
   endAll(): void;
   readonly open: () => number;
 }
 
 /**
- * `GET …/stream`: the frames of the run's channel as server-sent events, each with the id `epoch.seq` where one stands
- * after it. `Last-Event-ID` resumes as `since` does on the WebSocket.
+ * Adds `GET …/stream`: the frames of the run's channel as server-sent events. If a client has a position after a frame,
+ * the event's id is that position, `epoch.seq`. `Last-Event-ID` resumes as `since` does on the WebSocket.
  */
 export function addStreamRoute(
   server: FastifyInstance,
@@ -26,7 +26,7 @@ export function addStreamRoute(
   const { access, clock } = options;
   const open = new Map<() => void, Viewer>();
 
-  // A HEAD would stay open for ever.
+  // A HEAD request would stay open for ever.
   const route = { exposeHeadRoute: false };
   server.get<RunRoute>('/v1/runs/:cluster/:run/:group/stream', route, (request, reply) => {
     const viewer = access.viewerOfRequest(request);
@@ -42,7 +42,7 @@ export function addStreamRoute(
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
-      // Ends with the stream, so that closing the server need not wait for an idle connection.
+      // The connection ends with the stream, so that closing the server need not wait for an idle one.
       connection: 'close',
     });
 
@@ -68,7 +68,7 @@ export function addStreamRoute(
       response.end();
     };
     open.set(end, viewer);
-    // The close that follows is what counts.
+    // Only the close that follows matters.
     response.on('error', () => undefined);
     response.on('drain', () => {
       cancelStuck?.();
@@ -84,7 +84,7 @@ export function addStreamRoute(
     session.receive(JSON.stringify({ id: 0, sub: [{ ch, since }] }));
   });
 
-  // Their clients come back, and are told then.
+  // Their clients come back, and are told the reason then.
   access.onChange(() => {
     for (const [end, viewer] of open) if (viewer.standing() !== 'current') end();
   });
@@ -96,7 +96,7 @@ export function addStreamRoute(
   };
 }
 
-/** `epoch.seq`, or null: an id that is not ours means a fresh start. */
+/** Parses `epoch.seq`. Returns null for an id that is not ours, which means a fresh start. */
 function readEventId(header: string | string[] | undefined): Position | null {
   if (typeof header !== 'string') return null;
   const match = /^([^.]{1,128})\.(\d{1,15})$/.exec(header);

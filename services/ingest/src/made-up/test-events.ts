@@ -1,6 +1,6 @@
 import type { Judgement } from '../accept-batch.ts';
 
-/** A valid event of a type that is not known, for tests; a field given as `undefined` is left out of the JSON. */
+/** Returns a valid event of an unknown type, for tests. A field given as `undefined` is left out of the JSON. */
 export function eventText(overrides: Readonly<Record<string, unknown>> = {}): string {
   return JSON.stringify({
     event_id: 'e1',
@@ -13,7 +13,7 @@ export function eventText(overrides: Readonly<Record<string, unknown>> = {}): st
   });
 }
 
-/** The event's text with members written by hand, such as `"epoch": 1e2`. */
+/** Returns the event's text with members written by hand, such as `"epoch": 1e2`. */
 export function eventTextWith(members: string): string {
   return `${eventText().slice(0, -1)},${members}}`;
 }
