@@ -85,8 +85,8 @@ describe('runlog delete and runlog rebuild', () => {
     for (const args of WRITING) {
       const { code, stdout, stderr } = await runCli(args, {}, { folder });
       expect({ args, code, stdout }).toEqual({ args, code: 2, stdout: '' });
-      expect(stderr).toContain(`\n  RUNLOG_DATA_DIR=./.runlog runlog ${args.join(' ')}\n`);
-      expect(stderr).toContain(`\n  KAFKA_BROKERS=host:9092 runlog ${args.join(' ')}\n`);
+      expect(stderr).toContain(`\n  RUNLOG_DATA_DIR=./.runlog npx runlog ${args.join(' ')}\n`);
+      expect(stderr).toContain(`\n  KAFKA_BROKERS=host:9092 npx runlog ${args.join(' ')}\n`);
     }
     const { code, stdout } = await runCli(['verify', '--json'], {}, { folder });
     expect({ code, report: JSON.parse(stdout) }).toMatchObject({ code: 0, report: { compared: 1 } });

@@ -50,7 +50,8 @@ export async function haveDone(
 }
 
 function unnamedLog(folder: string, words: readonly string[]): UsageError {
-  const typed = words.map(shellWord).join(' ');
+  // In a checkout only npx finds `runlog`; where it is installed, npx finds it as well.
+  const typed = ['npx', ...words].map(shellWord).join(' ');
   return new UsageError(
     `nothing was done, because no variable names this log and no "runlog up" runs on it. Type one of these:\n` +
       `  RUNLOG_DATA_DIR=${folder} ${typed}\n  KAFKA_BROKERS=host:9092 ${typed}`,
