@@ -37,15 +37,15 @@ async function open(url: string): Promise<void> {
 }
 
 const lifecycle = (nowMs: number): MadeUpEvent[] => [
-  { eventType: 'TRAINING_STARTED', envId: null, receivedAtMs: nowMs },
+  { eventType: 'TRAINING_STARTED', receivedAtMs: nowMs },
   {
     eventType: 'SEED_GERMINATED',
-    metadata: { slot_id: 'r0c1', blueprint: 'depthwise_conv' },
+    data: { slot_id: 'r0c1', blueprint_id: 'depthwise_conv' },
     receivedAtMs: nowMs,
   },
-  { eventType: 'EPOCH_COMPLETED', envId: 0, receivedAtMs: nowMs },
-  { eventType: 'EPOCH_COMPLETED', envId: 1, receivedAtMs: nowMs },
-  { eventType: 'SEED_FOSSILIZED', metadata: { slot_id: 'r0c1', improvement: 2.34 }, receivedAtMs: nowMs },
+  { eventType: 'EPOCH_COMPLETED', data: { env_id: 0 }, receivedAtMs: nowMs },
+  { eventType: 'EPOCH_COMPLETED', data: { env_id: 1 }, receivedAtMs: nowMs },
+  { eventType: 'SEED_FOSSILIZED', data: { slot_id: 'r0c1', improvement: 2.34 }, receivedAtMs: nowMs },
 ];
 
 const lines = () => page.locator('.line .text').allTextContents();
@@ -81,7 +81,7 @@ describe('the page', () => {
     await expect
       .poll(lines)
       .toEqual(['▶ TRAINING STARTED', 'r0c1 GERM depthwise…', 'EPOCH ×2', 'r0c1 FOSS +2.3%']);
-    append(gateway, [{ envId: 2, receivedAtMs: nowMs }]);
+    append(gateway, [{ data: { env_id: 2 }, receivedAtMs: nowMs }]);
     await page.getByText('EPOCH ×3').waitFor();
     expect(await lines()).toHaveLength(4);
     await expect.poll(() => page.locator('.line').nth(2).locator('.envs').textContent()).toBe('0 1 2');
@@ -91,7 +91,7 @@ describe('the page', () => {
   it('goes to another run by its link, and back by the address', async () => {
     await using gateway = await startMadeUpGateway();
     append(gateway, [{ receivedAtMs: Date.now() }]);
-    append(gateway, [{ eventType: 'SEED_PRUNED', metadata: { slot_id: 'r9c9', reason: 'x' } }], 'c2/vit/b');
+    append(gateway, [{ eventType: 'SEED_PRUNED', data: { slot_id: 'r9c9', reason: 'x' } }], 'c2/vit/b');
     await open(`${gateway.url}/#${KEY}`);
     await page.locator('.head h1').filter({ hasText: 'resnet-a' }).waitFor();
     await page.getByRole('link', { name: /vit/ }).click();
@@ -111,10 +111,10 @@ describe('the page', () => {
     await page.getByText('FOSS +2.3%').waitFor();
     await first[Symbol.asyncDispose]();
     await page.getByText('connection lost').waitFor();
-    runs.append(KEY, [{ eventType: 'SEED_PRUNED', metadata: { slot_id: 'r7c7', reason: 'x' } }]);
+    runs.append(KEY, [{ eventType: 'SEED_PRUNED', data: { slot_id: 'r7c7', reason: 'x' } }]);
     await using second = await startMadeUpGateway({ runs, port });
     await page.getByText('r7c7').waitFor();
-    append(second, [{ eventType: 'SEED_PRUNED', metadata: { slot_id: 'r8c8', reason: 'x' } }]);
+    append(second, [{ eventType: 'SEED_PRUNED', data: { slot_id: 'r8c8', reason: 'x' } }]);
     await page.getByText('r8c8').waitFor();
     await page.getByText('connected').waitFor();
     // Two epochs of one second, two seeds, a start, two that came after.
@@ -133,7 +133,7 @@ describe('the page', () => {
         const events = Array.from({ length: 20 }, (_, at) => ({
           eventType: types[at % types.length] as string,
           receivedAtMs: Date.now(),
-          metadata: { slot_id: `r${at}c0`, from: 'TRAINING', to: 'BLENDING', blueprint: 'conv' },
+          data: { slot_id: `r${at}c0` },
         }));
         append(gateway, events);
         sent += events.length;
@@ -143,7 +143,7 @@ describe('the page', () => {
       }, 20);
     });
     append(gateway, [
-      { eventType: 'SEED_PRUNED', metadata: { slot_id: 'last', reason: 'x' }, receivedAtMs: Date.now() },
+      { eventType: 'SEED_PRUNED', data: { slot_id: 'last', reason: 'x' }, receivedAtMs: Date.now() },
     ]);
     await page.getByText('last PRUNE x').waitFor();
     expect(await page.locator('.line').count()).toBeLessThanOrEqual(300);

@@ -230,7 +230,7 @@ describe('the documents and the services', () => {
     });
     await using open = await startMadeUpGateway();
     await using keyed = await startMadeUpGateway({ keys });
-    open.append('c1/r1/default', [{}, { eventType: 'SEED_FOSSILIZED', metadata: { slot_id: 'r0c1' } }]);
+    open.append('c1/r1/default', [{}, { eventType: 'SEED_FOSSILIZED', data: { slot_id: 'r0c1' } }]);
     const { check, seen } = witness(gatewayOpenApi);
     const run = '/v1/runs/{cluster}/{run}/{group}';
     const get = async (url: string, path: string, headers: Record<string, string> = {}) =>

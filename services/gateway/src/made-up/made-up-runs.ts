@@ -1,12 +1,14 @@
 import type { RunChange } from '@runlog/run-feed/run-change';
 import { RunStates } from '@runlog/run-feed/run-states';
-import { initialRun } from '@runlog/run-state/initial-run';
-import { isMilestone } from '@runlog/schema/events/event-types';
-import { EVENT_LOG_ENTRIES_MAX, MILESTONES_MAX } from '@runlog/schema/limits';
-import { parseRunKey } from '@runlog/schema/run/run-key';
-import type { EventLogEntry, RunSnapshot, RunStatus } from '@runlog/schema/run/snapshot';
+import { foldInto } from '@runlog/run-state/evolve';
+import { RunDraft } from '@runlog/run-state/run-draft';
+import type { RunRecord } from '@runlog/run-state/run-record';
+import type { TelemetryEvent } from '@runlog/schema/events/event';
+import { parseRunKey, type RunKey } from '@runlog/schema/run/run-key';
+import type { EventLogEntry } from '@runlog/schema/run/snapshot';
+import { eventTypeCases } from '../../../../test/support/event-type-cases.ts';
 
-/** A feed for tests, whose records are made by hand. Its states move before the changes are handed out. */
+/** A feed for tests: the fold of events made by hand. Its states move before the changes are handed out. */
 export class MadeUpRuns {
   readonly epoch: string;
   readonly states = new RunStates();
@@ -18,19 +20,18 @@ export class MadeUpRuns {
 
   /** Appends events of one run and returns the change. */
   append(key: string, events: readonly MadeUpEvent[]): RunChange {
+    const run = parseRunKey(key);
+    if (run === null) throw new Error(`not a run key: ${key}`);
     const before = this.states.get(key) ?? null;
-    let after = before;
+    const draft = new RunDraft(before);
     const entries: EventLogEntry[] = [];
     for (const event of events) {
       this.#offset += 1 + (event.offsetsSkipped ?? 0);
-      const entry = event.isDuplicate ? null : makeEntry(event, this.#offset);
-      if (entry !== null) entries.push(entry);
-      after = fold(after ?? firstState(key, { epoch: this.epoch, seq: this.#offset }), entry, {
-        event,
-        seq: this.#offset,
-        epoch: this.epoch,
-      });
+      const eventId = event.isDuplicate ? draft.state?.last_event_id : undefined;
+      const folded = foldInto(draft, this.#recordOf(event, { run, key, eventId }));
+      if (typeof folded === 'object') entries.push(folded);
     }
+    const after = draft.state;
     if (after === null) throw new Error('append needs an event');
     this.states.set(key, after);
     return { key, before, after, entries };
@@ -42,88 +43,50 @@ export class MadeUpRuns {
     this.states.delete(key);
     return { key, before, after: null, entries: [] };
   }
+
+  #recordOf(
+    {
+      eventType = 'EPOCH_COMPLETED',
+      data,
+      message,
+      receivedAtMs = START_MS + this.#offset * 10,
+    }: MadeUpEvent,
+    of: { run: RunKey; key: string; eventId: string | undefined },
+  ): RunRecord {
+    const seq = this.#offset;
+    const receivedAt = new Date(receivedAtMs).toISOString();
+    const event: TelemetryEvent = {
+      event_id: of.eventId ?? `event-${seq}`,
+      event_type: eventType,
+      timestamp: receivedAt,
+      run_id: of.run.run_id,
+      group_id: of.run.group_id,
+      message,
+      data: { ...eventTypeCases(eventType)[0]?.event.data, env_id: seq % 4, ...data },
+    };
+    return {
+      kind: 'event',
+      key: of.key,
+      run: of.run,
+      seq,
+      epoch: this.epoch,
+      event,
+      receivedAt,
+      receivedAtMs,
+    };
+  }
 }
 
 export interface MadeUpEvent {
   readonly eventType?: string;
+  /** Fields that differ from those of the type's fixture. */
+  readonly data?: Readonly<Record<string, unknown>>;
+  readonly message?: string;
+  /** It has the id of the run's event before it. */
   readonly isDuplicate?: boolean;
-  readonly status?: RunStatus;
   /** The number of records of other runs before this one. */
   readonly offsetsSkipped?: number;
   readonly receivedAtMs?: number;
-  readonly envId?: number | null;
-  readonly metadata?: EventLogEntry['metadata'];
 }
 
 const START_MS = Date.UTC(2026, 0, 3, 23, 59, 50);
-
-function makeEntry(event: MadeUpEvent, seq: number): EventLogEntry {
-  const occurredAt = new Date(event.receivedAtMs ?? START_MS + seq * 10).toISOString();
-  const eventType = event.eventType ?? 'EPOCH_COMPLETED';
-  return {
-    timestamp: occurredAt.slice(11, 19),
-    event_type: eventType,
-    env_id: event.envId === undefined ? seq % 4 : event.envId,
-    message: eventType,
-    metadata: { event_id: `event-${seq}`, ...event.metadata },
-    episode: 0,
-    seq,
-    occurred_at: occurredAt,
-  };
-}
-
-function fold(
-  state: RunSnapshot,
-  entry: EventLogEntry | null,
-  record: { event: MadeUpEvent; seq: number; epoch: string },
-): RunSnapshot {
-  const receivedAtMs = record.event.receivedAtMs ?? START_MS + record.seq * 10;
-  const second = Math.floor(receivedAtMs / 10_000) * 10;
-  const log = entry === null ? state.event_log : [...state.event_log, entry];
-  const evicted = log.length > EVENT_LOG_ENTRIES_MAX ? log[0] : undefined;
-  const newestBucket = state.activity.at(-1);
-  const activity: RunSnapshot['activity'] =
-    newestBucket?.[0] === second
-      ? [...state.activity.slice(0, -1), [second, newestBucket[1] + 1]]
-      : [...state.activity, [second, 1]];
-  return {
-    ...state,
-    position: { epoch: record.epoch, seq: record.seq },
-    last_event_id: `event-${record.seq}`,
-    last_received_at: new Date(receivedAtMs).toISOString(),
-    status: record.event.status ?? 'running',
-    total_events_received: state.total_events_received + 1,
-    duplicates: state.duplicates + (entry === null ? 1 : 0),
-    current_episode: state.current_episode + (entry?.event_type === 'BATCH_EPOCH_COMPLETED' ? 1 : 0),
-    counts:
-      entry === null
-        ? state.counts
-        : { ...state.counts, [entry.event_type]: (state.counts[entry.event_type] ?? 0) + 1 },
-    event_log: evicted === undefined ? log : log.slice(1),
-    evicted_seq: evicted?.seq ?? state.evicted_seq,
-    milestones:
-      entry !== null && isMilestone(entry.event_type)
-        ? [...state.milestones, entry].slice(-MILESTONES_MAX)
-        : state.milestones,
-    activity: activity.slice(-60),
-  };
-}
-
-function firstState(key: string, position: { epoch: string; seq: number }): RunSnapshot {
-  const parts = parseRunKey(key);
-  if (parts === null) throw new Error(`not a run key: ${key}`);
-  return {
-    ...initialRun(parts),
-    position,
-    first_seq: position.seq,
-    started_at: new Date(START_MS).toISOString(),
-    last_received_at: new Date(START_MS).toISOString(),
-    last_event_at: new Date(START_MS).toISOString(),
-    task_name: 'cifar_scale',
-    reward_mode: 'shaped',
-    slot_ids: ['r0c0', 'r0c1'],
-    n_envs: 4,
-    max_batches: 50,
-    max_epochs: 150,
-  };
-}
