@@ -57,3 +57,5 @@ export const STREAM_RECONNECT_MS_MAX = 20_000;
 // --- REST ---
 export const RUNS_PAGE_DEFAULT = 100;
 export const RUNS_PAGE_MAX = 1_000;
+export const EVENTS_PAGE_DEFAULT = 100;
+export const EVENTS_PAGE_MAX = 1_000;

@@ -1,5 +1,6 @@
+import type { RunsPage } from '@runlog/schema/http/gateway-api';
 import { formatRunKey, type RunKey } from '@runlog/schema/run/run-key';
-import type { DeliveredSnapshot, RunRow } from '@runlog/schema/run/snapshot';
+import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { CommandError, exitCodes } from '../command.ts';
 import { faultMessage, unreachableReason } from './service-answer.ts';
 
@@ -8,12 +9,6 @@ const ANSWER_MS_MAX = 15_000;
 export interface GatewayTarget {
   readonly gatewayUrl: string;
   readonly key: string | undefined;
-}
-
-export interface RunsPage {
-  readonly runs: readonly RunRow[];
-  readonly total: number;
-  readonly next: string | null;
 }
 
 /** Fetches one page of the run list; `query` holds the REST parameters of `GET /v1/runs`. */

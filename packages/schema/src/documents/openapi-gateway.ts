@@ -1,5 +1,5 @@
-import { z } from 'zod';
-import { RUNS_PAGE_DEFAULT, RUNS_PAGE_MAX } from '../limits.ts';
+import { eventsPageSchema, runsPageSchema } from '../http/gateway-api.ts';
+import { EVENTS_PAGE_DEFAULT, EVENTS_PAGE_MAX, RUNS_PAGE_DEFAULT, RUNS_PAGE_MAX } from '../limits.ts';
 import { deliveredSnapshotSchema, runRowSchema, runSortFields, runStatusSchema } from '../run/snapshot.ts';
 import { STREAM_SUBPROTOCOL } from '../stream/subprotocol.ts';
 import {
@@ -11,18 +11,11 @@ import {
   refTo,
 } from './openapi.ts';
 
-const count = z.int().min(0);
-
 const schemas = {
   RunSnapshot: deliveredSnapshotSchema,
   RunRow: runRowSchema,
-  RunsPage: z.object({ runs: z.array(runRowSchema), total: count, next: z.string().nullable() }),
-  EventsPage: z.object({
-    events: z.array(
-      z.object({ seq: count, received_at: z.string().nullable(), event: z.record(z.string(), z.unknown()) }),
-    ),
-    next: count.nullable(),
-  }),
+  RunsPage: runsPageSchema,
+  EventsPage: eventsPageSchema,
 };
 
 const part = (name: string): Parameter => ({
@@ -147,7 +140,11 @@ export const gatewayOpenApi = openApiDocument({
           ...runParts,
           query('before', 'The newest events below this seq', seq),
           query('after', 'The oldest events above this seq', seq),
-          query('limit', 'Events of a page (100)', { type: 'integer', minimum: 1, maximum: 1_000 }),
+          query('limit', `Events of a page (${EVENTS_PAGE_DEFAULT})`, {
+            type: 'integer',
+            minimum: 1,
+            maximum: EVENTS_PAGE_MAX,
+          }),
         ],
         responses: {
           200: jsonResponse(

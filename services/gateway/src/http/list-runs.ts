@@ -1,15 +1,10 @@
 import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import { rowOf } from '@runlog/run-state/delivery';
+import type { RunsPage } from '@runlog/schema/http/gateway-api';
 import { RUNS_PAGE_DEFAULT, RUNS_PAGE_MAX } from '@runlog/schema/limits';
 import { compileGlob } from '@runlog/schema/run/run-glob';
 import { formatRunKey } from '@runlog/schema/run/run-key';
-import {
-  type RunHead,
-  type RunRow,
-  type RunSortField,
-  runSortFields,
-  runStatusSchema,
-} from '@runlog/schema/run/snapshot';
+import { type RunHead, type RunSortField, runSortFields, runStatusSchema } from '@runlog/schema/run/snapshot';
 import { z } from 'zod';
 
 /** The value that each sort field compares. A leading `-` means descending. */
@@ -70,7 +65,7 @@ export function listRuns(
   states: Pick<ReadonlyRunStates, 'heads'>,
   query: RunsQuery,
   at: { nowMs: number; maySee: (key: string) => boolean },
-): { runs: RunRow[]; total: number; next: string | null } {
+): RunsPage {
   const descending = query.sort.startsWith('-');
   const sortValueOf = sortValues[query.sort.replace(/^-/, '') as RunSortField];
   const isWanted = filterOf(query);

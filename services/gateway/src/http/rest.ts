@@ -1,4 +1,5 @@
 import { deliverSnapshot } from '@runlog/run-state/delivery';
+import { EVENTS_PAGE_DEFAULT, EVENTS_PAGE_MAX } from '@runlog/schema/limits';
 import type { Clock } from '@runlog/service-kit/clock';
 import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
 import { TopicIoError } from '@runlog/topic-io/topic-io';
@@ -8,8 +9,6 @@ import type { RunsAtHand } from '../runs-at-hand.ts';
 import { listRuns, runsQuerySchema } from './list-runs.ts';
 import { noSuchRun, type RunRoute, runKeyOf } from './run-route.ts';
 
-const EVENTS_PAGE_DEFAULT = 100;
-const EVENTS_PAGE_MAX = 1_000;
 /** The most history reads at the same time. Each may look at many records. */
 const HISTORY_READS_MAX = 4;
 
