@@ -1,5 +1,10 @@
 import type { RunUpdate } from '@runlog/client/run-replica';
-import { createStreamClient, type IndexUpdate, type StreamStatus } from '@runlog/client/stream-client';
+import {
+  type ChannelRefusal,
+  createStreamClient,
+  type IndexUpdate,
+  type StreamStatus,
+} from '@runlog/client/stream-client';
 import { startMadeUpGateway } from '@runlog/gateway/made-up/made-up-gateway';
 import { MadeUpRuns } from '@runlog/gateway/made-up/made-up-runs';
 import { deliverSnapshot } from '@runlog/run-state/delivery';
@@ -30,11 +35,11 @@ function connect(url: string) {
 
 /** Everything one subscriber was told, and the entries it saw. */
 class Listener {
-  readonly updates: RunUpdate[] = [];
+  readonly updates: (RunUpdate | ChannelRefusal)[] = [];
   readonly seqs: number[] = [];
   snapshot: DeliveredSnapshot | null = null;
 
-  readonly listen = (update: RunUpdate): void => {
+  readonly listen = (update: RunUpdate | ChannelRefusal): void => {
     this.updates.push(update);
     if (update.kind !== 'snapshot' && update.kind !== 'step') return;
     const known = new Set(this.seqs);
@@ -142,7 +147,7 @@ describe('the stream client', () => {
     await using gateway = await startMadeUpGateway();
     gateway.append(KEY, [{}]);
     const { client } = connect(gateway.url);
-    const updates: IndexUpdate[] = [];
+    const updates: (IndexUpdate | ChannelRefusal)[] = [];
     client.subscribeIndex('c1/*', (update) => updates.push(update));
     await expect.poll(() => updates).toMatchObject([{ kind: 'rows', total: 1, rows: [{ run_id: 'r1' }] }]);
     gateway.retire(KEY);

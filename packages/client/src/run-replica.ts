@@ -13,9 +13,7 @@ export type RunUpdate =
       readonly entries: readonly DeliveredEntry[];
       readonly skipped: number;
     }
-  | { readonly kind: 'end'; readonly status: Exclude<RunStatus, 'running'> }
-  /** The server will not stream this channel. */
-  | { readonly kind: 'refused'; readonly code: string; readonly message: string };
+  | { readonly kind: 'end'; readonly status: Exclude<RunStatus, 'running'> };
 
 /**
  * If `ask` is true, the replica cannot continue from what it holds: subscribe to the channel again from

@@ -19,11 +19,17 @@ export type StreamStatus =
   | { readonly state: 'stopped'; readonly code: number; readonly reason: string }
   | { readonly state: 'closed' };
 
+/** The server will not stream this channel. */
+export interface ChannelRefusal {
+  readonly kind: 'refused';
+  readonly code: string;
+  readonly message: string;
+}
+
 export type IndexUpdate =
   | { readonly kind: 'rows'; readonly rows: readonly RunRow[]; readonly total: number }
   /** Rows that are new or changed, and keys (`cluster/run/group`) of runs that no longer exist. */
-  | { readonly kind: 'changes'; readonly rows: readonly RunRow[]; readonly gone: readonly string[] }
-  | { readonly kind: 'refused'; readonly code: string; readonly message: string };
+  | { readonly kind: 'changes'; readonly rows: readonly RunRow[]; readonly gone: readonly string[] };
 
 export interface StreamClientOptions {
   /** `ws://…/v1/stream`. */
@@ -42,12 +48,12 @@ export interface StreamClient {
    * listener sees them. A second listener of a run begins with the state that is held. The returned function ends the
    * subscription.
    */
-  subscribeRun(key: string, listener: (update: RunUpdate) => void): () => void;
+  subscribeRun(key: string, listener: (update: RunUpdate | ChannelRefusal) => void): () => void;
   /**
    * Subscribes to the runs that a glob matches; `*` matches any sequence of characters of `cluster/run/group`. After a
    * reconnect all rows are sent anew.
    */
-  subscribeIndex(glob: string, listener: (update: IndexUpdate) => void): () => void;
+  subscribeIndex(glob: string, listener: (update: IndexUpdate | ChannelRefusal) => void): () => void;
   close(): void;
 }
 
@@ -59,12 +65,12 @@ export function createStreamClient(options: StreamClientOptions): StreamClient {
 interface RunChannel {
   readonly kind: 'run';
   readonly replica: RunReplica;
-  readonly listeners: Set<(update: RunUpdate) => void>;
+  readonly listeners: Set<(update: RunUpdate | ChannelRefusal) => void>;
 }
 
 interface IndexChannel {
   readonly kind: 'index';
-  readonly listeners: Set<(update: IndexUpdate) => void>;
+  readonly listeners: Set<(update: IndexUpdate | ChannelRefusal) => void>;
 }
 
 class ReconnectingClient implements StreamClient {
@@ -88,7 +94,7 @@ class ReconnectingClient implements StreamClient {
     this.#connect();
   }
 
-  subscribeRun(key: string, listener: (update: RunUpdate) => void): () => void {
+  subscribeRun(key: string, listener: (update: RunUpdate | ChannelRefusal) => void): () => void {
     const ch = runChannel(key);
     let channel = this.#channels.get(ch);
     if (channel?.kind !== 'run') {
@@ -102,7 +108,7 @@ class ReconnectingClient implements StreamClient {
     return () => this.#unsubscribe(ch, channel.listeners, listener);
   }
 
-  subscribeIndex(glob: string, listener: (update: IndexUpdate) => void): () => void {
+  subscribeIndex(glob: string, listener: (update: IndexUpdate | ChannelRefusal) => void): () => void {
     const ch = indexChannel(glob);
     let channel = this.#channels.get(ch);
     if (channel?.kind !== 'index') {
@@ -235,7 +241,7 @@ class ReconnectingClient implements StreamClient {
   }
 }
 
-function refusalOf(frame: ServerFrameFields): { kind: 'refused'; code: string; message: string } | null {
+function refusalOf(frame: ServerFrameFields): ChannelRefusal | null {
   if (frame.error !== undefined) {
     return { kind: 'refused', code: frame.error.code, message: frame.error.message };
   }

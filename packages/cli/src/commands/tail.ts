@@ -118,9 +118,6 @@ export function createFollower(use: {
           case 'end':
             use.note(`the run has ended: ${update.status}`);
             break;
-          case 'refused':
-            use.note(update.message);
-            break;
           default: {
             const unreachable: never = update;
             throw new Error(`unknown update ${String(unreachable)}`);
