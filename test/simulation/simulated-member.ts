@@ -1,3 +1,4 @@
+import { lastingIterator } from '@runlog/topic-io/lasting-iterator';
 import type { Assignment, GroupMember } from '@runlog/topic-io/topic-io';
 import type { SimulatedGroup } from './simulated-group.ts';
 import type { Connection } from './simulated-topic-io.ts';
@@ -23,6 +24,7 @@ export class SimulatedMember implements GroupMember {
   readonly #firstAssignment = new Promise<void>((resolve) => {
     this.#announceFirst = resolve;
   });
+  readonly #iterator = lastingIterator<Assignment>(() => this.#next());
 
   private constructor(connection: Connection, options: { group: SimulatedGroup; signal?: AbortSignal }) {
     this.#connection = connection;
@@ -68,10 +70,7 @@ export class SimulatedMember implements GroupMember {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Assignment> {
-    return {
-      next: () => this.#next(),
-      return: async () => ({ done: true, value: undefined }),
-    };
+    return this.#iterator;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

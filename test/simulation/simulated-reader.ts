@@ -1,4 +1,5 @@
 import { CHECKPOINT_KEY } from '@runlog/records/checkpoint-record';
+import { lastingIterator } from '@runlog/topic-io/lasting-iterator';
 import { type Fetched, TopicIoError, type TopicReader } from '@runlog/topic-io/topic-io';
 import type { SimulatedPartition } from './simulated-partition.ts';
 import type { Connection } from './simulated-topic-io.ts';
@@ -23,10 +24,10 @@ export class SimulatedReader implements TopicReader {
   readonly #positions = new Map<number, Position>();
   readonly #watched = new Map<number, { at: SimulatedPartition; stop: () => void }>();
   readonly #onAbort = (): void => this.#close();
-  #turn: Promise<unknown> = Promise.resolve();
   #wake: (() => void) | null = null;
   #closed = false;
   #hasFault = false;
+  readonly #iterator = lastingIterator<Fetched>(() => this.#next());
 
   constructor(
     connection: Connection,
@@ -60,14 +61,7 @@ export class SimulatedReader implements TopicReader {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Fetched> {
-    return {
-      next: () => {
-        const answer = this.#turn.then(() => this.#next());
-        this.#turn = answer.catch(() => undefined);
-        return answer;
-      },
-      return: async () => ({ done: true, value: undefined }),
-    };
+    return this.#iterator;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,3 +1,4 @@
+import { lastingIterator } from '../lasting-iterator.ts';
 import type { Assignment, GroupMember } from '../topic-io.ts';
 
 interface Group {
@@ -64,6 +65,7 @@ export class EmbeddedGroupMember implements GroupMember {
   #newest: Assignment | null = null;
   #waiting: ((result: IteratorResult<Assignment>) => void)[] = [];
   #closed = false;
+  readonly #iterator = lastingIterator<Assignment>(() => this.#next());
 
   constructor(options: {
     signal: AbortSignal | undefined;
@@ -87,10 +89,7 @@ export class EmbeddedGroupMember implements GroupMember {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Assignment> {
-    return {
-      next: () => this.#next(),
-      return: async () => ({ done: true, value: undefined }),
-    };
+    return this.#iterator;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { lastingIterator } from '../lasting-iterator.ts';
 import { type Fetched, TopicIoError, type TopicReader } from '../topic-io.ts';
 import type { LogView } from './view.ts';
 
@@ -25,11 +26,11 @@ export class EmbeddedReader implements TopicReader {
   readonly #positions = new Map<number, Position>();
   readonly #onAbort = (): void => this.#close();
   readonly #stopListening: () => void;
-  #turn: Promise<unknown> = Promise.resolve();
   #wake: (() => void) | null = null;
   #servedRecords = false;
   #hasFault = false;
   #closed = false;
+  readonly #iterator = lastingIterator<Fetched>(() => this.#next());
 
   constructor(options: {
     view: LogView;
@@ -66,15 +67,7 @@ export class EmbeddedReader implements TopicReader {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Fetched> {
-    return {
-      next: () => {
-        const answer = this.#turn.then(() => this.#next());
-        this.#turn = answer.catch(() => undefined);
-        return answer;
-      },
-      // Leaving a loop does not close the reader: the caller may continue to read from here.
-      return: async () => ({ done: true, value: undefined }),
-    };
+    return this.#iterator;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,5 @@
 import assignerProtocol from 'kafkajs/src/consumer/assignerProtocol.js';
+import { lastingIterator } from '../lasting-iterator.ts';
 import type { Assignment, GroupMember } from '../topic-io.ts';
 import { BOUNDS } from './config.ts';
 import { KAFKA, type KafkaFault, toKafkaFault } from './faults.ts';
@@ -48,6 +49,7 @@ export class KafkaGroupMember implements GroupMember {
   readonly #firstAssignment = new Promise<void>((resolve) => {
     this.#announceFirst = resolve;
   });
+  readonly #iterator = lastingIterator<Assignment>(() => this.#next());
 
   private constructor(options: GroupMemberOptions) {
     this.#session = options.session;
@@ -98,10 +100,7 @@ export class KafkaGroupMember implements GroupMember {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Assignment> {
-    return {
-      next: () => this.#next(),
-      return: async () => ({ done: true, value: undefined }),
-    };
+    return this.#iterator;
   }
 
   /** Leaves the group, so that the others need not wait for the session to time out. */

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { lastingIterator } from '../lasting-iterator.ts';
 import { type Fetched, TopicIoError, type TopicReader } from '../topic-io.ts';
 import { BOUNDS } from './config.ts';
 import { KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './faults.ts';
@@ -75,6 +76,7 @@ export class KafkaReader implements TopicReader {
   readonly #retryTimers = new Set<NodeJS.Timeout>();
   #serial = 0;
   #compacted: boolean | null = null;
+  readonly #iterator = lastingIterator<Fetched>(() => this.#next());
 
   constructor(options: {
     session: KafkaSession;
@@ -113,11 +115,7 @@ export class KafkaReader implements TopicReader {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Fetched> {
-    return {
-      next: () => this.#next(),
-      // Leaving a loop does not close the reader: the caller may continue to read from here.
-      return: async () => ({ done: true, value: undefined }),
-    };
+    return this.#iterator;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
