@@ -7,7 +7,7 @@ const EVENTS_PER_BODY = 100;
 const BODIES = 50;
 const EVENTS = EVENTS_PER_BODY * BODIES;
 
-/** Ingest's pure core: bytes of a body in, records out. */
+/** Measures ingest's pure core: the bytes of a body go in, records come out. */
 export const accept: Benchmark = {
   name: 'accept',
   summary: 'ns per event of judging a body, beside JSON.parse of the same events',

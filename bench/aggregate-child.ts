@@ -1,6 +1,6 @@
 /**
- * One aggregator in a process of its own, over a topic that is full already; or, for the limit, the same reader that
- * only parses. Told by argv, answers with one JSON line.
+ * One aggregator in a process of its own, over a topic that is already full, or, for the limit, the same reader that
+ * only parses. It takes its task from argv and answers with one JSON line.
  */
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -25,10 +25,10 @@ export interface AggregateTask {
 
 export interface AggregateAnswer {
   readonly events: number;
-  /** From the first record read to the last one folded. */
+  /** The seconds from the first record read to the last one folded. */
   readonly seconds: number;
   readonly cpuMicrosPerEvent: number;
-  /** Until every snapshot was committed; the snapshot budget decides it where runs are many. */
+  /** The seconds until every snapshot was committed. With many runs the snapshot budget determines it. */
   readonly committedSeconds: number | null;
   readonly rssBytes: number;
 }
@@ -38,7 +38,7 @@ const topics = topicNames(task.prefix);
 const io = await openBenchLog(task.brokers);
 const profile = startProfile();
 
-/** The same log, its reader of events watched. */
+/** The same log, with its reader of events watched. */
 const watched = { read: 0, fromMs: 0, toMs: 0, cpuFrom: process.cpuUsage(), cpu: 0 };
 function watch(reader: TopicReader): TopicReader {
   return changedReader(reader, async function* (answers) {
@@ -49,7 +49,7 @@ function watch(reader: TopicReader): TopicReader {
         watched.cpuFrom = process.cpuUsage();
       }
       yield fetched;
-      // Asked for the next: what was yielded is folded.
+      // When the next batch is asked for, the previous one is folded.
       watched.read += count;
       watched.toMs = performance.now();
       const { user, system } = process.cpuUsage(watched.cpuFrom);
@@ -107,7 +107,7 @@ async function foldAll(): Promise<number> {
   return (committedMs - watched.fromMs) / 1_000;
 }
 
-/** When the checkpoints of all partitions stood at the end. */
+/** Resolves to the time at which the checkpoints of all partitions were at the end. */
 async function committed(): Promise<number> {
   await using reader = io.reader({ topic: topics.snapshots });
   for (let partition = 0; partition < task.partitions; partition += 1) reader.add({ partition, offset: 0 });

@@ -16,11 +16,11 @@ import { sampleRecords } from './sample-events.ts';
 const PARTITIONS = 4;
 const RUN_COUNTS = [10, 200, 10_000] as const;
 const ROUNDS = 3;
-/** Enough for the log of every run to be full. */
+/** Enough events to fill the event log of every run. */
 const FULL_RUNS = 300;
 const FULL_EVENTS_PER_RUN = 150;
 
-/** An aggregator at work, beside the same reader that only parses. */
+/** Compares a working aggregator with the same reader that only parses. */
 export const aggregate: Benchmark = {
   name: 'aggregate',
   summary:
@@ -78,7 +78,7 @@ export const aggregate: Benchmark = {
   },
 };
 
-/** With the flags of `npm run aggregator`. */
+/** Runs a measurement with the flags of `npm run aggregator`. */
 function measure(task: AggregateTask): Promise<AggregateAnswer> {
   return runChild('./aggregate-child.ts', task, ['--max-semi-space-size=64']);
 }
@@ -115,7 +115,7 @@ async function fill(io: TopicIo, topic: { prefix: string; runs: number; events: 
   await pending;
 }
 
-/** The next aggregator begins with nothing. */
+/** Deletes the snapshots, so that the next aggregator begins with nothing. */
 async function forgetSnapshots(io: TopicIo, prefix: string): Promise<void> {
   const { meta, snapshots, rejected } = topicNames(prefix);
   for (const name of [meta, snapshots, rejected]) {
@@ -123,7 +123,7 @@ async function forgetSnapshots(io: TopicIo, prefix: string): Promise<void> {
   }
 }
 
-/** What a run with a full log and full milestones takes of the heap. */
+/** Returns the heap that a run with a full event log and full milestones takes. */
 function heapBytesPerRun(): number {
   setFlagsFromString('--expose-gc');
   const gc = runInNewContext('gc') as () => void;

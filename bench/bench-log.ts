@@ -10,7 +10,10 @@ const { RUNLOG_KAFKA_ENCODER } = logEnvironment;
 /** `RUNLOG_KAFKA_ENCODER=kafkajs` measures the encoder of before. */
 export const encoder = readConfig(z.object({ RUNLOG_KAFKA_ENCODER }), process.env).RUNLOG_KAFKA_ENCODER;
 
-/** Apart from what starts brokers, which is larger than a service: the collector of a measured process would pay for it. */
+/**
+ * Is separate from the code that starts brokers, which is larger than a service: otherwise the garbage collector of a
+ * measured process would pay for it.
+ */
 export function openBenchLog(brokers: readonly string[]): Promise<TopicIo> {
   return openKafka({ brokers, clientId: 'runlog-bench', encoder, logger: silentLogger });
 }

@@ -1,41 +1,41 @@
 import { cpus } from 'node:os';
 
-/** What a benchmark may be told. */
+/** The options of a benchmark. */
 export interface BenchOptions {
-  /** About how long the measured part of one comparison lasts. */
+  /** The approximate length of the measured part of one comparison. */
   readonly seconds: number;
 }
 
 /**
- * A figure beside the limit that the same machine set in the same run. Absolute times depend on the machine; the
- * ratio travels.
+ * A figure, and the limit measured on the same machine in the same run. Absolute times depend on the machine; ratios
+ * can be compared between machines.
  */
 export interface Result {
   readonly figure: number;
   readonly unit: string;
   readonly limit: number;
-  /** What the limit is, in words. */
+  /** Says in words what the limit is. */
   readonly limit_is: string;
   readonly ratio: number;
-  /** How it was measured, in words. */
+  /** Says in words how it was measured. */
   readonly how: string;
-  /** Whatever else was measured. */
+  /** Any other measurements. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
 export interface Benchmark {
   readonly name: string;
-  /** One sentence, for the list. */
+  /** One sentence for the list of benchmarks. */
   readonly summary: string;
   run(options: BenchOptions): Promise<Result>;
 }
 
-/** The machine as far as figures need it: never its name or paths. */
+/** Describes the machine as far as figures need it, never its name or paths. */
 export function machine(): Readonly<Record<string, string | number>> {
   return { cores: cpus().length, node: process.version, platform: process.platform };
 }
 
-/** Rounded to three significant digits or to whole numbers, whatever is finer to read. */
+/** Rounds to three significant digits or to whole numbers, whichever is finer. */
 export function rounded(value: number): number {
   return Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3));
 }

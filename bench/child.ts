@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-/** Runs a script of this folder with one argument of JSON; resolves with the JSON line it prints. `flags` are Node's. */
+/**
+ * Runs a script of this folder with one argument of JSON, and resolves to the JSON line that it prints. `flags` are
+ * Node's.
+ */
 export function runChild<Task, Answer>(
   script: string,
   task: Task,

@@ -1,6 +1,6 @@
 /**
- * A load generator as a process of its own: keep-alive connections that post NDJSON bodies of numbered events, each the
- * next as soon as the one before is answered, or at a given rate. Told by argv, answers with one JSON line.
+ * A load generator in a process of its own. Keep-alive connections post NDJSON bodies of numbered events, each as soon
+ * as the previous one is answered, or at a given rate. It takes its task from argv and answers with one JSON line.
  */
 import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,9 +11,9 @@ export interface LoadOptions {
   readonly connections: number;
   readonly eventsPerBody: number;
   readonly seconds: number;
-  /** 0: as fast as it goes. */
+  /** 0 means as fast as possible. */
   readonly eventsPerSecond: number;
-  /** Of the first connection's run; each connection posts one run. */
+  /** The number of the first connection's run. Each connection posts one run. */
   readonly firstRun: number;
 }
 
@@ -21,11 +21,11 @@ export interface LoadResult {
   readonly accepted: number;
   readonly seconds: number;
   readonly bodyBytes: number;
-  /** Of a whole request, milliseconds. */
+  /** The latency of a whole request, in milliseconds. */
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly refused: number;
-  /** Of this process, the making of the events included. */
+  /** The CPU time of this process, including the making of the events. */
   readonly cpuMicros: number;
 }
 

@@ -24,7 +24,7 @@ interface Measured {
   readonly usage: Usage;
 }
 
-/** Events over HTTP into the log, by one ingest process. */
+/** Measures events over HTTP into the log, through one ingest process. */
 export const ingest: Benchmark = {
   name: 'ingest',
   summary:
@@ -93,7 +93,7 @@ export const ingest: Benchmark = {
   },
 };
 
-/** The same through `runlog up`: all three services in one process over the embedded log. */
+/** Measures the same through `runlog up`: all three services in one process over the embedded log. */
 export const ingestEmbedded: Benchmark = {
   name: 'ingest-up',
   summary: 'events/s over HTTP durably in the embedded log of `runlog up` and live in its gateway',
@@ -115,7 +115,7 @@ export const ingestEmbedded: Benchmark = {
         figure: rounded(figure),
         unit: 'events/s',
         limit: goal,
-        limit_is: 'the goal: no other program does the same',
+        limit_is: 'the goal, because no other program does the same',
         ratio: rounded(figure / goal),
         how: `NDJSON bodies of ${EVENTS_PER_BODY} over ${CONNECTIONS} keep-alive connections from another process; every event is in the gateway's states before the figure counts`,
         details: {

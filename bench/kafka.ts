@@ -5,17 +5,17 @@ import { join } from 'node:path';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { startBroker, type TestBrokers } from '../test/support/broker.ts';
 
-/** As test/support/broker-maven.ts fetches it. */
+/** The version that test/support/broker-maven.ts fetches. */
 const KAFKA_VERSION = '4.3.1';
 
-/** One broker for a benchmark: `KAFKA_BROKERS`, else as the tests find one. */
+/** Starts one broker for a benchmark: `KAFKA_BROKERS`, or one that is found as the tests find theirs. */
 export async function startBenchBroker(): Promise<TestBrokers> {
   const broker = await startBroker(`bench-${randomUUID()}-`);
   process.stderr.write(`broker: ${broker.way}\n`);
   return broker;
 }
 
-/** Topics of a benchmark are deleted with it, so that a shared cluster keeps nothing. */
+/** Creates a topic that is deleted after the benchmark, so that a shared cluster keeps nothing. */
 export async function createTopic(
   io: TopicIo,
   topic: { name: string; partitions: number },
@@ -25,8 +25,8 @@ export async function createTopic(
 }
 
 /**
- * Records a second of Kafka's own ProducerPerformance, acks=all: the limit that this machine and broker set. It needs
- * the jars that the tests fetch, and Java.
+ * Measures the records per second of Kafka's own ProducerPerformance with acks=all, which is the limit of this machine
+ * and broker. It needs the jars that the tests fetch, and Java.
  */
 export async function producerPerformance(options: {
   brokers: readonly string[];

@@ -13,13 +13,13 @@ interface Probe {
   readonly loopDelayMaxMs: number;
 }
 
-/** What a process used between two moments. */
+/** The resources that a process used between two moments. */
 export interface Usage {
   readonly seconds: number;
   readonly cpuMicros: number;
   readonly rssBytesFirst: number;
   readonly rssBytesLast: number;
-  /** The 99th percentile over each half second, the worst of them; how late timers of 5 ms fire, minus nothing. */
+  /** The worst 99th percentile of any half second, of the delay of a 5 ms timer, including the 5 ms. */
   readonly loopDelayP99Ms: number;
   readonly loopDelayMaxMs: number;
 }
@@ -27,7 +27,10 @@ export interface Usage {
 const probeScript = new URL('./probe.ts', import.meta.url).href;
 const PROBE_INTERVAL_MS = 500;
 
-/** A real service process that says what it uses. `RUNLOG_BENCH_PROFILES=folder` keeps a CPU profile of each measurement. */
+/**
+ * A real service process that reports what it uses. `RUNLOG_BENCH_PROFILES=folder` keeps a CPU profile of each
+ * measurement.
+ */
 export class MeasuredProcess implements AsyncDisposable {
   readonly service: ServiceProcess;
   readonly #folder: string;
@@ -54,7 +57,7 @@ export class MeasuredProcess implements AsyncDisposable {
     return new MeasuredProcess(service, { folder, profiled: profiles !== undefined });
   }
 
-  /** What the process uses while `work` runs, to half a second. */
+  /** Measures what the process uses while `work` runs, to within half a second. */
   async during<Value>(work: () => Promise<Value>): Promise<{ value: Value; usage: Usage }> {
     const fromMs = performance.timeOrigin + performance.now();
     if (this.#profiled) process.kill(this.service.pid, 'SIGUSR2');

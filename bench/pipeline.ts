@@ -26,7 +26,9 @@ interface Latencies {
   readonly events: number;
 }
 
-/** From the moment an event was due to be posted to the moment a subscriber held its entry. */
+/**
+ * Measures the time from the moment when an event was due to be posted to the moment when a subscriber held its entry.
+ */
 export const pipeline: Benchmark = {
   name: 'pipeline',
   summary: 'ms from POST to WebSocket subscriber at 1,000 events/s, on both engines',
@@ -83,7 +85,7 @@ async function onKafka(seconds: number): Promise<Latencies> {
 
 async function measure(at: { ingest: string; gateway: string; seconds: number }): Promise<Latencies> {
   const runs = Array.from({ length: RUNS }, (_, run) => eventsOf(run));
-  /** When an event was due, by its id. */
+  /** The time at which an event was due, by its id. */
   const due = new Map<string, number>();
   const seen: number[] = [];
   const acknowledged: number[] = [];
@@ -101,7 +103,7 @@ async function measure(at: { ingest: string; gateway: string; seconds: number })
         if (dueMs >= countsFromMs) seen.push(nowMs - dueMs);
       }
     }
-    // Frames are kept by the socket for tests that look back.
+    // The socket keeps frames for tests that look back, so they are dropped here.
     socket.frames.length = 0;
   });
   socket.send({ id: 1, sub: runs.map((_, run) => ({ ch: `run:local/run-${run}/default` })) });

@@ -1,6 +1,6 @@
 /**
- * Preloaded into a measured process (`node --import`): every half second it writes what the process has used so far
- * to the file named in BENCH_PROBE_FILE, and with BENCH_PROFILE_FILE it writes a CPU profile there on SIGUSR2.
+ * Is preloaded into a measured process (`node --import`). Every half second it writes what the process has used so far
+ * to the file that BENCH_PROBE_FILE names. With BENCH_PROFILE_FILE it writes a CPU profile to that file on SIGUSR2.
  */
 import { writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';

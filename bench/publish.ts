@@ -13,13 +13,13 @@ import { sampleRecords } from './sample-events.ts';
 const PARTITIONS = 4;
 const RECORDS = 40_000;
 const RECORDS_PER_APPEND = 100;
-/** Handed in and not yet answered: what keeps every lane busy, and no more. */
+/** The number of unanswered appends, which is just enough to keep every lane busy. */
 const APPENDS_PENDING = 120;
 const ROUNDS = 3;
-/** A whole recording of one run at a time, so that a batch is no more alike than real ones are. */
+/** One whole recording of one run at a time, so that the records of a batch are no more alike than real ones. */
 const BLOCK_TO_COMPRESS = 276;
 
-/** What a topic writer brings into Kafka, beside Kafka's own measuring tool. */
+/** Compares a topic writer with Kafka's own measuring tool. */
 export const publish: Benchmark = {
   name: 'publish',
   summary: "records/s of a TopicWriter into Kafka, acks=all, beside Kafka's ProducerPerformance",
@@ -60,7 +60,9 @@ export const publish: Benchmark = {
   },
 };
 
-/** Each that this Node can, in turn, into a topic of its own. CPU is of all threads. */
+/**
+ * Measures each compression that this Node supports, in turn, with a topic of its own. CPU time is that of all threads.
+ */
 async function compareCompressions(
   io: TopicIo,
   load: { brokers: readonly string[]; forMs: number },

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { type Benchmark, type Result, rounded } from './benchmark.ts';
 
 const script = fileURLToPath(new URL('../clients/python/bench/loop_cost.py', import.meta.url));
-/** Per cent of a training loop's time that emitting may take. */
+/** The per cent of a training loop's time that emitting may take. */
 const GOAL_PERCENT = 0.1;
 
 interface Estimate {
@@ -11,7 +11,7 @@ interface Estimate {
   readonly interval95: readonly [number, number];
 }
 
-/** What loop_cost.py prints. */
+/** The output of loop_cost.py. */
 interface LoopCost {
   readonly step: string;
   readonly quartets: number;
@@ -19,10 +19,10 @@ interface LoopCost {
   readonly states: Readonly<Record<'null' | 'up' | 'hung' | 'dead', { readonly accounted: Estimate }>>;
 }
 
-/** A training loop beside itself without the emitter. */
+/** Compares a training loop with itself without the emitter. */
 export const python: Benchmark = {
   name: 'python',
-  summary: 'per cent by which a Python training loop is slower that emits, server up, hung and dead',
+  summary: 'per cent by which emitting slows down a Python training loop, with the server up, hung and dead',
   async run({ seconds }): Promise<Result> {
     const cost = await loopCost(seconds);
     const { up, hung, dead } = cost.states;

@@ -1,6 +1,6 @@
 /**
- * A restore in a process of its own, as it is after a restart; or, for the limit, the same reader over the same topic,
- * which throws away what it reads. Told by argv, answers with one JSON line.
+ * A restore in a process of its own, as after a restart, or, for the limit, the same reader over the same topic, which
+ * discards what it reads. It takes its task from argv and answers with one JSON line.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunMeta } from '@runlog/records/meta-record';

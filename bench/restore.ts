@@ -22,7 +22,7 @@ const PARTITIONS = 4;
 const EVENTS = 150;
 const ROUNDS = 7;
 
-/** What a gateway or an aggregator does before anything else. */
+/** Measures what a gateway or an aggregator does before anything else. */
 export const restore: Benchmark = {
   name: 'restore',
   summary: `seconds from the snapshot topic to ${RUNS} run states, beside reading the same bytes`,
@@ -74,8 +74,8 @@ export const restore: Benchmark = {
 };
 
 /**
- * One run's snapshot under ten thousand names, and for each of them the one record that it names as its newest: a
- * reader looks whether that is there. Gives the bytes of the snapshots.
+ * Writes one run's snapshot under ten thousand names, and for each of them the record that it names as its newest,
+ * because a reader checks that this exists. Returns the bytes of the snapshots.
  */
 async function fill(io: TopicIo, written: { meta: RunMeta; events: string }): Promise<number> {
   const { meta, events } = written;
@@ -117,7 +117,7 @@ async function fill(io: TopicIo, written: { meta: RunMeta; events: string }): Pr
   return bytes;
 }
 
-/** A run whose log is full. */
+/** Returns a run whose event log is full. */
 function fullState(): RunSnapshot {
   const table = new RunTable({ epoch: 'bench', fold: FOLD_VERSION, partitions: 1, snapshots: '' });
   const records = [...sampleRecords({ runs: 1, count: EVENTS, receivedAtMs: Date.now() - EVENTS })];

@@ -1,19 +1,19 @@
-/** Median of at least one number. */
+/** Returns the median of at least one number. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** The value that `share` (0 to 1) of the values do not exceed. */
+/** Returns the value that `share` (0 to 1) of the values do not exceed. */
 export function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }
 
 /**
- * Runs the contenders in turn until the time is up, so that whatever else the machine does strikes all alike; gives
- * the median nanoseconds of CPU time (all threads, so the collector's too) of one call of each. The first two rounds
- * warm up and do not count.
+ * Runs the contenders in turn until the time is up, so that other work on the machine affects all of them alike.
+ * Returns the median nanoseconds of CPU time of one call of each, of all threads including the garbage collector's. The
+ * first two rounds warm up and do not count.
  */
 export function inTurn<Name extends string>(
   contenders: Readonly<Record<Name, () => void>>,

@@ -2,7 +2,7 @@ import { encodeEvent } from '@runlog/records/event-record';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 import { recording } from '../test/support/recordings.ts';
 
-/** What differs from event to event and run to run is left out. */
+/** An event without the fields that differ between events and runs. */
 interface Template {
   readonly type: string;
   /** The rest of the JSON object, without its opening brace. */
@@ -10,7 +10,7 @@ interface Template {
   readonly restBytes: Buffer;
 }
 
-/** Every event of the recordings, bare NaN as text; on average 925 bytes as recorded. */
+/** Every event of the recordings, with bare NaN as text. They have on average 925 bytes as recorded. */
 const templates: readonly Template[] = (['one-env', 'short'] as const).flatMap((name) =>
   recording(name).lines.map((line) => {
     const event = JSON.parse(line.replace(/\bNaN\b/g, '"NaN"')) as Record<string, unknown>;
@@ -24,7 +24,7 @@ export const CLUSTER = 'bench';
 
 export interface SampleEvent {
   readonly json: string;
-  /** The same in two parts: the first is ASCII. */
+  /** The same in two parts, of which the first is ASCII. */
   readonly head: string;
   readonly restBytes: Buffer;
   readonly id: string;
@@ -33,8 +33,8 @@ export interface SampleEvent {
 }
 
 /**
- * The events of one run as a numbering emitter sends them, without end: the recordings' own, over and over, each with
- * an id of its own.
+ * Yields the events of one run without end, as a numbering emitter sends them. They are the recordings' own, repeated,
+ * each with an id of its own.
  */
 export function* eventsOf(run: number): Generator<SampleEvent, never> {
   const prefix = `${String(run).padStart(8, '0')}-0000-4000-8000-`;
@@ -47,7 +47,10 @@ export function* eventsOf(run: number): Generator<SampleEvent, never> {
   }
 }
 
-/** The next events of a source as an NDJSON body: made from bytes, so that the load costs little beside what it loads. */
+/**
+ * Returns the next events of a source as an NDJSON body. It is made from bytes, so that the load generator costs little
+ * compared with what it loads.
+ */
 export function nextBody(source: Iterator<SampleEvent, never>, count: number): Buffer {
   const parts = Array.from({ length: count }, () => source.next().value);
   const bytes = parts.reduce((sum, { head, restBytes }) => sum + head.length + restBytes.length + 1, 0);
@@ -64,12 +67,12 @@ export function nextBody(source: Iterator<SampleEvent, never>, count: number): B
 
 const LINE_FEED = 0x0a;
 
-/** Records as ingest writes them: `count` events, the runs taking turns in blocks of `block`. */
+/** Yields records as ingest writes them: `count` events, with the runs taking turns in blocks of `block`. */
 export function* sampleRecords(options: {
   runs: number;
   count: number;
   block?: number;
-  /** Of the first record; each next one is a millisecond later. */
+  /** The time of the first record. Each next one is a millisecond later. */
   receivedAtMs: number;
 }): Generator<RecordToAppend> {
   const { runs, count, block = 10, receivedAtMs } = options;

@@ -41,8 +41,10 @@ const report = await runChaos({
 const { violations, outputs, ...figures } = report;
 process.stdout.write(`${JSON.stringify(figures)}\n`);
 for (const violation of violations) process.stdout.write(`VIOLATION ${violation}\n`);
-if (outputs !== null) process.stdout.write(`what the processes said: ${outputs}\n`);
-process.stdout.write(violations.length === 0 ? 'OK: everything held\n' : `FAILED: ${violations.length}\n`);
+if (outputs !== null) process.stdout.write(`the output of the processes: ${outputs}\n`);
+process.stdout.write(
+  violations.length === 0 ? 'OK: all invariants held\n' : `FAILED: ${violations.length}\n`,
+);
 process.exit(violations.length === 0 ? 0 : 1);
 
 function* ofKind(plan: Iterable<PlannedFault>, kind: string): Generator<PlannedFault> {

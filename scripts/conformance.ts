@@ -1,6 +1,6 @@
 /**
- * Holds the running services to their OpenAPI documents: schemathesis makes requests out of `/openapi.json`, valid ones and
- * wrong ones, and checks every answer against it. `npm run conformance -- --help`.
+ * Checks the running services against their OpenAPI documents: schemathesis makes valid and invalid requests from
+ * `/openapi.json` and checks every answer against it. See `npm run conformance -- --help`.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -15,7 +15,7 @@ import { ServiceProcess } from '../test/support/service-process.ts';
 const folderOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const HOOKS = folderOf('schemathesis_hooks.py');
 const REQUIREMENTS = folderOf('conformance-requirements.txt');
-/** The server-sent events. */
+/** The operation of the server-sent events. */
 const STREAM = 'streamRun';
 
 const HELP = `Usage: npm run conformance [-- --max-examples N] [--seed N] [--quick]
@@ -43,7 +43,7 @@ if (values.help) {
   process.exit(0);
 }
 
-// What this started ends with it.
+// The processes that this script started end with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 const schemathesis = await installed();
@@ -60,12 +60,12 @@ async function conform(): Promise<number> {
   await publishRun(ingest);
   let failed = 0;
   const examples = ['--max-examples', values['max-examples']];
-  // The documents' examples have a test of their own.
+  // The examples of the documents have their own test.
   const phases = values.quick ? 'fuzzing' : 'coverage,fuzzing';
   const runs = [
     [ingest, ...examples, '--phases', phases],
     [gateway, ...examples, '--phases', 'coverage,fuzzing', '--exclude-operation-id', STREAM],
-    // It has no end: each request takes until the time is out.
+    // The stream has no end, so each request lasts until the timeout.
     [gateway, '--max-examples', '2', '--phases', 'fuzzing', '--include-operation-id', STREAM],
   ] as [string, ...string[]][];
   for (const [url, ...options] of runs) {
@@ -90,7 +90,7 @@ async function conform(): Promise<number> {
   return failed === 0 ? 0 : 1;
 }
 
-/** The run that the hooks ask for. */
+/** Publishes the run that the hooks ask for. */
 async function publishRun(ingest: string): Promise<void> {
   const event = {
     event_id: 'conformance-1',
@@ -108,7 +108,7 @@ async function publishRun(ingest: string): Promise<void> {
   if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
 }
 
-/** The path of schemathesis, which is installed where it is not there yet. Ends the process where it cannot be. */
+/** Returns the path of schemathesis, which is installed if it is missing. Ends the process if that fails. */
 async function installed(): Promise<string> {
   const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'runlog');
   const version = createHash('sha256')
@@ -137,11 +137,11 @@ async function installed(): Promise<string> {
   return command;
 }
 
-/** Resolves with the exit code, or the signal that ended it. */
+/** Resolves to the exit code, or the signal that ended it. */
 function run(program: string, args: readonly string[], env: Record<string, string> = {}) {
   return new Promise<number | string>((resolve) => {
     const child: ChildProcess = spawn(program, args, {
-      // Whatever it keeps for the next run is not ours to keep.
+      // Files that schemathesis keeps for its next run must not end up in the repository.
       cwd: tmpdir(),
       env: { ...process.env, ...env },
       stdio: ['ignore', 'inherit', 'inherit'],

@@ -1,6 +1,6 @@
 /**
- * The first steps on the Node that runs this file: `runlog up`, an event, and the commands that a newcomer types. Exit
- * code 1, with what was said, where one fails or Node itself warns of something. `npm run nodes` runs it.
+ * Takes the first steps on the Node that runs this file: `runlog up`, an event, and the commands that a newcomer types.
+ * If one fails, or Node itself warns of something, it prints the output and exits with 1. `npm run nodes` runs it.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ const COMMANDS = [
   ['delete', 'local/hello/default'],
 ];
 
-// What this started ends with it.
+// The processes that this script started end with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 const folder = await mkdtemp(join(tmpdir(), 'runlog-first-steps-'));
@@ -69,7 +69,7 @@ async function publishHello(ingest: string): Promise<void> {
   if (response.status !== 200) throw new Error(`an event: ${response.status} ${await response.text()}`);
 }
 
-/** Node writes `(node:PID) [CODE] DeprecationWarning: …`, and of experimental features likewise. */
+/** Node writes `(node:PID) [CODE] DeprecationWarning: …`, and similar lines for experimental features. */
 function refuseWarning(name: string, output: string): void {
   const warning = /^\(node:\d+\).*$/m.exec(output)?.[0];
   if (warning !== undefined) throw new Error(`${name}: ${warning}`);

@@ -1,4 +1,6 @@
-/** Runs the unit tests and the first steps on each version of Node that runlog supports. `npm run nodes -- --help`. */
+/**
+ * Runs the unit tests and the first steps on each version of Node that runlog supports. See `npm run nodes -- --help`.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
@@ -8,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { textTable } from '../packages/cli/src/text-table.ts';
 
-/** The oldest that package.json allows, and one of each line after it. */
+/** The oldest version that package.json allows, and one of each later line. */
 const VERSIONS = ['20.19.0', '22.23.3', '24.21.0', '26.10.0'];
 
 const HELP = `Usage: npm run nodes [-- VERSION...]
@@ -36,7 +38,7 @@ if (inexact !== undefined) {
   process.exit(2);
 }
 
-// What this started ends with it.
+// The processes that this script started end with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 interface Verdict {
@@ -70,10 +72,13 @@ if (verdicts.some(({ unitTests, firstSteps }) => !unitTests.passed || !firstStep
   process.exitCode = 1;
 }
 
-/** What a program of this repository came to on the Node in folder `bin`. Its last line says it in short. */
+/**
+ * Runs a program of this repository on the Node in folder `bin` and returns the outcome, which its last line
+ * summarises.
+ */
 async function outcome(bin: string, args: readonly string[]): Promise<Outcome> {
   const { code, output } = await run(join(bin, 'node'), args, {
-    // Programs that a test starts by name find the same Node.
+    // With this, programs that a test starts by name find the same Node.
     PATH: `${bin}${delimiter}${process.env.PATH ?? ''}`,
     NO_COLOR: '1',
   });
@@ -83,7 +88,9 @@ async function outcome(bin: string, args: readonly string[]): Promise<Outcome> {
   return { passed, text: passed ? lastLine : `FAILED (${code}): ${lastLine}` };
 }
 
-/** The folder with `node` of this version, fetched where it is not there yet. Ends the process where it cannot be. */
+/**
+ * Returns the folder with `node` of this version, which is fetched if it is missing. Ends the process if that fails.
+ */
 async function installed(version: string): Promise<string> {
   const folder = join(cache, `node-${version}`);
   const bin = join('node_modules', 'node', 'bin');
@@ -106,7 +113,7 @@ async function installed(version: string): Promise<string> {
   return join(folder, bin);
 }
 
-/** Resolves with the exit code, or what ended it instead, and all that was written. */
+/** Resolves to the exit code, or what ended it instead, and the whole output. */
 function run(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   return new Promise<{ code: number | string; output: string }>((resolve) => {
     const child: ChildProcess = spawn(program, args, {

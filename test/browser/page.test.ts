@@ -52,7 +52,7 @@ const lines = () => page.locator('.line .text').allTextContents();
 const append = (gateway: MadeUpGateway, events: MadeUpEvent[], key = KEY) => gateway.append(key, events);
 
 describe('the page', () => {
-  it('tells what to do when there is no run, and shows the first one as it comes', async () => {
+  it('says what to do when there is no run, and shows the first one when it arrives', async () => {
     await using gateway = await startMadeUpGateway();
     await open(gateway.url);
     await page.getByText('No runs yet').waitFor();
@@ -60,7 +60,7 @@ describe('the page', () => {
     append(gateway, [{ receivedAtMs: Date.now() }]);
     await page.locator('.head h1').filter({ hasText: 'resnet-a' }).waitFor();
     await expect.poll(lines).toEqual(['EPOCH ×1']);
-    // So a run is for two seconds after an event, which a busy machine may need to show the first one.
+    // A run counts as live for two seconds after an event, and a busy machine may need that time to show the first one.
     await expect
       .poll(
         () => {
@@ -88,7 +88,7 @@ describe('the page', () => {
     await expect.poll(() => page.locator('.log-head h2').textContent()).toMatch(/^EVENTS 6 \(/);
   });
 
-  it('goes to another run by its link, and back by the address', async () => {
+  it('opens another run by its link, and goes back by the address', async () => {
     await using gateway = await startMadeUpGateway();
     append(gateway, [{ receivedAtMs: Date.now() }]);
     append(gateway, [{ eventType: 'SEED_PRUNED', data: { slot_id: 'r9c9', reason: 'x' } }], 'c2/vit/b');
@@ -102,7 +102,7 @@ describe('the page', () => {
     await expect.poll(() => gateway.hub.load.subscriptions).toBe(1);
   });
 
-  it('says that the connection is lost, and goes on without losing a line when the gateway is back', async () => {
+  it('says that the connection is lost, and continues without losing a line when the gateway is back', async () => {
     const port = await freePort();
     const first = await startMadeUpGateway({ port });
     const { runs } = first;
@@ -117,11 +117,11 @@ describe('the page', () => {
     append(second, [{ eventType: 'SEED_PRUNED', data: { slot_id: 'r8c8', reason: 'x' } }]);
     await page.getByText('r8c8').waitFor();
     await page.getByText('connected').waitFor();
-    // Two epochs of one second, two seeds, a start, two that came after.
+    // There are two epochs of one second, two seeds, a start, and two later events.
     await expect.poll(async () => (await lines()).length).toBeGreaterThanOrEqual(6);
   });
 
-  it('keeps up with 1,000 events a second: bounded rows, the newest shown, no long stalls', async () => {
+  it('keeps up with 1,000 events a second: it bounds the rows, shows the newest, and has no long stalls', async () => {
     await using gateway = await startMadeUpGateway();
     append(gateway, [{ receivedAtMs: Date.now() }]);
     await open(`${gateway.url}/#${KEY}`);
@@ -150,7 +150,7 @@ describe('the page', () => {
     await expect
       .poll(() => page.locator('.log-head h2').textContent())
       .toContain(`EVENTS ${(sent + 1).toLocaleString('en')} `);
-    // The end is in view: the log follows.
+    // The end is in view, so the log follows.
     const isAtEnd = () =>
       page.locator('.lines').evaluate((list) => list.scrollHeight - list.scrollTop - list.clientHeight < 2);
     await expect.poll(isAtEnd).toBe(true);

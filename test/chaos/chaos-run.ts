@@ -23,7 +23,7 @@ import { comesToHold, until } from './until.ts';
 import { Witness } from './witness.ts';
 
 const DRAIN_MS_MAX = 180_000;
-/** Where nothing is acknowledged, the next fault begins after so long. */
+/** The next fault begins after this time if nothing is acknowledged. */
 const BETWEEN_FAULTS_MS_MAX = 6_000;
 const FAULTS_AT_ONCE_MAX = 2;
 
@@ -34,29 +34,29 @@ export interface ChaosReport {
   readonly resent: number;
   /** Bodies that were sent twice at once. */
   readonly bodiesCopied: number;
-  /** Of `runlog verify --json`; null where it did not answer. */
+  /** The report of `runlog verify --json`; null if it did not answer. */
   readonly verify: Readonly<Record<string, unknown>> | null;
   readonly subscribers: readonly { connections: number; resumed: number; resets: number; entries: number }[];
-  /** Copies of each partition of the events topic before anything was done to it. */
+  /** The copies of each partition of the events topic before the first fault. */
   readonly copies: readonly { replicas: number; inSync: number }[];
   readonly inSyncMin: string | undefined;
   readonly runs: number;
-  /** The longest that a partition's checkpoint stood still, in milliseconds. */
+  /** The longest time for which a partition's checkpoint did not move, in milliseconds. */
   readonly stallMsMax: number;
-  /** What the processes warned of, and how often. */
+  /** The warnings of the processes, and how often each was logged. */
   readonly warnings: Readonly<Record<string, number>>;
-  /** Empty where everything held. */
+  /** The invariants that were violated; empty if all held. */
   readonly violations: readonly string[];
-  /** Where the processes' output lies; null where everything held. */
+  /** The folder with the processes' output; null if all invariants held. */
   readonly outputs: string | null;
 }
 
-/** Load, faults out of the plan for as long as it gives any, healing, and what everything must then say. */
+/** Runs the load, injects the faults of the plan until it ends, heals everything, and then judges the result. */
 export async function runChaos(options: {
   seed: number;
   shape: Shape;
   plan: (random: SeededRandom) => Iterable<PlannedFault>;
-  /** Asked before each fault. */
+  /** Is asked before each fault. */
   isOver: () => boolean;
   say: (line: string) => void;
 }): Promise<ChaosReport> {
@@ -81,7 +81,7 @@ export async function runChaos(options: {
   const runs = runsOf(emitters);
   const unordered = unorderedOf(emitters);
   const loaded = new Set(runs.map((run) => partitionOf(`local/${run}/default`, shape.partitions)));
-  // Of a partition without events nobody could tell whether it has a holder.
+  // Nobody could tell whether a partition without events has a holder.
   if (loaded.size < shape.partitions) throw new Error('the load leaves a partition empty');
   const gateways = () => deployment.addresses('gateway');
   const subscribers = [0, 1].map(
@@ -110,7 +110,8 @@ export async function runChaos(options: {
     faults = await inflictAll({ plan: options.plan(random.fork('plan')), isOver: options.isOver }, scene);
     sayWhen('everything is healed');
     await publisher.drain(DRAIN_MS_MAX);
-    // A body whose client gave up waiting may still be under way in an ingest: what these end with is what there is.
+    // An ingest may still be working on a body whose client gave up waiting. Only when every ingest has ended is the
+    // topic complete.
     for (const slot of deployment.slots.filter(({ service }) => service === 'ingest')) {
       const code = await deployment.end(slot, 'SIGTERM');
       if (code !== 0) violations.push(`${slot.name} ended with ${code} on SIGTERM`);
@@ -158,7 +159,10 @@ export async function runChaos(options: {
   };
 }
 
-/** Faults overlap, but never two on one process, and never a second broker. Resolves when the last is healed. */
+/**
+ * Injects the faults. They overlap, but there are never two on one process, and never two brokers are hit at once.
+ * Resolves when the last one is healed.
+ */
 async function inflictAll(
   options: { plan: Iterable<PlannedFault>; isOver: () => boolean },
   scene: Scene,

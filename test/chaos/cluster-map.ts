@@ -6,7 +6,7 @@ import { silentLogger } from '../support/silent-logger.ts';
 const LATEST = -1;
 const REQUEST_MS_MAX = 4_000;
 
-/** Who leads what, as a plain Kafka client sees it. Every question may fail while brokers are down. */
+/** Says which broker leads what, as a plain Kafka client sees it. Every question may fail while brokers are down. */
 export class ClusterMap implements AsyncDisposable {
   readonly #admin: Admin;
   readonly #session: KafkaSession;
@@ -29,7 +29,7 @@ export class ClusterMap implements AsyncDisposable {
     });
   }
 
-  /** Index of the broker that leads the partition (of the topic's count, modulo). */
+  /** Returns the index of the broker that leads the partition (modulo the topic's partition count). */
   async leader(of: { topic: string; partition: number }): Promise<number> {
     const partitions = await this.#partitions([of.topic]);
     const found = partitions[of.partition % partitions.length];
@@ -37,7 +37,7 @@ export class ClusterMap implements AsyncDisposable {
     return found.leader - 1;
   }
 
-  /** Whether every copy of every partition, also of Kafka's own topics, is in sync. */
+  /** Whether every copy of every partition is in sync, including those of Kafka's own topics. */
   async isInSync(copies: number): Promise<boolean> {
     const partitions = await this.#partitions([]);
     return (
@@ -45,13 +45,13 @@ export class ClusterMap implements AsyncDisposable {
     );
   }
 
-  /** Copies and copies in sync of each partition of a topic. */
+  /** Returns the number of copies, and of copies in sync, of each partition of a topic. */
   async copies(topic: string): Promise<{ replicas: number; inSync: number }[]> {
     const partitions = await this.#partitions([topic]);
     return partitions.map(({ replicas, isr }) => ({ replicas: replicas.length, inSync: isr.length }));
   }
 
-  /** Partitions of the topic that hold records of a transaction which is not decided. */
+  /** Returns the partitions of the topic that hold records of an undecided transaction. */
   async openTransactions(topic: string): Promise<number[]> {
     return this.#session.once(async () => {
       const partitions = (await this.#session.partitions(topic)).map(({ partitionId }) => partitionId);

@@ -10,14 +10,14 @@ import { silentLogger } from '../support/silent-logger.ts';
 import { ClusterMap } from './cluster-map.ts';
 import type { ServiceKind, Shape } from './fault-plan.ts';
 
-/** One process of the deployment: a new one takes the place of a killed one. */
+/** One place for a process of the deployment. A new process takes the place of a killed one. */
 export interface Slot {
   readonly service: ServiceKind;
   readonly name: string;
   process: ServiceProcess | null;
-  /** Whether it is meant to run; one that does not then has ended by itself. */
+  /** Whether the process is meant to run. If it is and does not run, it has ended by itself. */
   wanted: boolean;
-  /** Output of the processes that were here before. */
+  /** The output of the earlier processes of this slot. */
   readonly past: string[];
 }
 
@@ -44,7 +44,7 @@ export class Deployment implements AsyncDisposable {
     };
   }
 
-  /** Every service at the same moment, on an empty cluster. Resolves when all are ready. */
+  /** Starts every service at the same moment, on an empty cluster. Resolves when all are ready. */
   static async start(shape: Shape): Promise<Deployment> {
     const cluster = await startCluster({ count: 3 });
     const io = await openKafka({ brokers: cluster.brokers, clientId: 'runlog-chaos', logger: silentLogger });
@@ -80,7 +80,7 @@ export class Deployment implements AsyncDisposable {
     slot.wanted = true;
   }
 
-  /** Exit code, or the signal's name. */
+  /** Ends a process. Resolves to its exit code, or to the signal's name. */
   async end(slot: Slot, signal: 'SIGTERM' | 'SIGKILL'): Promise<number | string> {
     const { process: ended } = slot;
     slot.wanted = false;
@@ -95,7 +95,7 @@ export class Deployment implements AsyncDisposable {
     if (slot.process !== null) process.kill(slot.process.pid, signal);
   }
 
-  /** Where the service listens now. */
+  /** Returns the present addresses of the service. */
   addresses(service: 'ingest' | 'gateway'): string[] {
     return this.slots.flatMap((slot) => {
       const address = slot.service === service ? slot.process?.addresses[service] : undefined;
@@ -103,7 +103,7 @@ export class Deployment implements AsyncDisposable {
     });
   }
 
-  /** Processes that ended though nobody ended them; each is told once. */
+  /** Notes each process that ended although nobody ended it, once. */
   noteUnexpectedEnds(): void {
     for (const slot of this.slots) {
       if (!slot.wanted || slot.process === null || isAlive(slot.process.pid)) continue;
@@ -112,7 +112,7 @@ export class Deployment implements AsyncDisposable {
     }
   }
 
-  /** What every process said, one file each. */
+  /** Writes the output of every process to a file of its own. */
   async writeOutputs(folder: string): Promise<void> {
     await mkdir(folder, { recursive: true });
     await Promise.all(
@@ -122,7 +122,7 @@ export class Deployment implements AsyncDisposable {
     );
   }
 
-  /** Warnings and worse of all processes so far, by their text. */
+  /** Counts the warnings and errors of all processes so far, by their text. */
   warnings(): Record<string, number> {
     const counts: Record<string, number> = {};
     for (const slot of this.slots) {

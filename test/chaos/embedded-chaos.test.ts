@@ -34,7 +34,7 @@ describe('runlog up on one machine', () => {
       emitters: EMITTERS,
       targets: () => addressOf('ingest'),
       random: random.fork('load'),
-      // A killed process breaks its connections; one that is slow shall not append what its client has given up.
+      // A killed process breaks its connections. A slow one must not append a body that its client has given up.
       answerMsMax: WAIT_MS_MAX,
     });
     const gateways = () => addressOf('gateway');
@@ -44,7 +44,7 @@ describe('runlog up on one machine', () => {
     });
     try {
       for (let kill = 0; kill < KILLS; kill += 1) {
-        // A kill that comes before the subscriber is back would not be one for it.
+        // A kill before the subscriber is back would not affect it.
         const target = publisher.acknowledged + random.integer(20, 700);
         await until(() => publisher.acknowledged >= target && subscriber.connections > kill, {
           what: () =>

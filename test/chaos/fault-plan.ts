@@ -1,33 +1,35 @@
 import type { SeededRandom } from '../simulation/seeded-random.ts';
 
-/** Whose leader is to be hit. */
+/** The partition whose leader is to be hit. */
 export type Leads = 'events' | 'snapshots' | 'group' | 'transactions';
 
 export type ServiceKind = 'aggregator' | 'gateway' | 'ingest';
 
-/** What is done to the deployment. Every fault heals after `forEvents` further acknowledged events. */
+/** A fault of the deployment. Every fault is healed after `forEvents` further acknowledged events. */
 export type FaultAction =
-  /** `kill -9`, then started again. */
+  /** `kill -9`, then a new start. */
   | { readonly kind: 'kill'; readonly service: ServiceKind; readonly index: number }
-  /** SIGTERM, which must end with exit code 0, then started again. */
+  /** SIGTERM, which must end the process with exit code 0, then a new start. */
   | { readonly kind: 'leave'; readonly service: ServiceKind; readonly index: number }
   /** One more aggregator, which leaves again. */
   | { readonly kind: 'join' }
-  /** SIGSTOP with a transaction open, SIGCONT when others have flushed the partitions: a zombie. */
+  /**
+   * SIGSTOP with a transaction open, and SIGCONT when others have flushed the partitions. The process is then a zombie.
+   */
   | { readonly kind: 'freeze until replaced'; readonly index: number }
   /** SIGSTOP and SIGCONT within the session. */
   | { readonly kind: 'freeze shortly'; readonly service: ServiceKind; readonly index: number }
-  /** A stranger takes the partition's writer id: its holder is fenced and is still the assignee. */
+  /** Another process takes the partition's writer id. Its holder is fenced, but is still the assignee. */
   | { readonly kind: 'usurp'; readonly partition: number }
   | { readonly kind: 'kill broker'; readonly leads: Leads; readonly partition: number }
   | { readonly kind: 'freeze broker'; readonly leads: Leads; readonly partition: number }
   | { readonly kind: 'kill all brokers' }
-  /** `runlog verify` in the middle of it all. */
+  /** `runlog verify` in the middle of all this. */
   | { readonly kind: 'verify' };
 
 export interface PlannedFault {
   readonly action: FaultAction;
-  /** Acknowledged events since the fault before began. */
+  /** The number of acknowledged events since the previous fault began. */
   readonly afterEvents: number;
   readonly forEvents: number;
 }
@@ -59,12 +61,12 @@ const MORE_KINDS = [
 
 type Kind = (typeof MORE_KINDS)[number];
 
-/** Each kind of fault once, in an order that the seed gives. */
+/** Plans each kind of fault once, in an order that the seed determines. */
 export function shortPlan(random: SeededRandom, shape: Shape): PlannedFault[] {
   return random.shuffled(KINDS).map((kind) => planned(kind, random, shape));
 }
 
-/** Faults without end: every kind in each round. */
+/** Plans faults without end, with every kind in each round. */
 export function* endlessPlan(random: SeededRandom, shape: Shape): Generator<PlannedFault> {
   for (;;) {
     for (const kind of random.shuffled(MORE_KINDS)) yield planned(kind, random, shape);
@@ -120,7 +122,7 @@ function actionOf(kind: Kind, random: SeededRandom, shape: Shape): FaultAction {
   }
 }
 
-/** For the log of a run. */
+/** Describes a fault for the log of a run. */
 export function describeFault(action: FaultAction): string {
   const { kind, ...of } = action;
   const words = Object.entries(of).map(([name, value]) => `${name}=${value}`);

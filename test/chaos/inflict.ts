@@ -8,14 +8,14 @@ import type { Publisher } from './publisher.ts';
 import { answerTo, comesToHold, until } from './until.ts';
 import type { Witness } from './witness.ts';
 
-/** Faults last a number of acknowledged events; where nothing is acknowledged, so long. */
+/** Faults last for a number of acknowledged events, or for this time if nothing is acknowledged. */
 const FAULT_MS_MAX = 8_000;
-/** From the last fault to every partition being folded to its end again, on busy cores. */
+/** The time from the last fault until every partition is folded to its end again, on busy cores. */
 const RECOVERY_MS_MAX = 180_000;
 export const IN_SYNC_MS_MAX = 180_000;
-/** Tries to stop an aggregator while it has a transaction open. */
+/** The number of attempts to stop an aggregator while it has a transaction open. */
 const MID_FLUSH_TRIES = 60;
-/** An ingest answers within about so long. */
+/** The time within which an ingest usually answers. */
 const MS_UNTIL_ANSWERED = 20;
 export const BROKER_COPIES = 3;
 
@@ -23,14 +23,14 @@ export interface Scene {
   readonly deployment: Deployment;
   readonly publisher: Publisher;
   readonly witness: Witness;
-  /** Of the current snapshot topic. */
+  /** The name of the current snapshot topic. */
   readonly snapshots: string;
   readonly random: SeededRandom;
   readonly violations: string[];
   readonly say: (line: string) => void;
 }
 
-/** Brings the fault about, keeps it for as long as planned, heals it, and waits until every partition has a holder again. */
+/** Injects the fault, keeps it for as long as planned, heals it, and waits until every partition has a holder again. */
 export async function inflict(fault: PlannedFault, scene: Scene): Promise<void> {
   const { deployment, publisher } = scene;
   const { cluster, map } = deployment;
@@ -78,7 +78,7 @@ export async function inflict(fault: PlannedFault, scene: Scene): Promise<void> 
     }
     case 'usurp': {
       const id = snapshotWriterId(scene.snapshots, action.partition);
-      // Another fault may have taken the broker that grants it.
+      // Another fault may have hit the broker that grants the id.
       await using _stranger = await answerTo(() => deployment.io.fencedWriter(id), {
         what: () => `a stranger who takes ${id}`,
         withinMs: RECOVERY_MS_MAX,
@@ -112,7 +112,7 @@ export async function inflict(fault: PlannedFault, scene: Scene): Promise<void> 
     case 'verify': {
       const { code, stdout, stderr } = await runCli(['verify'], deployment.environment);
       scene.say(`verify in the middle: exit ${code}, ${stdout.trim().split('\n').at(-1) ?? stderr}`);
-      // 3: the log cannot be reached, which may be so while a broker is down.
+      // Exit code 3 means that the log cannot be reached, which may happen while a broker is down.
       if (code !== 0 && code !== 3)
         scene.violations.push(`verify in the middle ended with ${code}:\n${stdout}${stderr}`);
       break;
@@ -125,7 +125,10 @@ export async function inflict(fault: PlannedFault, scene: Scene): Promise<void> 
   await everyPartitionOwned(scene);
 }
 
-/** Checkpoints pass where the events ended after this call: somebody folds and flushes each partition. */
+/**
+ * Resolves when every checkpoint has passed the present end of the events, which shows that somebody folds and flushes
+ * each partition.
+ */
 export async function everyPartitionOwned(scene: Scene): Promise<void> {
   const { deployment, witness } = scene;
   const { io, topics } = deployment;
@@ -144,7 +147,10 @@ export async function everyPartitionOwned(scene: Scene): Promise<void> {
   });
 }
 
-/** Resolves while ingest has most likely appended a body and not yet answered it: the fate that a client cannot know. */
+/**
+ * Resolves at a moment when ingest has most likely appended a body and not yet answered it, so that the client cannot
+ * know its fate.
+ */
 async function aBodyIsUnderWay(slot: Slot, { publisher, random }: Scene): Promise<void> {
   const address = slot.process?.addresses.ingest;
   if (address === undefined) return;
@@ -157,14 +163,17 @@ async function leave(slot: Slot, scene: Scene): Promise<void> {
   if (code !== 0) scene.violations.push(`${slot.name} ended with ${code} on SIGTERM`);
 }
 
-/** Stops it, looks whether it left a transaction open, and lets it go on and tries again until it did. */
+/**
+ * Stops the process and checks whether it left a transaction open. If not, it lets the process continue and tries
+ * again.
+ */
 async function stopInMidFlush(slot: Slot, scene: Scene): Promise<boolean> {
   const { deployment, snapshots } = scene;
   const open = async () => new Set(await deployment.map.openTransactions(snapshots).catch(() => []));
   for (let tries = 0; tries < MID_FLUSH_TRIES; tries += 1) {
     deployment.signal(slot, 'SIGSTOP');
     const first = await open();
-    // What another aggregator has open is decided a moment later.
+    // A transaction that another aggregator has open is decided a moment later.
     let still = first;
     for (let looks = 0; looks < 4 && still.size > 0; looks += 1) {
       const now = await open();
@@ -176,7 +185,7 @@ async function stopInMidFlush(slot: Slot, scene: Scene): Promise<boolean> {
   return false;
 }
 
-/** One after the other: a second broker is only hit when the first has every copy again. */
+/** Hits brokers one after the other: a second one only when the first holds every copy again. */
 async function hitBrokers(scene: Scene, hit: () => Promise<void>): Promise<void> {
   const { map } = scene.deployment;
   await hit();

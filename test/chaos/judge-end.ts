@@ -11,17 +11,17 @@ import { EventTally, type Witness } from './witness.ts';
 
 export const SETTLE_MS_MAX = 120_000;
 
-/** What the events topic holds of a run, counted without the fold. */
+/** The content of the events topic for one run, counted without the fold. */
 export interface RunInTopic {
   records: number;
-  /** Emitter → the numbers that are there. */
+  /** The numbers that exist, by emitter. */
   readonly numbers: Map<string, Set<number>>;
 }
 
 export interface TopicReading {
   readonly runs: Map<string, RunInTopic>;
   readonly tallies: Map<number, EventTally>;
-  /** Newest offset of each run. */
+  /** The newest offset of each run. */
   readonly newest: Map<string, number>;
 }
 
@@ -53,7 +53,10 @@ export async function readEventsTopic(
   return reading;
 }
 
-/** The publisher's record against the topic: each acknowledged event is there, and nothing that was never sent. */
+/**
+ * Compares the publisher's record with the topic: each acknowledged event must be there, and nothing that was never
+ * sent.
+ */
 export function judgeTopic(reading: TopicReading, publisher: Publisher): string[] {
   const violations: string[] = [];
   for (const { key, acknowledged } of publisher.runs.values()) {
@@ -73,7 +76,7 @@ export function judgeTopic(reading: TopicReading, publisher: Publisher): string[
   return violations;
 }
 
-/** What a long reading through every fault saw, against a reading now. */
+/** Compares what the witness read through every fault with a reading now. */
 export function judgeWitness(reading: TopicReading, witness: Witness): string[] {
   return [...reading.tallies].flatMap(([partition, now]) => {
     const seen = witness.events.get(partition);
@@ -82,7 +85,7 @@ export function judgeWitness(reading: TopicReading, witness: Witness): string[] 
   });
 }
 
-/** Each gateway's answer for each run: every acknowledged event once, none twice, none missing. */
+/** Checks each gateway's answer for each run: every acknowledged event once, none twice, none missing. */
 export async function judgeRuns(
   gateways: readonly string[],
   { reading, publisher }: { reading: TopicReading; publisher: Publisher },
@@ -122,7 +125,7 @@ function judgeRun(run: DeliveredSnapshot, of: { sent: SentRun; records: number }
   return [`${sent.key} says ${JSON.stringify(found)}, true is ${JSON.stringify(expected)}`];
 }
 
-/** What a subscriber has put together out of snapshots and deltas, against REST. */
+/** Compares the state that a subscriber has assembled from snapshots and deltas with REST. */
 export async function judgeSubscriber(
   subscriber: Subscriber,
   { gateway, publisher }: { gateway: string; publisher: Publisher },
@@ -141,7 +144,7 @@ export async function judgeSubscriber(
   return violations;
 }
 
-/** One epoch, agreed on once by all services that started at the same moment. */
+/** Checks that all services that started at the same moment agreed once on one epoch. */
 export async function judgeMeta(io: TopicIo, topics: TopicNames): Promise<string[]> {
   let records = 0;
   await readToEnd(io, {
@@ -161,7 +164,7 @@ async function snapshotOf(gateway: string, key: string): Promise<DeliveredSnapsh
   return (await response.json()) as DeliveredSnapshot;
 }
 
-/** Without what is a function of now. */
+/** Returns a run's text without the fields that depend on the present time. */
 function comparable(run: DeliveredSnapshot | null): string {
   if (run === null) return 'nothing';
   const { freshness: _, ...rest } = run;

@@ -1,8 +1,9 @@
 import type { EmitterPlan } from './publisher.ts';
 
 /**
- * Several emitters a run and several runs an emitter; one that does not number; one whose bodies overtake each other and
- * come twice; one so slow that the retained log spans every break, so that not one of its entries may be left out.
+ * Plans the emitters. There are several emitters per run and several runs per emitter. One emitter does not number its
+ * events. The bodies of another overtake each other and come twice. One is so slow that the retained event log spans
+ * every break, so that none of its entries may be left out.
  */
 export function emitterPlans(): EmitterPlan[] {
   const emitter = (id: string, runs: readonly string[], more: Partial<EmitterPlan> = {}): EmitterPlan => ({
@@ -31,7 +32,7 @@ export function runsOf(emitters: readonly EmitterPlan[]): string[] {
   return [...new Set(emitters.flatMap(({ runs }) => runs))];
 }
 
-/** Emitters whose events may be shown in another order than they were numbered in. */
+/** Returns the emitters whose events may be shown in another order than that of their numbers. */
 export function unorderedOf(emitters: readonly EmitterPlan[]): string[] {
   return emitters.filter(({ bodiesUnderWayMax }) => bodiesUnderWayMax > 1).map(({ id }) => id);
 }

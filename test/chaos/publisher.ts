@@ -9,28 +9,31 @@ import {
   trainingStarted,
 } from '../support/event-factory.ts';
 
-/** Longer than ingest takes to say that the log did not answer; a frozen one never says anything. */
+/** Longer than ingest takes to report that the log did not answer. A frozen ingest never answers. */
 const ANSWER_MS_MAX = 12_000;
 const RESEND_MS_MIN = 50;
 const RESEND_MS_MAX = 1_000;
 
-/** An emitter of the load: its runs in turn, each with a count of its own. */
+/** An emitter of the load. It serves its runs in turn, and counts the events of each run separately. */
 export interface EmitterPlan {
   readonly id: string;
   readonly runs: readonly string[];
   readonly isNumbered: boolean;
   readonly bodyEvents: number;
   readonly eventsPerSecond: number;
-  /** Bodies under way at once; above 1 they overtake each other. */
+  /** The number of bodies in flight at once. If it is above 1, they overtake each other. */
   readonly bodiesUnderWayMax: number;
-  /** Of its bodies, how many it sends twice at the same moment, as a nervous client or a network does. */
+  /** The share of its bodies that it sends twice at the same moment, as an impatient client or a network does. */
   readonly copyChance: number;
 }
 
-/** What the emitters gave a run. `event_id` is `<emitter>:<run>:<n>`, n = 1, 2, 3 … */
+/** The events that the emitters sent for a run. `event_id` is `<emitter>:<run>:<n>`, n = 1, 2, 3 … */
 export interface SentRun {
   readonly key: string;
-  /** Emitter → how many events of this run were acknowledged; once all are, they are the numbers up to here. */
+  /**
+   * The number of events of this run that were acknowledged, by emitter. Once all are, these are the numbers up to
+   * here.
+   */
   readonly acknowledged: Map<string, number>;
 }
 
@@ -38,7 +41,7 @@ export function eventIdOf(of: { emitter: string; run: string; n: number }): stri
   return `${of.emitter}:${of.run}:${of.n}`;
 }
 
-/** `null`: not an id of the load. */
+/** Returns null if it is not an id of the load. */
 export function parseEventId(id: string): { emitter: string; run: string; n: number } | null {
   const match = /^([^:]+):([^:]+):(\d+)$/.exec(id);
   return match === null ? null : { emitter: match[1]!, run: match[2]!, n: Number(match[3]) };
@@ -50,16 +53,16 @@ interface Line {
 }
 
 /**
- * Emitters that post NDJSON bodies, each with one body under way, and send what was not acknowledged again, unchanged,
- * to whichever ingest answers. Keeps its own record of what was acknowledged.
+ * Runs emitters that post NDJSON bodies. Events that were not acknowledged are sent again, unchanged, to whichever
+ * ingest answers. It keeps its own record of the acknowledged events.
  */
 export class Publisher {
   readonly runs = new Map<string, SentRun>();
-  /** Events that were acknowledged, over all runs. */
+  /** The number of acknowledged events of all runs. */
   acknowledged = 0;
-  /** Events that were sent more than once, each time counted. */
+  /** The number of events that were sent again; each repetition counts. */
   resent = 0;
-  /** Bodies that were sent twice at once. */
+  /** The number of bodies that were sent twice at once. */
   copies = 0;
   readonly violations: string[] = [];
   readonly #targets: () => readonly string[];
@@ -72,10 +75,10 @@ export class Publisher {
 
   constructor(options: {
     emitters: readonly EmitterPlan[];
-    /** Addresses of ingest, as they are now. */
+    /** Returns the present addresses of ingest. */
     targets: () => readonly string[];
     random: SeededRandom;
-    /** Then it takes a body for lost and sends it again, which may append it twice. */
+    /** After this time it considers a body lost and sends it again, which may append it twice. */
     answerMsMax?: number;
   }) {
     this.#targets = options.targets;
@@ -85,7 +88,7 @@ export class Publisher {
     this.#running.catch((error: unknown) => this.violations.push(`the publisher broke: ${String(error)}`));
   }
 
-  /** No new events; resolves when everything sent is acknowledged. Rejects when that does not come in time. */
+  /** Makes no new events, and resolves when everything sent is acknowledged. Rejects if that takes too long. */
   async drain(withinMs: number): Promise<void> {
     this.#stop.abort();
     const timer = setTimeout(() => this.#giveUp.abort(), withinMs);
@@ -94,7 +97,7 @@ export class Publisher {
     if (this.#giveUp.signal.aborted) throw new Error(`events are not acknowledged within ${withinMs} ms`);
   }
 
-  /** Resolves when the next body is on its way to the address. */
+  /** Resolves when the next body has been sent to the address. */
   nextPostTo(target: string): Promise<void> {
     return new Promise((resolve) => {
       const note = (posted: string) => {
@@ -120,7 +123,7 @@ export class Publisher {
     while (!this.#stop.signal.aborted) {
       await pause(dueMs - performance.now(), this.#stop.signal);
       if (underWay.size >= emitter.bodiesUnderWayMax) await Promise.race(underWay);
-      // What an outage held up is not made up for: the load is what is sent, not what was meant to be.
+      // Events that were delayed by an outage are not sent faster later.
       dueMs = Math.max(dueMs + bodyMs, performance.now());
       if (this.#stop.signal.aborted) break;
       const delivery = this.#deliver(emitter, this.#body(emitter, counts)).finally(() =>
@@ -147,7 +150,7 @@ export class Publisher {
     });
   }
 
-  /** Until every line is acknowledged. */
+  /** Sends the body until every line is acknowledged. */
   async #deliver(emitter: EmitterPlan, body: readonly Line[]): Promise<void> {
     const copy = this.#random.chance(emitter.copyChance) ? this.#post(body) : null;
     if (copy !== null) this.copies += 1;
@@ -168,7 +171,7 @@ export class Publisher {
     await copy;
   }
 
-  /** Indexes of the lines to send again. */
+  /** Posts lines and returns the indexes of those to send again. */
   async #post(lines: readonly Line[]): Promise<number[]> {
     const all = [...lines.keys()];
     const targets = this.#targets();
@@ -220,7 +223,7 @@ export class Publisher {
   }
 }
 
-/** All of them make entries, so that a subscriber can tell a missing one. */
+/** All of these make entries, so that a subscriber notices a missing one. */
 const EVENT_MAKERS = [
   epochCompleted,
   epochCompleted,

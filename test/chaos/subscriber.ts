@@ -7,32 +7,32 @@ import { parseEventId } from './publisher.ts';
 
 const RECONNECT_MS = 200;
 const OPEN_MS_MAX = 5_000;
-/** A frozen gateway neither answers nor closes; hello, deltas and heartbeats are what else comes. */
+/** A frozen gateway neither answers nor closes. A live one sends hello, deltas and heartbeats. */
 const SILENCE_MS_MAX = 15_000;
 
 interface Followed {
   readonly key: string;
   readonly replica: RunReplica;
-  /** Offset of the newest entry that was shown. */
+  /** The offset of the newest entry that was shown. */
   shown: number;
-  /** Emitter → number of its newest event that was shown. */
+  /** The number of the newest event that was shown, by emitter. */
   readonly numbers: Map<string, number>;
-  /** Numbers that were shown of emitters whose bodies overtake each other. */
+  /** The numbers that were shown, of emitters whose bodies overtake each other. */
   readonly unordered: Map<string, Set<number>>;
-  /** The numbers go back to the run's beginning. */
+  /** Whether the numbers go back to the run's beginning. */
   isKnown: boolean;
 }
 
 /**
- * A reader of runs that stays through everything: comes back after each break, with `since`, to the next gateway, and
- * judges what it is shown. Nothing may come twice or out of order, and nothing may be left out but what no longer was
- * in the retained log when it came back.
+ * A reader of runs that stays through every fault. After each break it comes back to the next gateway, with `since`,
+ * and checks what it is shown. Nothing may come twice or out of order. Nothing may be left out, except entries that
+ * were no longer in the retained event log when it came back.
  */
 export class Subscriber {
   readonly violations: string[] = [];
-  /** Connections that were opened. */
+  /** The number of connections that were opened. */
   connections = 0;
-  /** Answers to a `since` that could go on from there. */
+  /** The number of answers to a `since` that resumed from there. */
   resumed = 0;
   entries = 0;
   resets = 0;
@@ -48,10 +48,10 @@ export class Subscriber {
   constructor(options: {
     name: string;
     runs: readonly string[];
-    /** Addresses as they are now; each connection goes to the next one. */
+    /** Returns the present addresses. Each connection goes to the next one. */
     gateways: () => readonly string[];
     first: number;
-    /** Emitters whose bodies overtake each other: theirs may come in any order, but never twice. */
+    /** Emitters whose bodies overtake each other. Their events may come in any order, but never twice. */
     unordered?: readonly string[];
   }) {
     this.#name = options.name;
@@ -93,7 +93,7 @@ export class Subscriber {
     }
   }
 
-  /** Resolves when it has ended. */
+  /** Opens a connection, and resolves when it has ended. */
   #connection(gateway: string): Promise<void> {
     const socket = new WebSocket(`${gateway.replace('http', 'ws')}/v1/stream`, ['runlog.v1'], {
       perMessageDeflate: false,
@@ -161,7 +161,7 @@ export class Subscriber {
     if (ask) this.#ask(socket, frame.ch!);
   }
 
-  /** The one lawful way back: the gateway says that it is not where the client was. */
+  /** Handles the only legitimate step back: the gateway says that it has not reached the client's position. */
   #forget(followed: Followed, snapshot: DeliveredSnapshot): void {
     this.resets += 1;
     followed.shown = snapshot.position?.seq ?? -1;
@@ -170,7 +170,7 @@ export class Subscriber {
     followed.isKnown = false;
   }
 
-  /** A whole snapshot: what of its log is newer than what was shown is new. */
+  /** Handles a whole snapshot: entries of its event log that are newer than those shown are new. */
   #startOver(followed: Followed, snapshot: DeliveredSnapshot): void {
     const seq = snapshot.position?.seq ?? -1;
     if (seq < followed.shown) {
@@ -213,5 +213,8 @@ export class Subscriber {
   }
 }
 
-/** Of a gateway that is behind what the client holds for longer than the client is made to wait; the one lawful reason here. */
+/**
+ * The reset reason of a gateway that stays behind the client's position for longer than it makes the client wait. No
+ * other reason is legitimate here.
+ */
 const NOT_REACHED = 'this position has not been reached here';

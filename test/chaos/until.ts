@@ -4,21 +4,21 @@ const POLL_MS = 50;
 
 type Condition = () => boolean | Promise<boolean>;
 
-/** Whether the condition came to hold within the time. What it throws counts as "not yet". */
+/** Whether the condition came to hold within the time. An error that it throws counts as "not yet". */
 export async function comesToHold(condition: Condition, withinMs: number): Promise<boolean> {
   const endsMs = performance.now() + withinMs;
   for (;;) {
     try {
       if (await condition()) return true;
     } catch {
-      // What is asked may be down at the moment.
+      // The process that is asked may be down at the moment.
     }
     if (performance.now() >= endsMs) return false;
     await delay(POLL_MS);
   }
 }
 
-/** Rejects, naming what was waited for, when the condition does not come to hold in time. */
+/** Waits for the condition. Rejects if it does not come to hold in time, and names what was waited for. */
 export async function until(
   condition: Condition,
   { what, withinMs }: { what: () => string; withinMs: number },
@@ -26,7 +26,7 @@ export async function until(
   if (!(await comesToHold(condition, withinMs))) throw new Error(`not within ${withinMs} ms: ${what()}`);
 }
 
-/** The answer, asked again until there is one. */
+/** Asks until there is an answer, and returns it. */
 export async function answerTo<Answer>(
   ask: () => Promise<Answer>,
   wait: { what: () => string; withinMs: number },

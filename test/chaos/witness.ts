@@ -3,23 +3,23 @@ import { eventHeaders } from '@runlog/records/event-record';
 import { isReservedKey } from '@runlog/schema/log/topics';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 
-/** Positions are read from the front of a snapshot; parsing 30 KB for two numbers would be most of the load. */
+/** Positions are read from the front of a snapshot. Parsing 30 KB for two numbers would be most of the load. */
 const HEAD_BYTES = 512;
-/** A session and a restore: what a killed holder costs. */
+/** The time that a killed holder costs: a session timeout and a restore. */
 const STALL_WORTH_A_LINE_MS = 15_000;
 const SEQ = /"position":\{"epoch":"[^"]+","seq":(\d+)\}/;
 
 /**
- * Follows the events and the snapshots through everything that is done to the brokers, and judges what it reads:
- * offsets only grow, no run's snapshot and no checkpoint ever moves backwards.
+ * Follows the events and the snapshots through every fault of the brokers, and checks what it reads: offsets only grow,
+ * and no run's snapshot and no checkpoint ever moves backwards.
  */
 export class Witness {
   readonly violations: string[] = [];
-  /** Partition → what the newest checkpoint says. */
+  /** The offset of the newest checkpoint, by partition. */
   readonly checkpoints = new Map<number, number>();
-  /** Partition → ids of its events in order, as one running hash, and how many. */
+  /** For each partition a running hash of the ids of its events in order, and their number. */
   readonly events = new Map<number, EventTally>();
-  /** The longest that no checkpoint of a partition came, though there was load. */
+  /** The longest time without a checkpoint of a partition, although there was load. */
   stallMsMax = 0;
   readonly #positions = new Map<string, number>();
   readonly #movedMs = new Map<number, number>();
@@ -32,7 +32,7 @@ export class Witness {
     events: string;
     snapshots: string;
     partitions: number;
-    /** Told when a partition's checkpoint moves again after a long time. */
+    /** Is told when a partition's checkpoint moves again after a long time. */
     onStall: (partition: number, ms: number) => void;
   }) {
     this.#onStall = options.onStall;

@@ -48,7 +48,7 @@ export function describeAppending(context: ContractContext): void {
       expect(textOf((await readToEnd(io, { topic })).records)).toEqual(['first', 'xxxxx']);
     });
 
-    it('gives values that stay as they were while the log moves on', async () => {
+    it('returns values that do not change while the log moves on', async () => {
       const io = context.io();
       const topic = await createTopic(io);
       const appended = Array.from({ length: 50 }, (_, index) =>
@@ -75,7 +75,7 @@ export function describeAppending(context: ContractContext): void {
       expect(await append(0, 1)).toEqual({ acknowledged: 1, baseOffset: 4 });
     });
 
-    it('acknowledges an append of nothing', async () => {
+    it('acknowledges an empty append', async () => {
       const io = context.io();
       const topic = await createTopic(io);
       await using writer = await io.writer();
@@ -107,7 +107,7 @@ export function describeAppending(context: ContractContext): void {
           ).flat(),
         );
       }
-      // Offsets said in the acknowledgements are where the records are.
+      // The records are at the offsets that the acknowledgements name.
       expect(results.map((result) => texts[result.baseOffset])).toEqual(
         Array.from({ length: 50 }, (_, turn) => callers.map((caller) => `${caller}-${turn}-0`)).flat(),
       );
@@ -133,7 +133,7 @@ export function describeAppending(context: ContractContext): void {
       }
     });
 
-    it('cuts an append that is larger than one request and keeps its order', async () => {
+    it('splits an append that is larger than one request and keeps its order', async () => {
       const io = context.io();
       const topic = await createTopic(io);
       const appended = Array.from({ length: 60 }, (_, index) =>
@@ -146,7 +146,7 @@ export function describeAppending(context: ContractContext): void {
       );
     });
 
-    it('refuses a record that is too large, and goes on', async () => {
+    it('refuses a record that is too large, and continues', async () => {
       const io = context.io();
       const topic = await createTopic(io, { settings: { 'max.message.bytes': '1048576' } });
       await using writer = await io.writer();
@@ -184,7 +184,7 @@ export function describeAppending(context: ContractContext): void {
       const flood = Array.from({ length: 40 }, (_, turn) => append(0, turn));
       expect(writer.pendingBytes).toBeGreaterThan(0);
       expect(writer.pendingBytes).toBeLessThan(200_000);
-      // The budget is a lane's own: the neighbour still takes records.
+      // Each lane has its own budget, so the neighbour still accepts records.
       const neighbour = append(1, 1);
       const results = await Promise.all(flood);
       expectAcknowledged(await neighbour, 1);

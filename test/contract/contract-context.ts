@@ -14,19 +14,19 @@ import { uniqueName } from '../support/unique-name.ts';
 /** One log under test, opened for a whole suite. */
 export interface OpenLog {
   readonly io: TopicIo;
-  /** Disposes `io` and opens the same log again. */
+  /** Disposes of `io` and opens the same log again. */
   reopen?(): Promise<TopicIo>;
   dispose(): Promise<void>;
 }
 
-/** What the suite's parts share. `io()` is the engine as it stands now: a reopening test replaces it. */
+/** What the parts of the suite share. `io()` returns the present engine: a test that reopens the log replaces it. */
 export interface ContractContext {
   io(): TopicIo;
-  /** Reopens the log; `null` where the engine's harness cannot. */
+  /** Reopens the log. Resolves to null if the engine's harness cannot. */
   reopen(): Promise<TopicIo | null>;
 }
 
-/** A reader that gets no answer ends by itself rather than hang. */
+/** A reader that gets no answer ends by itself after this time, so that it does not hang. */
 const READER_MS_MAX = 120_000;
 
 export type Records = Extract<Fetched, { kind: 'records' }>;
@@ -53,7 +53,7 @@ export function record(overrides: Partial<RecordToAppend> = {}): RecordToAppend 
   };
 }
 
-/** `count` records whose values are `label-0`, `label-1` … */
+/** Makes `count` records whose values are `label-0`, `label-1` … */
 export function numbered(label: string, count: number): RecordToAppend[] {
   return Array.from({ length: count }, (_, index) => record({ value: Buffer.from(`${label}-${index}`) }));
 }
@@ -103,8 +103,8 @@ export async function readToEnd(
 }
 
 /**
- * Reads to the end until so many records are there. Kafka answers a commit when it is decided and shows it a moment
- * later; the engine waits for that moment, but not for long.
+ * Reads to the end until the expected number of records is there. Kafka answers a commit when it is decided and shows
+ * it a moment later. The engine waits for that moment, but not for long.
  */
 export async function readCommitted(
   io: TopicIo,
@@ -122,7 +122,7 @@ export async function readCommitted(
 
 const iterators = new WeakMap<TopicReader, AsyncIterator<Fetched>>();
 
-/** The reader's next answer, over one iterator however often it is asked. */
+/** Returns the reader's next answer. One iterator serves all calls. */
 export async function nextFetched(reader: TopicReader): Promise<Fetched> {
   let iterator = iterators.get(reader);
   if (iterator === undefined) {
@@ -140,7 +140,7 @@ export async function nextRecords(reader: TopicReader): Promise<Records> {
   return fetched;
 }
 
-/** Takes answers until one satisfies the condition, and returns all of them. */
+/** Reads answers until one satisfies the condition, and returns all of them. */
 export async function fetchedUntil(
   reader: TopicReader,
   condition: (fetched: Fetched, all: readonly Fetched[]) => boolean,
@@ -153,7 +153,7 @@ export async function fetchedUntil(
   }
 }
 
-/** A reader that is disposed when the test ends, and ends by itself rather than hang. */
+/** Opens a reader that is disposed when the test ends, and that ends by itself instead of hanging. */
 export function openReader(io: TopicIo, topic: string): TopicReader {
   const reader = io.reader({ topic, signal: AbortSignal.timeout(READER_MS_MAX) });
   onTestFinished(async () => {

@@ -53,12 +53,12 @@ export function describeFencedWriters(context: ContractContext): void {
       }
       const { records, nextOffset, stableEnd } = await readCommitted(io, { topic, count: 10 });
       expect(textOf(records)).toEqual(Array.from({ length: 10 }, (_, turn) => `t${turn}-0`));
-      // Behind the last record an engine may keep a control record: the end is passed all the same.
+      // After the last record an engine may keep a control record. The end is reached nevertheless.
       expect(nextOffset).toBe(stableEnd);
       expect(stableEnd).toBeGreaterThanOrEqual(10);
     });
 
-    it('commits offsets alone', async () => {
+    it('commits only offsets', async () => {
       const io = context.io();
       const topic = await createTopic(io);
       await using writer = await io.fencedWriter(uniqueName('writer'));
@@ -67,7 +67,7 @@ export function describeFencedWriters(context: ContractContext): void {
       expect((await readToEnd(io, { topic })).records).toEqual([]);
     });
 
-    it('is fenced by the next holder of its id: its commit fails and nothing of it becomes visible', async () => {
+    it('is fenced by the next holder of its id: its commit fails, and none of its records becomes visible', async () => {
       const io = context.io();
       const topic = await createTopic(io);
       const id = uniqueName('writer');
@@ -110,7 +110,7 @@ export function describeFencedWriters(context: ContractContext): void {
       expect((await readCommitted(io, { topic, partition: 1, count: 1 })).records).toHaveLength(1);
     });
 
-    it('commits wholly or not at all when it is fenced in the middle', async () => {
+    it('commits everything or nothing when it is fenced in the middle', async () => {
       const io = context.io();
       const topic = await createTopic(io, { partitions: 2 });
       const id = uniqueName('writer');
@@ -132,7 +132,7 @@ export function describeFencedWriters(context: ContractContext): void {
       expect([inFirst.records.length, inSecond.records.length]).toEqual([count.first, count.second]);
     });
 
-    it('shows nothing of a commit that failed, and readers pass what it left behind', async () => {
+    it('shows nothing of a commit that failed, and readers move past its records', async () => {
       const io = context.io();
       const topic = await createTopic(io, { partitions: 2, settings: { 'max.message.bytes': '1048576' } });
       const id = uniqueName('writer');
@@ -183,7 +183,7 @@ export function describeFencedWriters(context: ContractContext): void {
       );
     });
 
-    it('lets contenders agree on one record: take the id, read to the end, write if absent', async () => {
+    it('lets contenders agree on one record, if each takes the id, reads to the end, and writes if it is absent', async () => {
       const io = context.io();
       const topic = await createTopic(io, { cleanupPolicy: 'compact' });
       const id = uniqueName('writer');
@@ -208,7 +208,7 @@ export function describeFencedWriters(context: ContractContext): void {
   });
 }
 
-/** The pattern by which services agree on a first record; returns the value that everybody sees. */
+/** Follows the pattern by which services agree on a first record, and returns the value that everybody sees. */
 async function compareAndSet(
   io: TopicIo,
   contest: { topic: string; id: string; proposal: string },

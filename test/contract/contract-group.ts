@@ -9,7 +9,7 @@ interface FollowedMember {
   leave(): Promise<void>;
 }
 
-/** Joins, and keeps the newest assignment. */
+/** Joins the group and keeps the newest assignment. */
 async function join(io: TopicIo, where: { group: string; topic: string }): Promise<FollowedMember> {
   const member = await io.groupMember(where);
   let latest: Assignment | undefined;
@@ -47,7 +47,8 @@ export function describeGroups(context: ContractContext): void {
       const alone = first.latest()?.generation ?? -1;
 
       const second = await join(io, { group, topic });
-      // Each is told of the new generation in its own time; until both were, the first one may still show all.
+      // Each member learns of the new generation at a different time. Until both have, the first may still hold all
+      // partitions.
       const both = () => [first, second];
       await expect
         .poll(() => ({
@@ -70,7 +71,7 @@ export function describeGroups(context: ContractContext): void {
       expect(await first.member.confirm(shared)).toBe(false);
     });
 
-    it('gives an empty share where there are more members than partitions', async () => {
+    it('gives an empty share if there are more members than partitions', async () => {
       const io = context.io();
       const topic = await createTopic(io, { partitions: 1 });
       const group = uniqueName('group');

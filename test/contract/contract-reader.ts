@@ -67,7 +67,7 @@ export function describeReading(context: ContractContext): void {
       expect((await readToEnd(io, { topic, offset: 20 })).records).toEqual([]);
     });
 
-    it('bounds what one answer holds', async () => {
+    it('bounds the size of one answer', async () => {
       const io = context.io();
       const topic = await createTopic(io);
       for (let round = 0; round < 4; round += 1) {
@@ -100,12 +100,12 @@ export function describeReading(context: ContractContext): void {
         expect(last).toMatchObject({ kind: 'records', partition: 0, nextOffset: turn });
         return performance.now() - acknowledgedAtMs;
       };
-      // A reader that only looked from time to time would never be this quick; a busy machine is, sooner or later.
+      // A reader that only polled would never be this quick. Even a busy machine is, sooner or later.
       await expect.poll(wait, { interval: 1 }).toBeLessThan(1_000);
       while (turn < 5) await wait();
     });
 
-    it('takes and drops partitions while it runs', async () => {
+    it('adds and removes partitions while it runs', async () => {
       const io = context.io();
       const topic = await createTopic(io, { partitions: 3 });
       for (const partition of [0, 1, 2]) {
@@ -140,7 +140,7 @@ export function describeReading(context: ContractContext): void {
       expect(texts).toEqual(['p0-1', 'unseen-0']);
     });
 
-    it('yields nothing of before when a partition is removed and added elsewhere', async () => {
+    it('yields nothing fetched earlier after a partition is removed and added at another offset', async () => {
       const io = context.io();
       const topic = await createTopic(io);
       for (let round = 0; round < 4; round += 1) {
@@ -171,7 +171,7 @@ export function describeReading(context: ContractContext): void {
       expect(await answer).toMatchObject({ kind: 'records', partition: 0, nextOffset: 0 });
     });
 
-    it('says that a position lies outside the log, and drops that partition alone', async () => {
+    it('says that a position is outside the log, and drops only that partition', async () => {
       const io = context.io();
       const topic = await createTopic(io, { partitions: 2 });
       await appendAll(io, { topic, partition: 0, records: numbered('short', 3) });
@@ -231,7 +231,7 @@ export function describeReading(context: ContractContext): void {
       expect((await waiting).done).toBe(true);
     });
 
-    it('gives a reader that keeps up the very records that a later one reads, whatever became of their buffers', async () => {
+    it('gives a reader that keeps up exactly the records that a later one reads, whatever became of their buffers', async () => {
       const io = context.io();
       const topic = await createTopic(io);
       const reader = openReader(io, topic);
@@ -250,7 +250,7 @@ export function describeReading(context: ContractContext): void {
         expectAcknowledged(await writer.append({ topic, partition: 0, records }), records.length);
         value.fill('x');
         appended += records.length;
-        // Sometimes two rounds at once.
+        // Every second time, two rounds are read at once.
         if (round % 2 === 0) continue;
         while (followed.length < appended) followed.push(...(await nextRecords(reader)).records);
       }

@@ -26,10 +26,10 @@ interface Fact {
 interface Child {
   readonly pid: number;
   readonly facts: Fact[];
-  /** Resolves when everything that the process said was read. */
+  /** Resolves when the whole output of the process was read. */
   readonly ended: Promise<unknown>;
   kill(): void;
-  /** Asks it to close and end. */
+  /** Asks the process to close its log and end. */
   endInput(): void;
 }
 
@@ -71,7 +71,7 @@ describe('an embedded log and real processes', () => {
     const acknowledged = new Map<string, number>();
     for (let round = 0; round < killRounds; round += 1) {
       const child = startChild('load', folder);
-      // Killed at another moment of its work every time.
+      // Each round kills it at another moment of its work.
       const factsMin = 1 + round * 17;
       await expect.poll(() => child.facts.length, { interval: 1 }).toBeGreaterThan(factsMin);
       child.kill();
@@ -136,7 +136,7 @@ describe('an embedded log and real processes', () => {
     expect(contenders.filter((one) => one.facts[0]?.refused === 'unusable')).toHaveLength(3);
   });
 
-  it('is read by another process beside its owner, new records included, and takes no writes from it', async () => {
+  it('is read by another process beside its owner, new records included, and accepts no writes from it', async () => {
     const folder = await temporaryFolder();
     await using io = await openEmbedded({ folder, logger: silentLogger });
     const topic = await createTopic(io, { name: uniqueName('followed') });
@@ -151,7 +151,7 @@ describe('an embedded log and real processes', () => {
     await writer.append({ topic, partition: 0, records: numbered('after', 2) });
     await expect.poll(values).toEqual(['before-0', 'before-1', 'after-0', 'after-1']);
 
-    // A reader that dies leaves the owner alone.
+    // A reader that dies does not affect the owner.
     follower.kill();
     await follower.ended;
     expect((await writer.append({ topic, partition: 0, records: numbered('later', 1) })).acknowledged).toBe(

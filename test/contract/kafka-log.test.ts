@@ -17,14 +17,14 @@ import {
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 const COMPACTED_QUICKLY = {
-  // The active segment is never compacted, and a new one begins only with a batch that is this much younger.
+  // The active segment is never compacted. A new one begins only with a batch that is younger by this.
   'segment.ms': '1',
   'min.cleanable.dirty.ratio': '0.01',
   'min.compaction.lag.ms': '0',
   'delete.retention.ms': '100',
 };
 
-/** What is true of Kafka alone: its control records, its compaction, its settings. */
+/** These tests are about Kafka alone: its control records, its compaction and its settings. */
 describe('the Kafka engine', () => {
   let io: TopicIo;
 
@@ -48,7 +48,7 @@ describe('the Kafka engine', () => {
     for (let round = 0; round < 3; round += 1) {
       await using failing = await io.fencedWriter(id);
       const commit = failing.commit({
-        // The broker has taken the first partition's records when it refuses those of the second.
+        // The broker has accepted the first partition's records when it refuses those of the second.
         records: [
           { topic, partition: 0, records: numbered('aborted', 3) },
           { topic, partition: 1, records: tooLate },
@@ -64,7 +64,7 @@ describe('the Kafka engine', () => {
     const read = await readToEnd(io, { topic });
     const expected = ['good-0', 'good-1', 'good-0', 'good-1', 'good-0', 'good-1', 'plain-0'];
     expect(textOf(read.records)).toEqual(expected);
-    // Each round: 3 aborted, an abort marker, 2 committed, a commit marker.
+    // Each round has 3 aborted records, an abort marker, 2 committed records and a commit marker.
     expect(read.records.map(({ offset }) => offset)).toEqual([4, 5, 11, 12, 18, 19, 21]);
     expect(read).toMatchObject({ nextOffset: 22, stableEnd: 22 });
     for (let offset = 0; offset <= 22; offset += 1) {
@@ -88,7 +88,8 @@ describe('the Kafka engine', () => {
       );
       await writer.commit({ records: [{ topic, partition: 0, records }] });
     }
-    // Three records and a commit marker a round. A commit is answered when it is decided; that it is visible follows.
+    // Each round has three records and a commit marker. A commit is answered when it is decided, and becomes visible a
+    // little later.
     const end = rounds * 4;
     await expect.poll(async () => (await io.bounds(topic))[0]?.stableEnd).toBe(end);
     await expect
@@ -114,7 +115,7 @@ describe('the Kafka engine', () => {
     await appendAll(io, { topic: name, records: numbered('kept', 1) });
   });
 
-  it('says unusable at once where the request is wrong, rather than trying for long', async () => {
+  it('says unusable at once if the request is wrong, instead of retrying', async () => {
     const name = uniqueName('wrong');
     const settings = { 'segment.bytes': '7' };
     const wrong = io.ensureTopics([{ name, partitions: 1, cleanupPolicy: 'delete', settings }]);
@@ -182,7 +183,7 @@ describe('the Kafka engine', () => {
   });
 });
 
-/** Of this process, to whomever. */
+/** Counts the open connections of this process. */
 function connections(): number {
   return process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP')).length;
 }

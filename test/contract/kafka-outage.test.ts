@@ -19,7 +19,7 @@ import {
   textOf,
 } from './contract-context.ts';
 
-/** Milliseconds of its own time that an operation may take before it answers that Kafka does not. */
+/** The milliseconds of its own time that an operation may take to report that Kafka does not answer. */
 const ANSWER_BOUND_MS = 14_000;
 
 interface Line {
@@ -86,7 +86,8 @@ describe('a broker that goes and comes back', () => {
     const kept = { topic: 'late', partition: 0, records: numbered('kept', 3) };
     await expect.poll(async () => (await writer.append(kept)).acknowledged).toBe(3);
     await io[Symbol.asyncDispose]();
-    // One line when it begins, one when it is over; a broker that falters once more while it starts has both again.
+    // There is one line when it begins and one when it is over. If the broker fails once more while it starts, both
+    // occur again.
     const levels = lines.map(({ level }) => level);
     expect(levels).toEqual(levels.map((_, index) => (index % 2 === 0 ? 'warn' : 'info')));
     expect(levels.at(-1)).toBe('info');
@@ -129,7 +130,7 @@ describe('a broker that goes and comes back', () => {
     await expect.poll(() => texts.at(-1)).toBe('during-1');
     expect([...new Set(texts)]).toEqual(['before-0', 'before-1', 'during-0', 'during-1']);
     await fenced.commit({ records: [{ topic, partition: 1, records: numbered('after', 1) }] });
-    // Kafka answers a commit when it is decided; that it is visible follows.
+    // Kafka answers a commit when it is decided; it becomes visible a little later.
     await expect
       .poll(async () => textOf((await readToEnd(io, { topic, partition: 1 })).records))
       .toEqual(['before-0', 'after-0']);
@@ -145,7 +146,7 @@ describe('a broker that goes and comes back', () => {
     await Promise.all([follow, read]);
   });
 
-  it('rejects an open fenced writer within its bound, when the broker hangs', async () => {
+  it('rejects opening a fenced writer within its bound when the broker hangs', async () => {
     await using io = await openKafka({
       brokers: cluster.brokers,
       clientId: 'runlog-hang',
@@ -168,11 +169,12 @@ describe('a broker that goes and comes back', () => {
     } finally {
       await cluster.kill(0, 'SIGCONT');
     }
-    // What was given up may have arrived all the same, but what is acknowledged now comes after it and once.
+    // Records that were given up may have arrived nevertheless. A record that is acknowledged now comes after them, and
+    // once.
     const later = { topic, partition: 0, records: numbered('d', 1) };
     await expect.poll(async () => (await writer.append(later)).acknowledged).toBe(1);
     const read = async () => textOf((await readToEnd(io, { topic })).records);
-    // Behind what the broker may still hold of the transaction, until that times out.
+    // It is written after anything that the broker may still hold of the transaction, until that times out.
     await expect.poll(read).toContain('d-0');
     const texts = await read();
     expect(texts[0]).toBe('a-0');
@@ -216,7 +218,7 @@ describe('three brokers', () => {
       await everyoneReaches(reached + 200);
       await cluster.restart(index);
       await everyoneReaches(reached + 400);
-      // The next one may go only when this one holds everything again: two of three must stay in sync.
+      // The next broker may be killed only when this one holds everything again: two of three must stay in sync.
       await expect.poll(() => map.isInSync(3), { timeout: 90_000, interval: 100 }).toBe(true);
     }
     for (const emitter of emitters) emitter.stop();
@@ -230,7 +232,7 @@ describe('three brokers', () => {
       const numbers = records.map((one) => Number(one.value?.toString()));
       const distinct = [...new Set(numbers)];
       expect(distinct).toEqual(Array.from({ length: emitter.acknowledged }, (_, index) => index));
-      // Twice only what the writer had said to be of unknown fate.
+      // Only records whose fate the writer had called unknown may occur twice.
       const seen = new Set<number>();
       for (const one of numbers) {
         if (seen.has(one)) expect(emitter.resent).toContain(one);
@@ -281,11 +283,11 @@ describe('three brokers', () => {
     };
     const perPartition: number[][] = [];
     for (const partition of [0, 1, 2]) {
-      // Kafka answers a commit when it is decided; that it is visible follows, in each partition by itself.
+      // Kafka answers a commit when it is decided. It becomes visible a little later, in each partition separately.
       await expect.poll(() => roundsIn(partition)).toContain(committed.at(-1));
       perPartition.push(await roundsIn(partition));
     }
-    // All or nothing, in order, and everything that was said to be committed.
+    // Each commit is there as a whole or not at all, in order, and no acknowledged commit is missing.
     expect(perPartition[1]).toEqual(perPartition[0]);
     expect(perPartition[2]).toEqual(perPartition[0]);
     const rounds = perPartition[0] ?? [];
@@ -322,7 +324,7 @@ describe('three brokers', () => {
   });
 });
 
-/** The result of the first try that does not reject: a broker that has just started may need some. */
+/** Returns the result of the first try that does not reject. A broker that has just started may need several. */
 async function untilDone<Result>(work: () => Promise<Result>): Promise<Result> {
   const results: Result[] = [];
   await expect
@@ -357,7 +359,7 @@ class Emitter {
     this.#stopped = true;
   }
 
-  /** Until it is stopped and knows of each record that it is there. */
+  /** Runs until it is stopped and knows that each record has arrived. */
   async run(): Promise<void> {
     const { partition } = this;
     let isUnsure = false;

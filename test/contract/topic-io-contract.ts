@@ -8,8 +8,8 @@ import { describeReading } from './contract-reader.ts';
 import { describeTopics } from './contract-topics.ts';
 
 /**
- * The contract of the topic-io port, sentence by sentence. Every engine passes it unchanged. Topics, writer ids and
- * groups have random names, so a shared broker is fine. `open` is called once for the suite.
+ * Tests the contract of the topic-io port, sentence by sentence. Every engine passes it unchanged. Topics, writer ids
+ * and groups have random names, so a shared broker will do. `open` is called once for the suite.
  */
 export function describeTopicIo(name: string, open: () => Promise<OpenLog>): void {
   describe(`topic-io contract: ${name}`, () => {

@@ -16,13 +16,13 @@ const CLIENTS = 40;
 const EVENTS_PER_BODY = 200;
 const MIB = 1024 * 1024;
 
-/** Clients that send body after body, and what ingest told them. */
+/** Clients that send body after body, and the answers of ingest. */
 class Publishers {
   readonly acknowledged = new Set<string>();
   readonly statuses = new Map<number, number>();
   readonly #url: string;
   readonly #stop = new AbortController();
-  /** Bodies that each client has begun to send. */
+  /** The number of bodies that each client has begun to send. */
   readonly #begun: number[];
   readonly #clients: Promise<void>[];
 
@@ -32,7 +32,7 @@ class Publishers {
     this.#clients = this.#begun.map((_, client) => this.#publish(client));
   }
 
-  /** Asked later: whether every body that was under way now has been answered. */
+  /** Returns a function that says later whether every body that is in flight now has been answered. */
   underWayNow(): () => boolean {
     const begun = [...this.#begun];
     return () => this.#begun.every((bodies, client) => bodies > begun[client]!);
@@ -75,7 +75,7 @@ async function metric(url: string, name: string): Promise<number> {
 }
 
 describe('backpressure', () => {
-  it('a broker that stands still for a minute: no false 200, bounded memory, and recovery by itself', async () => {
+  it('a broker that is paused for a minute causes no false 200, memory stays bounded, and ingest recovers by itself', async () => {
     await using cluster = await startCluster({ count: 1 });
     const prefix = 'backpressure.';
     await using ingest = await ServiceProcess.start('ingest', {
@@ -91,7 +91,8 @@ describe('backpressure', () => {
     await cluster.kill(0, 'SIGSTOP');
     const pausedAtMs = performance.now();
     const isAnswered = publishers.underWayNow();
-    // What was appended just before may be acknowledged yet, a part of a body perhaps with its other part's failure.
+    // Events that were appended just before may still be acknowledged, perhaps one part of a body while the other part
+    // fails.
     let acknowledgedAtLast: number | null = null;
     let residentMax = 0;
     let inFlightMax = 0;
@@ -106,7 +107,7 @@ describe('backpressure', () => {
         { timeout: PAUSE_MS + 120_000, interval: 500 },
       )
       .toBeGreaterThan(PAUSE_MS);
-    // Then nothing more.
+    // After that, nothing more is acknowledged.
     expect(acknowledgedAtLast).not.toBeNull();
     expect(publishers.acknowledged.size).toBe(acknowledgedAtLast);
     expect([...publishers.statuses.keys()].sort()).toEqual([200, 503]);
@@ -137,11 +138,11 @@ describe('backpressure', () => {
     expect(lost).toEqual(new Set());
   });
 
-  it('bodies that are announced and do not come hold no more than the budget, and the others are told when to come', async () => {
+  it('bodies that are announced and do not arrive hold no more than the budget, and others are told when to retry', async () => {
     await using ingest = await EmbeddedIngest.start();
     const { port } = new URL(ingest.url);
     const sockets = Array.from({ length: 16 }, () => connect({ host: '127.0.0.1', port: Number(port) }));
-    // All at once: they may be connected in any order.
+    // They are awaited together, because they may be connected in any order.
     await Promise.all(sockets.map((socket) => once(socket, 'connect')));
     for (const socket of sockets) {
       socket.on('error', () => undefined);
@@ -154,7 +155,7 @@ describe('backpressure', () => {
     expect([refused.status, await refused.json()]).toMatchObject([503, { error: { code: 'overloaded' } }]);
     expect(refused.headers.get('retry-after')).toMatch(/^[1-4]$/);
     expect((await fetch(`${ingest.url}/readyz`)).status).toBe(200);
-    // Once it was full it stays shut until a quarter is free.
+    // Once the budget was full, it stays closed until a quarter is free.
     for (const socket of sockets.slice(0, 2)) socket.destroy();
     await expect.poll(held).toBe(56 * MIB);
     expect((await ingest.post()).status).toBe(503);

@@ -12,7 +12,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type CliProcess, runCli, startCli } from '../support/cli-process.ts';
 import { countersOf, plainEntries, recording } from '../support/recordings.ts';
 
-/** Two cores and a cold start of TypeScript: generous, and waited for only as long as it takes. */
+/** A generous bound for a cold start of TypeScript on two cores. A test waits only as long as it takes. */
 const READY_MS_MAX = 120_000;
 
 let folder: string;
@@ -30,7 +30,7 @@ afterEach(async () => {
 });
 
 interface Up extends CliProcess {
-  /** For the commands that talk to it. */
+  /** The environment for commands that talk to it. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -72,7 +72,7 @@ function fixture(name: 'short' | 'one-env'): string {
   return fileURLToPath(new URL(`../fixtures/${name}.events.jsonl`, import.meta.url));
 }
 
-/** The run as it is once so many events have come. */
+/** Returns the run once the expected number of events has arrived. */
 async function shown(env: Up['env'], run: string, events: number): Promise<DeliveredSnapshot> {
   return vi.waitFor(
     async () => {
@@ -86,7 +86,7 @@ async function shown(env: Up['env'], run: string, events: number): Promise<Deliv
   );
 }
 
-/** Without what is a function of now. */
+/** Removes the fields that depend on the present time. */
 function lasting(snapshot: DeliveredSnapshot): unknown {
   const still = (entries: DeliveredSnapshot['event_log']) =>
     entries.map(({ relative_time: _, ...entry }) => entry);
@@ -106,7 +106,7 @@ function eventLine(id: number, overrides: Record<string, unknown> = {}): string 
 }
 
 describe('runlog up', () => {
-  test('shows imported recordings as the original system did, once, also when they are imported again or it is killed', async () => {
+  test('shows imported recordings as the original system did, once, even if they are imported again or the process is killed', async () => {
     const first = await up();
     const runs = (['short', 'one-env'] as const).map((name) => {
       const { lines, expected } = recording(name);
@@ -145,11 +145,11 @@ describe('runlog up', () => {
     expect(await second.ended).toBe(0);
   });
 
-  test('takes the event of the command that it prints', async () => {
+  test('accepts the event of the command that it prints', async () => {
     const started = await up();
     expect(started.stderr()).toContain('npx runlog simulate');
     const command = /^ +(curl [\s\S]*?\}'$)/m.exec(started.stderr())![1]!;
-    // The shell takes the command apart as it would for curl, which a machine need not have.
+    // The shell parses the command as it would for curl, which need not be installed.
     const told = await promisify(execFile)('sh', ['-c', `curl() { printf '%s\\0' "$@"; }; ${command}`]);
     const [silent, url, option, header, data, body] = told.stdout.split('\0');
     expect([silent, option, header, data]).toEqual(['-sS', '-H', 'content-type: application/json', '-d']);
@@ -198,7 +198,7 @@ describe('runlog up', () => {
 });
 
 describe('runlog import', () => {
-  test('brings only what is new of a file that has grown, names the run after it, and reads gzip', async () => {
+  test('adds only the new lines of a file that has grown, names the run after it, and reads gzip', async () => {
     const { env } = await up();
     const lines = Array.from({ length: 2_500 }, (_, at) => eventLine(at));
     const path = join(folder, '2025-12-05_111053.events.jsonl');
@@ -215,7 +215,7 @@ describe('runlog import', () => {
     expect(snapshot).toMatchObject({ duplicates: 1_200, missing: 0, unsure: 0 });
   });
 
-  test('reports each broken line by its place, takes the rest, and exits 1', async () => {
+  test('reports each broken line by its place, sends the rest, and exits 1', async () => {
     const { env } = await up();
     const path = join(folder, 'broken.jsonl');
     const lines = [
@@ -238,7 +238,7 @@ describe('runlog import', () => {
     expect(await shown(env, 'c7/mended/B', 2)).toMatchObject({ missing: 0, duplicates: 0 });
   });
 
-  test('takes bare NaN as the trainers write it', async () => {
+  test('accepts bare NaN as the trainers write it', async () => {
     const { env } = await up();
     const path = join(folder, 'nan.jsonl');
     await writeFile(path, eventLine(1).replace('"val_loss":1', '"val_loss":NaN'));
@@ -260,7 +260,7 @@ describe('runlog import', () => {
     await shown(env, 'paced', 4);
   });
 
-  test('refuses what is no file, and two files that would be one run', async () => {
+  test('refuses a path that is not a file, and two files that would be one run', async () => {
     const one = join(folder, 'run.jsonl');
     await copyFile(fixture('short'), one);
     await copyFile(fixture('short'), join(folder, 'run.events.jsonl'));

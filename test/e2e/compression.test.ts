@@ -40,7 +40,7 @@ describe('compressed batches on Kafka', () => {
     return (await storedBatches(kafka.brokers, topic))[0]?.codec;
   }
 
-  /** By kafkajs's own consumer, from the beginning. */
+  /** Reads with kafkajs's own consumer, from the beginning. */
   async function readByKafkajs(topic: string, count: number): Promise<object[]> {
     const consumer = kafkajs.consumer({ groupId: uniqueName('plain'), maxWaitTimeInMs: 100 });
     const read: object[] = [];
@@ -85,7 +85,7 @@ describe('compressed batches on Kafka', () => {
     expect(await readByKafkajs(topic, records.length)).toEqual(expected);
   });
 
-  it('keep the order of a lane and of its parts, however many wait', async () => {
+  it('keep the order of a lane and of the parts of an append, however many wait', async () => {
     const topic = await createTopic(io);
     await using writer = await io.writer({ compression: 'gzip' });
     const values = Array.from({ length: 1_500 }, (_, index) => `${index} ${'x'.repeat(index % 900)}`);
@@ -98,7 +98,7 @@ describe('compressed batches on Kafka', () => {
     expect(textOf((await readToEnd(io, { topic })).records)).toEqual(values);
   });
 
-  it('are not made of what does not shrink, up to the largest record', async () => {
+  it('are not made from records that do not shrink, up to the largest one', async () => {
     const topic = await createTopic(io, { settings: { 'max.message.bytes': '1048576' } });
     let seed = 1;
     const noise = Buffer.from(
@@ -114,7 +114,7 @@ describe('compressed batches on Kafka', () => {
     expect((await readToEnd(io, { topic })).records[0]?.value?.equals(noise)).toBe(true);
   });
 
-  it("are read where kafkajs's producer made them", async () => {
+  it("are read if kafkajs's producer made them", async () => {
     const topic = await createTopic(io);
     const producer = kafkajs.producer();
     await producer.connect();
@@ -132,23 +132,26 @@ describe('compressed batches on Kafka', () => {
     ['snappy', 2],
     ['lz4', 3],
     ['zstd', 4],
-  ])('of %s by the broker are read, or refused at their offset with what to do', async (name, codec) => {
-    const topic = await createTopic(io, { settings: { 'compression.type': name } });
-    const records = numbered(name, 40);
-    await appendAll(io, { topic, records });
-    expect(await codecIn(topic)).toBe(codec);
-    const isRead = COMPRESSIONS.some((one) => one === name && compressionFault(one) === null);
-    if (isRead) {
-      expect(textOf((await readToEnd(io, { topic })).records)).toEqual(textOf(records.map(atNoOffset)));
-      return;
-    }
-    const { code, message } = await rejectionOf(readToEnd(io, { topic }));
-    expect(code).toBe('unusable');
-    expect(message).toContain(`read ${topic}/0: the batch at offset 0 is compressed with ${name}`);
-    expect(message).toContain(name === 'zstd' ? 'Node 22.15' : 'compression.type=gzip');
-  });
+  ])(
+    'that the broker makes with %s are read, or refused at their offset with advice',
+    async (name, codec) => {
+      const topic = await createTopic(io, { settings: { 'compression.type': name } });
+      const records = numbered(name, 40);
+      await appendAll(io, { topic, records });
+      expect(await codecIn(topic)).toBe(codec);
+      const isRead = COMPRESSIONS.some((one) => one === name && compressionFault(one) === null);
+      if (isRead) {
+        expect(textOf((await readToEnd(io, { topic })).records)).toEqual(textOf(records.map(atNoOffset)));
+        return;
+      }
+      const { code, message } = await rejectionOf(readToEnd(io, { topic }));
+      expect(code).toBe('unusable');
+      expect(message).toContain(`read ${topic}/0: the batch at offset 0 is compressed with ${name}`);
+      expect(message).toContain(name === 'zstd' ? 'Node 22.15' : 'compression.type=gzip');
+    },
+  );
 
-  it('are what ingest writes if told to, and verify finds every snapshot right', async () => {
+  it('are what ingest writes if it is configured to, and verify finds every snapshot right', async () => {
     const prefix = `${uniqueName('compression')}-`;
     const env = {
       KAFKA_BROKERS: kafka.brokers.join(','),
@@ -175,7 +178,7 @@ describe('compressed batches on Kafka', () => {
     expect(await up.end('SIGTERM')).toBe(0);
   });
 
-  it('are not what the embedded log holds, and that is said once', async () => {
+  it('are not used in the embedded log, which is reported once', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'runlog-compression-'));
     try {
       await using up = await ServiceProcess.start('up', {
@@ -189,7 +192,7 @@ describe('compressed batches on Kafka', () => {
     }
   });
 
-  it('of zstd are written where this Node can', async () => {
+  it('are written with zstd if this Node can', async () => {
     const topic = await createTopic(io);
     const fault = compressionFault('zstd');
     await using writer = await io.writer({ compression: fault === null ? 'zstd' : 'gzip' });

@@ -33,7 +33,7 @@ function connect(url: string) {
   return { client, statuses };
 }
 
-/** Everything one subscriber was told, and the entries it saw. */
+/** Collects everything that one subscriber was told, and the entries that it saw. */
 class Listener {
   readonly updates: (RunUpdate | ChannelRefusal)[] = [];
   readonly seqs: number[] = [];
@@ -78,7 +78,7 @@ describe('the stream client', () => {
     expect(timeless(listener.snapshot)).toEqual(timeless(held));
   });
 
-  it('gives a second listener what is held, and unsubscribes with the last one', async () => {
+  it('gives a second listener the held state, and unsubscribes with the last one', async () => {
     await using gateway = await startMadeUpGateway();
     gateway.append(KEY, [{}]);
     const { client } = connect(gateway.url);
@@ -96,7 +96,7 @@ describe('the stream client', () => {
     await expect.poll(() => gateway.hub.load.subscriptions).toBe(0);
   });
 
-  it('comes back after the gateway did, and neither loses nor repeats an entry', async () => {
+  it('reconnects when the gateway is back, and neither loses nor repeats an entry', async () => {
     const runs = new MadeUpRuns();
     const port = await freePort();
     const first = await startMadeUpGateway({ runs, port });
@@ -111,12 +111,12 @@ describe('the stream client', () => {
     await expect.poll(() => listener.seqs).toEqual([1, 2, 3, 4]);
     second.append(KEY, [{}]);
     await expect.poll(() => listener.seqs).toEqual([1, 2, 3, 4, 5]);
-    // It resumed: the snapshot came once.
+    // It resumed, because the snapshot came only once.
     expect(listener.updates.filter((update) => update.kind === 'snapshot')).toHaveLength(1);
     expect(statuses.map((status) => status.state)).toContain('waiting');
   });
 
-  it('survives a feed that is gone: the streams end and resume', async () => {
+  it('survives the loss of the feed: the streams end and resume', async () => {
     await using gateway = await startMadeUpGateway();
     gateway.append(KEY, [{}]);
     const { client } = connect(gateway.url);
@@ -128,7 +128,7 @@ describe('the stream client', () => {
     await expect.poll(() => listener.seqs).toEqual([1, 2]);
   });
 
-  it('starts over when the epoch is another', async () => {
+  it('starts over when the epoch has changed', async () => {
     const port = await freePort();
     const first = await startMadeUpGateway({ port });
     first.append(KEY, [{}, {}]);
@@ -163,7 +163,7 @@ describe('the stream client', () => {
   });
 });
 
-/** A server that says what it is told to, to see how the client takes it. */
+/** Starts a server that sends what the test tells it to, to see how the client reacts. */
 async function startScripted(
   script: (frame: { id: number; sub?: { ch: string; since?: unknown }[] }) => object[],
 ) {
@@ -205,7 +205,7 @@ describe('the stream client and a server that errs', () => {
     return deliverSnapshot(runs.states.get(KEY)!, 0);
   };
 
-  it('asks again for one channel when a delta does not follow, and ignores what comes before the answer', async () => {
+  it('subscribes to one channel again when a delta does not follow, and ignores frames before the answer', async () => {
     let asked = 0;
     await using server = await startScripted(({ id, sub }) => {
       if (sub === undefined) return [];
@@ -252,7 +252,7 @@ describe('the stream client and a server that errs', () => {
     expect(listener.updates.every((update) => update.kind === 'snapshot')).toBe(true);
   });
 
-  it('finds by a heartbeat that the newest delta was lost', async () => {
+  it('notices by a heartbeat that the newest delta was lost', async () => {
     let asked = 0;
     await using server = await startScripted(({ id, sub }) => {
       if (sub === undefined) return [];
@@ -268,7 +268,7 @@ describe('the stream client and a server that errs', () => {
     expect(asked).toBe(2);
   });
 
-  it('comes back after a close code below 4500 and stays away after one above', async () => {
+  it('reconnects after a close code below 4500, and does not after one above', async () => {
     await using server = await startScripted(() => []);
     const { statuses } = connect(server.url);
     await expect.poll(() => statuses.at(-1)?.state).toBe('open');

@@ -78,12 +78,12 @@ async function openLogFolder() {
   };
 }
 
-/** The recorded run, under any name. */
+/** Returns the records of the recorded run, under any name. */
 async function recorded(key: string): Promise<RecordToAppend[]> {
   const [clusterId, run_id, group_id] = key.split('/');
   const lines = (await readFile(fixture, 'utf8')).trim().split('\n');
   return lines.map((line) => {
-    // As ingest rewrites what Python's encoder writes for a number that is none.
+    // Quotes NaN and infinities as ingest does, which Python's encoder writes bare.
     const json = line.replaceAll(/([[:,] ?)(NaN|-?Infinity)\b/g, '$1"$2"');
     const event = { ...(JSON.parse(json) as TelemetryEvent), run_id: run_id!, group_id: group_id! };
     const receivedAtMs = Date.now();
@@ -96,7 +96,7 @@ async function recorded(key: string): Promise<RecordToAppend[]> {
   });
 }
 
-/** Appends and gives the records as they are in the log. */
+/** Appends records and returns them as they are in the log. */
 async function append(io: TopicIo, records: readonly RecordToAppend[]): Promise<LogRecord[]> {
   await using writer = await io.writer();
   const partition = partitionOf(records[0]!.key, PARTITIONS);
@@ -136,12 +136,12 @@ interface Page {
 }
 
 describe('the gateway over a real log', () => {
-  it('shows what was in the log before it started and what comes after, as an offline fold does', async () => {
+  it('shows events from before its start and later ones, like an offline fold', async () => {
     await using opened = await openLogFolder();
     const { io } = opened;
     const records = await recorded(KEY);
     {
-      // Whoever comes first makes the topics.
+      // The process that starts first creates the topics.
       await using _first = await start(io);
     }
     const before = await append(io, records.slice(0, 60));
@@ -165,12 +165,12 @@ describe('the gateway over a real log', () => {
     expect(faults).toEqual([]);
   });
 
-  it('reads history out of the topic, both ways, page by page', async () => {
+  it('reads history from the topic, in both directions, page by page', async () => {
     await using opened = await openLogFolder();
     const { io } = opened;
     await using gateway = await start(io);
     const url = `${gateway.addresses.gateway}/v1/runs/${KEY}`;
-    // Another run of the same partition lies between.
+    // Another run of the same partition has records in between.
     const other = Array.from({ length: 50 }, (_, at) => `c1/other-${at}/default`).find(
       (key) => partitionOf(key, PARTITIONS) === partitionOf(KEY, PARTITIONS),
     )!;

@@ -20,10 +20,13 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
 
-/** Far above the eight seconds that ingest keeps a client waiting, far below the minutes that a client waits. */
+/**
+ * Far above the eight seconds for which ingest keeps a client waiting, and far below the minutes for which a client
+ * waits.
+ */
 const ANSWER_MS_MAX = 40_000;
 
-/** `npm run ingest` without npm between us and its signals. */
+/** Starts the same process as `npm run ingest`, without npm between us and its signals. */
 function startProcess(env: Record<string, string>) {
   const child = spawn(process.execPath, ['--import', 'tsx', main], {
     env: { PATH: process.env.PATH ?? '', NODE_NO_WARNINGS: '1', ...env },
@@ -36,7 +39,7 @@ function startProcess(env: Record<string, string>) {
   child.stderr.on('data', (chunk: Buffer) => {
     errors += chunk.toString();
   });
-  // Closed, not exited: only then all that it said was read.
+  // We wait for 'close', not 'exit', because only then all output was read.
   const exited = once(child, 'close');
   return {
     said: (message: string) => lines.filter((line) => line.msg === message),
@@ -73,7 +76,7 @@ function post(url: string): Promise<Response> {
 }
 
 describe('the ingest process', () => {
-  it('says every fault of its configuration and exits 2', async () => {
+  it('reports every fault of its configuration and exits 2', async () => {
     const ingest = startProcess({ RUNLOG_INGEST_HOST: '0.0.0.0', RUNLOG_KEYS_FILE: 'keys.json' });
     expect(await ingest.exitCode()).toBe(2);
     for (const name of ['KAFKA_BROKERS is required', 'RUNLOG_KEYS_FILE=keys.json cannot be read']) {
@@ -81,7 +84,7 @@ describe('the ingest process', () => {
     }
   });
 
-  it('says where it listens once it is ready, takes events, and ends with 0 on SIGTERM', async () => {
+  it('says where it listens once it is ready, accepts events, and exits with 0 on SIGTERM', async () => {
     const ingest = startProcess(environmentFor(inject('kafkaBrokers')));
     const url = await ingest.address();
     expect((await post(url)).status).toBe(200);
@@ -90,7 +93,7 @@ describe('the ingest process', () => {
     expect(ingest.errors()).toBe('');
   });
 
-  it('outlives its broker: 503 in time, one line when it begins, one when it is over', async () => {
+  it('survives its broker: it answers 503 in time, and logs one line when the outage begins and one when it is over', async () => {
     await using cluster = await startCluster({ count: 1 });
     const ingest = startProcess(environmentFor(cluster.brokers));
     const url = await ingest.address();

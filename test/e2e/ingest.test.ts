@@ -108,7 +108,7 @@ describe.each(['embedded', 'kafka'] as const)('ingest over the %s log', (engine)
     await folder[Symbol.asyncDispose]();
   });
 
-  /** An ingest with topics of its own, and what its topics hold. */
+  /** Starts an ingest with topics of its own, and returns it with readers of these topics. */
   async function fresh(options: { now?: () => number } = {}) {
     const config = configFor();
     const { topics } = config.log;
@@ -183,7 +183,7 @@ describe.each(['embedded', 'kafka'] as const)('ingest over the %s log', (engine)
     ]);
   });
 
-  it('keeps the order within each run, over bodies that are sent at once', async () => {
+  it('keeps the order within each run, across bodies that are sent at once', async () => {
     await using ingest = await fresh();
     const runs = ['a', 'b', 'c', 'd', 'e'];
     const bodies = runs.map((run_id) =>
@@ -218,14 +218,14 @@ describe.each(['embedded', 'kafka'] as const)('ingest over the %s log', (engine)
     await expect.poll(async () => (await fetch(`${ingest.url}/readyz`)).status).toBe(200);
   });
 
-  it('finishes what is in flight when it is stopped, and refuses what comes after', async () => {
+  it('finishes requests in flight when it is stopped, and refuses later ones', async () => {
     const config = configFor();
     const ingest = await start(io, config);
     const socket = connect({ host: '127.0.0.1', port: Number(new URL(ingest.url).port) });
     await once(socket, 'connect');
     const body = eventText();
     const head = `POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}`;
-    // Ingest asks for the body once it has begun with the request: from then on it is in flight.
+    // Ingest asks for the body once it has begun with the request. From then on the request is in flight.
     socket.write(`${head}\r\nexpect: 100-continue\r\n\r\n`);
     await once(socket, 'data');
     const stopped = ingest.stop();
@@ -244,7 +244,7 @@ describe.each(['embedded', 'kafka'] as const)('ingest over the %s log', (engine)
 });
 
 describe('ingest over a log that is full', () => {
-  it('says so with 503, publishes nothing of the body, and still answers the rest', async () => {
+  it('answers 503, publishes nothing of the body, and still answers other requests', async () => {
     await using folder = await temporaryFolder();
     await using io = await openEmbedded({
       folder: folder.path,
@@ -275,7 +275,7 @@ describe('ingest without a log', () => {
     for (const server of servers) server.close();
   });
 
-  /** From now on the port leads to the broker. */
+  /** Makes the port lead to the broker from now on. */
   async function forward(port: number, broker: string): Promise<void> {
     const [host = '', brokerPort = ''] = broker.split(':');
     const server = createServer((socket) => {
@@ -288,7 +288,7 @@ describe('ingest without a log', () => {
     await once(server, 'listening');
   }
 
-  it('starts, says 503 and when to come again, and begins by itself when the broker is there', async () => {
+  it('starts, says 503 and when to retry, and begins by itself when the broker is up', async () => {
     const port = await freePort();
     const brokers = [`127.0.0.1:${port}`];
     await using io = await openKafka({ brokers, clientId: 'ingest-e2e', logger: silentLogger });

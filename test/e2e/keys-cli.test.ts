@@ -16,7 +16,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const keys = (...args: string[]) => runCli(['keys', ...args], { RUNLOG_KEYS_FILE: path });
 
 describe('runlog keys', () => {
-  it('adds keys, shows each once, keeps digests for its user alone, lists and revokes', async () => {
+  it('adds keys, shows each once, keeps only digests in a private file, lists and revokes', async () => {
     const publish = await keys('add', 'c1-ingest', '--publish', 'c1', '--events-per-second', '20000');
     const view = await keys('add', 'ops', '--view', 'c1/*, c2/resnet-*');
     expect([publish.code, view.code]).toEqual([0, 0]);
@@ -37,7 +37,7 @@ describe('runlog keys', () => {
     expect((await keys('list')).stdout).not.toContain('ops');
   });
 
-  it('opens a whole system to its holders, command line and all, on any address', async () => {
+  it('opens a whole system to holders of keys, including the command line, on any address', async () => {
     const publish = (await keys('add', 'c7-ingest', '--publish', 'c7')).stdout.trim();
     const view = (await keys('add', 'ops', '--view', 'c7/*')).stdout.trim();
     await using up = await ServiceProcess.start('up', {

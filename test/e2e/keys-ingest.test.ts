@@ -18,12 +18,12 @@ async function start(): Promise<{ ingest: EmbeddedIngest; keys: TestKeyFile }> {
 
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
 
-describe('publishing where keys are asked for', () => {
-  it("needs a key that may publish, and goes to that key's cluster whatever is asked", async () => {
+describe('publishing when keys are required', () => {
+  it("requires a key that may publish, and goes only to that key's cluster", async () => {
     const { ingest, keys } = await start();
     const c1 = await keys.add('c1', { role: 'publish', cluster: 'c1' });
     const view = await keys.add('ops', { role: 'view', runs: ['*'] });
-    // The key that was added last is known: so are all.
+    // Once the key that was added last is known, all are.
     await expect.poll(async () => (await ingest.post({ headers: bearer(view) })).status).toBe(403);
     expect((await ingest.post({ headers: bearer(c1) })).status).toBe(200);
     expect((await ingest.post({ headers: { ...bearer(c1), 'x-cluster-id': 'c1' } })).status).toBe(200);
@@ -44,7 +44,7 @@ describe('publishing where keys are asked for', () => {
       expect((await fetch(`${ingest.url}${path}`)).status).toBe(200);
   });
 
-  it('takes a new key and refuses a revoked one without a restart', async () => {
+  it('accepts a new key and refuses a revoked one without a restart', async () => {
     const { ingest, keys } = await start();
     const first = await keys.add('first', { role: 'publish', cluster: 'c1' });
     await expect.poll(async () => (await ingest.post({ headers: bearer(first) })).status).toBe(200);
@@ -54,7 +54,7 @@ describe('publishing where keys are asked for', () => {
     expect((await ingest.post({ headers: bearer(second) })).status).toBe(200);
   });
 
-  it('answers before the body comes', async () => {
+  it('answers before the body arrives', async () => {
     const { ingest } = await start();
     const socket = connect({ host: '127.0.0.1', port: Number(new URL(ingest.url).port) });
     await once(socket, 'connect');
@@ -66,14 +66,14 @@ describe('publishing where keys are asked for', () => {
     });
     const statuses = () => [...answered.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => status);
     await expect.poll(statuses).toEqual(['401']);
-    // What comes nevertheless is thrown away, and the connection can be used again.
+    // Bytes that still arrive are discarded, and the connection can be used again.
     socket.write('x'.repeat(1000));
     socket.write(`${head}content-length: 2\r\n\r\n[]`);
     await expect.poll(statuses).toEqual(['401', '401']);
     socket.destroy();
   });
 
-  it('ends a connection whose sender goes on for ever after a refusal', async () => {
+  it('ends a connection whose sender keeps sending for ever after a refusal', async () => {
     const { ingest } = await start();
     const socket = connect({ host: '127.0.0.1', port: Number(new URL(ingest.url).port) });
     await once(socket, 'connect');

@@ -10,8 +10,8 @@ beforeAll(async () => {
 });
 afterAll(() => browser?.close());
 
-describe('the page where keys are asked for', () => {
-  it('asks for a key, says when it is none, shows its runs, and asks again when it is revoked', async () => {
+describe('the page when keys are required', () => {
+  it('asks for a key, says if it is not valid, shows its runs, and asks again when it is revoked', async () => {
     const keys = new MadeUpKeys({ ops: { role: 'view', runs: ['c1/*'] } });
     await using gateway = await startMadeUpGateway({ keys });
     gateway.append('c1/shown/default', [{ receivedAtMs: Date.now() }]);

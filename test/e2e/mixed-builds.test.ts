@@ -27,7 +27,7 @@ type Env = Readonly<Record<string, string>>;
 
 let made = 0;
 
-/** As Python writes JSON, blanks and all: what comes back must be these very bytes. */
+/** Writes JSON as Python does, with spaces. Exactly these bytes must come back. */
 function line(run: string, fields: { type: string; data: object }): string {
   made += 1;
   const event = {
@@ -52,8 +52,8 @@ const fossilized = (run: string) =>
 const checkpointSaved = (run: string, data: object) => line(run, { type: 'CHECKPOINT_SAVED', data });
 
 /**
- * A newer build of the same fold: it knows a field and a type that the older one does not. It judges them at ingest
- * alone, as test/unit/judged-by-the-fold.test.ts asks for.
+ * Makes a newer build of the same fold, which knows a field and a type that the older one does not. It judges them only
+ * at ingest, as test/unit/judged-by-the-fold.test.ts demands.
  */
 const sameFold = () =>
   SecondBuild.make([
@@ -78,7 +78,7 @@ const sameFold = () =>
     },
   ]);
 
-/** A newer build of the next fold: to it a fossilisation counts for ten. */
+/** Makes a newer build with the next fold version, which counts a fossilisation as ten. */
 const nextFold = () =>
   SecondBuild.make([
     {
@@ -130,12 +130,12 @@ async function verified(env: Env, expected: { compared: number }): Promise<void>
   }, WAIT);
 }
 
-/** A command or a start that ends with 1 and a sentence; resolves with all that it said. */
+/** Runs a command or a start that must exit with 1 and a message, and resolves to its output. */
 async function refusal(args: readonly string[], env: Env): Promise<string> {
   const ports = { RUNLOG_INGEST_PORT: '0', RUNLOG_GATEWAY_PORT: '0', RUNLOG_AGGREGATOR_PORT: '0' };
   const { code, stdout, stderr } = await runCli(args, { ...ports, ...env });
   expect({ code, said: stdout + stderr }).toMatchObject({ code: 1 });
-  // Log lines are JSON.
+  // Log lines are JSON, so quotes are unescaped.
   return (stdout + stderr).replaceAll('\\"', '"');
 }
 
@@ -149,13 +149,13 @@ describe('an older and a newer build of one fold', () => {
   });
   afterAll(() => newer?.[Symbol.asyncDispose]());
 
-  it('run side by side on Kafka: both take, fold, store and show the events of both', async () => {
+  it('run side by side on Kafka: both accept, fold, store and show the events of both', async () => {
     await using kafka = await KafkaLog.open();
     const old = kafka.env;
     const young = { ...kafka.env, ...newer.env };
     const [oldAggregator, oldGateway, oldIngest] = await startAll(old);
     const [youngAggregator, youngGateway, youngIngest] = await startAll(young);
-    // One group: each has some of the partitions.
+    // They are in one group, and each has some of the partitions.
     await vi.waitFor(() => {
       for (const { output } of [oldAggregator, youngAggregator]) {
         const assigned = [...output.matchAll(/"partitions":\[([\d,]*)\]/g)].at(-1)?.[1];
@@ -181,7 +181,7 @@ describe('an older and a newer build of one fold', () => {
       }
     };
     await sendAll();
-    // What the older cannot know to be wrong is folded alike by both.
+    // Events that the older build cannot know to be wrong are folded alike by both.
     const odd = [checkpointSaved(runs[0]!, { step: 8 }), epoch(runs[0]!, { learning_rate: 'low' })];
     expect(await post(youngIngest, odd)).toMatchObject({
       errors: [{ path: 'data.path' }, { path: 'data.learning_rate' }],
@@ -204,7 +204,7 @@ describe('an older and a newer build of one fold', () => {
     await agreeOn(8);
     await Promise.all([verified(old, { compared: 6 }), verified(young, { compared: 6 })]);
 
-    // Each build goes on from the other's snapshots.
+    // Each build continues from the other's snapshots.
     await oldAggregator.end('SIGTERM');
     await sendAll();
     await agreeOn(16);
@@ -252,7 +252,7 @@ describe('a build of the next fold', () => {
   });
   afterAll(() => newer?.[Symbol.asyncDispose]());
 
-  it('changes nothing on Kafka until it is told to rebuild; then the older ones end and say so', async () => {
+  it('changes nothing on Kafka until rebuild is run; then the older processes end and say why', async () => {
     await using kafka = await KafkaLog.open();
     const old = kafka.env;
     const young = { ...kafka.env, ...newer.env };
@@ -286,7 +286,7 @@ describe('a build of the next fold', () => {
     }
     expect(await kafka.meta()).toEqual(after);
 
-    // Ingest folds nothing: what an older one still takes is there for the newer.
+    // Ingest folds nothing, so events that an older one still accepts are there for the newer.
     await taken(oldIngest, [fossilized('next')]);
     const up = await start('up', young);
     await vi.waitFor(
@@ -296,7 +296,7 @@ describe('a build of the next fold', () => {
     await verified(young, { compared: 1 });
   });
 
-  it('is not rebuilt for by an older owner of an embedded log', async () => {
+  it('gets no rebuild from an older owner of an embedded log', async () => {
     await using log = await EmbeddedLog.make();
     const old = log.env;
     const young = { ...log.env, ...newer.env };
@@ -322,7 +322,7 @@ async function startAll(env: Env): Promise<[ServiceProcess, ServiceProcess, Serv
   return await Promise.all([start('aggregator', env), start('gateway', env), start('ingest', env)]);
 }
 
-/** What a gateway shows of a stored run, without what depends on when it is asked. */
+/** Returns what a gateway shows of a stored run, without the fields that depend on the time of the request. */
 function withoutNow(run: RunSnapshot): object {
   const { event_log, milestones, event_id_window: _window, ...state } = run;
   const plain = (entries: RunSnapshot['event_log']) =>
@@ -330,7 +330,7 @@ function withoutNow(run: RunSnapshot): object {
   return { ...state, freshness: undefined, event_log: plain(event_log), milestones: plain(milestones) };
 }
 
-/** Topics of one test on the shared broker, seen by hand. */
+/** Direct access to the topics of one test on the shared broker. */
 class KafkaLog implements AsyncDisposable {
   readonly env: Env;
   readonly #io: TopicIo;

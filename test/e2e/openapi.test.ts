@@ -75,12 +75,15 @@ function operationsOf({ paths }: OpenApiDocument): { path: string; method: strin
   );
 }
 
-/** Of a schema of the document; what it does not name is not allowed here, so that nothing goes undocumented. */
+/**
+ * Makes a validator from a schema of the document. Fields that it does not name are not allowed, so that nothing stays
+ * undocumented.
+ */
 function validatorOf(of: OpenApiDocument, schema: JsonSchema): z.ZodType {
   const closed = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(closed);
     if (typeof value !== 'object' || value === null) return value;
-    // zod does not read `not`, and no response has one.
+    // zod does not support `not`, and no response uses it.
     const entries = Object.entries(value)
       .filter(([name]) => name !== 'not')
       .map(([name, inner]) => [
@@ -96,7 +99,7 @@ function validatorOf(of: OpenApiDocument, schema: JsonSchema): z.ZodType {
   } as Parameters<typeof z.fromJSONSchema>[0]);
 }
 
-/** Checks real responses against a document and remembers which of it were seen. */
+/** Checks real responses against a document, and remembers which documented responses were seen. */
 function witness(of: OpenApiDocument) {
   const seen = new Set<string>();
   return {
@@ -120,7 +123,7 @@ function witness(of: OpenApiDocument) {
 }
 
 describe.each(documents)('the OpenAPI document of %s', (_name, of) => {
-  it('is a document of OpenAPI 3.1 whose references all lead somewhere', () => {
+  it('is an OpenAPI 3.1 document whose references all resolve', () => {
     expect(document.parse(JSON.parse(JSON.stringify(of)))).toBeTruthy();
     const ids = operationsOf(of).map(({ operation: { operationId } }) => operationId);
     expect(new Set(ids).size).toBe(ids.length);
@@ -217,7 +220,7 @@ describe('the documents and the services', () => {
       expect(response.status, type).toBe(200);
     }
     const statuses = Object.keys(publish?.responses ?? {});
-    // Stalled bodies, a dead log and our own faults have tests of their own.
+    // Stalled bodies, a dead log and our own faults are tested elsewhere.
     const elsewhere = ['408', '500', '503'];
     const expected = statuses.filter((status) => !elsewhere.includes(status));
     expect(expected.filter((status) => !seen.has(`post /v1/events ${status}`))).toEqual([]);
@@ -271,7 +274,7 @@ describe('the documents and the services', () => {
     expect(seen).toContain('get /v1/runs 503');
   });
 
-  it('are shown as a page that loads nothing', async () => {
+  it('are shown as a page that loads nothing else', async () => {
     await using gateway = await startMadeUpGateway();
     const response = await fetch(`${gateway.url}/docs`);
     expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");

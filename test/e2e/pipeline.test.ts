@@ -21,13 +21,13 @@ import { uniqueName } from '../support/unique-name.ts';
 
 const WAIT = { timeout: 60_000, interval: 100 };
 
-/** A whole runlog on one engine, whose parts can be killed and started again. */
+/** A complete runlog on one engine, whose parts can be killed and started again. */
 interface Deployment extends AsyncDisposable {
   readonly ingest: string;
   readonly gateway: string;
-  /** `kill -9` of the part, then its start; the addresses may change. */
+  /** Kills the part with `kill -9` and starts it again. Its address may change. */
   restart(part: 'ingest' | 'aggregator' | 'gateway'): Promise<void>;
-  /** The newest value of every key of the compacted topic, as a plain reader sees it. */
+  /** Reads the newest value of every key of the compacted topic, as a plain reader sees it. */
   readSnapshots(): Promise<Map<string, RunSnapshot>>;
 }
 
@@ -35,7 +35,7 @@ async function onKafka(): Promise<Deployment> {
   const brokers = inject('kafkaBrokers');
   const prefix = `${uniqueName('pipeline')}-`;
   const env = { KAFKA_BROKERS: brokers.join(','), RUNLOG_TOPIC_PREFIX: prefix, RUNLOG_PARTITIONS: '4' };
-  // At the same moment on an empty broker: they must agree on run-meta.
+  // The services start at the same moment on an empty broker, and must agree on run-meta.
   const names = ['ingest', 'aggregator', 'gateway'] as const;
   const started = await Promise.all(names.map((name) => ServiceProcess.start(name, env)));
   const parts = new Map(names.map((name, index) => [name, started[index]!]));
@@ -122,7 +122,7 @@ async function onEmbedded(): Promise<Deployment> {
   };
 }
 
-/** Posts lines until they are taken: a connection that broke or a 503 means "send again". */
+/** Posts lines until they are accepted. A broken connection or a 503 means "send again". */
 async function post(deployment: Deployment, lines: readonly string[]): Promise<void> {
   await vi.waitFor(async () => {
     const response = await fetch(`${deployment.ingest}/v1/events`, {
@@ -147,7 +147,7 @@ async function snapshotOf(deployment: Deployment, key: string): Promise<Delivere
   return (await response.json()) as DeliveredSnapshot;
 }
 
-/** Distinct events: a chunk that had to be sent twice counts its repeats as duplicates. */
+/** Returns the number of distinct events. The repeats of a chunk that had to be sent twice count as duplicates. */
 function distinct(run: { total_events_received: number; duplicates: number }): number {
   return run.total_events_received - run.duplicates;
 }
@@ -186,7 +186,7 @@ describe.each([
     await deployment?.[Symbol.asyncDispose]();
   });
 
-  it('brings the recordings out of REST, WebSocket and the compacted topic as the original would', async () => {
+  it('shows the recordings in REST, WebSocket and the compacted topic as the original did', async () => {
     for (const name of ['short', 'one-env'] as const) {
       const taken = recording(name);
       for (const chunk of chunksOf(taken.lines, 50)) await post(deployment, chunk);

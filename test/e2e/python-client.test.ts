@@ -10,14 +10,14 @@ import { ServiceProcess } from '../support/service-process.ts';
 
 const client = fileURLToPath(new URL('../../clients/python', import.meta.url));
 
-/** Of the fifteen seconds of the training loop. */
+/** How much of the training loop's fifteen seconds may pass while the server is away. */
 const SPOOLING_MS_MAX = 3_000;
 
 interface Python {
   readonly process: ChildProcess;
   readonly stdout: () => string;
   readonly stderr: () => string;
-  /** Exit code, or the signal that ended it. */
+  /** The exit code, or the signal that ended it. */
   readonly ended: Promise<number | string | null>;
 }
 
@@ -67,7 +67,7 @@ function python(args: readonly string[], env: Readonly<Record<string, string>> =
   return started;
 }
 
-/** What the example prints at its end: what the emitter counted. */
+/** The emitter's counts, which the example prints at its end. */
 interface Counted {
   readonly emitted: number;
   readonly numbered: number;
@@ -133,7 +133,7 @@ describe('clients/python', () => {
         });
         expect(loop.process.exitCode, 'the loop must still run when the server is killed').toBeNull();
         await server.end('SIGKILL');
-        // It goes on into its spool, but not to its end, however long the start takes.
+        // The loop continues into its spool, but not to its end, however long the start takes.
         const held = setTimeout(() => loop.process.kill('SIGSTOP'), SPOOLING_MS_MAX);
         server = await ServiceProcess.start('up', sameAddresses);
         clearTimeout(held);

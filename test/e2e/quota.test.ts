@@ -24,9 +24,9 @@ async function startWith(rates: { events_per_second?: number; bytes_per_second?:
 const bodyOf = (events: number) => Array.from({ length: events }, () => noteText()).join('\n');
 
 describe('a quota', () => {
-  it('of events takes one body whole, then answers 429 until the time that Retry-After says', async () => {
+  it('of events admits one body whole, then answers 429 until the time that Retry-After names', async () => {
     const { ingest, post } = await startWith({ events_per_second: 200 });
-    // A body that comes after the four seconds that the one before costs is taken whole as well.
+    // A body that comes more than four seconds later, which is what the previous one costs, is also admitted whole.
     let taken = 0;
     let refused = await post('limited', bodyOf(BODY_EVENTS_MAX));
     for (; refused.status === 200; taken += 1) refused = await post('limited', bodyOf(BODY_EVENTS_MAX));
@@ -34,7 +34,7 @@ describe('a quota', () => {
     expect(taken).toBeGreaterThanOrEqual(1);
     expect([refused.status, refused.headers.get('retry-after'), await refused.json()]).toMatchObject([
       429,
-      // The bucket owes 800, so it lacks 801: 4.005 s, less what passed since the body was judged.
+      // The bucket owes 800, so it lacks 801. That is 4.005 s, less the time since the body was judged.
       expect.stringMatching(/^[1-5]$/),
       { error: { code: 'quota_exceeded' } },
     ]);
@@ -44,7 +44,7 @@ describe('a quota', () => {
     expect(await ingest.events()).toHaveLength((taken + 2) * BODY_EVENTS_MAX);
   });
 
-  it('of few events is spent by few', async () => {
+  it('of few events is spent by few events', async () => {
     const { post } = await startWith({ events_per_second: 1 });
     expect((await post('limited', bodyOf(30))).status).toBe(200);
     const refused = await post('limited', bodyOf(1));
@@ -52,7 +52,7 @@ describe('a quota', () => {
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(5);
   });
 
-  it('of bytes is asked before the body is read', async () => {
+  it('of bytes is checked before the body is read', async () => {
     const { ingest, post } = await startWith({ bytes_per_second: 100_000 });
     const large = noteText({ message: 'x'.repeat(200_000) });
     const body = Array.from({ length: 15 }, () => large).join('\n');

@@ -4,7 +4,9 @@ import { REBUILT_PARTITIONS, RebuiltSystem } from '../support/rebuilt-system.ts'
 import { stopProcess } from '../support/stop-process.ts';
 
 const WAIT = { timeout: 60_000, interval: 100 };
-/** A rebuild that was over before it could be killed, or before the other one began, is followed by the next one. */
+/**
+ * If a rebuild is over before it can be killed, or before the other one begins, another is tried, at most this often.
+ */
 const ATTEMPTS_MAX = 20;
 const GONE = 'the command that asked for work is gone';
 
@@ -36,21 +38,22 @@ describe.each(['kafka', 'embedded'] as const)('runlog rebuild on %s', (engine) =
     return cli;
   }
 
-  /** What a rebuild had written when it was killed: to some partitions, not to all. */
+  /** What a rebuild had written when it was killed. It had written to some partitions and not to all. */
   interface Torn {
     readonly from: string;
     readonly target: string;
     readonly written: readonly ReadonlyMap<string, number>[];
   }
 
-  /** In whose process a rebuild works. */
+  /** Returns the process in which a rebuild works. */
   function worker(cli: CliProcess): number {
     return engine === 'kafka' ? cli.process.pid! : system.services.pid;
   }
 
   /**
-   * Leaves it stopped when it has written some partitions and most are still to come; `null` when it was beyond that
-   * before it could be stopped. It stands still while is looked how far it is, however long that takes.
+   * Stops the rebuild and leaves it stopped if it has written some partitions and most are still to come. Returns null
+   * if it was beyond that before it could be stopped. The process is stopped while the test checks its progress, so the
+   * check may take any time.
    */
   async function stoppedInTheMiddle(cli: CliProcess): Promise<Pick<Torn, 'from' | 'target'> | null> {
     const pid = worker(cli);
@@ -99,7 +102,10 @@ describe.each(['kafka', 'embedded'] as const)('runlog rebuild on %s', (engine) =
     throw new Error(`each of ${ATTEMPTS_MAX} rebuilds was over before it could be killed`);
   }
 
-  /** Two at once, again where the one was over before the other began. Resolves with the one that ended with 1. */
+  /**
+   * Runs two rebuilds at once, and tries again if one was over before the other began. Resolves to the one that exited
+   * with 1.
+   */
   async function overtaken(...args: string[]): Promise<{ from: string; loser: CliProcess }> {
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
       const { snapshots: from } = await system.beside((view) => view.meta());
@@ -124,7 +130,7 @@ describe.each(['kafka', 'embedded'] as const)('runlog rebuild on %s', (engine) =
     }, WAIT);
   }
 
-  /** Goes on where the killed one was, switches, and leaves the former topic. */
+  /** Checks that a new rebuild continues where the killed one was, switches, and keeps the former topic. */
   async function goesOn({ from, target, written }: Torn): Promise<void> {
     const { code, stdout, stderr } = await runCli(['rebuild', '--json'], system.env);
     expect(stderr).not.toContain('runlog rebuild:');
@@ -146,7 +152,7 @@ describe.each(['kafka', 'embedded'] as const)('runlog rebuild on %s', (engine) =
     await verified();
   }
 
-  it('goes on where it was after a kill -9, and keeps the former topic', async () => {
+  it('continues where it was after a kill -9, and keeps the former topic', async () => {
     const torn = await killed(async (cli) => {
       if (engine === 'kafka') cli.process.kill('SIGKILL');
       else await system.endServices('SIGKILL');
@@ -157,7 +163,7 @@ describe.each(['kafka', 'embedded'] as const)('runlog rebuild on %s', (engine) =
     await goesOn(torn);
   });
 
-  it('gives way to another one that is started meanwhile, and drops the former topic when it is told to', async () => {
+  it('gives way to another one that is started meanwhile, and drops the former topic if told to', async () => {
     const { from, loser } = await overtaken('--drop-old');
     expect(loser.stderr()).toMatch(
       /runlog rebuild: (another rebuild took over|the snapshots were switched to \S+ meanwhile)/,
@@ -170,13 +176,13 @@ describe.each(['kafka', 'embedded'] as const)('runlog rebuild on %s', (engine) =
   });
 
   if (engine === 'embedded') {
-    it('ends in the owner with the command that asked for it, and goes on with the next', async () => {
+    it('ends in the owner when the command that asked for it ends, and continues with the next command', async () => {
       const torn = await killed(async (cli, from) => {
         const wasGone = countOf(GONE);
         cli.process.kill('SIGKILL');
         await cli.ended;
         process.kill(system.services.pid, 'SIGCONT');
-        // Or it was through before it saw that.
+        // Or the rebuild was finished before the owner noticed.
         const isThrough = () => system.beside(async (view) => (await view.meta()).snapshots !== from);
         await expect.poll(async () => countOf(GONE) > wasGone || (await isThrough())).toBe(true);
       });
@@ -184,7 +190,7 @@ describe.each(['kafka', 'embedded'] as const)('runlog rebuild on %s', (engine) =
       await goesOn(torn);
     });
 
-    it('is refused while another one owns the folder, where no service runs', async () => {
+    it('is refused while another one owns the folder, even if no service runs', async () => {
       await system.endServices('SIGTERM');
       const { loser } = await overtaken();
       expect(loser.stderr()).toContain(`${system.env.RUNLOG_DATA_DIR} is in use by process`);

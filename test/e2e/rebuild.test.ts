@@ -21,12 +21,12 @@ import { uniqueName } from '../support/unique-name.ts';
 const WAIT = { timeout: 60_000, interval: 100 };
 const PARTITIONS = 2;
 
-/** A running system on one engine, and the environment in which commands find its log. */
+/** A running system on one engine, with the environment by which commands find its log. */
 interface System extends AsyncDisposable {
   readonly env: Record<string, string>;
   readonly prefix: string;
   address(name: 'ingest' | 'gateway'): string;
-  /** Stops whoever writes snapshots, does something to the log by hand, and starts it again. */
+  /** Stops the process that writes snapshots, changes the log by hand, and starts the process again. */
   withoutAggregator(work: (io: TopicIo) => Promise<void>): Promise<void>;
 }
 
@@ -85,7 +85,7 @@ async function post(system: System, lines: readonly string[]): Promise<void> {
   expect(await response.json()).toMatchObject({ accepted: lines.length, rejected: 0, retry: 0 });
 }
 
-/** Runs `verify` until the aggregator has written everything; resolves with its last report. */
+/** Runs `verify` until the aggregator has written everything, and resolves when it finds no difference. */
 async function verified(system: System, expected: { compared: number }): Promise<void> {
   await vi.waitFor(async () => {
     const { code, stdout } = await runCli(['verify', '--json'], system.env);
@@ -96,7 +96,7 @@ async function verified(system: System, expected: { compared: number }): Promise
 
 const KEY = 'local/one-env/default';
 
-/** Makes the stored snapshot of a run say something that the topic does not. */
+/** Changes the stored snapshot of a run so that it contradicts the topic. */
 async function tamper(io: TopicIo, at: { prefix: string; key: string }): Promise<void> {
   const topics = topicNames(at.prefix);
   const meta = (await readMeta(io, topics))!;
@@ -132,7 +132,7 @@ describe.each([
     expect(code).toBe(1);
   });
 
-  it('names the run, the position and the field of a wrong snapshot, and rebuild mends it under its viewers', async () => {
+  it('names the run, the position and the field of a wrong snapshot, and rebuild repairs it while it is viewed', async () => {
     await post(system, recording('one-env').lines);
     await post(system, recording('short').lines);
     await verified(system, { compared: 2 });
@@ -160,7 +160,7 @@ describe.each([
     expect(reset.snapshot.cumulative_pruned).toBe(27);
     expect(reset.snapshot.position.epoch).not.toBe(held.position.epoch);
     await verified(system, { compared: 2 });
-    // What comes after the switch goes into the new topic.
+    // Changes after the switch go into the new topic.
     await post(system, [
       recording('one-env').lines[0]!.replace(/"event_id": "[^"]+"/, '"event_id": "after"'),
     ]);
@@ -169,7 +169,7 @@ describe.each([
     await verified(system, { compared: 2 });
   });
 
-  it('keeps the epoch and its viewers when every byte was right', async () => {
+  it('keeps the epoch and its viewers if every byte was right', async () => {
     await post(system, recording('short').lines);
     await verified(system, { compared: 1 });
     await using socket = await StreamSocket.open(system.address('gateway'));
@@ -209,7 +209,7 @@ describe.each([
 });
 
 describe('rebuild on kafka', () => {
-  it('takes runs over from their former snapshots where the topic no longer holds their beginning', async () => {
+  it('copies runs from their former snapshots if the topic no longer holds their beginning', async () => {
     await using system = await onKafka();
     await post(system, recording('one-env').lines);
     await post(system, recording('short').lines);
@@ -219,7 +219,7 @@ describe('rebuild on kafka', () => {
     const admin = kafka.admin();
     await admin.connect();
     const topic = `${system.prefix}run-events`;
-    // kafkajs deletes records of topics alone that it has looked at before.
+    // kafkajs deletes records only of topics that it has looked at before.
     await admin.fetchTopicOffsets(topic);
     await admin.deleteTopicRecords({
       topic,

@@ -12,7 +12,7 @@ import { ServiceProcess } from '../support/service-process.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 import { uniqueName } from '../support/unique-name.ts';
 
-/** What runlog must not go on with: it says what it found, and what to do, and ends. */
+/** In these cases runlog must not continue. It says what it found and what to do, and ends. */
 describe('runlog on topics that contradict each other', () => {
   let io: TopicIo;
   let prefix: string;
@@ -27,7 +27,7 @@ describe('runlog on topics that contradict each other', () => {
     await io?.[Symbol.asyncDispose]();
   });
 
-  /** Runs the system over the recording until its snapshot is stored, and stops it. */
+  /** Runs the system over the recording until its snapshot is stored, then stops it. */
   async function filled(): Promise<void> {
     await using up = await ServiceProcess.start('up', env);
     await postRecording(up);

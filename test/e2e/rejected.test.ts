@@ -26,7 +26,7 @@ describe('runlog rejected', () => {
   it('lists what was rejected beside the running services, newest last, without its secrets', async () => {
     await using up = await ServiceProcess.start('up', env);
     const post = async (cluster: string, body: string) => {
-      // They are listed by the millisecond of their coming.
+      // They are listed by the millisecond of their arrival.
       const beforeMs = Date.now();
       await expect.poll(Date.now, { interval: 1 }).toBeGreaterThan(beforeMs);
       return fetch(`${up.addresses.ingest}/v1/events`, {

@@ -3,7 +3,7 @@ import type { Program } from './service.ts';
 import type { SimulatedProcess } from './simulated-process.ts';
 import { RUN_RETENTION_MS, type World } from './world.ts';
 
-/** The real aggregation, over a simulated log; claimed anew whenever a rebuild has switched `run-meta`. */
+/** Starts the real aggregation over a simulated log. It is claimed anew whenever a rebuild has switched `run-meta`. */
 export function startAggregator(
   world: World,
   options: { build: Build; process: SimulatedProcess; fail: (error: unknown) => void },

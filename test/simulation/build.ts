@@ -7,7 +7,7 @@ import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import * as topicIo from '@runlog/topic-io/topic-io';
 import { vi } from 'vitest';
 
-/** What a process runs: this source, or the same with a newer fold. */
+/** The program that a process runs: this source, or the same with a newer fold. */
 export interface Build {
   readonly fold: number;
   readonly Aggregation: typeof Aggregation;
@@ -21,12 +21,15 @@ export const thisBuild: Build = {
   ...{ fold: FOLD_VERSION, Aggregation, Feed, metaChange, prepareTopics, rebuild },
 };
 
-/** The newer fold begins to count here what no event of a history counts: its states differ in that, and all do. */
+/**
+ * The newer fold begins this counter here. No event of a history changes it, so every state of the two folds differs in
+ * it.
+ */
 export const NEWER_PRUNED = 1_000;
 
 let newer: Promise<Build> | null = null;
 
-/** This source once more, as a build of the next fold version. */
+/** Loads this source once more, as a build of the next fold version. */
 export function newerBuild(): Promise<Build> {
   newer ??= load();
   return newer;
@@ -35,7 +38,7 @@ export function newerBuild(): Promise<Build> {
 async function load(): Promise<Build> {
   const fold = FOLD_VERSION + 1;
   vi.resetModules();
-  // Faults cross from the log to both builds.
+  // Both builds share the log's module, so that they recognise its faults.
   vi.doMock('@runlog/topic-io/topic-io', () => topicIo);
   vi.doMock('@runlog/run-state/evolve', async (original) => ({
     ...(await original<object>()),

@@ -1,7 +1,7 @@
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 import { changedReader } from '../support/changed-reader.ts';
 
-/** The same log with some of its operations changed; everything that is not named goes through. */
+/** Returns the same log with some operations changed. All others are passed through. */
 export function changedIo(io: TopicIo, changes: Partial<TopicIo>): TopicIo {
   return {
     engine: io.engine,
@@ -20,7 +20,7 @@ export function changedIo(io: TopicIo, changes: Partial<TopicIo>): TopicIo {
   };
 }
 
-/** The same log whose readers of some topics see other records; positions and bounds stay. */
+/** Returns the same log, but readers of some topics see other records. Positions and bounds stay. */
 export function changedRecords(
   io: TopicIo,
   { of, change }: { of: (topic: string) => boolean; change: (records: readonly LogRecord[]) => LogRecord[] },

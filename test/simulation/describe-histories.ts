@@ -5,14 +5,14 @@ import { explain } from './shrink.ts';
 import { toBeReached } from './to-be-reached.ts';
 
 const HISTORIES_DEFAULT = 10_000;
-/** On a machine that is too busy for all of them, a run by default ends here and says how far it came. */
+/** On a machine that is too busy for all histories, a default run ends after this time and says how far it got. */
 const RUN_MS_MAX = 100_000;
-/** So many histories have everything in them that is to happen. */
+/** This number of histories contains everything that must happen. */
 const HISTORIES_OF_ALL_KINDS = 1_500;
-/** Between two breaths for the test runner. */
+/** The number of histories between two pauses for the test runner. */
 const HISTORIES_PER_TURN = 20;
 
-/** Every so-many-th seed of the run; or, with `SEED`, that history alone and all that happened in it. */
+/** Runs the shard's part of the seeds, or with `SEED` only that history, and then prints all that happened in it. */
 export function describeHistories(shard: { index: number; of: number }): void {
   const { SEED, SIMULATION_HISTORIES, SIMULATION_FIRST } = process.env;
   if (SEED !== undefined) {
@@ -37,7 +37,7 @@ export function describeHistories(shard: { index: number; of: number }): void {
       if (ran % HISTORIES_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
       if (performance.now() - startedMs > runMsMax) {
         process.stdout.write(
-          `the time was up after ${ran} histories; SIMULATION_HISTORIES=${histories} runs all\n`,
+          `the time was up after ${ran} histories; SIMULATION_HISTORIES=${histories} runs all of them\n`,
         );
         break;
       }
@@ -47,7 +47,7 @@ export function describeHistories(shard: { index: number; of: number }): void {
       process.stdout.write(`of ${ran} histories, so many had: ${counts.join(', ')}\n`);
     }
     expect(ran).toBeGreaterThan(0);
-    // What never happens is not tested.
+    // A situation that never happens is not tested.
     if (ran >= HISTORIES_OF_ALL_KINDS)
       expect([...reached.keys()]).toEqual(expect.arrayContaining([...toBeReached]));
   });

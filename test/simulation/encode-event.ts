@@ -12,7 +12,7 @@ import {
 } from '../support/event-factory.ts';
 import type { PlannedEvent } from './plan.ts';
 
-/** The record that ingest writes of an event; the same value whenever it is sent. */
+/** Makes the record that ingest writes for an event. Its value is the same whenever the event is sent. */
 export function encodeEvent(event: PlannedEvent, receivedAtMs: number): RecordToAppend {
   const { cluster_id, run_id, group_id } = parseRunKey(event.run)!;
   const value = make(event.type, {

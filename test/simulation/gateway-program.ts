@@ -9,7 +9,7 @@ import type { SimulatedProcess } from './simulated-process.ts';
 import { SimulatedSocket, type SocketClient } from './simulated-socket.ts';
 import type { World } from './world.ts';
 
-/** What only a listening process reads does not matter here. */
+/** The values that only a listening process reads do not matter here. */
 function configOf(partitions: number): GatewayConfig {
   return {
     ...{ host: '127.0.0.1', port: 0, allowedOrigins: [] },
@@ -21,7 +21,7 @@ function configOf(partitions: number): GatewayConfig {
   };
 }
 
-/** A gateway: the real feed and hub; sockets are simulated. */
+/** A gateway with the real feed and hub. Its sockets are simulated. */
 export class GatewayProgram implements Program {
   readonly process: SimulatedProcess;
   readonly #world: World;
@@ -52,12 +52,12 @@ export class GatewayProgram implements Program {
     });
   }
 
-  /** null: it has not caught up. */
+  /** Is null while it has not caught up. */
   get states(): ReadonlyMap<string, RunSnapshot> | null {
     return this.#feed.runs()?.states ?? null;
   }
 
-  /** null: it takes no connections now. */
+  /** Returns null if it accepts no connections now. */
   connect(client: SocketClient): SimulatedSocket | null {
     const hub = this.#feed.hub();
     if (hub === null || this.process.crashed || this.#stop.signal.aborted) return null;
@@ -86,7 +86,7 @@ export class GatewayProgram implements Program {
     for (const socket of [...this.#sockets]) socket.close();
   }
 
-  /** Holds every state that reaches the hub against the fold. */
+  /** Compares every state that reaches the hub with the fold. */
   #watch(hub: Hub): void {
     const { oracle, mutations } = this.#world;
     const { tamper } = mutations;

@@ -14,19 +14,22 @@ import { type Mutations, START_MS, World } from './world.ts';
 
 /** After healing, everything must hold within this time. */
 const SETTLE_MS_MAX = 120_000;
-/** Requests that are late enough to arrive after the healing have done so by then. */
+/** By this time even requests that arrive late, after the healing, have arrived. */
 const SETTLE_MS_MIN = 8_000;
 const CHECK_MS = 2_000;
-/** Retention is far longer than anything takes: it removes what every checkpoint has passed for so long. */
+/**
+ * Retention removes only records that every checkpoint passed at least this long ago, because a real retention time is
+ * far longer than anything else takes.
+ */
 const RETENTION_LAG_MS = 12_000;
 
 export interface HistoryResult {
-  /** null: every invariant held. */
+  /** Null if every invariant held. */
   readonly failure: unknown;
   readonly trace: readonly string[];
   readonly eventsRun: number;
   readonly elapsedMs: number;
-  /** What happened, how often. */
+  /** How often each situation happened. */
   readonly reached: ReadonlyMap<string, number>;
 }
 
@@ -123,7 +126,7 @@ class History {
     }
   }
 
-  /** Lets go of everything, so that nothing of this history runs into the next. */
+  /** Releases everything, so that nothing of this history continues in the next. */
   end(): void {
     for (const service of this.#services.values()) service.process?.crash();
   }
@@ -213,11 +216,11 @@ class History {
 
   #retain(): void {
     const { log, topics, elapsedMs, oracle } = this.#world;
-    // What nobody could fold yet is not deleted.
+    // Records that nobody could fold yet are not deleted.
     if (oracle.isOutlived) return;
     const old = this.#checkpoints.findLast(({ atMs }) => atMs <= elapsedMs - RETENTION_LAG_MS);
     for (const [partition, next] of old?.next.entries() ?? []) {
-      // What a rebuild has written may be behind what its former topic held.
+      // The topic that a rebuild wrote may be behind the former one.
       log.partition(topics.events, partition)?.deleteBelow(Math.min(next, oracle.checkpoint(partition)));
     }
   }
@@ -271,7 +274,7 @@ class History {
     });
   }
 
-  /** What does not hold yet. */
+  /** Returns the conditions that do not hold yet. */
   #unsettled(): string[] {
     const { oracle, log } = this.#world;
     const { meta } = oracle;
@@ -279,7 +282,7 @@ class History {
     const faults = this.#operator.unsettled();
     if (faults.length === 0 && !this.#publishers.isDone) faults.push('events are not acknowledged');
     if (faults.length === 0) faults.push(...oracle.unsettled(log));
-    // Comparing whole states is dear, and worth it only at the end.
+    // Comparing whole states is expensive, and worth it only at the end.
     if (faults.length > 0) return faults;
     const gateways = living(this.#gateways);
     if (gateways.length < this.#world.plan.gateways) faults.push('a gateway does not run');

@@ -3,12 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { runHistory } from './history.ts';
 import type { Plan } from './plan.ts';
 
-/** Other delays and ties for the same plan: a history that failed once fails under many of them. */
+/**
+ * The number of seeds, each of which gives other delays and ties for the same plan. A history that once failed fails
+ * under many of them.
+ */
 const SEEDS = 40;
 
 const folder = new URL('./kept/', import.meta.url);
 
-// Shrunk histories of bugs that were found, each named after what broke.
+// These are shrunk histories of bugs that were found, each named after what broke.
 describe('a history that once failed holds now', () => {
   for (const file of readdirSync(folder)) {
     it(file.replace('.json', '').replaceAll('-', ' '), async () => {

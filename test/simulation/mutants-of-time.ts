@@ -10,22 +10,22 @@ import type { Mutations, ProgramKind } from './world.ts';
 export interface Mutant {
   readonly name: string;
   readonly mutations: Mutations;
-  /** How many histories at most it may take to find it. */
+  /** The most histories that it may take to find it. */
   readonly historiesMax: number;
-  /** Only histories with these faults have what it breaks. */
+  /** Only histories with these faults contain what it breaks. */
   readonly faults?: readonly Fault['kind'][];
 }
 
 const EVENTS = 'run-events';
 
-/** Tombstones go with the first cleaning. */
+/** A log that removes tombstones with the first cleaning. */
 class ShortTombstonesLog extends SimulatedLog {
   override ensureTopic(spec: TopicSpec): ReturnType<SimulatedLog['ensureTopic']> {
     return super.ensureTopic({ ...spec, settings: { ...spec.settings, 'delete.retention.ms': '0' } });
   }
 }
 
-/** What a process writes under control, or null for what it does not write at all. */
+/** Changes the control records that a process writes, or drops them if `change` returns null. */
 function changedControl(io: TopicIo, change: (record: RecordToAppend) => RecordToAppend | null): TopicIo {
   return changedIo(io, {
     writer: async (options) => {
@@ -52,7 +52,7 @@ const withoutPosition = (record: RecordToAppend): RecordToAppend => ({
   value: Buffer.from(JSON.stringify({ ...JSON.parse(record.value!.toString('utf8')), through: null })),
 });
 
-/** Bounds that reach as far as anybody likes, and reading that goes on at the end when it stands behind it. */
+/** Reports bounds that cover any position, and lets a reader beyond the end continue at the end. */
 function goOnAtEnd(io: TopicIo): TopicIo {
   return changedIo(io, {
     bounds: async (topic) => {
@@ -73,12 +73,12 @@ function goOnAtEnd(io: TopicIo): TopicIo {
   });
 }
 
-/** Takes events that end where they like. */
+/** Accepts events that end anywhere. */
 function endlessBounds(io: TopicIo): TopicIo {
   return changedIo(io, { bounds: goOnAtEnd(io).bounds });
 }
 
-/** Reads of every fold version that it is this build's. */
+/** Reads every fold version as this build's. */
 function foldsAlike(io: TopicIo): TopicIo {
   const alike = (record: LogRecord): LogRecord => ({
     ...record,
@@ -94,7 +94,7 @@ const forThe = (kind: ProgramKind, wrap: (io: TopicIo) => TopicIo): Mutations =>
   wrapIo: (io, of) => (of === kind ? wrap(io) : io),
 });
 
-/** What time, other events and another fold bring about. */
+/** Mutants that only time, other events or another fold reveal. */
 export const mutantsOfTime: readonly Mutant[] = [
   {
     name: 'a log that removes tombstones while somebody reads',

@@ -3,7 +3,7 @@ import { runHistory } from './history.ts';
 import { mutants } from './mutants.ts';
 import { type Plan, planOf } from './plan.ts';
 
-// A simulation that finds nothing proves nothing unless it finds what is broken on purpose.
+// A simulation that finds nothing proves nothing unless it also finds faults that were made on purpose.
 describe('the simulation finds', () => {
   for (const { name, mutations, historiesMax, faults = [] } of mutants) {
     it(`${name}, within ${historiesMax} histories`, async () => {

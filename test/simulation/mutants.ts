@@ -11,14 +11,14 @@ import { type Mutant, mutantsOfTime } from './mutants-of-time.ts';
 import { SimulatedLog } from './simulated-log.ts';
 import type { Mutations } from './world.ts';
 
-/** Zombies may write. */
+/** A log in which zombies may write. */
 class UnfencedLog extends SimulatedLog {
   protected override mayWrite(holder: { id: string; epoch: number }, epoch: number): boolean {
     return holder.id !== 'run-meta' || super.mayWrite(holder, epoch);
   }
 }
 
-/** Takes events, says so, and loses one request in twenty. */
+/** A log that acknowledges every request and loses one in twenty. */
 class ForgetfulLog extends SimulatedLog {
   #appends = 0;
 
@@ -29,7 +29,7 @@ class ForgetfulLog extends SimulatedLog {
   }
 }
 
-/** Reads to the end that it saw first, whatever has been written and compacted since. */
+/** Makes readers stop at the end that they saw first, whatever has been written and compacted since. */
 function stopAtFirstEnd(io: TopicIo): TopicIo {
   return changedIo(io, {
     reader: (options) => {
@@ -55,7 +55,9 @@ function stopAtFirstEnd(io: TopicIo): TopicIo {
   });
 }
 
-/** Takes the writer id at the first commit, so after the restore: a zombie's last word can come in between. */
+/**
+ * Takes the writer id only at the first commit, after the restore, so that a zombie's last write can come in between.
+ */
 function fenceLate(io: TopicIo): TopicIo {
   return changedIo(io, {
     fencedWriter: async (id) => {
@@ -73,7 +75,7 @@ function fenceLate(io: TopicIo): TopicIo {
   });
 }
 
-/** One record in twenty of the events never reaches the fold. */
+/** Drops one event record in twenty before the fold. */
 function skipRecords(io: TopicIo): TopicIo {
   return changedRecords(io, {
     of: (topic) => topic === 'run-events',
@@ -81,7 +83,7 @@ function skipRecords(io: TopicIo): TopicIo {
   });
 }
 
-/** Snapshots and checkpoint in two transactions, the checkpoint first. */
+/** Writes snapshots and checkpoint in two transactions, the checkpoint first. */
 function splitFlush(io: TopicIo): TopicIo {
   return changedIo(io, {
     fencedWriter: async (id) => {
@@ -105,7 +107,7 @@ function splitFlush(io: TopicIo): TopicIo {
   });
 }
 
-/** A holder that never learns that its commit failed. */
+/** Hides from a holder that its commit failed. */
 function swallowFailures(io: TopicIo): TopicIo {
   return changedIo(io, {
     fencedWriter: async (id) => {
@@ -131,7 +133,7 @@ const forGateways = (wrap: (io: TopicIo) => TopicIo): Mutations => ({
   wrapIo: (io, of) => (of === 'gateway' ? wrap(io) : io),
 });
 
-/** What the simulation must find. */
+/** The mutants that the simulation must find. */
 export const mutants: readonly Mutant[] = [
   ...mutantsOfTime,
   {

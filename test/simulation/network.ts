@@ -1,31 +1,37 @@
 import { TopicIoError } from '@runlog/topic-io/topic-io';
 import type { SimulatedProcess } from './simulated-process.ts';
 
-/** An effect that cannot be had yet; the log tries again in a moment, as a broker's client would. */
+/** An effect that is not possible yet. The log tries again in a moment, as a broker's client would. */
 export const NOT_YET = Symbol('not yet');
 
 const NOT_YET_RETRY_MS = 3;
 
 export interface NetworkProfile {
   readonly latencyMsMax: number;
-  /** Of requests and answers that take up to `slowMsMax`. */
+  /** The share of requests and answers that take up to `slowMsMax`. */
   readonly slowChance: number;
   readonly slowMsMax: number;
-  /** Of requests that get lost, lose their answer, or arrive after their sender has given up. */
+  /** The share of requests that get lost, lose their answer, or arrive after their sender has given up. */
   readonly lossChance: number;
 }
 
-/** Between the processes and the log: delays, losses, answers that never come, requests that come too late. */
+/**
+ * The network between the processes and the log, with delays, losses, answers that never arrive and requests that
+ * arrive too late.
+ */
 export class Network {
   profile: NetworkProfile;
-  /** The log cannot be reached. */
+  /** Whether the log cannot be reached. */
   isDown = false;
 
   constructor(profile: NetworkProfile) {
     this.profile = profile;
   }
 
-  /** One request and its answer. The effect happens at the log, at once and whole. Never settles for the dead. */
+  /**
+   * Sends one request and returns its answer. The effect happens at the log, at once and as a whole. For a dead process
+   * it never settles.
+   */
   ask<Answer>(process: SimulatedProcess, effect: () => Answer | typeof NOT_YET): Promise<Answer> {
     const { random, scheduler } = process;
     const { lossChance } = this.profile;

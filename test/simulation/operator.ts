@@ -6,17 +6,17 @@ import { Service, type StartProgram } from './service.ts';
 import { Violation } from './violation.ts';
 import type { World } from './world.ts';
 
-/** So often a rebuild may refuse that nothing else hinders. */
+/** How often a rebuild may refuse without another cause. */
 const REFUSALS_MAX = 5;
 const UPDATED_CHANCE = 0.5;
 
-/** Whoever looks after the services: rebuilds, updates, and what is done when services end and say why. */
+/** The operator of the services: rebuilds, updates, and reacts to services that end and say why. */
 export class Operator {
   readonly #world: World;
   readonly #services: Map<string, Service>;
   readonly #rebuilds: RebuildProgram[] = [];
   readonly #random;
-  /** null: there is none yet. */
+  /** Null if there is none yet. */
   #newer: Build | null = null;
   readonly #updated = new Set<string>();
   #refusals = 0;
@@ -27,14 +27,14 @@ export class Operator {
     this.#random = world.random.fork('operator');
   }
 
-  /** Of a process that starts now. */
+  /** Returns the build for a process that starts now. */
   buildOf(service: string): Build {
     if (this.#newer === null) return thisBuild;
     if (this.#random.chance(UPDATED_CHANCE)) this.#updated.add(service);
     return this.#updated.has(service) ? this.#newer : thisBuild;
   }
 
-  /** Whether a service may end so; what it says is heeded. */
+  /** Whether a service may end with this error. The operator acts on its message. */
   mayEnd(service: string, error: unknown): boolean {
     if (!(error instanceof TopicIoError) || error.code !== 'unusable') return false;
     const world = this.#world;
@@ -46,13 +46,13 @@ export class Operator {
     return world.plan.faults.some(({ kind }) => MAY_END_SERVICES.has(kind));
   }
 
-  /** A newer build is there: it rebuilds, and services are updated when they start anew, or when they ask for it. */
+  /** Introduces a newer build. It rebuilds, and services are updated when they start anew or when they ask for it. */
   upgrade(newer: Build): void {
     this.#newer = newer;
     this.rebuild({ distrusts: false, dropOld: false }, newer);
   }
 
-  /** The events topic is deleted; sooner or later it is there again, empty. */
+  /** Deletes the events topic. Sooner or later it exists again, empty. */
   deleteEvents({ downMs }: { downMs: number }): void {
     const { log, topics, oracle, scheduler } = this.#world;
     const description = log.describeTopic(topics.events);
@@ -71,12 +71,12 @@ export class Operator {
       this.#rebuilds[index] = program;
       return program;
     };
-    // It is started again after a passing fault.
+    // The process is started again after a passing fault.
     const mayFail = (error: unknown) => error instanceof TopicIoError;
     this.#services.set(name, new Service(world, { name, start, mayFail }));
   }
 
-  /** What is still to be done; where a rebuild would do it and none is under way, one is started. */
+  /** Returns what is still to be done. If a rebuild would do it and none is running, one is started. */
   unsettled(): string[] {
     const { oracle } = this.#world;
     const { meta } = oracle;
@@ -95,5 +95,7 @@ export class Operator {
   }
 }
 
-/** Overtaken by retention, in need of an update or before events that are not its own, a process ends. */
+/**
+ * The faults after which a process ends: retention has overtaken it, it needs an update, or the events are not its own.
+ */
 const MAY_END_SERVICES = new Set<Fault['kind']>(['retention', 'upgrade', 'events deleted']);

@@ -16,37 +16,37 @@ export interface OracleOptions {
   readonly partitions: number;
   /** A run may be retired by age when it was silent for longer. */
   readonly runRetentionMs: number;
-  /** Something happened that histories are to contain. */
+  /** Is told of situations that some history must contain. */
   readonly onReached: (what: string) => void;
 }
 
 /**
- * Folds every event at the moment it lands, and judges everything else by that: what is stored, what gateways hold,
- * what clients were told.
+ * Folds every event at the moment when it reaches the log, and judges everything else by that: stored snapshots, the
+ * states of gateways, and what clients were told.
  */
 export class Oracle {
   readonly runs = new Map<string, RunTruth>();
-  /** Ids of events that are, or were before it was deleted, in the log. */
+  /** The ids of events that are in the log, or were in it before it was deleted. */
   readonly landed = new Set<string>();
-  /** What all services agreed on last. */
+  /** The last `run-meta` that all services agreed on. */
   meta: RunMeta | null = null;
-  /** Why this history cannot be judged any more: nothing in the log tells a topic from the one before. */
+  /** Why this history can no longer be judged: nothing in the log tells a topic from the one before. */
   undecided: string | null = null;
-  /** The epoch under which this fold began; its states say so also when a later one has begun. */
+  /** The epoch under which this fold began. Its states name it even after a later one has begun. */
   #firstEpoch = '';
   readonly #options: OracleOptions;
   readonly #stored = new Map<string, StoredPartition[]>();
-  /** Snapshot topics that were in use before a rebuild switched and deleted them. */
+  /** The snapshot topics that were in use until a rebuild switched and deleted them. */
   readonly #dropped = new Set<string>();
   readonly #unfoldable = new Set<string>();
   readonly #rejected = new Set<string>();
-  /** Landed before the services had agreed on an epoch. */
+  /** Records that reached the log before the services had agreed on an epoch. */
   readonly #early: { readonly record: LogRecord; readonly partition: number }[] = [];
-  /** Of the events topic that there was before it was deleted. */
+  /** The truths of the events topic that was deleted. */
   readonly #former = new Map<string, RunTruth>();
-  /** By partition that was deleted with records in it: what its successor holds. */
+  /** The records of the successor, by partition that was deleted with records in it. */
   readonly #renewed = new Map<number, LogRecord[]>();
-  /** By partition: epochs that name what was deleted. */
+  /** The epochs that name the deleted partition, by partition. */
   readonly #formerEpochs = new Map<string, Set<number>>();
 
   constructor(options: OracleOptions) {
@@ -68,7 +68,7 @@ export class Oracle {
     }
   };
 
-  /** The events topic is deleted, and with it what its snapshots were made of. */
+  /** Is told that the events topic is deleted, and with it the records that its snapshots were made from. */
   eventsDeleted(log: SimulatedLog): void {
     const { topics } = this.#options;
     for (const { index, end } of log.partitions(topics.events)) {
@@ -88,14 +88,15 @@ export class Oracle {
     }
   }
 
-  /** Somebody goes on in a partition that was made anew and has grown past its position. */
+  /** Is told that a reader continues in a partition that was made anew and has grown past its position. */
   readsOn(index: number): void {
     if (this.#renewed.has(index)) this.undecided ??= `somebody reads on in another partition ${index}`;
   }
 
   /**
-   * Somebody begins to read events where what it restored said. The snapshots must be ahead of the events that were
-   * made anew, or another record be where their newest was folded from: else nothing tells the two topics apart.
+   * Is told that a process begins to read events where its restored snapshots end. If the events were made anew, the
+   * snapshots must be ahead of them, or another record must be at the offset that the newest was folded to. Otherwise
+   * nothing tells the two topics apart.
    */
   begins({ at, offset, restored }: Begun): void {
     const records = this.#renewed.get(at.index);
@@ -110,32 +111,32 @@ export class Oracle {
 
   topicDeleted(topic: string): void {
     const stored = this.#stored.get(topic);
-    // Who is slow to follow the switch may make it anew and write to it; nobody reads that.
+    // A process that is slow to follow the switch may create the topic anew and write to it. Nobody reads that.
     if (topic !== this.meta?.snapshots && stored?.some(({ isInUse }) => isInUse)) this.#dropped.add(topic);
     this.#stored.delete(topic);
   }
 
-  /** What is in use speaks of events that were deleted: only a rebuild can mend that. */
+  /** Whether the snapshots in use include events that were deleted. Only a rebuild can repair that. */
   get isOutlived(): boolean {
     return this.meta !== null && this.#storedIn(this.meta.snapshots).some(({ isOfFormer }) => isOfFormer);
   }
 
-  /** Of the current snapshot topic; -1: none yet. */
+  /** Returns the checkpoint of the current snapshot topic, or -1 if there is none yet. */
   checkpoint(partition: number): number {
     if (this.meta === null) return -1;
     return this.#storedIn(this.meta.snapshots)[partition]!.checkpoint?.next ?? -1;
   }
 
-  /** What an epoch knows of a run. */
+  /** Returns the truth about a run as of an epoch. */
   truth(key: string, epoch: string): RunTruth | undefined {
     const former = this.#former.get(key);
     if (former === undefined) return this.runs.get(key);
     return this.#formerEpochs.get(epoch)?.has(former.partition) ? former : this.runs.get(key);
   }
 
-  /** A state that somebody claims to have: the fold had it, at that position, just so. */
+  /** Checks a state that a process claims to have: the fold must have had exactly this state at that position. */
   confirm(key: string, state: RunSnapshot, who: string): void {
-    // A commit is decided before it can be seen.
+    // A commit is decided before it can be read.
     if (this.meta === null) return;
     const truth = this.truth(key, state.position.epoch)?.states.get(state.position.seq);
     holds(truth !== undefined, () => `${who} has ${key} at ${state.position.seq}, where the fold never was`);
@@ -149,7 +150,7 @@ export class Oracle {
     );
   }
 
-  /** The newest state of a run as the present epoch and fold have it; null: it is absent. */
+  /** Returns the newest state of a run in the present epoch and fold, or null if the run is absent. */
   latest(key: string): RunSnapshot | null {
     const state = this.runs.get(key)?.latest ?? null;
     if (state === null || this.meta === null) return state;
@@ -159,14 +160,14 @@ export class Oracle {
       : { ...state, position };
   }
 
-  /** The bytes of it. */
+  /** Returns the text of that state. */
   latestText(key: string): string | null {
     const state = this.runs.get(key)?.latest ?? null;
     if (state === null) return null;
     return snapshotText(state, { epoch: this.meta!.epoch, isNewer: this.#isNewer(key) });
   }
 
-  /** What does not hold yet of the stored snapshots; empty when they are all that they must be. */
+  /** Returns what is not yet right about the stored snapshots. The list is empty when they are all right. */
   unsettled(log: SimulatedLog): string[] {
     const { topics, runRetentionMs } = this.#options;
     const faults: string[] = [];
@@ -299,7 +300,7 @@ export class Oracle {
     onReached('a run is retired by age');
   }
 
-  /** Whether what somebody may have restored shows that the events were deleted; see `begins`. */
+  /** Whether the snapshots that a process may have restored show that the events were deleted; see `begins`. */
   #isTold(mark: Mark, records: readonly LogRecord[]): boolean {
     const { key, seq, next } = mark;
     if (Math.max(next, seq + 1) > records.length) return true;

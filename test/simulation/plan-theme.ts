@@ -4,16 +4,16 @@ import { SeededRandom } from './seeded-random.ts';
 const THEME_CHANCE = 0.16;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** Restores take a while, and what they read is not compacted before they do. */
+/** With these settings restores take a while, and the records that they read are not compacted before. */
 const SLOW_READERS = { recordsPerAnswerMax: 2, fetchPauseMsMax: 300, cleanerDelayMsMax: null };
 
 export interface Theme {
   readonly faults: readonly Fault[];
-  /** Of the plan otherwise. */
+  /** Changes to the rest of the plan. */
   readonly changes?: Partial<Plan>;
 }
 
-/** Faults that come to something only together, beside all others: in some of the histories. */
+/** Plans faults that have an effect only together, in addition to all others, in some of the histories. */
 export function planTheme(seed: number, runs: readonly string[]): Theme {
   const random = new SeededRandom(seed).fork('theme');
   if (!random.chance(THEME_CHANCE)) return { faults: [] };
@@ -34,7 +34,9 @@ export function planTheme(seed: number, runs: readonly string[]): Theme {
   }
 }
 
-/** Runs outlive their retention; then the tombstones theirs, perhaps while somebody restores. */
+/**
+ * Plans that runs are silent beyond their retention time, and then tombstones expire, perhaps while a process restores.
+ */
 function planSilence(random: SeededRandom, runs: readonly string[]): Theme {
   const leap = (atMs: number, byMs: number): Fault => ({
     ...{ kind: 'leap', atMs, byMs, isCounted: random.chance(0.8) },
@@ -56,7 +58,10 @@ function planSilence(random: SeededRandom, runs: readonly string[]): Theme {
   return hasSleeper ? { faults, changes: SLOW_READERS } : { faults };
 }
 
-/** Starts anew shortly before the leap, while a run is retired, and reads on when the tombstones are gone. */
+/**
+ * Plans a process that restarts shortly before the leap, while a run is retired, and continues to read when the
+ * tombstones are gone.
+ */
 function planSleeper(random: SeededRandom, at: { leapMs: number; runs: readonly string[] }): Fault[] {
   const { leapMs, runs } = at;
   const process = random.pick(['aggregator-1', 'gateway-1', 'gateway-1']);
@@ -96,7 +101,7 @@ function planUpgrade(random: SeededRandom): Fault[] {
   return faults;
 }
 
-/** Rebuilds that are killed and go on, while runs are retired and what they are made from is deleted. */
+/** Plans rebuilds that are killed and resumed, while runs are retired and their events are deleted. */
 function planRebuilds(random: SeededRandom, runs: readonly string[]): Fault[] {
   const faults: Fault[] = [];
   let atMs = random.between(14_000, 18_000);

@@ -1,13 +1,13 @@
 import { planTheme } from './plan-theme.ts';
 import { SeededRandom } from './seeded-random.ts';
 
-/** One event that an emitter sends, whole: the same bytes however often it is sent. */
+/** One complete event of an emitter. It has the same bytes however often it is sent. */
 export interface PlannedEvent {
   readonly id: string;
   readonly run: string;
   readonly type: string;
   readonly emitter: string;
-  /** null: the emitter does not number. */
+  /** Null if the emitter does not number its events. */
   readonly emitterSeq: number | null;
 }
 
@@ -15,7 +15,7 @@ export interface PlannedRequest {
   readonly atMs: number;
   readonly emitter: string;
   readonly events: readonly PlannedEvent[];
-  /** A copy that a network or a nervous client sends as well, so much later. */
+  /** The delay after which a network or an impatient client also sends a copy; null if there is none. */
   readonly copyAfterMs: number | null;
 }
 
@@ -43,10 +43,10 @@ export type Fault =
   | { readonly kind: 'disconnect'; readonly atMs: number; readonly client: number; readonly resume: Resume }
   | { readonly kind: 'stall'; readonly atMs: number; readonly client: number; readonly forMs: number };
 
-/** What a client comes back with: what it holds, nothing, or a position of an epoch that is no more. */
+/** What a client resumes with: the position that it holds, nothing, or a position of a former epoch. */
 export type Resume = 'since' | 'nothing' | 'other epoch';
 
-/** Everything that happens to a history from outside. The rest (delays, ties) follows from the seed. */
+/** Everything that happens to a history from outside. The rest (delays and ties) follows from the seed. */
 export interface Plan {
   readonly seed: number;
   readonly partitions: number;
@@ -54,7 +54,7 @@ export interface Plan {
   readonly aggregators: number;
   readonly gateways: number;
   readonly ingests: number;
-  /** Of each client, whether what it has not read weighs much. */
+  /** The clients, and whether the unread messages of each count as large. */
   readonly clients: readonly { readonly isHeavy: boolean }[];
   readonly requests: readonly PlannedRequest[];
   readonly faults: readonly Fault[];
@@ -64,14 +64,14 @@ export interface Plan {
   readonly slowChance: number;
   readonly slowMsMax: number;
   readonly recordsPerAnswerMax: number;
-  /** Slow readers. */
+  /** The longest pause of slow readers between two fetches. */
   readonly fetchPauseMsMax: number;
   readonly markerDelayMsMax: number;
-  /** null: nothing is compacted but by a fault. */
+  /** Null if compaction happens only as a fault. */
   readonly cleanerDelayMsMax: number | null;
 }
 
-/** Requests and faults happen before this; then everything heals. */
+/** Requests and faults happen before this time. Then everything heals. */
 export const HEAL_AT_MS = 32_000;
 const PUBLISH_MS = 25_000;
 const EVENT_TYPES = [
@@ -85,7 +85,7 @@ const EVENT_TYPES = [
   'CUSTOM',
 ] as const;
 
-/** The plan of a seed. */
+/** Makes the plan of a seed. */
 export function planOf(seed: number): Plan {
   const random = new SeededRandom(seed).fork('plan');
   const runs = Array.from({ length: random.integer(2, 3) }, (_, index) => `c1/r${index + 1}/default`);
@@ -121,12 +121,12 @@ function planRequests(random: SeededRandom, runs: readonly string[]): PlannedReq
   const emitters = Array.from({ length: random.integer(1, 4) }, (_, index) => ({
     name: `emitter-${index + 1}`,
     numbers: random.chance(0.75),
-    // Several emitters a run, several runs an emitter.
+    // There are several emitters per run and several runs per emitter.
     runs: runs.filter(() => random.chance(0.6)),
     seqs: new Map<string, number>(),
   }));
   for (const emitter of emitters) if (emitter.runs.length === 0) emitter.runs = [random.pick(runs)];
-  // A few histories are long enough for entries to leave the log.
+  // A few histories are long enough for entries to be pushed out of the event log.
   const isLong = random.chance(0.03);
   const eventsMax = isLong ? 260 : random.integer(10, 45);
   const perRequestMax = isLong ? 40 : random.pick([1, 3, 6]);
@@ -182,7 +182,7 @@ function planFaults(
 
 function planFault(random: SeededRandom, shape: Parameters<typeof planFaults>[1]): Fault {
   const atMs = random.between(500, HEAL_AT_MS - 2_000);
-  // The aggregators carry the hardest promises, so they suffer most.
+  // The aggregators make the hardest promises, so they get the most faults.
   const ofProcess = () =>
     random.pick([
       `aggregator-${random.integer(1, shape.aggregators)}`,

@@ -10,7 +10,9 @@ const ANSWER_MS_MAX = 6_000;
 const RESEND_MS_MAX = 3_000;
 const HTTP_MS_MAX = 30;
 
-/** An ingest process as far as order and fate of events go: lanes to the log, one answer a request. */
+/**
+ * A model of an ingest process that covers the order and fate of events: lanes to the log, and one answer per request.
+ */
 export class IngestProgram implements Program {
   readonly process: SimulatedProcess;
   readonly #world: World;
@@ -24,7 +26,7 @@ export class IngestProgram implements Program {
     this.#writer = this.#io.writer();
   }
 
-  /** The ids that the log acknowledged. */
+  /** Returns the ids that the log acknowledged. */
   async accept(events: readonly PlannedEvent[]): Promise<string[]> {
     const { topics, plan } = this.#world;
     const nowMs = this.process.clock.now();
@@ -49,7 +51,10 @@ export class IngestProgram implements Program {
   }
 }
 
-/** Every emitter of a history: sends, and sends again what was not acknowledged, wherever it may have landed. */
+/**
+ * Runs every emitter of a history. It sends events, and sends again those that were not acknowledged, whether or not
+ * they are in the log.
+ */
 export class Publishers {
   readonly acknowledged = new Set<string>();
   readonly #dead = new Set<string>();
@@ -73,7 +78,7 @@ export class Publishers {
     }
   }
 
-  /** Everything that living emitters sent is acknowledged. */
+  /** Whether everything that living emitters sent is acknowledged. */
   get isDone(): boolean {
     return this.#open === 0;
   }
@@ -104,7 +109,7 @@ export class Publishers {
     });
   }
 
-  /** To some ingest and back, if both ways hold. */
+  /** Carries events to some ingest and its answer back, unless one of them is lost. */
   #carry(events: readonly PlannedEvent[], onAnswer: (acknowledged: readonly string[]) => void): void {
     const { scheduler, plan } = this.#world;
     const isSlow = this.#random.chance(plan.slowChance);

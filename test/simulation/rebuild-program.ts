@@ -7,7 +7,7 @@ import type { World } from './world.ts';
 
 const UNPREPARED_MS = 200;
 
-/** `runlog rebuild`, started again after a passing fault until it has done its work or refuses to. */
+/** Runs `runlog rebuild`, and starts it again after a passing fault until it has done its work or refuses to. */
 export class RebuildProgram implements Program {
   outcome: 'under way' | 'done' | { readonly refused: string } = 'under way';
 
@@ -16,7 +16,7 @@ export class RebuildProgram implements Program {
     options: {
       build: Build;
       process: SimulatedProcess;
-      /** Finds the former snapshots wanting, so that a new epoch begins. */
+      /** Whether it finds the former snapshots wrong, so that a new epoch begins. */
       distrusts: boolean;
       dropOld: boolean;
       fail: (error: unknown) => void;
@@ -51,7 +51,7 @@ export class RebuildProgram implements Program {
   async stop(): Promise<void> {}
 }
 
-/** Former snapshots whose bytes are not quite what a fold gives. */
+/** Returns a log whose former snapshots differ a little from what a fold gives. */
 function defaced(io: TopicIo): TopicIo {
   return changedRecords(io, {
     of: (topic) => topic.startsWith('run-snapshots'),

@@ -26,12 +26,12 @@ const EVENTS_PER_TURN = 200;
 const topics = topicNames('');
 const logger = createLogger({ service: 'rebuild-resumed', level: 'silent' });
 
-/** Truncated: the topic no longer holds its beginning, so a rebuild takes it over from its former snapshot. */
+/** A truncated run: the topic no longer holds its beginning, so a rebuild copies it from its former snapshot. */
 const OLD = 'c1/old/default';
 const ALSO_OLD = 'c1/also-old/default';
 const YOUNG = 'c1/young/default';
 
-/** One partition over a simulated log, whose virtual time runs as fast as the machine can. */
+/** One partition on a simulated log, whose virtual time runs as fast as the machine can. */
 class System implements AsyncDisposable {
   readonly io: TopicIo;
   readonly #process: SimulatedProcess;
@@ -69,7 +69,7 @@ class System implements AsyncDisposable {
     return (await readMeta(this.io, topics))!;
   }
 
-  /** Appends so many events of the run; the first of a run begins it. */
+  /** Appends this number of events of the run. The first event of a run begins it. */
   append(key: string, count = 1): void {
     const records = Array.from({ length: count }, (_, index) => {
       const run_id = key.split('/')[1]!;
@@ -93,7 +93,7 @@ class System implements AsyncDisposable {
     this.#log.append({ topic: topics.events, partition: 0, records: [record] });
   }
 
-  /** As an aggregator that starts, folds all there is, flushes and stops. */
+  /** Does what an aggregator does that starts, folds everything, flushes and stops. */
   async aggregate(): Promise<void> {
     const { io } = this;
     const { clock } = this.#process;
@@ -116,7 +116,7 @@ class System implements AsyncDisposable {
     while (held.hasNews) await held.flush();
   }
 
-  /** Retention takes all events that there are now. */
+  /** Deletes all present events, as retention would. */
   truncate(): void {
     const partition = this.#log.partition(topics.events, 0)!;
     partition.deleteBelow(partition.end);
@@ -131,7 +131,7 @@ class System implements AsyncDisposable {
     });
   }
 
-  /** A rebuild that ends around its commit of that number; false: it made fewer. */
+  /** Runs a rebuild that ends just before or after its commit of that number. Returns false if it made fewer. */
   async rebuildKilled(at: { commit: number; isDone: boolean }): Promise<boolean> {
     let commits = 0;
     const die = () => {
@@ -160,7 +160,7 @@ class System implements AsyncDisposable {
     }
   }
 
-  /** What the current snapshot topic holds. */
+  /** Returns the content of the current snapshot topic. */
   async stored(): Promise<Record<string, RunSnapshot>> {
     const { snapshots } = await readStoredPartition(this.io, {
       topic: (await this.meta()).snapshots,
@@ -183,7 +183,7 @@ class System implements AsyncDisposable {
     await writer.commit({ records: [{ topic, partition: 0, records }] });
   }
 
-  /** Makes the stored snapshot of a run say something that the topic does not. */
+  /** Changes the stored snapshot of a run so that it contradicts the topic. */
   async tamper(key: string): Promise<void> {
     const { snapshots } = await this.meta();
     await this.write(snapshots, { [key]: { ...(await this.stored())[key], cumulative_pruned: 7 } });
@@ -196,7 +196,7 @@ class System implements AsyncDisposable {
   }
 }
 
-/** Two truncated runs and one that the topic holds whole; all stored as they are. */
+/** Makes a system with two truncated runs and one that the topic holds completely. All are stored correctly. */
 async function filled(): Promise<System> {
   const system = new System();
   await system.prepare();
@@ -210,7 +210,7 @@ async function filled(): Promise<System> {
   return system;
 }
 
-/** A rebuild is killed before and behind each of its commits, those of the switch excepted. */
+/** Kills a rebuild before and after each of its commits, except those of the switch. */
 async function atEveryMoment(history: {
   before?: (system: System) => Promise<void> | void;
   between?: (system: System) => Promise<void> | void;
@@ -233,7 +233,7 @@ async function atEveryMoment(history: {
       const report = await system.rebuild();
       await history.after(system, report);
       expect(await system.differences()).toEqual([]);
-      // Who follows the switch finds what it can go on from.
+      // An aggregator that follows the switch can continue from the rebuilt snapshots.
       await system.aggregate();
       expect(await system.differences()).toEqual([]);
     }
@@ -255,7 +255,7 @@ describe('a rebuild that was killed and is started again', () => {
     });
   });
 
-  it('begins a retired run anew with what came after', async () => {
+  it('begins a retired run anew with its later events', async () => {
     await atEveryMoment({
       before: (system) => {
         system.retire(OLD);
@@ -267,7 +267,7 @@ describe('a rebuild that was killed and is started again', () => {
     });
   });
 
-  it('begins anew where retention has overtaken what it had written', async () => {
+  it('begins a partition anew if retention has overtaken its earlier output', async () => {
     await atEveryMoment({
       between: async (system) => {
         system.append(ALSO_OLD);
@@ -286,7 +286,7 @@ describe('a rebuild that was killed and is started again', () => {
     });
   });
 
-  it('begins a new epoch when the former snapshots have proved wrong meanwhile', async () => {
+  it('begins a new epoch if the former snapshots have proved wrong meanwhile', async () => {
     await atEveryMoment({
       between: (system) => system.tamper(YOUNG),
       after: async (system, { former, meta }) => {
@@ -298,7 +298,7 @@ describe('a rebuild that was killed and is started again', () => {
 });
 
 describe('a rebuild', () => {
-  it('leaves aside what another version of the fold had begun, and clears it away', async () => {
+  it('does not use what another version of the fold had begun, and deletes it', async () => {
     await using system = await filled();
     const { snapshots, epoch } = await system.meta();
     const fold = FOLD_VERSION + 1;

@@ -4,7 +4,7 @@ import { planOf } from './plan.ts';
 
 const SEEDS = 25;
 
-it('tells the same history for the same seed, to the last line', async () => {
+it('gives the same history for the same seed, to the last line', async () => {
   for (let seed = 0; seed < SEEDS; seed += 1) {
     const [one, other] = [
       await runHistory(planOf(seed), { isTraced: true }),

@@ -3,21 +3,21 @@ import type { RunRecord } from '@runlog/run-state/run-record';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import { holds } from './violation.ts';
 
-/** Everything that is true of one run, by the events of one incarnation of their topic alone. */
+/** Everything that is true of one run, judged only by the events of one incarnation of their topic. */
 export class RunTruth {
   readonly key: string;
   readonly partition: number;
-  /** After each record that moved it. */
+  /** The state after each record that changed it. */
   readonly states = new Map<number, RunSnapshot>();
   latest: RunSnapshot | null = null;
-  /** Offsets of records that made entries. */
+  /** The offsets of records that made entries. */
   readonly entries: number[] = [];
-  /** Offsets of records that changed anything, and whether the run was absent then. */
+  /** The offsets of records that changed anything, and whether the run was absent after each. */
   readonly changes: { readonly offset: number; readonly isAbsent: boolean }[] = [];
-  /** Event ids since the run was last absent, and how often any of them came. */
+  /** The event ids since the run was last absent, and the number of records that carried them. */
   #ids = new Set<string>();
   #received = 0;
-  /** By emitter: the numbers that came since then. */
+  /** The numbers that arrived since then, by emitter. */
   #numbers = new Map<string, Set<number>>();
 
   constructor(at: { key: string; partition: number }) {
@@ -25,7 +25,7 @@ export class RunTruth {
     this.partition = at.partition;
   }
 
-  /** Gives what the run was before. */
+  /** Folds a record and returns the state before it. */
   fold(record: RunRecord): RunSnapshot | null {
     const before = this.latest;
     const after = evolve(before, record);
@@ -45,7 +45,7 @@ export class RunTruth {
     return before;
   }
 
-  /** Duplicates and missing numbers, counted apart from the fold. */
+  /** Checks the duplicates and missing numbers, which are counted here independently of the fold. */
   checkCounts(): void {
     const { key, latest } = this;
     if (latest === null) return;

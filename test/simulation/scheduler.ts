@@ -1,6 +1,6 @@
 import type { SeededRandom } from './seeded-random.ts';
 
-/** Whoever an event belongs to: what was meant for the dead never happens, what was meant for the frozen waits. */
+/** The process that an event belongs to. Events of a dead process never happen, and those of a frozen one wait. */
 export interface ScheduledProcess {
   readonly crashed: boolean;
   frozenUntilMs: number;
@@ -14,14 +14,15 @@ interface Event {
 }
 
 /**
- * Virtual time: a queue of events by time, ties in seeded order. After each event every promise that it settled runs
- * on to its next wait, before the next event: so a history depends on its seed alone, and costs no time to wait in.
+ * Virtual time: a queue of events by time, with ties in an order that the seed decides. After each event, every promise
+ * that it settled continues to its next wait before the next event runs. So a history depends only on its seed, and
+ * waiting costs no time.
  */
 export class Scheduler {
   nowMs: number;
-  /** Events that ran. */
+  /** The number of events that ran. */
   ran = 0;
-  /** How much of the time passed in leaps. */
+  /** The part of the time that passed in leaps. */
   leapedMs = 0;
   readonly #random: SeededRandom;
   readonly #heap: Event[] = [];
@@ -31,7 +32,7 @@ export class Scheduler {
     this.#random = options.random;
   }
 
-  /** Runs once after the delay; the returned function cancels it. */
+  /** Calls `run` once after the delay. The returned function cancels it. */
   after(delayMs: number, run: () => void, process: ScheduledProcess | null = null): () => void {
     const event: Event = {
       atMs: this.nowMs + Math.max(0, delayMs),
@@ -46,8 +47,9 @@ export class Scheduler {
   }
 
   /**
-   * Time in which nothing happens, as when every machine slept. What lies ahead keeps its distance; but what a process
-   * waits for is due at once where its timers counted the sleep. The frozen stay frozen for as long as they had left.
+   * Lets time pass in which nothing happens, as if every machine slept. Later events keep their distance. But if a
+   * process's timers counted the sleep, its timers are due at once. A frozen process stays frozen for its remaining
+   * time.
    */
   leap(byMs: number, options: { isCounted: boolean }): void {
     const events = this.#heap.splice(0);
@@ -64,7 +66,7 @@ export class Scheduler {
     }
   }
 
-  /** Runs events until the condition holds or none is left. Rejects with what an event throws. */
+  /** Runs events until the condition holds or none is left. Rejects with the error of an event that throws. */
   run(isOver: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const step = () => {
@@ -77,7 +79,7 @@ export class Scheduler {
           reject(error);
           return;
         }
-        // A tick that is asked for from a microtask runs when no microtask is left.
+        // A tick that is requested in a microtask runs when no microtask is left.
         queueMicrotask(nextStep);
       };
       const nextStep = () => process.nextTick(step);

@@ -1,4 +1,4 @@
-/** A repeatable stream of choices (mulberry32). Streams forked under different labels do not disturb each other. */
+/** A repeatable stream of choices (mulberry32). Streams that are forked under different labels are independent. */
 export class SeededRandom {
   readonly #seed: number;
   #state: number;
@@ -8,7 +8,7 @@ export class SeededRandom {
     this.#state = this.#seed;
   }
 
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). */
   readonly next = (): number => {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     const state = this.#state;
@@ -17,7 +17,7 @@ export class SeededRandom {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
   };
 
-  /** Both ends included. */
+  /** Returns an integer from this range, both ends included. */
   integer(from: number, to: number): number {
     return from + Math.floor(this.next() * (to - from + 1));
   }
@@ -39,7 +39,7 @@ export class SeededRandom {
     return order.sort((a, b) => a.at - b.at).map(({ item }) => item);
   }
 
-  /** A stream of its own: what is drawn from it changes nothing here. */
+  /** Returns an independent stream: drawing from it changes nothing here. */
   fork(label: string): SeededRandom {
     let hash = this.#seed ^ 0x9e3779b9;
     for (let index = 0; index < label.length; index += 1) {

@@ -2,24 +2,24 @@ import { messageOf } from '@runlog/topic-io/error-message';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';
 
-/** What runs in a process: it starts at once; `stop` drains it as SIGTERM would. */
+/** A program that runs in a process. It starts at once; `stop` drains it as SIGTERM would. */
 export interface Program {
   stop(): Promise<void>;
-  /** The process is gone without a word. */
+  /** Is called when the process has crashed. */
   crashed?(): void;
 }
 
 export type StartProgram = (process: SimulatedProcess, fail: (error: unknown) => void) => Program;
 
-/** Longest drain; an orchestrator then kills. */
+/** The longest drain. After it an orchestrator kills the process. */
 const DRAIN_MS_MAX = 25_000;
 
-/** A service with its supervisor: one process at a time, started again after it ended. */
+/** A service with its supervisor. It runs one process at a time, and starts it again after it ended. */
 export class Service {
   readonly name: string;
   readonly #world: World;
   readonly #start: StartProgram;
-  /** Whether ending with this error is what a process may do. */
+  /** Whether a process may end with this error. */
   readonly #mayFail: (error: unknown) => boolean;
   #starts = 0;
   #running: { process: SimulatedProcess; program: Program } | null = null;
@@ -75,7 +75,7 @@ export class Service {
     program.stop().then(
       () => {
         cancelKill();
-        // What it has sent on its way out still arrives.
+        // Messages that it sent while it stopped still arrive.
         scheduler.after(0, () => {
           end();
           process.losesRequests = false;

@@ -4,7 +4,10 @@ import type { Mutations } from './world.ts';
 
 const RUNS_MAX = 400;
 
-/** A smaller plan that still fails: fewer faults, fewer requests, fewer processes; not the smallest there is. */
+/**
+ * Finds a smaller plan that still fails, with fewer faults, requests and processes. It need not be the smallest
+ * possible.
+ */
 export async function shrink(plan: Plan, mutations: Mutations = {}): Promise<Plan> {
   let smallest = plan;
   let runs = 0;
@@ -24,7 +27,7 @@ export async function shrink(plan: Plan, mutations: Mutations = {}): Promise<Pla
   return smallest;
 }
 
-/** The larger steps first. */
+/** Yields smaller plans, the largest steps first. */
 function* smallerThan(plan: Plan): Generator<Plan> {
   for (const requests of fewer(plan.requests)) yield { ...plan, requests };
   for (const faults of fewer(plan.faults)) yield { ...plan, faults };
@@ -46,7 +49,7 @@ function* fewer<Item>(items: readonly Item[]): Generator<readonly Item[]> {
 
 const TRACE_LINES_MAX = 60;
 
-/** What a person needs of a failed history: what broke, what befell it, how to see it again. */
+/** Explains a failed history to a person: what broke, what happened before, and how to see it again. */
 export async function explain(plan: Plan, result: HistoryResult): Promise<string> {
   const small = await shrink(plan);
   const { failure, trace } = await runHistory(small, { isTraced: true });

@@ -12,7 +12,7 @@ import type { World } from './world.ts';
 const INDEX = 'runs:*';
 const RECONNECT_MS_MAX = 2_000;
 
-/** A client with the real replica of every run; each step that it is told is held against the fold. */
+/** A client with the real replica of every run. Each step that it is told is compared with the fold. */
 export class SimulatedClient implements SocketClient {
   readonly name: string;
   readonly isHeavy: boolean;
@@ -66,7 +66,7 @@ export class SimulatedClient implements SocketClient {
     this.#socket?.resume();
   }
 
-  /** What it does not hold yet of what is stored; empty when it is in sync. */
+  /** Returns what the client does not hold yet. The list is empty when it is in sync. */
   unsettled(): string[] {
     const nowMs = this.#world.scheduler.nowMs;
     const faults: string[] = [];
@@ -158,12 +158,15 @@ export class SimulatedClient implements SocketClient {
     for (const key of frame.gone ?? []) this.#rows.delete(key);
   }
 
-  /** A state that a client is shown was the fold's, and a step shows every entry on the way, once and in order. */
+  /**
+   * Checks that a state which a client is shown was the fold's, and that a step shows every entry in between, once and
+   * in order.
+   */
   #check(key: string, told: { before: DeliveredSnapshot | null; update: RunUpdate }): void {
     const { before, update } = told;
     if (update.kind !== 'snapshot' && update.kind !== 'step') return;
     const { snapshot } = update;
-    // Before the first event; or of a commit that is decided and cannot be seen yet.
+    // There was no event yet, or the commit of `run-meta` is decided and cannot be read yet.
     if (snapshot.position === null || this.#world.oracle.meta === null) return;
     const { seq, epoch } = snapshot.position;
     const truth = this.#world.oracle.truth(key, epoch);
@@ -204,7 +207,7 @@ function checkEntries(
   );
 }
 
-/** What tells two states of a run apart, but `activity`, which travels seldom. */
+/** Returns what tells two states of a run apart, except `activity`, which is sent rarely. */
 function digest(state: DeliveredSnapshot | RunSnapshot): string {
   const {
     total_events_received,
@@ -222,7 +225,7 @@ function digest(state: DeliveredSnapshot | RunSnapshot): string {
   return `${numbers} ${last_event_id} ${status} [${log}] [${milestones}]`;
 }
 
-/** Without what is a function of now. */
+/** Removes the fields that depend on the present time. */
 function timeless(snapshot: DeliveredSnapshot): object {
   const { freshness: _, event_log, milestones, ...rest } = snapshot;
   const bare = ({ relative_time: _time, ...entry }: DeliveredEntry) => entry;
@@ -234,7 +237,7 @@ function steady(row: RunRow): object {
   return rest;
 }
 
-/** Fields in one order: a client's copy keeps the order in which they came. */
+/** Writes fields in one order, because a client's copy keeps the order in which they arrived. */
 function canonical(value: object | null | undefined): string {
   if (value == null) return 'absent';
   return JSON.stringify(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -11,9 +11,12 @@ interface Member {
   seenAtMs: number;
 }
 
-/** The coordinator of one consumer group: generations, sessions, and seeded shares that need not be fair. */
+/**
+ * The coordinator of one consumer group: generations, sessions, and shares that the seed decides and that need not be
+ * fair.
+ */
 export class SimulatedGroup {
-  /** Committed offsets: for lag tools alone. */
+  /** The committed offsets, which only lag tools use. */
   readonly offsets = new Map<number, number>();
   readonly #options: { scheduler: Scheduler; random: SeededRandom; partitions: () => number };
   readonly #members = new Map<number, Member>();
@@ -39,7 +42,7 @@ export class SimulatedGroup {
     if (this.#members.delete(id)) this.rebalance();
   }
 
-  /** Keeps the session. `unknown`: it is over, join again. */
+  /** Keeps the session alive. Returns `unknown` if it is over; the member must then join again. */
   heartbeat(id: number, generation: number): 'accepted' | 'moved on' | 'unknown' {
     const member = this.#members.get(id);
     if (member === undefined) return 'unknown';
@@ -47,7 +50,7 @@ export class SimulatedGroup {
     return this.#isStable && generation === this.#generation ? 'accepted' : 'moved on';
   }
 
-  /** Between generations nobody's heartbeat is accepted. */
+  /** Begins a rebalance. Between generations nobody's heartbeat is accepted. */
   rebalance(): void {
     if (!this.#isStable) return;
     this.#isStable = false;

@@ -8,7 +8,7 @@ import { SimulatedTopicIo } from './simulated-topic-io.ts';
 
 const EVENTS_PER_TURN = 200;
 
-// The simulated log is held to the contract of the real ones; its virtual time runs on as fast as the machine can.
+// The simulated log must pass the contract of the real ones. Its virtual time runs as fast as the machine can.
 describeTopicIo('simulated', async () => {
   const random = new SeededRandom(1);
   const scheduler = new Scheduler({ startMs: Date.now(), random });

@@ -15,7 +15,7 @@ import { SimulatedPartition, type Transaction } from './simulated-partition.ts';
 
 const TRANSACTION_MS_MAX = 10_000;
 const MESSAGE_BYTES_MAX = 1024 * 1024;
-/** A broker's own default of `delete.retention.ms`. */
+/** A broker's default of `delete.retention.ms`. */
 const TOMBSTONES_MS = 86_400_000;
 
 interface Topic {
@@ -28,14 +28,14 @@ interface WriterId {
   current: Transaction | null;
 }
 
-/** Where a reader begins, and what its process had restored before. */
+/** The place where a reader begins, and what its process had restored before. */
 export interface Begun {
   readonly at: SimulatedPartition;
   readonly offset: number;
   readonly restored: { readonly topic: string; readonly next: number | null };
 }
 
-/** Called when records become visible, with what is new in one partition. */
+/** Is called when records become visible, with the new records of one partition. */
 export type VisibleListener = (of: {
   topic: string;
   partition: number;
@@ -45,18 +45,21 @@ export type VisibleListener = (of: {
 export interface SimulatedLogOptions {
   readonly scheduler: Scheduler;
   readonly random: SeededRandom;
-  /** Kafka answers a commit when it is decided, before its markers are written: readers see it later. */
+  /**
+   * The longest delay of a transaction's markers. Kafka answers a commit when it is decided, before its markers are
+   * written, so readers see it later.
+   */
   readonly markerDelayMsMax: number;
   readonly onVisible?: VisibleListener;
-  /** Called before a topic goes. */
+  /** Is called before a topic is deleted. */
   readonly onDelete?: (topic: string) => void;
   readonly onUnnoticed?: (at: { topic: string; index: number }) => void;
   readonly onBegun?: (reading: Begun) => void;
-  /** Something happened that histories are to contain. */
+  /** Is told of situations that some history must contain. */
   readonly onReached?: (what: string) => void;
 }
 
-/** The broker's side of the log: what happens here happens at once, whole and in one order. */
+/** The broker's side of the log. Everything here happens at once, as a whole and in one order. */
 export class SimulatedLog {
   readonly scheduler: Scheduler;
   readonly #options: SimulatedLogOptions;
@@ -106,7 +109,7 @@ export class SimulatedLog {
     for (const partition of topic.partitions) partition.wake();
   }
 
-  /** null: there is none. */
+  /** Returns null if there is none. */
   partition(topic: string, index: number): SimulatedPartition | null {
     return this.#topics.get(topic)?.partitions[index] ?? null;
   }
@@ -117,7 +120,7 @@ export class SimulatedLog {
     return found.partitions;
   }
 
-  /** A run of the log cleaner over one partition. */
+  /** Runs the log cleaner over one partition. */
   compact(at: { topic: string; partition: number }, options: { random: SeededRandom; share: number }): void {
     const { random, share } = options;
     const partition = this.partition(at.topic, at.partition);
@@ -125,12 +128,14 @@ export class SimulatedLog {
     if (gone.length > 0) this.reached('a tombstone is removed');
   }
 
-  /** A reader goes on in a partition that is not the one it read before, and cannot see it. */
+  /**
+   * Is told that a reader continues in a partition that is not the one it read before, without being able to notice.
+   */
   unnoticed(at: SimulatedPartition): void {
     this.#options.onUnnoticed?.(at);
   }
 
-  /** A reader has found records, or the end, where it was to begin. */
+  /** Is told that a reader has found records, or the end, at its first position. */
   begun(reading: Begun): void {
     this.#options.onBegun?.(reading);
   }
@@ -164,7 +169,7 @@ export class SimulatedLog {
     return base;
   }
 
-  /** Fences every earlier holder of the id and aborts what it left open. */
+  /** Fences every earlier holder of the id and aborts its open transaction. */
   initWriter(id: string): number | typeof NOT_YET {
     const writer = this.#writerIds.get(id) ?? { epoch: 0, current: null };
     this.#writerIds.set(id, writer);
@@ -208,7 +213,7 @@ export class SimulatedLog {
           current.state = 'committed';
           writer.current = null;
         }
-        // Its topic may have been deleted, and made anew, since.
+        // Its topic may have been deleted and made anew since.
         if (this.partition(partition.topic, partition.index) !== partition) return;
         this.#options.onVisible?.({ topic: partition.topic, partition: partition.index, records });
       };
@@ -224,7 +229,7 @@ export class SimulatedLog {
     return true;
   }
 
-  /** The id's state, for its holder alone. */
+  /** Returns the id's state, but only to its holder. */
   protected held(holder: { id: string; epoch: number }): WriterId {
     const writer = this.#writerIds.get(holder.id);
     if (writer === undefined) throw new TopicIoError('fenced', `nobody holds ${holder.id}`);
@@ -268,7 +273,7 @@ export class SimulatedLog {
   }
 }
 
-/** Refuses what no broker takes. */
+/** Refuses records that no broker accepts. */
 export function refuseTooLarge(records: readonly RecordToAppend[]): void {
   if (records.some((record) => (record.value?.length ?? 0) > MESSAGE_BYTES_MAX)) {
     throw new TopicIoError('too_large', `a record exceeds ${MESSAGE_BYTES_MAX} bytes`);

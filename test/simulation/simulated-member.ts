@@ -8,7 +8,7 @@ const RETRY_MS = 400;
 const CONFIRM_MS_MAX = 10_000;
 const FIRST_ASSIGNMENT_MS_MAX = 5_000;
 
-/** A member's side of the group: heartbeats, and joining again when its session is over. */
+/** A member's side of the group: it sends heartbeats, and joins again when its session is over. */
 export class SimulatedMember implements GroupMember {
   readonly #connection: Connection;
   readonly #group: SimulatedGroup;
@@ -39,7 +39,10 @@ export class SimulatedMember implements GroupMember {
     }
   }
 
-  /** Like Kafka's: rejects when the log does not answer, resolves with the first assignment or after a while without. */
+  /**
+   * Joins as Kafka's member does: rejects if the log does not answer, and resolves with the first assignment, or after
+   * a while without one.
+   */
   static async open(
     connection: Connection,
     options: { group: string; topic: string; signal?: AbortSignal },
@@ -107,7 +110,7 @@ export class SimulatedMember implements GroupMember {
           const joined: number = this.#group.join((assignment) => this.#deliver(joined, assignment));
           return joined;
         });
-        // An answer can be late, and the membership that it speaks of over.
+        // An answer can be late, and its membership may already be over.
         this.#id = Math.max(this.#id ?? id, id);
         return;
       } catch {
@@ -119,7 +122,7 @@ export class SimulatedMember implements GroupMember {
   #deliver(id: number, assignment: Assignment): void {
     const { network, process } = this.#connection;
     const arrive = () => {
-      // Of a membership that is over, or overtaken by a newer generation.
+      // The assignment belongs to a membership that is over, or a newer generation has overtaken it.
       if (this.#closed || (this.#id ?? id) > id || assignment.generation <= this.#generation) return;
       this.#id = id;
       this.#generation = assignment.generation;

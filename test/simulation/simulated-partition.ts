@@ -1,7 +1,7 @@
 import type { LogRecord, RecordToAppend } from '@runlog/topic-io/topic-io';
 import type { SeededRandom } from './seeded-random.ts';
 
-/** `deciding`: committed, but not every partition has its marker. */
+/** `deciding` means committed, while not every partition has its marker yet. */
 export interface Transaction {
   state: 'open' | 'deciding' | 'committed' | 'aborted';
   readonly partitions: Set<SimulatedPartition>;
@@ -9,18 +9,18 @@ export interface Transaction {
 
 interface Entry {
   readonly offset: number;
-  /** null: a transaction's marker. */
+  /** Null for a transaction's marker. */
   readonly record: LogRecord | null;
   readonly transaction: Transaction | null;
-  /** Of a tombstone that nothing older is left of, since when. */
+  /** For a tombstone: since when no older value of its key is left. */
   aloneSinceMs?: number;
 }
 
-/** One partition as a broker keeps it: markers take offsets, open transactions hold back the stable end. */
+/** One partition as a broker keeps it: markers use offsets, and open transactions hold back the stable end. */
 export class SimulatedPartition {
   startOffset = 0;
   end = 0;
-  /** Offsets of the newest tombstones that compaction has removed, by key. */
+  /** The offsets of the newest tombstones that compaction has removed, by key. */
   readonly buried = new Map<string, number>();
   readonly topic: string;
   readonly index: number;
@@ -29,7 +29,7 @@ export class SimulatedPartition {
   readonly #listeners = new Set<() => void>();
   readonly #tombstonesMs: number;
 
-  /** `tombstonesMs`: what a tombstone lives at least, once the older values of its key are gone. */
+  /** `tombstonesMs` is the least time for which a tombstone stays, once the older values of its key are gone. */
   constructor(at: { topic: string; index: number; tombstonesMs: number }) {
     this.topic = at.topic;
     this.index = at.index;
@@ -69,7 +69,7 @@ export class SimulatedPartition {
     return appended;
   }
 
-  /** Writes the transaction's marker here and gives the records that it decides. */
+  /** Writes the transaction's marker and returns the records that it decides. */
   mark(transaction: Transaction): LogRecord[] {
     this.#undecided.delete(transaction);
     this.#entries.push({ offset: this.end, record: null, transaction });
@@ -80,7 +80,7 @@ export class SimulatedPartition {
     );
   }
 
-  /** Committed records from the offset on. */
+  /** Reads committed records from the offset on. */
   read(
     from: number,
     limits: { recordsMax: number; bytesMax: number },
@@ -109,8 +109,8 @@ export class SimulatedPartition {
   }
 
   /**
-   * Removes what compaction may: anything below the stable end that a newer record of its key stands for, and, as one
-   * that runs `delete.retention.ms` later does, tombstones. Gives the keys whose tombstones went.
+   * Removes what compaction may remove: any record below the stable end whose key has a newer record, and tombstones
+   * that are older than `delete.retention.ms`. Returns the keys whose tombstones were removed.
    */
   compact(random: SeededRandom, options: { share: number; nowMs: number }): string[] {
     const { share, nowMs } = options;
@@ -143,14 +143,14 @@ export class SimulatedPartition {
     return gone;
   }
 
-  /** Retention: everything below the offset is gone. */
+  /** Deletes everything below the offset, as retention does. */
   deleteBelow(offset: number): void {
     if (offset <= this.startOffset) return;
     this.startOffset = Math.min(offset, this.stableEnd);
     this.#entries.splice(0, this.#find(this.startOffset));
   }
 
-  /** Newest committed record of every key, offsets ascending. */
+  /** Returns the newest committed record of every key, in the order of offsets. */
   newestByKey(): Map<string, LogRecord> {
     const newest = new Map<string, LogRecord>();
     for (const entry of this.#entries) {
@@ -159,7 +159,7 @@ export class SimulatedPartition {
     return newest;
   }
 
-  /** Everybody who waits for news looks again. */
+  /** Wakes every reader that waits for news. */
   wake(): void {
     for (const listener of [...this.#listeners]) listener();
   }

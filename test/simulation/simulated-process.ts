@@ -3,8 +3,8 @@ import type { ScheduledProcess, Scheduler } from './scheduler.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 /**
- * A process of the simulation. Crashed, nothing that it waits for ever comes; frozen, it all comes at the thaw, while
- * what it had sent before takes effect in the meantime.
+ * A process of the simulation. If it has crashed, nothing that it waits for ever arrives. If it is frozen, everything
+ * arrives at the thaw, while its earlier requests take effect in the meantime.
  */
 export class SimulatedProcess implements ScheduledProcess {
   readonly name: string;
@@ -12,7 +12,7 @@ export class SimulatedProcess implements ScheduledProcess {
   readonly scheduler: Scheduler;
   readonly clock: Clock;
   crashed = false;
-  /** Whether requests that are on their way at the crash still arrive. */
+  /** Whether requests that are in flight at the crash are lost. */
   losesRequests = false;
   frozenUntilMs = 0;
 
@@ -20,7 +20,7 @@ export class SimulatedProcess implements ScheduledProcess {
     name: string;
     random: SeededRandom;
     scheduler: Scheduler;
-    /** Its clock does not see what time passes in leaps. */
+    /** Whether its clock does not count the time that passes in leaps. */
     oversleeps?: boolean;
   }) {
     const { name, random, scheduler, oversleeps = false } = options;

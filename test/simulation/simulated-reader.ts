@@ -9,13 +9,16 @@ const RETRY_MS = 300;
 interface Position {
   offset: number;
   answered: boolean;
-  /** Keys that it has given a value of, and no tombstone since. */
+  /** The keys for which it has given a value, and no tombstone since. */
   readonly alive: Set<string>;
-  /** What it reads from: the topic may be deleted and made anew. null: not known yet. */
+  /** The partition that it reads from; null if not known yet. The topic may be deleted and made anew. */
   source: SimulatedPartition | null;
 }
 
-/** Reads when asked, a few records at a time, one fetch under way; what was fetched for a removed position is dropped. */
+/**
+ * Reads when asked, a few records at a time, with one fetch in flight. Records that were fetched for a removed position
+ * are dropped.
+ */
 export class SimulatedReader implements TopicReader {
   readonly #connection: Connection;
   readonly #topic: string;
@@ -92,7 +95,7 @@ export class SimulatedReader implements TopicReader {
       const fetched = await this.#fetch(due);
       if (fetched === null || this.#closed) continue;
       const position = this.#positions.get(due);
-      // To the end of the order: the others are served first.
+      // The partition moves to the end of the order, so that the others are served first.
       this.#positions.delete(due);
       if (fetched.kind === 'records') this.#positions.set(due, position!);
       return { done: false, value: fetched };
@@ -100,7 +103,7 @@ export class SimulatedReader implements TopicReader {
     return { done: true, value: undefined };
   }
 
-  /** The long poll: the first partition with something to say. */
+  /** Does the long poll: returns the first partition that has news. */
   #due(): number | null {
     const { log } = this.#connection;
     for (const [partition, { offset, answered }] of this.#positions) {
@@ -127,7 +130,7 @@ export class SimulatedReader implements TopicReader {
         }
         const { startOffset, stableEnd } = at;
         if (requestedOffset < startOffset || requestedOffset > stableEnd) {
-          // Whoever is told so knows.
+          // The process now knows this partition.
           this.#connection.known.set(`${at.topic}/${at.index}`, at);
           return { kind: 'out_of_range', partition, requestedOffset, startOffset, stableEnd };
         }
@@ -158,7 +161,9 @@ export class SimulatedReader implements TopicReader {
     return fetched;
   }
 
-  /** A tombstone that went before a slow reader came to it: the reader believes in what it has read before. */
+  /**
+   * Notes a tombstone that was removed before a slow reader reached it. The reader keeps the value that it read before.
+   */
   #lookForBuried(partition: number, { offset, alive }: Position): void {
     const { log } = this.#connection;
     for (const [key, at] of log.partition(this.#topic, partition)?.buried ?? []) {
@@ -190,7 +195,9 @@ export class SimulatedReader implements TopicReader {
       restored.next.set(partition, Number(/"next":(\d+)/.exec(checkpoint.toString('utf8'))?.[1]));
   }
 
-  /** A topic that was made anew and has grown past the reader's position looks like the one before. */
+  /**
+   * Notes that the topic was made anew and has grown past the reader's position, so that it looks like the one before.
+   */
   #notice(position: Position, at: SimulatedPartition): void {
     const { log, known } = this.#connection;
     if (position.source !== null && position.source !== at) log.unnoticed(at);

@@ -5,20 +5,20 @@ import { STREAM_HEARTBEAT_MS } from '@runlog/schema/limits';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';
 
-/** A message to a client with a heavy link counts for so much: three of them fill the outbox. */
+/** The size that a message to a client with a heavy link counts as. Three of them fill the outbox. */
 const HEAVY_MESSAGE_BYTES = 100 * 1024;
 const LINK_MS_MAX = 20;
 
 /** The client's end of a connection. */
 export interface SocketClient {
   readonly isHeavy: boolean;
-  /** Not reading at the moment. */
+  /** Whether the client is not reading at the moment. */
   readonly isStalled: boolean;
   received(message: string): void;
   closed(): void;
 }
 
-/** One connection between a gateway's real session and outbox and a client; messages stay in order, reads may stall. */
+/** One connection between a client and a gateway's real session and outbox. Messages stay in order; reads may stall. */
 export class SimulatedSocket {
   readonly #world: World;
   readonly #gateway: SimulatedProcess;
@@ -73,7 +73,7 @@ export class SimulatedSocket {
     this.#heartbeatLater();
   }
 
-  /** From the client. */
+  /** Sends a message from the client. */
   ask(message: string): void {
     this.#world.scheduler.after(
       this.#linkMs(),
@@ -86,19 +86,19 @@ export class SimulatedSocket {
     );
   }
 
-  /** The client reads again. */
+  /** Is called when the client reads again. */
   resume(): void {
     this.#deliver();
   }
 
-  /** By the gateway, or because it is gone; the client hears of it. */
+  /** Closes the connection from the gateway's side, or because the gateway is gone. The client is told. */
   close(): void {
     if (!this.#isOpen) return;
     this.#end();
     this.#world.scheduler.after(this.#linkMs(), () => this.#client.closed());
   }
 
-  /** By the client; the gateway hears of it. */
+  /** Closes the connection from the client's side. The gateway is told. */
   abandon(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;

@@ -18,31 +18,36 @@ import { SimulatedReader } from './simulated-reader.ts';
 import { SimulatedFencedWriter, SimulatedWriter } from './simulated-writer.ts';
 
 export interface AnswerLimits {
-  /** Each answer holds a seeded number of records up to this. */
+  /** The most records of an answer. The seed decides the number of each. */
   readonly recordsMax: number;
   readonly bytesMax: number;
-  /** A slow reader takes up to so long before it asks for more. */
+  /** The longest time that a slow reader takes before it asks for more. */
   readonly pauseMsMax: () => number;
 }
 
-/** What the parts of one process's log share. */
+/** The state that the parts of one process's log share. */
 export interface Connection {
   readonly log: SimulatedLog;
   readonly network: Network;
   readonly process: SimulatedProcess;
   readonly limits: AnswerLimits;
-  /** Open, and closed with the log. */
+  /** The open resources, which are closed with the log. */
   readonly resources: Set<AsyncDisposable>;
   readonly pause: (ms: number) => Promise<void>;
-  /** The partitions that the process last asked about or read, by topic and number: they can be deleted and made anew. */
+  /**
+   * The partitions that the process last asked about or read, by topic and number. They can be deleted and made anew.
+   */
   readonly known: Map<string, SimulatedPartition>;
-  /** What the process restored last: the snapshot topic, and by its partition the checkpoint that was read; null: none. */
+  /**
+   * What the process restored last: the snapshot topic, and for each partition the checkpoint that was read, or null if
+   * there was none.
+   */
   readonly restored: { topic: string; readonly next: Map<number, number | null> };
 }
 
 /** The port of one simulated process. */
 export class SimulatedTopicIo implements TopicIo {
-  // Callers may not branch on it; it has to be one of the two.
+  // Callers may not depend on it, but it must be one of the two.
   readonly engine = 'kafka';
   readonly #connection: Connection;
   /** How often each writer id was taken from us since we last committed under it. */
@@ -96,7 +101,7 @@ export class SimulatedTopicIo implements TopicIo {
 
   async fencedWriter(id: string): Promise<FencedWriter> {
     const losses = this.#lost.get(id) ?? 0;
-    // As Kafka's engine does: contenders that try again at once would fence each other for ever.
+    // Kafka's engine does the same, because contenders that tried again at once would fence each other for ever.
     const pauseMs =
       losses === 0 ? 0 : this.#connection.process.random.between(0, 25 * 2 ** Math.min(losses, 7));
     if (pauseMs > 0) await this.#connection.pause(pauseMs);

@@ -25,7 +25,7 @@ interface Lane {
   busy: boolean;
 }
 
-/** Lanes as the port describes them: one request in flight each, whatever waits goes with the next. */
+/** Lanes as the port describes them: each has one request in flight, and whatever waits goes with the next. */
 export class SimulatedWriter implements TopicWriter {
   readonly #connection: Connection;
   readonly #laneBytesMax: number;
@@ -92,7 +92,7 @@ export class SimulatedWriter implements TopicWriter {
           base += one.records.length;
         }
       } catch (error) {
-        // Order within a key: what was queued behind a batch of unknown fate ends like it.
+        // To keep the order within a key, appends that are queued behind a batch of unknown fate end like it.
         for (const one of [...batch, ...lane.waiting.splice(0)]) {
           lane.bytes -= one.bytes;
           one.answer(failed(error));
@@ -115,7 +115,10 @@ function failed(error: unknown): AppendResult {
   return { acknowledged: 0, baseOffset: -1, fault: error };
 }
 
-/** One transaction a commit, each of its steps a request of its own, so that anything can happen between two of them. */
+/**
+ * A writer with one transaction per commit. Each step is a request of its own, so that anything can happen between two
+ * of them.
+ */
 export class SimulatedFencedWriter implements FencedWriter {
   readonly #connection: Connection;
   readonly #holder: { id: string; epoch: number };

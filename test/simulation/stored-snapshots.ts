@@ -5,44 +5,47 @@ import { NEWER_PRUNED, thisBuild } from './build.ts';
 import type { RunTruth } from './run-truth.ts';
 import { holds } from './violation.ts';
 
-/** What is stored of one run in one partition of one snapshot topic. */
+/** The stored state of one run in one partition of one snapshot topic. */
 export interface StoredRun {
-  /** Position of the newest snapshot, also of one that a tombstone replaced. */
+  /** The position of the newest snapshot, even if a tombstone has replaced it. */
   readonly seq: number;
   readonly isTombstone: boolean;
   readonly epoch: string;
-  /** A run whose beginning the topic no longer held was taken over from the former fold, as that had left it. */
+  /** Whether the run was copied from its former snapshot, because the topic no longer held its beginning. */
   readonly isKept: boolean;
-  /** It is a state of the events topic that there was before. */
+  /** Whether it is a state of the former events topic. */
   readonly isOfFormer: boolean;
 }
 
-/** How far a partition had come at one moment. */
+/** How far a partition had been folded at one moment. */
 export interface Mark {
-  /** Of the newest snapshot. */
+  /** The key of the newest snapshot. */
   readonly key: string;
   readonly seq: number;
   readonly next: number;
 }
 
-/** The runs of the events topic that is there, and of the one that was there before it was deleted. */
+/** The runs of the present events topic, and of the one that was deleted. */
 export interface Truths {
   readonly present: ReadonlyMap<string, RunTruth>;
   readonly former: ReadonlyMap<string, RunTruth>;
 }
 
-/** What has been written to one partition of one snapshot topic, judged by what is true. */
+/** The records that were written to one partition of one snapshot topic, judged by the truth. */
 export class StoredPartition {
   readonly topic: string;
   readonly index: number;
   readonly runs = new Map<string, StoredRun>();
   checkpoint: Checkpoint | null = null;
-  /** How far it had come, each time: what somebody who restores may have found. */
+  /** How far it had been folded at each moment, which a restoring process may have found. */
   readonly marks: Mark[] = [];
-  /** What it speaks of has been deleted. */
+  /** Whether the events in it have been deleted. */
   isOfFormer = false;
   readonly isRebuilt: boolean;
-  /** A rebuild may begin it as often as it likes; once it is in use, it only moves on. */
+  /**
+   * Whether the partition is in use. A rebuild may begin it any number of times; once it is in use, it only moves
+   * forward.
+   */
   isInUse: boolean;
 
   constructor(at: { topic: string; index: number; isInUse: boolean }) {
@@ -52,7 +55,7 @@ export class StoredPartition {
     this.isRebuilt = !at.isInUse;
   }
 
-  /** Of the newest snapshot that there was; -1: none. */
+  /** Returns the key and position of the newest snapshot ever; the position is -1 if there was none. */
   #newest(): { key: string; seq: number } {
     let newest = { key: '', seq: -1 };
     for (const [key, { seq, isTombstone }] of this.runs) {
@@ -61,7 +64,7 @@ export class StoredPartition {
     return newest;
   }
 
-  /** The events that it speaks of are deleted. */
+  /** Is told that the events in it are deleted. */
   outlive(): void {
     this.isOfFormer = true;
     for (const [key, stored] of this.runs) this.runs.set(key, { ...stored, isOfFormer: true });
@@ -124,7 +127,10 @@ export class StoredPartition {
     this.checkCovered(truths);
   }
 
-  /** Everything below the checkpoint is in the snapshots. A stored snapshot may run ahead of it, never behind. */
+  /**
+   * Checks that everything below the checkpoint is in the snapshots. A stored snapshot may be ahead of it, but never
+   * behind.
+   */
   checkCovered(truths: Truths): void {
     const { next } = this.checkpoint!;
     for (const truth of this.#truths(truths).values()) {
@@ -132,7 +138,7 @@ export class StoredPartition {
       const last = truth.changes.findLast(({ offset }) => offset < next);
       if (last === undefined) continue;
       const stored = this.runs.get(truth.key);
-      // Of a run that is retired later on, a rebuild finds nothing any more.
+      // A rebuild writes nothing for a run that is retired later on.
       const isRetiredLater = truth.changes.some(({ offset, isAbsent }) => isAbsent && offset >= next);
       if (stored === undefined && isRetiredLater && this.isRebuilt) continue;
       const isStored = last.isAbsent
@@ -146,7 +152,10 @@ export class StoredPartition {
     }
   }
 
-  /** A rebuild has switched to it: from here on everything must hold that holds of snapshots in use. */
+  /**
+   * Is told that a rebuild has switched to this topic. From now on it must satisfy everything that snapshots in use
+   * must satisfy.
+   */
   use(at: { epoch: string; fold: number; end: number }, truths: Truths): void {
     const { checkpoint, topic, index } = this;
     this.isInUse = true;
@@ -175,7 +184,7 @@ export class StoredPartition {
 
 const texts = new WeakMap<RunSnapshot, string>();
 
-/** The bytes of a state, whose own epoch says nothing. */
+/** Returns the text of a state as it is stored under an epoch, whatever its own epoch is. */
 export function snapshotText(state: RunSnapshot, as: { epoch: string; isNewer: boolean }): string {
   let text = texts.get(state);
   if (text === undefined) {
@@ -192,7 +201,7 @@ export function isNewerFold(fold: number): boolean {
   return fold > thisBuild.fold;
 }
 
-/** Where two texts part, with what is around. */
+/** Returns the place where two texts differ, with its surroundings. */
 function difference(left: string, right: string): string {
   let at = 0;
   while (at < left.length && left[at] === right[at]) at += 1;

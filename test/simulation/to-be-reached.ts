@@ -1,6 +1,6 @@
 /**
- * What some of any fifteen hundred histories must contain: each kind of fault, and what only some of them lead to. A
- * part of the simulation that is never reached would prove nothing.
+ * The situations that some of any fifteen hundred histories must contain: each kind of fault, and what only some of
+ * them lead to. A part of the simulation that is never reached would prove nothing.
  */
 export const toBeReached: readonly string[] = [
   ...['crash', 'stop', 'freeze', 'emitter dies', 'outage', 'loss', 'rebalance', 'rebuild', 'compaction'],

@@ -20,20 +20,20 @@ const EVENT_RETENTION_HOURS = 720;
 const RUN_RETENTION_HOURS = 720;
 export const RUN_RETENTION_MS = RUN_RETENTION_HOURS * 3_600_000;
 
-/** Where a build can be made wrong on purpose, to show that the simulation would see it. */
+/** The places where a build can be made wrong on purpose, to show that the simulation notices it. */
 export interface Mutations {
   readonly makeLog?: (options: SimulatedLogOptions) => SimulatedLog;
-  /** Stands between the feed and the hub. */
+  /** Changes what passes from the feed to the hub. */
   readonly tamper?: (changes: readonly RunChange[]) => readonly RunChange[];
-  /** Stands between a process and the log. */
+  /** Wraps a process's access to the log. */
   readonly wrapIo?: (io: TopicIo, of: ProgramKind) => TopicIo;
-  /** Whose clock stands still while the machine sleeps. */
+  /** Whether the clock of this process stops while the machine sleeps. */
   readonly oversleeps?: (process: string) => boolean;
 }
 
 export type ProgramKind = 'aggregator' | 'gateway' | 'rebuild';
 
-/** What all parts of one history share. */
+/** The state that all parts of one history share. */
 export class World {
   readonly plan: Plan;
   readonly mutations: Mutations;
@@ -43,9 +43,9 @@ export class World {
   readonly topics = topicNames('');
   readonly oracle: Oracle;
   readonly log: SimulatedLog;
-  /** null: nobody looks. */
+  /** The lines of the trace; null if nobody needs them. */
   readonly trace: string[] | null;
-  /** What happened, how often. */
+  /** How often each situation happened. */
   readonly reached = new Map<string, number>();
   readonly #cleaner: SeededRandom;
   /** The first thing that went wrong outside the scheduler's own steps. */
@@ -90,7 +90,7 @@ export class World {
           const keys = visible.records.map(({ key, offset }) => `${key}@${offset}`);
           return `visible ${visible.topic}/${visible.partition}: ${keys.join(' ')}`;
         });
-        // Not into the answer of whoever wrote it.
+        // An error must not become the answer to the process that wrote the record.
         try {
           this.oracle.onVisible(visible);
         } catch (error) {
@@ -101,7 +101,10 @@ export class World {
     });
   }
 
-  /** A log cleaner at its most eager: after a commit, some of what it replaced goes, perhaps under a reader's feet. */
+  /**
+   * Runs an eager log cleaner: after a commit, some of the records that it replaced are removed, perhaps while a reader
+   * needs them.
+   */
   #cleanSoon({ topic, partition }: { topic: string; partition: number }): void {
     const { cleanerDelayMsMax } = this.plan;
     if (cleanerDelayMsMax === null) return;
@@ -142,7 +145,7 @@ export class World {
     return of === undefined ? io : (this.mutations.wrapIo?.(io, of) ?? io);
   }
 
-  /** Says everything in the trace, when there is one. */
+  /** Returns a logger that writes everything to the trace, if there is one. */
   logger(process: SimulatedProcess): Logger {
     if (this.trace === null) return silentLogger;
     const say = (fields: object, message: string) =>
@@ -150,7 +153,7 @@ export class World {
     return { debug: say, info: say, warn: say, error: say };
   }
 
-  /** As every service does it at its start, until the log answers. */
+  /** Prepares the topics as every service does at its start, and retries until the log answers. */
   async prepareTopics(build: Build, process: SimulatedProcess, io: TopicIo): Promise<RunMeta> {
     const { topics, plan } = this;
     for (;;) {

@@ -2,7 +2,7 @@ import { GenericContainer, getContainerRuntimeClient, Wait } from 'testcontainer
 import { testBrokerSettings } from './broker-maven.ts';
 import { freePort } from './free-ports.ts';
 
-/** Apache Kafka's own image on this machine's container engine. */
+/** A broker from Apache Kafka's own image, on this machine's container engine. */
 export interface ContainerBroker extends AsyncDisposable {
   readonly way: 'container';
   readonly brokers: readonly string[];
@@ -12,7 +12,7 @@ export interface ContainerBroker extends AsyncDisposable {
 const IMAGE = 'apache/kafka:4.3.1';
 const START_TIMEOUT_MS = 120_000;
 
-/** Why no container can be started here; `null` when one can. */
+/** Says why no container can be started here. Resolves to null if one can. */
 export async function containerObstacle(): Promise<string | null> {
   try {
     await getContainerRuntimeClient();
@@ -24,7 +24,7 @@ export async function containerObstacle(): Promise<string | null> {
 
 export async function startContainerBroker(): Promise<ContainerBroker> {
   const host = await hostOf();
-  // Kafka tells its clients where it is, so the port on this side must be known before it starts.
+  // Kafka tells its clients its address, so the port on this side must be known before it starts.
   const port = await freePort();
   const settings = {
     'process.roles': 'broker,controller',
@@ -60,7 +60,7 @@ async function hostOf(): Promise<string> {
   return host === 'localhost' ? '127.0.0.1' : host;
 }
 
-/** The image's rule: dots become underscores, underscores are doubled, dashes tripled. */
+/** Applies the image's rule: a dot becomes one underscore, an underscore two, and a dash three. */
 function variableOf(setting: string): string {
   const name = setting.replaceAll('_', '__').replaceAll('-', '___').replaceAll('.', '_');
   return `KAFKA_${name.toUpperCase()}`;

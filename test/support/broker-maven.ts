@@ -8,22 +8,25 @@ import { promisify } from 'node:util';
 import { freePorts } from './free-ports.ts';
 import { stopProcess } from './stop-process.ts';
 
-/** Apache Kafka itself, from its Maven artifacts on this machine's Java. The children die with this process. */
+/**
+ * Brokers that run Apache Kafka from its Maven artifacts, on this machine's Java. The child processes end with this
+ * process.
+ */
 export interface MavenBrokers extends AsyncDisposable {
   readonly way: 'maven';
   readonly brokers: readonly string[];
-  /** SIGSTOP: resolves when the broker stands still. */
+  /** Sends the signal. For SIGSTOP it resolves when the broker has stopped. */
   kill(index: number, signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
-  /** Starts a killed broker again on its own data and port; resolves when it serves. */
+  /** Starts a killed broker again with its own data and port. Resolves when it serves. */
   restart(index: number): Promise<void>;
   stop(): Promise<void>;
 }
 
 const KAFKA_VERSION = '4.3.1';
 const JAVA_VERSION_MIN = 17;
-/** Three JVMs on two busy cores. */
+/** The bound is generous for three JVMs on two busy cores. */
 const START_TIMEOUT_MS = 180_000;
-/** Another test may have taken one of the ports between their choice and the start. */
+/** The number of attempts, because another test may have taken one of the ports between the choice and the start. */
 const STARTS_MAX = 3;
 const PORT_TAKEN = /Address already in use/;
 const CLUSTER_ID = 'cnVubG9nLXRlc3QtMDAwMA';
@@ -32,7 +35,7 @@ const LAST_LINES = 60;
 
 const run = promisify(execFile);
 
-/** Why Kafka cannot be started from Maven here; `null` when it can. */
+/** Says why Kafka cannot be started from Maven here. Resolves to null if it can. */
 export async function mavenObstacle(): Promise<string | null> {
   let javaVersion: string;
   try {
@@ -129,7 +132,7 @@ async function startOnFreePorts(count: number): Promise<MavenBrokers> {
   };
 }
 
-/** One broker's JVM, by its pid, with a watchdog that ends it even when this process is killed outright. */
+/** One broker's JVM, with a watchdog that ends it even if this process is killed. */
 class BrokerProcess {
   readonly started: Promise<void>;
   readonly #child: ChildProcess;
@@ -139,7 +142,7 @@ class BrokerProcess {
   constructor({ java, file, folder }: { java: readonly string[]; file: string; folder: string }) {
     const child = spawn('java', [...java, 'kafka.Kafka', file], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
-    // Its standard input closes when this process ends, however it ends.
+    // The watchdog's standard input closes when this process ends, however it ends.
     const watchdog = spawn('sh', ['-c', 'read _; kill -9 "$0"; rm -rf "$1"', String(child.pid), folder], {
       stdio: ['pipe', 'ignore', 'ignore'],
     });
@@ -172,7 +175,7 @@ class BrokerProcess {
         });
       }
     });
-    // A broker that is killed while it starts is no unhandled rejection.
+    // A broker that is killed while it starts must not cause an unhandled rejection.
     this.started.catch(() => undefined);
   }
 
@@ -199,7 +202,7 @@ async function hasJars(folder: string): Promise<boolean> {
   return names.some((name) => name.startsWith('kafka_2.13-'));
 }
 
-/** The folder with Kafka's jars, filled once; several processes may do it at the same time. */
+/** Returns the folder with Kafka's jars. It is filled once; several processes may do so at the same time. */
 async function resolveJars(): Promise<string> {
   const folder = cacheFolder();
   if (await hasJars(folder)) return folder;
@@ -247,7 +250,7 @@ function brokerProperties(options: { node: Node; nodes: readonly Node[]; dataFol
     .join('');
 }
 
-/** Kafka settings that make tests quick; the same ones for the container. */
+/** Returns Kafka settings that make tests quick. The container uses the same ones. */
 export function testBrokerSettings(options: { copies: number; copiesInSync: number }) {
   return {
     'auto.create.topics.enable': false,

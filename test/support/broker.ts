@@ -7,15 +7,15 @@ import { silentLogger } from './silent-logger.ts';
 
 export type TestBrokers = LentBrokers | ContainerBroker | MavenBrokers;
 
-/** From a broker that listens to one that serves; each try of it has its own, shorter bound. */
+/** The longest time from a broker that listens to one that serves. Each attempt has its own, shorter bound. */
 const READY_MS_MAX = 60_000;
 const READY_POLL_MS = 200;
 
 /**
- * A real broker for tests: `KAFKA_BROKERS`, else a container, else Apache Kafka from Maven on this machine's Java. With
- * none of them it throws one error that says how to get each. `RUNLOG_TEST_BROKER=container|maven` forces one way.
- * The names of all that is made on it begin with the prefix, which nobody else has: on a broker of `KAFKA_BROKERS` that
- * is what is deleted at the end.
+ * Finds or starts a real broker for tests: `KAFKA_BROKERS`, else a container, else Apache Kafka from Maven on this
+ * machine's Java. If none is possible, it throws one error that says how to get each.
+ * `RUNLOG_TEST_BROKER=container|maven` forces one way. The names of all that is made on it begin with the prefix, which
+ * nobody else has: on a broker of `KAFKA_BROKERS` that is what is deleted at the end.
  */
 export async function startBroker(prefix: string): Promise<TestBrokers> {
   const broker = await chooseBroker(process.env.RUNLOG_TEST_BROKER, prefix);
@@ -31,7 +31,7 @@ export async function startBroker(prefix: string): Promise<TestBrokers> {
   return broker;
 }
 
-/** Three brokers of one cluster that can be killed and restarted; always Apache Kafka from Maven. */
+/** Starts the brokers of one cluster that can be killed and restarted. They are always Apache Kafka from Maven. */
 export async function startCluster(options: { count: 1 | 3 }): Promise<MavenBrokers> {
   const obstacle = await mavenObstacle();
   if (obstacle !== null) {
@@ -63,7 +63,7 @@ async function chooseBroker(forced: string | undefined, prefix: string): Promise
   if (noMaven === null) return startMavenBrokers({ count: 1 });
   throw new Error(
     [
-      'Integration tests need a Kafka broker, and none of the three ways to one is open here:',
+      'Integration tests need a Kafka broker, and none of the three ways to get one works here:',
       '  1. a running cluster: KAFKA_BROKERS is not set; set it to host:port,…',
       `  2. a container: ${noContainer}; install Docker or Podman and start it`,
       `  3. Apache Kafka from Maven: ${noMaven}; install Java 17 or newer and Maven (Debian: openjdk-17-jre-headless maven)`,
@@ -71,7 +71,7 @@ async function chooseBroker(forced: string | undefined, prefix: string): Promise
   );
 }
 
-/** A broker that only listens is not ready: it must create a topic, too. */
+/** Resolves when the broker is ready. Listening is not enough: it must also create a topic. */
 async function proveReady(brokers: readonly string[], prefix: string): Promise<void> {
   await using log = await openKafka({ brokers, clientId: 'runlog-test-probe', logger: silentLogger });
   const endsMs = performance.now() + READY_MS_MAX;

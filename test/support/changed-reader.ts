@@ -1,6 +1,6 @@
 import type { Fetched, TopicReader } from '@runlog/topic-io/topic-io';
 
-/** The same reader, its answers passed through `change`. */
+/** Returns the same reader, with its answers passed through `change`. */
 export function changedReader(
   reader: TopicReader,
   change: (fetched: AsyncIterable<Fetched>) => AsyncIterator<Fetched>,

@@ -10,12 +10,12 @@ import { type Browser, chromium } from 'playwright-core';
 const run = promisify(execFile);
 
 const LAUNCH_MS_MAX = 120_000;
-/** Of every wait of a page, unless it says otherwise. */
+/** The bound of every wait of a page, unless it names another. */
 export const PAGE_WAIT_MS_MAX = 60_000;
 
 /**
- * A headless Chromium: the one of `RUNLOG_CHROMIUM`, else one of this machine, else the one that npm installed
- * (@sparticuz/chromium), which brings its own shared libraries and is unpacked into ~/.cache/runlog.
+ * Launches a headless Chromium: the one that `RUNLOG_CHROMIUM` names, else one that is installed on this machine, else
+ * the one from npm (@sparticuz/chromium), which brings its own shared libraries and is unpacked into ~/.cache/runlog.
  */
 export async function launchChromium(): Promise<Browser> {
   const installed = process.env.RUNLOG_CHROMIUM ?? (await findInstalled());
@@ -26,7 +26,7 @@ export async function launchChromium(): Promise<Browser> {
     env: { ...process.env, ...env },
     headless: true,
     timeout: LAUNCH_MS_MAX,
-    // Containers rarely allow Chromium's sandbox, and the page under test is ours.
+    // Containers rarely allow Chromium's sandbox, and we trust the page under test.
     args: [
       '--no-sandbox',
       '--no-zygote',
@@ -42,13 +42,13 @@ async function findInstalled(): Promise<string | null> {
     try {
       return (await run('sh', ['-c', 'command -v "$0"', name])).stdout.trim();
     } catch {
-      // Not this one.
+      // This one does not exist; try the next.
     }
   }
   return null;
 }
 
-/** Unpacked once a machine: what another process is still writing is never taken for the whole. */
+/** Unpacks the package once per machine. A folder that another process is still writing is never used. */
 async function unpackFromPackage(): Promise<{ executablePath: string; env: Record<string, string> }> {
   const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
   const { devDependencies } = JSON.parse(manifest) as { devDependencies: Record<string, string> };
@@ -63,7 +63,7 @@ async function unpackFromPackage(): Promise<{ executablePath: string; env: Recor
         cwd: fileURLToPath(new URL('.', import.meta.url)),
         env: { ...process.env, ...PACKAGE_ENVIRONMENT, TMPDIR: partial },
       });
-      // Its own names folders below /tmp.
+      // The package's own font configuration names folders below /tmp.
       await writeFile(join(partial, 'fonts', 'fonts.conf'), fontsIn(folder));
       await rename(partial, folder);
     } catch (error) {
@@ -79,7 +79,7 @@ async function unpackFromPackage(): Promise<{ executablePath: string; env: Recor
   };
 }
 
-/** Read when the package is loaded: it then unpacks the shared libraries too. */
+/** The package reads this when it is loaded, and then unpacks the shared libraries too. */
 const PACKAGE_ENVIRONMENT = { AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs22.x' };
 const UNPACK = `import chromium from '@sparticuz/chromium'; await chromium.executablePath();`;
 

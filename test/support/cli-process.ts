@@ -8,13 +8,13 @@ export interface CliProcess {
   readonly process: ChildProcess;
   readonly stdout: () => string;
   readonly stderr: () => string;
-  /** Exit code, or the signal that ended it. */
+  /** The exit code, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals>;
 }
 
 /**
- * `runlog` with these arguments, in an environment that holds nothing of the tester's own settings. `folder`: where it
- * is typed.
+ * Starts `runlog` with these arguments, in an environment that contains none of the tester's own settings. `folder`:
+ * where it is typed.
  */
 export function startCli(
   args: readonly string[],

@@ -1,8 +1,8 @@
 import type { Reporter, TestModule } from 'vitest/node';
 
 /**
- * Prints the closing line `N passed, N failed`, and fails the run when a suite did not run: a file without a test, a
- * file that broke while it was collected, or a test that was skipped would otherwise look green.
+ * Prints the closing line `N passed, N failed`, and fails the run if a suite did not run. Otherwise a file without a
+ * test, a file that failed while it was collected, or a skipped test would look green.
  */
 export default class ClosingLineReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {

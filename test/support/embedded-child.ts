@@ -4,8 +4,9 @@ import { type RecordToAppend, type TopicIo, TopicIoError } from '@runlog/topic-i
 import { silentLogger } from './silent-logger.ts';
 
 /**
- * A process over an embedded log, for tests that need a real one: `load` appends until it is killed and says what was
- * acknowledged, `follow` reads beside the owner, `own` holds the folder until its input ends. One line of JSON a fact.
+ * A process over an embedded log, for tests that need a real one. `load` appends until it is killed and reports what
+ * was acknowledged, `follow` reads beside the owner, and `own` holds the folder until its input ends. Each fact is
+ * printed as one line of JSON.
  */
 const recordsPerBatch = 40;
 
@@ -13,7 +14,7 @@ function say(fact: object): void {
   writeSync(1, `${JSON.stringify(fact)}\n`);
 }
 
-/** Every record's value is its offset, so a lost, doubled or moved one shows. */
+/** Appends records whose value is their offset, so that a lost, doubled or moved one is noticed. */
 async function load(io: TopicIo): Promise<void> {
   await io.ensureTopics([
     { name: 'plain', partitions: 3, cleanupPolicy: 'delete', settings: {} },

@@ -13,7 +13,7 @@ import { silentLogger } from './silent-logger.ts';
 
 const PARTITIONS = 2;
 
-/** One event of the run r1 that ingest takes. */
+/** Returns one event of the run r1 that ingest accepts. */
 export function noteText(overrides: Readonly<Record<string, unknown>> = {}): string {
   return JSON.stringify({
     event_id: randomBytes(8).toString('hex'),
@@ -25,7 +25,7 @@ export function noteText(overrides: Readonly<Record<string, unknown>> = {}): str
   });
 }
 
-/** Ingest as it runs, over an embedded log of its own, on a port of its own. */
+/** The real ingest, over an embedded log of its own and on a port of its own. */
 export class EmbeddedIngest implements AsyncDisposable {
   readonly url: string;
   readonly io: TopicIo;

@@ -119,7 +119,7 @@ export function otherEvent(type: string, overrides: Overrides = {}): TelemetryEv
 
 export const TEST_EPOCH = 'test-1';
 
-/** The record that ingest would have written for the event. Throws where no fold could read it. */
+/** Returns the record that ingest would have written for the event. Throws if no fold could read it. */
 export function recordOf(
   value: TelemetryEvent,
   at: { seq: number; cluster?: string; receivedAt?: string },
@@ -139,7 +139,7 @@ export function recordOf(
   return record;
 }
 
-/** Folds events of one run, the first at offset 0. */
+/** Folds events of one run; the first has offset 0. */
 export function foldEvents(events: readonly TelemetryEvent[], state: RunSnapshot | null = null): RunSnapshot {
   let folded = state;
   const from = state === null ? 0 : state.position.seq + 1;

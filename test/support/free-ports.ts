@@ -1,13 +1,14 @@
 import { createServer, type Server } from 'node:net';
 
 /**
- * Below what systems give to whoever asks for any port or connects somewhere (Linux: 32768 and up), so that nobody gets
- * one of these by chance while the test does not listen on it: before its first start, between two, or while it is down.
+ * The range is below the ports that systems hand out for port 0 or for outgoing connections (Linux: 32768 and up). So
+ * nobody gets one of these by chance while the test does not listen on it: before the first start, between two starts,
+ * or while its process is down.
  */
 const FIRST = 12_000;
 const LAST = 32_000;
 
-/** Ports that nobody listens on, all different; another test picks the same ones once in thousands of runs. */
+/** Returns different ports that nobody listens on. Another test picks the same ones once in thousands of runs. */
 export async function freePorts(count: number): Promise<number[]> {
   const held = new Map<number, Server>();
   try {
@@ -27,7 +28,7 @@ export async function freePort(): Promise<number> {
   return port!;
 }
 
-/** `null` where somebody has the port. */
+/** Resolves to null if the port is taken. */
 function listener(port: number): Promise<Server | null> {
   const server = createServer();
   return new Promise((resolve) => {

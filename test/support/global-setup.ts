@@ -12,7 +12,7 @@ declare module 'vitest' {
   }
 }
 
-/** One broker for all integration tests; tests keep apart by the names of their topics. */
+/** Starts one broker for all integration tests. Tests are separated by the names of their topics. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const runPrefix = `runlog-test-${randomBytes(4).toString('hex')}-`;
   const broker = await startBroker(runPrefix);

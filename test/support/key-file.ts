@@ -7,10 +7,10 @@ import { digestOf } from '@runlog/service-kit/keys';
 
 type Grant = { role: 'publish'; cluster: string } | { role: 'view'; runs: string[] };
 
-/** A key file of its own; each key's secret is its id and something random. */
+/** A key file for one test. Each key's secret is its id and something random. */
 export interface TestKeyFile extends AsyncDisposable {
   readonly path: string;
-  /** Adds a key and gives its secret. */
+  /** Adds a key and returns its secret. */
   add(id: string, grant: Grant & { events_per_second?: number; bytes_per_second?: number }): Promise<string>;
   revoke(id: string): Promise<void>;
 }

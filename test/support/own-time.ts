@@ -1,8 +1,9 @@
 const TICK_MS = 10;
 
 /**
- * Measures the time in which this process was let run: what a late timer shows that it was not (a paused machine, other
- * processes on its cores) counts no more than the timer's own period, twice. For bounds that a process keeps by timers.
+ * Measures the time for which this process was allowed to run. If a timer fires late, the process was not running (a
+ * paused machine, or other processes on its cores), and the interval counts as at most twice the timer's period. Use it
+ * for bounds that a process keeps by timers.
  */
 export class OwnTime implements Disposable {
   readonly #timer: NodeJS.Timeout;
@@ -13,7 +14,7 @@ export class OwnTime implements Disposable {
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** Milliseconds since it was made. */
+  /** The milliseconds of own time since this was made. */
   get ms(): number {
     this.#tick();
     return this.#ms;

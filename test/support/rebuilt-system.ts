@@ -19,10 +19,10 @@ const RUNS = 24;
 const EVENTS_PER_RUN = 400;
 const EVENTS_PER_APPEND = 400;
 
-/** A system whose log is large enough that a rebuild of it can be caught in the middle. */
+/** A system whose log is so large that a rebuild can be caught in the middle. */
 export class RebuiltSystem implements AsyncDisposable {
   readonly engine: 'kafka' | 'embedded';
-  /** In which commands find its log. */
+  /** The environment by which commands find its log. */
   readonly env: Readonly<Record<string, string>>;
   readonly runs = RUNS;
   readonly #topics: TopicNames;
@@ -74,7 +74,9 @@ export class RebuiltSystem implements AsyncDisposable {
     return new RebuiltSystem({ engine: 'embedded', env, topics, openBeside, clear });
   }
 
-  /** All services in one process; on the embedded log it is the owner, which does what commands ask for. */
+  /**
+   * Starts all services in one process. On the embedded log it is the owner, which does the work that commands ask for.
+   */
   async startServices(): Promise<void> {
     this.#up = await ServiceProcess.start('up', this.env);
   }
@@ -93,7 +95,7 @@ export class RebuiltSystem implements AsyncDisposable {
     return this.#up!;
   }
 
-  /** A look at the log, beside whoever writes it. */
+  /** Looks at the log while others write to it. */
   async beside<Result>(look: (view: LogView) => Promise<Result>): Promise<Result> {
     await using io = await this.#openBeside();
     return await look(new LogView(io, this.#topics));
@@ -105,7 +107,7 @@ export class RebuiltSystem implements AsyncDisposable {
   }
 }
 
-/** What a test asks of the log. */
+/** The questions that a test asks the log. */
 export class LogView {
   readonly #io: TopicIo;
   readonly #topics: TopicNames;
@@ -123,13 +125,16 @@ export class LogView {
     return (await this.#io.describeTopic(topic)) !== null;
   }
 
-  /** The name that the next rebuild of this one fills. */
+  /** Returns the name of the topic that a rebuild of this one fills. */
   topicAfter(snapshots: string): string {
     const version = /\.v(\d+)$/.exec(snapshots)?.[1] ?? '1';
     return `${this.#topics.snapshots}.v${Number(version) + 1}`;
   }
 
-  /** Offset of the newest snapshot of each run, by partition; none where the topic does not exist yet. */
+  /**
+   * Returns the offset of the newest snapshot of each run, by partition. The list is empty if the topic does not exist
+   * yet.
+   */
   async snapshotOffsets(topic: string): Promise<Map<string, number>[]> {
     const partitions = Array.from({ length: REBUILT_PARTITIONS }, (_, partition) => partition);
     const offsets = partitions.map(() => new Map<string, number>());
@@ -169,7 +174,7 @@ async function fill(io: TopicIo, topics: TopicNames): Promise<void> {
   await Promise.all(appends);
 }
 
-/** Names of runs that fill every partition alike. */
+/** Returns run keys that fill all partitions evenly. */
 function keyOf(run: number): string {
   const wanted = run % REBUILT_PARTITIONS;
   for (let salt = 0; ; salt += 1) {

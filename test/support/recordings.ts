@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** A recording made by the original system's generator, with the event log that its own aggregator gave for it. */
+/** A recording from the original system's generator, with the event log that its own aggregator made from it. */
 export interface Recording {
   readonly name: string;
-  /** One JSON text a line, as recorded: bare NaN included. */
+  /** One JSON text per line, as recorded, including bare NaN. */
   readonly lines: readonly string[];
   readonly expected: Readonly<Record<string, ExpectedRun>>;
 }
@@ -37,7 +37,7 @@ export function recording(name: 'short' | 'one-env'): Recording {
   };
 }
 
-/** The counters that the expectations name, of anything that looks like a snapshot. */
+/** Returns the counters that the expectations name, from anything that looks like a snapshot. */
 export function countersOf(run: Omit<ExpectedRun, 'event_log'>): Omit<ExpectedRun, 'event_log'> {
   return {
     total_events_received: run.total_events_received,
@@ -50,7 +50,7 @@ export function countersOf(run: Omit<ExpectedRun, 'event_log'>): Omit<ExpectedRu
   };
 }
 
-/** Entries without what runlog adds to TELE-810's fields. */
+/** Returns entries without the fields that runlog adds to TELE-810's. */
 export function plainEntries(
   entries: readonly (ExpectedRun['event_log'][number] & {
     seq?: number;

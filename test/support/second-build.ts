@@ -5,17 +5,17 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** A change of one source file; what it replaces must be there exactly once. */
+/** A change of one source file. The text that it replaces must occur exactly once. */
 export interface SourcePatch {
-  /** Below the repository's root. */
+  /** The path below the repository's root. */
   readonly file: string;
   readonly replace: RegExp;
   readonly by: string;
 }
 
 /**
- * Another build of all packages and services, beside this one: a copy of their sources with some of them changed. A
- * process of this checkout that is given its `env` runs that copy and nothing of its own but the dependencies.
+ * A second build of all packages and services: a copy of their sources with some of them changed. A process of this
+ * checkout that is given its `env` runs that copy, and shares only the dependencies with this checkout.
  */
 export class SecondBuild implements AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
@@ -65,7 +65,10 @@ const REGISTER = `import { register } from 'node:module';
 register('./resolve.mjs', import.meta.url);
 `;
 
-/** Whatever would be loaded of this checkout's packages and services, also by way of npm's links, is the copy's. */
+/**
+ * Returns a loader that takes everything from the copy instead of this checkout's packages and services, including what
+ * npm's links lead to.
+ */
 function resolveSource(folder: string): string {
   const from = pathToFileURL(root).href;
   const to = pathToFileURL(`${folder}/`).href;

@@ -8,7 +8,10 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 export type ServiceName = 'ingest' | 'aggregator' | 'gateway' | 'up';
 
-/** Long enough for a cold start on two busy cores; a process that is not ready by then is a failure, with its output. */
+/**
+ * Long enough for a cold start on two busy cores. A process that is not ready by then fails the test, which shows its
+ * output.
+ */
 const READY_MS_MAX = 120_000;
 
 const alive = new Set<ChildProcess>();
@@ -16,10 +19,10 @@ process.once('exit', () => {
   for (const child of alive) child.kill('SIGKILL');
 });
 
-/** A real process of a service, started as its users start it, ended by its own pid. */
+/** A real process of a service, started as its users start it and ended by its own pid. */
 export class ServiceProcess implements AsyncDisposable {
   readonly name: ServiceName;
-  /** Addresses of the ready line: `ingest`, `gateway`, `aggregator`. */
+  /** The addresses of the ready line: `ingest`, `gateway`, `aggregator`. */
   readonly addresses: Readonly<Record<string, string>>;
   readonly #child: ChildProcess;
   readonly #output: string[];
@@ -37,8 +40,8 @@ export class ServiceProcess implements AsyncDisposable {
   }
 
   /**
-   * Resolves with the ready line. Ports are any free ones unless the environment names them. `folder`: where `up` is
-   * started, so that a relative path of its environment means a place there.
+   * Starts the process and resolves at its ready line. It takes any free ports unless the environment names some.
+   * `folder`: where `up` is started, so that a relative path of its environment means a place there.
    */
   static async start(
     name: ServiceName,
@@ -97,7 +100,7 @@ export class ServiceProcess implements AsyncDisposable {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
-  /** Resolves with the exit code, or the signal's name, when all that it said was read. */
+  /** Ends the process. Resolves to the exit code, or the signal's name, when its whole output was read. */
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | string> {
     if (!this.ended) this.#child.kill(signal);
     await this.#closed;

@@ -9,8 +9,8 @@ const STOP_MS_MAX = 60_000;
 const POLL_MS = 2;
 
 /**
- * SIGSTOP; resolves when the process stands still with all its threads. On busy cores that is some time after the
- * signal was sent, and until then a broker answers.
+ * Sends SIGSTOP and resolves when all threads of the process have stopped. On busy cores this is some time after the
+ * signal was sent, and until then a broker still answers.
  */
 export async function stopProcess(pid: number): Promise<void> {
   process.kill(pid, 'SIGSTOP');
@@ -26,7 +26,7 @@ async function isStopped(pid: number): Promise<boolean> {
     return (await run('ps', ['-o', 'state=', '-p', `${pid}`])).stdout.startsWith('T');
   const threads = await readdir(`/proc/${pid}/task`);
   const states = await Promise.all(
-    // A thread may end while the others are looked at.
+    // A thread may end while the others are inspected.
     threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8').catch(() => '(ended) Z')),
   );
   return states.every((stat) => /^[TZX]/.test(stat.slice(stat.lastIndexOf(')') + 2)));

@@ -3,7 +3,7 @@ import { Reachability } from '@runlog/topic-io/kafka/reachability';
 import { KafkaSession } from '@runlog/topic-io/kafka/session';
 import { silentLogger } from './silent-logger.ts';
 
-// Where the fields of a batch are.
+// The places of the fields of a batch.
 const LENGTH_AT = 8;
 const ATTRIBUTES_AT = 21;
 const RECORD_COUNT_AT = 57;
@@ -16,7 +16,7 @@ export interface StoredBatch {
   readonly bytes: number;
 }
 
-/** The whole batches of one fetch, at most a MiB, from the beginning of partition 0. */
+/** Fetches at most a MiB from the beginning of partition 0 and returns the complete batches. */
 export async function storedBatches(brokers: readonly string[], topic: string): Promise<StoredBatch[]> {
   const kafka = { brokers, clientId: 'runlog-stored-batches', logger: silentLogger };
   const reachability = new Reachability({ logger: silentLogger, brokers });

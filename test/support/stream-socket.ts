@@ -1,7 +1,7 @@
 import type { ServerFrame } from '@runlog/schema/stream/server-frames';
 import { WebSocket } from 'ws';
 
-/** A frame by any of its fields. */
+/** A frame, with the fields of all kinds. */
 export type AnyFrame = Partial<
   Record<
     | 'id'
@@ -28,7 +28,7 @@ export type AnyFrame = Partial<
   >
 >;
 
-/** A raw client of `WS /v1/stream`: sends what it is given and keeps what comes. */
+/** A raw client of `WS /v1/stream`, which sends what it is given and keeps the frames that arrive. */
 export class StreamSocket implements AsyncDisposable {
   readonly socket: WebSocket;
   readonly frames: ServerFrame[] = [];
@@ -51,7 +51,7 @@ export class StreamSocket implements AsyncDisposable {
     socket.on('error', () => undefined);
   }
 
-  /** Resolves once the connection stands; rejects with the HTTP status when it is refused. */
+  /** Opens a connection. Rejects with the HTTP status if it is refused. */
   static async open(
     gateway: string,
     options: {
@@ -83,7 +83,7 @@ export class StreamSocket implements AsyncDisposable {
     this.socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame));
   }
 
-  /** The next frame not yet taken that fits; frames before it are passed over. Rejects when the socket closes. */
+  /** Takes the next frame that fits and skips frames before it. Rejects if the socket closes. */
   async next(fits: (frame: AnyFrame) => boolean = () => true): Promise<AnyFrame> {
     for (;;) {
       while (this.#read < this.frames.length) {

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Which of our packages a package may import: always inward. */
+/** The packages of ours that a package may import. Dependencies always point inward. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   schema: [],
   'run-state': ['schema'],
@@ -96,11 +96,11 @@ function spelledCloseCodes({ package: name, text }: Pick<SourceFile, 'package' |
 }
 
 describe('the structure of the source', () => {
-  it('is seen at all', () => {
+  it('is found', () => {
     expect(shipped.length).toBeGreaterThan(100);
   });
 
-  it('depends inward only', () => {
+  it('depends only inward', () => {
     const outward = shipped.flatMap((file) =>
       file.imports
         .map((name) => /^@runlog\/([^/]+)\//.exec(name)?.[1])
@@ -139,7 +139,7 @@ describe('the structure of the source', () => {
     expect(elsewhere).toEqual([]);
   });
 
-  it('spells channels and the subprotocol in packages/schema alone', () => {
+  it('spells channels and the subprotocol only in packages/schema', () => {
     const spelt = shipped
       .filter((file) => file.package !== 'schema')
       .flatMap(({ path, text }) =>
@@ -150,10 +150,10 @@ describe('the structure of the source', () => {
     expect(spelt).toEqual([]);
   });
 
-  it('names event types as text in packages/schema alone', () => {
+  it('names event types as text only in packages/schema', () => {
     const name = new RegExp(`['"\`](?:${Object.keys(eventTypes).join('|')})['"\`]`, 'g');
     const spelt = shipped
-      // Made-up runs serve the tests.
+      // Made-up runs are only for tests.
       .filter(({ path }) => !path.startsWith('packages/schema/') && !path.includes('/made-up/'))
       .flatMap(({ path, text }) => [...text.matchAll(name)].map(([literal]) => `${path}: ${literal}`));
     expect(spelt).toEqual([]);
@@ -226,7 +226,7 @@ describe('the structure of the source', () => {
     const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
       packages: Record<string, { optionalDependencies?: Record<string, string> }>;
     };
-    // npm leaves out what its registry did not have at that moment, and `npm ci` then fails everywhere.
+    // npm leaves out packages that its registry did not have at that moment, and `npm ci` then fails everywhere.
     const missing = Object.entries(lock.packages).flatMap(([dependent, { optionalDependencies = {} }]) =>
       Object.keys(optionalDependencies)
         .filter((name) => {

@@ -7,7 +7,7 @@ import { logEnvironment } from '@runlog/service-kit/log-config';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
-/** The longest drain of a service; see service-kit's lifecycle. */
+/** The longest drain of a service; see the lifecycle of service-kit. */
 const DRAIN_SECONDS_MAX = 25;
 
 interface ComposeService {
@@ -53,7 +53,7 @@ function environmentOf(name: string): Record<string, string> {
   );
 }
 
-/** The part of Kafka's `NAME://host:port` or `NAME:PROTOCOL` list that begins with a name. */
+/** Returns the part of Kafka's `NAME://host:port` or `NAME:PROTOCOL` list that begins with a name. */
 function listenerOf(variable: string, name: string): string | undefined {
   return environmentOf('kafka')
     [variable]?.split(',')
@@ -89,7 +89,7 @@ describe('docker-compose.yml', () => {
     const [kind, program, option, script] = serviceOf(name).healthcheck?.test ?? [];
     expect([kind, program, option]).toEqual(['CMD', 'node', '-e']);
     expect(script).toContain(`http://127.0.0.1:${read(environmentOf(name)).port}/readyz`);
-    // Podman's Docker API takes an argument apart at its spaces, and compose replaces what follows a dollar sign.
+    // Podman's Docker API splits an argument at its spaces, and compose replaces what follows a dollar sign.
     expect(script).not.toMatch(/[\s$]/);
   });
 
@@ -115,7 +115,7 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('makes the topics once and does not start over', () => {
+  test('creates the topics once and does not start again', () => {
     const { command, restart, depends_on } = serviceOf('topics');
     expect(command).toEqual(['runlog', 'topics', '--create']);
     expect(restart).toBe('no');
@@ -159,7 +159,7 @@ describe('Dockerfile', () => {
     }
   });
 
-  test('runs as a user without rights, in exec form, with nothing of its builder', async () => {
+  test('runs as an unprivileged user, in exec form, with nothing from its build stage', async () => {
     const dockerfile = await textOf('Dockerfile');
     const last = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
     expect(last).toContain('\nUSER node\n');

@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const read = (name: string) => readFileSync(join(root, name), 'utf8');
 
-/** Whether a file or folder has this prefix: a document may name a group of files by what their names begin with. */
+/** Whether a file or folder has this prefix. A document may name a group of files by the beginning of their names. */
 function begins(name: string): boolean {
   const folder = join(root, dirname(name));
   return existsSync(folder) && readdirSync(folder).some((entry) => entry.startsWith(basename(name)));

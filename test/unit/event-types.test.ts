@@ -21,7 +21,7 @@ function eventOf(type: string, { event }: EventTypeCase): TelemetryEvent {
   return { ...otherEvent(type), ...event };
 }
 
-/** The cells of the table rows of a document whose first cell names the type. */
+/** Returns the cells of the table rows of a document whose first cell names the type. */
 function documented(document: string, type: string): string[][] {
   return document
     .split('\n')

@@ -5,11 +5,11 @@ import { expect, it } from 'vitest';
 import { z } from 'zod';
 
 /**
- * The fold folds what these schemas let through and passes over the rest, so they are part of it: with one more type or
- * a stricter field, a record that an older build folded would be unfoldable to a newer one, and their states would
- * differ under one `FOLD_VERSION`. Unknown types and fields pass, so nothing has to be added for them to be kept and
- * shown; what only ingest shall refuse belongs into ingest. If this differs, `FOLD_VERSION` must grow (UPDATE_GOLDEN=1
- * writes the file of a version that has none).
+ * The fold folds the records that these schemas accept and skips the rest, so the schemas are part of it. With one more
+ * type or a stricter field, a newer build could not fold a record that an older build folded, and their states would
+ * differ under one `FOLD_VERSION`. Unknown types and fields are accepted, so nothing has to be added for them to be
+ * kept and shown. A rule that only ingest needs belongs in ingest. If this test fails, `FOLD_VERSION` must grow
+ * (UPDATE_GOLDEN=1 writes the file of a version that has none).
  */
 it('judges events by the schemas of its version', () => {
   const plain = (schema: z.ZodType) => z.toJSONSchema(schema, { unrepresentable: 'any' });

@@ -1,6 +1,6 @@
 /**
- * Every fault that leaves runlog, once: its code, the HTTP status it travels with, and whether sending the same again
- * can succeed. The codes that close a stream are in stream/close-codes.ts.
+ * Every fault that runlog answers with: its code, its HTTP status, and whether the same request can succeed later. The
+ * codes that close a stream are in stream/close-codes.ts.
  */
 export const httpFaults = {
   bad_request: { status: 400, retry: false },
@@ -52,7 +52,7 @@ export const eventFaultCodes = [
 
 export type EventFaultCode = (typeof eventFaultCodes)[number];
 
-/** Codes of the protocol's error frames; the connection stays open. */
+/** The codes of the protocol's error frames. The connection stays open. */
 export const frameFaults = {
   bad_frame: { retry: false },
   bad_channel: { retry: false },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { runKeyPart } from './run/run-key.ts';
 
-/** Longest key a client may send; generated ones are far shorter. */
+/** The longest key that a client may send. Generated ones are far shorter. */
 export const KEY_CHARS_MAX = 512;
 
 const keyId = z
@@ -15,7 +15,7 @@ const sha256 = z
 
 const perSecond = z.int().min(1).max(1_000_000_000_000);
 
-/** Writes to its own cluster only, at most so fast; no rate given: as fast as it can. */
+/** A key that may write only to its own cluster. Without rates it may write as fast as it can. */
 const publishKeySchema = z.strictObject({
   id: keyId,
   sha256,
@@ -25,7 +25,9 @@ const publishKeySchema = z.strictObject({
   bytes_per_second: perSecond.optional(),
 });
 
-/** Sees the runs (`cluster/run/group`) that one of its globs matches; `*` is any run of characters. */
+/**
+ * A key that sees the runs (`cluster/run/group`) that one of its globs matches; `*` matches any sequence of characters.
+ */
 const viewKeySchema = z.strictObject({
   id: keyId,
   sha256,
@@ -40,7 +42,7 @@ const viewKeySchema = z.strictObject({
 
 export const keySchema = z.discriminatedUnion('role', [publishKeySchema, viewKeySchema]);
 
-/** The file that `RUNLOG_KEYS_FILE` names. */
+/** The content of the file that `RUNLOG_KEYS_FILE` names. */
 export const keysFileSchema = z
   .strictObject({ keys: z.array(keySchema).max(100_000) })
   .superRefine(({ keys }, context) => {

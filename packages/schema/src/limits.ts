@@ -11,29 +11,29 @@ export const BODY_EVENTS_MAX = 1_000;
 export const EVENT_BYTES_MAX = 256 * KIB;
 export const EVENT_DEPTH_MAX = 64;
 export const EVENT_ID_CHARS_MAX = 128;
-/** A million events a second for twelve days; sums over emitters stay exact integers. */
+/** A million events a second for twelve days. Sums over emitters stay exact integers. */
 export const EMITTER_SEQ_MAX = 2 ** 40;
-/** The rejected events that `errors` of an answer lists; those beyond are counted. */
+/** The number of rejected events that `errors` of an answer lists. Any others are counted. */
 export const ERRORS_LISTED_MAX = 100;
-/** Bodies read and not yet answered, over all requests; past it ingest answers 503. */
+/** The bytes of bodies that are read and not yet answered, of all requests. Beyond this ingest answers 503. */
 export const INGEST_BYTES_IN_FLIGHT_MAX = 64 * MIB;
-/** The topic of rejected events keeps each up to here. */
+/** The bytes that the topic of rejected events keeps of each. */
 export const REJECTED_BYTES_MAX = 64 * KIB;
 
 // --- what a snapshot may hold: together below 512 KiB for any input (evolve.test.ts in run-state) ---
 export const EVENT_LOG_ENTRIES_MAX = 100;
 export const MILESTONES_MAX = 100;
-/** In bytes of JSON, the ellipsis included. */
+/** The limit is in bytes of JSON, including the ellipsis. */
 export const MESSAGE_BYTES_MAX = 1 * KIB;
 export const METADATA_CHARS_MAX = 256;
-/** In bytes of JSON: 256 characters of ASCII fit, 256 control characters (six bytes each) do not. */
+/** The limit is in bytes of JSON: 256 characters of ASCII fit, but 256 control characters (six bytes each) do not. */
 export const METADATA_BYTES_MAX = 288;
 export const SLOT_IDS_MAX = 256;
 export const SLOT_ID_CHARS_MAX = 64;
 export const EVENT_TYPES_MAX = 64;
 export const EMITTERS_MAX = 64;
 export const EMITTER_GAPS_MAX = 20;
-/** The size of the largest body: a body that is sent again whole is recognised whole. */
+/** The window covers the largest body, so a body that is sent again as a whole is recognised as a whole. */
 export const EVENT_ID_WINDOW = BODY_EVENTS_MAX + 24;
 export const ACTIVITY_BUCKET_SECONDS = 10;
 export const ACTIVITY_BUCKETS_MAX = 60;
@@ -42,7 +42,7 @@ export const ACTIVITY_BUCKETS_MAX = 60;
 export const STREAM_FRAME_BYTES_MAX = 64 * KIB;
 export const STREAM_CHANNELS_MAX = 1_000;
 export const STREAM_INDEX_ROWS_MAX = 1_000;
-/** Bytes a socket may have unsent before its channels are marked dirty instead of queued. */
+/** The bytes that a socket may have unsent before its channels are marked as behind instead of queued. */
 export const STREAM_QUEUE_BYTES_HIGH = 256 * KIB;
 /** How long a socket may stay above the mark before it is closed as a slow client. */
 export const STREAM_STUCK_MS_MAX = 30_000;

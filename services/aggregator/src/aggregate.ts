@@ -17,7 +17,10 @@ import { HeldPartition } from './held-partition.ts';
 import { silentRuns } from './retire-runs.ts';
 import { SnapshotBudget } from './snapshot-budget.ts';
 
-/** How long a fenced holder that is still the assignee waits before it claims anew, so that a zombie's claim lies behind. */
+/**
+ * How long a fenced holder that is still the assignee waits before it claims anew, so that a zombie's claim comes
+ * first.
+ */
 const RECLAIM_MS_MIN = 200;
 const RECLAIM_JITTER_MS = 800;
 /** The time between two sweeps for silent runs. It is far longer than a control record takes to come back. */
@@ -259,7 +262,10 @@ export class Aggregation implements AsyncDisposable {
     await clock.sleep(RECLAIM_MS_MIN + random() * RECLAIM_JITTER_MS, this.#stop.signal);
   }
 
-  /** Stops reading, writes what is folded, leaves the group: in this order, so that the next holder has little to fold. */
+  /**
+   * Stops reading, writes what is folded, and leaves the group, in this order, so that the next holder has little to
+   * fold.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#reader[Symbol.asyncDispose]();

@@ -22,11 +22,12 @@ interface BeginOptions {
 }
 
 /**
- * Until it returns, the partition has a checkpoint that lies within the events: everything below is written, the runs
- * whose beginning the topic no longer holds among it. Those are seeded before the first checkpoint and never again: a
- * run that was retired since would come back with a former snapshot whose holder has not written the tombstone yet.
- * What an earlier attempt wrote is replaced where it got no checkpoint, or one that retention has passed. `isForeign`:
- * the former snapshots speak of events that were deleted, and count for nothing.
+ * Makes sure that the partition has a checkpoint that lies within the events, and that everything below it is written.
+ * This includes the runs whose beginning the topic no longer holds. They are seeded from their former snapshots before
+ * the first checkpoint, and never again: the holder of a run that was retired since may not have written the tombstone
+ * yet, and a second seeding would bring the run back. The output of an earlier attempt is replaced if it has no
+ * checkpoint, or one that retention has passed. `isForeign` means that the former snapshots include events that were
+ * deleted; then they are not used.
  */
 export async function beginOrGoOn(
   options: BeginOptions,

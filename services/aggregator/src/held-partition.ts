@@ -16,23 +16,26 @@ export interface HoldOptions {
   readonly topics: TopicNames;
   readonly meta: RunMeta;
   readonly partition: number;
-  /** Whether the group still says that the partition is ours; asked after fencing, before restoring. */
+  /** Asks whether the partition is still ours according to the group. Is called after fencing and before restoring. */
   readonly confirm: () => Promise<boolean>;
   readonly budget: SnapshotBudget;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly signal: AbortSignal;
-  /** Set where a topic is filled that nobody reads yet: no group offsets. */
+  /** Is set if a topic is filled that nobody reads yet. Then no group offsets are written. */
   readonly rebuild?: {
-    /** Unfoldable records below are in the rejected topic already: the former holder's checkpoint has passed them. */
+    /**
+     * Unfoldable records below this offset are already in the rejected topic, because the former holder's checkpoint
+     * has passed them.
+     */
     readonly rejectedBelow: number;
   };
 }
 
 /**
- * Holds one partition's snapshots until somebody fences it. The order of `claim` matters: init fences whoever
- * wrote before, the heartbeat confirms that nobody can take the partition after us without fencing us, and only what
- * is read after both is surely the last word of the former holder.
+ * Holds one partition's snapshots until somebody fences it. The order of the steps of `claim` matters. Opening the
+ * writer fences the former one. The heartbeat confirms that nobody can take the partition after us without fencing us.
+ * Only a read after both is certain to see the former holder's last writes.
  */
 export class HeldPartition implements AsyncDisposable {
   readonly partition: number;
@@ -41,9 +44,9 @@ export class HeldPartition implements AsyncDisposable {
   readonly #table: RunTable;
   readonly #dirty = new DirtyRuns();
   #rejected: RecordToAppend[] = [];
-  /** Offset of the next record to fold. */
+  /** The offset of the next record to fold. */
   #folded: number;
-  /** The checkpoint that is stored; -1: not known, so the next flush writes it. */
+  /** The checkpoint that is stored. It is -1 if that is unknown; then the next flush writes it. */
   #stored = -1;
 
   private constructor(options: HoldOptions, held: { writer: FencedWriter; table: RunTable; next: number }) {
@@ -54,7 +57,7 @@ export class HeldPartition implements AsyncDisposable {
     this.#folded = held.next;
   }
 
-  /** `null`: the group moved on; the next assignment decides. */
+  /** Resolves to null if the group has moved on; then the next assignment decides. */
   static async claim(options: HoldOptions): Promise<HeldPartition | null> {
     const { io, topics, meta, partition, clock, logger, signal } = options;
     const writer = await io.fencedWriter(snapshotWriterId(meta.snapshots, partition));
@@ -103,14 +106,15 @@ export class HeldPartition implements AsyncDisposable {
     this.#folded = batch.nextOffset;
   }
 
-  /** Whether a flush would move anything. */
+  /** Whether a flush would change anything. */
   get hasNews(): boolean {
     return this.#dirty.size > 0 || this.#rejected.length > 0 || this.#folded !== this.#stored;
   }
 
   /**
-   * One transaction: snapshots, checkpoint, rejected records, and the group's offset for lag tools. Rejects when the
-   * partition was taken over or the log cannot be reached; then this is spent, and the partition must be claimed anew.
+   * Writes one transaction: snapshots, checkpoint, rejected records, and the group's offset for lag tools. Rejects if
+   * the partition was taken over or the log cannot be reached. Then this object is spent, and the partition must be
+   * claimed anew.
    */
   async flush(): Promise<{ runs: number; bytes: number }> {
     const { topics, meta, budget, clock, logger, rebuild } = this.#options;
@@ -128,7 +132,7 @@ export class HeldPartition implements AsyncDisposable {
     budget.spend(flush.bytes);
     await this.#writer.commit({
       records: [
-        // The reason a record was passed over must be durable no later than the position that passes it.
+        // The reason why a record was skipped must become durable no later than the position that passes it.
         { topic: topics.rejected, partition: this.partition, records: rejected },
         { topic: meta.snapshots, partition: this.partition, records: flush.records },
       ].filter(({ records }) => records.length > 0),

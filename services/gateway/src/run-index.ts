@@ -73,7 +73,7 @@ export class RunIndex {
     }
   }
 
-  /** All runs, folded anew: whatever either holds has changed. */
+  /** Switches to all runs folded anew. Every run of either counts as changed. */
   switchTo(states: RunHeads): void {
     const keys = new Set([...this.#states.keys(), ...states.keys()]);
     this.#states = states;

@@ -114,7 +114,7 @@ function follow(key: string): () => void {
   const unsubscribe = client.subscribeRun(key, (update) => {
     switch (update.kind) {
       case 'snapshot': {
-        // Another life of the run: what was shown is not its past.
+        // This is another life of the run, so the lines that are shown are not its past.
         if (snapshot?.position?.epoch !== update.snapshot.position?.epoch || update.reason === 'retired') {
           log = new LogLines();
           rate.reset();

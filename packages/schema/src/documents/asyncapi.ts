@@ -50,7 +50,8 @@ export const streamAsyncApi = {
       ...Object.fromEntries(
         Object.entries(serverFrameSchemas).map(([name, schema]) => [
           name,
-          // As input, so that a reader of the document accepts fields that a newer gateway adds.
+          // The schema describes the input side, so that a reader of the document accepts fields that a newer gateway
+          // adds.
           { name, payload: z.toJSONSchema(schema, { io: 'input' }) },
         ]),
       ),

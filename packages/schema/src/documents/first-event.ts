@@ -1,5 +1,5 @@
 /**
- * A command for a shell that publishes an event. The event's id and time come from the shell, so that it counts again
+ * Returns a shell command that publishes an event. The event's id and time come from the shell, so that it counts again
  * when it is pasted again.
  */
 export function firstEventCommand(ingestUrl: string): string {

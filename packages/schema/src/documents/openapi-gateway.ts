@@ -36,21 +36,21 @@ const query = (
 
 const asset = (operationId: string, type: string) => ({
   get: {
-    ...{ operationId, summary: 'Part of the dashboard', security: [] },
+    ...{ operationId, summary: 'A part of the dashboard', security: [] },
     responses: { 200: { description: 'It', content: { [type]: { schema: { type: 'string' } } } } },
   },
 });
 
 const viewFaults = {
   unauthorized: 'no key, or one that is not valid (any more)',
-  bad_request: 'no HTTP request that can be understood',
+  bad_request: 'not a valid HTTP request',
   not_ready: 'this gateway is still reading the log',
   closing: 'this process shuts down',
   internal: 'a fault of this service',
 } as const;
 const runFaults = {
   ...viewFaults,
-  forbidden: 'a key that may not view, or does not show this run, be it there or not',
+  forbidden: 'a key that may not view, or does not show this run, whether it exists or not',
   no_such_run: 'there is no such run',
 } as const;
 
@@ -61,7 +61,8 @@ const seq = { type: 'integer', minimum: 0, maximum: 999_999_999_999_999 };
 const etag = { ETag: { description: '"epoch.seq"', schema: { type: 'string' } } };
 
 const streamed: Response = {
-  description: "The frames of the run's channel, each with the id `epoch.seq` where one stands after it",
+  description:
+    "The frames of the run's channel. The id `epoch.seq` of an event is the client's position after it, if it has one",
   content: { 'text/event-stream': { schema: { description: 'Events whose data is a JSON frame' } } },
 };
 
@@ -69,7 +70,7 @@ const streamed: Response = {
 export const gatewayOpenApi = openApiDocument({
   title: 'runlog gateway',
   description:
-    'Shows runs: lists, snapshots, history, and streams. An address that is not listed is answered with 404, another method of a listed one with 405, both in the shape of Fault. With a key that shows some runs alone, lists and totals hold those.',
+    'Shows runs: lists, snapshots, history, and streams. An address that is not listed is answered with 404, another method of a listed one with 405, both in the shape of Fault. With a key that shows only some runs, lists and totals hold only those.',
   schemas,
   paths: {
     '/': asset('dashboard', 'text/html'),
@@ -86,10 +87,10 @@ export const gatewayOpenApi = openApiDocument({
         operationId: 'listRuns',
         summary: 'One page of runs',
         parameters: [
-          query('cluster', 'Of this cluster alone', words),
-          query('run', 'Glob (`*`) over the run id, or over cluster/run/group where it holds a slash', words),
-          query('status', 'Of this status alone', { enum: runStatusSchema.options }),
-          query('q', 'Part of the key or of the task name, whatever the case', words),
+          query('cluster', 'Only runs of this cluster', words),
+          query('run', 'Glob (`*`) over the run id, or over cluster/run/group if it contains a slash', words),
+          query('status', 'Only runs with this status', { enum: runStatusSchema.options }),
+          query('q', 'A part of the key or of the task name, in upper or lower case', words),
           query('sort', 'Field to sort by, with a leading - for descending (-last_received_at)', {
             enum: runSortFields.flatMap((field) => [field, `-${field}`]),
           }),
@@ -98,13 +99,13 @@ export const gatewayOpenApi = openApiDocument({
             minimum: 1,
             maximum: RUNS_PAGE_MAX,
           }),
-          query('cursor', '`next` of the page before', { type: 'string', maxLength: 1_024 }),
+          query('cursor', '`next` of the previous page', { type: 'string', maxLength: 1_024 }),
         ],
         responses: {
           200: jsonResponse('The page; `next` is null on the last one', refTo('RunsPage')),
           ...faultResponses({
             ...viewFaults,
-            invalid_query: 'a parameter that cannot be',
+            invalid_query: 'an invalid parameter',
             forbidden: 'a key that may not view',
           }),
         },
@@ -118,7 +119,7 @@ export const gatewayOpenApi = openApiDocument({
           ...runParts,
           {
             ...{ name: 'If-None-Match', in: 'header', required: false },
-            description: 'The ETag of a snapshot that is held',
+            description: 'The ETag of the snapshot that the client holds',
             schema: { type: 'string' },
           },
         ],
@@ -135,7 +136,7 @@ export const gatewayOpenApi = openApiDocument({
     '/v1/runs/{cluster}/{run}/{group}/events': {
       get: {
         operationId: 'getRunEvents',
-        summary: "A page of the run's history, out of the topic",
+        summary: "A page of the run's history, read from the topic",
         parameters: [
           ...runParts,
           query('before', 'The newest events below this seq', seq),
@@ -148,12 +149,12 @@ export const gatewayOpenApi = openApiDocument({
         ],
         responses: {
           200: jsonResponse(
-            'Oldest first; `next` is the before or after of the next page, null where there is none',
+            'Oldest first; `next` is the before or after of the next page, null if there is none',
             refTo('EventsPage'),
           ),
           ...faultResponses({
             ...runFaults,
-            invalid_query: 'a parameter that cannot be',
+            invalid_query: 'an invalid parameter',
             log_unavailable: 'the log does not answer',
             overloaded: 'too many reads of history',
           }),
@@ -168,7 +169,7 @@ export const gatewayOpenApi = openApiDocument({
           ...runParts,
           {
             ...{ name: 'Last-Event-ID', in: 'header', required: false },
-            description: 'Goes on from there',
+            description: 'The position to resume from',
             schema: { type: 'string' },
           },
         ],
@@ -184,7 +185,7 @@ export const gatewayOpenApi = openApiDocument({
           ...faultResponses({
             unauthorized: 'a key in the header that is not valid',
             forbidden: 'a key that may not view, or an origin that is not allowed',
-            not_found: 'no request for a WebSocket',
+            not_found: 'not a request for a WebSocket',
             not_ready: 'this gateway is still reading the log',
             closing: 'this process shuts down',
           }),

@@ -16,7 +16,7 @@ const example = {
   data: { env_id: 0, val_accuracy: 61.5, val_loss: 1.04, inner_epoch: 1 },
 };
 
-/** An emitter that numbers says who it is, and one that says so numbers. */
+/** An emitter that numbers its events names itself, and one that names itself numbers its events. */
 const numbering = {
   anyOf: [
     {
@@ -76,12 +76,12 @@ const schemas = {
 export const ingestOpenApi = openApiDocument({
   title: 'runlog ingest',
   description:
-    'Takes TelemetryEvents and answers once the log has them. An address that is not listed is answered with 404, another method of a listed one with 405, both in the shape of Fault. "retry" events and everything answered with a Retry-After may be sent again unchanged: nothing is doubled.',
+    'Takes TelemetryEvents and answers once the log has them. An address that is not listed is answered with 404, another method of a listed one with 405, both in the shape of Fault. "retry" events and everything answered with a Retry-After may be sent again unchanged: nothing is counted twice.',
   schemas,
   paths: {
     '/': {
       get: {
-        ...{ operationId: 'about', summary: 'What this is', security: [] },
+        ...{ operationId: 'about', summary: 'What this service is', security: [] },
         responses: { 200: jsonResponse('Where to publish', refTo('AboutIngest')) },
       },
     },
@@ -89,7 +89,7 @@ export const ingestOpenApi = openApiDocument({
       post: {
         operationId: 'publishEvents',
         summary: 'Publish events',
-        description: `One event, an array of them, or one a line (NDJSON): at most ${BODY_EVENTS_MAX} events and ${BODY_BYTES_MAX} bytes, before and after inflation, and ${EVENT_BYTES_MAX} bytes an event. Each event is judged by itself. Bare NaN and Infinity are taken as strings.`,
+        description: `One event, an array of them, or one per line (NDJSON): at most ${BODY_EVENTS_MAX} events and ${BODY_BYTES_MAX} bytes, before and after inflation, and ${EVENT_BYTES_MAX} bytes an event. Each event is judged by itself. Bare NaN and Infinity are taken as strings.`,
         parameters: [
           {
             ...{ name: 'dry_run', in: 'query', required: false },
@@ -98,12 +98,12 @@ export const ingestOpenApi = openApiDocument({
           },
           {
             ...{ name: 'X-Cluster-Id', in: 'header', required: false },
-            description: 'The cluster, where no keys are asked for (local); else only that of the key',
+            description: 'The cluster if no keys are required (default: local); else only that of the key',
             schema: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' },
           },
           {
             ...{ name: 'Content-Encoding', in: 'header', required: false },
-            description: 'Of the body',
+            description: 'The encoding of the body',
             schema: { enum: ['identity', 'gzip', 'x-gzip', 'deflate'] },
           },
         ],
@@ -121,7 +121,7 @@ export const ingestOpenApi = openApiDocument({
         },
         responses: {
           200: {
-            ...jsonResponse('What became of each event', refTo('IngestResponse')),
+            ...jsonResponse('The fate of each event', refTo('IngestResponse')),
             headers: {
               'Retry-After': {
                 description: 'With `retry` events: seconds to wait before they are sent again',
@@ -130,19 +130,20 @@ export const ingestOpenApi = openApiDocument({
             },
           },
           ...faultResponses({
-            invalid_json: 'a body that is no JSON, or damaged; nothing was published',
+            invalid_json: 'a body that is not JSON, or damaged; nothing was published',
             invalid_utf8: 'a body that is not UTF-8',
-            invalid_query: 'a query parameter or X-Cluster-Id that cannot be',
-            bad_request: 'no HTTP request that can be understood',
+            invalid_query: 'an invalid query parameter or X-Cluster-Id',
+            bad_request: 'not a valid HTTP request',
             unauthorized: 'no key, or one that is not valid (any more); answered before the body is read',
             forbidden:
               'a key that may not publish, or not for this cluster; answered before the body is read',
-            body_stalled: 'the body stopped coming',
+            body_stalled: 'no more of the body arrived',
             body_too_large: `over ${BODY_BYTES_MAX} bytes`,
             too_many_events: `over ${BODY_EVENTS_MAX} events`,
-            unsupported_media_type: 'neither JSON nor NDJSON; Accept-Post says what is taken',
-            unsupported_encoding: 'neither gzip nor deflate; Accept-Encoding says what is taken',
-            quota_exceeded: "the cluster's events or bytes a second are spent; Retry-After says until when",
+            unsupported_media_type: 'neither JSON nor NDJSON; Accept-Post lists the accepted types',
+            unsupported_encoding: 'neither gzip nor deflate; Accept-Encoding lists the accepted encodings',
+            quota_exceeded:
+              "the cluster's quota of events or bytes per second is spent; Retry-After says for how long",
             internal: 'a fault of this service',
             log_unavailable: 'the log does not answer; nothing was acknowledged',
             overloaded: 'too much is in flight',

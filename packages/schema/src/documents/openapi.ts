@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type HttpFaultCode, httpFaults } from '../faults.ts';
 
-/** A JSON Schema of draft 2020-12, which OpenAPI 3.1 takes as it is. */
+/** A JSON Schema of draft 2020-12, which OpenAPI 3.1 uses unchanged. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
 export interface Parameter {
@@ -27,7 +27,7 @@ export interface Operation {
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly required: boolean; readonly content: Content };
   readonly responses: Readonly<Record<string, Response>>;
-  /** Empty: no key is asked for, ever. */
+  /** If it is empty, no key is ever required. */
   readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
 }
 
@@ -50,7 +50,9 @@ const retryAfter = {
 };
 const challenge = { description: 'Bearer', schema: { type: 'string' } };
 
-/** A document of one service; what every service has is added. `schemas`: the named ones, by their zod schemas. */
+/**
+ * Makes the document of one service and adds what every service has. `schemas` gives the named schemas, as zod schemas.
+ */
 export function openApiDocument(of: {
   title: string;
   description: string;
@@ -68,18 +70,18 @@ export function openApiDocument(of: {
       schemas: { ...schemas, Fault: jsonSchemaOf(faultSchema), Health: jsonSchemaOf(healthSchema) },
       securitySchemes: { key: { type: 'http', scheme: 'bearer' } },
     },
-    // A key where RUNLOG_KEYS_FILE asks for one; else none.
+    // A key is required if RUNLOG_KEYS_FILE is set, else none.
     security: [{ key: [] }, {}],
   };
 }
 
-/** As clients may send or must expect it: fields that are not named are allowed. */
+/** Returns the JSON Schema of what clients may send or must expect. Fields that are not named are allowed. */
 export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, {
     target: 'draft-2020-12',
     io: 'input',
     override: ({ jsonSchema }) => {
-      // A tuple of alike parts, said as every tool understands it.
+      // A tuple of equal parts is written in a form that every tool understands.
       const { prefixItems, ...list } = jsonSchema;
       if (prefixItems === undefined || new Set(prefixItems.map((part) => JSON.stringify(part))).size > 1)
         return;
@@ -98,7 +100,7 @@ export function jsonResponse(description: string, schema: JsonSchema): Response 
   return { description, content: { 'application/json': { schema } } };
 }
 
-/** The responses of these faults, by status; where a retry can succeed, with Retry-After. */
+/** Returns the responses of these faults, by status, with Retry-After if a retry can succeed. */
 export function faultResponses(
   means: Readonly<Partial<Record<HttpFaultCode, string>>>,
 ): Readonly<Record<string, Response>> {

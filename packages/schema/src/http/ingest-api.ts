@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { eventFaultCodes } from '../faults.ts';
 
-/** One rejected event. `path` is dotted, empty for the whole event. */
+/** One rejected event. `path` is dotted, and empty for the whole event. */
 export const eventErrorSchema = z.object({
   index: z.int().min(0),
   event_id: z.string().nullable(),
@@ -13,22 +13,25 @@ export const eventErrorSchema = z.object({
 export type EventError = z.infer<typeof eventErrorSchema>;
 
 /**
- * Answer of `POST /v1/events`: what became of each event. Indexes count the body's events from 0 (NDJSON: its lines
- * that are not blank).
+ * The answer of `POST /v1/events`, with the fate of each event. Indexes count the body's events from 0 (for NDJSON, its
+ * lines that are not blank).
  */
 export const ingestResponseSchema = z.object({
-  /** Acknowledged by the broker (with `dry_run=1`: valid). */
+  /** The number of events that the log acknowledged (with `dry_run=1`: that are valid). */
   accepted: z.int().min(0),
   rejected: z.int().min(0),
-  /** Fate unknown, or not sent: send these again, unchanged; nothing is doubled. */
+  /**
+   * The number of events whose fate is unknown or that were not sent. Send these again, unchanged; nothing is counted
+   * twice.
+   */
   retry: z.int().min(0),
-  /** Accepted events whose bare NaN or Infinity became a string. */
+  /** The number of accepted events whose bare NaN or Infinity became a string. */
   normalized: z.int().min(0),
   /** The first 100 rejected events. */
   errors: z.array(eventErrorSchema),
-  /** Rejected events beyond the listed ones. */
+  /** The number of rejected events beyond the listed ones. */
   errors_unlisted: z.int().min(0),
-  /** Ranges [first, last] of indexes to send again; never capped. */
+  /** Ranges [first, last] of the indexes to send again. The list is never cut. */
   retry_indexes: z.array(z.tuple([z.int().min(0), z.int().min(0)])),
 });
 

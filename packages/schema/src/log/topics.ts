@@ -1,10 +1,13 @@
-/** Names and settings of runlog's topics. Their records are in packages/records. */
+/** The names and settings of runlog's topics. Their records are in packages/records. */
 
 export interface TopicNames {
   readonly events: string;
   readonly rejected: string;
   readonly meta: string;
-  /** The first one; `run-meta` names the current one, and rebuilds count on (`run-snapshots.v2` …). */
+  /**
+   * The name of the first one. `run-meta` names the current one, and rebuilds number the next ones (`run-snapshots.v2`
+   * …).
+   */
   readonly snapshots: string;
   /** The aggregators' consumer group. */
   readonly group: string;
@@ -20,7 +23,10 @@ export function topicNames(prefix: string): TopicNames {
   };
 }
 
-/** One transactional id per snapshot topic and partition: whoever opens it last is the partition's only writer. */
+/**
+ * Returns the transactional id of a partition of a snapshot topic. The process that opened it last is the partition's
+ * only writer.
+ */
 export function snapshotWriterId(snapshotsTopic: string, partition: number): string {
   return `${snapshotsTopic}.${partition}`;
 }
@@ -36,14 +42,17 @@ export interface TopicSettings {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** In every topic; the writer lowers `min.insync.replicas` where the cluster has one broker. */
+/** The settings of every topic. The writer lowers `min.insync.replicas` if the cluster has one broker. */
 const everywhere = {
   'min.insync.replicas': '2',
   'unclean.leader.election.enable': 'false',
   'max.message.bytes': String(1024 * 1024),
 };
 
-/** Retention of events must reach back as far as runs are kept, else a rebuild would lose what operators still see. */
+/**
+ * Returns the settings of the events topic. Events must be kept at least as long as runs, or a rebuild would lose runs
+ * that operators still see.
+ */
 export function eventTopicSettings(retentionHours: number): TopicSettings {
   return {
     cleanupPolicy: 'delete',
@@ -60,8 +69,9 @@ export function rejectedTopicSettings(retentionHours: number): TopicSettings {
 }
 
 /**
- * Small segments that roll every 10 min, because the active segment is never compacted; `min.compaction.lag` gives a
- * restore a minute in which nothing vanishes under it; tombstones stay a day for readers that were away.
+ * Returns the settings of a snapshot topic. Segments are small and roll every 10 min, because the active segment is
+ * never compacted. `min.compaction.lag` gives a restore a minute in which no record is removed. Tombstones stay for a
+ * day, for readers that were away.
  */
 export function snapshotTopicSettings(): TopicSettings {
   return {

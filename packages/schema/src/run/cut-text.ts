@@ -1,9 +1,9 @@
 import { METADATA_BYTES_MAX, METADATA_CHARS_MAX, SLOT_ID_CHARS_MAX } from '../limits.ts';
 
-/** Text short enough to be stored: cut text ends in `…` and never splits a surrogate pair. */
+/** Cuts text so that it is short enough to be stored. Cut text ends in `…` and never splits a surrogate pair. */
 export function cutText(text: string, limits: { charsMax: number; jsonBytesMax: number }): string {
   const { charsMax, jsonBytesMax } = limits;
-  // A character is at most six bytes of JSON (`\u0000`), so most text is decided by its length alone.
+  // A character is at most six bytes of JSON (`\u0000`), so the length alone decides for most text.
   if (text.length <= charsMax && text.length * 6 <= jsonBytesMax) return text;
   if (text.length <= charsMax && jsonBytes(text) <= jsonBytesMax) return text;
   let bytes = ELLIPSIS_BYTES;
@@ -19,24 +19,27 @@ export function cutText(text: string, limits: { charsMax: number; jsonBytesMax: 
   return `${text.slice(0, end)}…`;
 }
 
-/** A string of an entry's metadata, a task or a reward mode as it is stored. */
+/** Cuts a string of an entry's metadata, a task or a reward mode to its stored length. */
 export function cutName(text: string): string {
   return cutText(text, { charsMax: METADATA_CHARS_MAX, jsonBytesMax: METADATA_BYTES_MAX });
 }
 
-/** One of a run's slot ids as it is stored. */
+/** Cuts a slot id of a run to its stored length. */
 export function cutSlotId(text: string): string {
   return cutText(text, { charsMax: SLOT_ID_CHARS_MAX, jsonBytesMax: SLOT_ID_CHARS_MAX + 32 });
 }
 
 const ELLIPSIS_BYTES = 3;
 
-/** Bytes of the text within JSON's quotes, in UTF-8. */
+/** Returns the UTF-8 bytes that the text takes within JSON's quotes. */
 function jsonBytes(text: string): number {
   return Buffer.byteLength(JSON.stringify(text)) - 2;
 }
 
-/** The same for one code point, as JSON.stringify writes it: short escapes, \u00XX for controls, lone surrogates escaped. */
+/**
+ * Does the same for one code point, as JSON.stringify writes it: with short escapes, \u00XX for controls, and lone
+ * surrogates escaped.
+ */
 function pointBytes(point: number): number {
   if (point === 0x22 || point === 0x5c) return 2;
   if (point < 0x20) return point === 8 || point === 9 || point === 10 || point === 12 || point === 13 ? 2 : 6;

@@ -1,4 +1,7 @@
-/** Compiles a glob over run keys: `*` is any run of characters, slashes included; everything else is itself. */
+/**
+ * Compiles a glob over run keys. `*` matches any sequence of characters, slashes included; every other character
+ * matches itself.
+ */
 export function compileGlob(glob: string): (text: string) => boolean {
   if (!glob.includes('*')) return (text) => text === glob;
   const [head, ...rest] = glob.split('*') as [string, ...string[]];
@@ -7,7 +10,7 @@ export function compileGlob(glob: string): (text: string) => boolean {
   return (text) => {
     if (text.length < head.length + tail.length || !text.startsWith(head) || !text.endsWith(tail))
       return false;
-    // Leftmost matches suffice for every part between the first and the last star, so this is linear.
+    // The leftmost match suffices for every part between the first and the last star, so this is linear.
     let from = head.length;
     const end = text.length - tail.length;
     for (const part of middle) {

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 
-/** One part of a run key. Case-sensitive; no slash, no leading dot or dash, so a key is also a safe path and channel. */
+/**
+ * One part of a run key. It is case-sensitive and has no slash and no leading dot or dash, so a key is also a safe path
+ * and channel name.
+ */
 export const runKeyPart = z
   .string()
   .regex(
@@ -16,7 +19,7 @@ export interface RunKey {
 
 export const DEFAULT_GROUP = 'default';
 
-/** `cluster/run/group`: the key of its records, its path in REST, its channel's name. */
+/** Formats `cluster/run/group`, which is the key of a run's records, its path in REST and the name of its channel. */
 export function formatRunKey(key: RunKey): string {
   return `${key.cluster_id}/${key.run_id}/${key.group_id}`;
 }
@@ -24,7 +27,7 @@ export function formatRunKey(key: RunKey): string {
 const runKeyPattern =
   /^([A-Za-z0-9][A-Za-z0-9._-]{0,63})\/([A-Za-z0-9][A-Za-z0-9._-]{0,63})\/([A-Za-z0-9][A-Za-z0-9._-]{0,63})$/;
 
-/** `null` when the text is not a run key. */
+/** Returns null if the text is not a run key. */
 export function parseRunKey(text: string): RunKey | null {
   const match = runKeyPattern.exec(text);
   if (match === null) return null;

@@ -9,16 +9,19 @@ import {
 import { runKeyPart } from './run-key.ts';
 
 /**
- * RunSnapshot: everything runlog says about one run, bounded, and everything the fold needs to go on. JSON values
- * only; the same bytes in every process.
+ * RunSnapshot holds everything that runlog says about one run, within bounds, and everything that the fold needs to
+ * continue. It holds only JSON values, and has the same bytes in every process.
  */
 
 const offset = z.int().min(0);
 const count = z.int().min(0);
-/** A number of the run, or null while it is not known (NaN counts as not known: JSON cannot say it). */
+/** A number of the run, or null while it is unknown. NaN counts as unknown, because JSON cannot represent it. */
 const figure = z.number().nullable();
 
-/** EventLogEntry of TELE-810 (`relative_time`, a function of now, is added at delivery), plus where and when it was. */
+/**
+ * EventLogEntry of TELE-810, with the event's offset and time. `relative_time`, which depends on the present time, is
+ * added at delivery.
+ */
 export const eventLogEntrySchema = z.object({
   /** HH:MM:SS in UTC. */
   timestamp: z.string(),
@@ -28,7 +31,7 @@ export const eventLogEntrySchema = z.object({
   metadata: z.record(z.string(), z.union([z.string(), z.number()])),
   /** The run's episode before this event. */
   episode: z.int().min(0),
-  /** Offset of the event's record. */
+  /** The offset of the event's record. */
   seq: offset,
   /** The event's own timestamp, as it was sent. */
   occurred_at: z.string(),
@@ -36,16 +39,21 @@ export const eventLogEntrySchema = z.object({
 
 export type EventLogEntry = z.infer<typeof eventLogEntrySchema>;
 
-/** Numbering of one emitter within one run. Sequence numbers up to `last` arrived, but those inside `gaps`. */
+/**
+ * The numbering of one emitter within one run. All sequence numbers up to `last` arrived, except those inside `gaps`.
+ */
 export const emitterStateSchema = z.object({
   last: count,
-  /** Ranges [from, to] that have not come, oldest first. */
+  /** Ranges [from, to] that have not arrived, oldest first. */
   gaps: z.array(z.tuple([count, count])).max(EMITTER_GAPS_MAX),
-  /** The highest number of an evicted gap: at or below it a number outside `gaps` decides nothing. */
+  /** The highest number of an evicted gap. At or below it, a number outside `gaps` may be a repeat or not. */
   floor: count,
-  /** Numbers of evicted gaps that have not come; null: not known, the emitter had been forgotten. */
+  /**
+   * The count of numbers of evicted gaps that have not arrived. Null if unknown, because the emitter had been
+   * forgotten.
+   */
   lost: count.nullable(),
-  /** Offset of the newest record from this emitter; the one with the lowest is evicted first. */
+  /** The offset of the newest record from this emitter. The emitter with the lowest one is evicted first. */
   seen: offset,
 });
 
@@ -55,9 +63,9 @@ export const runStatusSchema = z.enum(['running', 'finished', 'failed']);
 export type RunStatus = z.infer<typeof runStatusSchema>;
 
 export const positionSchema = z.object({
-  /** Names the topic's incarnation and the fold's version; no dots. */
+  /** Names the topics' incarnation and the fold's version. It contains no dots. */
   epoch: z.string().regex(/^[^.]+$/),
-  /** Offset of the last record folded; sparse, per run it only grows. */
+  /** The offset of the last record folded. It skips numbers, and only grows within a run. */
   seq: offset,
 });
 
@@ -69,11 +77,11 @@ export const runSnapshotSchema = z.object({
   group_id: runKeyPart,
   position: positionSchema,
   first_seq: offset,
-  /** Offset of the newest entry that left the log; null while none has. */
+  /** The offset of the newest entry that was pushed out of the event log; null while none has been. */
   evicted_seq: offset.nullable(),
   /** The id of the event at `position.seq`. */
   last_event_id: z.string(),
-  /** The log does not hold this run's beginning. */
+  /** Whether the log does not hold this run's beginning. */
   partial: z.boolean(),
   started_at: z.string().nullable(),
   last_received_at: z.string(),
@@ -90,60 +98,68 @@ export const runSnapshotSchema = z.object({
   batch_avg_accuracy: figure,
   batch_avg_reward: figure,
   ppo: z.object({ entropy: figure, clip_fraction: figure, kl_divergence: figure }),
-  /** Duplicates included: received - duplicates = distinct events. */
+  /** The count includes duplicates: received - duplicates = distinct events. */
   total_events_received: count,
   duplicates: count,
-  /** Numbers that emitters gave and that have not come. */
+  /** The count of numbers that emitters assigned and that have not arrived. */
   missing: count,
-  /** Events that only their `event_id` could tell from duplicates, and that were taken as new. */
+  /** The number of events that only their `event_id` could tell from duplicates, and that were counted as new. */
   unsure: count,
   cumulative_germinated: count,
   cumulative_fossilized: count,
   cumulative_pruned: count,
-  /** Distinct events by type; types past the bound count as `other`. */
+  /** The number of distinct events by type. Types beyond the bound count as `other`. */
   counts: z.record(z.string(), count),
   emitters: z.record(z.string(), emitterStateSchema),
-  /** Distinct emitters whose numbering was forgotten because of the bound. */
+  /** The number of distinct emitters whose numbering was forgotten because of the bound. */
   emitters_evicted: count,
   /** The newest entries, oldest first. */
   event_log: z.array(eventLogEntrySchema).max(EVENT_LOG_ENTRIES_MAX),
-  /** The newest individual-class entries, oldest first: a flood of epochs never pushes a fossilisation out. */
+  /**
+   * The newest entries of the individual class, oldest first. So a flood of epochs never pushes a fossilisation out.
+   */
   milestones: z.array(eventLogEntrySchema).max(MILESTONES_MAX),
-  /** [second of the bucket's begin, events], oldest first, at most the newest 10 min by received_at. */
+  /**
+   * Pairs [second at which the bucket begins, events], oldest first. They cover at most the newest 10 min by
+   * received_at.
+   */
   activity: z.array(z.tuple([count, count])).max(ACTIVITY_BUCKETS_MAX),
   /** 48-bit hashes of the newest unnumbered event ids, eight characters each, oldest first; never delivered. */
   event_id_window: z.string(),
 });
 
-/** A run as it is stored in the compacted topic and folded in memory. Treat as immutable. */
+/** A run as it is stored in the compacted topic and folded in memory. Treat it as immutable. */
 export type RunSnapshot = z.infer<typeof runSnapshotSchema>;
 
-/** A run without what takes the space: enough to list it, to sort it and to know how far it is folded. */
+/** A run without its large fields. It is enough to list and sort the run and to know how far it is folded. */
 export const runHeadSchema = runSnapshotSchema.omit({
   event_log: true,
   milestones: true,
   event_id_window: true,
 });
 
-/** Every RunSnapshot is one. */
+/** Every RunSnapshot is also a RunHead. */
 export type RunHead = z.infer<typeof runHeadSchema>;
 
 /** How old the newest event of a run is, by the receiver's clock. */
 export const freshnessSchema = z.enum(['live', 'slow', 'stale']);
 export type Freshness = z.infer<typeof freshnessSchema>;
 
-/** An entry as clients get it. */
+/** An entry as it is delivered to clients. */
 export const deliveredEntrySchema = eventLogEntrySchema.extend({
-  /** A function of now, such as `(2s ago)`. */
+  /** The age at the time of delivery, such as `(2s ago)`. */
   relative_time: z.string(),
 });
 export type DeliveredEntry = Readonly<z.infer<typeof deliveredEntrySchema>>;
 
-/** A run as clients get it: without the fold's private window, with what is a function of now. */
+/**
+ * A run as it is delivered to clients: without the fold's private window, and with the fields that depend on the
+ * present time.
+ */
 export const deliveredSnapshotSchema = runSnapshotSchema
   .omit({ event_id_window: true, event_log: true, milestones: true, position: true })
   .extend({
-    /** null: no event of this run has come yet. */
+    /** Null if no event of this run has arrived yet. */
     position: positionSchema.nullable(),
     event_log: z.array(deliveredEntrySchema),
     milestones: z.array(deliveredEntrySchema),
@@ -169,7 +185,7 @@ export const runRowSchema = z.object({
   max_batches: figure,
   batch_avg_accuracy: figure,
   batch_avg_reward: figure,
-  /** Over the newest 10 to 20 s, by `received_at`. */
+  /** The rate over the newest 10 to 20 s, by `received_at`. */
   events_per_second: z.number(),
   total_events_received: count,
   duplicates: count,

@@ -3,17 +3,20 @@ export type Channel =
   | { readonly kind: 'run'; readonly key: string }
   | { readonly kind: 'runs'; readonly glob: string };
 
-/** Channel of one run, by its key `cluster/run/group`. */
+/** Returns the channel of one run, by its key `cluster/run/group`. */
 export function runChannel(key: string): string {
   return `run:${key}`;
 }
 
-/** Channel of the index. `*` in the glob is any run of characters of a run key. */
+/** Returns the channel of the index. `*` in the glob matches any sequence of characters of a run key. */
 export function indexChannel(glob: string): string {
   return `runs:${glob}`;
 }
 
-/** Takes a channel's name apart; `null`: of no kind. Whether the key or the glob is valid is the caller's question. */
+/**
+ * Parses a channel's name. Returns null if it is of no known kind. The caller checks whether the key or the glob is
+ * valid.
+ */
 export function parseChannel(ch: string): Channel | null {
   const separator = ch.indexOf(':');
   const name = ch.slice(separator + 1);

@@ -2,7 +2,10 @@ import { z } from 'zod';
 import { STREAM_INDEX_ROWS_MAX } from '../limits.ts';
 import { positionSchema } from '../run/snapshot.ts';
 
-/** The frames that a client may send on `WS /v1/stream`: JSON objects, one a message or several separated by newlines. */
+/**
+ * The frames that a client may send on `WS /v1/stream`. They are JSON objects; a message holds one, or several
+ * separated by newlines.
+ */
 
 const id = z.int();
 const channel = z.string().max(256);
@@ -12,9 +15,9 @@ const subscribeFrame = z.looseObject({
   sub: z.array(
     z.looseObject({
       ch: channel,
-      /** The position that the client holds; the reply resumes there when it can. */
+      /** The position that the client holds. The reply resumes there if it can. */
       since: positionSchema.nullish(),
-      /** For an index channel: rows wanted. */
+      /** For an index channel: the number of rows that the client wants. */
       limit: z.int().min(1).max(STREAM_INDEX_ROWS_MAX).nullish(),
     }),
   ),
@@ -34,7 +37,7 @@ export const clientFrameSchemas = {
 export type ClientVerb = keyof typeof clientFrameSchemas;
 export const clientVerbs = Object.keys(clientFrameSchemas) as readonly ClientVerb[];
 
-/** A frame beside the verb whose schema it matched: a `switch` on `verb` knows the type of `frame`. */
+/** A frame with the verb whose schema it matched. A `switch` on `verb` knows the type of `frame`. */
 export type ClientRequest = {
   [Verb in ClientVerb]: {
     readonly verb: Verb;
@@ -43,7 +46,7 @@ export type ClientRequest = {
 }[ClientVerb];
 export type SubscribeFrame = z.infer<typeof subscribeFrame>;
 
-/** `null`: not exactly one verb, or not of the form of that verb. */
+/** Returns null if the frame does not name exactly one verb, or does not have the form of that verb. */
 export function parseClientFrame(sent: unknown): ClientRequest | null {
   const named = verbsIn(sent);
   const [verb] = named;
@@ -53,7 +56,7 @@ export function parseClientFrame(sent: unknown): ClientRequest | null {
   return parsed.success ? ({ verb, frame: parsed.data } as ClientRequest) : null;
 }
 
-/** The verbs that a JSON value names; a frame names exactly one. */
+/** Returns the verbs that a JSON value names. A frame names exactly one. */
 export function verbsIn(sent: unknown): readonly ClientVerb[] {
   if (typeof sent !== 'object' || sent === null) return [];
   return clientVerbs.filter((verb) => Object.hasOwn(sent, verb));

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { closeCodes, mayReconnect } from './close-codes.ts';
 
 it.each(Object.entries(closeCodes))(
-  'reconnects after %s as its row says',
+  'reconnects after %s if its row says so',
   (_reason, { close, reconnect }) => {
     expect(mayReconnect(close)).toBe(reconnect);
   },

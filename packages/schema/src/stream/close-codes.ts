@@ -10,7 +10,7 @@ export const closeCodes = {
   bad_key: { close: 4500, reconnect: false },
   no_auth: { close: 4502, reconnect: false },
   frame_too_large: { close: 4504, reconnect: false },
-  /** RFC 6455: a WebSocket server closes so by itself when a message is far too large. */
+  /** RFC 6455: a WebSocket server itself closes with this code if a message is far too large. */
   message_too_big: { close: 1009, reconnect: false },
 } as const;
 
@@ -28,7 +28,7 @@ const finalCodes: ReadonlySet<number> = new Set(
     .map(({ close }) => close),
 );
 
-/** Whether a client that was closed with this code should come back; a newer server's codes follow their range. */
+/** Whether a client that was closed with this code should reconnect. A newer server's codes follow their range. */
 export function mayReconnect(code: number): boolean {
   return !finalCodes.has(code) && !(code >= 4_500 && code < 5_000);
 }

@@ -15,26 +15,29 @@ import {
 const id = z.int();
 const ch = z.string();
 const seq = z.int();
-// The types below are what the code passes around: deeply readonly, and without the arrays' bounds.
+// The types below are those that the code uses: deeply readonly, and without the bounds of arrays.
 const snapshot: z.ZodType<DeliveredSnapshot> = deliveredSnapshotSchema;
 const entries: z.ZodType<readonly DeliveredEntry[]> = z.array(deliveredEntrySchema);
 const rows: z.ZodType<readonly RunRow[]> = z.array(runRowSchema);
 const keys: z.ZodType<readonly string[]> = z.array(z.string());
 const faultCodes = Object.keys(frameFaults) as [FrameFaultCode, ...FrameFaultCode[]];
 
-/** Changed top-level fields of the delivered snapshot; `event_log` and `milestones` follow from `entries`. */
+/** The changed top-level fields of the delivered snapshot. `event_log` and `milestones` follow from `entries`. */
 export type SnapshotChanges = Partial<Omit<DeliveredSnapshot, 'event_log' | 'milestones' | 'position'>>;
 const changes = deliveredSnapshotSchema
   .omit({ event_log: true, milestones: true, position: true })
   .partial() as z.ZodType<SnapshotChanges>;
 
-/** One step of a run: from `prev` (null: nothing before) to `seq`. A client that is not at `prev` asks again. */
+/**
+ * One step of a run, from `prev` (null if there was nothing before) to `seq`. A client that is not at `prev` subscribes
+ * again.
+ */
 const deltaSchema = z.object({
   prev: seq.nullable(),
   seq,
   entries,
   set: changes,
-  /** Where `prev` is null: the epoch, which the empty snapshot could not say. */
+  /** If `prev` is null: the epoch, which the empty snapshot did not hold. */
   epoch: z.string().exactOptional(),
 });
 export type RunDelta = Readonly<z.infer<typeof deltaSchema>>;
@@ -72,7 +75,7 @@ export type ServerFrame = z.infer<(typeof serverFrameSchemas)[keyof typeof serve
 type FieldName<Frame> = Frame extends unknown ? keyof Frame : never;
 type Field<Frame, Name> = Frame extends unknown ? (Name extends keyof Frame ? Frame[Name] : never) : never;
 
-/** Every field that some frame has: what a client reads of a frame before it knows which one it is. */
+/** Every field that some frame has. A client reads these before it knows which frame it is. */
 export type ServerFrameFields = {
   readonly [Name in FieldName<ServerFrame>]?: Field<ServerFrame, Name>;
 };

@@ -71,7 +71,7 @@ interface RunChannel {
   flushed: RunSnapshot | null;
   pending: EventLogEntry[];
   flushedAtMs: number;
-  /** Counts retirements and rebuilds: a client of an earlier life cannot be brought here by a delta. */
+  /** Counts retirements and rebuilds: a delta cannot bring a client of an earlier life to this one. */
   life: number;
   /** The number of entries that were sent in deltas since the channel exists. */
   entriesTotal: number;
