@@ -12,7 +12,7 @@ import { expect, onTestFinished } from 'vitest';
 import { uniqueName } from '../support/unique-name.ts';
 
 /** One log under test, opened for a whole suite. */
-export interface OpenLog {
+export interface LogUnderTest {
   readonly io: TopicIo;
   /** Disposes of `io` and opens the same log again. */
   reopen?(): Promise<TopicIo>;

@@ -1,7 +1,7 @@
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { describeAppending } from './contract-append.ts';
-import type { ContractContext, OpenLog } from './contract-context.ts';
+import type { ContractContext, LogUnderTest } from './contract-context.ts';
 import { describeFencedWriters } from './contract-fenced.ts';
 import { describeGroups } from './contract-group.ts';
 import { describeReading } from './contract-reader.ts';
@@ -11,9 +11,9 @@ import { describeTopics } from './contract-topics.ts';
  * Tests the contract of the topic-io port, sentence by sentence. Every engine passes it unchanged. Topics, writer ids
  * and groups have random names, so a shared broker will do. `open` is called once for the suite.
  */
-export function describeTopicIo(name: string, open: () => Promise<OpenLog>): void {
+export function describeTopicIo(name: string, open: () => Promise<LogUnderTest>): void {
   describe(`topic-io contract: ${name}`, () => {
-    let log: OpenLog | undefined;
+    let log: LogUnderTest | undefined;
     let current: TopicIo | undefined;
 
     beforeAll(async () => {

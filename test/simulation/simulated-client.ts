@@ -220,9 +220,9 @@ function digest(state: DeliveredSnapshot | RunSnapshot): string {
     status,
   } = state;
   const numbers = [total_events_received, duplicates, missing, unsure, first_seq, evicted_seq].join();
-  const log = state.event_log.map((entry) => entry.seq).join();
+  const eventLog = state.event_log.map((entry) => entry.seq).join();
   const milestones = state.milestones.map((entry) => entry.seq).join();
-  return `${numbers} ${last_event_id} ${status} [${log}] [${milestones}]`;
+  return `${numbers} ${last_event_id} ${status} [${eventLog}] [${milestones}]`;
 }
 
 /** Removes the fields that depend on the present time. */

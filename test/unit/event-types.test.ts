@@ -5,7 +5,7 @@ import { eventTypeOf, eventTypes, olderShapeOf, unknownEventType } from '@runlog
 import { validateEvent } from '@runlog/schema/events/validate-event';
 import { describe, expect, it } from 'vitest';
 import { toJSONSchema } from 'zod';
-import { LogLines } from '../../services/gateway/web/log-lines.ts';
+import { EventLogLines } from '../../services/gateway/web/event-log-lines.ts';
 import { epochCompleted, foldEvents, otherEvent } from '../support/event-factory.ts';
 import { type EventTypeCase, eventTypeCases, fixtureTypes } from '../support/event-type-cases.ts';
 
@@ -82,9 +82,9 @@ describe('every event type', () => {
   it.each(cases)('$type, case $index, is drawn as its fixture says', ({ type, ...each }) => {
     const before = foldEvents([epochCompleted()]);
     const after = foldEvents([eventOf(type, each)], before);
-    const log = new LogLines();
-    for (const entry of after.event_log.slice(before.event_log.length)) log.add(entry);
-    const lines = log.lines.map(({ spans }) => spans.map(({ text }) => text).join(''));
+    const eventLog = new EventLogLines();
+    for (const entry of after.event_log.slice(before.event_log.length)) eventLog.add(entry);
+    const lines = eventLog.lines.map(({ spans }) => spans.map(({ text }) => text).join(''));
     expect(lines).toEqual(each.line === null ? [] : [each.line]);
   });
 

@@ -76,10 +76,10 @@ function eventsPerSecond(state: RunHead, nowMs: number): number {
  * a client from `seq` to this state (`applyDelta`); they are all that happened when `seq` is not below `evicted_seq`.
  */
 export function entriesSince(state: RunSnapshot, seq: number): EventLogEntry[] {
-  const log = state.event_log.filter((entry) => entry.seq > seq);
-  const oldestInLog = log[0]?.seq ?? Number.POSITIVE_INFINITY;
-  const milestones = state.milestones.filter((entry) => entry.seq > seq && entry.seq < oldestInLog);
-  return [...milestones, ...log];
+  const eventLog = state.event_log.filter((entry) => entry.seq > seq);
+  const oldestInEventLog = eventLog[0]?.seq ?? Number.POSITIVE_INFINITY;
+  const milestones = state.milestones.filter((entry) => entry.seq > seq && entry.seq < oldestInEventLog);
+  return [...milestones, ...eventLog];
 }
 
 /** Top-level fields that differ. `before: null`: a client that holds the empty snapshot. */

@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals';
 import { memo } from 'preact/compat';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import { clockOf, envsOf, type LogLine, titleOf } from './log-lines.ts';
+import { clockOf, envsOf, type LogLine, titleOf } from './event-log-lines.ts';
 import type { ShownRun } from './store.ts';
 
 /** A scroll position nearer to the end than this counts as at the end. */
@@ -11,7 +11,7 @@ const isFollowing = signal(true);
 
 export function EventLog({ run }: { run: ShownRun }) {
   const list = useRef<HTMLDivElement>(null);
-  const { lines, trimmed } = run.log;
+  const { lines, trimmed } = run.eventLog;
   useLayoutEffect(() => {
     if (isFollowing.value && list.current !== null) list.current.scrollTop = list.current.scrollHeight;
   });

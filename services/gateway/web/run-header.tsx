@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { rateText } from './log-lines.ts';
+import { rateText } from './event-log-lines.ts';
 import { freshness, type ShownRun } from './store.ts';
 
 export function RunHeader({ run }: { run: ShownRun }) {

@@ -1,5 +1,5 @@
 import type { RunRow } from '@runlog/schema/run/snapshot';
-import { rateText } from './log-lines.ts';
+import { rateText } from './event-log-lines.ts';
 import { clockAheadMs, nowMs, rows, search, selected, totalRuns } from './store.ts';
 
 const ROWS_SHOWN_MAX = 200;

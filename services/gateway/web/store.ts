@@ -2,7 +2,7 @@ import { batch, computed, signal } from '@preact/signals';
 import { createStreamClient, type StreamStatus } from '@runlog/client/stream-client';
 import { freshnessOf, LIVE_MS_MAX, SLOW_MS_MAX } from '@runlog/run-state/freshness';
 import type { DeliveredSnapshot, Freshness, RunRow } from '@runlog/schema/run/snapshot';
-import { LogLines } from './log-lines.ts';
+import { EventLogLines } from './event-log-lines.ts';
 import { RateMeter } from './rate-meter.ts';
 import { noteRefusal, noteStatus, storedKey } from './view-key.ts';
 
@@ -22,7 +22,7 @@ export const nowMs = signal(Date.now());
 /** The selected run. `lines` is replaced at every change that is drawn. */
 export interface ShownRun {
   readonly snapshot: DeliveredSnapshot;
-  readonly log: LogLines;
+  readonly eventLog: EventLogLines;
   readonly eventsPerSecond: number;
   /** What the server said, and when, by this page's clock. So no two clocks are compared. */
   readonly freshness: Freshness;
@@ -86,7 +86,7 @@ export function start(): void {
 
 /** Streams one run into `shown`, drawn at most once a frame however many events come. */
 function follow(key: string): () => void {
-  let log = new LogLines();
+  let eventLog = new EventLogLines();
   let snapshot: DeliveredSnapshot | null = null;
   let fresh: { freshness: Freshness; atMs: number } = { freshness: 'stale', atMs: 0 };
   let frame = 0;
@@ -100,7 +100,7 @@ function follow(key: string): () => void {
       nowMs.value = atMs;
       shown.value = {
         snapshot: snapshot as DeliveredSnapshot,
-        log,
+        eventLog,
         eventsPerSecond: rate.at(performance.now()),
         freshness: fresh.freshness,
         freshnessAtMs: fresh.atMs,
@@ -116,13 +116,13 @@ function follow(key: string): () => void {
       case 'snapshot': {
         // This is another life of the run, so the lines that are shown are not its past.
         if (snapshot?.position?.epoch !== update.snapshot.position?.epoch || update.reason === 'retired') {
-          log = new LogLines();
+          eventLog = new EventLogLines();
           rate.reset();
         }
         snapshot = update.snapshot;
-        const oldestInLog = snapshot.event_log[0]?.seq ?? Number.POSITIVE_INFINITY;
-        for (const entry of snapshot.milestones) if (entry.seq < oldestInLog) log.add(entry);
-        for (const entry of snapshot.event_log) log.add(entry);
+        const oldestInEventLog = snapshot.event_log[0]?.seq ?? Number.POSITIVE_INFINITY;
+        for (const entry of snapshot.milestones) if (entry.seq < oldestInEventLog) eventLog.add(entry);
+        for (const entry of snapshot.event_log) eventLog.add(entry);
         fresh = { freshness: snapshot.freshness, atMs: Date.now() };
         break;
       }
@@ -130,9 +130,9 @@ function follow(key: string): () => void {
         const first = update.entries[0];
         if (update.skipped > 0 && first !== undefined) {
           const secondMs = Math.floor(Date.parse(first.occurred_at) / 1_000) * 1_000;
-          log.addGap({ skipped: update.skipped, secondMs });
+          eventLog.addGap({ skipped: update.skipped, secondMs });
         }
-        for (const entry of update.entries) log.add(entry);
+        for (const entry of update.entries) eventLog.add(entry);
         if (update.snapshot.last_received_at !== snapshot?.last_received_at) {
           fresh = { freshness: update.snapshot.freshness, atMs: Date.now() };
         }

@@ -33,8 +33,8 @@ export const command: Command = {
     if (values.json === true) {
       process.stdout.write(`${JSON.stringify(snapshot, null, 2)}\n`);
     } else {
-      const log = values.milestones === true ? snapshot.milestones : snapshot.event_log;
-      const newest = entries === 0 ? [] : log.slice(-entries);
+      const listed = values.milestones === true ? snapshot.milestones : snapshot.event_log;
+      const newest = entries === 0 ? [] : listed.slice(-entries);
       process.stdout.write(`${runText(snapshot, Date.now())}\n  ${runPage(target, key)}\n`);
       if (newest.length > 0) process.stdout.write(`\n${entriesText(newest)}\n`);
     }

@@ -23,7 +23,7 @@ export interface LogLine {
  * The event log as lines: individual events one by one, everything else one line per second and type. Sorted by
  * (second, arrival), deduplicated by event id, bounded.
  */
-export class LogLines {
+export class EventLogLines {
   #lines: LogLine[] = [];
   readonly #rollUps = new Map<string, LogLine>();
   readonly #eventIds = new Set<string>();

@@ -1,6 +1,6 @@
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 import { describe, expect, it } from 'vitest';
-import { clockOf, envsOf, LogLines, titleOf } from './log-lines.ts';
+import { clockOf, EventLogLines, envsOf, titleOf } from './event-log-lines.ts';
 
 let made = 0;
 
@@ -22,9 +22,9 @@ function entry(eventType: string, overrides: Partial<EventLogEntry> = {}): Event
 
 const textOf = (line: { spans: readonly { text: string }[] }) => line.spans.map((span) => span.text).join('');
 const lineOf = (of: EventLogEntry) => {
-  const log = new LogLines();
-  log.add(of);
-  return log.lines[0]!;
+  const eventLog = new EventLogLines();
+  eventLog.add(of);
+  return eventLog.lines[0]!;
 };
 const tonesOf = (of: EventLogEntry) => lineOf(of).spans.map((span) => span.tone);
 
@@ -72,50 +72,56 @@ describe('the text of an event', () => {
 
 describe('the lines of the log', () => {
   it('rolls up events that are not individual, by second and type, with the distinct environments', () => {
-    const log = new LogLines();
-    for (let at = 0; at < 16; at += 1) log.add(entry('EPOCH_COMPLETED', { env_id: at % 5 }));
-    log.add(entry('REWARD_COMPUTED'));
-    expect(log.lines.map(textOf)).toEqual(['EPOCH ×16', 'REWARD ×1']);
-    expect(envsOf(log.lines[0]!)).toBe('0 1 2+');
+    const eventLog = new EventLogLines();
+    for (let at = 0; at < 16; at += 1) eventLog.add(entry('EPOCH_COMPLETED', { env_id: at % 5 }));
+    eventLog.add(entry('REWARD_COMPUTED'));
+    expect(eventLog.lines.map(textOf)).toEqual(['EPOCH ×16', 'REWARD ×1']);
+    expect(envsOf(eventLog.lines[0]!)).toBe('0 1 2+');
     expect(envsOf({ envIds: [3, 1, 2] })).toBe('3 1 2');
   });
 
   it('does not roll up across seconds, nor individual events', () => {
-    const log = new LogLines();
-    log.add(entry('EPOCH_COMPLETED'));
-    log.add(entry('EPOCH_COMPLETED', { occurred_at: '2026-01-03T23:59:48.000000+00:00' }));
-    log.add(entry('SEED_PRUNED'));
-    log.add(entry('SEED_PRUNED'));
-    expect(log.lines).toHaveLength(4);
+    const eventLog = new EventLogLines();
+    eventLog.add(entry('EPOCH_COMPLETED'));
+    eventLog.add(entry('EPOCH_COMPLETED', { occurred_at: '2026-01-03T23:59:48.000000+00:00' }));
+    eventLog.add(entry('SEED_PRUNED'));
+    eventLog.add(entry('SEED_PRUNED'));
+    expect(eventLog.lines).toHaveLength(4);
   });
 
   it('takes an event once, however often it comes', () => {
-    const log = new LogLines();
+    const eventLog = new EventLogLines();
     const same = entry('EPOCH_COMPLETED');
-    for (let at = 0; at < 3; at += 1) log.add(same);
-    expect(log.lines.map(textOf)).toEqual(['EPOCH ×1']);
+    for (let at = 0; at < 3; at += 1) eventLog.add(same);
+    expect(eventLog.lines.map(textOf)).toEqual(['EPOCH ×1']);
   });
 
   it('sorts by second and arrival, also across midnight', () => {
-    const log = new LogLines();
-    log.add(entry('SEED_PRUNED', { occurred_at: '2026-01-04T00:00:01+00:00', metadata: { slot_id: 'c' } }));
-    log.add(entry('SEED_PRUNED', { occurred_at: '2026-01-03T23:59:59.9+00:00', metadata: { slot_id: 'a' } }));
-    log.add(entry('SEED_PRUNED', { occurred_at: '2026-01-03T23:59:59.1+00:00', metadata: { slot_id: 'b' } }));
-    expect(log.lines.map(textOf)).toEqual(['a PRUNE', 'b PRUNE', 'c PRUNE']);
+    const eventLog = new EventLogLines();
+    eventLog.add(
+      entry('SEED_PRUNED', { occurred_at: '2026-01-04T00:00:01+00:00', metadata: { slot_id: 'c' } }),
+    );
+    eventLog.add(
+      entry('SEED_PRUNED', { occurred_at: '2026-01-03T23:59:59.9+00:00', metadata: { slot_id: 'a' } }),
+    );
+    eventLog.add(
+      entry('SEED_PRUNED', { occurred_at: '2026-01-03T23:59:59.1+00:00', metadata: { slot_id: 'b' } }),
+    );
+    expect(eventLog.lines.map(textOf)).toEqual(['a PRUNE', 'b PRUNE', 'c PRUNE']);
   });
 
   it('keeps the newest 300 lines and counts the others', () => {
-    const log = new LogLines();
-    for (let at = 0; at < 450; at += 1) log.add(entry('SEED_PRUNED'));
-    log.add(entry('EPOCH_COMPLETED', { occurred_at: '2020-01-01T00:00:00+00:00' }));
-    expect(log.lines).toHaveLength(300);
-    expect(log.trimmed).toBe(151);
+    const eventLog = new EventLogLines();
+    for (let at = 0; at < 450; at += 1) eventLog.add(entry('SEED_PRUNED'));
+    eventLog.add(entry('EPOCH_COMPLETED', { occurred_at: '2020-01-01T00:00:00+00:00' }));
+    expect(eventLog.lines).toHaveLength(300);
+    expect(eventLog.trimmed).toBe(151);
   });
 
   it('says how many events were not shown', () => {
-    const log = new LogLines();
-    log.addGap({ skipped: 1_200, secondMs: 0 });
-    expect(log.lines.map(textOf)[0]).toContain('1,200 events not shown');
+    const eventLog = new EventLogLines();
+    eventLog.addGap({ skipped: 1_200, secondMs: 0 });
+    expect(eventLog.lines.map(textOf)[0]).toContain('1,200 events not shown');
   });
 });
 
