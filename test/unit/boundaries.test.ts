@@ -201,6 +201,11 @@ describe('the structure of the source', () => {
     expect(impure).toEqual([]);
   });
 
+  it('reads the environment only where a process begins', () => {
+    const readers = shipped.filter(({ text }) => text.includes('process.env')).map(({ path }) => path);
+    expect(readers.sort()).toEqual(['packages/cli/src/main.ts', 'packages/service-kit/src/run-service.ts']);
+  });
+
   it('pins every dependency exactly', () => {
     const manifests = [
       '.',
