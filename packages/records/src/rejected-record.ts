@@ -11,7 +11,7 @@ const rejectedHeaders = {
   keyId: 'key_id',
 } as const;
 
-/** An event that ingest refused, or a record that no fold could read. */
+/** An event that ingest rejected, or a record that no fold could read. */
 export interface Rejected {
   /** Key of the run, or the cluster where the run is not known. */
   readonly key: string;

@@ -25,7 +25,7 @@ export interface PrepareOptions {
   readonly eventRetentionHours: number;
   /** Names a new epoch of the topics. Is called only if they have none yet. */
   readonly epoch: () => string;
-  /** Milliseconds since the epoch: when `run-meta` was written. */
+  /** Unix time in milliseconds; dates the record of `run-meta`. */
   readonly now: () => number;
   readonly logger: Logger;
 }

@@ -70,7 +70,7 @@ describe('the text of an event', () => {
   });
 });
 
-describe('the lines of the log', () => {
+describe('the lines of the event log', () => {
   it('rolls up events that are not individual, by second and type, with the distinct environments', () => {
     const eventLog = new EventLogLines();
     for (let at = 0; at < 16; at += 1) eventLog.add(entry('EPOCH_COMPLETED', { env_id: at % 5 }));
