@@ -1,7 +1,7 @@
-# One image for ingest, aggregator, gateway and the `runlog` command; what it runs is the container's command.
+# One image for ingest, aggregator, gateway and the `runlog` command. The container's command decides what it runs.
 FROM node:20-bookworm-slim AS dependencies
 WORKDIR /app
-# Only what decides the dependencies, so that a change of the sources does not install them again.
+# Only the files that decide the dependencies, so that a change of the sources does not install them again.
 COPY package.json package-lock.json ./
 COPY packages/cli/package.json packages/cli/
 COPY packages/client/package.json packages/client/
@@ -14,19 +14,19 @@ COPY packages/topic-io/package.json packages/topic-io/
 COPY services/aggregator/package.json services/aggregator/
 COPY services/gateway/package.json services/gateway/
 COPY services/ingest/package.json services/ingest/
-# Native parts come prebuilt as packages of their own: no install script is needed, so none may run.
+# Native parts come prebuilt as packages of their own. No install script is needed, so none may run.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:20-bookworm-slim
 ENV NODE_ENV=production
-# npm links no command whose file is not there yet, and the sources come last.
+# npm does not link a command whose file does not exist yet, and the sources are copied last.
 RUN ln -s /app/packages/cli/bin/runlog.js /usr/local/bin/runlog
 WORKDIR /app
 COPY --from=dependencies /app ./
 COPY tsconfig.json ./
 COPY packages packages
 COPY services services
-# The sources belong to root: the service can read them and change nothing.
+# The sources belong to root: the service can read them, but cannot change them.
 USER node
-# In exec form, and `runlog` replaces itself by node: SIGTERM reaches the process that drains.
+# The command is in exec form, and `runlog` replaces itself by node, so SIGTERM reaches the process that drains.
 CMD ["runlog", "help"]

@@ -1,4 +1,4 @@
-"""What the OpenAPI documents cannot say, told to schemathesis: `npm run conformance` loads this."""
+"""Tells schemathesis what the OpenAPI documents cannot express. `npm run conformance` loads this."""
 
 import gzip
 import json
@@ -9,7 +9,7 @@ import schemathesis
 from hypothesis import strategies as st
 
 RUN_KEY_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
-# As scripts/conformance.ts publishes it, so that there is something to show.
+# The run that scripts/conformance.ts publishes, so that there is something to show.
 PUBLISHED = {"cluster": "local", "run": "conformance", "group": "default"}
 
 event = st.fixed_dictionaries(
@@ -21,7 +21,7 @@ event = st.fixed_dictionaries(
         "data": st.dictionaries(st.text(max_size=8), st.floats() | st.text(max_size=20) | st.none(), max_size=4),
     }
 )
-# Bare NaN among the numbers, as Python writes it.
+# Numbers include bare NaN, as Python writes it.
 ndjson = st.lists(event, min_size=1, max_size=5).map(lambda events: "\n".join(map(json.dumps, events)).encode())
 schemathesis.openapi.media_type("application/x-ndjson", ndjson)
 
@@ -31,7 +31,7 @@ def header_of(case: schemathesis.Case, name: str) -> object:
 
 
 def encoded(ctx: schemathesis.SerializationContext, body: bytes) -> bytes:
-    """As Content-Encoding says."""
+    """Encodes the body as Content-Encoding says."""
     encoding = header_of(ctx.case, "content-encoding")
     if encoding in ("gzip", "x-gzip"):
         return gzip.compress(body)
@@ -52,7 +52,7 @@ def serialize_json(ctx: schemathesis.SerializationContext, value: object) -> byt
 
 @schemathesis.hook
 def filter_case(ctx: schemathesis.HookContext, case: schemathesis.Case) -> bool:
-    """A cursor is one that the service gave, and of before and after there is one: both are text in the document."""
+    """Leaves out cases with a made-up cursor or with both before and after, which the document cannot rule out."""
     query = case.query or {}
     return not isinstance(query.get("cursor"), str) and not ("before" in query and "after" in query)
 
@@ -61,17 +61,17 @@ def filter_case(ctx: schemathesis.HookContext, case: schemathesis.Case) -> bool:
 def filter_failure(
     ctx: schemathesis.HookContext, failure: Exception, case: schemathesis.Case, response: schemathesis.Response
 ) -> bool:
-    """What is wrong was refused all the same: as too much, or event by event in an answer of 200. Or it is HTTP's."""
+    """Ignores invalid data that was rejected in another way: with 413, event by event in a 200, or as HTTP allows."""
     if type(failure).__name__ != "AcceptedNegativeData" or case.path != "/v1/events":
         return True
     refused = response.status_code == 413 or (response.status_code == 200 and response.json()["rejected"] > 0)
-    # An empty list of encodings is none.
+    # An empty list of encodings means none.
     return not refused and header_of(case, "content-encoding") != ""
 
 
 @schemathesis.hook
 def map_path_parameters(ctx: schemathesis.HookContext, path_parameters: dict) -> dict:
-    """Half of the runs that could be there are the one that is."""
+    """Replaces half of the generated runs by the one that exists."""
     values = list((path_parameters or {}).values())
     could_be = values and all(isinstance(value, str) and RUN_KEY_PART.match(value) for value in values)
     if could_be and sum(map(len, values)) % 2 == 0:

@@ -83,7 +83,7 @@ __all__ = ["LogHandler", "Options", "Run", "drain", "start"]
 _log = logging.getLogger("runlog")
 
 DEFAULT_URL = "http://127.0.0.1:4000"
-# The server's limit for one event. A server with a lower limit answers 413, and that is obeyed too.
+# The server's limit for one event. A server with a lower limit answers 413, which is also obeyed.
 EVENT_BYTES_MAX = 256 * 1024
 # The server takes bodies of up to 4 MiB. A batch stays far below that.
 _BATCH_BYTES_MAX = 1024 * 1024
@@ -621,7 +621,7 @@ class _Spool:
         self._used += len(data)
 
     def seal(self) -> None:
-        """The next event begins a new segment."""
+        """Makes the next event begin a new segment."""
         file, self._file = self._file, None
         if file is not None:
             file.close()
@@ -800,7 +800,7 @@ _Line = Tuple[bytes, bool]
 
 
 class _Notices:
-    """Tells the user of each trouble once, in the log."""
+    """Logs each kind of trouble once."""
 
     def __init__(self) -> None:
         self._given: Dict[str, bool] = {}
@@ -814,7 +814,7 @@ class _Notices:
         return self._given.get(subject, False)
 
     def withdraw(self, subject: str) -> bool:
-        """Ends a trouble, so that its return is told again. Returns whether it had been told."""
+        """Ends a trouble, so that it is logged again if it returns. Returns whether it had been logged."""
         return self._given.pop(subject, False)
 
 
@@ -1049,7 +1049,7 @@ class _Backlog:
     # --- what is to be sent ---
 
     def source(self) -> Deque[_Line]:
-        """The queue whose head is sent next. May raise OSError."""
+        """Returns the queue whose head is sent next. May raise OSError."""
         spool = self._spool
         while spool is not None and not self._loaded:
             if self._segment is not None:
@@ -1148,7 +1148,7 @@ class _Backoff:
         return now >= self.due()
 
     def hurry(self) -> None:
-        """Somebody waits: the next attempt need not wait for its time. What the server asked for still holds."""
+        """Makes the next attempt due now, because somebody waits. A wait that the server asked for still applies."""
         self._hurry = True
 
     def hold(self, wait: float) -> None:
@@ -1185,7 +1185,7 @@ def _batch(waiting: Iterable[bytes], events_max: int, bytes_max: int) -> List[by
 
 
 class _Sender:
-    """Sends the oldest batch of the backlog and does what the server answers. It keeps one request in flight."""
+    """Sends the oldest batch of the backlog and applies the server's answer. It keeps one request in flight."""
 
     def __init__(
         self,
@@ -1208,7 +1208,7 @@ class _Sender:
         self.accepted = 0
 
     def next_batch(self) -> Tuple[Deque[_Line], List[bytes]]:
-        """The lines to send next, and the queue that they stand at the head of."""
+        """Returns the lines to send next, and the queue whose head they are."""
         try:
             source = self._backlog.source()
         except OSError as error:
@@ -1217,12 +1217,12 @@ class _Sender:
         return source, _batch((line for line, _ in source), self._batch_events, self._options.batch_bytes_max)
 
     def send(self, lines: List[bytes], by: Optional[float]) -> _Outcome:
-        """One request, which ends at `by` at the latest. It touches no state but the connection."""
+        """Sends one request, which ends at `by` at the latest. It touches no state but the connection."""
         deadline = time.monotonic() + self._options.request_timeout
         return self._wire.send(lines, deadline if by is None else min(deadline, by))
 
     def resolve(self, source: Deque[_Line], lines: List[bytes], outcome: _Outcome) -> bool:
-        """Does what the server said of a batch, and returns whether the backlog has moved on."""
+        """Applies the server's answer for a batch, and returns whether the backlog has moved on."""
         if isinstance(outcome, _Later):
             self._failed(outcome)
             return False
@@ -1669,12 +1669,12 @@ class Run:
         return not self._open or self._emitter.flush(timeout)
 
     def finish(self, message: str = "", timeout: Optional[float] = None) -> None:
-        """Says that the run is done, and flushes within `timeout` (5 s). What is not taken by then is spooled."""
+        """Reports that the run is done, and flushes within `timeout` (5 s). What is not taken by then is spooled."""
         self.emit("RUN_FINISHED", message=message)
         self.close(timeout)
 
     def fail(self, message: str = "", timeout: Optional[float] = None) -> None:
-        """Says that the run has failed, with the reason. The rest is as in `finish`."""
+        """Reports that the run has failed, with the reason. The rest is as in `finish`."""
         self.emit("RUN_FAILED", message=message, severity="error")
         self.close(timeout)
 
@@ -1691,7 +1691,7 @@ class Run:
             emitter.close(limit)
 
     def stats(self) -> Dict[str, Any]:
-        """Counters of this process's emitter, for tests and curiosity."""
+        """Returns counters of this process's emitter, for tests and for the curious."""
         emitter = self._emitter
         return {
             "emitter_id": emitter.emitter_id,

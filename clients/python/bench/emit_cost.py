@@ -4,7 +4,7 @@ a whole loop.
 
     python3 clients/python/bench/emit_cost.py [--url http://127.0.0.1:4000]
 
-The result is the time of one call in this thread, less what reading the clock twice costs. At 1,000 calls a second the
+The result is the time of one call in this thread, less the cost of reading the clock twice. At 1,000 calls a second the
 emitter's thread is at work too. The limit, measured in the same run, is a bare `deque.append` of a tuple.
 
 The server is up (`--url`, or one in this process that accepts everything), hung (accepts connections and never

@@ -68,7 +68,7 @@ def native_step(size):
 
 
 def calibrated(step):
-    """The size of a step of 50 ms, by CPU time, so that a busy machine does not make it shorter."""
+    """Returns the size of a step of 50 ms, by CPU time, so that a busy machine does not make it shorter."""
     size = 64
     while True:
         best = min(cpu_of(step, size) for _ in range(30))
@@ -93,11 +93,11 @@ class Clock:
             self._fd = None
 
     def queued(self):
-        """The time spent in the kernel's run queue, waiting for a core. It is 0 where the system does not say."""
+        """Returns the time spent in the kernel's run queue, waiting for a core. It is 0 if the system does not say."""
         return 0.0 if self._fd is None else int(os.pread(self._fd, 64, 0).split()[1]) / 1e9
 
     def now(self):
-        """Wall, CPU, run queue, and how often this thread gave up its core of its own accord."""
+        """Returns wall, CPU and run queue time, and how often this thread gave up its core of its own accord."""
         switches = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
         return time.perf_counter(), time.thread_time(), self.queued(), switches
 
@@ -113,7 +113,7 @@ class Emitter:
         self.run.emit("EPOCH_COMPLETED", env_id=0, val_accuracy=71.5, val_loss=0.25, inner_epoch=index)
 
     def cpu(self):
-        """Seconds that the thread has computed."""
+        """Returns the seconds of CPU time of the thread."""
         return time.clock_gettime(time.pthread_getcpuclockid(self._thread.ident))
 
 
@@ -150,7 +150,7 @@ def steps(clock, step, size, count, run):
 
 
 def quartet(clock, step, size, run):
-    """Emitting, not, not, emitting; as two windows each."""
+    """Runs a quartet (emitting, not, not, emitting) and returns two windows of each kind."""
     skipped, counted = round(SKIPPED_S / STEP_S), round(WINDOW_S / STEP_S)
     with_run, without = [], []
     for emits, windows in ((True, 1), (False, 2), (True, 1)):
@@ -177,7 +177,7 @@ def ratios(quartets, of):
 
 
 def share(windows):
-    """The share of calls and sleeps in the time that the machine let the loop run."""
+    """Returns the share of calls and sleeps in the time for which the machine let the loop run."""
     return sum(w.calls + w.slept for w in windows) / sum(w.cpu + w.slept for w in windows)
 
 
@@ -244,7 +244,7 @@ def main():
     logging.getLogger("runlog").setLevel(logging.CRITICAL)
 
     urls, server, listening = start_servers(given.url)
-    # Heartbeats would be sent in the halves that emit nothing, and there alone.
+    # Heartbeats would be sent only in the halves that emit nothing.
     options = runlog.Options(heartbeat_interval=0.0)
     load_before = os.getloadavg()[0]
     try:

@@ -54,7 +54,7 @@ class RunlogCallback:
 
 
 def main() -> None:
-    """The callback in a loop without any framework."""
+    """Uses the callback in a loop without any framework."""
     callback = RunlogCallback(runlog.start(), task="parabola", log_every_steps=10)
     callback.on_train_begin({"lr": 0.1})
     weight = 5.0

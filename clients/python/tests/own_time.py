@@ -1,4 +1,4 @@
-"""The time in which this process was let run, for bounds that it keeps by its own waits."""
+"""The time for which this process was allowed to run, for bounds that it keeps by its own waits."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ _TICK_S = 0.01
 
 
 class OwnTime:
-    """Counts seconds. A late tick shows that the process was not let run, so it counts no more than two ticks."""
+    """Counts seconds. A late tick shows that the process was not running, so it counts as at most two ticks."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()

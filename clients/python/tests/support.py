@@ -26,7 +26,7 @@ sys.path.insert(0, FOLDER)
 
 import runlog  # noqa: E402
 
-# Waits of a real loop, shortened: nothing in the tests depends on how short.
+# The waits of a real loop, shortened. Nothing in the tests depends on how short they are.
 QUICK = dict(
     batch_interval=0.02, backoff_min=0.01, backoff_max=0.1, away_after=0.1, heartbeat_interval=0, exit_timeout=30
 )
@@ -53,7 +53,7 @@ def wait_until(condition: Callable[[], Any], what: str = "") -> Any:
 
 
 class Exchange:
-    """One request as the script sees it."""
+    """One request, as the script sees it."""
 
     def __init__(self, handler: "_Handler", server: "ScriptedServer") -> None:
         self.handler = handler
@@ -142,7 +142,7 @@ def hang(exchange: Exchange) -> None:
 
 
 def trickle(exchange: Exchange) -> None:
-    """An answer that is always about to come."""
+    """Sends an answer that never becomes complete."""
     exchange.lines()
     try:
         exchange.handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
@@ -220,7 +220,7 @@ class ScriptedServer:
 
 
 def free_port() -> int:
-    """Nobody answers there until a `ScriptedServer` does: the port is held, so that no other process gets it."""
+    """Returns a port where nobody answers until a `ScriptedServer` does. It is held, so no other process gets it."""
     holder = socket.socket()
     atexit.register(holder.close)
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -236,7 +236,7 @@ def taken_together(run: runlog.Run) -> Iterator[None]:
 
 
 def first_of_each(events: List[Event]) -> List[Event]:
-    """Counts as the server does: an event that came again because its answer was late is no new event."""
+    """Counts as the server does: an event that was sent again because its answer was late is not a new event."""
     seen: Dict[str, Event] = {}
     for event in events:
         assert seen.setdefault(event["event_id"], event) == event, "an event was sent again, and changed"
@@ -280,7 +280,7 @@ class EmitterTest(unittest.TestCase):
             file.write(source)
         places = os.pathsep.join((FOLDER, TESTS))
         process = subprocess.Popen(
-            # Python 3.12 and newer warn of every fork in a process with threads.
+            # Python 3.12 and newer warn about every fork in a process with threads.
             [sys.executable, "-W", "ignore::DeprecationWarning", path],
             env={**os.environ, "PYTHONPATH": places, "RUNLOG_SPOOL_DIR": self.spool, **environment},
             stdin=subprocess.PIPE,
@@ -298,7 +298,7 @@ class EmitterTest(unittest.TestCase):
         return process
 
     def spooled_lines(self) -> List[Event]:
-        """Returns the lines that are whole, since somebody may be writing, or removing what was sent."""
+        """Returns the complete lines, because another process may be writing, or removing lines that were sent."""
         lines: List[Event] = []
         for folder, _, files in sorted(os.walk(self.spool)):
             for name in sorted(files):

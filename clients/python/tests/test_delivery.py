@@ -1,4 +1,4 @@
-"""Delivery of events to a server that does not simply take them."""
+"""Delivery of events to a server that does not simply accept them."""
 
 import json
 import unittest
@@ -43,13 +43,13 @@ class DeliveryTest(EmitterTest):
         self.assertEqual(self.indexes(server), list(range(3000)))
         self.assertTrue(all(request["Content-Encoding"] == "gzip" for request in server.requests))
 
-    def test_a_batch_has_at_most_so_many_events(self):
+    def test_a_batch_has_a_bounded_number_of_events(self):
         server = self.server(otherwise=at_most(50))
         run = self.emitted(server, 300, batch_events_max=50)
         self.assertTrue(run.flush(WAIT_MAX_S))
         self.assertEqual(len(self.indexes(server)), 300)
 
-    def test_refusals_for_now_are_sent_again(self):
+    def test_events_that_are_refused_for_now_are_sent_again(self):
         server = self.server(refuse(503), refuse(429), refuse(408), refuse(500), reset)
         run = self.emitted(server)
         self.assertTrue(run.flush(WAIT_MAX_S))
@@ -116,7 +116,7 @@ class DeliveryTest(EmitterTest):
         self.assertTrue(run.flush(WAIT_MAX_S))
         self.assertEqual(self.indexes(server), list(range(100)))
 
-    def test_a_kept_connection_that_the_server_closed_is_no_failure(self):
+    def test_a_kept_connection_that_the_server_closed_is_not_a_failure(self):
         def close_after(exchange):
             at_most(1000)(exchange)
             exchange.handler.close_connection = True

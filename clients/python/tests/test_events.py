@@ -150,11 +150,11 @@ class EventsTest(EmitterTest):
         self.assertEqual(data["text"], "\ud800 \u2028 é \x00")
         self.assertIn("nested too deep", str(data["cycle"]))
 
-    def test_an_epoch_that_is_no_number_is_null(self):
+    def test_an_epoch_that_is_not_a_number_is_null(self):
         events = self.sent(lambda run: run.emit("X", epoch=math.nan), lambda run: run.emit("X", epoch=FakeTensor(3)))
         self.assertEqual([event["epoch"] for event in events], [None, 3])
 
-    def test_a_mapping_carries_fields_whose_names_are_taken(self):
+    def test_a_mapping_carries_fields_whose_names_clash_with_a_parameter(self):
         (event,) = self.sent(lambda run: run.emit("X", {"message": "inner", "epoch": 1}, message="outer", data=2))
         self.assertEqual(event["data"], {"message": "inner", "epoch": 1, "data": 2})
         self.assertEqual(event["message"], "outer")
@@ -241,7 +241,7 @@ class EventsTest(EmitterTest):
                 run.finish()
         self.assertEqual(len(server.requests), 1)
 
-    def test_a_name_or_an_address_that_cannot_work_is_refused_at_the_start(self):
+    def test_an_invalid_name_or_address_is_refused_at_the_start(self):
         for wrong in ({"run": "a/b"}, {"run": ""}, {"group": "-x"}, {"cluster": "é"}, {"url": "ftp://x"}, {"url": "x"}):
             with self.subTest(wrong), self.assertRaises(ValueError):
                 runlog.start(**{"run": "ok", "spool": False, **wrong})

@@ -1,4 +1,4 @@
-"""Real processes: their ends, their children, and how long the server can hold them up (it cannot)."""
+"""Real processes: their ends, their children, and a server that must not hold them up."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ class ProcessesTest(EmitterTest):
         self.assertEqual(server.events[-1]["event_type"], "RUN_FAILED")
 
     def exits_in_time(self, url, seconds_max):
-        # What is registered before runlog is imported is called after runlog has ended.
+        # A function that is registered before runlog is imported is called after runlog has ended.
         source = "import atexit, own_time\n"
         source += "atexit.register(lambda: print(own.seconds() - began, flush=True))\n"
         source += HEAD + f"run = runlog.start('r1', url={url!r})\nfor i in range(1000): run.emit('X', i=i)\n"
@@ -48,16 +48,16 @@ class ProcessesTest(EmitterTest):
         self.assertEqual([event["data"]["i"] for event in self.spooled_lines()], list(range(1000)))
         self.assertIn("python -m runlog drain", errors)
 
-    def test_a_server_that_hangs_holds_the_exit_up_for_five_seconds_at_most_and_nothing_is_lost(self):
+    def test_a_server_that_hangs_delays_the_exit_by_five_seconds_at_most_and_nothing_is_lost(self):
         self.exits_in_time(self.server(otherwise=hang).url, 5.5)
 
-    def test_a_server_that_trickles_holds_the_exit_up_for_five_seconds_at_most_and_nothing_is_lost(self):
+    def test_a_server_that_trickles_delays_the_exit_by_five_seconds_at_most_and_nothing_is_lost(self):
         self.exits_in_time(self.server(otherwise=trickle).url, 5.5)
 
-    def test_a_dead_server_holds_the_exit_up_for_five_seconds_at_most_and_nothing_is_lost(self):
+    def test_a_dead_server_delays_the_exit_by_five_seconds_at_most_and_nothing_is_lost(self):
         self.exits_in_time(f"http://127.0.0.1:{free_port()}", 5.5)
 
-    def test_an_address_that_swallows_connections_does_not_hold_the_exit_up_and_nothing_is_lost(self):
+    def test_an_address_that_never_answers_does_not_delay_the_exit_and_nothing_is_lost(self):
         # TEST-NET-1: nothing answers there.
         self.exits_in_time("http://192.0.2.1:4000", 5.5)
 
@@ -84,7 +84,7 @@ class ProcessesTest(EmitterTest):
         self.assertEqual(runlog.drain(self.spool, url=server.url).segments_left, 0)
         self.assertEqual([event["emitter_seq"] for event in server.events], list(range(1, 501)))
 
-    def test_sigterm_flushes_where_it_was_asked_for_and_still_ends_by_the_signal(self):
+    def test_sigterm_flushes_if_that_was_asked_for_and_still_ends_by_the_signal(self):
         server = self.server()
         source = HEAD + f"run = runlog.start('r1', url={server.url!r}, flush_on_sigterm=True)\n"
         source += "for i in range(500): run.emit('X', i=i)\nprint('ready', flush=True)\ntime.sleep(60)\n"

@@ -1,4 +1,4 @@
-"""The spool takes events while the server is away, and gives them back afterwards."""
+"""The spool takes events while the server is unreachable, and gives them back afterwards."""
 
 import io
 import json
@@ -83,7 +83,7 @@ class SpoolTest(EmitterTest):
         ]:
             self.assertEqual(os.stat(path).st_mode & 0o077, 0, path)
 
-    def test_a_full_spool_takes_lifecycle_events_alone_and_what_is_lost_leaves_no_gap(self):
+    def test_a_full_spool_takes_only_lifecycle_events_and_lost_events_leave_no_gap(self):
         port = free_port()
         run = self.start(
             f"http://127.0.0.1:{port}", spool_bytes_max=100_000, memory_bytes_max=20_000, queue_events_max=100
@@ -218,7 +218,7 @@ class SpoolTest(EmitterTest):
         came = first_of_each(server.of_type("X"))
         self.assertEqual([event["data"]["index"] for event in came], list(range(3_000)))
 
-    def test_a_disk_that_stands_still_while_the_process_ends_loses_nothing(self):
+    def test_a_disk_that_stalls_while_the_process_ends_loses_nothing(self):
         append = runlog._Spool.append
 
         def slow(spool, lines, size):
