@@ -61,8 +61,11 @@ async function apply({ file, replace, by }: SourcePatch, folder: string): Promis
   await writeFile(path, source.replace(replace, by));
 }
 
-const REGISTER = `import { register } from 'node:module';
-register('./resolve.mjs', import.meta.url);
+/** Node 20 has `register` alone; Node 26 warns of it. */
+const REGISTER = `import module from 'node:module';
+import { resolveSync } from './resolve.mjs';
+if (module.registerHooks === undefined) module.register('./resolve.mjs', import.meta.url);
+else module.registerHooks({ resolve: resolveSync });
 `;
 
 /**
@@ -73,7 +76,12 @@ function resolveSource(folder: string): string {
   const from = pathToFileURL(root).href;
   const to = pathToFileURL(`${folder}/`).href;
   return `export async function resolve(specifier, context, next) {
-  const found = await next(specifier, context);
+  return inCopy(await next(specifier, context));
+}
+export function resolveSync(specifier, context, next) {
+  return inCopy(next(specifier, context));
+}
+function inCopy(found) {
   for (const place of ['packages/', 'services/']) {
     const from = ${JSON.stringify(from)} + place;
     if (found.url.startsWith(from)) return { ...found, url: ${JSON.stringify(to)} + place + found.url.slice(from.length) };
