@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { runCli } from '../support/cli-process.ts';
 import { recording } from '../support/recordings.ts';
 import { ServiceProcess } from '../support/service-process.ts';
+import { uniqueName } from '../support/unique-name.ts';
 
 const RUN = 'local/short/default';
 
@@ -65,7 +65,7 @@ describe('which log a command touches', () => {
 
   it('is said with the brokers and the prefix of the topics', async () => {
     const brokers = inject('kafkaBrokers').join(',');
-    const prefix = `which-${randomUUID().slice(0, 8)}-`;
+    const prefix = `${uniqueName('which')}-`;
     const env = { KAFKA_BROKERS: brokers, RUNLOG_TOPIC_PREFIX: prefix };
     for (const args of COMMANDS) {
       const { code, stdout, stderr } = await runCli(args, env, { folder });
