@@ -16,7 +16,7 @@ const VERSIONS = ['20.19.0', '22.23.3', '24.21.0', '26.10.0'];
 const HELP = `Usage: npm run nodes [-- VERSION...]
 
 Runs the unit tests, and "runlog up" with an event and some commands, on each of these versions of Node:
-${VERSIONS.join(', ')}, or on those that are named. Each comes once from the npm package "node" into ~/.cache/runlog
+${VERSIONS.join(', ')}, or on those that are named. Each is downloaded once from the npm package "node" into ~/.cache/runlog
 (200 MB each); a minute or two a version.
 Exit code: 0 all passed, 1 some did not, 2 a version cannot be had.
 `;
@@ -34,7 +34,7 @@ if (values.help) {
 }
 const inexact = positionals.find((version) => !/^\d+\.\d+\.\d+$/.test(version));
 if (inexact !== undefined) {
-  process.stderr.write(`'${inexact}' is no exact version of Node, such as ${VERSIONS.at(-1)}\n`);
+  process.stderr.write(`'${inexact}' is not an exact version of Node, such as ${VERSIONS.at(-1)}\n`);
   process.exit(2);
 }
 
@@ -98,7 +98,7 @@ async function installed(version: string): Promise<string> {
   await mkdir(cache, { recursive: true });
   const partial = await mkdtemp(`${folder}-partial-`);
   await writeFile(join(partial, 'package.json'), '{}');
-  // The package fetches the binary of this machine's kind in its install script.
+  // In its install script the package fetches the binary for this kind of machine.
   const args = ['install', '--prefix', partial, '--no-audit', '--no-fund', '--ignore-scripts=false'];
   const { code, output } = await run('npm', [...args, `node@${version}`]);
   const said = await run(join(partial, bin, 'node'), ['--version']);

@@ -295,7 +295,7 @@ describe('three brokers', () => {
     expect(rounds.filter((one) => !unknown.has(one))).toEqual(committed);
   });
 
-  it('let a group go on when the broker that coordinates it is killed', async () => {
+  it('let a group continue when the broker that coordinates it is killed', async () => {
     const topic = await createTopic(io, { partitions: 6 });
     const group = uniqueName('group');
     const members = [await io.groupMember({ group, topic }), await io.groupMember({ group, topic })];

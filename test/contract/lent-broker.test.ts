@@ -19,7 +19,7 @@ beforeAll(async () => {
 
 afterAll(() => io[Symbol.asyncDispose]());
 
-/** Two topics and a group, as a test would leave them. */
+/** Leaves two topics and a group behind, as a test would. */
 async function leaveBehind(prefix: string): Promise<void> {
   const topics = [`${prefix}run-events`, `${prefix}run-meta`];
   const common = { partitions: 2, cleanupPolicy: 'delete', settings: {} } as const;
@@ -35,7 +35,7 @@ async function remains(prefix: string): Promise<BrokerRemains> {
   return { topics: topics.toSorted(), groups };
 }
 
-it('is given back without our topics and groups, and with those of another run', async () => {
+it('is given back without our topics and groups, but with those of another run', async () => {
   const [ours, theirs] = [`${uniqueName('lent')}-`, `${uniqueName('lent')}-`];
   const lent = borrowBrokers({ brokers, prefix: ours });
   await leaveBehind(ours);
@@ -53,7 +53,7 @@ it.each(['SIGINT', 'SIGKILL'] as const)('is tidied after %s of the run', async (
     borrowBrokers(${JSON.stringify({ brokers, prefix })});
     setInterval(() => undefined, 1_000);
     process.stdout.write('borrowed');`;
-  // The head of a process group, as a terminal makes it: Ctrl-C goes to all of the group.
+  // The process leads a process group, as in a terminal, where Ctrl-C goes to the whole group.
   const run = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', borrow], {
     detached: true,
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -32,7 +32,7 @@ async function publish(lines: readonly string[]): Promise<void> {
   expect(response.status).toBe(200);
 }
 
-describe('a run that is not there', () => {
+describe('a run that does not exist', () => {
   it.each([
     [[ABSENT], `there is no run ${ABSENT} in this log`],
     [[ABSENT, '--states'], `there is no run ${ABSENT} in this log`],
@@ -53,7 +53,7 @@ describe('a run that is not there', () => {
     });
   });
 
-  it('is not said to be absent by "runlog replay" where it is there', async () => {
+  it('is not reported as absent by "runlog replay" if it exists', async () => {
     for (const args of [[], [PRESENT], ['*/short/*', '--states'], [PRESENT, '--from', '3']]) {
       const { code, stderr } = await runCli(['replay', ...args], env);
       expect({ args, code, lines: stderr.split('\n').length }).toEqual({ args, code: 0, lines: 2 });

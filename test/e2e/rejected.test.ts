@@ -23,7 +23,7 @@ async function rejected(...args: string[]): Promise<{ code: unknown; out: string
 }
 
 describe('runlog rejected', () => {
-  it('lists what was rejected beside the running services, newest last, without its secrets', async () => {
+  it('lists rejected events beside the running services, newest last, without their secrets', async () => {
     await using up = await ServiceProcess.start('up', env);
     const post = async (cluster: string, body: string) => {
       // They are listed by the millisecond of their arrival.

@@ -9,7 +9,7 @@ import { uniqueName } from '../support/unique-name.ts';
 
 const RUN = 'local/short/default';
 
-/** Every command that reads or writes the log itself; the one that deletes comes last. */
+/** Every command that reads or writes the log itself. The one that deletes comes last. */
 const COMMANDS = [
   ['verify', '--json'],
   ['replay', RUN],
@@ -29,7 +29,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** `runlog up` started in the folder, with a run whose snapshot is stored. */
+/** Starts `runlog up` in the folder, with a run whose snapshot is stored. */
 async function filled(env: Readonly<Record<string, string>> = {}): Promise<ServiceProcess> {
   const up = await ServiceProcess.start('up', env, { folder });
   const response = await fetch(`${up.addresses.ingest}/v1/events`, {
@@ -42,7 +42,7 @@ async function filled(env: Readonly<Record<string, string>> = {}): Promise<Servi
   return up;
 }
 
-/** Lines of stderr that say which log it is. */
+/** Returns the lines of stderr that say which log it is. */
 function logLines(stderr: string): string[] {
   return stderr.split('\n').filter((line) => line.startsWith('log: '));
 }
@@ -57,7 +57,7 @@ describe('which log a command touches', () => {
       expect({ args, code, said: logLines(stderr) }).toEqual({ args, code: 0, said: [line] });
       expect(stderr.indexOf('log: ')).toBe(0);
       expect(stdout).not.toContain('log: ');
-      // A record a line, or one document.
+      // The output is one record per line, or one document.
       const json = args[0] === 'replay' ? stdout.split('\n')[0]! : stdout === '' ? 'null' : stdout;
       expect(() => JSON.parse(json), `${args}: ${stdout}`).not.toThrow();
     }
@@ -96,14 +96,14 @@ describe('runlog delete and runlog rebuild', () => {
     }
   });
 
-  it('make no ./.runlog where there is none', async () => {
+  it('make no ./.runlog if there is none', async () => {
     for (const args of WRITING) {
       expect(await runCli(args, {}, { folder })).toMatchObject({ code: 2, stdout: '' });
     }
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('take RUNLOG_ENGINE=embedded for a word on it', async () => {
+  it('accept RUNLOG_ENGINE=embedded as an answer', async () => {
     const said = await runCli(['delete', RUN], { RUNLOG_ENGINE: 'embedded' }, { folder });
     expect(said).toMatchObject({ code: 1, stderr: expect.stringContaining('there is no run-meta') });
   });

@@ -121,13 +121,13 @@ export const mutantsOfTime: readonly Mutant[] = [
     historiesMax: 200,
   },
   {
-    name: 'a gateway that goes on at the end of other events',
+    name: 'a gateway that continues at the end of other events',
     mutations: forThe('gateway', goOnAtEnd),
     faults: ['events deleted'],
     historiesMax: 50,
   },
   {
-    name: 'an aggregator that goes on at the end of other events',
+    name: 'an aggregator that continues at the end of other events',
     mutations: forThe('aggregator', goOnAtEnd),
     faults: ['events deleted'],
     historiesMax: 50,

@@ -162,7 +162,7 @@ export const mutants: readonly Mutant[] = [
     historiesMax: 20,
   },
   {
-    name: 'an aggregator that goes on after a failed commit',
+    name: 'an aggregator that continues after a failed commit',
     mutations: forAggregators(swallowFailures),
     historiesMax: 500,
   },

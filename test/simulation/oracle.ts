@@ -46,7 +46,7 @@ export class Oracle {
   readonly #former = new Map<string, RunTruth>();
   /** The records of the successor, by partition that was deleted with records in it. */
   readonly #renewed = new Map<number, LogRecord[]>();
-  /** The epochs that name the deleted partition, by partition. */
+  /** The partitions that were deleted under each epoch. */
   readonly #formerEpochs = new Map<string, Set<number>>();
 
   constructor(options: OracleOptions) {

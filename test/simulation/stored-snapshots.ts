@@ -55,7 +55,10 @@ export class StoredPartition {
     this.isRebuilt = !at.isInUse;
   }
 
-  /** Returns the key and position of the newest snapshot ever; the position is -1 if there was none. */
+  /**
+   * Returns the key and position of the newest snapshot that no tombstone replaced; the position is -1 if there is
+   * none.
+   */
   #newest(): { key: string; seq: number } {
     let newest = { key: '', seq: -1 };
     for (const [key, { seq, isTombstone }] of this.runs) {

@@ -1,4 +1,4 @@
-/** Waits until whoever started it has ended, or says so by closing the pipe, then deletes what was made on the broker. */
+/** Waits until its parent process has ended or closed the pipe, then deletes what was made on the broker. */
 import { once } from 'node:events';
 import { deleteRemains } from './broker-remains.ts';
 

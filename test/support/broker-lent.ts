@@ -3,24 +3,25 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-/** A cluster that somebody else runs. */
+/** A cluster that is run by somebody else. */
 export interface LentBrokers extends AsyncDisposable {
   readonly way: 'lent';
   readonly brokers: readonly string[];
-  /** Rejects where something of ours stays; what it is was then said on stderr. */
+  /** Gives the cluster back. Rejects if something of ours stays on it; stderr then names it. */
   stop(): Promise<void>;
 }
 
 const program = fileURLToPath(new URL('./broker-lent-child.ts', import.meta.url));
 
 /**
- * Borrows a cluster. Everything that is made on it under the prefix is deleted when it is given back, and also when this
- * process ends before that, however it ends: by Ctrl-C, or killed. The prefix is nobody else's, so another run at the
- * same time keeps what it has.
+ * Borrows a cluster. Everything that is made on it under the prefix is deleted when it is given back, and also when
+ * this process ends before that, however it ends: by Ctrl-C, or killed. Nobody else uses the prefix, so another run at
+ * the same time keeps its own.
  */
 export function borrowBrokers(options: { brokers: readonly string[]; prefix: string }): LentBrokers {
   const { brokers, prefix } = options;
-  // In a session of its own, so that Ctrl-C does not end it; its standard input closes when this process ends.
+  // The child has a session of its own, so that Ctrl-C does not end it. Its standard input closes when this process
+  // ends.
   const child = spawn(process.execPath, ['--import', 'tsx', program, brokers.join(','), prefix], {
     detached: true,
     stdio: ['pipe', 'ignore', 'inherit'],

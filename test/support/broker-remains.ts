@@ -2,24 +2,30 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { patchKafkajs } from '@runlog/topic-io/kafka/patches';
 import { type Admin, Kafka, logLevel } from 'kafkajs';
 
-/** What stays on a broker when the tests are gone. Transactional ids stay too: Kafka lets nobody delete them. */
+/**
+ * The names that remain on a broker after the tests. Transactional ids remain too, because Kafka lets nobody delete
+ * them.
+ */
 export interface BrokerRemains {
   readonly topics: readonly string[];
   readonly groups: readonly string[];
 }
 
-/** A group can be deleted when its members are gone, and a killed one is in it until its session ends: 30 s in kafkajs. */
+/**
+ * A group can be deleted when its members are gone. A killed member stays until its session ends, which is 30 s in
+ * kafkajs.
+ */
 const DELETE_MS_MAX = 50_000;
-/** A service that is just ending may make a topic yet. */
+/** A service that is ending may still create a topic. */
 const QUIET_MS = 1_000;
 const POLL_MS = 200;
 
-/** Topics and groups of the broker that somebody made: without Kafka's own. */
+/** Lists the topics and groups of the broker, without Kafka's own. */
 export async function listRemains(brokers: readonly string[]): Promise<BrokerRemains> {
   return await withAdmin(brokers, list);
 }
 
-/** Deletes all topics and groups whose names begin with the prefix; rejects, and names them, where some stay. */
+/** Deletes all topics and groups whose names begin with the prefix. Rejects, and names them, if some remain. */
 export async function deleteRemains(options: { brokers: readonly string[]; prefix: string }): Promise<void> {
   await withAdmin(options.brokers, async (admin) => {
     const endsMs = performance.now() + DELETE_MS_MAX;
@@ -33,7 +39,7 @@ export async function deleteRemains(options: { brokers: readonly string[]; prefi
       } else {
         quietSinceMs = null;
         if (nowMs > endsMs) throw new Error(`these stay: ${[...topics, ...groups].join(', ')}`);
-        // What could not be deleted is listed again.
+        // Names that could not be deleted are listed again.
         if (topics.length > 0) await admin.deleteTopics({ topics: [...topics] }).catch(() => undefined);
         if (groups.length > 0) await admin.deleteGroups([...groups]).catch(() => undefined);
       }
@@ -59,7 +65,7 @@ async function withAdmin<Result>(
   brokers: readonly string[],
   work: (admin: Admin) => Promise<Result>,
 ): Promise<Result> {
-  // Without it kafkajs's negative timers make Node 26 write a warning.
+  // Without this, kafkajs's negative timers make Node 26 write a warning.
   patchKafkajs();
   const kafka = new Kafka({
     brokers: [...brokers],

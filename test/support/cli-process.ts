@@ -13,8 +13,8 @@ export interface CliProcess {
 }
 
 /**
- * Starts `runlog` with these arguments, in an environment that contains none of the tester's own settings. `folder`:
- * where it is typed.
+ * Starts `runlog` with these arguments, in an environment that contains none of the tester's own settings. `folder` is
+ * its working directory.
  */
 export function startCli(
   args: readonly string[],

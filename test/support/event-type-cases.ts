@@ -7,12 +7,12 @@ export interface EventTypeCase {
   /** The first case of each shape has the required fields of `data` and no others. */
   readonly shape: 'current' | 'older';
   readonly event: Pick<TelemetryEvent, 'data' | 'slot_id' | 'message'>;
-  /** `metadata` without `event_id`, which every entry has. null: it is never an entry. */
+  /** The entry, whose `metadata` omits the `event_id` that every entry has. Null if the event never makes an entry. */
   readonly entry: Pick<EventLogEntry, 'env_id' | 'message' | 'metadata'> | null;
   readonly milestone: boolean;
-  /** The line of the page; null: there is none. */
+  /** The line of the page; null if there is none. */
   readonly line: string | null;
-  /** The fields of the snapshot that differ after it, beside those that every event moves. */
+  /** The fields of the snapshot that it changes, besides those that every event changes. */
   readonly changes: Partial<RunSnapshot>;
 }
 
@@ -23,7 +23,7 @@ const cases = JSON.parse(
 /** The types that test/fixtures/event-types.json has: those of the table, and one that is unknown. */
 export const fixtureTypes: readonly string[] = Object.keys(cases);
 
-/** The cases of a type; none for a type without a fixture. */
+/** Returns the cases of a type; there are none for a type without a fixture. */
 export function eventTypeCases(type: string): readonly EventTypeCase[] {
   return cases[type] ?? [];
 }

@@ -7,7 +7,7 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** `host:port` of the broker that the integration tests share. */
     kafkaBrokers: readonly string[];
-    /** What the names of all that is made on it begin with (`uniqueName`): this run's own. */
+    /** The prefix of every name that this run makes on the broker (`uniqueName`). */
     runPrefix: string;
   }
 }
@@ -22,7 +22,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return async () => {
     try {
       await using _ = broker;
-      // On a lent broker others have names of theirs.
+      // A lent broker also holds names of others.
       if (broker.way !== 'lent') await refuseOtherNames(broker.brokers, runPrefix);
     } catch (error) {
       // vitest prints it, and its exit code would still be that of the tests.
@@ -32,7 +32,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
 }
 
-/** What a test names otherwise would stay on a broker that is lent. */
+/** Rejects if a test used a name without the prefix, which would remain on a lent broker. */
 async function refuseOtherNames(brokers: readonly string[], runPrefix: string): Promise<void> {
   const { topics, groups } = await listRemains(brokers);
   const others = [...topics, ...groups].filter((name) => !name.startsWith(runPrefix));

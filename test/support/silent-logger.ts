@@ -1,6 +1,6 @@
 import type { Logger } from '@runlog/topic-io/logger';
 
-/** For what the test does not look at. */
+/** A logger for tests that do not look at log lines. */
 export const silentLogger: Logger = {
   debug: () => undefined,
   info: () => undefined,

@@ -193,7 +193,7 @@ describe('the structure of the source', () => {
     expect(impure).toEqual([]);
   });
 
-  it('gives records and the run feed their time and randomness as arguments', () => {
+  it('passes time and randomness to records and the run feed as arguments', () => {
     const impure = shipped
       .filter((file) => file.package === 'records' || file.package === 'run-feed')
       .filter(({ text }) => /Date\.now|Math\.random|new Date\(\)/.test(text))

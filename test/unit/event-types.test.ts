@@ -43,7 +43,7 @@ describe('every event type', () => {
     expect([...shapes].toSorted()).toEqual(expected.toSorted());
   });
 
-  it('in the fixtures is in the table, but for one that stands for the unknown', () => {
+  it('in the fixtures is in the table, except one that stands for unknown types', () => {
     expect(fixtureTypes.filter((type) => eventTypeOf(type) === unknownEventType)).toEqual([
       'PLATEAU_DETECTED',
     ]);

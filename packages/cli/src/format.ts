@@ -1,4 +1,4 @@
-/** `1h 02m`, `3m 20s`, `12s`. */
+/** Formats a duration: `1h 02m`, `3m 20s`, `12s`. */
 export function formatDuration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   if (whole >= 3_600) return `${Math.floor(whole / 3_600)}h ${pad(Math.floor((whole % 3_600) / 60))}m`;
@@ -9,12 +9,12 @@ function pad(value: number): string {
   return String(value).padStart(2, '0');
 }
 
-/** `12,345`. */
+/** Formats a count: `12,345`. */
 export function formatCount(value: number): string {
   return value.toLocaleString('en-US');
 }
 
-/** An event rate: one decimal under 100 a second, none above. */
+/** Formats an event rate, with one decimal below 100 a second and none above. */
 export function formatRate(perSecond: number): string {
   return perSecond < 100 ? perSecond.toFixed(1) : formatCount(Math.round(perSecond));
 }

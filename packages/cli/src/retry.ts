@@ -6,7 +6,7 @@ const DELAY_MS_MAX = 5_000;
  */
 const RETRY_AFTER_MS_MAX = 60_000;
 
-/** Milliseconds of a Retry-After header (seconds or a date); 0 when there is none. */
+/** Returns the milliseconds of a Retry-After header (seconds or a date), or 0 if there is none. */
 export function retryAfterMs(header: string | null, nowMs: number): number {
   if (header === null) return 0;
   const asked = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - nowMs;

@@ -2,20 +2,22 @@ import type { LogRecord, RecordToAppend } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
 import { eventHeaders } from './event-record.ts';
 
-/** Header of the control records among the events of a run: they are about the run and are none of its events. */
+/**
+ * The header that marks control records among the events of a run. They are about the run, but are not events of it.
+ */
 export const CONTROL_HEADER = 'control';
 
 const controlSchema = z.object({
   control: z.literal('RUN_RETIRED'),
   reason: z.enum(['deleted', 'retention']),
-  /** Retires the run only while its position is at or below this offset: an event that came between keeps it. */
+  /** The run is retired only if its position is at or below this offset. An event that came in between keeps it. */
   through: z.int().min(0).nullable(),
 });
 
-/** Value of a control record. */
+/** The value of a control record. */
 export type Control = z.infer<typeof controlSchema>;
 
-/** The record that retires a run; every reader folds it to "absent". */
+/** Makes the record that retires a run. Every reader folds it to "absent". */
 export function encodeRetirement(options: {
   key: string;
   reason: Control['reason'];
@@ -35,12 +37,12 @@ export function encodeRetirement(options: {
   };
 }
 
-/** What kind of control record it is, unjudged; `null`: it is an event. */
+/** Returns the kind of a control record without validating it, or null if the record is an event. */
 export function controlOf(record: Pick<LogRecord, 'headers'>): string | null {
   return record.headers[CONTROL_HEADER] ?? null;
 }
 
-/** `null`: not the value of a control record that this build knows. */
+/** Returns null if it is not the value of a control record that this build knows. */
 export function decodeControl(value: unknown): Control | null {
   return controlSchema.safeParse(value).data ?? null;
 }

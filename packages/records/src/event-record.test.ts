@@ -32,7 +32,7 @@ describe('the record of an event', () => {
     expect(receivedAtOf(recordOf(event))).toBe(RECEIVED_AT);
   });
 
-  it('has the bytes that came in, the key of its run, and these headers', () => {
+  it('has the bytes as received, the key of its run, and these headers', () => {
     const { value, ...rest } = recordOf(event);
     expect(value.toString('utf8')).toBe(JSON.stringify(event));
     expect(rest).toEqual({
@@ -48,7 +48,7 @@ describe('the record of an event', () => {
     });
   });
 
-  it('has the number of its emitter among the headers, and the default group in its key', () => {
+  it('has the number of its emitter in the headers, and the default group in its key', () => {
     const numbered = epochCompleted({ group_id: null, emitter_id: 'host-7', emitter_seq: 12 });
     const { key, headers } = recordOf(numbered);
     expect(key).toBe(`c1/${numbered.run_id}/default`);
@@ -59,7 +59,7 @@ describe('the record of an event', () => {
     ['no header', undefined, '1970-01-01T00:00:00.005Z'],
     ['no time in it', 'yesterday', '1970-01-01T00:00:00.005Z'],
     ['another zone', '2026-01-04T01:00:00.250+01:00', RECEIVED_AT],
-  ])('is received at the time that the log gave it where it has %s', (_, receivedAt, expected) => {
+  ])('was received at the time that the log gave it if it has %s', (_, receivedAt, expected) => {
     const { headers, ...record } = recordOf(event);
     const { received_at: _received, ...others } = headers as Record<string, string>;
     const changed = receivedAt === undefined ? others : { ...others, received_at: receivedAt };
@@ -67,15 +67,15 @@ describe('the record of an event', () => {
   });
 
   it.each([
-    ['a key that names no run', { key: 'c1' }, 'the key is not cluster/run/group: "c1"'],
+    ['a key that does not name a run', { key: 'c1' }, 'the key is not cluster/run/group: "c1"'],
     [
       'the key of another run',
       { key: 'c1/r2/g1' },
       'run_id and group_id of the event differ from the key of its record',
     ],
     ['no value', { value: null }, 'the record has no value'],
-    ['a value that is no JSON', { value: Buffer.from('{') }, /^the value is not JSON: /],
-    ['a value that is no event', { value: Buffer.from('{}') }, /^event_id is required/],
+    ['a value that is not JSON', { value: Buffer.from('{') }, /^the value is not JSON: /],
+    ['a value that is not an event', { value: Buffer.from('{}') }, /^event_id is required/],
   ])('is unfoldable with %s', (_, change, reason) => {
     expect(decoded({ ...recordOf(event), ...change })).toEqual({
       kind: 'unfoldable',
@@ -83,7 +83,7 @@ describe('the record of an event', () => {
     });
   });
 
-  it('is not parsed again where its JSON is at hand', () => {
+  it('is not parsed again if it carries its JSON', () => {
     const record = { ...recordOf(event), value: Buffer.from('not read'), json: event };
     expect(decoded(record)).toMatchObject({ kind: 'event', event });
   });

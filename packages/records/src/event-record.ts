@@ -6,7 +6,7 @@ import { validateEvent } from '@runlog/schema/events/validate-event';
 import { DEFAULT_GROUP, formatRunKey } from '@runlog/schema/run/run-key';
 import type { LogRecord, RecordToAppend } from '@runlog/topic-io/topic-io';
 
-/** Headers of the record of an event. */
+/** The headers of an event's record. */
 export const eventHeaders = {
   eventType: 'event_type',
   eventId: 'event_id',
@@ -29,16 +29,16 @@ type EventIdentity = Pick<
 /** An event as it arrived. */
 export interface Arrival {
   readonly clusterId: string;
-  /** The bytes that came in, or those with bare NaN quoted. */
+  /** The bytes as received, or with bare NaN quoted. */
   readonly value: Buffer;
   readonly receivedAtMs: number;
-  /** The same as ISO text: the events of a body share it. */
+  /** The same time as ISO text, which the events of a body share. */
   readonly receivedAt: string;
-  /** The value as it was parsed, where readers in this process can use it. */
+  /** The parsed value, if readers in this process can use it. */
   readonly json?: unknown;
 }
 
-/** The record of a valid event. */
+/** Encodes the record of a valid event. */
 export function encodeEvent(event: EventIdentity, arrived: Arrival): EventRecord {
   const headers: Record<string, string> = {
     [eventHeaders.eventType]: event.event_type,
@@ -58,14 +58,14 @@ export function encodeEvent(event: EventIdentity, arrived: Arrival): EventRecord
   return { key, value: arrived.value, headers, timestampMs: arrived.receivedAtMs, json: arrived.json };
 }
 
-/** When ingest received the event or wrote the control record, as the record says it. */
+/** Returns the time at which ingest received the event or wrote the control record, as the record says it. */
 export function receivedAtOf(record: Pick<LogRecord, 'headers'>): string | null {
   return record.headers[eventHeaders.receivedAt] ?? null;
 }
 
 /**
- * Judges the parsed value of a record that is placed in its run, and brings the event into today's shape. Text: the
- * reason why no fold can read it.
+ * Validates the parsed value of a record whose run is known, and converts the event to today's shape. If no fold can
+ * read it, the result is a text that says why.
  */
 export function decodeEvent(
   value: unknown,
@@ -89,7 +89,7 @@ export function decodeEvent(
     seq,
     epoch,
     event: modernise(event),
-    // Canonical, so that the largest is found by comparing text.
+    // The time is in canonical form, so that the latest is found by comparing text.
     receivedAt:
       header !== undefined && receivedAtMs === parsedMs && header.length === 24 && header.endsWith('Z')
         ? header
@@ -99,6 +99,6 @@ export function decodeEvent(
 }
 
 function isoOf(ms: number): string {
-  // The bounds of what toISOString writes with a four-digit year: anything else would throw or sort wrongly.
+  // These are the bounds within which toISOString writes a four-digit year. Anything else would throw or sort wrongly.
   return new Date(Math.min(Math.max(ms, 0), 253_402_300_799_999)).toISOString();
 }

@@ -50,7 +50,7 @@ describe('the record of a rejected event', () => {
     expect(encodeRejected(rejected, { ...arrived, value: null }).value).toBeNull();
   });
 
-  it('that somebody else wrote is decoded to what it says', () => {
+  it('that another program wrote is decoded to the fields that it has', () => {
     const foreign = { key: 'k', value: null, headers: {}, timestampMs: 0, offset: 0 };
     expect(decodeRejected(foreign)).toEqual({
       ...{ key: 'k', code: null, path: null, message: null, receivedAt: null, origin: null, keyId: null },

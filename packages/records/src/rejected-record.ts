@@ -1,7 +1,7 @@
 import type { LogRecord, RecordToAppend } from '@runlog/topic-io/topic-io';
 import { redactedBytes } from './redact.ts';
 
-/** Headers of a record of `run-events-rejected`. */
+/** The headers of a record of `run-events-rejected`. */
 const rejectedHeaders = {
   code: 'code',
   path: 'path',
@@ -13,19 +13,19 @@ const rejectedHeaders = {
 
 /** An event that ingest rejected, or a record that no fold could read. */
 export interface Rejected {
-  /** Key of the run, or the cluster where the run is not known. */
+  /** The key of the run, or the cluster if the run is unknown. */
   readonly key: string;
   readonly code: string;
-  /** Dotted path of the field at fault; empty: the whole. */
+  /** The dotted path of the field at fault; empty if the whole event is. */
   readonly path: string;
   readonly message: string;
   /** `ingest`, or `topic:partition:offset` of a record that could not be folded. */
   readonly origin: string;
-  /** Id of the key that sent it; null in open mode, and for a record. */
+  /** The id of the key that sent it; null in open mode, and for a record. */
   readonly keyId: string | null;
 }
 
-/** The record of a rejected value, of which it keeps a redacted copy of at most REJECTED_BYTES_MAX. */
+/** Encodes the record of a rejected value. It keeps a redacted copy of at most REJECTED_BYTES_MAX. */
 export function encodeRejected(
   rejected: Rejected,
   { value, receivedAtMs }: { value: Buffer | null; receivedAtMs: number },
@@ -46,7 +46,7 @@ export function encodeRejected(
   };
 }
 
-/** The fields of a record, each null where it is not there: anything may stand in the topic. */
+/** Decodes the fields of a record. Each is null if it is missing, because the topic may hold anything. */
 export function decodeRejected({ key, headers, value }: LogRecord): {
   [Field in keyof Rejected]: Field extends 'key' ? string : string | null;
 } & { readonly receivedAt: string | null; readonly text: string | null } {

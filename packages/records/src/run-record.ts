@@ -12,8 +12,8 @@ export interface Unfoldable {
 }
 
 /**
- * Parses and judges one record of `run-events`. Foreign producers write to Kafka too, so nothing is believed. `known` is
- * the record's key taken apart, where the caller has it.
+ * Parses and validates one record of `run-events`. Other producers write to Kafka too, so nothing is trusted. `known`
+ * is the record's parsed key, if the caller has it.
  */
 export function decodeRunRecord(
   record: LogRecord,

@@ -26,8 +26,8 @@ export async function readKeys(path: string): Promise<readonly Key[]> {
 }
 
 /**
- * Replaces the file by what `change` makes of it, for its user's eyes alone and in one step: a service never sees half
- * of it. One editor at a time, who is told by the new file that another one is at work.
+ * Replaces the file with the result of `change`. Only its user may read it. It is replaced in one step, so that a
+ * service never sees half of it. Only one editor may work at a time; the new file tells others that one is at work.
  */
 export async function editKeys(
   path: string,

@@ -75,7 +75,7 @@ describe('where the log is', () => {
     );
   });
 
-  test('a prefix stands before every name', () => {
+  test('a prefix precedes every name', () => {
     const { topics } = logConfigOf(variables({ RUNLOG_TOPIC_PREFIX: 'staging.' }), up);
     for (const name of Object.values(topics)) expect(name).toMatch(/^staging\.run-/);
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { lastingIterator } from './lasting-iterator.ts';
 
 describe('an iterator that outlives its loops', () => {
-  it('goes on in the next loop where the last one was left', async () => {
+  it('continues in the next loop where the last one was left', async () => {
     let made = 0;
     const iterator = lastingIterator(async () => {
       made += 1;
@@ -19,7 +19,7 @@ describe('an iterator that outlives its loops', () => {
     expect(read).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  it('asks for one item at a time, in the order of the calls, and goes on after a failure', async () => {
+  it('asks for one item at a time, in the order of the calls, and continues after a failure', async () => {
     const asked: (() => void)[] = [];
     let made = 0;
     const iterator = lastingIterator(async () => {

@@ -1,6 +1,6 @@
 /**
- * The iterator of a stream that outlives its loops: leaving a loop ends nothing, and the next loop goes on from there.
- * `next` runs once at a time, in the order of the calls.
+ * Makes the iterator of a stream that outlives its loops: leaving a loop does not end it, and the next loop continues
+ * from there. Calls of `next` run one at a time, in the order in which they were made.
  */
 export function lastingIterator<Item>(next: () => Promise<IteratorResult<Item>>): AsyncIterator<Item> {
   let turn: Promise<unknown> = Promise.resolve();

@@ -1,4 +1,7 @@
-/** Takes lines for people and machines: a constant message, fields beside it. pino's loggers have this shape. */
+/**
+ * A logger of lines for people and machines. A line has a constant message, and variable parts are fields. pino's
+ * loggers have this shape.
+ */
 export interface Logger {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;

@@ -61,10 +61,10 @@ export interface RebuildReport {
 }
 
 /**
- * Writes all snapshots anew into the next snapshot topic by folding the events topic from its start, then switches
- * `run-meta` to it, which all aggregators and readers follow. Runs beside them. A killed rebuild goes on where it was; a
- * second one fences the first. The epoch stays when the former snapshots proved right byte for byte, so that clients
- * notice nothing; else a new one begins.
+ * Folds the events topic from its start, writes all snapshots anew into the next snapshot topic, and switches
+ * `run-meta` to it, which all aggregators and readers follow. It runs beside them. A killed rebuild continues where it
+ * stopped; a second one fences the first. If the former snapshots proved right byte for byte, the epoch stays, so that
+ * clients notice nothing. Otherwise a new epoch begins.
  */
 export async function rebuild(options: RebuildOptions): Promise<RebuildReport> {
   const { io, topics } = options;
@@ -243,7 +243,7 @@ async function foldToEnd(
   signal.throwIfAborted();
 }
 
-/** The moment everything follows: aggregators go on from the new topic's checkpoints. */
+/** Switches `run-meta`. From this moment on aggregators continue from the new topic's checkpoints. */
 async function switchMeta(options: RebuildOptions, at: { former: RunMeta; meta: RunMeta }): Promise<void> {
   const { io, topics, clock } = options;
   await using writer = await io.fencedWriter(topics.meta);

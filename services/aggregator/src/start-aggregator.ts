@@ -33,7 +33,7 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
   });
   const metrics = createAggregatorMetrics();
   addMetricsRoute(server, { registry: metrics.registry });
-  /** One `run-meta` after the other: a rebuild switches it, and everything starts from there. */
+  /** Works under one `run-meta` after the other: a rebuild switches it, and the work starts anew from there. */
   const work = async () => {
     while (!stop.signal.aborted) {
       const meta = await untilItSucceeds(prepare, {

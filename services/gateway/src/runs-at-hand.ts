@@ -1,7 +1,7 @@
 import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import type { History } from './http/history.ts';
 
-/** The runs that the routes read; `null` while the gateway has not caught up with the log. */
+/** The runs that the routes read, while the gateway has caught up with the log. */
 export interface RunsAtHand {
   readonly states: ReadonlyRunStates;
   readonly history: Pick<History, 'page'> | null;

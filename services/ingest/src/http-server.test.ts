@@ -193,7 +193,7 @@ describe('POST /v1/events', () => {
     expect(published()).toEqual([]);
   });
 
-  it('says 422, with the counts beside the fault, when no event is valid', async () => {
+  it('says 422, with the counts in addition to the fault, when no event is valid', async () => {
     const { url, rejected } = await serve();
     const response = await post(url, `[${bad},${bad}]`);
     expect(response.status).toBe(422);

@@ -35,7 +35,7 @@ export interface IngestLimits extends ReadLimits {
 
 /** The part of the service that the routes need. */
 export interface IngestState {
-  /** `null` until the topics are prepared. */
+  /** Returns null until the topics are prepared. */
   readonly openLog: () => OpenLog | null;
   readonly notReadyBecause: () => Promise<string | null>;
   readonly closing: () => boolean;

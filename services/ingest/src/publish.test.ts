@@ -128,7 +128,7 @@ describe('answerOf', () => {
     expect(answerOf(judged, publishedDry(judged))).toMatchObject({ kind: 'response', retryAfter: false });
   });
 
-  it('is all_rejected, with the counts beside it, when no event is valid', () => {
+  it('is all_rejected, with the counts in addition, when no event is valid', () => {
     const judged = judge(`${bad}\n${bad}`);
     expect(answerOf(judged, publishedDry(judged))).toMatchObject({
       kind: 'all_rejected',

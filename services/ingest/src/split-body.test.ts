@@ -175,7 +175,7 @@ describe('splitLines', () => {
     expect(lines('{"a":\n]]]\n"\n{"b":2}')).toEqual(['{"a":', ']]]', '"', '{"b":2}']);
   });
 
-  it('gives the texts of any list of values back', () => {
+  it('returns the texts of any list of values', () => {
     const compact = fc.array(fc.jsonValue().map((value) => JSON.stringify(value)));
     fc.assert(
       fc.property(compact, fc.constantFrom('\n', '\r\n', '\n\n'), (values, separator) => {

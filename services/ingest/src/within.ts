@@ -1,4 +1,4 @@
-/** The work's result, or `undefined` once `msMax` are over; the work itself goes on. */
+/** Resolves to the work's result, or to undefined once `msMax` are over. The work itself continues. */
 export async function within<Result>(work: Promise<Result>, msMax: number): Promise<Result | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<undefined>((resolve) => {

@@ -38,7 +38,7 @@ function follow(entries: number) {
 }
 
 describe('following a run', () => {
-  test('begins with the newest entries and goes on with each new one', () => {
+  test('begins with the newest entries and continues with each new one', () => {
     const { follower, printed } = follow(2);
     follower.receive({ id: 0, snapshot: snapshot([1, 2, 3]) });
     follower.receive({ prev: 3, seq: 6, entries: [entry(5), entry(6)], set: {} });

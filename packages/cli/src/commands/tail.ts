@@ -71,7 +71,7 @@ interface Follower {
 
 /** Prints each entry of a run once, whichever frame brings it. */
 export function createFollower(use: {
-  /** As the notes name it. */
+  /** The name of the run in notes to the user. */
   run: string;
   entries: number;
   print: (entry: DeliveredEntry) => void;

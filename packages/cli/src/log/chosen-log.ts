@@ -13,7 +13,7 @@ import { printable } from '../text-table.ts';
 
 export interface ChosenLog {
   readonly config: LogConfig;
-  /** False if no variable says which log is meant, so that it is the default folder. */
+  /** Is false if no variable says which log is meant; then it is the default folder. */
   readonly named: boolean;
 }
 
@@ -30,7 +30,7 @@ export async function chooseLog(env: Readonly<NodeJS.ProcessEnv>): Promise<Chose
   return { config, named: isLogNamed(variables) };
 }
 
-/** Writes to stderr, because stdout holds results only. */
+/** Writes to stderr, because stdout holds only results. */
 export async function sayWhichLog(config: LogConfig): Promise<void> {
   const place =
     config.engine === 'kafka'
@@ -39,7 +39,7 @@ export async function sayWhichLog(config: LogConfig): Promise<void> {
   process.stderr.write(`log: ${printable(`${place}, topic ${config.topics.events}`)}\n`);
 }
 
-/** The absolute path, without symbolic links if the folder exists. */
+/** Returns the absolute path, without symbolic links if the folder exists. */
 async function realFolder(folder: string): Promise<string> {
   return await realpath(folder).catch(() => resolve(folder));
 }

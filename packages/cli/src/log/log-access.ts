@@ -14,7 +14,7 @@ export const logAccessVariables: Command['environment'] = [
   ['RUNLOG_TOPIC_PREFIX', 'prefix of every topic name'],
 ];
 
-/** For the help of commands that change the log. */
+/** Is part of the help of commands that change the log. */
 export const namedLogHelp =
   'The command first writes to stderr which log it acts on. If none of KAFKA_BROKERS, RUNLOG_DATA_DIR and RUNLOG_ENGINE is set, it acts on ./.runlog only while "runlog up" runs on it, because that folder may be left over from a trial.';
 

@@ -3,12 +3,12 @@ import { runRowSchema } from '../run/snapshot.ts';
 
 const count = z.int().min(0);
 
-/** Answer of `GET /v1/runs`. */
+/** The answer of `GET /v1/runs`. */
 export const runsPageSchema = z.object({
   runs: z.array(runRowSchema),
-  /** Runs that match, on all pages. */
+  /** The number of runs that match, on all pages. */
   total: count,
-  /** `cursor` of the next page; null: this is the last one. */
+  /** The `cursor` of the next page; null if this is the last one. */
   next: z.string().nullable(),
 });
 export type RunsPage = Readonly<z.infer<typeof runsPageSchema>>;
@@ -20,9 +20,9 @@ export const storedEventSchema = z.object({
   event: z.record(z.string(), z.unknown()),
 });
 
-/** Answer of `GET /v1/runs/{cluster}/{run}/{group}/events`, oldest first. */
+/** The answer of `GET /v1/runs/{cluster}/{run}/{group}/events`, oldest first. */
 export const eventsPageSchema = z.object({
   events: z.array(storedEventSchema),
-  /** `before` or `after` of the next page; null: there is none. */
+  /** The `before` or `after` of the next page; null if there is none. */
   next: count.nullable(),
 });

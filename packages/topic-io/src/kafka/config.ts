@@ -1,6 +1,9 @@
 import type { Logger } from '../logger.ts';
 
-/** Who turns records into batches; kafkajs takes twice as long, and is the way back if our own encoder were wrong. */
+/**
+ * The encoder that turns records into batches. kafkajs's takes twice as long, and is the fallback in case ours is
+ * wrong.
+ */
 export const KAFKA_ENCODERS = ['own', 'kafkajs'] as const;
 export type KafkaEncoder = (typeof KAFKA_ENCODERS)[number];
 

@@ -108,7 +108,7 @@ const someRecord: fc.Arbitrary<RecordToAppend> = fc.record({
 });
 
 describe('encodeRecordBatch', () => {
-  it("gives kafkajs's own bytes, for any records", async () => {
+  it('writes the same bytes as kafkajs, for any records', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(someRecord, { minLength: 1, maxLength: 80 }),
@@ -125,13 +125,13 @@ describe('encodeRecordBatch', () => {
     );
   });
 
-  it.each([62, 63, 64, 65, 200])("gives kafkajs's own bytes for %i headers", async (count) => {
+  it.each([62, 63, 64, 65, 200])('writes the same bytes as kafkajs for %i headers', async (count) => {
     const headers = Object.fromEntries(Array.from({ length: count }, (_, n) => [`name-${n}`, `text-${n}`]));
     const batch = batchOf([recordOf({ headers }), recordOf()]);
     expect(encode(batch).equals(await encodeByKafkajs(batch))).toBe(true);
   });
 
-  it("gives kafkajs's own batch with gzip, for any records: the same header, the same records", async () => {
+  it('writes the same batch as kafkajs with gzip, for any records: the same header, the same records', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(someRecord, { maxLength: 30 }),

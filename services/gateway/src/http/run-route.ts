@@ -6,7 +6,7 @@ export interface RunRoute {
   Params: { cluster: string; run: string; group: string };
 }
 
-/** The run key of a path; 404 when it cannot be one. */
+/** Returns the run key of a path. Throws 404 if it cannot be one. */
 export function runKeyOf(params: RunRoute['Params']): string {
   const key = `${params.cluster}/${params.run}/${params.group}`;
   if (parseRunKey(key) === null) throw noSuchRun(params);

@@ -110,8 +110,8 @@ export class Hub {
   }
 
   /**
-   * All runs, folded anew by a rebuild that changed something: positions of the former epoch mean
-   * nothing here, so every subscription starts over, in the stream it has.
+   * Switches to all runs folded anew, after a rebuild that changed something. Positions of the former epoch are
+   * meaningless here, so every subscription starts over, on its existing stream.
    */
   switchTo(rebuilt: { epoch: string; states: ReadonlyRunStates }): void {
     this.flush();

@@ -1,8 +1,8 @@
 import type { EncodedFrame } from './hub.ts';
 
-/** Where a session writes. */
+/** The place where a session writes. */
 export interface Outlet {
   push(frame: EncodedFrame): void;
-  /** False: what is not urgent should wait for `Session.drained`. */
+  /** If this is false, frames that are not urgent should wait for `Session.drained`. */
   readonly hasRoom: boolean;
 }
