@@ -6,9 +6,9 @@ import type { RunMeta } from '@runlog/records/meta-record';
 import { readMeta } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { readStoredPartition } from '@runlog/run-feed/stored-snapshots';
-import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import { topicNames } from '@runlog/schema/log/topics';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
+import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
@@ -82,7 +82,7 @@ const sameFold = () =>
 const nextFold = () =>
   SecondBuild.make([
     {
-      file: 'packages/run-state/src/evolve.ts',
+      file: 'packages/schema/src/run/snapshot.ts',
       replace: /FOLD_VERSION = \d+/,
       by: `FOLD_VERSION = ${NEWER_FOLD}`,
     },

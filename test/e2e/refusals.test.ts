@@ -1,8 +1,8 @@
 import type { RunMeta } from '@runlog/records/meta-record';
 import { META_KEY } from '@runlog/records/meta-record';
 import { readMeta } from '@runlog/run-feed/prepare-topics';
-import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import { topicNames } from '@runlog/schema/log/topics';
+import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';

@@ -3,7 +3,7 @@ import { rebuild } from '@runlog/aggregator/rebuild';
 import { Feed } from '@runlog/gateway/feed';
 import { metaChange } from '@runlog/run-feed/follow-meta';
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
-import { FOLD_VERSION } from '@runlog/run-state/evolve';
+import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import * as topicIo from '@runlog/topic-io/topic-io';
 import { vi } from 'vitest';
 
@@ -40,7 +40,7 @@ async function load(): Promise<Build> {
   vi.resetModules();
   // Both builds share the log's module, so that they recognise its faults.
   vi.doMock('@runlog/topic-io/topic-io', () => topicIo);
-  vi.doMock('@runlog/run-state/evolve', async (original) => ({
+  vi.doMock('@runlog/schema/run/snapshot', async (original) => ({
     ...(await original<object>()),
     FOLD_VERSION: fold,
   }));
@@ -61,7 +61,7 @@ async function load(): Promise<Build> {
     import('@runlog/run-feed/prepare-topics'),
   ]);
   vi.doUnmock('@runlog/topic-io/topic-io');
-  vi.doUnmock('@runlog/run-state/evolve');
+  vi.doUnmock('@runlog/schema/run/snapshot');
   vi.doUnmock('@runlog/run-state/initial-run');
   return {
     fold,

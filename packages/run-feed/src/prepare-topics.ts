@@ -1,6 +1,5 @@
 import type { RunMeta } from '@runlog/records/meta-record';
 import { decodeMeta, encodeMeta, META_KEY } from '@runlog/records/meta-record';
-import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import {
   eventTopicSettings,
   metaTopicSettings,
@@ -9,6 +8,7 @@ import {
   type TopicNames,
   type TopicSettings,
 } from '@runlog/schema/log/topics';
+import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import type { Logger } from '@runlog/topic-io/logger';
 import { type TopicDescription, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { readToEnd } from './read-to-end.ts';

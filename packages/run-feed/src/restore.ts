@@ -1,9 +1,9 @@
 import { CHECKPOINT_KEY, decodeCheckpoint } from '@runlog/records/checkpoint-record';
 import type { RunMeta } from '@runlog/records/meta-record';
 import { decodeDormant, decodeSnapshot } from '@runlog/records/snapshot-record';
-import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import { isReservedKey } from '@runlog/schema/log/topics';
 import { formatRunKey } from '@runlog/schema/run/run-key';
+import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import { type LogRecord, TopicIoError } from '@runlog/topic-io/topic-io';
 import { readToEnd } from './read-to-end.ts';
 import { boundsCovering, newestSnapshots, refuseForeignPast } from './refuse-recreated.ts';

@@ -9,9 +9,6 @@ import { type NumberStep, numberEvent, withRoom } from './numbering.ts';
 import { RunDraft } from './run-draft.ts';
 import type { RunRecord } from './run-record.ts';
 
-/** Version of what `evolve` makes of a record. It is part of every epoch; a change of it needs a rebuild. */
-export const FOLD_VERSION = 1;
-
 type EventRecord = Extract<RunRecord, { kind: 'event' }>;
 
 /**

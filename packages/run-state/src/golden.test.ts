@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { decodeRunRecord } from '@runlog/records/run-record';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
+import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import { describe, expect, it } from 'vitest';
 import { recording } from '../../../test/support/recordings.ts';
-import { evolve, FOLD_VERSION } from './evolve.ts';
+import { evolve } from './evolve.ts';
 
 /**
  * What this version of the fold makes of the recordings, byte for byte, kept for ever. Stored snapshots of running

@@ -1,8 +1,8 @@
 import type { Checkpoint } from '@runlog/records/checkpoint-record';
 import { encodeCheckpoint } from '@runlog/records/checkpoint-record';
 import { encodeSnapshot } from '@runlog/records/snapshot-record';
-import { FOLD_VERSION } from '@runlog/run-state/evolve';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
+import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 import type { DirtyRuns } from './dirty-runs.ts';
 

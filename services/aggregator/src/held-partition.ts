@@ -164,7 +164,7 @@ export class HeldPartition implements AsyncDisposable {
     const { topics, clock, logger } = this.#options;
     const nowMs = clock.now();
     const origin = `${topics.events}:${this.partition}:${record.offset}`;
-    logger.warn({ origin, reason }, 'a record cannot be folded; it goes to quarantine');
+    logger.warn({ origin, reason }, 'a record cannot be folded; it goes to the topic of rejected events');
     return encodeRejected(
       { key: record.key, code: 'unfoldable', path: '', message: reason, origin, keyId: null },
       { value: record.value, receivedAtMs: nowMs },

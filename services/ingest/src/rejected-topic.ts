@@ -46,7 +46,7 @@ export function createRejectedTopic(options: {
     lost += events;
     lostUnsaid += events;
     if (now() - loggedAtMs < LOG_INTERVAL_MS_MIN) return;
-    logger.warn({ events: lostUnsaid, reason, topic }, 'refused events were not kept');
+    logger.warn({ events: lostUnsaid, reason, topic }, 'rejected events were not kept');
     loggedAtMs = now();
     lostUnsaid = 0;
   };

@@ -1,4 +1,4 @@
-import { FOLD_VERSION } from '@runlog/run-state/evolve';
+import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import { type Command, exitCodes, parseCommandLine } from '../command.ts';
 import { logAccessVariables, namedLogHelp } from '../log/log-access.ts';
 import { haveDone } from '../log/with-owner.ts';

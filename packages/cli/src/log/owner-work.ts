@@ -1,6 +1,6 @@
 import { type Deletion, deleteRun } from '@runlog/aggregator/delete-run';
 import { type RebuildReport, rebuild } from '@runlog/aggregator/rebuild';
-import { FOLD_VERSION } from '@runlog/run-state/evolve';
+import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import { systemClock } from '@runlog/service-kit/clock';
 import type { LogConfig } from '@runlog/service-kit/log-config';
 import { processResources } from '@runlog/service-kit/run-service';

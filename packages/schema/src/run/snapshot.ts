@@ -9,9 +9,10 @@ import {
 import { runKeyPart } from './run-key.ts';
 
 /**
- * RunSnapshot holds everything that runlog says about one run, within bounds, and everything that the fold needs to
- * continue. It holds only JSON values, and has the same bytes in every process.
+ * Version of what the fold makes of a record: of the snapshot's fields and of the rows of `eventTypes`. It is part of every
+ * checkpoint; a change of it needs a rebuild.
  */
+export const FOLD_VERSION = 1;
 
 const offset = z.int().min(0);
 const count = z.int().min(0);
@@ -71,6 +72,10 @@ export const positionSchema = z.object({
 
 export type Position = z.infer<typeof positionSchema>;
 
+/**
+ * Everything that runlog says about one run, within bounds, and everything that the fold needs to continue. It holds only
+ * JSON values, and has the same bytes in every process.
+ */
 export const runSnapshotSchema = z.object({
   cluster_id: runKeyPart,
   run_id: runKeyPart,
