@@ -1232,7 +1232,7 @@ class _Sender:
                 return True
             self._backlog.pop(source, 1, [])
             self._losses.count("oversize")
-            self._notices.warn("oversize", f"the server refused an event of {len(lines[0])} bytes: {outcome.message}")
+            self._notices.warn("oversize", f"the server rejected an event of {len(lines[0])} bytes: {outcome.message}")
             return True
         self._answered()
         self._backlog.pop(source, len(lines), outcome.again)
@@ -1346,7 +1346,7 @@ class _Emitter:
             self._starting.release()
 
     def settled(self) -> bool:
-        """Whether everything emitted is acknowledged, refused or counted as lost."""
+        """Whether everything emitted is acknowledged, rejected or counted as lost."""
         if not self._state.acquire(blocking=False):
             return False
         try:
@@ -2025,8 +2025,8 @@ def drain(
         try:
             for segment in _segments(path):
                 if not given_up:
-                    taken, refused, complete = _drain_segment(wire, segment, timeout, options)
-                    accepted, rejected = accepted + taken, rejected + refused
+                    taken, rejected_here, complete = _drain_segment(wire, segment, timeout, options)
+                    accepted, rejected = accepted + taken, rejected + rejected_here
                     given_up = not complete
                 if given_up:
                     left += 1

@@ -153,7 +153,7 @@ async function importFiles(files: readonly SourceFile[], options: ImportOptions)
   }
   const seconds = (now() - startedAtMs) / 1_000;
   process.stdout.write(
-    `${formatCount(total.accepted)} events accepted, ${formatCount(total.rejected)} refused, in ${formatDuration(seconds)} (${formatRate(total.accepted / Math.max(seconds, 0.001))}/s)\n`,
+    `${formatCount(total.accepted)} events accepted, ${formatCount(total.rejected)} rejected, in ${formatDuration(seconds)} (${formatRate(total.accepted / Math.max(seconds, 0.001))}/s)\n`,
   );
   for (const line of await report.lines({ accepted: total.accepted, signal }))
     process.stdout.write(`${line}\n`);
@@ -179,7 +179,7 @@ function progressLine(file: SourceFile, soFar: FileImport, seconds: number): str
 }
 
 function fileLine(file: SourceFile, result: FileImport): string {
-  const rejected = result.rejected === 0 ? '' : `, ${formatCount(result.rejected)} refused`;
+  const rejected = result.rejected === 0 ? '' : `, ${formatCount(result.rejected)} rejected`;
   const normalized =
     result.normalized === 0 ? '' : `, ${formatCount(result.normalized)} with bare NaN or Infinity`;
   return `${file.path}: ${formatCount(result.accepted)} events accepted${rejected}${normalized}`;

@@ -67,7 +67,7 @@ export const command: Command = {
       more += newest.splice(0, Math.max(0, newest.length - limit)).length;
       const lines = newest.map(values.json === true ? jsonLine : textLines);
       process.stdout.write(lines.join(''));
-      if (values.json !== true && newest.length === 0) process.stdout.write('nothing was refused\n');
+      if (values.json !== true && newest.length === 0) process.stdout.write('nothing was rejected\n');
       if (more > 0) process.stderr.write(`${more} older not shown; raise --limit to see more\n`);
       return exitCodes.ok;
     });

@@ -82,7 +82,7 @@ async function simulate(use: {
     now,
     signal: givenUp.signal,
     onRetry: ({ reason }) => progress.trouble(`${reason}; trying again`),
-    onRejected: (fault) => progress.note(`refused: ${fault.code}: ${fault.path} ${fault.message}`),
+    onRejected: (fault) => progress.note(`rejected: ${fault.code}: ${fault.path} ${fault.message}`),
   });
   const fleet = createFleet({
     runs: use.runs,

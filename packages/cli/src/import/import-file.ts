@@ -140,7 +140,7 @@ export async function importFile(options: FileImportOptions): Promise<FileImport
   await inFlight;
   result.bytesRead = source.bytesRead();
   if (result.rejected > REJECTED_TOLD_MAX) {
-    const message = `${result.rejected - REJECTED_TOLD_MAX} more refused lines are not listed`;
+    const message = `${result.rejected - REJECTED_TOLD_MAX} more rejected lines are not listed`;
     options.onRejected('…', { code: 'schema', path: '', message });
   }
   return result;
