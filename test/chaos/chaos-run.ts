@@ -211,7 +211,7 @@ function victimOf({ action }: PlannedFault): string {
       return action.kind;
     default: {
       const unreachable: never = action;
-      throw new Error(`no fault is ${String(unreachable)}`);
+      throw new Error(`unknown fault ${String(unreachable)}`);
     }
   }
 }

@@ -117,7 +117,7 @@ function actionOf(kind: Kind, random: SeededRandom, shape: Shape): FaultAction {
       return { kind };
     default: {
       const unreachable: never = kind;
-      throw new Error(`no fault is ${String(unreachable)}`);
+      throw new Error(`unknown fault ${String(unreachable)}`);
     }
   }
 }

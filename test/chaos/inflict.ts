@@ -119,7 +119,7 @@ export async function inflict(fault: PlannedFault, scene: Scene): Promise<void> 
     }
     default: {
       const unreachable: never = action;
-      throw new Error(`no fault is ${String(unreachable)}`);
+      throw new Error(`unknown fault ${String(unreachable)}`);
     }
   }
   await everyPartitionOwned(scene);

@@ -202,7 +202,7 @@ export function describeAppending(context: ContractContext): void {
       expect((await readToEnd(io, { topic })).records.map((one) => one.key)).toEqual([...taken, '99']);
     });
 
-    it('ends what is pending when it is disposed, and answers closed from then on', async () => {
+    it('ends pending appends when it is disposed, and answers closed from then on', async () => {
       const io = context.io();
       const topic = await createTopic(io);
       const writer = await io.writer();

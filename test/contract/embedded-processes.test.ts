@@ -66,7 +66,7 @@ async function temporaryFolder(): Promise<string> {
 }
 
 describe('an embedded log and real processes', () => {
-  it('keeps what was acknowledged, once and in order, when its owner is killed in the middle of the load', async () => {
+  it('keeps acknowledged records, once and in order, when its owner is killed in the middle of the load', async () => {
     const folder = await temporaryFolder();
     const acknowledged = new Map<string, number>();
     for (let round = 0; round < killRounds; round += 1) {

@@ -44,7 +44,7 @@ export function describeHistories(shard: { index: number; of: number }): void {
     }
     if (SIMULATION_HISTORIES !== undefined) {
       const counts = [...reached].sort(([, a], [, b]) => b - a).map(([what, count]) => `${count} ${what}`);
-      process.stdout.write(`of ${ran} histories, so many had: ${counts.join(', ')}\n`);
+      process.stdout.write(`of ${ran} histories, the number that had each situation: ${counts.join(', ')}\n`);
     }
     expect(ran).toBeGreaterThan(0);
     // A situation that never happens is not tested.

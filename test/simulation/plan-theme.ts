@@ -29,7 +29,7 @@ export function planTheme(seed: number, runs: readonly string[]): Theme {
       return { faults: planRebuilds(random, runs) };
     default: {
       const unreachable: never = theme;
-      throw new Error(`no theme is ${String(unreachable)}`);
+      throw new Error(`unknown theme ${String(unreachable)}`);
     }
   }
 }

@@ -228,7 +228,7 @@ function planFault(random: SeededRandom, shape: Parameters<typeof planFaults>[1]
       return { kind, atMs, client, forMs: random.between(500, 40_000) };
     default: {
       const unreachable: never = kind;
-      throw new Error(`no fault is ${String(unreachable)}`);
+      throw new Error(`unknown fault ${String(unreachable)}`);
     }
   }
 }

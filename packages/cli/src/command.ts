@@ -1,7 +1,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { messageOf } from '@runlog/topic-io/error-message';
 
-/** The exit codes, by what they mean to a script. */
+/** The exit codes, named by their meaning to a script. */
 export const exitCodes = {
   ok: 0,
   /** The work was done only in part, or not at all; stderr says which. */

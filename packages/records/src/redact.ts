@@ -1,6 +1,9 @@
 import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
 
-/** Names of fields whose values nobody should read in the rejected topic; words apart by `_`, `-`, `.`, or a capital letter. */
+/**
+ * Names of fields whose values nobody should read in the rejected topic. Words are separated by `_`, `-`, `.` or a
+ * capital letter.
+ */
 const SECRET_NAME =
   /(?:^|[_.-])(?:passwords?|passwd|passphrase|pwd|secrets?|token|apikeys?|(?:api|private|access|secret|signing|encryption)[_.-]keys?|authorization|bearer|credentials?|cookies?)(?:$|[_.-])/i;
 
@@ -12,9 +15,9 @@ const AUTHORIZATION_VALUE = /\b(bearer|basic)( +)[A-Za-z0-9._~+/=-]{8,}/gi;
 export const REDACTED = '"[redacted]"';
 
 /**
- * The text with the values of secret-looking fields replaced, whatever they are, and what reads like the value of an
- * Authorization header. Works on text, because what is rejected need not be JSON and may be cut off; the rest stays as
- * it came. Takes time in proportion to the text.
+ * Replaces the values of fields that look secret, whatever they are, and text that looks like the value of an
+ * Authorization header. The rest stays unchanged. It works on text, because a rejected value need not be JSON and may
+ * be cut off. Its time is proportional to the length of the text.
  */
 export function redact(text: string): string {
   const parts: string[] = [];
@@ -70,8 +73,8 @@ function stringEnd(text: string, from: number): number {
 }
 
 /**
- * The part of a rejected value that is kept: redacted, at most REJECTED_BYTES_MAX. A copy, since a view would
- * keep the whole body in memory; read as Latin-1, so that bytes that are no UTF-8 stay what they are.
+ * Returns the part of a rejected value that is kept: redacted, and at most REJECTED_BYTES_MAX. It is a copy, because a
+ * view would keep the whole body in memory. It is read as Latin-1, so that bytes that are not UTF-8 stay unchanged.
  */
 export function redactedBytes(value: Buffer): Buffer {
   const text = redact(value.toString('latin1', 0, REJECTED_BYTES_MAX));

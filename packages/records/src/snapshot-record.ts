@@ -34,7 +34,7 @@ const compiledSnapshot = z.compile(runSnapshotSchema);
 const LOG_FIELD = Buffer.from(',"event_log":[');
 const ACTIVITY_FIELD = Buffer.from(',"activity":[');
 
-/** The record of a snapshot, as aggregators write it. */
+/** Encodes the record of a snapshot, as aggregators write it. */
 export function encodeSnapshot(state: RunSnapshot, written: { key: string; nowMs: number }): SnapshotRecord {
   const value = Buffer.from(JSON.stringify(state));
   const headers = { [snapshotHeaders.checksum]: checksumOf(value) };

@@ -118,7 +118,7 @@ describe('a service as a process', () => {
     expect(started.stdout()).toContain('"msg":"drained"');
   });
 
-  test('stops what was still starting when the signal came', async () => {
+  test('stops a service that was still starting when the signal came', async () => {
     const started = service(`
       const signal = once(process, 'SIGTERM');
       logger.info('starting');

@@ -25,7 +25,7 @@ function describeLink(status: StreamStatus): { text: string; tone: 'good' | 'war
       return { text: 'closed', tone: 'bad' };
     default: {
       const unreachable: never = status;
-      throw new Error(`no status is ${String(unreachable)}`);
+      throw new Error(`unknown status ${String(unreachable)}`);
     }
   }
 }

@@ -144,7 +144,7 @@ function follow(key: string): () => void {
         return;
       default: {
         const unreachable: never = update;
-        throw new Error(`no update is ${String(unreachable)}`);
+        throw new Error(`unknown update ${String(unreachable)}`);
       }
     }
     rate.record({ total: snapshot.total_events_received, atMs: performance.now() });

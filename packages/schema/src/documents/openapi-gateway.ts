@@ -42,7 +42,7 @@ const asset = (operationId: string, type: string) => ({
 });
 
 const viewFaults = {
-  unauthorized: 'no key, or one that is not valid (any more)',
+  unauthorized: 'no key, or one that is not, or no longer, valid',
   bad_request: 'not a valid HTTP request',
   not_ready: 'this gateway is still reading the log',
   closing: 'this process shuts down',

@@ -134,7 +134,7 @@ export const ingestOpenApi = openApiDocument({
             invalid_utf8: 'a body that is not UTF-8',
             invalid_query: 'an invalid query parameter or X-Cluster-Id',
             bad_request: 'not a valid HTTP request',
-            unauthorized: 'no key, or one that is not valid (any more); answered before the body is read',
+            unauthorized: 'no key, or one that is not, or no longer, valid; answered before the body is read',
             forbidden:
               'a key that may not publish, or not for this cluster; answered before the body is read',
             body_stalled: 'no more of the body arrived',

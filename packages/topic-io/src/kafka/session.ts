@@ -43,7 +43,7 @@ export class KafkaSession implements AsyncDisposable {
   constructor(options: { kafka: KafkaOptions; reachability: Reachability; requestTimeoutMs: number }) {
     const { kafka } = options;
     this.encoder = kafka.encoder ?? 'own';
-    // One a request under way.
+    // Each request in flight has a listener.
     setMaxListeners(0, this.#closing.signal);
     this.#reachability = options.reachability;
     this.#cluster = new Cluster({

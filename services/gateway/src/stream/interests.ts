@@ -67,7 +67,7 @@ export class RunInterest implements RunListener {
         return;
       default: {
         const unreachable: never = next;
-        throw new Error(`nothing is served as ${String(unreachable)}`);
+        throw new Error(`unknown thing to serve: ${String(unreachable)}`);
       }
     }
   }
@@ -101,7 +101,7 @@ export class RunInterest implements RunListener {
         return;
       default: {
         const unreachable: never = reply;
-        throw new Error(`no reply is ${String(unreachable)}`);
+        throw new Error(`unknown reply ${String(unreachable)}`);
       }
     }
   }
