@@ -4,8 +4,8 @@ import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 type Activity = RunSnapshot['activity'];
 
 /**
- * Counts one event received at the time, in place (its pairs are replaced, never written); buckets older than 10 min
- * before the newest fall out, late events with them.
+ * Counts one event at the time it was received. Changes the array in place, but replaces its pairs and never writes into
+ * one. Drops buckets that are more than 10 min older than the newest one, and events that would fall into them.
  */
 export function countActivity(activity: Activity, receivedAtMs: number): void {
   const bucket =

@@ -13,7 +13,7 @@ import type { RunDelta, SnapshotChanges } from '@runlog/schema/stream/server-fra
 import { freshnessOf, relativeTime } from './freshness.ts';
 import { initialRun } from './initial-run.ts';
 
-/** This is what leaves runlog: the folded state without its private window, plus what is a function of now. */
+/** What clients get is the folded state without its private window, plus the values that depend on the current time. */
 
 export function deliverEntry(entry: EventLogEntry, nowMs: number): DeliveredEntry {
   return { ...entry, relative_time: relativeTime({ occurredAtMs: Date.parse(entry.occurred_at), nowMs }) };
@@ -62,7 +62,7 @@ export function rowOf(state: RunHead, nowMs: number): RunRow {
   };
 }
 
-/** Over the running bucket and the one before it: 10 to 20 s, so that a slow run does not flicker. */
+/** The average over the current bucket and the one before it, which is 10 to 20 s, so that a slow run does not flicker. */
 function eventsPerSecond(state: RunHead, nowMs: number): number {
   const bucket = Math.floor(nowMs / 1_000 / ACTIVITY_BUCKET_SECONDS) * ACTIVITY_BUCKET_SECONDS;
   const from = bucket - ACTIVITY_BUCKET_SECONDS;
@@ -72,8 +72,8 @@ function eventsPerSecond(state: RunHead, nowMs: number): number {
 }
 
 /**
- * Entries after `seq` that the state still holds, in order: those of the log and of the milestones. They always bring
- * a client from `seq` to this state (`applyDelta`); they are all that happened when `seq` is not below `evicted_seq`.
+ * Returns the entries after `seq` that the state still holds, in order, from the event log and the milestones. They always
+ * bring a client from `seq` to this state (`applyDelta`). They are complete if `seq` is not below `evicted_seq`.
  */
 export function entriesSince(state: RunSnapshot, seq: number): EventLogEntry[] {
   const eventLog = state.event_log.filter((entry) => entry.seq > seq);
@@ -82,7 +82,7 @@ export function entriesSince(state: RunSnapshot, seq: number): EventLogEntry[] {
   return [...milestones, ...eventLog];
 }
 
-/** Top-level fields that differ. `before: null`: a client that holds the empty snapshot. */
+/** Returns the top-level fields that differ. With `before: null`, the client holds the empty snapshot. */
 export function changesBetween(
   before: RunSnapshot | null,
   after: RunSnapshot,
@@ -101,12 +101,12 @@ export function changesBetween(
   return changes as SnapshotChanges;
 }
 
-/** Follow from the entries, travel in the frame itself, or never leave. */
+/** These fields follow from the entries, are in the frame itself, or are never delivered. */
 const derivedFields = new Set(['event_log', 'milestones', 'position', 'event_id_window']);
 
 /**
- * A client's step: its snapshot and the next delta give the next snapshot. `epoch` is the subscription's. The caller
- * has checked that `delta.prev` is the snapshot's `seq` (null: its position is null).
+ * Applies the next delta to a client's snapshot. `epoch` is that of the subscription. The caller has checked that
+ * `delta.prev` is the snapshot's `seq`, or null if its position is null.
  */
 export function applyDelta(
   snapshot: DeliveredSnapshot,

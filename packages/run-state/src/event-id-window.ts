@@ -18,7 +18,7 @@ export function windowWith(window: string, hash: string): string {
   return (excess > 0 ? window.slice(excess) : window) + hash;
 }
 
-/** Stored in snapshots: the same id gives the same hash in every version. */
+/** Hashes are stored in snapshots, so the same id must give the same hash in every version. */
 export function hashEventId(eventId: string): string {
   let low = 0x9e3779b9;
   let high = 0x85ebca6b;

@@ -26,14 +26,14 @@ export function evolve(state: RunSnapshot | null, record: RunRecord): RunSnapsho
 /** The outcome of folding a record: the entry that it added to the event log, or why it added none. */
 export type Folded =
   | EventLogEntry
-  /** The state moved, and nothing was logged: a repeat, a heartbeat, a retirement. */
+  /** The state changed, but nothing was logged: the record is a repeat, a heartbeat or a retirement. */
   | 'unlogged'
-  /** The state is what it was. */
+  /** The state did not change. */
   | 'unchanged';
 
 /**
- * Folds a record into a draft that holds many records of one run, which saves copies: the draft ends as `evolve`, record
- * by record, would have ended.
+ * Folds a record into a draft, which saves copies when many records of one run are folded. The draft ends in the state that
+ * `evolve` would have reached record by record.
  */
 export function foldInto(draft: RunDraft, record: RunRecord): Folded {
   const { state } = draft;
@@ -61,7 +61,7 @@ function receive(draft: RunDraft, record: EventRecord): Folded {
   if (event.emitter_id != null && event.emitter_seq != null) {
     const own = draft.ownEmitter(event.emitter_id);
     if (own !== null && event.emitter_seq === own.last + 1) {
-      // This is the answer of `numberEvent` for the next number in a row, and nearly all numbers are that.
+      // Nearly every number is the next one in a row. This does what `numberEvent` would do for it.
       own.last = event.emitter_seq;
       own.seen = record.seq;
       arrive(state, record);
@@ -91,7 +91,7 @@ function receive(draft: RunDraft, record: EventRecord): Folded {
   return apply(draft, record);
 }
 
-/** All that a repeat changes, beside being counted as one. */
+/** Makes the changes that every record makes, repeats included. */
 function arrive(state: RunSnapshot, record: EventRecord): void {
   state.position.epoch = record.epoch;
   state.position.seq = record.seq;
@@ -119,7 +119,7 @@ function apply(draft: RunDraft, record: EventRecord): Folded {
   const { event } = record;
   const state = draft.writable();
   const type = eventTypeOf(event.event_type);
-  // An emitter's first event: the log holds all that it sent.
+  // The log holds everything that this emitter sent, because this is its first event.
   if (event.emitter_seq === 1) state.partial = false;
   // Canonical ISO text (`decodeRunRecord`) sorts as time does.
   if (record.receivedAt > state.last_received_at) state.last_received_at = record.receivedAt;
@@ -142,10 +142,10 @@ function countType(counts: RunSnapshot['counts'], eventType: string): void {
   counts[type] = (counts[type] ?? 0) + 1;
 }
 
-/** Lower case: no event type can be called so. */
+/** No event type can have this name, because it is in lower case. */
 const OTHER_TYPES = 'other';
 
-/** The later of two timestamps; text of one length and zone compares as time does, without parsing. */
+/** Returns the later of two timestamps. Texts of the same length and zone compare as times do, without parsing. */
 function later(held: string | null, timestamp: string): string {
   if (held === null) return timestamp;
   const comparable = held.length === timestamp.length && held.endsWith(UTC) && timestamp.endsWith(UTC);
@@ -155,7 +155,7 @@ function later(held: string | null, timestamp: string): string {
 
 const UTC = '+00:00';
 
-/** The state that a run's first record is folded into. It is not yet known to be the run's beginning. */
+/** The state that a run's first record is folded into. The record is not yet known to be the run's beginning. */
 function begin(record: EventRecord): RunSnapshot {
   return {
     ...initialRun(record.run),

@@ -2,8 +2,8 @@ import type { RunKey } from '@runlog/schema/run/run-key';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 
 /**
- * A run before its first event; its position lies below every record. The order of the fields is the order of the
- * stored bytes.
+ * Makes the state of a run before its first event. Its position is below every record. The order of the fields is the
+ * order of the stored bytes.
  */
 export function initialRun(key: RunKey): RunSnapshot {
   return {

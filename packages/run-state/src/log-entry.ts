@@ -5,8 +5,8 @@ import { cutName, cutText } from '@runlog/schema/run/cut-text';
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 
 /**
- * The EventLogEntry of an event (TELE-810…815): a generic message that can be rolled up, and the particulars in
- * `metadata`, as the row of its type writes them. `episode` is the run's before the event. The event is in today's shape.
+ * Makes the entry of an event (TELE-810 to 815): a generic message that can be rolled up, and the details in `metadata`. The
+ * row of its type writes both. `episode` is the run's before the event. The event must be in today's shape.
  */
 export function logEntryOf(
   event: TelemetryEvent,
@@ -27,7 +27,7 @@ export function logEntryOf(
   };
 }
 
-/** Cuts text. JSON writes -0 as 0, so -0 becomes 0: a state must equal what is read back of it. */
+/** Cuts text, and makes -0 a 0, as JSON writes it: a state must equal the state that is read back. */
 function bound(metadata: EntryMetadata): void {
   for (const name of Object.keys(metadata)) {
     const value = metadata[name]!;
@@ -35,7 +35,7 @@ function bound(metadata: EntryMetadata): void {
   }
 }
 
-/** The environment that an event names; null for the emitters' "unknown" (-1). */
+/** Returns the environment that an event names, or null if it names none or the emitters' "unknown" (-1). */
 function environmentOf(data: TelemetryEvent['data']): number | null {
   const env = data?.env_id;
   return Number.isSafeInteger(env) && (env as number) >= 0 ? (env as number) + 0 : null;

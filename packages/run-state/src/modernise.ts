@@ -2,8 +2,8 @@ import type { TelemetryEvent } from '@runlog/schema/events/event';
 import { olderShapeOf } from '@runlog/schema/events/event-types';
 
 /**
- * An older emitter's event in today's shape: renamed fields under today's names, `slot_id` from the envelope. Anything
- * else comes back as the same object. The log keeps what was received; this stands in front of the fold alone.
+ * Converts an older emitter's event to today's shape: renamed fields get today's names, and `slot_id` comes from the
+ * envelope. Any other event is returned as the same object. Only the fold sees the result; the log keeps what was received.
  */
 export function modernise(event: TelemetryEvent): TelemetryEvent {
   const older = olderShapeOf(event);

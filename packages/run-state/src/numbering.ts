@@ -2,21 +2,22 @@ import { EMITTER_GAPS_MAX, EMITTERS_MAX } from '@runlog/schema/limits';
 import type { EmitterState, RunSnapshot } from '@runlog/schema/run/snapshot';
 import { hashEventId, windowHas } from './event-id-window.ts';
 
-/** The effect of a number that is no repeat on its emitter and on the run's counts. */
+/** The effect that a number has on its emitter and on the run's counts, if it is not a repeat. */
 export interface NumberStep {
   readonly emitter: Omit<EmitterState, 'seen'>;
-  /** The run did not know the emitter: it needs room (`withRoom`). */
+  /** True if the run did not know the emitter, which then needs room (`withRoom`). */
   readonly isNew: boolean;
   /** To be added to the run's `missing`. */
   readonly missing: number;
-  /** Only its event id told the event from a repeat. */
+  /** True if only the event id distinguished the event from a repeat. */
   readonly unsure: boolean;
 }
 
 /**
- * Emitters number their events 1, 2, 3 … per run. Above `last` is new, and a jump opens a gap; inside a gap heals it;
- * anything else is a repeat (`null`). Only at or below an evicted gap is the number not enough: there the event id
- * decides and `unsure` counts. Requests may overtake each other and retries come late.
+ * Emitters number their events 1, 2, 3 … per run. A number above `last` is new, and a jump opens a gap. A number inside a
+ * gap closes a part of it. Any other number is a repeat, and the result is null. At or below an evicted gap the number is
+ * not enough: there the event id decides, and the event counts as `unsure`. Requests may overtake each other, and retries
+ * may come late.
  */
 export function numberEvent(
   state: RunSnapshot,
@@ -25,7 +26,7 @@ export function numberEvent(
   return Object.hasOwn(state.emitters, event.emitterId) ? next(state, event) : first(state, event);
 }
 
-/** Where a number does not decide: what the run still knows of event ids. */
+/** Says whether the run still knows the event id, for the cases that a number does not decide. */
 function idIsKnown(state: RunSnapshot, eventId: string): boolean {
   return (
     windowHas(state.event_id_window, hashEventId(eventId)) ||
@@ -40,7 +41,8 @@ type Step = NumberStep | null;
 function first(state: RunSnapshot, event: { emitterSeq: number; eventId: string }): Step {
   const n = event.emitterSeq;
   if (state.emitters_evicted > 0) {
-    // It may be one whose numbering was forgotten: its earlier numbers prove nothing, and this one may be a repeat.
+    // The emitter may be one whose numbering was forgotten. Then its earlier numbers prove nothing, and this event may be
+    // a repeat.
     if (idIsKnown(state, event.eventId)) return null;
     return {
       emitter: { last: n, gaps: [], floor: n - 1, lost: null },
@@ -93,8 +95,8 @@ function bounded(emitter: Unseen): Unseen {
 }
 
 /**
- * The emitters without the one not heard of for longest, where one more would be too many; else `null`. What the
- * forgotten one missed stays counted.
+ * Returns the emitters without the one that has been silent for longest, or null if there is room for one more. Numbers
+ * that the forgotten emitter missed stay counted.
  */
 export function withRoom(state: RunSnapshot): RunSnapshot['emitters'] | null {
   const ids = Object.keys(state.emitters);

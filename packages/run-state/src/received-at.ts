@@ -1,8 +1,8 @@
-/** The text up to the minute, as it was last parsed: events come in the order of their time, so it is mostly the one wanted. */
+/** The text up to the minute, as it was last parsed. Events come in the order of time, so most of them have the same. */
 let minuteText = '';
 let minuteMs = Number.NaN;
 
-/** `Date.parse` of any text, without parsing where only seconds and milliseconds differ from the text before. */
+/** Does what `Date.parse` does, but parses only seconds and milliseconds if the rest equals the text before. */
 export function parseReceivedAt(text: string): number {
   if (!isCanonical(text)) return Date.parse(text);
   const minute = text.slice(0, 17);
@@ -27,7 +27,10 @@ const CODE_9 = 57;
 const CODE_DOT = 46;
 const CODE_Z = 90;
 
-/** Whether the text is what `toISOString` writes. Hour 24 is refused: it is valid only with no minutes or seconds. */
+/**
+ * Says whether the text has the form that `toISOString` writes. Hour 24 is not accepted here, because it is valid only
+ * with no minutes or seconds.
+ */
 function isCanonical(text: string): boolean {
   return (
     text.length === 24 &&

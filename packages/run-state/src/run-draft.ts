@@ -2,12 +2,12 @@ import { EVENT_LOG_ENTRIES_MAX, MILESTONES_MAX } from '@runlog/schema/limits';
 import type { EmitterState, EventLogEntry, RunSnapshot } from '@runlog/schema/run/snapshot';
 
 /**
- * A run while records are folded into it. The state it begins from is never written, unless it is the draft's own: each
- * part is copied before its first change, once a draft rather than once a record. Whoever takes `state` out drops the
- * draft.
+ * A run while records are folded into it. The state that it begins with is never changed, unless it is the draft's own. Each
+ * part is copied before its first change, once per draft rather than once per record. A caller that takes `state` must not
+ * use the draft again.
  */
 export class RunDraft {
-  /** null: the run is absent. Read it freely; write through the methods only. */
+  /** null if the run is absent. It may be read freely, but must be changed through the methods only. */
   state: RunSnapshot | null;
   #own: boolean;
   #ownLog: boolean;
@@ -15,10 +15,10 @@ export class RunDraft {
   #ownCounts: boolean;
   #ownEmitters: boolean;
   #ownActivity: boolean;
-  /** The emitter that was set last: an object of this draft alone. */
+  /** The emitter that was set last. Only this draft holds its object. */
   #ownEmitterId: string | null = null;
 
-  /** `isOwn`: nobody else holds the state, which is changed in place. */
+  /** With `isOwn`, nobody else holds the state, and it is changed in place. */
   constructor(state: RunSnapshot | null, { isOwn = false }: { isOwn?: boolean } = {}) {
     this.state = state;
     this.#own = isOwn;
@@ -42,7 +42,7 @@ export class RunDraft {
     this.#ownEmitterId = null;
   }
 
-  /** The state to write top-level fields and `position` of; every other part by its own method. */
+  /** Returns the state, of which the caller may change top-level fields and `position`. Every other part has a method. */
   writable(): RunSnapshot {
     if (!this.#own) {
       const state = this.state!;
@@ -82,7 +82,7 @@ export class RunDraft {
     this.#ownEmitterId = id;
   }
 
-  /** To write to, where the draft has set this emitter itself and none since; else null. */
+  /** Returns the emitter to change, or null unless this draft has set it and no other since. */
   ownEmitter(id: string): EmitterState | null {
     return id === this.#ownEmitterId ? this.state!.emitters[id]! : null;
   }
@@ -113,7 +113,7 @@ export class RunDraft {
   }
 }
 
-/** Makes room first: an array that never grows past its bound keeps a store of just that size. */
+/** Makes room first, so that the array never grows past its bound and its memory stays that small. */
 function append(entries: EventLogEntry[], add: { entry: EventLogEntry; max: number }): void {
   if (entries.length >= add.max) {
     if (entries.length === add.max) entries.shift();

@@ -23,6 +23,6 @@ export type RunRecord =
     })
   | (Placed & {
       readonly kind: 'retired';
-      /** Only while the run's position is at or below it; null: in any case. */
+      /** The run is retired only if its position is at or below this offset; null: in any case. */
       readonly through: number | null;
     });

@@ -20,7 +20,7 @@ interface Columns<Event> {
   readonly status: RunStatus;
   /** Writes the entry's metadata and returns its message, both uncut. null: the event's message, else its type. */
   readonly entry: ((event: Event, metadata: EntryMetadata) => string) | null;
-  /** Changes what the run's snapshot says, beside counts, log and status. It replaces values and never writes into one. */
+  /** Changes the run's snapshot, apart from counts, event log and status. It replaces values and never writes into one. */
   readonly effect: ((state: RunSnapshot, event: Event) => void) | null;
 }
 
@@ -36,19 +36,20 @@ export type PageLine =
 /** A payload that emitters of December 2025 sent under the same type. */
 export interface OlderShape<Data = unknown> {
   readonly payload: z.ZodMiniType<unknown>;
-  /** Such a payload has the one field and lacks the other. null: every event of the type has this shape. */
+  /** A payload of this shape has the one field and lacks the other. null: every event of the type has this shape. */
   readonly telltale: { readonly has: string; readonly lacks: string } | null;
-  /** Its `slot_id` stands in the envelope, which must have one. */
+  /** The `slot_id` is in the envelope, which must have one. */
   readonly slotInEnvelope: boolean;
-  /** The payload in today's shape; fields that are in neither stay. */
+  /** Returns the payload in today's shape. Unknown fields stay. */
   readonly modernised: (event: TelemetryEvent) => Data;
 }
 
 type EventWith<Data> = Omit<TelemetryEvent, 'data'> & { readonly data: Data };
 
 /**
- * A row whose functions read typed data. `Read` differs from `Data` where the older shape cannot tell every field. The
- * types are dropped here, once: `validateEvent` and `modernise` make the data of an event what the row of its type reads.
+ * Makes a row whose functions read typed data. `Read` differs from `Data` if the older shape lacks some of its fields. The
+ * types are dropped here and nowhere else: `validateEvent` and `modernise` ensure that an event has the data that the row of
+ * its type reads.
  */
 export function eventType<Data, Read = Data>(
   row: {
@@ -60,7 +61,7 @@ export function eventType<Data, Read = Data>(
   return row as unknown as EventType<Data>;
 }
 
-/** An older shape whose `modernised` reads typed data. */
+/** Makes an older shape whose `modernised` reads typed data. */
 export function olderShape<Older extends object, Data>(
   shape: Omit<OlderShape, 'payload' | 'modernised' | 'telltale'> & {
     readonly payload: z.ZodMiniType<Older>;

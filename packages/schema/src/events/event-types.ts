@@ -6,8 +6,8 @@ import { type EntryMetadata, type EventType, eventType, type OlderShape, olderSh
 import { percentagePoints, type Span, shortened, slotSpans, stageName, textOf } from './line-span.ts';
 
 /**
- * The event types that runlog knows. The fold, the documents and the page follow from this table. A type that is not in
- * it is kept, counted and shown all the same (`unknownEventType`). The payloads are part of the fold: a stricter one
+ * The event types that runlog knows. The fold, the documents and the page read this table. Events of a type that is not in
+ * it are kept, counted and shown too (`unknownEventType`). The payloads are part of the fold: a stricter one
  * needs a new FOLD_VERSION (test/unit/judged-by-the-fold.test.ts). zod/mini, because the page carries this table.
  */
 
@@ -32,7 +32,7 @@ const ppoUpdateCompleted = z.object({
   skipped: z.nullish(z.boolean()),
 });
 type PpoUpdate = z.infer<typeof ppoUpdateCompleted>;
-/** The older shape tells neither of the two. */
+/** The older shape has neither of the two. */
 type AnyPpoUpdate = Omit<PpoUpdate, 'grad_norm' | 'nan_grad_count'> & {
   grad_norm: Float | null;
   nan_grad_count: number | null;
@@ -43,7 +43,7 @@ const REASON_CHARS_SHOWN = 8;
 /** Above it the clip fraction of a PPO update is shown as a warning. */
 const CLIP_FRACTION_HIGH = 0.2;
 
-/** How events say that a seed is gone, whatever they are called. */
+/** The columns that SEED_PRUNED and its older name share. */
 const pruning = {
   payload: seedPruned,
   page: {
@@ -92,9 +92,9 @@ export const eventTypes = {
     entry: null,
     effect(state, { data, timestamp }) {
       const startEpisode = data.start_episode ?? 0;
-      // A training that starts from nothing is the run's beginning.
+      // A training that starts with its first episode is the run's beginning.
       if (startEpisode === 0) state.partial = false;
-      // The first TRAINING_STARTED says when the run began, whatever came before it; max_epochs comes from it alone.
+      // The first TRAINING_STARTED sets the start of the run, even if other events came before it. Only it sets max_epochs.
       if (state.max_epochs === null) state.started_at = timestamp;
       state.task_name = cutName(data.task);
       state.reward_mode = cutName(data.reward_mode);
@@ -267,7 +267,7 @@ export const eventTypes = {
       return 'PPO update';
     },
     effect(state, { data }) {
-      // A skipped update carries the buffer's leftovers, not figures of an update.
+      // A skipped update holds leftovers of the buffer, not the figures of an update.
       if (data.skipped) return;
       state.ppo = {
         entropy: figure(data.entropy),
@@ -344,7 +344,7 @@ export const eventTypes = {
     entry: null,
     effect: null,
   }),
-  /** Says that a silent run is alive: nothing but its arrival and its number is of interest. */
+  /** Shows that a silent run is alive. Only its arrival and its number matter. */
   RUN_HEARTBEAT: eventType({
     payload: null,
     older: null,
@@ -396,7 +396,7 @@ export type Payload<Type extends KnownEventType> =
       : Data
     : never;
 
-/** How events of any other type are taken. */
+/** The row of every other type. */
 export const unknownEventType: EventType = eventType({
   payload: null,
   older: null,
@@ -407,20 +407,20 @@ export const unknownEventType: EventType = eventType({
   effect: null,
 });
 
-/** A map, because a sender chooses what is looked up: `constructor` is no type. */
+/** This is a map because senders choose the names that are looked up, and `constructor` must not be found. */
 const byName: ReadonlyMap<string, EventType> = new Map(Object.entries(eventTypes));
 
-/** The row of a type; `unknownEventType` for one that the table does not know. */
+/** Returns the row of a type, or `unknownEventType` if the table does not have it. */
 export function eventTypeOf(name: string): EventType {
   return byName.get(name) ?? unknownEventType;
 }
 
-/** Whether entries of this type are kept as milestones. */
+/** Says whether entries of this type are kept as milestones. */
 export function isMilestone(name: string): boolean {
   return eventTypeOf(name).page.class === 'individual';
 }
 
-/** The older shape that an event has, judged or not; null: it has today's. */
+/** Returns the older shape that an event has, before or after validation, or null if it has today's. */
 export function olderShapeOf(event: { event_type?: unknown; data?: unknown }): OlderShape | null {
   const older = typeof event.event_type === 'string' ? byName.get(event.event_type)?.older : null;
   if (older == null) return null;
@@ -431,12 +431,12 @@ export function olderShapeOf(event: { event_type?: unknown; data?: unknown }): O
   return telltale.has in data && !(telltale.lacks in data) ? older : null;
 }
 
-/** The envelope's slot wins when it says one. */
+/** The slot of the envelope, if it is not empty, takes precedence over that of `data`. */
 function slotOf(event: Pick<TelemetryEvent, 'slot_id'> & { readonly data: { slot_id: string } }): string {
   return event.slot_id || event.data.slot_id || '';
 }
 
-/** NaN and the infinities come as text; a figure that is not a number is not known. */
+/** NaN and the infinities come as text. A figure that is not a number counts as unknown. */
 function figure(value: Float): number | null {
   return typeof value === 'number' ? value + 0 : null;
 }

@@ -91,7 +91,7 @@ function isMissing(value: unknown, path: readonly PropertyKey[]): boolean {
   return held === undefined;
 }
 
-/** zod's "Invalid input: expected string, received undefined" read as an operator would say it. */
+/** Rewords zod's "Invalid input: expected string, received undefined" as an operator would say it. */
 function sentence(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
     return `is required (expected ${issue.expected})`;
