@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { CHECKPOINT_KEY } from '@runlog/records/checkpoint-record';
+import { encodeCheckpoint } from '@runlog/records/checkpoint-record';
 import type { RunMeta } from '@runlog/records/meta-record';
 import { encodeSnapshot } from '@runlog/records/snapshot-record';
 import { RunTable } from '@runlog/run-feed/run-table';
@@ -109,9 +109,7 @@ async function fill(io: TopicIo, written: { meta: RunMeta; events: string }): Pr
     }
   }
   for (const [partition, lane] of snapshotLanes.entries()) {
-    const checkpoint = { epoch: meta.epoch, fold: meta.fold, next: next[partition] };
-    const value = Buffer.from(JSON.stringify(checkpoint));
-    lane.push({ key: CHECKPOINT_KEY, value, headers: {}, timestampMs });
+    lane.push(encodeCheckpoint({ epoch: meta.epoch, fold: meta.fold, next: next[partition]! }, timestampMs));
   }
   await put(meta.snapshots, snapshotLanes);
   return bytes;

@@ -1,6 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CHECKPOINT_KEY } from '@runlog/records/checkpoint-record';
+import { decodeSnapshot } from '@runlog/records/snapshot-record';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import type { DeliveredEntry, DeliveredSnapshot, RunSnapshot } from '@runlog/schema/run/snapshot';
 import { serverFrameSchemas } from '@runlog/schema/stream/server-frames';
@@ -64,8 +66,7 @@ async function onKafka(): Promise<Deployment> {
           eachMessage: async ({ partition, message }) => {
             read.set(partition, Number(message.offset) + 1);
             const key = message.key!.toString();
-            if (key === '#checkpoint') return;
-            newest.set(key, JSON.parse(message.value!.toString()) as RunSnapshot);
+            if (key !== CHECKPOINT_KEY) newest.set(key, decodeSnapshot(message.value)!);
           },
         });
         const ends = await admin.fetchTopicOffsets(topic);
@@ -109,7 +110,7 @@ async function onEmbedded(): Promise<Deployment> {
         partitions: [0, 1, 2, 3],
         onRecords: (records) => {
           for (const { key, value } of records) {
-            if (key !== '#checkpoint') newest.set(key, JSON.parse(value!.toString()) as RunSnapshot);
+            if (key !== CHECKPOINT_KEY) newest.set(key, decodeSnapshot(value)!);
           }
         },
       });

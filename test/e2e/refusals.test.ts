@@ -1,5 +1,5 @@
 import type { RunMeta } from '@runlog/records/meta-record';
-import { META_KEY } from '@runlog/records/meta-record';
+import { encodeMeta } from '@runlog/records/meta-record';
 import { readMeta } from '@runlog/run-feed/prepare-topics';
 import { topicNames } from '@runlog/schema/log/topics';
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
@@ -51,8 +51,7 @@ describe('runlog on topics that contradict each other', () => {
     const topics = topicNames(prefix);
     const meta = { ...(await readMeta(io, topics))!, ...change };
     await using writer = await io.fencedWriter(topics.meta);
-    const record = { key: META_KEY, value: Buffer.from(JSON.stringify(meta)), headers: {}, timestampMs: 0 };
-    await writer.commit({ records: [{ topic: topics.meta, partition: 0, records: [record] }] });
+    await writer.commit({ records: [{ topic: topics.meta, partition: 0, records: [encodeMeta(meta, 0)] }] });
   }
 
   async function refusal(): Promise<string> {

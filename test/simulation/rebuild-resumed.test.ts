@@ -1,8 +1,10 @@
 import { HeldPartition } from '@runlog/aggregator/held-partition';
 import { type RebuildReport, rebuild } from '@runlog/aggregator/rebuild';
 import { SnapshotBudget } from '@runlog/aggregator/snapshot-budget';
+import { CHECKPOINT_KEY } from '@runlog/records/checkpoint-record';
 import { encodeRetirement } from '@runlog/records/control-record';
 import type { RunMeta } from '@runlog/records/meta-record';
+import { PLAN_KEY } from '@runlog/records/plan-record';
 import { prepareTopics, readMeta } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { readStoredPartition } from '@runlog/run-feed/stored-snapshots';
@@ -305,8 +307,8 @@ describe('a rebuild', () => {
     const begun = `${snapshots}.v2`;
     await system.io.ensureTopics([{ name: begun, partitions: 1, cleanupPolicy: 'compact', settings: {} }]);
     await system.write(begun, {
-      '#rebuild': { from: snapshots, epoch, fold },
-      '#checkpoint': { epoch, fold, next: 10 },
+      [PLAN_KEY]: { from: snapshots, epoch, fold },
+      [CHECKPOINT_KEY]: { epoch, fold, next: 10 },
       'c1/never/default': {},
     });
     expect(await system.rebuild()).toMatchObject({

@@ -1,3 +1,5 @@
+import { printable } from '@runlog/service-kit/printable';
+
 export interface Column<Row> {
   readonly title: string;
   readonly text: (row: Row) => string;
@@ -18,13 +20,4 @@ export function textTable<Row>(rows: readonly Row[], columns: readonly Column<Ro
       .join('  ')
       .trimEnd();
   return [line(columns.map((column) => column.title)), ...cells.map(line)].join('\n');
-}
-
-/**
- * Makes text safe to print. Others write the text of events, and no control character of theirs may reach a terminal.
- */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, (character) =>
-    character === '\n' || character === '\t' ? ' ' : '�',
-  );
 }

@@ -1,3 +1,4 @@
+import type { ClientFrame } from '@runlog/schema/stream/client-frames';
 import { ABNORMAL_CLOSE, NORMAL_CLOSE } from '@runlog/schema/stream/close-codes';
 
 /** The part of a browser's WebSocket that is needed. The `ws` package has it too. */
@@ -22,7 +23,7 @@ const CHECK_MS = 1_000;
  * silent.
  */
 export interface Link {
-  send(frame: object): void;
+  send(frame: ClientFrame): void;
   /** Expects to hear from the server at least once in this time, and otherwise considers the connection dead. */
   expectEvery(intervalMs: number): void;
   close(): void;

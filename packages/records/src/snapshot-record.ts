@@ -31,7 +31,7 @@ const compiledSnapshot = z.compile(runSnapshotSchema);
 
 // The fields are written in the order of `initialRun`. No text inside a JSON string can look like these markers,
 // because its quotes are escaped.
-const LOG_FIELD = Buffer.from(',"event_log":[');
+const EVENT_LOG_FIELD = Buffer.from(',"event_log":[');
 const ACTIVITY_FIELD = Buffer.from(',"activity":[');
 
 /** Encodes the record of a snapshot, as aggregators write it. */
@@ -57,11 +57,11 @@ export function decodeDormant(record: LogRecord): DormantRun | null {
   const { value: bytes, headers } = record;
   const checksum = headers[snapshotHeaders.checksum];
   if (bytes === null || checksum === undefined || checksum !== checksumOf(bytes)) return null;
-  const logAt = bytes.indexOf(LOG_FIELD);
+  const eventLogAt = bytes.indexOf(EVENT_LOG_FIELD);
   const activityAt = bytes.lastIndexOf(ACTIVITY_FIELD);
-  if (logAt === -1 || activityAt < logAt) return null;
+  if (eventLogAt === -1 || activityAt < eventLogAt) return null;
   try {
-    const text = bytes.toString('utf8', 0, logAt) + bytes.toString('utf8', activityAt);
+    const text = bytes.toString('utf8', 0, eventLogAt) + bytes.toString('utf8', activityAt);
     const head = compiledHead.safeParse(JSON.parse(text));
     return head.success ? { head: head.data, bytes } : null;
   } catch {

@@ -131,7 +131,7 @@ function apply(draft: RunDraft, record: EventRecord): Folded {
   state.status = type.status;
   type.effect?.(state, event);
   if (state.event_log.length >= EVENT_LOG_ENTRIES_MAX) state.evicted_seq = state.event_log[0]!.seq;
-  draft.appendToLog(entry);
+  draft.appendToEventLog(entry);
   if (type.page.class === 'individual') draft.appendToMilestones(entry);
   return entry;
 }

@@ -10,7 +10,7 @@ export class RunDraft {
   /** null if the run is absent. It may be read freely, but must be changed through the methods only. */
   state: RunSnapshot | null;
   #own: boolean;
-  #ownLog: boolean;
+  #ownEventLog: boolean;
   #ownMilestones: boolean;
   #ownCounts: boolean;
   #ownEmitters: boolean;
@@ -22,7 +22,7 @@ export class RunDraft {
   constructor(state: RunSnapshot | null, { isOwn = false }: { isOwn?: boolean } = {}) {
     this.state = state;
     this.#own = isOwn;
-    this.#ownLog = isOwn;
+    this.#ownEventLog = isOwn;
     this.#ownMilestones = isOwn;
     this.#ownCounts = isOwn;
     this.#ownEmitters = isOwn;
@@ -34,7 +34,7 @@ export class RunDraft {
     this.state = state;
     const own = state !== null;
     this.#own = own;
-    this.#ownLog = own;
+    this.#ownEventLog = own;
     this.#ownMilestones = own;
     this.#ownCounts = own;
     this.#ownEmitters = own;
@@ -94,11 +94,11 @@ export class RunDraft {
     this.#ownEmitterId = null;
   }
 
-  appendToLog(entry: EventLogEntry): void {
+  appendToEventLog(entry: EventLogEntry): void {
     const state = this.writable();
-    if (!this.#ownLog) {
+    if (!this.#ownEventLog) {
       state.event_log = state.event_log.slice();
-      this.#ownLog = true;
+      this.#ownEventLog = true;
     }
     append(state.event_log, { entry, max: EVENT_LOG_ENTRIES_MAX });
   }

@@ -59,7 +59,6 @@ export const frameFaults = {
   forbidden: { retry: false },
   unauthorized: { retry: false },
   too_many_channels: { retry: false },
-  not_ready: { retry: true },
 } as const;
 
 export type FrameFaultCode = keyof typeof frameFaults;

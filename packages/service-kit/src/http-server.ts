@@ -5,7 +5,6 @@ import { methodsAt, type ServedRoute } from './http-server-methods.ts';
 import type { PinoLogger } from './logger.ts';
 
 export type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-export type { ServedRoute } from './http-server-methods.ts';
 
 /** The seconds that a client is asked to wait if nothing better is known. */
 const RETRY_AFTER_SECONDS = 1;

@@ -1,3 +1,5 @@
+import { printable } from './printable.ts';
+
 const LEVELS: Readonly<Record<number, string>> = {
   10: 'trace',
   20: 'debug',
@@ -28,9 +30,4 @@ function messageIn(err: unknown): string {
 
 function stackIn(err: unknown): string | null {
   return typeof err === 'object' && err !== null && 'stack' in err ? String(err.stack) : null;
-}
-
-/** Removes control characters, because a terminal obeys them and text in a line may come from a client. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, ' ');
 }

@@ -1,5 +1,6 @@
 import type { RunMeta } from '@runlog/records/meta-record';
 import { encodeMeta } from '@runlog/records/meta-record';
+import { decodePlan, encodePlan, PLAN_KEY, type RebuildPlan } from '@runlog/records/plan-record';
 import { metaChange, sameMeta } from '@runlog/run-feed/follow-meta';
 import { readMeta, refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
@@ -9,17 +10,11 @@ import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/topic-io/logger';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
-import { z } from 'zod';
 import { beginOrGoOn } from './begin-rebuilt-partition.ts';
 import { foreignPartitions } from './foreign-partitions.ts';
 import { HeldPartition } from './held-partition.ts';
 import { SnapshotBudget } from './snapshot-budget.ts';
 
-/**
- * The key of the record that tells a resumed rebuild what was decided. It is on partition 0 of the topic that is
- * filled.
- */
-const PLAN_KEY = '#rebuild';
 /** The number of events that are folded between two flushes. A kill -9 costs at most the folding of these. */
 const EVENTS_PER_FLUSH = 50_000;
 const OVERTAKEN =
@@ -28,10 +23,6 @@ const OVERTAKEN =
 const BYTES_PER_SECOND = 1024 * 1024 * 1024;
 
 const VISIBLE_CHECK_MS = 50;
-
-const planSchema = z.object({ from: z.string(), epoch: z.string(), fold: z.int().min(1).default(1) });
-
-type Plan = z.infer<typeof planSchema>;
 
 export interface RebuildOptions {
   readonly io: TopicIo;
@@ -149,9 +140,7 @@ async function agreeOnPlan(
     const found = await readPlan(options, target);
     if (found === null) {
       const epoch = isProven ? former.epoch : options.newEpoch();
-      const plan: Plan = { from: former.snapshots, epoch, fold: FOLD_VERSION };
-      const value = Buffer.from(JSON.stringify(plan));
-      const record = { key: PLAN_KEY, value, headers: {}, timestampMs: clock.now() };
+      const record = encodePlan({ from: former.snapshots, epoch, fold: FOLD_VERSION }, clock.now());
       await writer.commit({ records: [{ topic: target, partition: 0, records: [record] }] });
       return { target, epoch, resumed: false, leftOver };
     }
@@ -166,7 +155,7 @@ async function agreeOnPlan(
 }
 
 /** Resolves to null if there is no plan. */
-async function readPlan(options: RebuildOptions, target: string): Promise<Plan | null> {
+async function readPlan(options: RebuildOptions, target: string): Promise<RebuildPlan | null> {
   let value: Buffer | null = null;
   await readToEnd(options.io, {
     ...{ topic: target, partitions: [0], signal: options.signal },
@@ -174,7 +163,13 @@ async function readPlan(options: RebuildOptions, target: string): Promise<Plan |
       for (const record of records) if (record.key === PLAN_KEY) value = record.value;
     },
   });
-  return value === null ? null : planSchema.parse(JSON.parse((value as Buffer).toString('utf8')));
+  if (value === null) return null;
+  const plan = decodePlan(value);
+  if (plan !== null) return plan;
+  throw new TopicIoError(
+    'unusable',
+    `${target} holds a plan of a rebuild that cannot be read: delete that topic`,
+  );
 }
 
 async function writeSnapshots(

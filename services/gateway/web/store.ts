@@ -2,6 +2,7 @@ import { batch, computed, signal } from '@preact/signals';
 import { createStreamClient, type StreamStatus } from '@runlog/client/stream-client';
 import { freshnessOf, LIVE_MS_MAX, SLOW_MS_MAX } from '@runlog/run-state/freshness';
 import type { DeliveredSnapshot, Freshness, RunRow } from '@runlog/schema/run/snapshot';
+import { STREAM_PATH } from '@runlog/schema/stream/subprotocol';
 import { EventLogLines } from './event-log-lines.ts';
 import { RateMeter } from './rate-meter.ts';
 import { noteRefusal, noteStatus, storedKey } from './view-key.ts';
@@ -45,7 +46,7 @@ export const clockAheadMs = signal(0);
 const key = storedKey();
 const client = createStreamClient({
   ...(key === undefined ? {} : { key }),
-  url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/v1/stream`,
+  url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${STREAM_PATH}`,
   random: Math.random,
   onStatus: (status) => {
     link.value = status;

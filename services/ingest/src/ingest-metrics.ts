@@ -69,7 +69,7 @@ export function createIngestMetrics(options: {
     registers,
   });
   new Counter({
-    name: 'runlog_ingest_quarantine_lost_total',
+    name: 'runlog_ingest_rejected_lost_total',
     help: 'Rejected events that could not be kept',
     registers,
     collect() {

@@ -1,6 +1,7 @@
 import { decodeRejected } from '@runlog/records/rejected-record';
 import { replay } from '@runlog/run-feed/replay';
 import { compileGlob } from '@runlog/schema/run/run-glob';
+import { printable } from '@runlog/service-kit/printable';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 import {
   type Command,
@@ -12,7 +13,6 @@ import {
 } from '../command.ts';
 import { logAccessVariables, withLog } from '../log/log-access.ts';
 import { stopSignal } from '../stop-signal.ts';
-import { printable } from '../text-table.ts';
 
 const SHOWN_CHARS_MAX = 200;
 

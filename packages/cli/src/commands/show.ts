@@ -1,11 +1,12 @@
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredEntry, DeliveredSnapshot } from '@runlog/schema/run/snapshot';
+import { printable } from '@runlog/service-kit/printable';
 import { type Command, CommandError, exitCodes, parseCommandLine, wholeNumber } from '../command.ts';
 import { formatAge, formatCount, formatFigure } from '../format.ts';
 import { gatewayVariables, readClientConfig } from '../services/client-config.ts';
 import { getRun, runPage } from '../services/gateway-client.ts';
 import { selectRun } from '../services/run-selection.ts';
-import { printable, textTable } from '../text-table.ts';
+import { textTable } from '../text-table.ts';
 
 const options = {
   entries: { type: 'string', value: 'N', help: 'number of newest entries of the event log (default: 20)' },

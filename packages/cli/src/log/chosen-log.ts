@@ -7,9 +7,9 @@ import {
   logEnvironment,
   logFaults,
 } from '@runlog/service-kit/log-config';
+import { printable } from '@runlog/service-kit/printable';
 import { ConfigError, readConfig } from '@runlog/service-kit/read-config';
 import { z } from 'zod';
-import { printable } from '../text-table.ts';
 
 export interface ChosenLog {
   readonly config: LogConfig;

@@ -1,3 +1,4 @@
+import { formatPosition } from '@runlog/schema/run/position-text';
 import { formatRunKey, type RunKey } from '@runlog/schema/run/run-key';
 import type { Position } from '@runlog/schema/run/snapshot';
 import { type GatewayTarget, openStream } from './gateway-client.ts';
@@ -20,7 +21,7 @@ export async function* openRunStream(
   try {
     const body = await openStream(target, {
       path: `/v1/runs/${formatRunKey(run.key)}/stream`,
-      lastEventId: run.since === null ? null : `${run.since.epoch}.${run.since.seq}`,
+      lastEventId: run.since === null ? null : formatPosition(run.since),
       signal: AbortSignal.any([run.signal, silence.signal]),
     });
     yield* eventData(body, () => timer.refresh());

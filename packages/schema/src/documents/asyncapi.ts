@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { clientFrameSchemas } from '../stream/client-frames.ts';
 import { closeCodes } from '../stream/close-codes.ts';
 import { serverFrameSchemas } from '../stream/server-frames.ts';
-import { STREAM_SUBPROTOCOL } from '../stream/subprotocol.ts';
+import { STREAM_PATH, STREAM_SUBPROTOCOL } from '../stream/subprotocol.ts';
 import { API_VERSION } from './openapi.ts';
 
 /** AsyncAPI 3.0 of `WS /v1/stream`. */
@@ -21,7 +21,7 @@ export const streamAsyncApi = {
   },
   channels: {
     stream: {
-      address: '/v1/stream',
+      address: STREAM_PATH,
       messages: {
         client: { $ref: '#/components/messages/client' },
         ...Object.fromEntries(
@@ -46,7 +46,10 @@ export const streamAsyncApi = {
   },
   components: {
     messages: {
-      client: { name: 'client', payload: z.toJSONSchema(z.union(Object.values(clientFrameSchemas))) },
+      client: {
+        name: 'client',
+        payload: z.toJSONSchema(z.union(Object.values(clientFrameSchemas)), { io: 'input' }),
+      },
       ...Object.fromEntries(
         Object.entries(serverFrameSchemas).map(([name, schema]) => [
           name,

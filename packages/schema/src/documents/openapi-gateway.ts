@@ -1,7 +1,8 @@
 import { eventsPageSchema, runsPageSchema } from '../http/gateway-api.ts';
 import { EVENTS_PAGE_DEFAULT, EVENTS_PAGE_MAX, RUNS_PAGE_DEFAULT, RUNS_PAGE_MAX } from '../limits.ts';
+import { RUN_KEY_PART_PATTERN } from '../run/run-key.ts';
 import { deliveredSnapshotSchema, runRowSchema, runSortFields, runStatusSchema } from '../run/snapshot.ts';
-import { STREAM_SUBPROTOCOL } from '../stream/subprotocol.ts';
+import { STREAM_PATH, STREAM_SUBPROTOCOL } from '../stream/subprotocol.ts';
 import {
   faultResponses,
   jsonResponse,
@@ -21,7 +22,7 @@ const schemas = {
 const part = (name: string): Parameter => ({
   ...{ name, in: 'path', required: true },
   description: `The run's ${name}`,
-  schema: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' },
+  schema: { type: 'string', pattern: RUN_KEY_PART_PATTERN },
 });
 const runParts = [part('cluster'), part('run'), part('group')];
 
@@ -176,7 +177,7 @@ export const gatewayOpenApi = openApiDocument({
         responses: { 200: streamed, ...faultResponses(runFaults) },
       },
     },
-    '/v1/stream': {
+    [STREAM_PATH]: {
       get: {
         operationId: 'openStream',
         summary: `WebSocket with the subprotocol ${STREAM_SUBPROTOCOL}`,

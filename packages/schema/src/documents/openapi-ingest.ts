@@ -4,6 +4,7 @@ import { eventSchemas } from '../events/event-schemas.ts';
 import { eventTypeOf } from '../events/event-types.ts';
 import { ingestResponseSchema } from '../http/ingest-api.ts';
 import { BODY_BYTES_MAX, BODY_EVENTS_MAX, EVENT_BYTES_MAX } from '../limits.ts';
+import { RUN_KEY_PART_PATTERN } from '../run/run-key.ts';
 import { faultResponses, faultSchema, jsonResponse, openApiDocument, refTo } from './openapi.ts';
 
 const example = {
@@ -99,7 +100,7 @@ export const ingestOpenApi = openApiDocument({
           {
             ...{ name: 'X-Cluster-Id', in: 'header', required: false },
             description: 'The cluster if no keys are required (default: local); else only that of the key',
-            schema: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' },
+            schema: { type: 'string', pattern: RUN_KEY_PART_PATTERN },
           },
           {
             ...{ name: 'Content-Encoding', in: 'header', required: false },

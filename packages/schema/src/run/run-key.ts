@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** One part of a run key, as a regular expression and for JSON Schema. */
+export const RUN_KEY_PART_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$';
+
 /**
  * One part of a run key. It is case-sensitive and has no slash and no leading dot or dash, so a key is also a safe path
  * and channel name.
@@ -7,7 +10,7 @@ import { z } from 'zod';
 export const runKeyPart = z
   .string()
   .regex(
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+    new RegExp(RUN_KEY_PART_PATTERN),
     'must be 1 to 64 characters of A-Z a-z 0-9 . _ - and begin with a letter or digit',
   );
 
@@ -24,8 +27,8 @@ export function formatRunKey(key: RunKey): string {
   return `${key.cluster_id}/${key.run_id}/${key.group_id}`;
 }
 
-const runKeyPattern =
-  /^([A-Za-z0-9][A-Za-z0-9._-]{0,63})\/([A-Za-z0-9][A-Za-z0-9._-]{0,63})\/([A-Za-z0-9][A-Za-z0-9._-]{0,63})$/;
+const part = `(${RUN_KEY_PART_PATTERN.slice(1, -1)})`;
+const runKeyPattern = new RegExp(`^${part}/${part}/${part}$`);
 
 /** Returns null if the text is not a run key. */
 export function parseRunKey(text: string): RunKey | null {

@@ -10,10 +10,10 @@ import { positionSchema } from '../run/snapshot.ts';
 const id = z.int();
 const channel = z.string().max(256);
 
-const subscribeFrame = z.looseObject({
+const subscribeFrame = z.object({
   id,
   sub: z.array(
-    z.looseObject({
+    z.object({
       ch: channel,
       /** The position that the client holds. The reply resumes there if it can. */
       since: positionSchema.nullish(),
@@ -22,9 +22,9 @@ const subscribeFrame = z.looseObject({
     }),
   ),
 });
-const unsubscribeFrame = z.looseObject({ id, unsub: z.array(channel) });
-const pingFrame = z.looseObject({ id, ping: z.literal(true) });
-const authFrame = z.looseObject({ id, auth: z.string().max(512) });
+const unsubscribeFrame = z.object({ id, unsub: z.array(channel) });
+const pingFrame = z.object({ id, ping: z.literal(true) });
+const authFrame = z.object({ id, auth: z.string().max(512) });
 
 /** The frames of a client, by the verb that names each. Unknown fields are ignored. */
 export const clientFrameSchemas = {
@@ -45,6 +45,8 @@ export type ClientRequest = {
   };
 }[ClientVerb];
 export type SubscribeFrame = z.infer<typeof subscribeFrame>;
+/** A frame that a client sends. */
+export type ClientFrame = ClientRequest['frame'];
 
 /** Returns null if the frame does not name exactly one verb, or does not have the form of that verb. */
 export function parseClientFrame(sent: unknown): ClientRequest | null {

@@ -107,7 +107,7 @@ export function after(prefix: Buffer): Buffer {
 }
 
 function createTopic(stage: Stage, spec: TopicSpec): StoredTopic {
-  const id = parseJson<number>(stage.meta(metaKeys.nextTopicId)) ?? 1;
+  const id = decodeJson<number>(stage.meta(metaKeys.nextTopicId)) ?? 1;
   const { name, partitions, cleanupPolicy, settings } = spec;
   const topic: StoredTopic = { id, name, partitions, cleanupPolicy, settings };
   stage.setMeta(metaKeys.nextTopicId, encodeJson(id + 1));
@@ -128,10 +128,10 @@ function checkSpec(spec: TopicSpec): void {
 }
 
 function parseTopic(value: Buffer | null): StoredTopic | null {
-  return parseJson<StoredTopic>(value);
+  return decodeJson<StoredTopic>(value);
 }
 
-function parseJson<T>(value: Buffer | null): T | null {
+function decodeJson<T>(value: Buffer | null): T | null {
   return value === null ? null : (JSON.parse(value.toString()) as T);
 }
 

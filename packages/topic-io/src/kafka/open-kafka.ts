@@ -9,8 +9,6 @@ import { KafkaReader } from './reader.ts';
 import { KafkaSession } from './session.ts';
 import { bounds, deleteTopic, describeTopic, ensureTopics, offsetAtTime } from './topics.ts';
 
-export type { KafkaOptions } from './config.ts';
-
 /**
  * Opens the Kafka engine. Nothing is connected yet, so this succeeds even if no broker runs. Each operation connects on
  * first use, and ends with `unavailable` within 10 s if no broker answers (20 s for opening a fenced writer).

@@ -1,21 +1,17 @@
 import { streamAsyncApi } from '@runlog/schema/documents/asyncapi';
 import { gatewayOpenApi } from '@runlog/schema/documents/openapi-gateway';
+import { STREAM_PATH } from '@runlog/schema/stream/subprotocol';
 import type { Clock } from '@runlog/service-kit/clock';
-import {
-  createHttpServer,
-  HttpFault,
-  listen,
-  routesOf,
-  type ServedRoute,
-} from '@runlog/service-kit/http-server';
+import { createHttpServer, HttpFault, listen, routesOf } from '@runlog/service-kit/http-server';
 import { addDocsRoutes } from '@runlog/service-kit/http-server-docs';
+import type { ServedRoute } from '@runlog/service-kit/http-server-methods';
 import type { PinoLogger } from '@runlog/service-kit/logger';
 import { addMetricsRoute } from '@runlog/service-kit/metrics';
 import type { Access } from '../access.ts';
 import { createGatewayMetrics } from '../gateway-metrics.ts';
 import type { RunsAtHand } from '../runs-at-hand.ts';
 import type { Hub } from '../stream/hub.ts';
-import { SocketServer, STREAM_PATH } from '../stream/socket-server.ts';
+import { SocketServer } from '../stream/socket-server.ts';
 import { addStreamRoute } from '../stream/sse.ts';
 import { addRestRoutes } from './rest.ts';
 import { addPageRoutes } from './web-bundle.ts';

@@ -1,5 +1,6 @@
 import { deliverSnapshot } from '@runlog/run-state/delivery';
 import { EVENTS_PAGE_DEFAULT, EVENTS_PAGE_MAX } from '@runlog/schema/limits';
+import { formatPosition } from '@runlog/schema/run/position-text';
 import type { Clock } from '@runlog/service-kit/clock';
 import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
 import { TopicIoError } from '@runlog/topic-io/topic-io';
@@ -58,7 +59,7 @@ export function addRestRoutes(
     mustSee(viewer, key);
     const state = atHand().states.get(key);
     if (state === undefined) throw noSuchRun(request.params);
-    const etag = `"${state.position.epoch}.${state.position.seq}"`;
+    const etag = `"${formatPosition(state.position)}"`;
     // Only fields that depend on the present time differ, so a poller that has this position has the run.
     reply.header('etag', etag).header('cache-control', 'no-cache');
     if (request.headers['if-none-match'] === etag) return reply.code(304).send();

@@ -1,5 +1,5 @@
 import { systemClock } from '@runlog/service-kit/clock';
-import type { ServedRoute } from '@runlog/service-kit/http-server';
+import type { ServedRoute } from '@runlog/service-kit/http-server-methods';
 import type { KeyRing } from '@runlog/service-kit/keys';
 import { createLogger } from '@runlog/service-kit/logger';
 import { accessBy } from '../access.ts';

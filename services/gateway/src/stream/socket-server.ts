@@ -1,7 +1,7 @@
-import type { IncomingMessage, Server } from 'node:http';
+import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { httpFaultBody } from '@runlog/schema/faults';
+import { type HttpFaultCode, httpFaultBody, httpFaults } from '@runlog/schema/faults';
 import {
   STREAM_AUTH_MS_MAX,
   STREAM_FRAME_BYTES_MAX,
@@ -11,7 +11,7 @@ import {
   STREAM_RECONNECT_MS_MIN,
 } from '@runlog/schema/limits';
 import { type CloseReason, closeCodes } from '@runlog/schema/stream/close-codes';
-import { STREAM_SUBPROTOCOL } from '@runlog/schema/stream/subprotocol';
+import { STREAM_PATH, STREAM_SUBPROTOCOL } from '@runlog/schema/stream/subprotocol';
 import type { Clock } from '@runlog/service-kit/clock';
 import { HttpFault } from '@runlog/service-kit/http-server';
 import type { Logger } from '@runlog/topic-io/logger';
@@ -21,7 +21,6 @@ import { encode, type Hub } from './hub.ts';
 import { Outbox } from './outbox.ts';
 import { Session } from './session.ts';
 
-export const STREAM_PATH = '/v1/stream';
 const TICK_MS = 1_000;
 /** The number of ticks over which heartbeats are spread. Each connection has its own second. */
 const HEARTBEAT_TICKS = STREAM_HEARTBEAT_MS / TICK_MS;
@@ -123,20 +122,16 @@ export class SocketServer implements AsyncDisposable {
     const { allowedOrigins } = this.#options;
     const hub = this.#draining ? null : this.#options.hub();
     if (request.url?.split('?')[0] !== STREAM_PATH) {
-      refuse(socket, '404 Not Found', httpFaultBody('not_found', `the stream is at ${STREAM_PATH}`));
+      refuse(socket, 'not_found', `the stream is at ${STREAM_PATH}`);
     } else if (!isAllowedOrigin(request, allowedOrigins)) {
-      const message = 'this origin is not in RUNLOG_ALLOWED_ORIGINS';
-      refuse(socket, '403 Forbidden', httpFaultBody('forbidden', message));
+      refuse(socket, 'forbidden', 'this origin is not in RUNLOG_ALLOWED_ORIGINS');
     } else if (hub === null) {
-      const body = this.#draining
-        ? httpFaultBody('closing', 'this gateway is closing')
-        : httpFaultBody('not_ready', 'this gateway is still reading the log');
-      refuse(socket, '503 Service Unavailable', body);
+      if (this.#draining) refuse(socket, 'closing', 'this gateway is closing');
+      else refuse(socket, 'not_ready', 'this gateway is still reading the log');
     } else {
       const viewer = this.#viewerOf(request);
       if (viewer instanceof HttpFault) {
-        const status = viewer.code === 'forbidden' ? '403 Forbidden' : '401 Unauthorized';
-        refuse(socket, status, httpFaultBody(viewer.code, viewer.message));
+        refuse(socket, viewer.code, viewer.message);
         return;
       }
       this.#sockets.handleUpgrade(request, socket, head, (webSocket) =>
@@ -313,14 +308,15 @@ function isAllowedOrigin(request: IncomingMessage, allowed: readonly string[]): 
   return URL.canParse(origin) && new URL(origin).host === host;
 }
 
-function refuse(socket: Duplex, status: string, body: object): void {
-  const text = JSON.stringify(body);
+function refuse(socket: Duplex, code: HttpFaultCode, message: string): void {
+  const { status } = httpFaults[code];
+  const text = JSON.stringify(httpFaultBody(code, message));
   const head = [
-    `HTTP/1.1 ${status}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'content-type: application/json; charset=utf-8',
     `content-length: ${Buffer.byteLength(text)}`,
-    ...(status.startsWith('503') ? ['retry-after: 1'] : []),
-    ...(status.startsWith('401') ? ['www-authenticate: Bearer realm="runlog"'] : []),
+    ...(status === 503 ? ['retry-after: 1'] : []),
+    ...(status === 401 ? ['www-authenticate: Bearer realm="runlog"'] : []),
     'connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${text}`);

@@ -1,6 +1,7 @@
 import { STREAM_HEARTBEAT_MS, STREAM_QUEUE_BYTES_HIGH, STREAM_STUCK_MS_MAX } from '@runlog/schema/limits';
-import type { Position } from '@runlog/schema/run/snapshot';
+import { formatPosition, parsePosition } from '@runlog/schema/run/position-text';
 import { runChannel } from '@runlog/schema/stream/channels';
+import type { ClientFrame } from '@runlog/schema/stream/client-frames';
 import type { Clock } from '@runlog/service-kit/clock';
 import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
 import { type Access, mustSee, type Viewer } from '../access.ts';
@@ -35,7 +36,9 @@ export function addStreamRoute(
     const hub = options.hub();
     if (hub === null) throw new HttpFault('not_ready', 'this gateway is still reading the log');
     const ch = runChannel(key);
-    const since = readEventId(request.headers['last-event-id']);
+    const lastEventId = request.headers['last-event-id'];
+    // An id that is not ours means a fresh start.
+    const since = typeof lastEventId === 'string' ? parsePosition(lastEventId) : null;
     reply.hijack();
     const response = reply.raw;
     response.writeHead(200, {
@@ -52,7 +55,10 @@ export function addStreamRoute(
         return cancelStuck === null;
       },
       push(frame: EncodedFrame) {
-        const id = typeof frame.seq === 'number' ? `id: ${hub.epoch}.${frame.seq}\n` : '';
+        const id =
+          typeof frame.seq === 'number'
+            ? `id: ${formatPosition({ epoch: hub.epoch, seq: frame.seq })}\n`
+            : '';
         response.write(`${id}data: ${frame.text}\n\n`);
         if (response.writableLength <= STREAM_QUEUE_BYTES_HIGH) return;
         cancelStuck ??= clock.after(STREAM_STUCK_MS_MAX, () => response.destroy());
@@ -81,7 +87,8 @@ export function addStreamRoute(
       cancelStuck?.();
       session.dispose();
     });
-    session.receive(JSON.stringify({ id: 0, sub: [{ ch, since }] }));
+    const frame: ClientFrame = { id: 0, sub: [{ ch, since }] };
+    session.receive(JSON.stringify(frame));
   });
 
   // Their clients come back, and are told the reason then.
@@ -94,11 +101,4 @@ export function addStreamRoute(
       for (const end of open.keys()) end();
     },
   };
-}
-
-/** Parses `epoch.seq`. Returns null for an id that is not ours, which means a fresh start. */
-function readEventId(header: string | string[] | undefined): Position | null {
-  if (typeof header !== 'string') return null;
-  const match = /^([^.]{1,128})\.(\d{1,15})$/.exec(header);
-  return match === null ? null : { epoch: match[1] as string, seq: Number(match[2]) };
 }
