@@ -1,7 +1,7 @@
 import type { TelemetryEvent } from '@runlog/schema/events/event';
 import { describe, expect, it } from 'vitest';
 import { epochCompleted } from '../../../test/support/event-factory.ts';
-import { encodeEvent, receivedAtOf } from './event-record.ts';
+import { encodeEvent, eventIdOf, receivedAtOf } from './event-record.ts';
 import { decodeRunRecord } from './run-record.ts';
 
 const RECEIVED_AT = '2026-01-04T00:00:00.250Z';
@@ -81,6 +81,17 @@ describe('the record of an event', () => {
       kind: 'unfoldable',
       reason: typeof reason === 'string' ? reason : expect.stringMatching(reason),
     });
+  });
+
+  it.each([
+    ['"x"', undefined],
+    ['null', undefined],
+    ['{', undefined],
+    ['{"event_id":7}', 7],
+  ])('has in the value %s the id %j', (text, id) => {
+    expect(eventIdOf({ value: Buffer.from(text) })).toBe(id);
+    expect(eventIdOf({ value: null })).toBeUndefined();
+    expect(eventIdOf(recordOf(event))).toBe('e1');
   });
 
   it('is not parsed again if it carries its JSON', () => {

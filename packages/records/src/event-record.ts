@@ -4,6 +4,7 @@ import type { RunRecord } from '@runlog/run-state/run-record';
 import { SCHEMA_VERSION, type TelemetryEvent } from '@runlog/schema/events/event';
 import { validateEvent } from '@runlog/schema/events/validate-event';
 import { DEFAULT_GROUP, formatRunKey } from '@runlog/schema/run/run-key';
+import { parseJson } from '@runlog/topic-io/parse-json';
 import type { LogRecord, RecordToAppend } from '@runlog/topic-io/topic-io';
 
 /** The headers of an event's record. */
@@ -56,6 +57,12 @@ export function encodeEvent(event: EventIdentity, arrived: Arrival): EventRecord
     group_id: event.group_id ?? DEFAULT_GROUP,
   });
   return { key, value: arrived.value, headers, timestampMs: arrived.receivedAtMs, json: arrived.json };
+}
+
+/** Returns the id of the event in a record without validating it, or undefined if it holds none. */
+export function eventIdOf({ value }: Pick<LogRecord, 'value'>): unknown {
+  const event = value === null ? undefined : parseJson(value.toString('utf8'));
+  return (event as { event_id?: unknown } | null | undefined)?.event_id;
 }
 
 /** Returns the time at which ingest received the event or wrote the control record, as the record says it. */

@@ -1,3 +1,4 @@
+import { eventIdOf } from '@runlog/records/event-record';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunHead } from '@runlog/schema/run/snapshot';
 import { partitionOf } from '@runlog/topic-io/partitioner';
@@ -107,12 +108,4 @@ async function recordAt(
   }
   at.signal.throwIfAborted();
   return null;
-}
-
-function eventIdOf(record: LogRecord): unknown {
-  try {
-    return (JSON.parse(record.value?.toString('utf8') ?? 'null') as { event_id?: unknown } | null)?.event_id;
-  } catch {
-    return undefined;
-  }
 }

@@ -7,7 +7,7 @@ const LINES_MAX = 300;
 const EVENT_IDS_MAX = 10_000;
 const ENV_IDS_SHOWN = 3;
 
-/** One line of the event log. A rolled-up line grows in place, and `version` shows that it did. */
+/** One line of the event log. A rolled-up line grows: a new object with the same `id` takes its place. */
 export interface LogLine {
   readonly id: number;
   /** The whole second, in milliseconds since the epoch. */

@@ -48,8 +48,8 @@ type EventWith<Data> = Omit<TelemetryEvent, 'data'> & { readonly data: Data };
 
 /**
  * Makes a row whose functions read typed data. `Read` differs from `Data` if the older shape lacks some of its fields. The
- * types are dropped here and nowhere else: `validateEvent` and `modernise` ensure that an event has the data that the row of
- * its type reads.
+ * types are dropped here, and `validateEvent` and `modernise` ensure that an event has the data that the row of its type
+ * reads.
  */
 export function eventType<Data, Read = Data>(
   row: {

@@ -82,9 +82,7 @@ describe('a payload', () => {
     'of $type must have $field',
     ({ type, field, data }) => {
       const fault = faultOf(event({ event_type: type, data: without(data, field) }));
-      expect(fault).toMatch(
-        new RegExp(`^data\\.${field}: (is required \\(expected \\w+\\)|must be a number)`),
-      );
+      expect(fault).toMatch(new RegExp(`^data\\.${field}: is required`));
     },
   );
 
@@ -165,7 +163,7 @@ describe('the envelope', () => {
   });
 
   it('must have a timestamp', () => {
-    expect(faultOf(without(event(), 'timestamp'))).toMatch(/^timestamp: /);
+    expect(faultOf(without(event(), 'timestamp'))).toMatch(/^timestamp: is required: it must be ISO 8601/);
   });
 
   it.each([

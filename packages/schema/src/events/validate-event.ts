@@ -79,7 +79,8 @@ function faultOf(error: z.ZodError, value: object): EventFault {
   // A sender that left out one field often left out several.
   const missing = others.filter((other) => isMissing(value, other.path)).map((other) => other.path.join('.'));
   const also = missing.length === 0 ? '' : `; also required: ${missing.join(', ')}`;
-  return { code: 'schema', path, message: message + also };
+  const required = message.startsWith('is required') ? message : `is required: it ${message}`;
+  return { code: 'schema', path, message: required + also };
 }
 
 function isMissing(value: unknown, path: readonly PropertyKey[]): boolean {
