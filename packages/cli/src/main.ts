@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { nearestName } from '@runlog/service-kit/nearest-name';
+import { warnOfUnknownVariables } from '@runlog/service-kit/variable-names';
 import { type Command, CommandError, type ExitCode, exitCodes, UsageError } from './command.ts';
 import { commandHelp, overview } from './help.ts';
 
@@ -90,6 +91,12 @@ async function run(args: readonly string[]): Promise<ExitCode> {
   if (name === 'help' || options.includes('--help') || options.includes('-h')) {
     process.stdout.write(commandHelp({ ...entry, command }));
     return exitCodes.ok;
+  }
+  // "up" warns in its own lines, as the services do.
+  if (wanted !== 'up') {
+    warnOfUnknownVariables(process.env, {
+      warn: (_fields, text) => process.stderr.write(`runlog: ${text}\n`),
+    });
   }
   try {
     return await command.run(rest, process.env);
