@@ -43,6 +43,17 @@ const REASON_CHARS_SHOWN = 8;
 /** Above it the clip fraction of a PPO update is shown as a warning. */
 const CLIP_FRACTION_HIGH = 0.2;
 
+/** The columns of an event that is only counted, logged and shown by its name, as those of unknown types are. */
+const plain = {
+  payload: null,
+  older: null,
+  page: { class: 'aggregated', tone: 'plain' },
+  scope: 'environment',
+  status: 'running',
+  entry: null,
+  effect: null,
+} as const;
+
 /** The columns that SEED_PRUNED and its older name share. */
 const pruning = {
   payload: seedPruned,
@@ -327,60 +338,20 @@ export const eventTypes = {
     effect: null,
   }),
   RUN_FINISHED: eventType({
-    payload: null,
-    older: null,
+    ...plain,
     page: { class: 'aggregated', tone: 'good' },
-    scope: 'environment',
     status: 'finished',
-    entry: null,
-    effect: null,
   }),
   RUN_FAILED: eventType({
-    payload: null,
-    older: null,
+    ...plain,
     page: { class: 'aggregated', tone: 'bad' },
-    scope: 'environment',
     status: 'failed',
-    entry: null,
-    effect: null,
   }),
   /** Shows that a silent run is alive. Only its arrival and its number matter. */
-  RUN_HEARTBEAT: eventType({
-    payload: null,
-    older: null,
-    page: { class: 'unlogged' },
-    scope: 'environment',
-    status: 'running',
-    entry: null,
-    effect: null,
-  }),
-  LOG_RECORD: eventType({
-    payload: null,
-    older: null,
-    page: { class: 'aggregated', tone: 'plain' },
-    scope: 'environment',
-    status: 'running',
-    entry: null,
-    effect: null,
-  }),
-  METRICS: eventType({
-    payload: null,
-    older: null,
-    page: { class: 'aggregated', tone: 'plain' },
-    scope: 'environment',
-    status: 'running',
-    entry: null,
-    effect: null,
-  }),
-  EMITTER_EVENTS_LOST: eventType({
-    payload: null,
-    older: null,
-    page: { class: 'aggregated', tone: 'plain' },
-    scope: 'environment',
-    status: 'running',
-    entry: null,
-    effect: null,
-  }),
+  RUN_HEARTBEAT: eventType({ ...plain, page: { class: 'unlogged' } }),
+  LOG_RECORD: eventType({ ...plain }),
+  METRICS: eventType({ ...plain }),
+  EMITTER_EVENTS_LOST: eventType({ ...plain }),
 } satisfies Record<string, EventType>;
 
 export type KnownEventType = keyof typeof eventTypes;
@@ -397,15 +368,7 @@ export type Payload<Type extends KnownEventType> =
     : never;
 
 /** The row of every other type. */
-export const unknownEventType: EventType = eventType({
-  payload: null,
-  older: null,
-  page: { class: 'aggregated', tone: 'plain' },
-  scope: 'environment',
-  status: 'running',
-  entry: null,
-  effect: null,
-});
+export const unknownEventType: EventType = eventType({ ...plain });
 
 /** This is a map because senders choose the names that are looked up, and `constructor` must not be found. */
 const byName: ReadonlyMap<string, EventType> = new Map(Object.entries(eventTypes));
