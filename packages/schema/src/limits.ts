@@ -31,12 +31,34 @@ export const METADATA_BYTES_MAX = 288;
 export const SLOT_IDS_MAX = 256;
 export const SLOT_ID_CHARS_MAX = 64;
 export const EVENT_TYPES_MAX = 64;
-export const EMITTERS_MAX = 64;
+export const EMITTERS_MAX = 512;
+/** The gaps that one emitter keeps, and those that all emitters of a run share evenly. */
 export const EMITTER_GAPS_MAX = 20;
+export const RUN_GAPS_MAX = 1_024;
+/** The ids of its newest numbers that one emitter keeps, and those that all emitters of a run share evenly. */
+export const EMITTER_IDS_MAX = 64;
+export const RUN_EMITTER_IDS_MAX = 2_048;
+/** The ranges of repeated records that a run keeps. */
+export const REPEAT_RANGES_MAX = 64;
+export const ATTEMPTS_MAX = 16;
+export const LANDMARKS_MAX = 128;
+/** The scalars of an event's `data` that its entry shows, and the longest text among them. */
+export const ENTRY_VALUES_MAX = 8;
+export const ENTRY_VALUE_CHARS_MAX = 64;
+/** The bytes of JSON that the values of one entry take at most. Values that do not fit are left out. */
+export const ENTRY_VALUES_BYTES_MAX = 768;
 /** The window covers the largest body, so a body that is sent again as a whole is recognised as a whole. */
 export const EVENT_ID_WINDOW = BODY_EVENTS_MAX + 24;
 export const ACTIVITY_BUCKET_SECONDS = 10;
 export const ACTIVITY_BUCKETS_MAX = 60;
+
+// --- what the figures of a run may hold ---
+export const FIGURES_MAX = 48;
+/** When a figure has as many points, neighbours are merged. */
+export const FIGURE_POINTS_MAX = 192;
+export const FIGURE_NAME_CHARS_MAX = 64;
+/** The names of refused figures that a run tells apart. */
+export const FIGURES_REFUSED_MAX = 64;
 
 // --- the stream protocol ---
 export const STREAM_FRAME_BYTES_MAX = 64 * KIB;

@@ -13,6 +13,14 @@ export interface TopicNames {
   readonly group: string;
 }
 
+/**
+ * Returns the topic of figures that belongs to a snapshot topic: `run-figures` beside `run-snapshots`, `run-figures.v2`
+ * beside `run-snapshots.v2`. Both have the same writers and are switched together.
+ */
+export function figuresTopicOf(snapshotsTopic: string): string {
+  return snapshotsTopic.replace(/run-snapshots(\.v\d+)?$/, 'run-figures$1');
+}
+
 export function topicNames(prefix: string): TopicNames {
   return {
     events: `${prefix}run-events`,

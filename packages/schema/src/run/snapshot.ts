@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import {
   ACTIVITY_BUCKETS_MAX,
+  ATTEMPTS_MAX,
   EMITTER_GAPS_MAX,
   EVENT_LOG_ENTRIES_MAX,
+  LANDMARKS_MAX,
   MILESTONES_MAX,
+  REPEAT_RANGES_MAX,
   SLOT_IDS_MAX,
 } from '../limits.ts';
 import { runKeyPart } from './run-key.ts';
@@ -12,16 +15,20 @@ import { runKeyPart } from './run-key.ts';
  * Version of what the fold makes of a record: of the snapshot's fields and of the rows of `eventTypes`. It is part of every
  * checkpoint; a change of it needs a rebuild.
  */
-export const FOLD_VERSION = 1;
+export const FOLD_VERSION = 2;
 
 const offset = z.int().min(0);
 const count = z.int().min(0);
 /** A number of the run, or null while it is unknown. NaN counts as unknown, because JSON cannot represent it. */
 const figure = z.number().nullable();
 
+/** How serious an event is, from the least to the most. `info` where the event says nothing. */
+export const severitySchema = z.enum(['debug', 'info', 'warning', 'error', 'critical']);
+export type Severity = z.infer<typeof severitySchema>;
+
 /**
- * EventLogEntry of TELE-810, with the event's offset and time. `relative_time`, which depends on the present time, is
- * added at delivery.
+ * EventLogEntry of TELE-810, with the event's offset, time, severity and values. `relative_time`, which depends on the
+ * present time, is added at delivery.
  */
 export const eventLogEntrySchema = z.object({
   /** HH:MM:SS in UTC. */
@@ -36,25 +43,34 @@ export const eventLogEntrySchema = z.object({
   seq: offset,
   /** The event's own timestamp, as it was sent. */
   occurred_at: z.string(),
+  severity: severitySchema,
+  /**
+   * The first eight scalars of the event's `data` that `metadata` does not hold already: numbers, booleans, and strings
+   * of up to 64 characters.
+   */
+  values: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
 });
 
 export type EventLogEntry = z.infer<typeof eventLogEntrySchema>;
 
 /**
- * The numbering of one emitter within one run. All sequence numbers up to `last` arrived, except those inside `gaps`.
+ * The numbering of one emitter within one run. All sequence numbers up to `last` arrived, except those inside `gaps` and
+ * those that `forgotten` counts.
  */
 export const emitterStateSchema = z.object({
   last: count,
   /** Ranges [from, to] that have not arrived, oldest first. */
   gaps: z.array(z.tuple([count, count])).max(EMITTER_GAPS_MAX),
-  /** The highest number of an evicted gap. At or below it, a number outside `gaps` may be a repeat or not. */
-  floor: count,
-  /**
-   * The count of numbers of evicted gaps that have not arrived. Null if unknown, because the emitter had been
-   * forgotten.
-   */
-  lost: count.nullable(),
-  /** The offset of the newest record from this emitter. The emitter with the lowest one is evicted first. */
+  /** Gaps that were evicted, or numbers from before the emitter itself was. Absent if there are none. */
+  forgotten: z
+    .object({
+      /** The highest of those numbers. At or below it, a number outside `gaps` may be a repeat or not. */
+      through: count,
+      /** How many of them have not arrived. Null if unknown, because the emitter had been evicted. */
+      missing: count.nullable(),
+    })
+    .exactOptional(),
+  /** The offset of the newest record from this emitter. */
   seen: offset,
 });
 
@@ -62,6 +78,17 @@ export type EmitterState = z.infer<typeof emitterStateSchema>;
 
 export const runStatusSchema = z.enum(['running', 'finished', 'failed']);
 export type RunStatus = z.infer<typeof runStatusSchema>;
+
+/** How a run ended, as its newest RUN_FINISHED or RUN_FAILED says. */
+export const runEndSchema = z.object({
+  status: runStatusSchema.exclude(['running']),
+  /** The event's own timestamp. */
+  at: z.string(),
+  /** The event's message, else the reason in its `data`. Null if it has neither. */
+  reason: z.string().nullable(),
+  seq: offset,
+});
+export type RunEnd = z.infer<typeof runEndSchema>;
 
 export const positionSchema = z.object({
   /** Names the topics' incarnation and the fold's version. It contains no dots. */
@@ -86,12 +113,37 @@ export const runSnapshotSchema = z.object({
   evicted_seq: offset.nullable(),
   /** The id of the event at `position.seq`. */
   last_event_id: z.string(),
-  /** Whether the log does not hold this run's beginning. */
-  partial: z.boolean(),
+  /**
+   * Whether the log does not hold this run's beginning: true or false if a record proves it, null if none does.
+   */
+  partial: z.boolean().nullable(),
+  /**
+   * The evidence of a run that is partial: the first number of some emitter is above 1, or a training resumed from an
+   * episode that no record of this run has reached. Null if it is not partial.
+   */
+  partial_because: z.enum(['first_numbers_missing', 'resumed_from_elsewhere']).nullable(),
   started_at: z.string().nullable(),
   last_received_at: z.string(),
   last_event_at: z.string().nullable(),
   status: runStatusSchema,
+  /** The newest RUN_FINISHED or RUN_FAILED, also if the run was revived since. */
+  end: runEndSchema.nullable(),
+  /** The number of TRAINING_STARTED events. */
+  attempt: count,
+  /** The newest of them, oldest first. */
+  attempts: z
+    .array(
+      z.object({
+        seq: offset,
+        /** The event's own timestamp. */
+        at: z.string(),
+        /** The episode that the training started from. */
+        episode: count,
+      }),
+    )
+    .max(ATTEMPTS_MAX),
+  /** How far apart this run's events usually arrive. Null until two events arrived at different times. */
+  interval_ms: count.nullable(),
   task_name: z.string().nullable(),
   reward_mode: z.string().nullable(),
   slot_ids: z.array(z.string()).max(SLOT_IDS_MAX),
@@ -108,6 +160,10 @@ export const runSnapshotSchema = z.object({
   duplicates: count,
   /** The count of numbers that emitters assigned and that have not arrived. */
   missing: count,
+  /** False once an emitter that still had gaps was evicted, or may have had when it came back. */
+  missing_is_exact: z.boolean(),
+  /** The number of events that came under a number that another event had already, and that were counted as new. */
+  conflicts: count,
   /** The number of events that only their `event_id` could tell from duplicates, and that were counted as new. */
   unsure: count,
   cumulative_germinated: count,
@@ -115,7 +171,6 @@ export const runSnapshotSchema = z.object({
   cumulative_pruned: count,
   /** The number of distinct events by type. Types beyond the bound count as `other`. */
   counts: z.record(z.string(), count),
-  emitters: z.record(z.string(), emitterStateSchema),
   /** The number of distinct emitters whose numbering was forgotten because of the bound. */
   emitters_evicted: count,
   /** The newest entries, oldest first. */
@@ -124,13 +179,32 @@ export const runSnapshotSchema = z.object({
    * The newest entries of the individual class, oldest first. So a flood of epochs never pushes a fossilisation out.
    */
   milestones: z.array(eventLogEntrySchema).max(MILESTONES_MAX),
+  emitters: z.record(z.string(), emitterStateSchema),
+  /**
+   * Every n-th event over the whole life of the run, oldest first: its offset, its ordinal among the distinct events of
+   * the run (the first is 1), its time of arrival, and the run's episode before it. When they are full, every second one
+   * is dropped. They are not part of stream frames.
+   */
+  landmarks: z.array(z.tuple([offset, count, z.string(), count])).max(LANDMARKS_MAX),
+  /** Where the records are that were folded as repeats. */
+  repeats: z.object({
+    /** Below this offset, repeats are no longer listed. */
+    unknown_below: offset,
+    /** Ranges [from, to] of offsets, oldest first: every record of this run in them is a repeat. */
+    ranges: z.array(z.tuple([offset, offset])).max(REPEAT_RANGES_MAX),
+  }),
+  /** 48-bit hashes of the newest unnumbered event ids, eight characters each, oldest first; never delivered. */
+  event_id_window: z.string(),
+  /**
+   * By emitter, the hashes of the ids of its newest numbers, up to `last`, eight characters each, oldest first; never
+   * delivered.
+   */
+  emitter_ids: z.record(z.string(), z.string()),
   /**
    * Pairs [second at which the bucket begins, events], oldest first. They cover at most the newest 10 min by
    * received_at.
    */
   activity: z.array(z.tuple([count, count])).max(ACTIVITY_BUCKETS_MAX),
-  /** 48-bit hashes of the newest unnumbered event ids, eight characters each, oldest first; never delivered. */
-  event_id_window: z.string(),
 });
 
 /** A run as it is stored in the compacted topic and folded in memory. Treat it as immutable. */
@@ -140,7 +214,11 @@ export type RunSnapshot = z.infer<typeof runSnapshotSchema>;
 export const runHeadSchema = runSnapshotSchema.omit({
   event_log: true,
   milestones: true,
+  emitters: true,
+  landmarks: true,
+  repeats: true,
   event_id_window: true,
+  emitter_ids: true,
 });
 
 /** Every RunSnapshot is also a RunHead. */
@@ -158,11 +236,18 @@ export const deliveredEntrySchema = eventLogEntrySchema.extend({
 export type DeliveredEntry = Readonly<z.infer<typeof deliveredEntrySchema>>;
 
 /**
- * A run as it is delivered to clients: without the fold's private window, and with the fields that depend on the
- * present time.
+ * A run as streams deliver it: without what only the fold needs, without landmarks, and with the fields that depend on
+ * the present time.
  */
 export const deliveredSnapshotSchema = runSnapshotSchema
-  .omit({ event_id_window: true, event_log: true, milestones: true, position: true })
+  .omit({
+    event_id_window: true,
+    emitter_ids: true,
+    landmarks: true,
+    event_log: true,
+    milestones: true,
+    position: true,
+  })
   .extend({
     /** Null if no event of this run has arrived yet. */
     position: positionSchema.nullable(),
@@ -175,6 +260,12 @@ export interface DeliveredSnapshot extends Omit<DeliveredFields, 'event_log' | '
   readonly event_log: readonly DeliveredEntry[];
   readonly milestones: readonly DeliveredEntry[];
 }
+
+/** A run as REST delivers it. */
+export const runDocumentSchema = deliveredSnapshotSchema.extend({
+  landmarks: runSnapshotSchema.shape.landmarks,
+});
+export type RunDocument = DeliveredSnapshot & Readonly<Pick<RunSnapshot, 'landmarks'>>;
 
 /** One line of the run index. */
 export const runRowSchema = z.object({
@@ -195,6 +286,10 @@ export const runRowSchema = z.object({
   total_events_received: count,
   duplicates: count,
   missing: count,
+  missing_is_exact: z.boolean(),
+  attempt: count,
+  end: runEndSchema.nullable(),
+  interval_ms: count.nullable(),
   seq: offset,
 });
 export type RunRow = Readonly<z.infer<typeof runRowSchema>>;
