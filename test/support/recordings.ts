@@ -56,7 +56,11 @@ export function plainEntries(
     seq?: number;
     occurred_at?: string;
     relative_time?: string;
+    severity?: string;
+    values?: object;
   })[],
 ): ExpectedRun['event_log'] {
-  return entries.map(({ seq: _s, occurred_at: _o, relative_time: _r, ...entry }) => entry);
+  return entries.map(
+    ({ seq: _s, occurred_at: _o, relative_time: _r, severity: _v, values: _d, ...entry }) => entry,
+  );
 }

@@ -111,7 +111,7 @@ export class RunTable {
         continue;
       }
       // Nobody reads the single entries of a state that is changed in place.
-      if (!inPlace && folded !== 'unlogged') change.entries.push(folded);
+      if (!inPlace && typeof folded !== 'string') change.entries.push(folded);
     }
     return { touched, unfoldable };
   }

@@ -20,7 +20,7 @@ export function deliverEntry(entry: EventLogEntry, nowMs: number): DeliveredEntr
 }
 
 export function deliverSnapshot(state: RunSnapshot, nowMs: number): DeliveredSnapshot {
-  const { event_id_window: _, ...delivered } = state;
+  const { event_id_window: _window, emitter_ids: _ids, landmarks: _landmarks, ...delivered } = state;
   return {
     ...delivered,
     event_log: state.event_log.map((entry) => deliverEntry(entry, nowMs)),
@@ -33,6 +33,8 @@ export function deliverSnapshot(state: RunSnapshot, nowMs: number): DeliveredSna
 export function emptySnapshot(key: RunKey): DeliveredSnapshot {
   const {
     event_id_window: _window,
+    emitter_ids: _ids,
+    landmarks: _landmarks,
     event_log: _log,
     milestones: _milestones,
     ...delivered
@@ -58,6 +60,10 @@ export function rowOf(state: RunHead, nowMs: number): RunRow {
     total_events_received: state.total_events_received,
     duplicates: state.duplicates,
     missing: state.missing,
+    missing_is_exact: state.missing_is_exact,
+    attempt: state.attempt,
+    end: state.end,
+    interval_ms: state.interval_ms,
     seq: state.position.seq,
   };
 }
@@ -102,7 +108,14 @@ export function changesBetween(
 }
 
 /** These fields follow from the entries, are in the frame itself, or are never delivered. */
-const derivedFields = new Set(['event_log', 'milestones', 'position', 'event_id_window']);
+const derivedFields = new Set([
+  'event_log',
+  'milestones',
+  'position',
+  'event_id_window',
+  'emitter_ids',
+  'landmarks',
+]);
 
 /**
  * Applies the next delta to a client's snapshot. `epoch` is that of the subscription. The caller has checked that

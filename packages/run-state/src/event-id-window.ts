@@ -4,8 +4,9 @@ import { EVENT_ID_WINDOW } from '@runlog/schema/limits';
  * The newest event ids of a run whose emitters do not number, as 48-bit hashes: eight base64 characters each, oldest
  * first, in one string, which is cheap to keep in a snapshot, to search and to compare.
  */
-const HASH_CHARS = 8;
+export const HASH_CHARS = 8;
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+const codes = Uint8Array.from(alphabet, (character) => character.charCodeAt(0));
 
 export function windowHas(window: string, hash: string): boolean {
   let index = window.indexOf(hash);
@@ -33,9 +34,15 @@ export function hashEventId(eventId: string): string {
   high = Math.imul(high ^ (low >>> 13), 0xc2b2ae35);
   low = (low ^ (high >>> 15)) >>> 0;
   high = (high ^ (low >>> 16)) & 0xffff;
-  let text = '';
-  for (let shift = 0; shift < 24; shift += 6) text += alphabet[(low >>> shift) & 63];
   const rest = (low >>> 24) | (high << 8);
-  for (let shift = 0; shift < 24; shift += 6) text += alphabet[(rest >>> shift) & 63];
-  return text;
+  return String.fromCharCode(
+    codes[low & 63]!,
+    codes[(low >>> 6) & 63]!,
+    codes[(low >>> 12) & 63]!,
+    codes[(low >>> 18) & 63]!,
+    codes[rest & 63]!,
+    codes[(rest >>> 6) & 63]!,
+    codes[(rest >>> 12) & 63]!,
+    codes[(rest >>> 18) & 63]!,
+  );
 }

@@ -197,12 +197,137 @@ describe('evolve', () => {
     expect(state.batch_avg_reward).toBeNull();
   });
 
-  it('finishes a run, and sets it back when it goes on', () => {
-    const finished = foldEvents([trainingStarted(), otherEvent('RUN_FINISHED')]);
+  it.each([
+    [
+      'a heartbeat, however late',
+      otherEvent('RUN_HEARTBEAT', { timestamp: '2026-01-05T00:00:00Z' }),
+      'finished',
+    ],
+    ['an event from before the end', epochCompleted({ timestamp: '2026-01-03T11:00:00Z' }), 'finished'],
+    ['an event of a minute after it', epochCompleted({ timestamp: '2026-01-03T12:01:00Z' }), 'finished'],
+    [
+      'an event of more than a minute after it',
+      epochCompleted({ timestamp: '2026-01-03T12:01:00.001Z' }),
+      'running',
+    ],
+    ['a training that starts', trainingStarted({ timestamp: '2026-01-03T12:00:01Z' }), 'running'],
+    ['a failure', otherEvent('RUN_FAILED', { timestamp: '2026-01-03T11:59:00Z' }), 'failed'],
+  ])('leaves a finished run after %s as it should be', (_name, event, status) => {
+    const finished = foldEvents([
+      trainingStarted(),
+      otherEvent('RUN_FINISHED', { timestamp: '2026-01-03T12:00:00Z' }),
+    ]);
     expect(finished.status).toBe('finished');
-    expect(foldEvents([otherEvent('RUN_HEARTBEAT')], finished).status).toBe('finished');
-    expect(foldEvents([epochCompleted()], finished).status).toBe('running');
-    expect(foldEvents([otherEvent('RUN_FAILED')], finished).status).toBe('failed');
+    expect(foldEvents([event], finished).status).toBe(status);
+  });
+
+  it('says how a run ended, and why', () => {
+    const end = (type: string, overrides: Parameters<typeof otherEvent>[1]) =>
+      foldEvents([epochCompleted(), otherEvent(type, overrides)]).end;
+    const timestamp = '2026-01-03T12:00:00Z';
+    expect(end('RUN_FAILED', { timestamp, message: 'CUDA out of memory' })).toEqual({
+      status: 'failed',
+      at: timestamp,
+      reason: 'CUDA out of memory',
+      seq: 1,
+    });
+    expect(end('RUN_FAILED', { data: { reason: 'killed' } })!.reason).toBe('killed');
+    expect(end('RUN_FINISHED', {})!.reason).toBeNull();
+    expect(Buffer.byteLength(end('RUN_FAILED', { message: '✓'.repeat(3_000) })!.reason!)).toBeLessThanOrEqual(
+      1_024,
+    );
+    const revived = foldEvents([
+      otherEvent('RUN_FAILED', { timestamp }),
+      epochCompleted({ timestamp: '2026-01-04T12:00:00Z' }),
+    ]);
+    expect(revived).toMatchObject({ status: 'running', end: { status: 'failed', at: timestamp } });
+  });
+
+  it('keeps the newest 16 attempts and counts all', () => {
+    const state = foldEvents(
+      Array.from({ length: 20 }, (_, index) =>
+        trainingStarted({ timestamp: `2026-01-03T12:00:${10 + index}Z`, data: { start_episode: index } }),
+      ),
+    );
+    expect(state.attempt).toBe(20);
+    expect(state.attempts).toHaveLength(16);
+    expect(state.attempts.at(-1)).toEqual({ seq: 19, at: '2026-01-03T12:00:29Z', episode: 19 });
+  });
+
+  const numbered = (emitter_id: string, emitter_seq: number) => epochCompleted({ emitter_id, emitter_seq });
+  const startedAt = (start_episode: number, overrides = {}) =>
+    trainingStarted({ ...overrides, data: { start_episode } });
+  it.each([
+    ['a single event that says nothing', [epochCompleted()], null],
+    ['a training from episode 0', [trainingStarted()], false],
+    ['the first number of an emitter', [numbered('a', 1)], false],
+    ['a first number above 1', [numbered('a', 2)], true],
+    ['a first number above 1 that is overtaken', [numbered('a', 2), numbered('a', 1)], false],
+    ['another first number that is still missing', [numbered('a', 2), numbered('b', 1)], true],
+    [
+      'first numbers that all came',
+      [numbered('a', 2), numbered('b', 2), numbered('b', 1), numbered('a', 1)],
+      false,
+    ],
+    ['a training that resumes from elsewhere', [startedAt(40, { emitter_id: 'a', emitter_seq: 1 })], true],
+    ['more ranks of such a training', [startedAt(40), numbered('b', 1)], true],
+    ['a training that resumes from what is there', [startedAt(0), batchCompleted(), startedAt(4)], false],
+  ])('knows whether the beginning is there after %s', (_name, events, partial) => {
+    const state = foldEvents(events);
+    expect(state.partial).toBe(partial);
+    expect(state.partial_because === null).toBe(partial !== true);
+  });
+
+  it('says how far apart events usually arrive, bursts and all', () => {
+    const at = (ms: number) => new Date(1_767_484_800_000 + ms).toISOString();
+    let state: RunSnapshot | null = null;
+    let seq = 0;
+    const arrive = (ms: number) => {
+      state = evolve(state, recordOf(epochCompleted(), { seq, receivedAt: at(ms) }));
+      seq += 1;
+      return state!.interval_ms;
+    };
+    expect(arrive(0)).toBeNull();
+    expect(arrive(0)).toBeNull();
+    for (let burst = 1; burst <= 100; burst += 1) {
+      for (let index = 0; index < 20; index += 1) arrive(burst * 25_000 + index * 3);
+    }
+    expect(state!.interval_ms).toBeGreaterThan(20_000);
+    expect(state!.interval_ms).toBeLessThanOrEqual(25_000);
+    for (let index = 1; index <= 5_000; index += 1) arrive(101 * 25_000 + index * 100);
+    expect(state!.interval_ms).toBe(100);
+  });
+
+  it('marks every n-th event as a landmark, with n doubling', () => {
+    const events = Array.from({ length: 1_000 }, () => epochCompleted());
+    const state = foldEvents([trainingStarted({ data: { start_episode: 7 } }), ...events]);
+    expect(state.landmarks.length).toBeGreaterThanOrEqual(64);
+    expect(state.landmarks.length).toBeLessThanOrEqual(128);
+    expect(state.landmarks.slice(0, 3)).toMatchObject([
+      [0, 1, expect.any(String), 0],
+      [8, 9, expect.any(String), 7],
+      [16, 17, expect.any(String), 7],
+    ]);
+    for (const [seq, ordinal] of state.landmarks) expect(ordinal).toBe(seq + 1);
+  });
+
+  it('says which records were repeats, and from where on it knows', () => {
+    const once = epochCompleted({ event_id: 'once' });
+    const state = foldEvents([once, once, once, epochCompleted(), once]);
+    expect(state.repeats).toEqual({
+      unknown_below: 0,
+      ranges: [
+        [1, 2],
+        [4, 4],
+      ],
+    });
+    const many = foldEvents(
+      Array.from({ length: 140 }, (_, index) => (index % 2 ? once : epochCompleted())),
+      state,
+    );
+    expect(many.repeats.ranges).toHaveLength(64);
+    expect(many.repeats.unknown_below).toBeGreaterThan(5);
+    expect(many.repeats.unknown_below).toBeLessThanOrEqual(many.repeats.ranges[0]![0]);
   });
 
   it('counts a heartbeat without logging it', () => {
@@ -230,7 +355,7 @@ describe('evolve', () => {
     expect(late.last_received_at).toBe(state.last_received_at);
   });
 
-  it('is absent after it was retired, and partial when it goes on in the middle', () => {
+  it('is absent after it was retired, and knows nothing of its beginning when it goes on in the middle', () => {
     const state = foldEvents([trainingStarted(), epochCompleted()]);
     const run = { cluster_id: 'c1', run_id: 'r1', group_id: 'default' };
     const retired = (through: number | null): RunRecord => {
@@ -242,7 +367,7 @@ describe('evolve', () => {
     // An event came between the decision to retire and its record.
     expect(evolve(state, retired(0))).toBe(state);
     const anew = evolve(null, recordOf(epochCompleted(), { seq: 3 }))!;
-    expect(anew).toMatchObject({ partial: true, first_seq: 3, total_events_received: 1 });
+    expect(anew).toMatchObject({ partial: null, first_seq: 3, total_events_received: 1 });
   });
 
   it('counts types past the 64th as other', () => {

@@ -4,10 +4,17 @@ import type { EventLogEntry, RunSnapshot } from '@runlog/schema/run/snapshot';
 import { countActivity } from './activity.ts';
 import { hashEventId, windowHas, windowWith } from './event-id-window.ts';
 import { initialRun } from './initial-run.ts';
+import { isLandmarkDue } from './landmarks.ts';
 import { logEntryOf } from './log-entry.ts';
-import { type NumberStep, numberEvent, withRoom } from './numbering.ts';
+import { idsAfter } from './newest-ids.ts';
+import { type NumberStep, numberEvent } from './numbering.ts';
+import { parseReceivedAt } from './received-at.ts';
+import { repeatsWith } from './repeats.ts';
+import { beganWithout, firstNumberCame } from './run-beginning.ts';
 import { RunDraft } from './run-draft.ts';
+import { moveStatus } from './run-end.ts';
 import type { RunRecord } from './run-record.ts';
+import { usualInterval } from './usual-interval.ts';
 
 type EventRecord = Extract<RunRecord, { kind: 'event' }>;
 
@@ -26,8 +33,10 @@ export function evolve(state: RunSnapshot | null, record: RunRecord): RunSnapsho
 /** The outcome of folding a record: the entry that it added to the event log, or why it added none. */
 export type Folded =
   | EventLogEntry
-  /** The state changed, but nothing was logged: the record is a repeat, a heartbeat or a retirement. */
+  /** The state changed, but nothing was logged: the record is a heartbeat or a retirement. */
   | 'unlogged'
+  /** The event came before. Only its arrival was counted. */
+  | 'repeated'
   /** The state did not change. */
   | 'unchanged';
 
@@ -55,37 +64,51 @@ export function foldInto(draft: RunDraft, record: RunRecord): Folded {
 }
 
 function receive(draft: RunDraft, record: EventRecord): Folded {
-  const { event } = record;
+  const { event, seq } = record;
   const state = draft.writable();
+  const previousSeq = state.position.seq;
+  const hash = hashEventId(event.event_id);
   // A repeat is judged by the state before this record.
   if (event.emitter_id != null && event.emitter_seq != null) {
     const own = draft.ownEmitter(event.emitter_id);
     if (own !== null && event.emitter_seq === own.last + 1) {
       // Nearly every number is the next one in a row. This does what `numberEvent` would do for it.
       own.last = event.emitter_seq;
-      own.seen = record.seq;
+      own.seen = seq;
+      const ids = state.emitter_ids[event.emitter_id] ?? '';
+      const { idsMax } = draft.shares;
+      state.emitter_ids[event.emitter_id] = idsAfter(ids, { skipped: 0, hash, idsMax });
       arrive(state, record);
       return apply(draft, record);
     }
-    const step = numberEvent(state, {
+    const numbered = {
       emitterId: event.emitter_id,
       emitterSeq: event.emitter_seq,
       eventId: event.event_id,
-    });
+      hash,
+    };
+    const step = numberEvent(state, numbered, draft.shares);
     arrive(state, record);
-    if (step === null) {
-      state.duplicates += 1;
-      return 'unlogged';
+    switch (step.kind) {
+      case 'repeat':
+        return countRepeat(state, { previousSeq, seq });
+      case 'conflict':
+        state.conflicts += 1;
+        // Its number belongs to another event, so the id alone can tell that this one came again.
+        state.event_id_window = windowWith(state.event_id_window, hash);
+        break;
+      case 'new':
+        countNumber(draft, { step, emitterId: event.emitter_id, emitterSeq: event.emitter_seq });
+        break;
+      default: {
+        const unreachable: never = step;
+        throw new Error(`unknown step ${JSON.stringify(unreachable)}`);
+      }
     }
-    countNumber(draft, { step, emitterId: event.emitter_id, seq: record.seq });
   } else {
-    const hash = hashEventId(event.event_id);
-    const repeated = windowHas(state.event_id_window, hash);
+    const isRepeat = windowHas(state.event_id_window, hash);
     arrive(state, record);
-    if (repeated) {
-      state.duplicates += 1;
-      return 'unlogged';
-    }
+    if (isRepeat) return countRepeat(state, { previousSeq, seq });
     state.event_id_window = windowWith(state.event_id_window, hash);
   }
   return apply(draft, record);
@@ -99,36 +122,51 @@ function arrive(state: RunSnapshot, record: EventRecord): void {
   state.total_events_received += 1;
 }
 
-function countNumber(draft: RunDraft, at: { step: NumberStep; emitterId: string; seq: number }): void {
-  const { step, emitterId, seq } = at;
+function countRepeat(state: RunSnapshot, at: { previousSeq: number; seq: number }): 'repeated' {
+  state.duplicates += 1;
+  state.repeats = repeatsWith(state.repeats, at);
+  return 'repeated';
+}
+
+function countNumber(
+  draft: RunDraft,
+  at: { step: Extract<NumberStep, { kind: 'new' }>; emitterId: string; emitterSeq: number },
+): void {
+  const { step, emitterId, emitterSeq } = at;
   const state = draft.writable();
-  if (step.isNew) {
-    const room = withRoom(state);
-    if (room !== null) {
-      draft.replaceEmitters(room);
-      state.emitters_evicted += 1;
-    }
-  }
-  const { last, gaps, floor, lost } = step.emitter;
-  draft.setEmitter(emitterId, { last, gaps, floor, lost, seen: seq });
+  const to = { emitter: { ...step.emitter, seen: state.position.seq }, ids: step.ids };
+  if (step.isFirst) draft.addEmitter(emitterId, to);
+  else draft.setEmitter(emitterId, to);
   state.missing = Math.min(state.missing + step.missing, Number.MAX_SAFE_INTEGER);
   if (step.unsure) state.unsure += 1;
+  // The emitter may be an evicted one. Then its numbers up to this one may have arrived or not.
+  if (step.isFirst && step.unsure && emitterSeq > 1) state.missing_is_exact = false;
+  if (step.isFirst && !step.unsure && emitterSeq > 1) beganWithout(state, 'first_numbers_missing');
+  else if (emitterSeq === 1) firstNumberCame(state);
 }
 
 function apply(draft: RunDraft, record: EventRecord): Folded {
-  const { event } = record;
+  const { event, seq, receivedAt } = record;
   const state = draft.writable();
   const type = eventTypeOf(event.event_type);
-  // The log holds everything that this emitter sent, because this is its first event.
-  if (event.emitter_seq === 1) state.partial = false;
   // Canonical ISO text (`decodeRunRecord`) sorts as time does.
-  if (record.receivedAt > state.last_received_at) state.last_received_at = record.receivedAt;
+  if (receivedAt > state.last_received_at) {
+    if (state.last_received_at !== '') {
+      const gapMs = record.receivedAtMs - parseReceivedAt(state.last_received_at);
+      state.interval_ms = usualInterval(state.interval_ms, gapMs);
+    }
+    state.last_received_at = receivedAt;
+  }
+  const ordinal = state.total_events_received - state.duplicates;
+  if (isLandmarkDue(state.landmarks, ordinal)) {
+    draft.addLandmark([seq, ordinal, receivedAt, state.current_episode]);
+  }
   countType(draft.writableCounts(), event.event_type);
   countActivity(draft.writableActivity(), record.receivedAtMs);
   if (type.page.class === 'unlogged') return 'unlogged';
-  const entry = logEntryOf(event, { type, episode: state.current_episode, seq: record.seq });
+  const entry = logEntryOf(event, { type, episode: state.current_episode, seq });
   state.last_event_at = later(state.last_event_at, event.timestamp);
-  state.status = type.status;
+  moveStatus(state, { event, status: type.status });
   type.effect?.(state, event);
   if (state.event_log.length >= EVENT_LOG_ENTRIES_MAX) state.evicted_seq = state.event_log[0]!.seq;
   draft.appendToEventLog(entry);
@@ -161,7 +199,6 @@ function begin(record: EventRecord): RunSnapshot {
     ...initialRun(record.run),
     position: { epoch: record.epoch, seq: -1 },
     first_seq: record.seq,
-    partial: true,
     started_at: record.event.timestamp,
   };
 }

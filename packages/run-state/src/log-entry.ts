@@ -24,6 +24,8 @@ export function logEntryOf(
     episode,
     seq,
     occurred_at: event.timestamp,
+    severity: event.severity ?? 'info',
+    values: {},
   };
 }
 

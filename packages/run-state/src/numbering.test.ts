@@ -1,4 +1,4 @@
-import { EMITTERS_MAX } from '@runlog/schema/limits';
+import { EMITTERS_MAX, RUN_EMITTER_IDS_MAX, RUN_GAPS_MAX } from '@runlog/schema/limits';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { epochCompleted, foldEvents } from '../../../test/support/event-factory.ts';
@@ -60,9 +60,9 @@ describe('numbering', () => {
 
   it('decides a repeat below evicted gaps by number again once all of them came', () => {
     const state = fold(Array.from({ length: 22 }, (_, index) => index * 2 + 1));
-    expect(state.emitters.e1).toMatchObject({ floor: 2, lost: 1 });
+    expect(state.emitters.e1!.forgotten).toEqual({ through: 2, missing: 1 });
     const healed = foldEvents([numbered('e1', 2)], state);
-    expect(healed.emitters.e1).toMatchObject({ lost: 0 });
+    expect(healed.emitters.e1!.forgotten).toEqual({ through: 2, missing: 0 });
     // Pushed out of the log and never in the window: only the number can tell.
     const flooded = foldEvents(
       Array.from({ length: 150 }, (_, index) => numbered('e2', index + 1)),
@@ -79,6 +79,79 @@ describe('numbering', () => {
     const back = foldEvents([numbered('e0', 7)], state);
     expect(back).toMatchObject({ missing: 0, unsure: 1, duplicates: 0, emitters_evicted: 2 });
     expect(foldEvents([numbered('e0', 7)], back).duplicates).toBe(1);
+  });
+
+  it('tells what is missing of 128 emitters exactly', () => {
+    const emitters = Array.from({ length: 128 }, (_, index) => `rank-${index}`);
+    const sent = emitters.flatMap((emitter, index) =>
+      [1, 2, 3, 4].filter((n) => n !== 3 || index % 4 !== 0).map((n) => numbered(emitter, n)),
+    );
+    expect(foldEvents(sent)).toMatchObject({ missing: 32, missing_is_exact: true, unsure: 0 });
+  });
+
+  it('forgets emitters without gaps first, which costs no knowledge of what is missing', () => {
+    const state = foldEvents([
+      numbered('gap', 2),
+      ...Array.from({ length: EMITTERS_MAX + 50 }, (_, index) => numbered(`e${index}`, 1)),
+    ]);
+    expect(state.emitters.gap).toMatchObject({ gaps: [[1, 1]] });
+    expect(state).toMatchObject({ missing: 1, missing_is_exact: true, emitters_evicted: 51 });
+    const healed = foldEvents([numbered('gap', 1)], state);
+    expect(healed).toMatchObject({ missing: 0, missing_is_exact: true, unsure: state.unsure });
+  });
+
+  it('says that missing is not exact once an emitter with gaps was forgotten', () => {
+    const state = foldEvents(
+      Array.from({ length: EMITTERS_MAX + 1 }, (_, index) => numbered(`e${index}`, 2)),
+    );
+    expect(state).toMatchObject({ missing: EMITTERS_MAX + 1, missing_is_exact: false });
+  });
+
+  it('says that missing is not exact once a forgotten emitter may have come back', () => {
+    const state = foldEvents(
+      Array.from({ length: EMITTERS_MAX + 1 }, (_, index) => numbered(`e${index}`, 1)),
+    );
+    expect(state.missing_is_exact).toBe(true);
+    expect(foldEvents([numbered('new', 1)], state).missing_is_exact).toBe(true);
+    expect(foldEvents([numbered('e0', 5)], state).missing_is_exact).toBe(false);
+  });
+
+  it('shares gaps and ids evenly among many emitters', () => {
+    const state = foldEvents(
+      Array.from({ length: 400 }, (_, index) =>
+        Array.from({ length: 80 }, (_, n) => numbered(`e${index}`, 2 * n + 1)),
+      ).flat(),
+    );
+    const emitters = Object.values(state.emitters);
+    expect(emitters.reduce((sum, { gaps }) => sum + gaps.length, 0)).toBeLessThanOrEqual(RUN_GAPS_MAX);
+    const ids = Object.values(state.emitter_ids).reduce((sum, text) => sum + text.length / 8, 0);
+    expect(ids).toBeLessThanOrEqual(RUN_EMITTER_IDS_MAX);
+    expect(state.missing).toBe(400 * 79);
+  });
+
+  it('folds a number that comes again with another id, and counts the conflict', () => {
+    const other = (n: number, id: string) =>
+      epochCompleted({ event_id: id, emitter_id: 'e1', emitter_seq: n });
+    const state = fold([1, 2, 3, 4]);
+    const conflicting = foldEvents([other(2, 'another'), other(2, 'another'), numbered('e1', 2)], state);
+    expect(conflicting).toMatchObject({ conflicts: 1, duplicates: 2, missing: 0 });
+    expect(conflicting.event_log.map((entry) => entry.metadata.event_id)).toContain('another');
+  });
+
+  it.each([
+    ['knows the ids of the newest 64 numbers', 37, 1],
+    ['lets the number decide below them', 36, 0],
+  ])('%s', (_name, n, conflicts) => {
+    const state = fold(Array.from({ length: 100 }, (_, index) => index + 1));
+    const again = epochCompleted({ event_id: 'another', emitter_id: 'e1', emitter_seq: n });
+    expect(foldEvents([again], state)).toMatchObject({ conflicts, duplicates: 1 - conflicts });
+  });
+
+  it('keeps the id of a number that healed a gap', () => {
+    const state = fold([1, 2, 9, 5]);
+    const again = (id: string) => epochCompleted({ event_id: id, emitter_id: 'e1', emitter_seq: 5 });
+    expect(foldEvents([again('e1-5')], state)).toMatchObject({ duplicates: 1, conflicts: 0 });
+    expect(foldEvents([again('another')], state)).toMatchObject({ duplicates: 0, conflicts: 1 });
   });
 
   it('is not fooled by emitters named like properties of an object', () => {

@@ -84,7 +84,9 @@ describe('RunDraft', () => {
           const before: RunSnapshot | null = deepFreeze(single);
           single = evolve(before, record);
           const newest = single?.event_log.at(-1);
-          const logged = newest?.seq === record.seq ? newest : 'unlogged';
+          const isRepeat = single !== null && single.duplicates > (before?.duplicates ?? 0);
+          const unlogged = isRepeat ? 'repeated' : 'unlogged';
+          const logged = newest?.seq === record.seq ? newest : unlogged;
           const expected = single === before ? 'unchanged' : logged;
           expect(foldInto(draft, record)).toEqual(expected);
           expect(foldInto(inPlace, record)).toEqual(expected);

@@ -1,5 +1,8 @@
-import { EVENT_LOG_ENTRIES_MAX, MILESTONES_MAX } from '@runlog/schema/limits';
+import { EMITTERS_MAX, EVENT_LOG_ENTRIES_MAX, MILESTONES_MAX } from '@runlog/schema/limits';
 import type { EmitterState, EventLogEntry, RunSnapshot } from '@runlog/schema/run/snapshot';
+import { addLandmark, type Landmark } from './landmarks.ts';
+import { newestIds } from './newest-ids.ts';
+import { type EmitterShares, evictedFor, hasGaps, sharesOf, withinShare } from './numbering.ts';
 
 /**
  * A run while records are folded into it. The state that it begins with is never changed, unless it is the draft's own. Each
@@ -15,6 +18,10 @@ export class RunDraft {
   #ownCounts: boolean;
   #ownEmitters: boolean;
   #ownActivity: boolean;
+  #ownLandmarks: boolean;
+  /** Follows from the number of emitters, which is expensive to count; null until it is asked for. */
+  #shares: EmitterShares | null = null;
+  #emitters = 0;
   /** The emitter that was set last. Only this draft holds its object. */
   #ownEmitterId: string | null = null;
 
@@ -27,6 +34,7 @@ export class RunDraft {
     this.#ownCounts = isOwn;
     this.#ownEmitters = isOwn;
     this.#ownActivity = isOwn;
+    this.#ownLandmarks = isOwn;
   }
 
   /** Takes a state that nobody else holds, or none. */
@@ -39,7 +47,9 @@ export class RunDraft {
     this.#ownCounts = own;
     this.#ownEmitters = own;
     this.#ownActivity = own;
+    this.#ownLandmarks = own;
     this.#ownEmitterId = null;
+    this.#shares = null;
   }
 
   /** Returns the state, of which the caller may change top-level fields and `position`. Every other part has a method. */
@@ -71,15 +81,55 @@ export class RunDraft {
     return state.activity;
   }
 
-  /** Takes an emitter that nobody else holds. */
-  setEmitter(id: string, emitter: EmitterState): void {
+  addLandmark(landmark: Landmark): void {
     const state = this.writable();
-    if (!this.#ownEmitters) {
-      state.emitters = { ...state.emitters };
-      this.#ownEmitters = true;
+    if (!this.#ownLandmarks) {
+      state.landmarks = state.landmarks.slice();
+      this.#ownLandmarks = true;
     }
-    state.emitters[id] = emitter;
+    addLandmark(state.landmarks, landmark);
+  }
+
+  /** The shares of each emitter of the run. */
+  get shares(): EmitterShares {
+    if (this.#shares === null) {
+      this.#emitters = Object.keys(this.state!.emitters).length;
+      this.#shares = sharesOf(this.#emitters);
+    }
+    return this.#shares;
+  }
+
+  /** Changes an emitter that the run knows. Takes one that nobody else holds. */
+  setEmitter(id: string, to: { emitter: EmitterState; ids: string }): void {
+    const state = this.#withOwnEmitters();
+    state.emitters[id] = to.emitter;
+    state.emitter_ids[id] = to.ids;
     this.#ownEmitterId = id;
+  }
+
+  /** Makes room for an emitter that the run does not know, and shares evenly what the run may keep. */
+  addEmitter(id: string, to: { emitter: EmitterState; ids: string }): void {
+    const before = this.shares;
+    const state = this.#withOwnEmitters();
+    if (this.#emitters >= EMITTERS_MAX) {
+      const evicted = evictedFor(state.emitters);
+      if (hasGaps(state.emitters[evicted]!)) state.missing_is_exact = false;
+      delete state.emitters[evicted];
+      delete state.emitter_ids[evicted];
+      state.emitters_evicted += 1;
+    } else {
+      this.#emitters += 1;
+      this.#shares = sharesOf(this.#emitters);
+    }
+    const { gapsMax, idsMax } = this.shares;
+    if (gapsMax !== before.gapsMax || idsMax !== before.idsMax) {
+      for (const [other, emitter] of Object.entries(state.emitters)) {
+        state.emitters[other] = withinShare(emitter, gapsMax);
+        const ids = state.emitter_ids[other];
+        if (ids !== undefined) state.emitter_ids[other] = newestIds(ids, idsMax);
+      }
+    }
+    this.setEmitter(id, to);
   }
 
   /** Returns the emitter to change, or null unless this draft has set it and no other since. */
@@ -87,11 +137,14 @@ export class RunDraft {
     return id === this.#ownEmitterId ? this.state!.emitters[id]! : null;
   }
 
-  /** Takes emitters that nobody else holds. */
-  replaceEmitters(emitters: RunSnapshot['emitters']): void {
-    this.writable().emitters = emitters;
-    this.#ownEmitters = true;
-    this.#ownEmitterId = null;
+  #withOwnEmitters(): RunSnapshot {
+    const state = this.writable();
+    if (!this.#ownEmitters) {
+      state.emitters = { ...state.emitters };
+      state.emitter_ids = { ...state.emitter_ids };
+      this.#ownEmitters = true;
+    }
+    return state;
   }
 
   appendToEventLog(entry: EventLogEntry): void {

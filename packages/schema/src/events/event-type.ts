@@ -16,11 +16,17 @@ export interface EventType<Data = unknown> extends Columns<TelemetryEvent> {
 interface Columns<Event> {
   /** `run`: the event concerns the whole run, and its entry names no environment whatever `data` says. */
   readonly scope: 'run' | 'environment';
-  /** The run's status after such an event. */
+  /**
+   * `finished` and `failed` end the run. After `running`, an ended run goes on only if the event is much later than the
+   * end (`moveStatus` of run-state).
+   */
   readonly status: RunStatus;
   /** Writes the entry's metadata and returns its message, both uncut. null: the event's message, else its type. */
   readonly entry: ((event: Event, metadata: EntryMetadata) => string) | null;
-  /** Changes the run's snapshot, apart from counts, event log and status. It replaces values and never writes into one. */
+  /**
+   * Changes the run's snapshot, apart from counts and event log. The event's position is already the run's. It replaces
+   * values and never writes into one.
+   */
   readonly effect: ((state: RunSnapshot, event: Event) => void) | null;
 }
 

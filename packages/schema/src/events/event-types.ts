@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { SLOT_IDS_MAX } from '../limits.ts';
+import { ATTEMPTS_MAX, SLOT_IDS_MAX } from '../limits.ts';
 import { cutName, cutSlotId } from '../run/cut-text.ts';
 import type { TelemetryEvent } from './event.ts';
 import { type EntryMetadata, type EventType, eventType, type OlderShape, olderShape } from './event-type.ts';
@@ -103,8 +103,18 @@ export const eventTypes = {
     entry: null,
     effect(state, { data, timestamp }) {
       const startEpisode = data.start_episode ?? 0;
-      // A training that starts with its first episode is the run's beginning.
-      if (startEpisode === 0) state.partial = false;
+      state.status = 'running';
+      state.attempt += 1;
+      const attempt = { seq: state.position.seq, at: timestamp, episode: startEpisode + 0 };
+      state.attempts = [...state.attempts, attempt].slice(-ATTEMPTS_MAX);
+      if (startEpisode === 0) {
+        // A training that starts with its first episode is the run's beginning.
+        state.partial ??= false;
+      } else if (startEpisode > state.current_episode && state.partial !== true) {
+        // It resumes from an episode that no record of this run has reached.
+        state.partial = true;
+        state.partial_because = 'resumed_from_elsewhere';
+      }
       // The first TRAINING_STARTED sets the start of the run, even if other events came before it. Only it sets max_epochs.
       if (state.max_epochs === null) state.started_at = timestamp;
       state.task_name = cutName(data.task);

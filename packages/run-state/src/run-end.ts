@@ -1,0 +1,30 @@
+import type { TelemetryEvent } from '@runlog/schema/events/event';
+import { MESSAGE_BYTES_MAX } from '@runlog/schema/limits';
+import { cutText } from '@runlog/schema/run/cut-text';
+import type { RunSnapshot, RunStatus } from '@runlog/schema/run/snapshot';
+
+/** Ranks that end later than the run, and spools that are drained later, leave an ended run ended for so long. */
+const REVIVED_AFTER_MS = 60_000;
+
+/**
+ * Moves the run's status by an event whose type has the given status. An end is the newest RUN_FINISHED or RUN_FAILED. An
+ * ended run goes on only with an event whose own timestamp is more than 60 s after that end; a TRAINING_STARTED revives it
+ * by its effect.
+ */
+export function moveStatus(state: RunSnapshot, by: { event: TelemetryEvent; status: RunStatus }): void {
+  const { event, status } = by;
+  if (status !== 'running') {
+    state.status = status;
+    state.end = { status, at: event.timestamp, reason: reasonOf(event), seq: state.position.seq };
+    return;
+  }
+  if (state.status === 'running') return;
+  const endedAtMs = state.end === null ? Number.NEGATIVE_INFINITY : Date.parse(state.end.at);
+  if (Date.parse(event.timestamp) > endedAtMs + REVIVED_AFTER_MS) state.status = 'running';
+}
+
+function reasonOf({ message, data }: TelemetryEvent): string | null {
+  const reason = [message, data?.reason, data?.error].find((text) => typeof text === 'string' && text !== '');
+  if (typeof reason !== 'string') return null;
+  return cutText(reason, { charsMax: MESSAGE_BYTES_MAX, jsonBytesMax: MESSAGE_BYTES_MAX });
+}
