@@ -1,12 +1,16 @@
 import type { TelemetryEvent } from '@runlog/schema/events/event';
 import type { EntryMetadata, EventType } from '@runlog/schema/events/event-type';
+import { clockOf, instantOf } from '@runlog/schema/events/instant';
 import { MESSAGE_BYTES_MAX } from '@runlog/schema/limits';
 import { cutName, cutText } from '@runlog/schema/run/cut-text';
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
+import { entryValuesOf } from './entry-values.ts';
+import { severityOf } from './severity.ts';
 
 /**
  * Makes the entry of an event (TELE-810 to 815): a generic message that can be rolled up, and the details in `metadata`. The
- * row of its type writes both. `episode` is the run's before the event. The event must be in today's shape.
+ * row of its type writes both; `values` hold what else the event's `data` says. `episode` is the run's before the event. The
+ * event must be in today's shape.
  */
 export function logEntryOf(
   event: TelemetryEvent,
@@ -14,9 +18,10 @@ export function logEntryOf(
 ): EventLogEntry {
   const metadata: EntryMetadata = { event_id: event.event_id };
   const message = type.entry === null ? event.message || event.event_type : type.entry(event, metadata);
+  const values = entryValuesOf(event.data, { metadata, told: type.told });
   bound(metadata);
   return {
-    timestamp: clockOf(event.timestamp),
+    timestamp: utcClockOf(event.timestamp),
     event_type: event.event_type,
     env_id: type.scope === 'run' ? null : environmentOf(event.data),
     message: cutText(message, { charsMax: MESSAGE_BYTES_MAX, jsonBytesMax: MESSAGE_BYTES_MAX }),
@@ -24,8 +29,8 @@ export function logEntryOf(
     episode,
     seq,
     occurred_at: event.timestamp,
-    severity: event.severity ?? 'info',
-    values: {},
+    severity: severityOf(event.severity),
+    values,
   };
 }
 
@@ -43,11 +48,11 @@ function environmentOf(data: TelemetryEvent['data']): number | null {
   return Number.isSafeInteger(env) && (env as number) >= 0 ? (env as number) + 0 : null;
 }
 
-/** HH:MM:SS in UTC. */
-function clockOf(timestamp: string): string {
+/** HH:MM:SS in UTC. The text of nearly every timestamp holds it. */
+function utcClockOf(timestamp: string): string {
   if (timestamp.length >= 19 && (timestamp.endsWith('+00:00') || timestamp.endsWith('Z'))) {
     const clock = timestamp.slice(11, 19);
-    if (clock[5] === ':') return clock;
+    if (clock[5] === ':' && clock < '24') return clock;
   }
-  return new Date(timestamp).toISOString().slice(11, 19);
+  return clockOf(instantOf(timestamp));
 }

@@ -23,6 +23,8 @@ interface Columns<Event> {
   readonly status: RunStatus;
   /** Writes the entry's metadata and returns its message, both uncut. null: the event's message, else its type. */
   readonly entry: ((event: Event, metadata: EntryMetadata) => string) | null;
+  /** The fields of `data` that `entry` tells under another name. The entry's `values` leave them out. */
+  readonly told: readonly string[];
   /**
    * Changes the run's snapshot, apart from counts and event log. The event's position is already the run's. It replaces
    * values and never writes into one.

@@ -51,6 +51,7 @@ const plain = {
   scope: 'environment',
   status: 'running',
   entry: null,
+  told: [],
   effect: null,
 } as const;
 
@@ -71,6 +72,7 @@ const pruning = {
     metadata.reason = event.data.reason;
     return 'Pruned';
   },
+  told: [],
   effect(state) {
     state.cumulative_pruned += 1;
   },
@@ -101,6 +103,7 @@ export const eventTypes = {
     scope: 'run',
     status: 'running',
     entry: null,
+    told: [],
     effect(state, { data, timestamp }) {
       const startEpisode = data.start_episode ?? 0;
       state.status = 'running';
@@ -151,6 +154,7 @@ export const eventTypes = {
       metadata.blueprint = event.data.blueprint_id;
       return 'Germinated';
     },
+    told: ['blueprint_id'],
     effect(state) {
       state.cumulative_germinated += 1;
     },
@@ -183,6 +187,7 @@ export const eventTypes = {
       metadata.to = event.data.to_stage;
       return 'Stage changed';
     },
+    told: ['from_stage', 'to_stage'],
     effect: null,
   }),
   SEED_GATE_EVALUATED: eventType({
@@ -210,6 +215,7 @@ export const eventTypes = {
       if (data.message) metadata.detail = data.message;
       return 'Gate evaluated';
     },
+    told: ['passed', 'message'],
     effect: null,
   }),
   SEED_FOSSILIZED: eventType({
@@ -240,6 +246,7 @@ export const eventTypes = {
       metadata.improvement = event.data.improvement;
       return 'Fossilized';
     },
+    told: [],
     effect(state) {
       state.cumulative_fossilized += 1;
     },
@@ -287,6 +294,7 @@ export const eventTypes = {
       metadata.clip_fraction = data.clip_fraction;
       return 'PPO update';
     },
+    told: ['skipped', 'approx_kl'],
     effect(state, { data }) {
       // A skipped update holds leftovers of the buffer, not the figures of an update.
       if (data.skipped) return;
@@ -322,6 +330,7 @@ export const eventTypes = {
       metadata.episodes = data.episodes_completed;
       return 'Batch complete';
     },
+    told: ['batch_idx', 'episodes_completed'],
     effect(state, { data }) {
       state.current_episode = data.episodes_completed + 0;
       state.current_batch = data.batch_idx + 0;
@@ -336,6 +345,7 @@ export const eventTypes = {
     scope: 'environment',
     status: 'running',
     entry: null,
+    told: [],
     effect: null,
   }),
   REWARD_COMPUTED: eventType({
@@ -345,6 +355,7 @@ export const eventTypes = {
     scope: 'environment',
     status: 'running',
     entry: null,
+    told: [],
     effect: null,
   }),
   RUN_FINISHED: eventType({

@@ -28,7 +28,10 @@ export const envelope = {
   slot_id: z.string().nullish(),
   epoch: z.number().nullish(),
   message: z.string().nullish(),
-  severity: z.enum(['debug', 'info', 'warning', 'error', 'critical']).nullish(),
+  /** Any text or number is taken; `severityOf` in run-state says which of the five levels it means. */
+  severity: z
+    .union([z.string(), z.number()], { error: 'must be text such as "warning", or a number' })
+    .nullish(),
   emitter_id: runKeyPart.nullish(),
   emitter_seq: z.int().min(1).max(EMITTER_SEQ_MAX).nullish(),
 };

@@ -32,7 +32,7 @@ export function cutSlotId(text: string): string {
 const ELLIPSIS_BYTES = 3;
 
 /** Returns the UTF-8 bytes that the text takes within JSON's quotes. */
-function jsonBytes(text: string): number {
+export function jsonBytes(text: string): number {
   return Buffer.byteLength(JSON.stringify(text)) - 2;
 }
 
