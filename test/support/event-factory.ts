@@ -1,6 +1,6 @@
 import { decodeRunRecord } from '@runlog/records/run-record';
 import { evolve } from '@runlog/run-state/evolve';
-import type { RunRecord } from '@runlog/run-state/run-record';
+import type { EventRecord } from '@runlog/run-state/run-record';
 import type { TelemetryEvent } from '@runlog/schema/events/event';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 
@@ -123,7 +123,7 @@ export const TEST_EPOCH = 'test-1';
 export function recordOf(
   value: TelemetryEvent,
   at: { seq: number; cluster?: string; receivedAt?: string },
-): RunRecord {
+): EventRecord {
   const receivedAt = at.receivedAt ?? '2026-01-04T00:00:00.000Z';
   const record = decodeRunRecord(
     {
@@ -135,7 +135,7 @@ export function recordOf(
     },
     TEST_EPOCH,
   );
-  if (record.kind === 'unfoldable') throw new Error(record.reason);
+  if (record.kind !== 'event') throw new Error(`not an event: ${JSON.stringify(record)}`);
   return record;
 }
 

@@ -45,7 +45,8 @@ interface SnapshotRecord extends RecordToAppend {
   readonly value: Buffer;
 }
 
-function checksumOf(bytes: Buffer): string {
+/** Returns the CRC-32 of the bytes in eight hexadecimal digits. */
+export function checksumOf(bytes: Buffer): string {
   return crc32(bytes).toString(16).padStart(8, '0');
 }
 

@@ -13,10 +13,8 @@ import { repeatsWith } from './repeats.ts';
 import { beganWithout, firstNumberCame } from './run-beginning.ts';
 import { RunDraft } from './run-draft.ts';
 import { moveStatus } from './run-end.ts';
-import type { RunRecord } from './run-record.ts';
+import type { EventRecord, RunRecord } from './run-record.ts';
 import { usualInterval } from './usual-interval.ts';
-
-type EventRecord = Extract<RunRecord, { kind: 'event' }>;
 
 /**
  * Folds one record into its run. Pure: no clock, no I/O, no randomness; the same records give the same state, byte for

@@ -11,6 +11,9 @@ interface Placed {
   readonly epoch: string;
 }
 
+/** An event as the fold reads it. */
+export type EventRecord = Extract<RunRecord, { kind: 'event' }>;
+
 /** A record of `run-events` as the fold reads it (`decodeRunRecord` of packages/records). */
 export type RunRecord =
   | (Placed & {

@@ -57,6 +57,8 @@ export const FIGURES_MAX = 48;
 /** When a figure has as many points, neighbours are merged. */
 export const FIGURE_POINTS_MAX = 192;
 export const FIGURE_NAME_CHARS_MAX = 64;
+/** The limit is in bytes of JSON: 64 letters of any alphabet fit, but 64 control characters do not. */
+export const FIGURE_NAME_BYTES_MAX = 192;
 /** The names of refused figures that a run tells apart. */
 export const FIGURES_REFUSED_MAX = 64;
 

@@ -30,7 +30,27 @@ interface Columns<Event> {
    * values and never writes into one.
    */
   readonly effect: ((state: RunSnapshot, event: Event) => void) | null;
+  /** The numeric series that such events continue. */
+  readonly figures: FigureColumn<Event> | null;
 }
+
+/**
+ * Where the figures of a type come from. `own_names`: every number in `data`, by its own name. `type_and_name`: the same, as
+ * `TYPE.name`. Both leave out `step` and `env_id`.
+ */
+export type FigureColumn<Event> =
+  | {
+      /** The field of `data` that a figure shows, by the figure's name. */
+      readonly fields: Readonly<Record<string, FieldOf<Event>>>;
+      /** The field that counts such events, which is x where `data` has no `step`. null: the event's ordinal is. */
+      readonly counter: FieldOf<Event> | null;
+      /** Says which events hold no figures. */
+      readonly unless?: (event: Event) => boolean;
+    }
+  | 'own_names'
+  | 'type_and_name';
+
+type FieldOf<Event> = Event extends { readonly data?: infer Data } ? keyof NonNullable<Data> & string : never;
 
 /**
  * The type's class, and how the page writes it. Individual events are shown one by one and kept as milestones.

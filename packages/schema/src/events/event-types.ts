@@ -43,7 +43,10 @@ const REASON_CHARS_SHOWN = 8;
 /** Above it the clip fraction of a PPO update is shown as a warning. */
 const CLIP_FRACTION_HIGH = 0.2;
 
-/** The columns of an event that is only counted, logged and shown by its name, as those of unknown types are. */
+/**
+ * The columns of an event that is only counted, logged and shown by its name, as those of unknown types are. It has no
+ * figures.
+ */
 const plain = {
   payload: null,
   older: null,
@@ -53,6 +56,7 @@ const plain = {
   entry: null,
   told: [],
   effect: null,
+  figures: null,
 } as const;
 
 /** The columns that SEED_PRUNED and its older name share. */
@@ -76,6 +80,7 @@ const pruning = {
   effect(state) {
     state.cumulative_pruned += 1;
   },
+  figures: null,
 } satisfies Omit<Parameters<typeof eventType<z.infer<typeof seedPruned>>>[0], 'older'>;
 
 export const eventTypes = {
@@ -128,6 +133,7 @@ export const eventTypes = {
       state.max_epochs = data.max_epochs + 0;
       state.current_episode = startEpisode + 0;
     },
+    figures: null,
   }),
   SEED_GERMINATED: eventType({
     payload: z.object({ slot_id: text, env_id: envId, blueprint_id: text, params: float }),
@@ -158,6 +164,7 @@ export const eventTypes = {
     effect(state) {
       state.cumulative_germinated += 1;
     },
+    figures: null,
   }),
   SEED_STAGE_CHANGED: eventType({
     payload: z.object({ slot_id: text, env_id: envId, from_stage: text, to_stage: text }),
@@ -189,6 +196,7 @@ export const eventTypes = {
     },
     told: ['from_stage', 'to_stage'],
     effect: null,
+    figures: null,
   }),
   SEED_GATE_EVALUATED: eventType({
     payload: z.object({
@@ -217,6 +225,7 @@ export const eventTypes = {
     },
     told: ['passed', 'message'],
     effect: null,
+    figures: null,
   }),
   SEED_FOSSILIZED: eventType({
     payload: z.object({
@@ -250,6 +259,7 @@ export const eventTypes = {
     effect(state) {
       state.cumulative_fossilized += 1;
     },
+    figures: null,
   }),
   SEED_PRUNED: eventType({ ...pruning, older: null }),
   /** The name of SEED_PRUNED until December 2025. */
@@ -304,6 +314,18 @@ export const eventTypes = {
         kl_divergence: figure(data.kl_divergence),
       };
     },
+    figures: {
+      fields: {
+        entropy: 'entropy',
+        clip_fraction: 'clip_fraction',
+        kl_divergence: 'kl_divergence',
+        policy_loss: 'policy_loss',
+        value_loss: 'value_loss',
+        grad_norm: 'grad_norm',
+      },
+      counter: null,
+      unless: ({ data }) => data.skipped === true,
+    },
   }),
   BATCH_EPOCH_COMPLETED: eventType({
     payload: z.object({
@@ -337,6 +359,10 @@ export const eventTypes = {
       state.batch_avg_accuracy = figure(data.avg_accuracy);
       state.batch_avg_reward = figure(data.avg_reward);
     },
+    figures: {
+      fields: { accuracy: 'avg_accuracy', reward: 'avg_reward', rolling_accuracy: 'rolling_accuracy' },
+      counter: 'batch_idx',
+    },
   }),
   EPOCH_COMPLETED: eventType({
     payload: z.object({ env_id: envId, val_accuracy: float, val_loss: float, inner_epoch: count }),
@@ -347,6 +373,10 @@ export const eventTypes = {
     entry: null,
     told: [],
     effect: null,
+    figures: {
+      fields: { val_accuracy: 'val_accuracy', val_loss: 'val_loss' },
+      counter: 'inner_epoch',
+    },
   }),
   REWARD_COMPUTED: eventType({
     payload: z.object({ env_id: envId, total_reward: z.nullish(float) }),
@@ -357,6 +387,7 @@ export const eventTypes = {
     entry: null,
     told: [],
     effect: null,
+    figures: { fields: { total_reward: 'total_reward' }, counter: null },
   }),
   RUN_FINISHED: eventType({
     ...plain,
@@ -371,7 +402,7 @@ export const eventTypes = {
   /** Shows that a silent run is alive. Only its arrival and its number matter. */
   RUN_HEARTBEAT: eventType({ ...plain, page: { class: 'unlogged' } }),
   LOG_RECORD: eventType({ ...plain }),
-  METRICS: eventType({ ...plain }),
+  METRICS: eventType({ ...plain, figures: 'own_names' }),
   EMITTER_EVENTS_LOST: eventType({ ...plain }),
 } satisfies Record<string, EventType>;
 
@@ -389,7 +420,7 @@ export type Payload<Type extends KnownEventType> =
     : never;
 
 /** The row of every other type. */
-export const unknownEventType: EventType = eventType({ ...plain });
+export const unknownEventType: EventType = eventType({ ...plain, figures: 'type_and_name' });
 
 /** This is a map because senders choose the names that are looked up, and `constructor` must not be found. */
 const byName: ReadonlyMap<string, EventType> = new Map(Object.entries(eventTypes));

@@ -1,0 +1,120 @@
+import type { TelemetryEvent } from '@runlog/schema/events/event';
+import type { FigureColumn } from '@runlog/schema/events/event-type';
+import { eventNames, eventTypeOf } from '@runlog/schema/events/event-types';
+import { FIGURES_MAX, FIGURES_REFUSED_MAX } from '@runlog/schema/limits';
+import type { RunKey } from '@runlog/schema/run/run-key';
+import type { Position } from '@runlog/schema/run/snapshot';
+import type { EventRecord } from '../run-record.ts';
+import { figureName } from './figure-name.ts';
+import { addPoint, emptySeries, type Series } from './series.ts';
+
+/** The figures of one run, folded from its records. One owner holds it and changes it in place. */
+export interface RunFiguresState {
+  readonly run: RunKey;
+  /** Of the last record folded. -1 if there is none. */
+  position: Position;
+  /** The number of distinct events folded. */
+  ordinal: number;
+  /** The number of TRAINING_STARTED events folded. */
+  attempt: number;
+  /** The names of figures beyond the bound. */
+  readonly refused: Set<string>;
+  /** By name, in the order in which they began. */
+  readonly series: Map<string, Series>;
+}
+
+export function emptyFigures(run: RunKey): RunFiguresState {
+  const { cluster_id, run_id, group_id } = run;
+  return {
+    run: { cluster_id, run_id, group_id },
+    position: { epoch: '', seq: -1 },
+    ordinal: 0,
+    attempt: 0,
+    refused: new Set(),
+    series: new Map(),
+  };
+}
+
+/**
+ * Folds a record into the figures in place. A record at or below their position changes nothing. The caller says whether
+ * the run folded it as a repeat.
+ */
+export function foldFigures(state: RunFiguresState, record: EventRecord, of: { isRepeat: boolean }): void {
+  if (record.seq <= state.position.seq) return;
+  state.position = { epoch: record.epoch, seq: record.seq };
+  if (of.isRepeat) return;
+  state.ordinal += 1;
+  const { event } = record;
+  if (event.event_type === eventNames.TRAINING_STARTED) state.attempt += 1;
+  const { figures } = eventTypeOf(event.event_type);
+  if (figures === null || event.data == null) return;
+  if (typeof figures === 'string') addOwnFields(state, { event, figures });
+  else addNamedFields(state, { event, figures });
+}
+
+function addNamedFields(
+  state: RunFiguresState,
+  of: { event: TelemetryEvent; figures: Exclude<FigureColumn<TelemetryEvent>, string> },
+): void {
+  const { event, figures } = of;
+  if (figures.unless?.(event) === true) return;
+  const data = event.data!;
+  const place = placeOf(state, event, figures.counter === null ? null : data[figures.counter]);
+  for (const name in figures.fields) {
+    const value = numberOf(data[figures.fields[name]!]);
+    if (value !== null) add(state, { name, place, value });
+  }
+}
+
+function addOwnFields(
+  state: RunFiguresState,
+  of: { event: TelemetryEvent; figures: 'own_names' | 'type_and_name' },
+): void {
+  const { event, figures } = of;
+  const data = event.data!;
+  let place: Place | null = null;
+  // In the order of their names, so that the order of keys in an event does not matter.
+  for (const field of Object.keys(data).sort()) {
+    if (field === STEP || field === ENVIRONMENT) continue;
+    const value = numberOf(data[field]);
+    if (value === null) continue;
+    place ??= placeOf(state, event, null);
+    const name = figureName(figures === 'own_names' ? field : `${event.event_type}.${field}`);
+    add(state, { name, place, value });
+  }
+}
+
+/** `step` is the x of the others, and an environment's number is no measurement. */
+const STEP = 'step';
+const ENVIRONMENT = 'env_id';
+
+interface Place {
+  readonly x: number;
+  readonly t: number;
+}
+
+function placeOf(state: RunFiguresState, event: TelemetryEvent, counter: unknown): Place {
+  const step = event.data![STEP];
+  const x = typeof step === 'number' ? step : typeof counter === 'number' ? counter : state.ordinal;
+  return { x: x + 0, t: Date.parse(event.timestamp) };
+}
+
+/** Returns null if there is no point, and NaN for the texts that stand for a value that is no number. */
+function numberOf(value: unknown): number | null {
+  if (typeof value === 'number') return value + 0;
+  return value === 'NaN' || value === 'Infinity' || value === '-Infinity' ? Number.NaN : null;
+}
+
+function add(state: RunFiguresState, of: { name: string; place: Place; value: number }): void {
+  const { name, place, value } = of;
+  let series = state.series.get(name);
+  if (series === undefined) {
+    if (state.series.size >= FIGURES_MAX) {
+      if (state.refused.size < FIGURES_REFUSED_MAX) state.refused.add(name);
+      return;
+    }
+    series = emptySeries(name);
+    state.series.set(name, series);
+  }
+  addPoint(series, { x: place.x, t: place.t, value, attempt: state.attempt });
+}
