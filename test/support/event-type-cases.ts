@@ -8,7 +8,7 @@ export interface EventTypeCase {
   readonly shape: 'current' | 'older';
   readonly event: Pick<TelemetryEvent, 'data' | 'slot_id' | 'message'>;
   /** The entry, whose `metadata` omits the `event_id` that every entry has. Null if the event never makes an entry. */
-  readonly entry: Pick<EventLogEntry, 'env_id' | 'message' | 'metadata'> | null;
+  readonly entry: Pick<EventLogEntry, 'env_id' | 'message' | 'metadata' | 'values'> | null;
   readonly milestone: boolean;
   /** The line of the page; null if there is none. */
   readonly line: string | null;

@@ -23,14 +23,14 @@ it('judges events by the schemas of its version', () => {
 });
 
 /**
- * A row is part of the fold too: its class decides on the milestones, and scope, status, entry and effect on the state.
+ * A row is part of the fold too: its class decides on the milestones, and scope, status, entry, told and effect on the state.
  * A type without a row is folded by `unknownEventType`, so a new row that differs from it in these needs a new
  * `FOLD_VERSION`; how the page draws it is free. What the functions do is held by test/unit/event-types.test.ts.
  */
 it('folds types by the rows of its version', () => {
-  const columns = ({ page, scope, status, entry, effect, figures }: EventType) => ({
+  const columns = ({ page, scope, status, entry, told, effect, figures }: EventType) => ({
     class: page.class,
-    ...{ scope, status, figures },
+    ...{ scope, status, told, figures },
     ...{ entry: entry !== null, effect: effect !== null },
   });
   const unknown = JSON.stringify(columns(unknownEventType));

@@ -1,4 +1,5 @@
 import type { RunRecord } from '@runlog/run-state/run-record';
+import { cutLetters } from '@runlog/schema/run/cut-text';
 import { parseRunKey, type RunKey } from '@runlog/schema/run/run-key';
 import { messageOf } from '@runlog/topic-io/error-message';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
@@ -46,5 +47,5 @@ function unfoldable(reason: string): Unfoldable {
 }
 
 function excerpt(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text);
+  return JSON.stringify(cutLetters(text, 80));
 }

@@ -5,6 +5,7 @@ import { validateEvent } from '@runlog/schema/events/validate-event';
 import type { EventFaultCode, HttpFaultCode } from '@runlog/schema/faults';
 import type { EventError } from '@runlog/schema/http/ingest-api';
 import { BODY_EVENTS_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX, EVENT_ID_CHARS_MAX } from '@runlog/schema/limits';
+import { cutLetters } from '@runlog/schema/run/cut-text';
 import { DEFAULT_GROUP, formatRunKey, runKeyPart } from '@runlog/schema/run/run-key';
 import { messageOf } from '@runlog/topic-io/error-message';
 import { duplicateName, type EventRange, quoteNonFinite, splitJson, splitLines } from './split-body.ts';
@@ -50,7 +51,7 @@ export interface BodyOrigin {
 }
 
 /** V8 quotes the source around a fault; this much of the message is enough for an answer. */
-const MESSAGE_CHARS_MAX = 200;
+const MESSAGE_LETTERS_MAX = 200;
 
 /**
  * Judges a whole body. A JSON body is refused as a whole if its framing or any of its events is not JSON; an NDJSON
@@ -130,8 +131,14 @@ function judge(bytes: Buffer, range: EventRange, legible: boolean): Valid | Faul
   }
   if (isObject(value) && Object.keys(value).length !== range.members) {
     const name = duplicateName(bytes, { ...range, start: 0, end: bytes.length }) ?? '';
-    const message = `the key ${cut(JSON.stringify(name))} occurs twice`;
-    return { kind: 'fault', code: 'duplicate_key', path: cut(name), message, value };
+    const message = `the key ${cutLetters(JSON.stringify(name), MESSAGE_LETTERS_MAX)} occurs twice`;
+    return {
+      kind: 'fault',
+      code: 'duplicate_key',
+      path: cutLetters(name, MESSAGE_LETTERS_MAX),
+      message,
+      value,
+    };
   }
   const verdict = validateEvent(value);
   if ('fault' in verdict) return { kind: 'fault', ...verdict.fault, value };
@@ -162,7 +169,7 @@ function parse(bytes: Buffer): Parsed {
         // The text is also broken in another way, so the fault of the bytes as received is reported.
       }
     }
-    return { message: cut(messageOf(error)) };
+    return { message: cutLetters(messageOf(error), MESSAGE_LETTERS_MAX) };
   }
 }
 
@@ -198,8 +205,4 @@ function keyOf(value: unknown, clusterId: string): string {
   const group = runKeyPart.safeParse(value.group_id ?? DEFAULT_GROUP);
   if (!run.success || !group.success) return clusterId;
   return formatRunKey({ cluster_id: clusterId, run_id: run.data, group_id: group.data });
-}
-
-function cut(text: string): string {
-  return text.length <= MESSAGE_CHARS_MAX ? text : `${text.slice(0, MESSAGE_CHARS_MAX - 1)}…`;
 }

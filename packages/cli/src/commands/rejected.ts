@@ -1,5 +1,6 @@
 import { decodeRejected } from '@runlog/records/rejected-record';
 import { replay } from '@runlog/run-feed/replay';
+import { cutLetters } from '@runlog/schema/run/cut-text';
 import { compileGlob } from '@runlog/schema/run/run-glob';
 import { printable } from '@runlog/service-kit/printable';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
@@ -14,7 +15,7 @@ import {
 import { logAccessVariables, withLog } from '../log/log-access.ts';
 import { stopSignal } from '../stop-signal.ts';
 
-const SHOWN_CHARS_MAX = 200;
+const SHOWN_LETTERS_MAX = 200;
 
 const options = {
   cluster: { type: 'string', value: 'NAME', help: 'only those of this cluster' },
@@ -123,8 +124,7 @@ function jsonLine(record: LogRecord): string {
 function textLines(record: LogRecord): string {
   const { key, receivedAt, code, path, message, keyId, origin, text } = decodeRejected(record);
   const reason = `${path ? `${path} ` : ''}${message ?? ''}`;
-  const event = text ?? '';
-  const shown = event.length > SHOWN_CHARS_MAX ? `${event.slice(0, SHOWN_CHARS_MAX)}…` : event;
+  const shown = cutLetters(text ?? '', SHOWN_LETTERS_MAX);
   const by = keyId ?? origin ?? '-';
   const head = printable(`${receivedAt ?? '-'}  ${key}  ${code ?? '-'}: ${reason}  (${by})`);
   return `${head}\n    ${printable(shown)}\n`;

@@ -11,8 +11,15 @@ import { percentagePoints, type Span, shortened, slotSpans, stageName, textOf } 
  * needs a new FOLD_VERSION (test/unit/judged-by-the-fold.test.ts). zod/mini, because the page carries this table.
  */
 
-/** JSON has no NaN: ingest turns Python's bare literals into these strings, as proto3's JSON writes them. */
-const float = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]);
+/**
+ * JSON has no NaN: ingest turns Python's bare literals into these strings, as proto3's JSON writes them. Other libraries
+ * write null for every number that JSON has not, so null means "not known".
+ */
+const float = z.nullable(
+  z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])], {
+    error: 'must be a number, null, or one of "NaN", "Infinity", "-Infinity"',
+  }),
+);
 type Float = z.infer<typeof float>;
 const count = z.int().check(z.gte(0));
 /** -1 is the emitters' "unknown". */
@@ -32,14 +39,11 @@ const ppoUpdateCompleted = z.object({
   skipped: z.nullish(z.boolean()),
 });
 type PpoUpdate = z.infer<typeof ppoUpdateCompleted>;
-/** The older shape has neither of the two. */
-type AnyPpoUpdate = Omit<PpoUpdate, 'grad_norm' | 'nan_grad_count'> & {
-  grad_norm: Float | null;
-  nan_grad_count: number | null;
-};
+/** The older shape has no count. */
+type AnyPpoUpdate = Omit<PpoUpdate, 'nan_grad_count'> & { nan_grad_count: number | null };
 
-const BLUEPRINT_CHARS_SHOWN = 10;
-const REASON_CHARS_SHOWN = 8;
+const BLUEPRINT_LETTERS_SHOWN = 10;
+const REASON_LETTERS_SHOWN = 8;
 /** Above it the clip fraction of a PPO update is shown as a warning. */
 const CLIP_FRACTION_HIGH = 0.2;
 
@@ -66,7 +70,7 @@ const pruning = {
     class: 'individual',
     line: (metadata) => [
       ...slotSpans(metadata),
-      { text: `PRUNE ${shortened(metadata.reason, REASON_CHARS_SHOWN)}`.trimEnd(), tone: 'bad' },
+      { text: `PRUNE ${shortened(metadata.reason, REASON_LETTERS_SHOWN)}`.trimEnd(), tone: 'bad' },
     ],
   },
   scope: 'environment',
@@ -148,7 +152,7 @@ export const eventTypes = {
       line: (metadata) => [
         ...slotSpans(metadata),
         {
-          text: `GERM ${shortened(metadata.blueprint, BLUEPRINT_CHARS_SHOWN)}`.trimEnd(),
+          text: `GERM ${shortened(metadata.blueprint, BLUEPRINT_LETTERS_SHOWN)}`.trimEnd(),
           tone: 'germinated',
         },
       ],
@@ -252,7 +256,7 @@ export const eventTypes = {
     status: 'running',
     entry(event, metadata) {
       metadata.slot_id = slotOf(event);
-      metadata.improvement = event.data.improvement;
+      if (event.data.improvement !== null) metadata.improvement = event.data.improvement;
       return 'Fossilized';
     },
     told: [],
@@ -300,8 +304,8 @@ export const eventTypes = {
         metadata.reason = 'buffer rollback';
         return 'PPO skipped';
       }
-      metadata.entropy = data.entropy;
-      metadata.clip_fraction = data.clip_fraction;
+      if (data.entropy !== null) metadata.entropy = data.entropy;
+      if (data.clip_fraction !== null) metadata.clip_fraction = data.clip_fraction;
       return 'PPO update';
     },
     told: ['skipped', 'approx_kl'],

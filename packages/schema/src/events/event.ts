@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { EMITTER_SEQ_MAX, EVENT_ID_CHARS_MAX } from '../limits.ts';
 import { runKeyPart } from '../run/run-key.ts';
+import { timestampPattern } from './instant.ts';
+import { timestampFault } from './timestamp-fault.ts';
 
 /** Names this shape of events in the header of each record. */
 export const SCHEMA_VERSION = '1';
@@ -18,10 +20,9 @@ export const envelope = {
     .regex(printable, 'must be a non-empty printable string')
     .meta({ pattern: printableText }),
   event_type: z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, 'must be SCREAMING_SNAKE_CASE, 1 to 64 characters'),
-  timestamp: z.iso.datetime({
-    offset: true,
-    error: 'must be ISO 8601 with a UTC offset, such as 2026-01-03T23:59:47.900000+00:00',
-  }),
+  timestamp: z
+    .string({ error: ({ input }) => timestampFault(input) })
+    .regex(timestampPattern, { error: ({ input }) => timestampFault(input) }),
   run_id: runKeyPart,
   group_id: runKeyPart.nullish(),
   seed_id: z.string().nullish(),

@@ -1,6 +1,6 @@
 const OFFSET = '(?:[Zz]|[+-](?:[01]\\d|2[0-3])(?::?[0-5]\\d)?)';
 /** Snapshots hold timestamps as they were sent, so their length needs a bound. */
-const FRACTION_DIGITS_MAX = 32;
+export const FRACTION_DIGITS_MAX = 32;
 
 /** A day that exists and a time of day, between which a blank may stand. ISO's basic form has no separators. */
 function dayAndTime({ dash, colon }: { dash: '-' | ''; colon: ':' | '' }): string {

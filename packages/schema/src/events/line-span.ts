@@ -1,3 +1,5 @@
+import { cutLetters } from '../run/cut-text.ts';
+
 /** The meaning of a piece of a line on the page; the style sheet knows its colour. */
 export type Tone =
   | 'plain'
@@ -23,10 +25,9 @@ export function textOf(value: Metadatum): string {
   return value === undefined ? '' : String(value);
 }
 
-/** Text of at most this many characters; cut text ends in `…`. */
-export function shortened(value: Metadatum, charsMax: number): string {
-  const text = textOf(value);
-  return text.length > charsMax ? `${text.slice(0, charsMax - 1)}…` : text;
+/** Text of at most this many letters; cut text ends in `…`. */
+export function shortened(value: Metadatum, lettersMax: number): string {
+  return cutLetters(textOf(value), lettersMax);
 }
 
 /** `+2.3%`, `-0.5%`; text such as NaN stays as it is. */

@@ -97,6 +97,5 @@ function sentence(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
     return `is required (expected ${issue.expected})`;
   }
-  if (issue.code === 'invalid_union') return 'must be a number, or one of "NaN", "Infinity", "-Infinity"';
   return issue.message;
 }

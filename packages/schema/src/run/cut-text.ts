@@ -19,6 +19,22 @@ export function cutText(text: string, limits: { charsMax: number; jsonBytesMax: 
   return `${text.slice(0, end)}…`;
 }
 
+/** Cuts text to at most this many letters (code points), of which the last is `…` if anything was cut. */
+export function cutLetters(text: string, lettersMax: number): string {
+  if (text.length <= lettersMax) return text;
+  let end = 0;
+  for (let letters = 0; letters < lettersMax && end < text.length; letters += 1) {
+    if (letters === lettersMax - 1 && end + widthAt(text, end) < text.length) return `${text.slice(0, end)}…`;
+    end += widthAt(text, end);
+  }
+  return text;
+}
+
+/** Returns the UTF-16 units of the code point that begins there. */
+function widthAt(text: string, at: number): 1 | 2 {
+  return (text.codePointAt(at) as number) > 0xffff ? 2 : 1;
+}
+
 /** Cuts a string of an entry's metadata, a task or a reward mode to its stored length. */
 export function cutName(text: string): string {
   return cutText(text, { charsMax: METADATA_CHARS_MAX, jsonBytesMax: METADATA_BYTES_MAX });
