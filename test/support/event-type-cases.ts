@@ -14,6 +14,8 @@ export interface EventTypeCase {
   readonly line: string | null;
   /** The fields of the snapshot that it changes, besides those that every event changes. */
   readonly changes: Partial<RunSnapshot>;
+  /** The x and the value of the point that it adds to each figure. The event is the run's first. */
+  readonly figures: Readonly<Record<string, readonly [x: number, value: number | null]>>;
 }
 
 const cases = JSON.parse(

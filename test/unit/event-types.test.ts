@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { deliverFigures } from '@runlog/run-state/figures/deliver-figures';
+import { emptyFigures, foldFigures } from '@runlog/run-state/figures/run-figures';
 import { envelope, type TelemetryEvent } from '@runlog/schema/events/event';
 import type { EventType } from '@runlog/schema/events/event-type';
 import { eventTypeOf, eventTypes, olderShapeOf, unknownEventType } from '@runlog/schema/events/event-types';
@@ -6,7 +8,7 @@ import { validateEvent } from '@runlog/schema/events/validate-event';
 import { describe, expect, it } from 'vitest';
 import { toJSONSchema } from 'zod';
 import { EventLogLines } from '../../services/gateway/web/event-log-lines.ts';
-import { epochCompleted, foldEvents, otherEvent } from '../support/event-factory.ts';
+import { epochCompleted, foldEvents, otherEvent, recordOf } from '../support/event-factory.ts';
 import { type EventTypeCase, eventTypeCases, fixtureTypes } from '../support/event-type-cases.ts';
 
 const rows: readonly (readonly [string, EventType])[] = Object.entries(eventTypes);
@@ -76,6 +78,14 @@ describe('every event type', () => {
     );
     expect(Object.fromEntries(changes)).toEqual(each.changes);
     expect(after.counts[type]).toBe((before.counts[type] ?? 0) + 1);
+  });
+
+  it.each(cases)('$type, case $index, continues the figures that its fixture says', ({ type, ...each }) => {
+    const event = eventOf(type, each);
+    const state = emptyFigures({ cluster_id: 'c1', run_id: 'r1', group_id: 'default' });
+    foldFigures(state, recordOf(event, { seq: 4 }), { isRepeat: false });
+    const points = deliverFigures(state).figures.map(({ name, x, last }) => [name, [x[0], last[0]]]);
+    expect(Object.fromEntries(points)).toEqual(each.figures);
   });
 
   it.each(cases)('$type, case $index, is drawn as its fixture says', ({ type, ...each }) => {

@@ -1,4 +1,5 @@
 import { eventTypeOf } from '@runlog/schema/events/event-types';
+import { instantOf } from '@runlog/schema/events/instant';
 import { EVENT_LOG_ENTRIES_MAX, EVENT_TYPES_MAX } from '@runlog/schema/limits';
 import type { EventLogEntry, RunSnapshot } from '@runlog/schema/run/snapshot';
 import { countActivity } from './activity.ts';
@@ -186,7 +187,7 @@ function later(held: string | null, timestamp: string): string {
   if (held === null) return timestamp;
   const comparable = held.length === timestamp.length && held.endsWith(UTC) && timestamp.endsWith(UTC);
   if (comparable) return timestamp > held ? timestamp : held;
-  return Date.parse(timestamp) > Date.parse(held) ? timestamp : held;
+  return instantOf(timestamp) > instantOf(held) ? timestamp : held;
 }
 
 const UTC = '+00:00';

@@ -1,4 +1,5 @@
 import type { TelemetryEvent } from '@runlog/schema/events/event';
+import { instantOf } from '@runlog/schema/events/instant';
 import { MESSAGE_BYTES_MAX } from '@runlog/schema/limits';
 import { cutText } from '@runlog/schema/run/cut-text';
 import type { RunSnapshot, RunStatus } from '@runlog/schema/run/snapshot';
@@ -19,8 +20,8 @@ export function moveStatus(state: RunSnapshot, by: { event: TelemetryEvent; stat
     return;
   }
   if (state.status === 'running') return;
-  const endedAtMs = state.end === null ? Number.NEGATIVE_INFINITY : Date.parse(state.end.at);
-  if (Date.parse(event.timestamp) > endedAtMs + REVIVED_AFTER_MS) state.status = 'running';
+  const endedAtMs = state.end === null ? Number.NEGATIVE_INFINITY : instantOf(state.end.at);
+  if (instantOf(event.timestamp) > endedAtMs + REVIVED_AFTER_MS) state.status = 'running';
 }
 
 function reasonOf({ message, data }: TelemetryEvent): string | null {

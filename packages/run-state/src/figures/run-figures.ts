@@ -1,6 +1,7 @@
 import type { TelemetryEvent } from '@runlog/schema/events/event';
 import type { FigureColumn } from '@runlog/schema/events/event-type';
 import { eventNames, eventTypeOf } from '@runlog/schema/events/event-types';
+import { instantOf } from '@runlog/schema/events/instant';
 import { FIGURES_MAX, FIGURES_REFUSED_MAX } from '@runlog/schema/limits';
 import type { RunKey } from '@runlog/schema/run/run-key';
 import type { Position } from '@runlog/schema/run/snapshot';
@@ -96,7 +97,7 @@ interface Place {
 function placeOf(state: RunFiguresState, event: TelemetryEvent, counter: unknown): Place {
   const step = event.data![STEP];
   const x = typeof step === 'number' ? step : typeof counter === 'number' ? counter : state.ordinal;
-  return { x: x + 0, t: Date.parse(event.timestamp) };
+  return { x: x + 0, t: instantOf(event.timestamp) };
 }
 
 /** Returns null if there is no point, and NaN for the texts that stand for a value that is no number. */
