@@ -1,4 +1,5 @@
 import { isMilestone } from '@runlog/schema/events/event-types';
+import { instantOf } from '@runlog/schema/events/instant';
 import { ACTIVITY_BUCKET_SECONDS, EVENT_LOG_ENTRIES_MAX, MILESTONES_MAX } from '@runlog/schema/limits';
 import type { RunKey } from '@runlog/schema/run/run-key';
 import type {
@@ -16,7 +17,7 @@ import { initialRun } from './initial-run.ts';
 /** What clients get is the folded state without its private window, plus the values that depend on the current time. */
 
 export function deliverEntry(entry: EventLogEntry, nowMs: number): DeliveredEntry {
-  return { ...entry, relative_time: relativeTime({ occurredAtMs: Date.parse(entry.occurred_at), nowMs }) };
+  return { ...entry, relative_time: relativeTime({ occurredAtMs: instantOf(entry.occurred_at), nowMs }) };
 }
 
 export function deliverSnapshot(state: RunSnapshot, nowMs: number): DeliveredSnapshot {

@@ -15,6 +15,8 @@ function entry(eventType: string, overrides: Partial<EventLogEntry> = {}): Event
     episode: 0,
     seq: made,
     occurred_at: '2026-01-03T23:59:47.900000+00:00',
+    severity: 'info',
+    values: {},
     ...rest,
     metadata: { event_id: `event-${made}`, ...metadata },
   };
@@ -48,6 +50,8 @@ describe('the text of an event', () => {
     ['SEED_FOSSILIZED', { slot_id: 'r0c1', improvement: -0.5 }, 'r0c1 FOSS -0.5%'],
     ['SEED_PRUNED', { slot_id: 'r0c1', reason: 'stagnation' }, 'r0c1 PRUNE stagnat…'],
     ['SEED_PRUNED', { slot_id: 'r0c1', reason: 'too slow' }, 'r0c1 PRUNE too slow'],
+    ['SEED_PRUNED', { slot_id: 'r0c1', reason: '😀😀😀😀😀😀😀😀' }, 'r0c1 PRUNE 😀😀😀😀😀😀😀😀'],
+    ['SEED_PRUNED', { slot_id: 'r0c1', reason: 'stagna😀tion' }, 'r0c1 PRUNE stagna😀…'],
     ['SEED_CULLED', { slot_id: 'r0c1', reason: '' }, 'r0c1 PRUNE'],
     ['PPO_UPDATE_COMPLETED', { entropy: 1.234, clip_fraction: 0.15 }, 'PPO ent:1.23 clip:15%'],
     ['PPO_UPDATE_COMPLETED', { reason: 'buffer rollback' }, 'PPO skipped (buffer rollback)'],
@@ -110,6 +114,19 @@ describe('the lines of the event log', () => {
     expect(eventLog.lines.map(textOf)).toEqual(['a PRUNE', 'b PRUNE', 'c PRUNE']);
   });
 
+  it('sorts by every form of a timestamp', () => {
+    const eventLog = new EventLogLines();
+    const forms = [
+      '2026-01-03T23:59:48+00',
+      '2026-01-03 23:59:47,9z',
+      '20260103T235946Z',
+      '2026-01-03T23:59:45Z',
+    ];
+    for (const [at, occurred_at] of forms.entries())
+      eventLog.add(entry('SEED_PRUNED', { occurred_at, metadata: { slot_id: `${at}` } }));
+    expect(eventLog.lines.map(textOf)).toEqual(['3 PRUNE', '2 PRUNE', '1 PRUNE', '0 PRUNE']);
+  });
+
   it('keeps the newest 300 lines and counts the others', () => {
     const eventLog = new EventLogLines();
     for (let at = 0; at < 450; at += 1) eventLog.add(entry('SEED_PRUNED'));
@@ -132,6 +149,8 @@ describe('clock and title', () => {
     expect(clockOf(at('2026-01-03T23:59:48Z'), at('2026-01-03T23:59:47Z'))).toBe('     :48');
     expect(clockOf(at('2026-01-04T00:00:00Z'), at('2026-01-03T23:59:48Z'))).toBe('00:00:00');
     expect(clockOf(at('2026-01-04T23:59:48Z'), at('2026-01-03T23:59:48Z'))).toBe('23:59:48');
+    expect(clockOf(at('+010000-01-01T11:59:59Z'), undefined)).toBe('11:59:59');
+    expect(clockOf(at('-000001-12-31T10:00:01Z'), at('-000001-12-31T10:00:00Z'))).toBe('     :01');
   });
 
   it('shows a decimal in a rate below 100 a second', () => {

@@ -1,4 +1,5 @@
 import { eventTypeOf } from '@runlog/schema/events/event-types';
+import { instantOf, clockOf as utcClockOf } from '@runlog/schema/events/instant';
 import type { Span, Tone } from '@runlog/schema/events/line-span';
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 
@@ -123,10 +124,10 @@ export class EventLogLines {
  * seconds.
  */
 export function clockOf(line: { secondMs: number }, before: { secondMs: number } | undefined): string {
-  const iso = new Date(line.secondMs).toISOString();
+  const clock = utcClockOf(line.secondMs);
   const isNewMinute =
     before === undefined || Math.floor(before.secondMs / 60_000) !== Math.floor(line.secondMs / 60_000);
-  return isNewMinute ? iso.slice(11, 19) : `${' '.repeat(5)}${iso.slice(16, 19)}`;
+  return isNewMinute ? clock : `${' '.repeat(5)}${clock.slice(5)}`;
 }
 
 /** Lists at most three environments, then `+`. */
@@ -154,7 +155,7 @@ function rollUpSpans(type: { name: string; tone: Tone; events: number }): readon
 }
 
 /** Uses the date as well as the time, so that lines sort across midnight. */
-function secondOf(entry: EventLogEntry): number {
-  const ms = Date.parse(entry.occurred_at);
+export function secondOf(entry: Pick<EventLogEntry, 'occurred_at'>): number {
+  const ms = instantOf(entry.occurred_at);
   return Number.isNaN(ms) ? 0 : Math.floor(ms / 1_000) * 1_000;
 }

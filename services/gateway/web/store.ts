@@ -3,7 +3,7 @@ import { createStreamClient, type StreamStatus } from '@runlog/client/stream-cli
 import { freshnessOf, LIVE_MS_MAX, SLOW_MS_MAX } from '@runlog/run-state/freshness';
 import type { DeliveredSnapshot, Freshness, RunRow } from '@runlog/schema/run/snapshot';
 import { STREAM_PATH } from '@runlog/schema/stream/subprotocol';
-import { EventLogLines } from './event-log-lines.ts';
+import { EventLogLines, secondOf } from './event-log-lines.ts';
 import { RateMeter } from './rate-meter.ts';
 import { noteRefusal, noteStatus, storedKey } from './view-key.ts';
 
@@ -130,8 +130,7 @@ function follow(key: string): () => void {
       case 'step': {
         const first = update.entries[0];
         if (update.skipped > 0 && first !== undefined) {
-          const secondMs = Math.floor(Date.parse(first.occurred_at) / 1_000) * 1_000;
-          eventLog.addGap({ skipped: update.skipped, secondMs });
+          eventLog.addGap({ skipped: update.skipped, secondMs: secondOf(first) });
         }
         for (const entry of update.entries) eventLog.add(entry);
         if (update.snapshot.last_received_at !== snapshot?.last_received_at) {

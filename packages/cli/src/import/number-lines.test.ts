@@ -39,6 +39,13 @@ describe('numbering of recorded lines', () => {
     );
   });
 
+  test.each([
+    ['2026-01-03T23:59:47+00', '2026-01-03T23:59:47Z'],
+    ['20260103T235947,25+01', '2026-01-03T22:59:47.250Z'],
+  ])('the event of %s occurred at %s', (timestamp, instant) => {
+    expect(numbered([eventLine({ timestamp })])[0]).toMatchObject({ occurredAtMs: Date.parse(instant) });
+  });
+
   test('a number is the place among the valid lines of the same run', () => {
     const lines = [
       eventLine(),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { basename, dirname, resolve } from 'node:path';
+import { instantOf } from '@runlog/schema/events/instant';
 import { DEFAULT_GROUP } from '@runlog/schema/run/run-key';
 import { type FieldToInsert, insertFields } from './insert-fields.ts';
 import { judgeLine, type LineFault, readObject } from './judge-line.ts';
@@ -57,7 +58,7 @@ export function createLineNumberer(recording: Recording): (line: Buffer) => Numb
     const fault = judgeLine(bytes);
     if (fault !== null) return { kind: 'rejected', fault };
     if (!ownNumbers) numbered.set(key, seq);
-    return { kind: 'event', bytes, runId, groupId, occurredAtMs: Date.parse(String(raw.timestamp)) };
+    return { kind: 'event', bytes, runId, groupId, occurredAtMs: instantOf(String(raw.timestamp)) };
   };
 }
 

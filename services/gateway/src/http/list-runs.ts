@@ -1,5 +1,6 @@
 import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import { rowOf } from '@runlog/run-state/delivery';
+import { instantOf } from '@runlog/schema/events/instant';
 import type { RunsPage } from '@runlog/schema/http/gateway-api';
 import { RUNS_PAGE_DEFAULT, RUNS_PAGE_MAX } from '@runlog/schema/limits';
 import { compileGlob } from '@runlog/schema/run/run-glob';
@@ -15,7 +16,7 @@ const sortValues = {
   group_id: (state: RunHead) => state.group_id,
   status: (state: RunHead) => state.status,
   task_name: (state: RunHead) => state.task_name,
-  started_at: (state: RunHead) => state.started_at,
+  started_at: (state: RunHead) => (state.started_at === null ? null : instantOf(state.started_at)),
   events: (state: RunHead) => state.total_events_received,
   duplicates: (state: RunHead) => state.duplicates,
   missing: (state: RunHead) => state.missing,
