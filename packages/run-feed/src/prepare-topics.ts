@@ -2,6 +2,7 @@ import type { RunMeta } from '@runlog/records/meta-record';
 import { decodeMeta, encodeMeta, META_KEY } from '@runlog/records/meta-record';
 import {
   eventTopicSettings,
+  figuresTopicOf,
   metaTopicSettings,
   rejectedTopicSettings,
   snapshotTopicSettings,
@@ -58,7 +59,8 @@ export async function prepareTopics(options: PrepareOptions): Promise<RunMeta> {
     snapshots: topics.snapshots,
   });
   const snapshots = await ensure(meta.snapshots, meta.partitions, snapshotTopicSettings());
-  refuseContradictions(meta, { events, snapshots });
+  const figures = await ensure(figuresTopicOf(meta.snapshots), meta.partitions, snapshotTopicSettings());
+  refuseContradictions(meta, { events, compacted: [snapshots, figures] });
   if (events.partitions !== options.partitions) {
     logger.info(
       { topic: topics.events, partitions: events.partitions, configured: options.partitions },
@@ -110,9 +112,9 @@ async function agreeOnMeta(options: PrepareOptions, proposal: RunMeta): Promise<
 
 function refuseContradictions(
   meta: RunMeta,
-  found: { events: TopicDescription; snapshots: TopicDescription },
+  found: { events: TopicDescription; compacted: readonly TopicDescription[] },
 ): void {
-  for (const topic of [found.events, found.snapshots]) {
+  for (const topic of [found.events, ...found.compacted]) {
     if (topic.partitions === meta.partitions) continue;
     throw new TopicIoError(
       'unusable',
@@ -120,11 +122,12 @@ function refuseContradictions(
         'partitions and snapshots would be wrong. Partitions cannot be added to a running runlog',
     );
   }
-  if (found.snapshots.settings['cleanup.policy']?.includes('delete')) {
+  for (const { name, settings } of found.compacted) {
+    const policy = settings['cleanup.policy'];
+    if (!policy?.includes('delete')) continue;
     throw new TopicIoError(
       'unusable',
-      `${found.snapshots.name} has cleanup.policy=${found.snapshots.settings['cleanup.policy']}: it would lose ` +
-        'snapshots. Set it to compact',
+      `${name} has cleanup.policy=${policy}: it would lose runs. Set it to compact`,
     );
   }
   refuseOtherFold(meta);

@@ -1,9 +1,12 @@
 import { CHECKPOINT_KEY, decodeCheckpoint } from '@runlog/records/checkpoint-record';
+import { decodeDormantFigures } from '@runlog/records/figures-record';
 import type { RunMeta } from '@runlog/records/meta-record';
 import { decodeDormant, decodeSnapshot } from '@runlog/records/snapshot-record';
-import { isReservedKey } from '@runlog/schema/log/topics';
+import { figuresFrom } from '@runlog/run-state/figures/run-figures';
+import { figuresTopicOf, isReservedKey } from '@runlog/schema/log/topics';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
+import { partitionOf } from '@runlog/topic-io/partitioner';
 import { type LogRecord, TopicIoError } from '@runlog/topic-io/topic-io';
 import { readToEnd } from './read-to-end.ts';
 import { boundsCovering, newestSnapshots, refuseForeignPast } from './refuse-recreated.ts';
@@ -39,6 +42,7 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
   });
   table.states.settle();
   refuseMissedTombstones({ topic: meta.snapshots, begunMs, endedMs: options.now() });
+  await readFigures(table, options);
   const newest = newestSnapshots(table, meta.partitions);
   const bounds = await boundsCovering(newest, { ...options, checkpoints });
   await refuseForeignPast(newest, { ...options, bounds });
@@ -64,8 +68,52 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
     }
     next.set(partition, checkpoint ?? startOffset);
   }
+  for (const [key, partition] of runsWithoutFigures(table, { meta, next })) unreadable.set(key, partition);
   await refold(table, { ...options, unreadable, next, bounds });
   return next;
+}
+
+/**
+ * Reads the figures after the snapshots, so that they are at least as new. Older ones would lack events below the checkpoint
+ * that came with the snapshots.
+ */
+async function readFigures(table: RunTable, options: RestoreOptions): Promise<void> {
+  const { io, meta, partitions, signal } = options;
+  const topic = figuresTopicOf(meta.snapshots);
+  const begunMs = options.now();
+  await readToEnd(io, {
+    ...{ topic, partitions, signal },
+    onRecords: (records) => {
+      for (const record of records) {
+        if (isReservedKey(record.key)) continue;
+        const dormant = decodeDormantFigures(record);
+        const isOurs =
+          dormant !== null &&
+          formatRunKey(dormant.head) === record.key &&
+          dormant.head.position.epoch === meta.epoch;
+        if (isOurs) table.figures.setDormant(record.key, dormant);
+        else table.figures.delete(record.key);
+      }
+    },
+  });
+  table.figures.settle();
+  refuseMissedTombstones({ topic, begunMs, endedMs: options.now() });
+}
+
+/**
+ * Yields the runs whose figures are gone or unreadable, and would not follow from the events from `next` on. A run that was
+ * retired between the two reads is among them too; folding it anew changes nothing.
+ */
+function* runsWithoutFigures(
+  table: RunTable,
+  at: { meta: RunMeta; next: ReadonlyMap<number, number> },
+): Generator<[key: string, partition: number]> {
+  for (const [key, { first_seq }] of table.states.heads()) {
+    const partition = partitionOf(key, at.meta.partitions);
+    const next = at.next.get(partition);
+    if (next === undefined || first_seq >= next) continue;
+    if ((table.figures.seqOf(key) ?? -1) < first_seq) yield [key, partition];
+  }
 }
 
 function readCheckpoint(record: LogRecord, meta: RunMeta): number {
@@ -126,15 +174,32 @@ async function refold(
   const { io, topics, unreadable, bounds, logger, signal } = options;
   for (const partition of new Set(unreadable.values())) {
     const keys = new Set([...unreadable].filter(([, at]) => at === partition).map(([key]) => key));
-    if (bounds[partition]!.startOffset > 0) {
-      for (const key of keys) table.leftOut.add(key);
-      logger.error(
-        { partition, runs: [...keys] },
-        'unreadable snapshots of truncated history: these runs are left out',
-      );
-      continue;
+    const { startOffset } = bounds[partition]!;
+    for (const key of keys) {
+      const state = table.states.get(key);
+      if (state === undefined || state.first_seq >= startOffset) continue;
+      // The events that its figures lack are gone, so they begin here.
+      table.figures.set(key, figuresFrom(state));
+      logger.error({ partition, run: key }, 'unreadable figures of truncated history: they begin anew');
+      keys.delete(key);
     }
-    logger.warn({ partition, runs: [...keys] }, 'unreadable snapshots: folding these runs anew');
+    if (startOffset > 0) {
+      for (const key of keys) {
+        if (table.states.has(key)) continue;
+        table.leftOut.add(key);
+        keys.delete(key);
+        logger.error(
+          { partition, run: key },
+          'unreadable snapshot of truncated history: the run is left out',
+        );
+      }
+    }
+    if (keys.size === 0) continue;
+    logger.warn({ partition, runs: [...keys] }, 'unreadable snapshots or figures: folding these runs anew');
+    for (const key of keys) {
+      table.states.delete(key);
+      table.figures.delete(key);
+    }
     const next = options.next.get(partition)!;
     await readToEnd(io, {
       topic: topics.events,

@@ -5,7 +5,7 @@ import {
   encodeSnapshot,
   snapshotHeaders,
 } from '@runlog/records/snapshot-record';
-import type { RunSnapshot } from '@runlog/schema/run/snapshot';
+import { type RunSnapshot, runHeadSchema } from '@runlog/schema/run/snapshot';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -64,7 +64,7 @@ describe('a dormant run', () => {
     fc.assert(
       fc.property(nasty, nasty, (task, message) => {
         const state = stateWith({ task, message });
-        const { event_log: _log, milestones: _milestones, event_id_window: _window, ...head } = state;
+        const head = runHeadSchema.parse(state);
         const dormant = asleep(state);
         expect(dormant.head).toEqual(head);
         const states = new RunStates();

@@ -1,6 +1,7 @@
 import type { DormantRun } from '@runlog/records/snapshot-record';
 import { decodeSnapshot } from '@runlog/records/snapshot-record';
 import type { RunHead, RunSnapshot } from '@runlog/schema/run/snapshot';
+import { BufferShelves } from './buffer-shelves.ts';
 
 /** Runs by `cluster/run/group`. It reads like a Map of whole states; `head` and `heads` wake no run. */
 export interface ReadonlyRunStates extends ReadonlyMap<string, RunSnapshot> {
@@ -9,26 +10,16 @@ export interface ReadonlyRunStates extends ReadonlyMap<string, RunSnapshot> {
 }
 
 /**
- * Stored bytes stay in the buffer they were fetched in. When less than this part of it is in use, they are copied out.
- */
-const USED_PART_MIN = 0.5;
-
-/** The dormant runs whose bytes are in one such buffer. */
-interface Shelf {
-  readonly keys: Set<string>;
-  usedBytes: number;
-}
-
-/**
  * The states of runs, in the order in which the runs began. A run that was restored from its snapshot sleeps until
  * somebody asks for its whole state. Mostly that is the fold, when the run's next event comes.
  */
 export class RunStates implements ReadonlyRunStates {
   readonly #runs = new Map<string, RunSnapshot | Sleeper>();
-  readonly #shelves = new Map<ArrayBufferLike, Shelf>();
+  readonly #shelves = new BufferShelves({
+    bytesOf: (key) => (this.#runs.get(key) as Sleeper).bytes,
+    move: (key, own) => this.#runs.set(key, new Sleeper((this.#runs.get(key) as Sleeper).head, own)),
+  });
   readonly #onUnreadable: (key: string) => void;
-  /** The buffer of the dormant run that was put in last. */
-  #filling: ArrayBufferLike | null = null;
 
   /**
    * `onUnreadable` is told of a dormant run that could not be woken and was removed. Its checksum was right, so it was
@@ -100,15 +91,7 @@ export class RunStates implements ReadonlyRunStates {
   setDormant(key: string, { head, bytes }: DormantRun): void {
     this.#unshelve(key);
     this.#runs.set(key, new Sleeper(head, bytes));
-    const { buffer } = bytes;
-    if (buffer !== this.#filling) {
-      this.settle();
-      this.#filling = buffer;
-    }
-    const shelf = this.#shelves.get(buffer) ?? { keys: new Set(), usedBytes: 0 };
-    this.#shelves.set(buffer, shelf);
-    shelf.keys.add(key);
-    shelf.usedBytes += bytes.length;
+    this.#shelves.put(key, bytes);
   }
 
   delete(key: string): void {
@@ -118,9 +101,7 @@ export class RunStates implements ReadonlyRunStates {
 
   /** Call this after the last dormant run: until then its buffer may still be filling. */
   settle(): void {
-    const filled = this.#filling;
-    this.#filling = null;
-    if (filled !== null) this.#tidy(filled);
+    this.#shelves.settle();
   }
 
   #wake(key: string, run: Sleeper): RunSnapshot | undefined {
@@ -137,25 +118,7 @@ export class RunStates implements ReadonlyRunStates {
   /** Removes a run's bytes from their shelf, because the run is deleted, woken or given other bytes. */
   #unshelve(key: string): void {
     const run = this.#runs.get(key);
-    if (!(run instanceof Sleeper)) return;
-    const { buffer, length } = run.bytes;
-    const shelf = this.#shelves.get(buffer);
-    if (shelf === undefined) return;
-    shelf.keys.delete(key);
-    shelf.usedBytes -= length;
-    if (buffer !== this.#filling) this.#tidy(buffer);
-  }
-
-  #tidy(buffer: ArrayBufferLike): void {
-    const shelf = this.#shelves.get(buffer);
-    if (shelf === undefined || shelf.usedBytes >= buffer.byteLength * USED_PART_MIN) return;
-    this.#shelves.delete(buffer);
-    for (const key of shelf.keys) {
-      const { head, bytes } = this.#runs.get(key) as Sleeper;
-      const own = Buffer.allocUnsafeSlow(bytes.length);
-      bytes.copy(own);
-      this.#runs.set(key, new Sleeper(head, own));
-    }
+    if (run instanceof Sleeper) this.#shelves.take(key, run.bytes);
   }
 }
 

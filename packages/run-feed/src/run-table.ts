@@ -1,10 +1,14 @@
 import type { RunMeta } from '@runlog/records/meta-record';
 import { decodeRunRecord } from '@runlog/records/run-record';
-import { foldInto } from '@runlog/run-state/evolve';
+import { type Folded, foldInto } from '@runlog/run-state/evolve';
+import { emptyFigures, foldFigures } from '@runlog/run-state/figures/run-figures';
+import { isRepeat } from '@runlog/run-state/repeats';
 import { RunDraft } from '@runlog/run-state/run-draft';
+import type { RunRecord } from '@runlog/run-state/run-record';
 import type { EventLogEntry, RunSnapshot } from '@runlog/schema/run/snapshot';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
+import { FigureStates } from './figure-states.ts';
 import type { RunChange } from './run-change.ts';
 import { RunStates } from './run-states.ts';
 
@@ -25,12 +29,15 @@ export interface FoldedBatch {
 export interface FoldedInPlace {
   /** The keys of the runs that changed, including retired ones. */
   readonly changed: Iterable<string>;
+  /** The keys of the runs whose figures changed. */
+  readonly figures: Iterable<string>;
   readonly unfoldable: readonly UnfoldableRecord[];
 }
 
-/** The states of the runs of some partitions, and the only way to fold records into them. */
+/** The states of the runs of some partitions and their figures, and the only way to fold records into them. */
 export class RunTable {
   readonly states: RunStates;
+  readonly figures = new FigureStates();
   /**
    * Runs whose snapshot cannot be read and cannot be folded anew. They are left out, and their snapshots are never
    * overwritten.
@@ -69,21 +76,26 @@ export class RunTable {
    * is most of the cost when each of many runs gets a few events.
    */
   foldInPlace(records: readonly LogRecord[], partition: number): FoldedInPlace {
-    const { touched, unfoldable } = this.#fold(records, { partition, inPlace: true });
+    const { touched, figures, unfoldable } = this.#fold(records, { partition, inPlace: true });
     for (const [key, { before, draft, began }] of touched) {
       const after = draft.state;
       if (began) this.states.delete(key);
       if (after !== null && (began || after !== before)) this.states.set(key, after);
     }
-    return { changed: touched.keys(), unfoldable };
+    return { changed: touched.keys(), figures, unfoldable };
   }
 
   #fold(
     records: readonly LogRecord[],
     how: { partition: number; inPlace: boolean },
-  ): { touched: ReadonlyMap<string, Touched>; unfoldable: readonly UnfoldableRecord[] } {
+  ): {
+    touched: ReadonlyMap<string, Touched>;
+    figures: ReadonlySet<string>;
+    unfoldable: readonly UnfoldableRecord[];
+  } {
     const { partition, inPlace } = how;
     const touched = new Map<string, Touched>();
+    const figures = new Set<string>();
     const unfoldable: UnfoldableRecord[] = [];
     for (const record of records) {
       const { key } = record;
@@ -103,6 +115,7 @@ export class RunTable {
       const draft = held?.draft ?? new RunDraft(state, { isOwn: inPlace && state !== null });
       const change = held ?? { before: state, draft, entries: [], began: false };
       const folded = foldInto(draft, decoded);
+      if (this.#foldFigures(decoded, { folded, state: draft.state })) figures.add(key);
       if (folded === 'unchanged') continue;
       if (held === undefined) touched.set(key, change);
       if (draft.state === null) {
@@ -113,7 +126,34 @@ export class RunTable {
       // Nobody reads the single entries of a state that is changed in place.
       if (!inPlace && typeof folded !== 'string') change.entries.push(folded);
     }
-    return { touched, unfoldable };
+    return { touched, figures, unfoldable };
+  }
+
+  /**
+   * Folds a record into the figures of its run, which have a position of their own. They may be behind the snapshot, because
+   * they are stored less often; then the snapshot says which of the records up to its position were repeats. `state` is the
+   * run's after the record. Returns whether the figures changed.
+   */
+  #foldFigures(record: RunRecord, after: { folded: Folded; state: RunSnapshot | null }): boolean {
+    const { key, seq } = record;
+    const { folded, state } = after;
+    if (state === null) {
+      const heldSeq = this.figures.seqOf(key);
+      if (heldSeq === null || heldSeq >= seq) return false;
+      this.figures.delete(key);
+      return true;
+    }
+    // A record from before the run's present life changes nothing, and a retirement that is void neither.
+    if (record.kind !== 'event' || seq < state.first_seq) return false;
+    let figures = this.figures.get(key);
+    if (figures === undefined || figures.position.seq < state.first_seq) {
+      figures = emptyFigures(record.run);
+      this.figures.set(key, figures);
+    }
+    if (seq <= figures.position.seq) return false;
+    const wasRepeat = folded === 'unchanged' && isRepeat(state.repeats, seq) === true;
+    foldFigures(figures, record, { isRepeat: folded === 'repeated' || wasRepeat });
+    return true;
   }
 }
 

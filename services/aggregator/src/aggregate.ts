@@ -193,7 +193,7 @@ export class Aggregation implements AsyncDisposable {
     while (!signal.aborted) {
       await clock.sleep(snapshotIntervalMs, signal);
       if (signal.aborted) return;
-      const withNews = [...this.#held.values()].filter((held) => held.hasNews);
+      const withNews = [...this.#held.values()].filter((held) => held.hasNews());
       await Promise.all(withNews.map((held) => this.#flush(held)));
     }
   }
@@ -273,7 +273,7 @@ export class Aggregation implements AsyncDisposable {
     await Promise.all(this.#claims.values());
     for (const held of [...this.#held.values()]) {
       try {
-        while (held.hasNews) await held.flush();
+        while (held.hasNews({ all: true })) await held.flush({ all: true });
       } catch (error) {
         const { partition } = held;
         this.#options.logger.warn(

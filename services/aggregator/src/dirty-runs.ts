@@ -1,13 +1,15 @@
-/** The range of a run's records that its stored snapshot lacks. */
+/** The range of a run's records that its stored snapshot, or its stored figures, lack. */
 export interface Lack {
   /** An offset at or below the first record that it lacks. */
   readonly since: number;
   /** An offset above the last record that it lacks. */
   readonly through: number;
+  /** When the first of these records was folded, in milliseconds since 1970. */
+  readonly sinceMs: number;
 }
 
 /**
- * Runs of one partition that changed since their snapshot was written, oldest first. The first record that the oldest
+ * Runs of one partition that changed since their snapshot was written, or whose figures did since these were, oldest first. The first record that the oldest
  * lacks bounds the checkpoint.
  */
 export class DirtyRuns {
@@ -15,8 +17,12 @@ export class DirtyRuns {
 
   /** Marks a run as dirty. A run that is already dirty keeps its place and the beginning of its lack. */
   mark(key: string, lack: Lack): void {
-    const since = this.#lacks.get(key)?.since ?? lack.since;
-    this.#lacks.set(key, { since, through: lack.through });
+    const { since, sinceMs } = this.#lacks.get(key) ?? lack;
+    this.#lacks.set(key, { since, sinceMs, through: lack.through });
+  }
+
+  get(key: string): Lack | undefined {
+    return this.#lacks.get(key);
   }
 
   take(key: string): void {

@@ -3,11 +3,11 @@ import { encodeRejected } from '@runlog/records/rejected-record';
 import { restore } from '@runlog/run-feed/restore';
 import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import { LEFT_OUT, RunTable, type UnfoldableRecord } from '@runlog/run-feed/run-table';
-import { snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
+import { figuresTopicOf, snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/topic-io/logger';
 import type { FencedWriter, LogRecord, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
-import { buildFlush, FLUSH_BYTES_MAX } from './build-flush.ts';
+import { areFiguresDue, buildFlush, FLUSH_BYTES_MAX } from './build-flush.ts';
 import { DirtyRuns } from './dirty-runs.ts';
 import type { SnapshotBudget } from './snapshot-budget.ts';
 
@@ -43,6 +43,7 @@ export class HeldPartition implements AsyncDisposable {
   readonly #writer: FencedWriter;
   readonly #table: RunTable;
   readonly #dirty = new DirtyRuns();
+  readonly #dirtyFigures = new DirtyRuns();
   #rejected: RecordToAppend[] = [];
   /** The offset of the next record to fold. */
   #folded: number;
@@ -97,8 +98,10 @@ export class HeldPartition implements AsyncDisposable {
 
   fold(batch: { records: readonly LogRecord[]; nextOffset: number }): void {
     const from = this.#folded;
-    const { changed, unfoldable } = this.#table.foldInPlace(batch.records, this.partition);
-    for (const key of changed) this.#dirty.mark(key, { since: from, through: batch.nextOffset });
+    const { changed, figures, unfoldable } = this.#table.foldInPlace(batch.records, this.partition);
+    const lack = { since: from, through: batch.nextOffset, sinceMs: this.#options.clock.now() };
+    for (const key of changed) this.#dirty.mark(key, lack);
+    for (const key of figures) this.#dirtyFigures.mark(key, lack);
     const rejectedBelow = this.#options.rebuild?.rejectedBelow ?? 0;
     for (const passed of unfoldable) {
       if (passed.record.offset >= rejectedBelow) this.#rejected.push(this.#rejectedRecord(passed));
@@ -106,26 +109,34 @@ export class HeldPartition implements AsyncDisposable {
     this.#folded = batch.nextOffset;
   }
 
-  /** Whether a flush would change anything. */
-  get hasNews(): boolean {
-    return this.#dirty.size > 0 || this.#rejected.length > 0 || this.#folded !== this.#stored;
+  /** Says whether a flush would change anything. Figures of less than ten seconds count only with `all`. */
+  hasNews({ all = false }: { all?: boolean } = {}): boolean {
+    if (this.#dirty.size > 0 || this.#rejected.length > 0) return true;
+    const next = Math.min(this.#dirty.checkpoint(this.#folded), this.#dirtyFigures.checkpoint(this.#folded));
+    if (next !== this.#stored) return true;
+    const nowMs = this.#options.clock.now();
+    for (const [, lack] of this.#dirtyFigures.entries()) return all || areFiguresDue(lack, nowMs);
+    return false;
   }
 
   /**
-   * Writes one transaction: snapshots, checkpoint, rejected records, and the group's offset for lag tools. Rejects if
-   * the partition was taken over or the log cannot be reached. Then this object is spent, and the partition must be
-   * claimed anew.
+   * Writes one transaction: snapshots, figures, checkpoint, rejected records, and the group's offset for lag tools. With
+   * `all`, it does not wait for figures to be due. Rejects if the partition was taken over or the log cannot be reached.
+   * Then this object is spent, and the partition must be claimed anew.
    */
-  async flush(): Promise<{ runs: number; bytes: number }> {
+  async flush({ all = false }: { all?: boolean } = {}): Promise<{ runs: number; bytes: number }> {
     const { topics, meta, budget, clock, logger, rebuild } = this.#options;
     const nowMs = clock.now();
     const flush = buildFlush({
       dirty: this.#dirty,
+      dirtyFigures: this.#dirtyFigures,
       states: this.#table.states,
+      figures: this.#table.figures,
       folded: this.#folded,
       epoch: meta.epoch,
       bytesMax: Math.min(FLUSH_BYTES_MAX, budget.available(nowMs)),
       nowMs,
+      all,
     });
     const rejected = this.#rejected;
     this.#rejected = [];
@@ -134,7 +145,8 @@ export class HeldPartition implements AsyncDisposable {
       records: [
         // The reason why a record was skipped must become durable no later than the position that passes it.
         { topic: topics.rejected, partition: this.partition, records: rejected },
-        { topic: meta.snapshots, partition: this.partition, records: flush.records },
+        { topic: figuresTopicOf(meta.snapshots), partition: this.partition, records: flush.figures },
+        { topic: meta.snapshots, partition: this.partition, records: flush.snapshots },
       ].filter(({ records }) => records.length > 0),
       offsets:
         rebuild === undefined

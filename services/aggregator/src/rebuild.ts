@@ -5,7 +5,12 @@ import { metaChange, sameMeta } from '@runlog/run-feed/follow-meta';
 import { readMeta, refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { type VerifyProgress, type VerifyReport, verify } from '@runlog/run-feed/verify';
-import { snapshotTopicSettings, snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
+import {
+  figuresTopicOf,
+  snapshotTopicSettings,
+  snapshotWriterId,
+  type TopicNames,
+} from '@runlog/schema/log/topics';
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/topic-io/logger';
@@ -98,8 +103,10 @@ async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<Re
   const written = await writeSnapshots(options, { former, meta, foreign });
   await switchMeta(options, { former, meta });
   await switchVisible(options, former);
-  for (const topic of leftOver) await io.deleteTopic(topic);
-  if (options.dropOld) await io.deleteTopic(former.snapshots);
+  for (const topic of options.dropOld ? [...leftOver, former.snapshots] : leftOver) {
+    await io.deleteTopic(topic);
+    await io.deleteTopic(figuresTopicOf(topic));
+  }
   options.logger.info({ ...meta, atMs: clock.now() }, 'snapshots rebuilt');
   return { meta, former, before, resumed, ...written };
 }
@@ -135,7 +142,9 @@ async function agreeOnPlan(
   const leftOver: string[] = [];
   let target = nextSnapshotTopic(topics, former.snapshots);
   for (;;) {
-    await io.ensureTopics([{ name: target, partitions, replicationFactor, ...snapshotTopicSettings() }]);
+    for (const name of [target, figuresTopicOf(target)]) {
+      await io.ensureTopics([{ name, partitions, replicationFactor, ...snapshotTopicSettings() }]);
+    }
     await using writer = await io.fencedWriter(snapshotWriterId(target, 0));
     const found = await readPlan(options, target);
     if (found === null) {
@@ -229,8 +238,8 @@ async function foldToEnd(
     onEvents(fetched.records.length);
     const atEnd = fetched.nextOffset >= fetched.stableEnd;
     if (unflushed >= EVENTS_PER_FLUSH || atEnd) {
-      do await held.flush();
-      while (atEnd && held.hasNews);
+      do await held.flush({ all: true });
+      while (atEnd && held.hasNews({ all: true }));
       unflushed = 0;
     }
     if (atEnd) return;

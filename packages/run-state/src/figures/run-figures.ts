@@ -4,7 +4,7 @@ import { eventNames, eventTypeOf } from '@runlog/schema/events/event-types';
 import { instantOf } from '@runlog/schema/events/instant';
 import { FIGURES_MAX, FIGURES_REFUSED_MAX } from '@runlog/schema/limits';
 import type { RunKey } from '@runlog/schema/run/run-key';
-import type { Position } from '@runlog/schema/run/snapshot';
+import type { Position, RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { EventRecord } from '../run-record.ts';
 import { figureName } from './figure-name.ts';
 import { addPoint, emptySeries, type Series } from './series.ts';
@@ -33,6 +33,16 @@ export function emptyFigures(run: RunKey): RunFiguresState {
     attempt: 0,
     refused: new Set(),
     series: new Map(),
+  };
+}
+
+/** Returns figures that begin after the run's snapshot, because what they would hold of the time before is gone. */
+export function figuresFrom(state: RunSnapshot): RunFiguresState {
+  return {
+    ...emptyFigures(state),
+    position: { ...state.position },
+    ordinal: state.total_events_received - state.duplicates,
+    attempt: state.attempt,
   };
 }
 

@@ -1,0 +1,100 @@
+import { bytesOf, type DormantFigures, decodeFigures } from '@runlog/records/figures-record';
+import type { RunFiguresState } from '@runlog/run-state/figures/run-figures';
+import { BufferShelves } from './buffer-shelves.ts';
+
+/** The figures of runs by `cluster/run/group`. */
+export interface ReadonlyFigureStates {
+  /** Wakes the run's figures. The result changes in place as events are folded. */
+  get(key: string): RunFiguresState | undefined;
+}
+
+interface Awake {
+  readonly state: RunFiguresState;
+  /** The period in which they were used last. */
+  period: number;
+}
+
+/**
+ * The figures of runs. Those that were restored, and those that nobody used for a while, sleep as bytes, which take less
+ * memory than the columns.
+ */
+export class FigureStates implements ReadonlyFigureStates {
+  readonly #runs = new Map<string, Awake | Sleeper>();
+  readonly #shelves = new BufferShelves({
+    bytesOf: (key) => (this.#runs.get(key) as Sleeper).bytes,
+    move: (key, own) => this.#runs.set(key, new Sleeper((this.#runs.get(key) as Sleeper).head, own)),
+  });
+  #period = 0;
+
+  keys(): MapIterator<string> {
+    return this.#runs.keys();
+  }
+
+  /** Returns the position of the last record folded into the run's figures, or null if there are none. Wakes nothing. */
+  seqOf(key: string): number | null {
+    const figures = this.#runs.get(key);
+    if (figures === undefined) return null;
+    return figures instanceof Sleeper ? figures.head.position.seq : figures.state.position.seq;
+  }
+
+  get(key: string): RunFiguresState | undefined {
+    const figures = this.#runs.get(key);
+    if (figures === undefined) return undefined;
+    if (!(figures instanceof Sleeper)) {
+      figures.period = this.#period;
+      return figures.state;
+    }
+    const state = decodeFigures(figures.bytes);
+    this.delete(key);
+    if (state === null) return undefined;
+    this.set(key, state);
+    return state;
+  }
+
+  set(key: string, state: RunFiguresState): void {
+    this.#unshelve(key);
+    this.#runs.set(key, { state, period: this.#period });
+  }
+
+  setDormant(key: string, { head, bytes }: DormantFigures): void {
+    this.#unshelve(key);
+    this.#runs.set(key, new Sleeper(head, bytes));
+    this.#shelves.put(key, bytes);
+  }
+
+  delete(key: string): void {
+    this.#unshelve(key);
+    this.#runs.delete(key);
+  }
+
+  /** Call this after the last dormant figures: until then their buffer may still be filling. */
+  settle(): void {
+    this.#shelves.settle();
+  }
+
+  /** Puts figures to sleep that nobody used since the call before this one. */
+  putIdleToSleep(): void {
+    for (const [key, figures] of this.#runs) {
+      if (figures instanceof Sleeper || figures.period === this.#period) continue;
+      const { position } = figures.state;
+      this.#runs.set(key, new Sleeper({ position }, bytesOf(figures.state)));
+    }
+    this.#period += 1;
+  }
+
+  #unshelve(key: string): void {
+    const figures = this.#runs.get(key);
+    if (figures instanceof Sleeper) this.#shelves.take(key, figures.bytes);
+  }
+}
+
+/** This is a class so that `instanceof` tells it from figures that are awake. */
+class Sleeper {
+  readonly head: Pick<DormantFigures['head'], 'position'>;
+  readonly bytes: Buffer;
+
+  constructor({ position }: Pick<DormantFigures['head'], 'position'>, bytes: Buffer) {
+    this.head = { position };
+    this.bytes = bytes;
+  }
+}
