@@ -13,6 +13,8 @@ function entry(seq: number): DeliveredEntry {
     episode: 0,
     seq,
     occurred_at: '2026-01-03T23:59:47Z',
+    severity: 'info',
+    values: {},
     relative_time: '(1s ago)',
   };
 }
