@@ -28,9 +28,9 @@ it('judges events by the schemas of its version', () => {
  * `FOLD_VERSION`; how the page draws it is free. What the functions do is held by test/unit/event-types.test.ts.
  */
 it('folds types by the rows of its version', () => {
-  const columns = ({ page, scope, status, entry, told, effect, figures }: EventType) => ({
+  const columns = ({ page, scope, status, entry, told, valuesFirst, effect, figures }: EventType) => ({
     class: page.class,
-    ...{ scope, status, told, figures },
+    ...{ scope, status, told, valuesFirst, figures },
     ...{ entry: entry !== null, effect: effect !== null },
   });
   const unknown = JSON.stringify(columns(unknownEventType));

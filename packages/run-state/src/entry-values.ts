@@ -1,71 +1,94 @@
 import type { TelemetryEvent } from '@runlog/schema/events/event';
-import type { EntryMetadata } from '@runlog/schema/events/event-type';
-import { ENTRY_VALUE_CHARS_MAX, ENTRY_VALUES_BYTES_MAX, ENTRY_VALUES_MAX } from '@runlog/schema/limits';
+import type { EntryMetadata, EventType } from '@runlog/schema/events/event-type';
+import {
+  ENTRY_VALUE_CHARS_MAX,
+  ENTRY_VALUES_BYTES_MAX,
+  ENTRY_VALUES_MAX,
+  EVENT_TYPES_MAX,
+} from '@runlog/schema/limits';
 import { jsonBytes } from '@runlog/schema/run/cut-text';
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 
 type Values = EventLogEntry['values'];
+type Data = NonNullable<TelemetryEvent['data']>;
 
 const NO_VALUES: Values = Object.freeze({});
-/** The names that come first, in order. One array serves every call, because the fold makes an entry at a time. */
-const chosen: string[] = Array.from({ length: ENTRY_VALUES_MAX }, () => '');
 
 /**
- * Returns the first eight scalars of `data` that the entry does not tell already: finite numbers, booleans, and text of at
- * most 64 characters. The members of a JSON object have no order, and the fold must not depend on how an emitter sorts
- * them. So the shortest names come first, and those of one length in the order of their UTF-16 units. A value that would
- * take the JSON beyond its bound is left out. The result may be shared and is never to be changed.
+ * Returns the first eight scalars of an event's `data` that its entry does not tell already: finite numbers, booleans, and
+ * text of at most 64 characters. The fold must not depend on the order in which an emitter writes the members of a JSON
+ * object. So the names that the row of the type puts first come first, then the shortest, and those of one length in the
+ * order of their UTF-16 units. Values beyond the bytes that an entry may have are left out. The result may be shared, so
+ * it must not be changed.
  */
 export function entryValuesOf(
-  data: TelemetryEvent['data'],
-  entry: { metadata: EntryMetadata; told: readonly string[] },
+  event: TelemetryEvent,
+  entry: { type: EventType; metadata: EntryMetadata },
 ): Values {
+  const { data } = event;
   if (data == null) return NO_VALUES;
-  let count = 0;
-  for (const name in data) {
-    if (!isShown(data[name]) || isTold(name, entry)) continue;
-    if (count === ENTRY_VALUES_MAX && !isBefore(name, chosen[count - 1]!)) continue;
-    let at = count < ENTRY_VALUES_MAX ? count : count - 1;
-    for (; at > 0 && isBefore(name, chosen[at - 1]!); at -= 1) chosen[at] = chosen[at - 1]!;
-    chosen[at] = name;
-    if (count < ENTRY_VALUES_MAX) count += 1;
+  const { type, metadata } = entry;
+  const taken: Taken = { values: {}, count: 0, chars: 0 };
+  for (let at = 0; at < type.valuesFirst.length; at += 1) {
+    const name = type.valuesFirst[at]!;
+    if (type.entry === null || !Object.hasOwn(metadata, name)) take(taken, name, data[name]);
   }
-  return count === 0 ? NO_VALUES : chosenValues(data, count);
+  // Some types have more than a hundred fields, which need not be read if those that come first are there.
+  if (taken.count < ENTRY_VALUES_MAX) {
+    const { asSent, inOrder } = namesOf(event.event_type, { type, data });
+    for (let at = 0; at < inOrder.length; at += 1) {
+      const place = inOrder[at]!;
+      take(taken, asSent[place]!, read[place]);
+    }
+  }
+  const { values, count, chars } = taken;
+  if (count === 0) return NO_VALUES;
+  const bytesAtMost = BRACES_BYTES + chars * TEXT_BYTES_MAX + count * (MEMBER_BYTES + NUMBER_BYTES_MAX);
+  return bytesAtMost <= ENTRY_VALUES_BYTES_MAX ? values : withinBytes(values);
 }
 
-function chosenValues(data: Readonly<Record<string, unknown>>, count: number): Values {
-  let bytesAtMost = 0;
-  for (let index = 0; index < count; index += 1) {
-    const name = chosen[index]!;
-    const value = data[name];
-    const chars = name.length + (typeof value === 'string' ? value.length : 0);
-    bytesAtMost += chars * TEXT_BYTES_MAX + MEMBER_BYTES + NUMBER_BYTES_MAX;
-  }
-  const mustMeasure = bytesAtMost > ENTRY_VALUES_BYTES_MAX - BRACES_BYTES;
-  const values: Values = {};
-  let bytes = BRACES_BYTES;
-  for (let index = 0; index < count; index += 1) {
-    const name = chosen[index]!;
-    const value = data[name] as string | number | boolean;
-    if (mustMeasure) {
-      const valueBytes = typeof value === 'string' ? textBytes(value) + 2 : NUMBER_BYTES_MAX;
-      const next = bytes + textBytes(name) + MEMBER_BYTES + valueBytes;
-      if (next > ENTRY_VALUES_BYTES_MAX) continue;
-      bytes = next;
-    }
-    // A state must equal the state that is read back, and JSON writes -0 as 0.
-    values[name] = typeof value === 'number' ? value + 0 : value;
-  }
-  return values;
+interface Taken {
+  readonly values: Values;
+  count: number;
+  /** The UTF-16 units of the names and texts. */
+  chars: number;
+}
+
+function take(taken: Taken, name: string, value: unknown): void {
+  if (taken.count >= ENTRY_VALUES_MAX || !isShown(value)) return;
+  // A state must equal the state that is read back, and JSON writes -0 as 0.
+  taken.values[name] = typeof value === 'number' ? value + 0 : value;
+  taken.count += 1;
+  taken.chars += typeof value === 'string' ? name.length + value.length : name.length;
+}
+
+function isShown(value: unknown): value is number | boolean | string {
+  // JSON.parse reads 1e400 as Infinity, which JSON cannot write.
+  if (typeof value === 'number') return Number.isFinite(value);
+  return typeof value === 'string' ? value.length <= ENTRY_VALUE_CHARS_MAX : typeof value === 'boolean';
 }
 
 const BRACES_BYTES = 2;
 /** Two quotes, a colon and a comma. */
 const MEMBER_BYTES = 4;
-/** A number takes at most this much, and a boolean less: `-1.2345678901234567e-100`. */
+/** Numbers take at most this much (`-1.2345678901234567e-100`), booleans and the quotes of a text less. */
 const NUMBER_BYTES_MAX = 24;
 /** The most that JSON takes for one UTF-16 unit: `\u0000`. */
 const TEXT_BYTES_MAX = 6;
+
+/** Keeps those that fit, in order. Every number is counted as if it were the longest. */
+function withinBytes(values: Values): Values {
+  const kept: Values = {};
+  let bytes = BRACES_BYTES;
+  for (const [name, value] of Object.entries(values)) {
+    const valueBytes = typeof value === 'string' ? textBytes(value) + 2 : NUMBER_BYTES_MAX;
+    const next = bytes + textBytes(name) + MEMBER_BYTES + valueBytes;
+    if (next > ENTRY_VALUES_BYTES_MAX) continue;
+    kept[name] = value;
+    bytes = next;
+  }
+  return kept;
+}
 
 function textBytes(text: string): number {
   for (let at = 0; at < text.length; at += 1) {
@@ -75,31 +98,54 @@ function textBytes(text: string): number {
   return text.length;
 }
 
-function isShown(value: unknown): boolean {
-  switch (typeof value) {
-    case 'number':
-      // JSON.parse reads 1e400 as Infinity, which JSON cannot write.
-      return Number.isFinite(value);
-    case 'boolean':
-      return true;
-    case 'string':
-      return value.length <= ENTRY_VALUE_CHARS_MAX;
-    default:
-      return false;
+/** The names of one `data`. */
+interface Names {
+  readonly asSent: readonly string[];
+  /** The places in `asSent` of those that may be values and that the row does not put first, in their order. */
+  readonly inOrder: readonly number[];
+}
+
+/** By event type, the names that its last event had: nearly every event of a type has the same. */
+const lastNames = new Map<string, Names>();
+const NAMES_HELD_MAX = 256;
+/** The values of the last `data`, at the places of their names. One array serves every call. */
+const read: unknown[] = [];
+
+/** Returns the names of `data` and leaves its values in `read`. */
+function namesOf(eventType: string, of: { type: EventType; data: Data }): Names {
+  const { type, data } = of;
+  const last = lastNames.get(eventType);
+  if (last !== undefined && readAll(last.asSent, data)) return last;
+  const asSent = Object.keys(data);
+  readAll(asSent, data);
+  const told = new Set(['env_id', 'event_id', ...type.told, ...type.valuesFirst]);
+  const inOrder = Array.from(asSent.keys())
+    .filter((place) => !told.has(asSent[place]!) && isNameOfValue(asSent[place]!))
+    .sort((place, other) => compare(asSent[place]!, asSent[other]!));
+  const names = { asSent, inOrder };
+  if (asSent.length <= NAMES_HELD_MAX) {
+    if (lastNames.size >= EVENT_TYPES_MAX) lastNames.clear();
+    lastNames.set(eventType, names);
   }
+  return names;
 }
 
-function isTold(name: string, entry: { metadata: EntryMetadata; told: readonly string[] }): boolean {
-  return (
-    name === 'env_id' ||
-    name.length > ENTRY_VALUE_CHARS_MAX ||
-    Object.hasOwn(entry.metadata, name) ||
-    entry.told.includes(name) ||
-    // Setting it would set the prototype.
-    name === '__proto__'
-  );
+/** Returns false if `data` has other names than these, or in another order. */
+function readAll(names: readonly string[], data: Data): boolean {
+  let at = 0;
+  for (const name in data) {
+    if (name !== names[at]) return false;
+    read[at] = data[name];
+    at += 1;
+  }
+  return at === names.length;
 }
 
-function isBefore(name: string, other: string): boolean {
-  return name.length === other.length ? name < other : name.length < other.length;
+function isNameOfValue(name: string): boolean {
+  // Setting __proto__ would set the prototype.
+  return name.length <= ENTRY_VALUE_CHARS_MAX && name !== '__proto__';
+}
+
+function compare(name: string, other: string): number {
+  return name.length - other.length || (name < other ? -1 : 1);
 }

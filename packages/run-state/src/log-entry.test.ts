@@ -43,15 +43,36 @@ describe('the values of an entry', () => {
     });
     expect(entryOf(gateEvaluated({ data: { message: 'no' } })).values).toEqual({});
     expect(Object.keys(entryOf(ppoUpdated({ data: { skipped: false } })).values)).toEqual([
-      'grad_norm',
-      'value_loss',
       'policy_loss',
+      'value_loss',
+      'grad_norm',
       'kl_divergence',
       'nan_grad_count',
     ]);
   });
 
-  it('are at most eight, the shortest names first', () => {
+  it('of a known type begin with those that its row names', () => {
+    const data = { a: 1, b: 2, c: 3, d: 4, pre_clip_grad_norm: 5, skipped: true };
+    expect(Object.keys(entryOf(ppoUpdated({ data })).values)).toEqual([
+      'policy_loss',
+      'value_loss',
+      'entropy',
+      'grad_norm',
+      'kl_divergence',
+      'clip_fraction',
+      'nan_grad_count',
+      'pre_clip_grad_norm',
+    ]);
+  });
+
+  it('do not depend on the names that the event before had', () => {
+    const values = [{ a: 1, b: 2 }, { b: 2, a: 1 }, { a: 1 }, { a: 1, b: 2, c: 3 }, {}].map(valuesOf);
+    expect(values).toEqual([{ a: 1, b: 2 }, { a: 1, b: 2 }, { a: 1 }, { a: 1, b: 2, c: 3 }, {}]);
+    const many = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`m${index}`, index]));
+    expect([valuesOf(many), valuesOf(many)].map((each) => Object.keys(each).length)).toEqual([8, 8]);
+  });
+
+  it('of a type without a row are at most eight, the shortest names first', () => {
     const data = Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`k${index}`, index]));
     expect(Object.keys(valuesOf(data))).toEqual(['k0', 'k1', 'k2', 'k3', 'k4', 'k5', 'k6', 'k7']);
     expect(Object.keys(valuesOf({ ccc: 1, bb: 1, a: 1, aa: 1 }))).toEqual(['a', 'aa', 'bb', 'ccc']);

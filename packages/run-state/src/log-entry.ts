@@ -18,7 +18,7 @@ export function logEntryOf(
 ): EventLogEntry {
   const metadata: EntryMetadata = { event_id: event.event_id };
   const message = type.entry === null ? event.message || event.event_type : type.entry(event, metadata);
-  const values = entryValuesOf(event.data, { metadata, told: type.told });
+  const values = entryValuesOf(event, { type, metadata });
   bound(metadata);
   return {
     timestamp: utcClockOf(event.timestamp),

@@ -23,8 +23,10 @@ interface Columns<Event> {
   readonly status: RunStatus;
   /** Writes the entry's metadata and returns its message, both uncut. null: the event's message, else its type. */
   readonly entry: ((event: Event, metadata: EntryMetadata) => string) | null;
-  /** The fields of `data` that `entry` tells under another name. The entry's `values` leave them out. */
+  /** The names that `entry` gives to metadata, and the fields of `data` that it tells otherwise. They are no `values`. */
   readonly told: readonly string[];
+  /** The fields of `data` that the entry's `values` take first, in this order, if metadata does not have them. */
+  readonly valuesFirst: readonly string[];
   /**
    * Changes the run's snapshot, apart from counts and event log. The event's position is already the run's. It replaces
    * values and never writes into one.

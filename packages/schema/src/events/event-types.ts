@@ -59,6 +59,7 @@ const plain = {
   status: 'running',
   entry: null,
   told: [],
+  valuesFirst: [],
   effect: null,
   figures: null,
 } as const;
@@ -80,7 +81,8 @@ const pruning = {
     metadata.reason = event.data.reason;
     return 'Pruned';
   },
-  told: [],
+  told: ['slot_id', 'reason'],
+  valuesFirst: [],
   effect(state) {
     state.cumulative_pruned += 1;
   },
@@ -113,6 +115,7 @@ export const eventTypes = {
     status: 'running',
     entry: null,
     told: [],
+    valuesFirst: ['n_envs', 'max_epochs', 'max_batches', 'task', 'host_params', 'seed', 'n_episodes', 'lr'],
     effect(state, { data, timestamp }) {
       const startEpisode = data.start_episode ?? 0;
       state.status = 'running';
@@ -164,7 +167,8 @@ export const eventTypes = {
       metadata.blueprint = event.data.blueprint_id;
       return 'Germinated';
     },
-    told: ['blueprint_id'],
+    told: ['slot_id', 'blueprint', 'blueprint_id'],
+    valuesFirst: ['params'],
     effect(state) {
       state.cumulative_germinated += 1;
     },
@@ -198,7 +202,8 @@ export const eventTypes = {
       metadata.to = event.data.to_stage;
       return 'Stage changed';
     },
-    told: ['from_stage', 'to_stage'],
+    told: ['slot_id', 'from', 'to', 'from_stage', 'to_stage'],
+    valuesFirst: [],
     effect: null,
     figures: null,
   }),
@@ -227,7 +232,8 @@ export const eventTypes = {
       if (data.message) metadata.detail = data.message;
       return 'Gate evaluated';
     },
-    told: ['passed', 'message'],
+    told: ['slot_id', 'gate', 'target_stage', 'result', 'passed', 'failed_checks', 'detail', 'message'],
+    valuesFirst: [],
     effect: null,
     figures: null,
   }),
@@ -259,7 +265,8 @@ export const eventTypes = {
       if (event.data.improvement !== null) metadata.improvement = event.data.improvement;
       return 'Fossilized';
     },
-    told: [],
+    told: ['slot_id', 'improvement'],
+    valuesFirst: ['blueprint_id', 'params_added'],
     effect(state) {
       state.cumulative_fossilized += 1;
     },
@@ -308,7 +315,23 @@ export const eventTypes = {
       if (data.clip_fraction !== null) metadata.clip_fraction = data.clip_fraction;
       return 'PPO update';
     },
-    told: ['skipped', 'approx_kl'],
+    told: ['reason', 'skipped', 'approx_kl'],
+    valuesFirst: [
+      'policy_loss',
+      'value_loss',
+      'entropy',
+      'grad_norm',
+      'kl_divergence',
+      'clip_fraction',
+      'nan_grad_count',
+      'pre_clip_grad_norm',
+      'explained_variance',
+      'value_nrmse',
+      'ev_low_return_variance',
+      'ev_return_variance',
+      'ev_low_return_variance_count',
+      'entropy_loss',
+    ],
     effect(state, { data }) {
       // A skipped update holds leftovers of the buffer, not the figures of an update.
       if (data.skipped) return;
@@ -356,7 +379,8 @@ export const eventTypes = {
       metadata.episodes = data.episodes_completed;
       return 'Batch complete';
     },
-    told: ['batch_idx', 'episodes_completed'],
+    told: ['batch', 'batch_idx', 'episodes', 'episodes_completed'],
+    valuesFirst: ['avg_accuracy', 'avg_reward', 'rolling_accuracy', 'total_episodes', 'n_envs'],
     effect(state, { data }) {
       state.current_episode = data.episodes_completed + 0;
       state.current_batch = data.batch_idx + 0;
@@ -376,6 +400,7 @@ export const eventTypes = {
     status: 'running',
     entry: null,
     told: [],
+    valuesFirst: ['val_accuracy', 'val_loss', 'inner_epoch'],
     effect: null,
     figures: {
       fields: { val_accuracy: 'val_accuracy', val_loss: 'val_loss' },
@@ -390,6 +415,7 @@ export const eventTypes = {
     status: 'running',
     entry: null,
     told: [],
+    valuesFirst: ['total_reward'],
     effect: null,
     figures: { fields: { total_reward: 'total_reward' }, counter: null },
   }),
