@@ -2,7 +2,7 @@ import type { RunFiguresState } from '@runlog/run-state/figures/run-figures';
 import type { Series } from '@runlog/run-state/figures/series';
 import { FIGURE_POINTS_MAX, FIGURES_MAX, FIGURES_REFUSED_MAX } from '@runlog/schema/limits';
 import { runKeyPart } from '@runlog/schema/run/run-key';
-import { positionSchema } from '@runlog/schema/run/snapshot';
+import { type Position, positionSchema } from '@runlog/schema/run/snapshot';
 import { parseJson } from '@runlog/topic-io/parse-json';
 import type { LogRecord, RecordToAppend } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
@@ -109,6 +109,11 @@ export function decodeDormantFigures(record: LogRecord): DormantFigures | null {
   if (bytes === null || headers[snapshotHeaders.checksum] !== checksumOf(bytes)) return null;
   const head = headOf(bytes);
   return head === null ? null : { head: head.header, bytes };
+}
+
+/** Returns the position of stored figures without reading their columns, or null if they cannot be read. */
+export function positionOfFigures(bytes: Buffer): Position | null {
+  return headOf(bytes)?.header.position ?? null;
 }
 
 function headOf(bytes: Buffer): { header: Header; bodyAt: number } | null {

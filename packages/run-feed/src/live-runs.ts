@@ -2,6 +2,7 @@ import type { RunMeta } from '@runlog/records/meta-record';
 import type { TopicNames } from '@runlog/schema/log/topics';
 import type { Logger } from '@runlog/topic-io/logger';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
+import type { ReadonlyFigureStates } from './figure-states.ts';
 import { restore } from './restore.ts';
 import type { RunChange } from './run-change.ts';
 import type { ReadonlyRunStates } from './run-states.ts';
@@ -30,6 +31,8 @@ export interface LiveRuns {
   readonly meta: RunMeta;
   /** The states by `cluster/run/group`. */
   readonly states: ReadonlyRunStates;
+  /** The figures by `cluster/run/group`, as new as `states`. */
+  readonly figures: ReadonlyFigureStates;
   /** Whether every partition has been read to its end once. */
   readonly caughtUp: boolean;
   /**
@@ -69,6 +72,7 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
   return {
     meta,
     states: table.states,
+    figures: table.figures,
     get caughtUp() {
       return behind.size === 0;
     },

@@ -1,12 +1,14 @@
 import type { RunMeta } from '@runlog/records/meta-record';
 import { decodeSnapshot } from '@runlog/records/snapshot-record';
-import type { TopicNames } from '@runlog/schema/log/topics';
+import { figuresTopicOf, type TopicNames } from '@runlog/schema/log/topics';
+import { FIGURES_SINCE_FOLD } from '@runlog/schema/run/figures';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { PartitionBounds, TopicIo } from '@runlog/topic-io/topic-io';
 import { firstDifference } from './first-difference.ts';
 import { readToEnd } from './read-to-end.ts';
 import { RunTable } from './run-table.ts';
-import { readStoredPartition, type StoredPartition } from './stored-snapshots.ts';
+import { readNewest, readStoredPartition, type StoredPartition } from './stored-snapshots.ts';
+import { FigureExpectations } from './verify-figures.ts';
 
 /** A run whose stored snapshot differs from a fold of the topic. */
 export interface Difference {
@@ -26,6 +28,8 @@ export interface VerifyReport {
   readonly runsInTopic: number;
   /** The number of snapshots that were compared, byte for byte. */
   readonly compared: number;
+  /** The number of runs whose figures were compared, byte for byte. */
+  readonly figuresCompared: number;
   /**
    * The number of snapshots of runs that began before the oldest event in the topic. There is nothing to compare them
    * with.
@@ -62,14 +66,18 @@ export async function verify(options: {
     events: 0,
     eventsTotal: bounds.reduce((sum, { startOffset, stableEnd }) => sum + stableEnd - startOffset, 0),
   };
-  const total = { runsInTopic: 0, compared: 0, truncated: 0, unfoldable: 0, events: 0 };
+  const total = { runsInTopic: 0, compared: 0, figuresCompared: 0, truncated: 0, unfoldable: 0, events: 0 };
   const differences: Difference[] = [];
   for (let partition = 0; partition < meta.partitions; partition += 1) {
     const stored = await readStoredPartition(io, { topic: meta.snapshots, partition, signal });
+    const figures =
+      meta.fold < FIGURES_SINCE_FOLD
+        ? new Map<string, Buffer>()
+        : await readNewest(io, { topic: figuresTopicOf(meta.snapshots), partition, signal });
     // The bounds are read anew, because the topic may meanwhile have grown to the positions of the snapshots.
     const now = (await io.bounds(topics.events))[partition]!;
     const verified = await verifyPartition({
-      ...{ io, topics, meta, signal, partition, stored },
+      ...{ io, topics, meta, signal, partition, stored, figures },
       bounds: now,
       onEvents: (count) => {
         progress.events += count;
@@ -78,6 +86,7 @@ export async function verify(options: {
     });
     total.runsInTopic += verified.runsInTopic;
     total.compared += verified.compared;
+    total.figuresCompared += verified.figuresCompared;
     total.truncated += verified.truncated;
     total.unfoldable += verified.unfoldable;
     total.events += verified.events;
@@ -92,14 +101,17 @@ async function verifyPartition(options: {
   meta: RunMeta;
   partition: number;
   stored: StoredPartition;
+  figures: ReadonlyMap<string, Buffer>;
   bounds: PartitionBounds;
   signal: AbortSignal;
   onEvents: (count: number) => void;
 }): Promise<VerifyReport> {
   const { io, topics, meta, partition, stored, bounds, signal } = options;
   const table = new RunTable(meta);
-  const expectations = new Expectations(stored, { partition, startOffset: bounds.startOffset });
-  const checkpoint = stored.checkpoint?.next ?? bounds.startOffset;
+  const { startOffset } = bounds;
+  const checkpoint = stored.checkpoint?.next ?? startOffset;
+  const expectations = new Expectations(stored, { partition, startOffset });
+  const figures = new FigureExpectations(options.figures, { partition, startOffset, stored, checkpoint });
   const seen = new Set<string>();
   let unfoldable = 0;
   let events = 0;
@@ -118,8 +130,13 @@ async function verifyPartition(options: {
         if (folded.unfoldable.length > 0) continue;
         seen.add(record.key);
         const after = table.states.get(record.key) ?? null;
-        if (after === null) expectations.retired(record.key);
-        else expectations.compare(record.key, after);
+        if (after === null) {
+          expectations.retired(record.key);
+          figures.retired(record.key);
+        } else {
+          expectations.compare(record.key, after);
+        }
+        if (figures.awaits(record)) figures.compare(record.key, table.figures.get(record.key));
       }
       events += records.length;
       options.onEvents(records.length);
@@ -127,7 +144,13 @@ async function verifyPartition(options: {
   });
   if (!expectations.reached) expectations.reachCheckpoint(table.states);
   const { compared, truncated, differences } = expectations.finish();
-  return { runsInTopic: seen.size, compared, truncated, unfoldable, events, differences };
+  const ofFigures = figures.finish();
+  return {
+    runsInTopic: seen.size,
+    ...{ compared, truncated, unfoldable, events },
+    figuresCompared: ofFigures.compared,
+    differences: [...differences, ...ofFigures.differences],
+  };
 }
 
 /** What a partition's stored snapshots claim, and which of these claims the fold has confirmed. */

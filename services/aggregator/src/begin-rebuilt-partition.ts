@@ -1,10 +1,13 @@
 import type { Checkpoint } from '@runlog/records/checkpoint-record';
 import { encodeCheckpoint } from '@runlog/records/checkpoint-record';
+import { decodeFigures, encodeFigures } from '@runlog/records/figures-record';
 import type { RunMeta } from '@runlog/records/meta-record';
 import { decodeSnapshot, encodeSnapshot } from '@runlog/records/snapshot-record';
-import { readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
+import { readNewest, readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
 import { refuseMissedTombstones } from '@runlog/run-feed/tombstones';
-import { snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
+import { figuresFrom, type RunFiguresState } from '@runlog/run-state/figures/run-figures';
+import { figuresTopicOf, snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
+import { FIGURES_SINCE_FOLD } from '@runlog/schema/run/figures';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
@@ -55,13 +58,26 @@ export async function beginOrGoOn(
     refuseMissedTombstones({ topic: former.snapshots, begunMs, endedMs: clock.now() });
     if (!isForeign) await refuseForeign(found, past);
     const stored = isForeign ? { checkpoint: null, snapshots: new Map<string, Buffer>() } : found;
+    const figures = isForeign
+      ? new Map<string, Buffer>()
+      : await formerFigures(options, { former, partition });
     const { checkpoint } = written;
     const goesOn = checkpoint !== null && checkpoint.next >= startOffset;
     if (goesOn && !(isForeign && (await isOfOthers(written, past)))) {
       return { startOffset, rejectedBelow: stored.checkpoint?.next ?? 0 };
     }
-    await begin(options, { writer, written, stored, meta, partition, startOffset });
+    await begin(options, { writer, written, stored, figures, meta, partition, startOffset });
   }
+}
+
+/** Figures exist since version 2 of the fold. They are read after the snapshots, so that they are at least as new. */
+async function formerFigures(
+  { io, signal }: BeginOptions,
+  at: { former: RunMeta; partition: number },
+): Promise<Map<string, Buffer>> {
+  const { former, partition } = at;
+  if (former.fold < FIGURES_SINCE_FOLD) return new Map();
+  return readNewest(io, { topic: figuresTopicOf(former.snapshots), partition, signal });
 }
 
 async function begin(
@@ -70,6 +86,7 @@ async function begin(
     writer: FencedWriter;
     written: StoredPartition;
     stored: StoredPartition;
+    figures: ReadonlyMap<string, Buffer>;
     meta: RunMeta;
     partition: number;
     startOffset: number;
@@ -79,25 +96,57 @@ async function begin(
   const { writer, written, stored, meta, partition, startOffset } = at;
   const seeds = seedsOf(stored, { meta, startOffset });
   const nowMs = clock.now();
-  let records: RecordToAppend[] = [];
+  let snapshots: RecordToAppend[] = [];
+  let figures: RecordToAppend[] = [];
   let bytes = 0;
   const commit = async () => {
     signal.throwIfAborted();
-    await writer.commit({ records: [{ topic: meta.snapshots, partition, records }] });
-    records = [];
+    await writer.commit({
+      records: [
+        { topic: figuresTopicOf(meta.snapshots), partition, records: figures },
+        { topic: meta.snapshots, partition, records: snapshots },
+      ].filter(({ records }) => records.length > 0),
+    });
+    snapshots = [];
+    figures = [];
     bytes = 0;
   };
-  for (const key of written.snapshots.keys())
-    if (!seeds.has(key)) records.push({ key, value: null, headers: {}, timestampMs: nowMs });
+  for (const key of written.snapshots.keys()) {
+    if (seeds.has(key)) continue;
+    const tombstone = { key, value: null, headers: {}, timestampMs: nowMs };
+    snapshots.push(tombstone);
+    figures.push(tombstone);
+  }
   for (const [key, seed] of seeds) {
     const seeded = encodeSnapshot(seed, { key, nowMs });
-    records.push(seeded);
-    bytes += seeded.value.length;
+    const former = { bytes: at.figures.get(key) ?? null, next: stored.checkpoint?.next ?? 0, startOffset };
+    const seededFigures = encodeFigures(figureSeedOf(seed, former), { key, nowMs });
+    snapshots.push(seeded);
+    figures.push(seededFigures);
+    bytes += seeded.value.length + seededFigures.value.length;
     if (bytes >= FLUSH_BYTES_MAX) await commit();
   }
   const checkpoint: Checkpoint = { epoch: meta.epoch, fold: meta.fold, next: startOffset };
-  records.push(encodeCheckpoint(checkpoint, nowMs));
+  snapshots.push(encodeCheckpoint(checkpoint, nowMs));
   await commit();
+}
+
+/**
+ * Returns the figures of a run that is seeded from its former snapshot. Former figures that lack events which the topic no
+ * longer holds go on from the snapshot; without any, they begin there.
+ */
+function figureSeedOf(
+  seed: RunSnapshot,
+  former: { bytes: Buffer | null; next: number; startOffset: number },
+): RunFiguresState {
+  const begun = figuresFrom(seed);
+  const figures = decodeFigures(former.bytes);
+  if (figures === null || figures.position.seq < seed.first_seq) return begun;
+  const { epoch } = seed.position;
+  if (former.next >= former.startOffset || figures.position.seq >= seed.position.seq) {
+    return { ...figures, position: { epoch, seq: figures.position.seq } };
+  }
+  return { ...begun, refused: figures.refused, series: figures.series };
 }
 
 /** Returns the former snapshots of runs whose beginning the topic no longer holds. Nothing else remembers it. */

@@ -57,16 +57,17 @@ function jsonReport(report: VerifyReport, failed: boolean): string {
 }
 
 function textReport(report: VerifyReport): string {
-  const { runsInTopic, compared, truncated, unfoldable, events, differences } = report;
+  const { runsInTopic, compared, figuresCompared, truncated, unfoldable, events, differences } = report;
   const lines = differences.slice(0, DIFFERENCES_LISTED_MAX).map(differenceLine);
   if (differences.length > lines.length) lines.push(`… and ${differences.length - lines.length} more`);
   lines.push(
-    `${events} events folded, ${runsInTopic} runs in the topic, ${compared} snapshots compared, ` +
+    `${events} events folded, ${runsInTopic} runs in the topic, ${compared} snapshots and ` +
+      `the figures of ${figuresCompared} runs compared, ` +
       `${truncated} truncated (begun before the topic), ${unfoldable} records unfoldable`,
   );
   if (differences.length > 0) lines.push(`FAILED: ${differences.length} differ from the fold of the topic`);
   else if (compared === 0) lines.push('FAILED: there was nothing to compare');
-  else lines.push('OK: every snapshot equals the fold of the topic');
+  else lines.push('OK: every snapshot and all figures equal the fold of the topic');
   return `${lines.join('\n')}\n`;
 }
 

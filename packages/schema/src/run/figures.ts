@@ -3,6 +3,9 @@ import { FIGURE_NAME_CHARS_MAX, FIGURE_POINTS_MAX, FIGURES_MAX, FIGURES_REFUSED_
 import { runKeyPart } from './run-key.ts';
 import { positionSchema } from './snapshot.ts';
 
+/** Topics that an older version of the fold wrote have no figures. */
+export const FIGURES_SINCE_FOLD = 2;
+
 const count = z.int().min(0);
 /** Null where no point of the bucket has a value, because all of them were NaN or infinite. */
 const values = z.array(z.number().nullable()).max(FIGURE_POINTS_MAX);

@@ -1,0 +1,92 @@
+import { bytesOf, decodeFigures, positionOfFigures } from '@runlog/records/figures-record';
+import { decodeSnapshot } from '@runlog/records/snapshot-record';
+import { deliverFigures } from '@runlog/run-state/figures/deliver-figures';
+import type { RunFiguresState } from '@runlog/run-state/figures/run-figures';
+import type { LogRecord } from '@runlog/topic-io/topic-io';
+import { firstDifference } from './first-difference.ts';
+import type { StoredPartition } from './stored-snapshots.ts';
+import type { Difference } from './verify.ts';
+
+/**
+ * The stored figures of a partition, and which of them the fold has confirmed. Each is compared at its own position. Every
+ * run that began below the checkpoint must have figures.
+ */
+export class FigureExpectations {
+  readonly #partition: number;
+  readonly #open = new Map<string, { bytes: Buffer; seq: number }>();
+  /** Runs that should have figures and have none. Only a later retirement explains them. */
+  readonly #missing = new Set<string>();
+  readonly #differences: Difference[] = [];
+  #compared = 0;
+
+  constructor(
+    figures: ReadonlyMap<string, Buffer>,
+    at: { partition: number; startOffset: number; stored: StoredPartition; checkpoint: number },
+  ) {
+    this.#partition = at.partition;
+    for (const [key, snapshot] of at.stored.snapshots) {
+      const run = decodeSnapshot(snapshot);
+      // The beginning of the run is gone, so there is nothing to compare its figures with.
+      if (run === null || run.first_seq < at.startOffset) continue;
+      const bytes = figures.get(key);
+      if (bytes === undefined) {
+        if (run.first_seq < at.checkpoint) this.#missing.add(key);
+        continue;
+      }
+      const position = positionOfFigures(bytes);
+      if (position !== null) this.#open.set(key, { bytes, seq: position.seq });
+      else this.#differ({ key, seq: null, message: 'the stored figures cannot be read' });
+    }
+  }
+
+  /** Says whether the fold has just reached the position of stored figures. */
+  awaits({ key, offset }: LogRecord): boolean {
+    const expected = this.#open.get(key);
+    return expected !== undefined && offset >= expected.seq;
+  }
+
+  compare(key: string, folded: RunFiguresState | undefined): void {
+    const { bytes, seq } = this.#open.get(key)!;
+    this.#open.delete(key);
+    this.#compared += 1;
+    if (folded !== undefined && bytes.equals(bytesOf(folded))) return;
+    const stored = decodeFigures(bytes);
+    const { field, left, right } = firstDifference(
+      stored === null ? null : plain(stored),
+      folded === undefined ? null : plain(folded),
+    );
+    this.#differ({
+      ...{ key, seq, field: field === '' ? 'figures' : `figures.${field}` },
+      ...{ stored: left, folded: right },
+      message: 'the figures differ',
+    });
+  }
+
+  retired(key: string): void {
+    this.#missing.delete(key);
+  }
+
+  finish(): { compared: number; differences: readonly Difference[] } {
+    for (const key of this.#missing) {
+      this.#differ({ key, seq: null, message: 'events below the checkpoint, but no figures' });
+    }
+    for (const [key, { seq }] of this.#open) {
+      this.#differ({
+        ...{ key, seq },
+        message: 'the topic holds no record at the position of the stored figures',
+      });
+    }
+    return { compared: this.#compared, differences: this.#differences };
+  }
+
+  #differ(difference: Pick<Difference, 'key' | 'seq' | 'message'> & Partial<Difference>): void {
+    this.#differences.push({
+      ...{ field: 'figures', stored: null, folded: null, partition: this.#partition },
+      ...difference,
+    });
+  }
+}
+
+function plain(state: RunFiguresState): unknown {
+  return { ...deliverFigures(state), ordinal: state.ordinal, attempt: state.attempt };
+}
