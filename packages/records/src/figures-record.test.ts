@@ -1,4 +1,5 @@
 import { emptyFigures, foldFigures, type RunFiguresState } from '@runlog/run-state/figures/run-figures';
+import { FIGURE_POINTS_MAX, FIGURES_MAX, FIGURES_REFUSED_MAX } from '@runlog/schema/limits';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -75,16 +76,24 @@ describe('the record of figures', () => {
   }, 60_000);
 
   it('never exceeds 512 KiB', () => {
-    const state = emptyFigures(run);
+    const longest = { cluster_id: 'c'.repeat(64), run_id: 'r'.repeat(64), group_id: 'g'.repeat(64) };
+    const state = emptyFigures(longest);
     const names = Array.from({ length: 120 }, (_, index) => `${'\u0001✓"'.repeat(40)}${index}`);
-    for (let seq = 0; seq < 500; seq += 1) {
-      const data = Object.fromEntries(names.map((name) => [name, Math.PI * 1e200 * seq]));
-      foldFigures(state, recordOf(trainingStarted(), { seq: seq * 2 }), { isRepeat: false });
-      foldFigures(state, recordOf(metrics(data), { seq: seq * 2 + 1 }), { isRepeat: false });
+    // Twice as many points as fit: all buckets are full, and each belongs to another attempt.
+    for (let point = 0; point < 2 * FIGURE_POINTS_MAX; point += 1) {
+      const data = Object.fromEntries(names.map((name) => [name, Math.PI * 1e200 * point]));
+      foldFigures(state, recordOf(trainingStarted(), { seq: point * 2 }), { isRepeat: false });
+      foldFigures(state, recordOf(metrics(data), { seq: point * 2 + 1 }), { isRepeat: false });
     }
-    expect(state.series.size).toBe(48);
-    expect(state.refused.size).toBe(64);
-    expect(bytesOf(state).length).toBeLessThanOrEqual(RECORD_BYTES_MAX);
+    expect(state.series.size).toBe(FIGURES_MAX);
+    expect(state.refused.size).toBe(FIGURES_REFUSED_MAX);
+    for (const series of state.series.values()) {
+      expect(series).toMatchObject({ stride: 2, max: { length: FIGURE_POINTS_MAX } });
+      expect(series.attempts).toHaveLength(FIGURE_POINTS_MAX);
+    }
+    // Each figure has three counters in the header, which may get so much longer.
+    const digits = String(Number.MAX_SAFE_INTEGER).length;
+    expect(bytesOf(state).length + FIGURES_MAX * 3 * digits).toBeLessThanOrEqual(RECORD_BYTES_MAX);
   }, 60_000);
 
   it.each([

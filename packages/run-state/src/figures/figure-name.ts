@@ -16,6 +16,5 @@ export function figureName(name: string): string {
     charsMax: FIGURE_NAME_CHARS_MAX - HASH_CHARS,
     jsonBytesMax: FIGURE_NAME_BYTES_MAX - HASH_CHARS,
   };
-  const beginning = cutText(name, cut);
-  return `${beginning.endsWith('…') ? beginning : `${beginning}…`}${hashEventId(name)}`;
+  return cutText(name, cut) + hashEventId(name);
 }

@@ -106,13 +106,18 @@ interface Place {
 
 function placeOf(state: RunFiguresState, event: TelemetryEvent, counter: unknown): Place {
   const step = event.data![STEP];
-  const x = typeof step === 'number' ? step : typeof counter === 'number' ? counter : state.ordinal;
+  const x = isFiniteNumber(step) ? step : isFiniteNumber(counter) ? counter : state.ordinal;
   return { x: x + 0, t: instantOf(event.timestamp) };
 }
 
-/** Returns null if there is no point, and NaN for the texts that stand for a value that is no number. */
+/** JSON can hold numbers that no double can, such as 1e999, which is parsed to Infinity. */
+function isFiniteNumber(value: unknown): value is number {
+  return Number.isFinite(value);
+}
+
+/** Returns null if there is no point, and NaN for a value that is no finite number and for the texts that stand for one. */
 function numberOf(value: unknown): number | null {
-  if (typeof value === 'number') return value + 0;
+  if (typeof value === 'number') return Number.isFinite(value) ? value + 0 : Number.NaN;
   return value === 'NaN' || value === 'Infinity' || value === '-Infinity' ? Number.NaN : null;
 }
 
