@@ -28,30 +28,34 @@ export function entryValuesOf(
   const { data } = event;
   if (data == null) return NO_VALUES;
   const { type, metadata } = entry;
-  const taken: Taken = { values: {}, count: 0, chars: 0 };
+  const taken: Taken = { values: {}, count: 0, nameChars: 0, textChars: 0 };
+  let nameBytesMax = 1;
   for (let at = 0; at < type.valuesFirst.length; at += 1) {
     const name = type.valuesFirst[at]!;
     if (type.entry === null || !Object.hasOwn(metadata, name)) take(taken, name, data[name]);
   }
   // Some types have more than a hundred fields, which need not be read if those that come first are there.
   if (taken.count < ENTRY_VALUES_MAX) {
-    const { asSent, inOrder } = namesOf(event.event_type, { type, data });
+    const { asSent, inOrder, arePlain } = namesOf(event.event_type, { type, data });
+    if (!arePlain) nameBytesMax = TEXT_BYTES_MAX;
     for (let at = 0; at < inOrder.length; at += 1) {
       const place = inOrder[at]!;
       take(taken, asSent[place]!, read[place]);
     }
   }
-  const { values, count, chars } = taken;
+  const { values, count, nameChars, textChars } = taken;
   if (count === 0) return NO_VALUES;
-  const bytesAtMost = BRACES_BYTES + chars * TEXT_BYTES_MAX + count * (MEMBER_BYTES + NUMBER_BYTES_MAX);
+  const textBytesAtMost = nameChars * nameBytesMax + textChars * TEXT_BYTES_MAX;
+  const bytesAtMost = BRACES_BYTES + textBytesAtMost + count * (MEMBER_BYTES + NUMBER_BYTES_MAX);
   return bytesAtMost <= ENTRY_VALUES_BYTES_MAX ? values : withinBytes(values);
 }
 
 interface Taken {
   readonly values: Values;
   count: number;
-  /** The UTF-16 units of the names and texts. */
-  chars: number;
+  /** The UTF-16 units of the names, and of those values that are text. */
+  nameChars: number;
+  textChars: number;
 }
 
 function take(taken: Taken, name: string, value: unknown): void {
@@ -59,7 +63,8 @@ function take(taken: Taken, name: string, value: unknown): void {
   // A state must equal the state that is read back, and JSON writes -0 as 0.
   taken.values[name] = typeof value === 'number' ? value + 0 : value;
   taken.count += 1;
-  taken.chars += typeof value === 'string' ? name.length + value.length : name.length;
+  taken.nameChars += name.length;
+  if (typeof value === 'string') taken.textChars += value.length;
 }
 
 function isShown(value: unknown): value is number | boolean | string {
@@ -91,11 +96,16 @@ function withinBytes(values: Values): Values {
 }
 
 function textBytes(text: string): number {
+  return isPlain(text) ? text.length : jsonBytes(text);
+}
+
+/** Says whether JSON takes one byte for each of its characters. */
+function isPlain(text: string): boolean {
   for (let at = 0; at < text.length; at += 1) {
     const unit = text.charCodeAt(at);
-    if (unit < 0x20 || unit > 0x7e || unit === 0x22 || unit === 0x5c) return jsonBytes(text);
+    if (unit < 0x20 || unit > 0x7e || unit === 0x22 || unit === 0x5c) return false;
   }
-  return text.length;
+  return true;
 }
 
 /** The names of one `data`. */
@@ -103,6 +113,7 @@ interface Names {
   readonly asSent: readonly string[];
   /** The places in `asSent` of those that may be values and that the row does not put first, in their order. */
   readonly inOrder: readonly number[];
+  readonly arePlain: boolean;
 }
 
 /** By event type, the names that its last event had: nearly every event of a type has the same. */
@@ -122,7 +133,7 @@ function namesOf(eventType: string, of: { type: EventType; data: Data }): Names 
   const inOrder = Array.from(asSent.keys())
     .filter((place) => !told.has(asSent[place]!) && isNameOfValue(asSent[place]!))
     .sort((place, other) => compare(asSent[place]!, asSent[other]!));
-  const names = { asSent, inOrder };
+  const names = { asSent, inOrder, arePlain: inOrder.every((place) => isPlain(asSent[place]!)) };
   if (asSent.length <= NAMES_HELD_MAX) {
     if (lastNames.size >= EVENT_TYPES_MAX) lastNames.clear();
     lastNames.set(eventType, names);
