@@ -90,7 +90,7 @@ export const ingestOpenApi = openApiDocument({
       post: {
         operationId: 'publishEvents',
         summary: 'Publish events',
-        description: `One event, an array of them, or one per line (NDJSON): at most ${BODY_EVENTS_MAX} events and ${BODY_BYTES_MAX} bytes, before and after inflation, and ${EVENT_BYTES_MAX} bytes an event. Each event is judged by itself. Bare NaN and Infinity are taken as strings.`,
+        description: `One event, an array of them, or one per line (NDJSON): at most ${BODY_EVENTS_MAX} events and ${BODY_BYTES_MAX} bytes, before and after inflation, and ${EVENT_BYTES_MAX} bytes an event. Each event is judged by itself. Bare NaN and Infinity are taken as strings. Timestamps and severities are taken as people write them and stored as sent.`,
         parameters: [
           {
             ...{ name: 'dry_run', in: 'query', required: false },
