@@ -9,6 +9,12 @@ function pad(value: number): string {
   return String(value).padStart(2, '0');
 }
 
+/** Formats how far apart things are: `250 ms`, `2.1s`, `25s`, `3m 20s`. */
+export function formatInterval(ms: number): string {
+  if (ms < 1_000) return `${Math.max(1, Math.round(ms))} ms`;
+  return ms < 10_000 ? `${(ms / 1_000).toFixed(1)}s` : formatDuration(ms / 1_000);
+}
+
 /** Formats a count: `12,345`. */
 export function formatCount(value: number): string {
   return value.toLocaleString('en-US');
@@ -22,6 +28,21 @@ export function formatRate(perSecond: number): string {
 /** Formats a number with two decimals, and an unknown one as `-`. */
 export function formatFigure(value: number | null): string {
   return value === null ? '-' : value.toFixed(2);
+}
+
+/** The integers below this are written in full. */
+const WHOLE_MAX = 1e15;
+
+/** Formats a number of an event for a person: integers in full, others with six digits or down to the decimal point. */
+export function formatNumber(value: number): string {
+  const size = Math.abs(value);
+  if (size < WHOLE_MAX && (Number.isInteger(value) || size >= 1e6)) return String(Math.round(value));
+  return String(Number(value.toPrecision(6)));
+}
+
+/** Formats a count that is a lower bound if it is not exact: `at least 12`. */
+export function formatLowerBound(value: number, isExact: boolean): string {
+  return isExact ? formatCount(value) : `at least ${formatCount(value)}`;
 }
 
 /** Says how long ago a time was, by this machine's clock. */

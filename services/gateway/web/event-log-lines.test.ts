@@ -1,25 +1,13 @@
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 import { describe, expect, it } from 'vitest';
+import { entryOf } from '../../../test/support/entry-factory.ts';
 import { clockOf, EventLogLines, envsOf, titleOf } from './event-log-lines.ts';
 
 let made = 0;
 
 function entry(eventType: string, overrides: Partial<EventLogEntry> = {}): EventLogEntry {
   made += 1;
-  const { metadata, ...rest } = overrides;
-  return {
-    timestamp: '23:59:47',
-    event_type: eventType,
-    env_id: 0,
-    message: '',
-    episode: 0,
-    seq: made,
-    occurred_at: '2026-01-03T23:59:47.900000+00:00',
-    severity: 'info',
-    values: {},
-    ...rest,
-    metadata: { event_id: `event-${made}`, ...metadata },
-  };
+  return entryOf({ event_type: eventType, message: '', seq: made, ...overrides });
 }
 
 const textOf = (line: { spans: readonly { text: string }[] }) => line.spans.map((span) => span.text).join('');

@@ -63,7 +63,7 @@ export function runsText(rows: readonly RunRow[], at: { total: number; nowMs: nu
     { title: 'LAST', text: (row) => formatAge(row.last_received_at, at.nowMs), right: true },
     { title: 'EV/S', text: (row) => formatRate(row.events_per_second), right: true },
     { title: 'EVENTS', text: (row) => formatCount(row.total_events_received - row.duplicates), right: true },
-    { title: 'MISSING', text: (row) => formatCount(row.missing), right: true },
+    { title: 'MISSING', text: missing, right: true },
     { title: 'BATCH', text: batch, right: true },
     { title: 'ACCURACY', text: (row) => formatFigure(row.batch_avg_accuracy), right: true },
     { title: 'REWARD', text: (row) => formatFigure(row.batch_avg_reward), right: true },
@@ -74,4 +74,9 @@ export function runsText(rows: readonly RunRow[], at: { total: number; nowMs: nu
 
 function batch(row: RunRow): string {
   return row.max_batches === null ? String(row.current_batch) : `${row.current_batch}/${row.max_batches}`;
+}
+
+/** In a column, `≥12` stands for "at least 12". */
+function missing(row: RunRow): string {
+  return `${row.missing_is_exact ? '' : '≥'}${formatCount(row.missing)}`;
 }

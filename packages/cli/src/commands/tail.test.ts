@@ -1,30 +1,15 @@
 import { emptySnapshot } from '@runlog/run-state/delivery';
 import type { DeliveredEntry, DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { describe, expect, test } from 'vitest';
+import { deliveredEntry, deliveredSnapshot } from '../../../../test/support/entry-factory.ts';
 import { createFollower } from './tail.ts';
 
 function entry(seq: number): DeliveredEntry {
-  return {
-    timestamp: '23:59:47',
-    event_type: 'EPOCH_COMPLETED',
-    env_id: 0,
-    message: 'EPOCH_COMPLETED',
-    metadata: { event_id: `e-${seq}` },
-    episode: 0,
-    seq,
-    occurred_at: '2026-01-03T23:59:47Z',
-    severity: 'info',
-    values: {},
-    relative_time: '(1s ago)',
-  };
+  return deliveredEntry({ seq });
 }
 
 function snapshot(seqs: readonly number[], epoch = 'one'): DeliveredSnapshot {
-  return {
-    ...emptySnapshot({ cluster_id: 'c1', run_id: 'r1', group_id: 'default' }),
-    position: { epoch, seq: seqs.at(-1)! },
-    event_log: seqs.map(entry),
-  };
+  return deliveredSnapshot({ position: { epoch, seq: seqs.at(-1)! }, event_log: seqs.map(entry) });
 }
 
 function follow(entries: number) {

@@ -3,15 +3,16 @@ import { RunReplica } from '@runlog/client/run-replica';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredEntry, RunStatus } from '@runlog/schema/run/snapshot';
 import type { ServerFrameFields } from '@runlog/schema/stream/server-frames';
+import { printableJson } from '@runlog/service-kit/printable';
 import { messageOf } from '@runlog/topic-io/error-message';
 import { type Command, exitCodes, parseCommandLine, wholeNumber } from '../command.ts';
+import { entryLine } from '../entry-text.ts';
 import { createProgress } from '../progress.ts';
 import { retryDelayMs } from '../retry.ts';
 import { gatewayVariables, readClientConfig } from '../services/client-config.ts';
 import { selectRun } from '../services/run-selection.ts';
 import { openRunStream } from '../services/run-stream.ts';
 import { stopSignal } from '../stop-signal.ts';
-import { entryLine } from './show.ts';
 
 const options = {
   entries: { type: 'string', value: 'N', help: 'begin with the newest N entries (default: 10)' },
@@ -36,7 +37,9 @@ export const command: Command = {
     const entries = wholeNumber({ name: 'entries', text: values.entries, fallback: 10, min: 0, max: 100 });
     const key = await selectRun(positionals[0], target);
     const print = (entry: DeliveredEntry) =>
-      process.stdout.write(`${values.json === true ? JSON.stringify(entry) : entryLine(entry)}\n`);
+      process.stdout.write(
+        `${values.json === true ? printableJson(JSON.stringify(entry)) : entryLine(entry)}\n`,
+      );
     const untilEnd = values['until-end'] === true;
     const signal = stopSignal();
     const progress = createProgress({ stream: process.stderr, now: () => performance.now() });

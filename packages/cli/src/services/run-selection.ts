@@ -19,7 +19,20 @@ export async function selectRun(text: string | undefined, target: GatewayTarget)
   const page = await listRuns(target, { run: text, limit: '20' });
   const found = page.runs.filter((row) => row.run_id === text);
   if (found.length === 1) return found[0]!;
-  if (found.length === 0) throw new CommandError(`there is no run "${text}"`, exitCodes.failed);
+  if (found.length === 0) {
+    throw new CommandError(
+      `there is no run "${text}"; "runlog runs" lists those that are there`,
+      exitCodes.failed,
+    );
+  }
   const names = found.map((row) => `\n  ${formatRunKey(row)}`).join('');
   throw new CommandError(`several runs are called "${text}":${names}`, exitCodes.failed);
+}
+
+/** The fault of a command about a run that the gateway does not have. */
+export function noSuchRun(key: RunKey): CommandError {
+  return new CommandError(
+    `there is no run ${formatRunKey(key)}; "runlog runs" lists those that are there`,
+    exitCodes.failed,
+  );
 }
