@@ -88,6 +88,25 @@ describe('the page', () => {
     await expect.poll(() => page.locator('.log-head h2').textContent()).toMatch(/^EVENTS 6 \(/);
   });
 
+  it('says why a run failed, its attempt, and that its beginning is missing only if something proves it', async () => {
+    await using gateway = await startMadeUpGateway();
+    append(gateway, lifecycle(Date.now()));
+    await open(`${gateway.url}/#${KEY}`);
+    await page.getByText('FOSS +2.3%').waitFor();
+    expect(await page.locator('.tag').allTextContents()).not.toContain('beginning not kept');
+    append(gateway, [
+      { eventType: 'TRAINING_STARTED', data: { start_episode: 120 }, receivedAtMs: Date.now() },
+      { eventType: 'RUN_FAILED', data: { reason: 'loss is NaN' }, receivedAtMs: Date.now() },
+    ]);
+    await page.locator('.reason-failed').filter({ hasText: 'loss is NaN' }).waitFor();
+    expect(await page.locator('.tag').allTextContents()).toEqual(
+      expect.arrayContaining(['attempt 2', 'beginning not kept']),
+    );
+    expect(await page.getByText('beginning not kept').getAttribute('title')).toBe(
+      'the run resumed from an episode that is not there',
+    );
+  });
+
   it('opens another run by its link, and goes back by the address', async () => {
     await using gateway = await startMadeUpGateway();
     append(gateway, [{ receivedAtMs: Date.now() }]);

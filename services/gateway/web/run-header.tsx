@@ -19,8 +19,23 @@ export function RunHeader({ run }: { run: ShownRun }) {
         {snapshot.task_name !== null && <span class="tag">{snapshot.task_name}</span>}
         {snapshot.reward_mode !== null && <span class="tag">reward: {snapshot.reward_mode}</span>}
         {snapshot.n_envs !== null && <span class="tag">{snapshot.n_envs} envs</span>}
-        {snapshot.partial && <span class="tag tag-warn">beginning not kept</span>}
+        {snapshot.attempt > 1 && <span class="tag">attempt {count(snapshot.attempt)}</span>}
+        {snapshot.partial === true && (
+          <span
+            class="tag tag-warn"
+            title={
+              snapshot.partial_because === null ? undefined : beginningEvidence[snapshot.partial_because]
+            }
+          >
+            beginning not kept
+          </span>
+        )}
       </div>
+      {snapshot.status !== 'running' && snapshot.end !== null && snapshot.end.reason !== null && (
+        <p class={`reason reason-${snapshot.status}`} dir="auto">
+          {snapshot.end.reason}
+        </p>
+      )}
       <dl class="facts">
         <Fact name="Batch" wide>
           {count(snapshot.current_batch)}
@@ -39,6 +54,7 @@ export function RunHeader({ run }: { run: ShownRun }) {
         <Fact name="Events/s">{rateText(run.eventsPerSecond)}</Fact>
         <Fact name="Duplicates">{count(snapshot.duplicates)}</Fact>
         <Fact name="Missing" isBad={snapshot.missing > 0}>
+          {!snapshot.missing_is_exact && <span class="of">at least </span>}
           {count(snapshot.missing)}
         </Fact>
       </dl>
@@ -58,6 +74,12 @@ function Pulse({ run }: { run: ShownRun }) {
   const sign = { live: '● LIVE', slow: '◐ SLOW', stale: '○ STALE' }[freshness.value];
   return <output class={`pulse pulse-${freshness.value}`}>{sign}</output>;
 }
+
+/** What proves that the log does not hold a run's beginning. */
+const beginningEvidence = {
+  first_numbers_missing: 'the first numbers of an emitter are missing',
+  resumed_from_elsewhere: 'the run resumed from an episode that is not there',
+} as const;
 
 function Fact(props: { name: string; children: ComponentChildren; isBad?: boolean; wide?: boolean }) {
   return (
