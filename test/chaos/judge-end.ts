@@ -2,7 +2,7 @@ import { eventHeaders } from '@runlog/records/event-record';
 import { readMeta } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import type { TopicNames } from '@runlog/schema/log/topics';
-import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
+import type { DeliveredSnapshot, RunDocument } from '@runlog/schema/run/snapshot';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { type Publisher, parseEventId, type SentRun } from './publisher.ts';
 import type { Subscriber } from './subscriber.ts';
@@ -158,16 +158,16 @@ export async function judgeMeta(io: TopicIo, topics: TopicNames): Promise<string
   return records === 1 && meta !== null ? [] : [`run-meta holds ${records} records`];
 }
 
-async function snapshotOf(gateway: string, key: string): Promise<DeliveredSnapshot> {
+async function snapshotOf(gateway: string, key: string): Promise<RunDocument> {
   const response = await fetch(`${gateway}/v1/runs/${key}`, { signal: AbortSignal.timeout(20_000) });
   if (response.status !== 200) throw new Error(`${gateway} answers ${response.status} for ${key}`);
-  return (await response.json()) as DeliveredSnapshot;
+  return (await response.json()) as RunDocument;
 }
 
-/** Returns a run's text without the fields that depend on the present time. */
-function comparable(run: DeliveredSnapshot | null): string {
+/** Returns a run's text without the fields that depend on the present time, and without what only REST delivers. */
+function comparable(run: DeliveredSnapshot | RunDocument | null): string {
   if (run === null) return 'nothing';
-  const { freshness: _, ...rest } = run;
+  const { freshness: _, landmarks: _landmarks, ...rest } = { landmarks: null, ...run };
   return JSON.stringify(rest, (name, value) => {
     if (name === 'relative_time') return undefined;
     return isPlainObject(value) ? sorted(value) : value;

@@ -5,10 +5,11 @@ import type { GatewayConfig } from '@runlog/gateway/config';
 import { startGateway } from '@runlog/gateway/start-gateway';
 import { encodeEvent } from '@runlog/records/event-record';
 import { RunTable } from '@runlog/run-feed/run-table';
-import { deliverSnapshot } from '@runlog/run-state/delivery';
+import { deliverDocument } from '@runlog/run-state/delivery';
 import type { TelemetryEvent } from '@runlog/schema/events/event';
+import type { EventsPage } from '@runlog/schema/http/gateway-api';
 import { topicNames } from '@runlog/schema/log/topics';
-import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
+import type { DeliveredSnapshot, RunDocument } from '@runlog/schema/run/snapshot';
 import { systemClock } from '@runlog/service-kit/clock';
 import type { Running } from '@runlog/service-kit/lifecycle';
 import { createLogger } from '@runlog/service-kit/logger';
@@ -105,7 +106,7 @@ async function append(io: TopicIo, records: readonly RecordToAppend[]): Promise<
   return records.map((record, at) => ({ ...record, offset: result.baseOffset + at }));
 }
 
-function folded(records: readonly LogRecord[]): DeliveredSnapshot {
+function folded(records: readonly LogRecord[]): RunDocument {
   const table = new RunTable({
     epoch: 'epoch-1',
     fold: 1,
@@ -114,7 +115,7 @@ function folded(records: readonly LogRecord[]): DeliveredSnapshot {
   });
   const key = records[0]!.key;
   table.fold(records, partitionOf(key, PARTITIONS));
-  return deliverSnapshot(table.states.get(key)!, Date.now());
+  return deliverDocument(table.states.get(key)!, Date.now());
 }
 
 const timeless = (snapshot: unknown) =>
@@ -128,11 +129,6 @@ async function get<Body>(url: string): Promise<Body> {
   const response = await fetch(url);
   expect(response.status).toBe(200);
   return (await response.json()) as Body;
-}
-
-interface Page {
-  events: { seq: number; received_at: string; event: { event_id: string } }[];
-  next: number | null;
 }
 
 describe('the gateway over a real log', () => {
@@ -153,7 +149,8 @@ describe('the gateway over a real log', () => {
     await using stream = await StreamSocket.open(url);
     stream.send({ id: 1, sub: [{ ch: `run:${KEY}` }] });
     const reply = await stream.next((frame) => frame.id === 1);
-    expect(timeless(reply.snapshot)).toEqual(timeless(folded(before)));
+    const { landmarks: _, ...streamed } = folded(before);
+    expect(timeless(reply.snapshot)).toEqual(timeless(streamed));
     const after = await append(io, records.slice(60));
     const all = [...before, ...after];
     await stream.next((frame) => frame.seq === all.at(-1)?.offset);
@@ -185,28 +182,63 @@ describe('the gateway over a real log', () => {
     const back: number[] = [];
     let next: number | null = null;
     do {
-      const page: Page = await get<Page>(`${url}/events?limit=30${next === null ? '' : `&before=${next}`}`);
+      const page: EventsPage = await get<EventsPage>(
+        `${url}/events?limit=30${next === null ? '' : `&before=${next}`}`,
+      );
       back.unshift(...page.events.map((event) => event.seq));
       next = page.next;
     } while (next !== null);
     expect(back).toEqual(written);
 
     const forth: number[] = [];
-    next = 0;
-    const start0 = await get<Page>(`${url}/events?before=1&limit=1`);
-    forth.push(...start0.events.map((event) => event.seq));
+    next = -1;
     while (next !== null) {
-      const page: Page = await get<Page>(`${url}/events?limit=30&after=${next}`);
+      const page: EventsPage = await get<EventsPage>(`${url}/events?limit=30&after=${next}`);
       forth.push(...page.events.map((event) => event.seq));
       next = page.next;
     }
     expect(forth).toEqual(written);
 
-    const one = await get<Page>(`${url}/events?limit=1`);
+    const one = await get<EventsPage>(`${url}/events?limit=1`);
     expect(one.events[0]?.event).toEqual(JSON.parse(second.at(-1)!.value!.toString()));
     expect((await fetch(`${url}/events?before=1&after=1`)).status).toBe(400);
     expect((await fetch(`${url}/events?limit=0`)).status).toBe(400);
+    expect(await (await fetch(`${url}/events?limits=5`)).text()).toContain('limits');
     expect((await fetch(`${gateway.addresses.gateway}/v1/runs/c1/none/default/events`)).status).toBe(404);
+  });
+
+  it('shows a run as of an earlier event, and its whole life', async () => {
+    await using opened = await openLogFolder();
+    const { io } = opened;
+    await using gateway = await start(io);
+    const url = `${gateway.addresses.gateway}/v1/runs/${KEY}`;
+    await append(io, await recorded('c1/short/other'));
+    const written = await append(io, await recorded(KEY));
+    const positionOf = async () => (await fetch(url)).json() as Promise<Partial<DeliveredSnapshot>>;
+    await expect.poll(async () => (await positionOf()).position?.seq).toBe(written.at(-1)!.offset);
+    for (const count of [1, 50, 51, written.length]) {
+      const { offset } = written[count - 1]!;
+      expect(timeless(await get(`${url}?at=${offset}`))).toEqual(timeless(folded(written.slice(0, count))));
+    }
+    expect(timeless(await get(`${url}?at=99999`))).toEqual(timeless(await get(url)));
+    const whole = folded(written);
+    expect(await get(`${url}/timeline`)).toMatchObject({
+      position: whole.position,
+      landmarks: whole.landmarks,
+      gaps: [],
+      attempts: whole.attempts,
+      activity: whole.activity,
+    });
+    const refusals = [
+      [`${url}?at=-1`, 400, 'invalid_query'],
+      [`${url}?as=1`, 400, 'invalid_query'],
+      [`${gateway.addresses.gateway}/v1/runs/c1/none/default?at=1`, 404, 'no_such_run'],
+    ] as const;
+    for (const [address, status, code] of refusals) {
+      const response = await fetch(address);
+      expect(response.status).toBe(status);
+      expect(await response.json()).toMatchObject({ error: { code } });
+    }
   });
 
   it('listens while the broker is down: alive, not ready, and nothing is shown', async () => {

@@ -250,6 +250,12 @@ describe('the documents and the services', () => {
     await get(`${at}/events?limit=no`, `${run}/events`);
     await get(`${open.url}/v1/runs/c1/none/default/events`, `${run}/events`);
     await get(`${at}/events`, `${run}/events`);
+    await get(`${at}?at=no`, run);
+    await get(`${at}?at=0`, run);
+    await get(`${at}?at=999`, run);
+    await get(`${at}/timeline`, `${run}/timeline`);
+    await get(`${at}/timeline?no=1`, `${run}/timeline`);
+    await get(`${open.url}/v1/runs/c1/none/default/timeline`, `${run}/timeline`);
     await get(`${open.url}/v1/stream`.replace('/v1/stream', '/v1/runs/c1/-/default/stream'), `${run}/stream`);
     for (const [headers, url, path] of [
       [{}, '/v1/runs', '/v1/runs'],
@@ -257,6 +263,7 @@ describe('the documents and the services', () => {
       [{}, '/v1/runs/c1/r1/default', run],
       [{ authorization: 'Bearer some' }, '/v1/runs/c2/r1/default', run],
       [{ authorization: 'Bearer some' }, '/v1/runs/c2/r1/default/events', `${run}/events`],
+      [{ authorization: 'Bearer some' }, '/v1/runs/c2/r1/default/timeline', `${run}/timeline`],
       [{ authorization: 'Bearer some' }, '/v1/runs/c2/r1/default/stream', `${run}/stream`],
       [{}, '/metrics', '/metrics'],
     ] as const) {

@@ -6,6 +6,7 @@ import type {
   DeliveredEntry,
   DeliveredSnapshot,
   EventLogEntry,
+  RunDocument,
   RunHead,
   RunRow,
   RunSnapshot,
@@ -28,6 +29,11 @@ export function deliverSnapshot(state: RunSnapshot, nowMs: number): DeliveredSna
     milestones: state.milestones.map((entry) => deliverEntry(entry, nowMs)),
     freshness: freshnessOf({ lastReceivedAtMs: Date.parse(state.last_received_at), nowMs }),
   };
+}
+
+/** The run as REST delivers it, with its landmarks. */
+export function deliverDocument(state: RunSnapshot, nowMs: number): RunDocument {
+  return { ...deliverSnapshot(state, nowMs), landmarks: state.landmarks };
 }
 
 /** The snapshot of a run that has no event yet: `position` is null, its first delta has `prev: null`. */

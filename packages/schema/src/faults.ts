@@ -11,9 +11,11 @@ export const httpFaults = {
   unauthorized: { status: 401, retry: false },
   forbidden: { status: 403, retry: false },
   no_such_run: { status: 404, retry: false },
+  no_such_event: { status: 404, retry: false },
   not_found: { status: 404, retry: false },
   method_not_allowed: { status: 405, retry: false },
   body_stalled: { status: 408, retry: true },
+  history_gone: { status: 410, retry: false },
   body_too_large: { status: 413, retry: false },
   uri_too_long: { status: 414, retry: false },
   unsupported_media_type: { status: 415, retry: false },
@@ -27,6 +29,7 @@ export const httpFaults = {
   storage_full: { status: 503, retry: true },
   closing: { status: 503, retry: true },
   not_ready: { status: 503, retry: true },
+  too_far: { status: 503, retry: true },
 } as const;
 
 export type HttpFaultCode = keyof typeof httpFaults;

@@ -83,3 +83,9 @@ export const RUNS_PAGE_DEFAULT = 100;
 export const RUNS_PAGE_MAX = 1_000;
 export const EVENTS_PAGE_DEFAULT = 100;
 export const EVENTS_PAGE_MAX = 1_000;
+/** The bytes of the log, records of all runs, that are read for one page of events. */
+export const EVENTS_PAGE_LOG_BYTES_MAX = 4 * MIB;
+/** The longest text that a query may search for. */
+export const QUERY_CHARS_MAX = 256;
+/** How long a run is folded up to a place in its past before the answer says how far that came. */
+export const PAST_FOLD_MS_MAX = 5_000;

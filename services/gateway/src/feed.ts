@@ -7,6 +7,7 @@ import type { Logger } from '@runlog/topic-io/logger';
 import { isPassing, type TopicIo } from '@runlog/topic-io/topic-io';
 import type { GatewayConfig } from './config.ts';
 import { History } from './http/history.ts';
+import { PastStates } from './http/past-states.ts';
 import type { RunsAtHand } from './runs-at-hand.ts';
 import { Hub } from './stream/hub.ts';
 
@@ -110,7 +111,8 @@ export class Feed {
     const { io, config, clock, onReady } = this.#options;
     const { meta, states } = live;
     const topic = { name: config.log.topics.events, partitions: meta.partitions };
-    const runs = { states, history: new History({ io, topic, now: clock.now }) };
+    const past = { io, topic, clock };
+    const runs = { states, history: new History(past), pastStates: new PastStates(past) };
     this.#delayMs = RETRY_DELAY_MS_MIN;
     if (this.#current === null) {
       this.#current = { hub: new Hub({ epoch: meta.epoch, states, clock }), runs };

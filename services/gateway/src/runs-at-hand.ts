@@ -1,8 +1,10 @@
 import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import type { History } from './http/history.ts';
+import type { PastStates } from './http/past-states.ts';
 
 /** The runs that the routes read, while the gateway has caught up with the log. */
 export interface RunsAtHand {
   readonly states: ReadonlyRunStates;
   readonly history: Pick<History, 'page'> | null;
+  readonly pastStates: Pick<PastStates, 'at'> | null;
 }

@@ -1,6 +1,6 @@
 import type { RunsPage } from '@runlog/schema/http/gateway-api';
 import { formatRunKey, type RunKey } from '@runlog/schema/run/run-key';
-import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
+import type { RunDocument } from '@runlog/schema/run/snapshot';
 import { CommandError, exitCodes } from '../command.ts';
 import { faultMessage, unreachableReason } from './service-answer.ts';
 
@@ -22,11 +22,11 @@ export async function listRuns(
 }
 
 /** Fetches a run's snapshot. Returns null if there is no such run. */
-export async function getRun(target: GatewayTarget, key: RunKey): Promise<DeliveredSnapshot | null> {
+export async function getRun(target: GatewayTarget, key: RunKey): Promise<RunDocument | null> {
   const response = await get(target, `/v1/runs/${formatRunKey(key)}`);
   if (response.status === 404) return null;
   if (response.status !== 200) throw await refusal(target, response);
-  return (await response.json()) as DeliveredSnapshot;
+  return (await response.json()) as RunDocument;
 }
 
 /** Returns the address of a run's page in the dashboard. */

@@ -1,22 +1,30 @@
-import { eventsPageSchema, runsPageSchema } from '../http/gateway-api.ts';
-import { EVENTS_PAGE_DEFAULT, EVENTS_PAGE_MAX, RUNS_PAGE_DEFAULT, RUNS_PAGE_MAX } from '../limits.ts';
+import {
+  eventsPageSchema,
+  eventsQuerySchema,
+  runQuerySchema,
+  runsPageSchema,
+  runTimelineSchema,
+} from '../http/gateway-api.ts';
+import { RUNS_PAGE_DEFAULT, RUNS_PAGE_MAX } from '../limits.ts';
 import { RUN_KEY_PART_PATTERN } from '../run/run-key.ts';
-import { deliveredSnapshotSchema, runRowSchema, runSortFields, runStatusSchema } from '../run/snapshot.ts';
+import { runDocumentSchema, runRowSchema, runSortFields, runStatusSchema } from '../run/snapshot.ts';
 import { STREAM_PATH, STREAM_SUBPROTOCOL } from '../stream/subprotocol.ts';
 import {
   faultResponses,
   jsonResponse,
   openApiDocument,
   type Parameter,
+  queryParameters,
   type Response,
   refTo,
 } from './openapi.ts';
 
 const schemas = {
-  RunSnapshot: deliveredSnapshotSchema,
+  RunDocument: runDocumentSchema,
   RunRow: runRowSchema,
   RunsPage: runsPageSchema,
   EventsPage: eventsPageSchema,
+  RunTimeline: runTimelineSchema,
 };
 
 const part = (name: string): Parameter => ({
@@ -56,9 +64,11 @@ const runFaults = {
 } as const;
 
 const words = { type: 'string', maxLength: 256 };
-/** Fifteen digits. */
-const seq = { type: 'integer', minimum: 0, maximum: 999_999_999_999_999 };
-
+const ifNoneMatch: Parameter = {
+  ...{ name: 'If-None-Match', in: 'header', required: false },
+  description: 'The ETag of the position that the client holds',
+  schema: { type: 'string' },
+};
 const etag = { ETag: { description: '"epoch.seq"', schema: { type: 'string' } } };
 
 const streamed: Response = {
@@ -115,22 +125,24 @@ export const gatewayOpenApi = openApiDocument({
     '/v1/runs/{cluster}/{run}/{group}': {
       get: {
         operationId: 'getRun',
-        summary: 'The snapshot of a run',
-        parameters: [
-          ...runParts,
-          {
-            ...{ name: 'If-None-Match', in: 'header', required: false },
-            description: 'The ETag of the snapshot that the client holds',
-            schema: { type: 'string' },
-          },
-        ],
+        summary: 'The snapshot of a run, now or as of an earlier event',
+        parameters: [...runParts, ...queryParameters(runQuerySchema), ifNoneMatch],
         responses: {
           200: {
-            ...jsonResponse('The snapshot', refTo('RunSnapshot')),
+            ...jsonResponse('The snapshot', refTo('RunDocument')),
             headers: etag,
           },
-          304: { description: 'The run has not moved', headers: etag },
-          ...faultResponses(runFaults),
+          304: { description: 'The client holds this position', headers: etag },
+          ...faultResponses({
+            ...runFaults,
+            invalid_query: 'an invalid or unknown parameter',
+            no_such_event: '`at` is below the first record of the run',
+            history_gone: 'the log no longer holds the beginning of the run, from which `at` is folded',
+            log_unavailable: 'the log does not answer',
+            overloaded: 'too many reads of history',
+            too_far:
+              '`at` was not reached in 5 s; the message says how far it came, and the same request goes on from there',
+          }),
         },
       },
     },
@@ -138,27 +150,30 @@ export const gatewayOpenApi = openApiDocument({
       get: {
         operationId: 'getRunEvents',
         summary: "A page of the run's history, read from the topic",
-        parameters: [
-          ...runParts,
-          query('before', 'The newest events below this seq', seq),
-          query('after', 'The oldest events above this seq', seq),
-          query('limit', `Events of a page (${EVENTS_PAGE_DEFAULT})`, {
-            type: 'integer',
-            minimum: 1,
-            maximum: EVENTS_PAGE_MAX,
-          }),
-        ],
+        parameters: [...runParts, ...queryParameters(eventsQuerySchema)],
         responses: {
           200: jsonResponse(
-            'Oldest first; `next` is the before or after of the next page, null if there is none',
+            'Oldest first; `next` is the before or after of the next page, null at the end. A page with a filter may be empty and yet have a `next`',
             refTo('EventsPage'),
           ),
           ...faultResponses({
             ...runFaults,
-            invalid_query: 'an invalid parameter',
+            invalid_query: 'an invalid or unknown parameter',
             log_unavailable: 'the log does not answer',
             overloaded: 'too many reads of history',
           }),
+        },
+      },
+    },
+    '/v1/runs/{cluster}/{run}/{group}/timeline': {
+      get: {
+        operationId: 'getRunTimeline',
+        summary: "The run's whole life in one strip: landmarks, gaps, attempts and end",
+        parameters: [...runParts, ifNoneMatch],
+        responses: {
+          200: { ...jsonResponse('The strip', refTo('RunTimeline')), headers: etag },
+          304: { description: 'The client holds this position', headers: etag },
+          ...faultResponses({ ...runFaults, invalid_query: 'an unknown parameter' }),
         },
       },
     },

@@ -92,6 +92,21 @@ export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
   return rest;
 }
 
+/** Returns the parameters of a query as its schema reads them, each with the values that its text stands for. */
+export function queryParameters(schema: z.ZodObject): readonly Parameter[] {
+  return Object.entries(schema.shape).map(([name, value]) => {
+    const read = z.toJSONSchema(value as z.ZodType, { target: 'draft-2020-12', io: 'output' });
+    const {
+      $schema: _,
+      description,
+      default: _default,
+      ...rest
+    } = read as JsonSchema & { description?: string };
+    if (description === undefined) throw new Error(`the parameter ${name} has no description`);
+    return { name, in: 'query', required: false, description, schema: rest };
+  });
+}
+
 export function refTo(name: string): JsonSchema {
   return { $ref: `#/components/schemas/${name}` };
 }

@@ -1,5 +1,8 @@
 import { z } from 'zod';
-import { runRowSchema } from '../run/snapshot.ts';
+import { envelope } from '../events/event.ts';
+import { EVENTS_PAGE_DEFAULT, EVENTS_PAGE_MAX, QUERY_CHARS_MAX } from '../limits.ts';
+import { eventLogEntrySchema, runRowSchema, runSnapshotSchema, severitySchema } from '../run/snapshot.ts';
+import { listOf, seqText, wholeNumber } from './query-values.ts';
 
 const count = z.int().min(0);
 
@@ -13,16 +16,92 @@ export const runsPageSchema = z.object({
 });
 export type RunsPage = Readonly<z.infer<typeof runsPageSchema>>;
 
-/** One event of a run's history, as it was received. */
+/** The query of a route that has no parameters. */
+export const noQuerySchema = z.strictObject({});
+
+/** The query of `GET /v1/runs/{cluster}/{run}/{group}`. */
+export const runQuerySchema = z.strictObject({
+  at: seqText()
+    .optional()
+    .describe('The run as of this seq: its newest record at or below it is the last one that is folded'),
+});
+
+/** The values that one filter of a page may list. */
+const FILTER_VALUES_MAX = 64;
+
+/** The query of `GET /v1/runs/{cluster}/{run}/{group}/events`. A list is text with commas, or several parameters. */
+export const eventsQuerySchema = z
+  .strictObject({
+    before: seqText().optional().describe('The newest events below this seq'),
+    after: seqText({ min: -1 })
+      .optional()
+      .describe('The oldest events above this seq; -1: from the beginning'),
+    limit: wholeNumber({ min: 1, max: EVENTS_PAGE_MAX })
+      .default(EVENTS_PAGE_DEFAULT)
+      .describe(`Events of a page (${EVENTS_PAGE_DEFAULT})`),
+    type: listOf(envelope.event_type, { max: FILTER_VALUES_MAX })
+      .optional()
+      .describe('Only events of these types'),
+    env: listOf(seqText(), { max: FILTER_VALUES_MAX })
+      .optional()
+      .describe('Only events of these environments'),
+    severity: listOf(severitySchema, { max: FILTER_VALUES_MAX })
+      .optional()
+      .describe('Only events of exactly these severities'),
+    q: z
+      .string()
+      .min(1)
+      .max(QUERY_CHARS_MAX)
+      .optional()
+      .describe('Only events whose message, type, metadata or values have this part, in upper or lower case'),
+  })
+  .refine((query) => query.before === undefined || query.after === undefined, {
+    error: 'before and after cannot be combined',
+  });
+export type EventsQuery = Readonly<z.infer<typeof eventsQuerySchema>>;
+
+/** One event of a run's history. */
 export const storedEventSchema = z.object({
   seq: count,
   received_at: z.string().nullable(),
+  /**
+   * The entry that went out live. Null for an event that made none: a heartbeat, a duplicate, and one that no fold can
+   * read. If `duplicate` is null, the entry is the one that the event makes if it is none.
+   */
+  entry: eventLogEntrySchema.nullable(),
+  /** The event as it was received. */
   event: z.record(z.string(), z.unknown()),
+  /** Whether the event came before. Null if that is no longer known; then clients go by `event_id`. */
+  duplicate: z.boolean().nullable(),
 });
+export type StoredEvent = Readonly<z.infer<typeof storedEventSchema>>;
 
 /** The answer of `GET /v1/runs/{cluster}/{run}/{group}/events`, oldest first. */
 export const eventsPageSchema = z.object({
   events: z.array(storedEventSchema),
-  /** The `before` or `after` of the next page; null if there is none. */
+  /** The `before` or `after` of the next page, which may follow a page without events; null at the end. */
   next: count.nullable(),
 });
+export type EventsPage = Readonly<z.infer<typeof eventsPageSchema>>;
+
+/** The answer of `GET /v1/runs/{cluster}/{run}/{group}/timeline`: a run's whole life, within bounds. */
+export const runTimelineSchema = runSnapshotSchema
+  .pick({
+    position: true,
+    first_seq: true,
+    started_at: true,
+    landmarks: true,
+    missing: true,
+    missing_is_exact: true,
+    attempts: true,
+    attempt: true,
+    end: true,
+    status: true,
+    interval_ms: true,
+    activity: true,
+  })
+  .extend({
+    /** Numbers of emitters that have not arrived, `from` and `to` included. */
+    gaps: z.array(z.object({ emitter_id: z.string(), from: count, to: count })),
+  });
+export type RunTimeline = Readonly<z.infer<typeof runTimelineSchema>>;

@@ -5,6 +5,7 @@ import { TopicIoError } from '@runlog/topic-io/topic-io';
 import { describe, expect, it } from 'vitest';
 import { StreamSocket } from '../../../../test/support/stream-socket.ts';
 import { startMadeUpGateway } from '../made-up/made-up-gateway.ts';
+import type { PastState } from './past-states.ts';
 
 const KEY = 'c1/r1/default';
 const CH = `run:${KEY}`;
@@ -221,6 +222,48 @@ describe('REST', () => {
     const message = 'the log does not answer: no broker answers';
     expect(await history.json()).toEqual({ error: { code: 'log_unavailable', message } });
     expect((await fetch(`${gateway.url}/v1/runs/${KEY}`)).status).toBe(200);
+  });
+
+  it('says why a place in the past cannot be shown', async () => {
+    const kinds: PastState[] = [{ kind: 'too_far', seq: 2 }, { kind: 'gone' }];
+    const at = () => Promise.resolve(kinds.shift()!);
+    await using gateway = await startMadeUpGateway({ pastStates: { at } });
+    gateway.append('c1/r0/default', many(1));
+    gateway.append(KEY, many(3));
+    for (const [seq, status, code, message] of [
+      [3, 503, 'too_far', 'up to 2 of 3'],
+      [3, 410, 'history_gone', 'no longer'],
+      [1, 404, 'no_such_event', 'begins at 2'],
+    ] as const) {
+      const response = await fetch(`${gateway.url}/v1/runs/${KEY}?at=${seq}`);
+      expect(response.status).toBe(status);
+      expect(await response.json()).toEqual({ error: { code, message: expect.stringContaining(message) } });
+    }
+  });
+
+  it('reads the log for so many clients at once, and for nobody who has gone', async () => {
+    const signals: AbortSignal[] = [];
+    const page = ({ signal }: { signal: AbortSignal }) => {
+      signals.push(signal);
+      return once(signal, 'abort').then(() => ({ events: [], next: null }));
+    };
+    await using gateway = await startMadeUpGateway({ history: { page } });
+    gateway.append(KEY, many(1));
+    const gone = new AbortController();
+    const url = `${gateway.url}/v1/runs/${KEY}/events`;
+    const waiting = Array.from({ length: 4 }, () => fetch(url, { signal: gone.signal }).catch(() => null));
+    await expect.poll(() => signals.length).toBe(4);
+    const fifth = await fetch(url);
+    expect(fifth.status).toBe(503);
+    expect(await fifth.json()).toMatchObject({ error: { code: 'overloaded' } });
+    gone.abort();
+    await Promise.all(waiting);
+    await expect.poll(() => signals.every(({ aborted }) => aborted)).toBe(true);
+    const patience = new AbortController();
+    const sixth = fetch(url, { signal: patience.signal }).catch(() => null);
+    await expect.poll(() => signals.length).toBe(5);
+    patience.abort();
+    await sixth;
   });
 
   it('returns a run with its position as ETag, and 304 while it has not moved', async () => {

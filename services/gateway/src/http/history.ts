@@ -1,19 +1,27 @@
-import { controlOf } from '@runlog/records/control-record';
-import { receivedAtOf } from '@runlog/records/event-record';
+import { pastEntryOf } from '@runlog/run-state/past-entry';
+import { EVENTS_PAGE_LOG_BYTES_MAX } from '@runlog/schema/limits';
+import { formatRunKey } from '@runlog/schema/run/run-key';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
+import type { Clock } from '@runlog/service-kit/clock';
 import { partitionOf } from '@runlog/topic-io/partitioner';
-import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
+import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import { EpisodesReached } from './episodes-reached.ts';
+import { type EventFilter, entryTest } from './event-filter.ts';
+import { PageReading } from './page-reading.ts';
+import { type PastEvent, setEpisodes, storedEventText } from './past-event.ts';
 
-/**
- * The most records, of any run, that are looked at for one page. Beyond it the page ends early, and `next` continues
- * from there.
- */
-const RECORDS_SCANNED_MAX = 50_000;
-const SCAN_MS_MAX = 5_000;
-/** The number of offsets that a backward read looks at first. Each further step looks at twice as many. */
-const WINDOW_RECORDS = 1_000;
+/** A page that takes so long ends early if it has got anywhere. */
+const PAGE_MS_MAX = 5_000;
+/** A log that gives nothing for so long does not answer. */
+const SILENT_MS_MAX = 10_000;
+/** Of what a page may read, the part that may be spent on finding the episode before its first event. */
+const LEAD_BYTES_MAX = EVENTS_PAGE_LOG_BYTES_MAX / 2;
+/** So many records are read to reach a place where the episode is known, before other places are tried. */
+const LEAD_RECORDS = 2_000;
 
-export interface HistoryQuery {
-  readonly key: string;
+export interface HistoryQuery extends EventFilter {
+  /** The run, as far as it is folded. */
+  readonly state: RunSnapshot;
   /** For paging backwards: the newest events below this offset. */
   readonly before?: number | undefined;
   /** For paging forwards: the oldest events above this offset. */
@@ -23,9 +31,9 @@ export interface HistoryQuery {
 }
 
 export interface HistoryPage {
-  /** JSON texts `{seq, received_at, event}`, oldest first. `event` holds the bytes as they were received. */
+  /** JSON texts of StoredEvents, oldest first. */
   readonly events: readonly string[];
-  /** The next page's `before` or `after`, whichever this page was asked for by. Null if there is no more. */
+  /** The next page's `before` or `after`, whichever this page was asked for by. Null at the end. */
   readonly next: number | null;
 }
 
@@ -33,115 +41,133 @@ export interface HistoryPage {
 export class History {
   readonly #io: TopicIo;
   readonly #topic: { name: string; partitions: number };
-  readonly #now: () => number;
+  readonly #clock: Pick<Clock, 'now' | 'after'>;
+  readonly #reached = new EpisodesReached();
 
-  constructor(options: { io: TopicIo; topic: { name: string; partitions: number }; now: () => number }) {
+  constructor(options: {
+    io: TopicIo;
+    topic: { name: string; partitions: number };
+    clock: Pick<Clock, 'now' | 'after'>;
+  }) {
     this.#io = options.io;
     this.#topic = options.topic;
-    this.#now = options.now;
+    this.#clock = options.clock;
   }
 
+  /**
+   * Reads one page, at most 4 MiB of the log. An entry needs the run's episode before it, so the reading begins where the
+   * snapshot or an earlier page knows that, or goes back to an event that sets it. If none of these is within the 4 MiB,
+   * the entry has the episode of the newest place below it that is known.
+   */
   async page(query: HistoryQuery): Promise<HistoryPage> {
-    const partition = partitionOf(query.key, this.#topic.partitions);
+    const { state } = query;
+    const key = formatRunKey(state);
+    const partition = partitionOf(key, this.#topic.partitions);
     const bounds = (await this.#io.bounds(this.#topic.name))[partition];
     if (bounds === undefined) throw new Error(`${this.#topic.name} has no partition ${partition}`);
-    const scan = {
-      ...query,
-      partition,
-      start: bounds.startOffset,
-      end: bounds.stableEnd,
-      deadlineMs: this.#now() + SCAN_MS_MAX,
-    };
-    return query.after === undefined ? this.#backward(scan) : this.#forward(scan, query.after);
+    const silent = new AbortController();
+    const cancel = this.#clock.after(SILENT_MS_MAX, () => silent.abort());
+    const signal = AbortSignal.any([query.signal, silent.signal]);
+    const deadlineMs = this.#clock.now() + PAGE_MS_MAX;
+    try {
+      await using reading = new PageReading(this.#io, {
+        ...{ state, signal, partition },
+        topic: this.#topic.name,
+        oldest: Math.max(state.first_seq, bounds.startOffset),
+        end: Math.min(state.position.seq + 1, bounds.stableEnd),
+        isLate: () => this.#clock.now() > deadlineMs,
+      });
+      const page =
+        query.after === undefined ? backward(reading, query) : this.#forward(reading, query, query.after);
+      const { events, next } = await page;
+      if (silent.signal.aborted) throw new TopicIoError('unavailable', `nothing came in ${SILENT_MS_MAX} ms`);
+      return { events: events.map((event) => storedEventText(event, reading.known)), next };
+    } finally {
+      cancel();
+    }
   }
 
-  async #forward(scan: Scan, after: number): Promise<HistoryPage> {
-    const events: string[] = [];
-    const from = Math.max(after + 1, scan.start);
+  async #forward(reading: PageReading, query: HistoryQuery, after: number): Promise<Page> {
+    const { oldest, end, known } = reading;
+    const from = Math.max(after + 1, oldest);
+    if (from >= end) return { events: [], next: null };
+    let episode =
+      known.at(from) ?? this.#reached.at(query.state, from) ?? (await episodeBefore(reading, from));
+    const isWanted = wantedBy(query);
+    const events: PastEvent[] = [];
     let reached = from;
-    for await (const { record, nextOffset } of this.#read(scan, { from, to: scan.end })) {
-      reached = nextOffset;
-      if (record !== null) events.push(record);
-      if (events.length >= scan.limit) break;
-    }
-    return { events, next: reached < scan.end ? reached - 1 : null };
-  }
-
-  async #backward(scan: Scan): Promise<HistoryPage> {
-    let events: string[] = [];
-    let to = Math.min(scan.before ?? scan.end, scan.end);
-    let windowRecords = WINDOW_RECORDS;
-    let scanned = 0;
-    while (to > scan.start && events.length < scan.limit) {
-      if (scanned >= RECORDS_SCANNED_MAX || this.#now() > scan.deadlineMs) break;
-      const from = Math.max(scan.start, to - Math.min(windowRecords, RECORDS_SCANNED_MAX - scanned));
-      const found: string[] = [];
-      for await (const { record } of this.#read(
-        { ...scan, deadlineMs: Number.POSITIVE_INFINITY },
-        { from, to },
-      )) {
-        if (record !== null) found.push(record);
+    for await (const part of reading.read({ from, to: end })) {
+      for (const event of part.events) {
+        episode = setEpisodes([event], { before: episode, known });
+        if (isWanted(event)) events.push(event);
+        reached = event.seq + 1;
+        if (events.length >= query.limit) break;
       }
-      events = [...found, ...events];
-      scanned += to - from;
-      windowRecords *= 2;
-      to = from;
+      if (events.length >= query.limit) break;
+      reached = part.nextOffset;
+      if (reading.isSpent) break;
     }
-    if (events.length > scan.limit) {
-      events = events.slice(events.length - scan.limit);
-      return { events, next: seqOf(events[0] as string) };
-    }
-    return { events, next: to > scan.start ? to : null };
-  }
-
-  /** Yields the run's events in a range of offsets, and how far the reading has got. */
-  async *#read(
-    scan: Scan,
-    range: { from: number; to: number },
-  ): AsyncGenerator<{ record: string | null; nextOffset: number }> {
-    if (range.from >= range.to) return;
-    await using reader = this.#io.reader({ topic: this.#topic.name, signal: scan.signal });
-    reader.add({ partition: scan.partition, offset: range.from });
-    for await (const fetched of reader) {
-      // Retention passed the position while we read. The remaining records begin further on.
-      if (fetched.kind === 'out_of_range') {
-        if (fetched.startOffset >= range.to || fetched.startOffset <= range.from) return;
-        reader.add({ partition: scan.partition, offset: fetched.startOffset });
-        continue;
-      }
-      for (const record of fetched.records) {
-        if (record.offset >= range.to) return;
-        if (record.key === scan.key) {
-          yield { record: eventText(record), nextOffset: record.offset + 1 };
-        }
-      }
-      yield { record: null, nextOffset: Math.min(fetched.nextOffset, range.to) };
-      const isSpent = fetched.nextOffset - range.from >= RECORDS_SCANNED_MAX || this.#now() > scan.deadlineMs;
-      if (fetched.nextOffset >= range.to || isSpent) return;
-    }
+    if (reached >= end) return { events, next: null };
+    if (episode !== null) this.#reached.add(query.state, { seq: reached, episode });
+    return { events, next: reached - 1 };
   }
 }
 
-interface Scan extends HistoryQuery {
-  readonly partition: number;
-  readonly start: number;
-  readonly end: number;
-  readonly deadlineMs: number;
+interface Page {
+  readonly events: readonly PastEvent[];
+  readonly next: number | null;
 }
 
-/** Returns the stored bytes unchanged, after checking that they are JSON, or null if the record is not an event. */
-function eventText(record: LogRecord): string | null {
-  if (record.value === null || controlOf(record) !== null) return null;
-  const event = record.value.toString('utf8');
-  try {
-    JSON.parse(event);
-  } catch {
-    return null;
+async function backward(reading: PageReading, query: HistoryQuery): Promise<Page> {
+  const { oldest, end, known } = reading;
+  const isWanted = wantedBy(query);
+  const begin = Math.min(query.before ?? end, end);
+  let to = begin;
+  let events: PastEvent[] = [];
+  let page: PastEvent[] = [];
+  let records = reading.recordsHolding(query.limit, { before: to });
+  while (to > oldest) {
+    const window = await reading.window({ to, records, isFirst: to === begin });
+    if (window === null) break;
+    events = [...window.events, ...events];
+    to = window.from;
+    setEpisodes(events, { before: known.at(to), known });
+    page = events.filter(isWanted).slice(-query.limit);
+    const isFull = page.length >= query.limit;
+    if (isFull && page[0]!.episode !== null) break;
+    if (reading.isSpent) break;
+    records = window.records * 2;
   }
-  const receivedAt = JSON.stringify(receivedAtOf(record));
-  return `{"seq":${record.offset},"received_at":${receivedAt},"event":${event}}`;
+  // The events whose episode is not known come with the next page, which goes on from here with a whole 4 MiB.
+  const withEpisode = page.filter(({ episode }) => episode !== null);
+  if (withEpisode.length > 0 && withEpisode.length < page.length) {
+    return { events: withEpisode, next: withEpisode[0]!.seq };
+  }
+  if (page.length >= query.limit && page[0]!.seq > oldest) return { events: page, next: page[0]!.seq };
+  return { events: page, next: to > oldest ? to : null };
 }
 
-function seqOf(text: string): number {
-  return Number(/^\{"seq":(\d+)/.exec(text)?.[1]);
+/** Goes back from an offset to where the episode is known. Returns null if that is too far. */
+async function episodeBefore(reading: PageReading, seq: number): Promise<number | null> {
+  const { known, oldest } = reading;
+  let events: PastEvent[] = [];
+  let to = seq;
+  let records = LEAD_RECORDS;
+  while (to > oldest && reading.bytes < LEAD_BYTES_MAX && !reading.isSpent) {
+    const window = await reading.window({ to, records });
+    if (window === null) return null;
+    events = [...window.events, ...events];
+    to = window.from;
+    const episode = setEpisodes(events, { before: known.at(to), known });
+    if (episode !== null) return episode;
+    records = window.records * 2;
+  }
+  return null;
+}
+
+function wantedBy(filter: EventFilter): (event: PastEvent) => boolean {
+  const test = entryTest(filter);
+  if (test === null) return () => true;
+  // No filter asks for the episode.
+  return ({ record }) => record !== null && test(pastEntryOf(record, 0));
 }

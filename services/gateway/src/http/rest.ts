@@ -1,50 +1,56 @@
-import { deliverSnapshot } from '@runlog/run-state/delivery';
-import { EVENTS_PAGE_DEFAULT, EVENTS_PAGE_MAX } from '@runlog/schema/limits';
+import { deliverDocument } from '@runlog/run-state/delivery';
+import { timelineOf } from '@runlog/run-state/timeline';
+import { eventsQuerySchema, noQuerySchema, runQuerySchema } from '@runlog/schema/http/gateway-api';
+import { PAST_FOLD_MS_MAX } from '@runlog/schema/limits';
 import { formatPosition } from '@runlog/schema/run/position-text';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
-import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
-import { TopicIoError } from '@runlog/topic-io/topic-io';
-import { z } from 'zod';
+import {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  HttpFault,
+} from '@runlog/service-kit/http-server';
+import type { z } from 'zod';
 import { type Access, mustSee } from '../access.ts';
 import type { RunsAtHand } from '../runs-at-hand.ts';
 import { listRuns, runsQuerySchema } from './list-runs.ts';
+import { LogReads } from './log-reads.ts';
 import { noSuchRun, type RunRoute, runKeyOf } from './run-route.ts';
 
-/** The most history reads at the same time. Each may look at many records. */
-const HISTORY_READS_MAX = 4;
+/** The most pages of history that are read at the same time. Each may look at many records. */
+const PAGES_MAX = 4;
+/** The most runs that are folded up to a place in their past at the same time. Each may take seconds of the processor. */
+const PAST_FOLDS_MAX = 2;
 
-const offset = z
-  .string()
-  .regex(/^\d{1,15}$/, 'must be a seq: a whole number')
-  .transform(Number);
+const RUN_PATH = '/v1/runs/:cluster/:run/:group';
+type RunRequest = FastifyRequest<RunRoute>;
 
-const eventsQuerySchema = z
-  .strictObject({
-    before: offset.optional(),
-    after: offset.optional(),
-    limit: z
-      .string()
-      .regex(/^\d{1,6}$/, 'must be a whole number')
-      .transform(Number)
-      .refine((limit) => limit >= 1 && limit <= EVENTS_PAGE_MAX, `must be from 1 to ${EVENTS_PAGE_MAX}`)
-      .default(EVENTS_PAGE_DEFAULT),
-  })
-  .refine((query) => query.before === undefined || query.after === undefined, {
-    error: 'before and after cannot be combined',
-  });
-
-/** `GET /v1/runs`, `/v1/runs/{cluster}/{run}/{group}` and its `/events`. */
+/** `GET /v1/runs`, `/v1/runs/{cluster}/{run}/{group}` and its `/events` and `/timeline`. */
 export function addRestRoutes(
   server: FastifyInstance,
   options: { runs: () => RunsAtHand | null; access: Access; clock: Clock },
 ): void {
   const { access, clock } = options;
-  let historyReads = 0;
+  const pages = new LogReads(PAGES_MAX);
+  const pastFolds = new LogReads(PAST_FOLDS_MAX);
 
   const atHand = (): RunsAtHand => {
     const runs = options.runs();
     if (runs === null) throw new HttpFault('not_ready', 'this gateway is still reading the log');
     return runs;
+  };
+
+  /** Returns the run of a request, and what it asks for, if its viewer may see the run. */
+  const readRequest = <Schema extends z.ZodType>(request: RunRequest, schema: Schema) => {
+    const viewer = access.viewerOfRequest(request);
+    const key = runKeyOf(request.params);
+    mustSee(viewer, key);
+    const runs = atHand();
+    const query = readQuery(schema, request.query);
+    const run = runs.states.get(key);
+    if (run === undefined) throw noSuchRun(request.params);
+    return { runs, query, run };
   };
 
   server.get('/v1/runs', (request) => {
@@ -53,46 +59,76 @@ export function addRestRoutes(
     return listRuns(atHand().states, query, { nowMs: clock.now(), maySee });
   });
 
-  server.get<RunRoute>('/v1/runs/:cluster/:run/:group', (request, reply) => {
-    const viewer = access.viewerOfRequest(request);
-    const key = runKeyOf(request.params);
-    mustSee(viewer, key);
-    const state = atHand().states.get(key);
-    if (state === undefined) throw noSuchRun(request.params);
-    const etag = `"${formatPosition(state.position)}"`;
-    // Only fields that depend on the present time differ, so a poller that has this position has the run.
-    reply.header('etag', etag).header('cache-control', 'no-cache');
-    if (request.headers['if-none-match'] === etag) return reply.code(304).send();
-    return deliverSnapshot(state, clock.now());
+  server.get<RunRoute>(RUN_PATH, async (request, reply) => {
+    const { runs, query, run } = readRequest(request, runQuerySchema);
+    let state = run;
+    if (query.at !== undefined && query.at < run.position.seq) {
+      if (query.at < run.first_seq) throw noSuchEvent(run, query.at);
+      if (runs.pastStates === null) throw cannotRead();
+      const past = { run, seq: query.at, pastStates: runs.pastStates };
+      state = await pastFolds.read(reply, (signal) => stateAt({ ...past, signal }));
+    }
+    if (isHeld(request, reply, state)) return reply.code(304).send();
+    return deliverDocument(state, clock.now());
   });
 
-  server.get<RunRoute>('/v1/runs/:cluster/:run/:group/events', async (request, reply) => {
-    const viewer = access.viewerOfRequest(request);
-    const key = runKeyOf(request.params);
-    mustSee(viewer, key);
-    const { states, history } = atHand();
-    const query = readQuery(eventsQuerySchema, request.query);
-    if (!states.has(key)) throw noSuchRun(request.params);
-    if (history === null) throw new HttpFault('log_unavailable', 'the log cannot be read here');
-    if (historyReads >= HISTORY_READS_MAX) throw new HttpFault('overloaded', 'too many reads of history');
-    const gone = new AbortController();
-    request.raw.once('close', () => gone.abort());
-    historyReads += 1;
-    try {
-      const page = await history.page({ key, ...query, signal: gone.signal });
-      return reply
-        .type('application/json; charset=utf-8')
-        .send(`{"events":[${page.events.join(',')}],"next":${page.next}}`);
-    } catch (error) {
-      // If the log does not answer, for whatever reason, the snapshots that are held are still served.
-      if (error instanceof TopicIoError) {
-        throw new HttpFault('log_unavailable', `the log does not answer: ${error.message}`, { cause: error });
-      }
-      throw error;
-    } finally {
-      historyReads -= 1;
-    }
+  server.get<RunRoute>(`${RUN_PATH}/timeline`, (request, reply) => {
+    const { run } = readRequest(request, noQuerySchema);
+    if (isHeld(request, reply, run)) return reply.code(304).send();
+    return timelineOf(run);
   });
+
+  server.get<RunRoute>(`${RUN_PATH}/events`, async (request, reply) => {
+    const { runs, query, run } = readRequest(request, eventsQuerySchema);
+    const { history } = runs;
+    if (history === null) throw cannotRead();
+    const page = await pages.read(reply, (signal) => history.page({ ...query, state: run, signal }));
+    return reply
+      .type('application/json; charset=utf-8')
+      .send(`{"events":[${page.events.join(',')}],"next":${page.next}}`);
+  });
+}
+
+async function stateAt(past: {
+  run: RunSnapshot;
+  seq: number;
+  pastStates: NonNullable<RunsAtHand['pastStates']>;
+  signal: AbortSignal;
+}): Promise<RunSnapshot> {
+  const { run, seq, pastStates, signal } = past;
+  const reached = await pastStates.at({ run, seq, signal });
+  switch (reached.kind) {
+    case 'reached':
+      return reached.state;
+    case 'too_far':
+      throw new HttpFault(
+        'too_far',
+        `${PAST_FOLD_MS_MAX / 1_000} s were enough to fold this run up to ${reached.seq} of ${seq}; ` +
+          'the same request goes on from there',
+      );
+    case 'gone':
+      throw new HttpFault('history_gone', "the log no longer holds this run's beginning");
+    default: {
+      const unreachable: never = reached;
+      throw new Error(`unknown outcome ${JSON.stringify(unreachable)}`);
+    }
+  }
+}
+
+/** Sets the ETag of a run's position, and says whether the client holds that position already. */
+function isHeld(request: RunRequest, reply: FastifyReply, run: RunSnapshot): boolean {
+  const etag = `"${formatPosition(run.position)}"`;
+  // Only fields that depend on the present time differ, so a poller that has this position has the run.
+  reply.header('etag', etag).header('cache-control', 'no-cache');
+  return request.headers['if-none-match'] === etag;
+}
+
+function noSuchEvent(run: RunSnapshot, seq: number): HttpFault {
+  return new HttpFault('no_such_event', `this run begins at ${run.first_seq}, after ${seq}`);
+}
+
+function cannotRead(): HttpFault {
+  return new HttpFault('log_unavailable', 'the log cannot be read here');
 }
 
 function readQuery<Schema extends z.ZodType>(schema: Schema, query: unknown): z.infer<Schema> {

@@ -28,9 +28,11 @@ export async function startMadeUpGateway(
     allowedOrigins?: readonly string[];
     keys?: KeyRing;
     history?: RunsAtHand['history'];
+    pastStates?: RunsAtHand['pastStates'];
   } = {},
 ): Promise<MadeUpGateway> {
   const runs = options.runs ?? new MadeUpRuns();
+  const { history = null, pastStates = null } = options;
   const clock = systemClock;
   const hub = new Hub({ epoch: runs.epoch, states: runs.states, clock });
   const gateway = { isCaughtUp: true };
@@ -40,7 +42,7 @@ export async function startMadeUpGateway(
     access: accessBy(options.keys ?? null),
     view: {
       hub: () => (gateway.isCaughtUp ? hub : null),
-      runs: () => (gateway.isCaughtUp ? { states: runs.states, history: options.history ?? null } : null),
+      runs: () => (gateway.isCaughtUp ? { states: runs.states, history, pastStates } : null),
       notReadyBecause: () => (gateway.isCaughtUp ? null : 'made up'),
     },
     clock,

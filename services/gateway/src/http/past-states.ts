@@ -1,0 +1,120 @@
+import { decodeRunRecord } from '@runlog/records/run-record';
+import { foldInto } from '@runlog/run-state/evolve';
+import { RunDraft } from '@runlog/run-state/run-draft';
+import { PAST_FOLD_MS_MAX } from '@runlog/schema/limits';
+import { formatRunKey } from '@runlog/schema/run/run-key';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
+import type { Clock } from '@runlog/service-kit/clock';
+import { partitionOf } from '@runlog/topic-io/partitioner';
+import { type LogRecord, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import { PartitionReader } from './partition-reader.ts';
+
+const STATES_MAX = 16;
+/** A log that gives nothing for so long does not answer. */
+const SILENT_MS_MAX = 2 * PAST_FOLD_MS_MAX;
+
+export type PastState =
+  /** The fold of the run's records up to the offset. */
+  | { readonly kind: 'reached'; readonly state: RunSnapshot }
+  /** The time was up. The records through `seq` are folded; the same question goes on from there. */
+  | { readonly kind: 'too_far'; readonly seq: number }
+  /** The log no longer holds the records that would have to be folded. */
+  | { readonly kind: 'gone' };
+
+/** A state, and the offset below which every record of its run is in it. */
+interface Reached {
+  readonly key: string;
+  readonly state: RunSnapshot;
+  readonly next: number;
+}
+
+/**
+ * Folds runs up to places in their past, exactly as `evolve` does. The newest 16 states that it reached are kept, so that
+ * moving on costs the difference.
+ */
+export class PastStates {
+  readonly #io: TopicIo;
+  readonly #topic: { name: string; partitions: number };
+  readonly #clock: Pick<Clock, 'now' | 'after'>;
+  /** The newest is the last one. */
+  #reached: Reached[] = [];
+
+  constructor(options: {
+    io: TopicIo;
+    topic: { name: string; partitions: number };
+    clock: Pick<Clock, 'now' | 'after'>;
+  }) {
+    this.#io = options.io;
+    this.#topic = options.topic;
+    this.#clock = options.clock;
+  }
+
+  /** Returns the state as of an offset, which must not be below the first record. `run` is the run as it is now. */
+  async at(query: { run: RunSnapshot; seq: number; signal: AbortSignal }): Promise<PastState> {
+    const { run, seq } = query;
+    if (seq >= run.position.seq) return { kind: 'reached', state: run };
+    const start = this.#nearest(run, seq);
+    if (start !== null && seq < start.next) return { kind: 'reached', state: start.state };
+    const silent = new AbortController();
+    const cancel = this.#clock.after(SILENT_MS_MAX, () => silent.abort());
+    try {
+      const signal = AbortSignal.any([query.signal, silent.signal]);
+      const reached = await this.#fold({ run, start, seq, signal });
+      if (reached !== null) this.#keep(reached);
+      if (signal.aborted) throw new TopicIoError('unavailable', `nothing came in ${SILENT_MS_MAX} ms`);
+      if (reached === null) return { kind: 'gone' };
+      if (reached.next <= seq) return { kind: 'too_far', seq: reached.next - 1 };
+      return { kind: 'reached', state: reached.state };
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Folds from the start, or else from the run's first record, as far as the time allows. */
+  async #fold(way: {
+    run: RunSnapshot;
+    start: Reached | null;
+    seq: number;
+    signal: AbortSignal;
+  }): Promise<Reached | null> {
+    const { run, start, seq, signal } = way;
+    const key = formatRunKey(run);
+    const partition = partitionOf(key, this.#topic.partitions);
+    const deadlineMs = this.#clock.now() + PAST_FOLD_MS_MAX;
+    const draft = new RunDraft(start?.state ?? null);
+    let next = start?.next ?? run.first_seq;
+    await using reader = new PartitionReader(this.#io, { topic: this.#topic.name, partition, signal });
+    for await (const { records, from, nextOffset } of reader.read({ from: next, to: seq + 1 })) {
+      if (from > next) return null;
+      for (const record of records) if (record.key === key) foldRecord(draft, { record, run });
+      next = nextOffset;
+      if (this.#clock.now() > deadlineMs) break;
+    }
+    const { state } = draft;
+    // Whatever else the log holds in that place is not this run's beginning.
+    return state === null || state.first_seq !== run.first_seq ? null : { key, state, next };
+  }
+
+  #nearest(run: RunSnapshot, seq: number): Reached | null {
+    const key = formatRunKey(run);
+    let nearest: Reached | null = null;
+    for (const reached of this.#reached) {
+      const { state } = reached;
+      if (reached.key !== key || state.first_seq !== run.first_seq || state.position.seq > seq) continue;
+      if (nearest === null || reached.next > nearest.next) nearest = reached;
+    }
+    return nearest;
+  }
+
+  #keep(reached: Reached): void {
+    const others = this.#reached.filter(
+      ({ key, state }) => key !== reached.key || state.position.seq !== reached.state.position.seq,
+    );
+    this.#reached = [...others, reached].slice(-STATES_MAX);
+  }
+}
+
+function foldRecord(draft: RunDraft, { record, run }: { record: LogRecord; run: RunSnapshot }): void {
+  const decoded = decodeRunRecord(record, run.position.epoch, run);
+  if (decoded.kind !== 'unfoldable') foldInto(draft, decoded);
+}
