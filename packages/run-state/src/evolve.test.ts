@@ -1,4 +1,5 @@
 import { decodeRunRecord } from '@runlog/records/run-record';
+import { SNAPSHOT_BYTES_MAX } from '@runlog/schema/limits';
 import { type RunSnapshot, runSnapshotSchema } from '@runlog/schema/run/snapshot';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -17,9 +18,6 @@ import {
 import { countersOf, plainEntries, recording } from '../../../test/support/recordings.ts';
 import { evolve } from './evolve.ts';
 import type { RunRecord } from './run-record.ts';
-
-/** Half of what a broker takes as one record: no input may make a run that cannot be stored. */
-const SNAPSHOT_BYTES_MAX = 512 * 1024;
 
 /** A recording's records, as ingest stores them: bare NaN as text. */
 function recordsOf(name: 'short' | 'one-env'): RunRecord[] {

@@ -2,7 +2,7 @@ import type { TelemetryEvent } from '@runlog/schema/events/event';
 import { instantOf } from '@runlog/schema/events/instant';
 import { MESSAGE_BYTES_MAX } from '@runlog/schema/limits';
 import { cutText } from '@runlog/schema/run/cut-text';
-import type { RunSnapshot, RunStatus } from '@runlog/schema/run/snapshot';
+import type { RunEnd, RunSnapshot, RunStatus } from '@runlog/schema/run/snapshot';
 
 /** Ranks that end later than the run, and spools that are drained later, leave an ended run ended for so long. */
 const REVIVED_AFTER_MS = 60_000;
@@ -20,8 +20,12 @@ export function moveStatus(state: RunSnapshot, by: { event: TelemetryEvent; stat
     return;
   }
   if (state.status === 'running') return;
-  const endedAtMs = state.end === null ? Number.NEGATIVE_INFINITY : instantOf(state.end.at);
-  if (instantOf(event.timestamp) > endedAtMs + REVIVED_AFTER_MS) state.status = 'running';
+  if (state.end === null || isAfterEnd(state.end, instantOf(event.timestamp))) state.status = 'running';
+}
+
+/** Says whether an event of that time, in milliseconds, shows that the run went on after the end. */
+export function isAfterEnd(end: RunEnd, timestampMs: number): boolean {
+  return timestampMs > instantOf(end.at) + REVIVED_AFTER_MS;
 }
 
 function reasonOf({ message, data }: TelemetryEvent): string | null {

@@ -20,7 +20,9 @@ export const INGEST_BYTES_IN_FLIGHT_MAX = 64 * MIB;
 /** The bytes that the topic of rejected events keeps of each. */
 export const REJECTED_BYTES_MAX = 64 * KIB;
 
-// --- what a snapshot may hold: together below 512 KiB for any input (evolve.test.ts in run-state) ---
+// --- what a snapshot may hold: together below this for any input (evolve.test.ts in run-state) ---
+/** Half of what a broker takes as one record, so that no input makes a run that cannot be stored. */
+export const SNAPSHOT_BYTES_MAX = 512 * KIB;
 export const EVENT_LOG_ENTRIES_MAX = 100;
 export const MILESTONES_MAX = 100;
 /** The limit is in bytes of JSON, including the ellipsis. */
