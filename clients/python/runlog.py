@@ -97,7 +97,11 @@ _LOSS_REPORT_S = 10.0
 
 _KEY_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 _EVENT_TYPE = re.compile(r"[A-Z][A-Z0-9_]{0,63}\Z")
-_SEVERITIES = frozenset(("debug", "info", "warning", "error", "critical"))
+# As people write them, in lower case. Servers before fold 2 take the five on the right only.
+_SEVERITIES = {
+    **{severity: severity for severity in ("debug", "info", "warning", "error", "critical")},
+    **{"trace": "debug", "warn": "warning", "err": "error", "crit": "critical", "fatal": "critical"},
+}
 # Lifecycle events are rare and precious. They never give way to a flood of metrics.
 _LIFECYCLE_PREFIXES = ("SEED_", "RUN_", "TRAINING_STARTED", "CHECKPOINT_")
 _TERMINAL = frozenset(("RUN_FINISHED", "RUN_FAILED"))
@@ -905,7 +909,7 @@ class _Numbering:
         )
         if message:
             line += f',"message":{_quote(str(message))}'
-        line += f',"severity":"{severity if severity in _SEVERITIES else "info"}"'
+        line += f',"severity":"{_severity_name(severity)}"'
         if slot_id is not None:
             line += f',"slot_id":{_quote(str(slot_id))}'
             if event_type.startswith("SEED_"):
@@ -1624,7 +1628,7 @@ class Run:
         /,
         *,
         message: str = "",
-        severity: str = "info",
+        severity: Union[str, int] = "info",
         slot_id: Optional[str] = None,
         seed_id: Optional[str] = None,
         epoch: Optional[Number] = None,
@@ -1971,6 +1975,13 @@ class LogHandler(logging.Handler):
             self._run.emit("LOG_RECORD", fields, message=message, severity=_severity_of(record.levelno))
         except Exception:
             self.handleError(record)
+
+
+def _severity_name(severity: Any) -> str:
+    """Returns the severity that a text or a level of `logging` means, and `info` for any other."""
+    if isinstance(severity, int):
+        return _severity_of(severity)
+    return _SEVERITIES.get(severity.lower() if isinstance(severity, str) else severity, "info")
 
 
 def _severity_of(level: int) -> str:

@@ -246,6 +246,19 @@ class EventsTest(EmitterTest):
             with self.subTest(wrong), self.assertRaises(ValueError):
                 runlog.start(**{"run": "ok", "spool": False, **wrong})
 
+    def test_a_severity_is_one_of_the_five_in_any_spelling(self):
+        server = self.server()
+        run = self.start(server.url)
+        sent = ("WARNING", "Warn", "err", "FATAL", logging.WARNING, 25, "debug", "", None)
+        for severity in sent:
+            run.emit("SAID", severity=severity)
+        self.assertTrue(run.flush(WAIT_MAX_S))
+        run.finish()
+        self.assertEqual(
+            [event["severity"] for event in server.of_type("SAID")],
+            ["warning", "warning", "error", "critical", "warning", "info", "debug", "info", "info"],
+        )
+
     def test_emit_never_raises_and_what_cannot_be_sent_is_counted_and_reported(self):
         server = self.server()
         run = self.start(server.url)

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { BODY_EVENTS_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX } from '@runlog/schema/limits';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -52,6 +53,17 @@ describe('a valid event', () => {
       'received_at',
       'schema_version',
     ]);
+  });
+
+  it.each([
+    ['timestamps', 22, 14],
+    ['nan-as-null', 3, 2],
+  ])('of test/fixtures/judged/%s.ndjson is accepted as it came, %d of them', (name, accepted, rejected) => {
+    const body = readFileSync(new URL(`../../../test/fixtures/judged/${name}.ndjson`, import.meta.url));
+    const { events, rejected: refused } = judged(body, 'ndjson');
+    expect([events.length, refused.length]).toEqual([accepted, rejected]);
+    const lines = body.toString('utf8').split('\n');
+    for (const { index, record } of events) expect(record.value.toString('utf8')).toBe(lines[index]);
   });
 
   it.each([
