@@ -1,18 +1,19 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { controlOf } from '@runlog/records/control-record';
-import { receivedAtOf } from '@runlog/records/event-record';
 import type { RunMeta } from '@runlog/records/meta-record';
 import { refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { type ReplayRange, replay } from '@runlog/run-feed/replay';
 import { RunTable } from '@runlog/run-feed/run-table';
 import { compileGlob } from '@runlog/schema/run/run-glob';
 import { parseRunKey } from '@runlog/schema/run/run-key';
+import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { LogConfig } from '@runlog/service-kit/log-config';
+import { printableJson } from '@runlog/service-kit/printable';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 import { type Command, CommandError, exitCodes, parseCommandLine, UsageError } from '../command.ts';
 import { logAccessVariables, requireMeta, withLog } from '../log/log-access.ts';
+import { recordJson, recordText } from '../record-text.ts';
 import { speedOf } from '../speed-option.ts';
 import { stopSignal } from '../stop-signal.ts';
 
@@ -32,6 +33,11 @@ const options = {
     value: 'Nx',
     help: 'pace the records by their times of arrival, such as 1x or 10x',
   },
+  format: {
+    type: 'string',
+    value: 'text|json',
+    help: 'lines for a person, or JSON lines (default: text on a terminal, else json)',
+  },
   states: { type: 'boolean', help: "print each run's snapshot at the end of the range instead of records" },
   each: { type: 'boolean', help: 'with --states: print the snapshot after each record of the range' },
 } as const;
@@ -39,7 +45,7 @@ const options = {
 export const command: Command = {
   usage: '[RUN|GLOB] [options]',
   description:
-    'Prints the records of the events topic in order of arrival, one JSON line each: those of one run (cluster/run/group), of the runs that a glob matches, or of all runs. With --states it prints the snapshots that a fold of the topic gives, as of any offset or time. It can run beside the services and changes nothing.\nExit code: 0 printed, 1 there is no such run or no record in the range (stderr says which), 3 the log cannot be reached.',
+    'Prints the records of the events topic in order of arrival, one line each: those of one run (cluster/run/group), of the runs that a glob matches, or of all runs. A line of JSON has the bytes of the event and its `entry`, as the event log shows it, but without the episode. With --states it prints the snapshots that a fold of the topic gives, as of any offset or time, as JSON. It can run beside the services and changes nothing.\nExit code: 0 printed, 1 there is no such run or no record in the range (stderr says which), 3 the log cannot be reached.',
   options,
   examples: [
     'runlog replay local/run-7/default',
@@ -50,6 +56,10 @@ export const command: Command = {
   run: async (args, env) => {
     const { values, positionals } = parseCommandLine(args, options, { argumentsMax: 1 });
     if (values.each === true && values.states !== true) throw new UsageError('--each needs --states');
+    if (values.states === true && values.format === 'text') {
+      throw new UsageError('--states prints JSON only');
+    }
+    const isForPerson = isTextWanted(values.format);
     const wanted = {
       glob: positionals[0] ?? '*',
       from: boundOf('from', values.from),
@@ -65,6 +75,8 @@ export const command: Command = {
         ...{ io, config, meta, signal, ranges },
         matches: compileGlob(wanted.glob),
         each: values.each === true,
+        isForPerson,
+        isOneRun: parseRunKey(wanted.glob) !== null,
         pace: wanted.speed === null ? null : createPace({ speed: wanted.speed, signal }),
       });
       if (printed > 0) return exitCodes.ok;
@@ -75,6 +87,14 @@ export const command: Command = {
     });
   },
 };
+
+function isTextWanted(format: string | undefined): boolean {
+  if (format === undefined) return process.stdout.isTTY === true;
+  if (format !== 'text' && format !== 'json') {
+    throw new UsageError(`--format must be text or json (is "${format}")`);
+  }
+  return format === 'text';
+}
 
 /** `isWhole`: the whole topic was read, not a range of it. */
 function nothingFound(glob: string, isWhole: boolean): string {
@@ -100,16 +120,22 @@ interface PrintOptions {
   readonly ranges: readonly ReplayRange[];
   readonly matches: (key: string) => boolean;
   readonly each: boolean;
+  /** Lines for a person, not JSON. */
+  readonly isForPerson: boolean;
+  readonly isOneRun: boolean;
   readonly pace: ((record: LogRecord) => Promise<void>) | null;
 }
 
 async function printRecords(options: PrintOptions): Promise<number> {
-  const { io, config, ranges, signal } = options;
+  const { io, config, ranges, signal, isForPerson } = options;
   let printed = 0;
   for await (const { partition, record } of replay(io, { topic: config.topics.events, ranges, signal })) {
     if (!options.matches(record.key)) continue;
     await options.pace?.(record);
-    await print(recordLine(partition, record));
+    const line = isForPerson
+      ? recordText(record, { withKey: !options.isOneRun })
+      : shownJson(recordJson(partition, record));
+    await print(`${line}\n`);
     printed += 1;
   }
   return printed;
@@ -136,21 +162,21 @@ async function printStates(options: PrintOptions): Promise<number> {
     table.fold([record], partition);
     if (!options.each || record.offset < begins.get(partition)!) continue;
     await options.pace?.(record);
-    await print(`${JSON.stringify({ key: record.key, state: table.states.get(record.key) ?? null })}\n`);
+    await print(stateLine(record.key, table.states.get(record.key) ?? null));
     printed += 1;
   }
   if (options.each) return printed;
-  for (const [key, state] of table.states) await print(`${JSON.stringify({ key, state })}\n`);
+  for (const [key, state] of table.states) await print(stateLine(key, state));
   return table.states.size;
 }
 
-/** Prints the value's own bytes. A line break can only stand between its tokens, where a space means the same. */
-function recordLine(partition: number, record: LogRecord): string {
-  const { offset, key, value } = record;
-  const received_at = receivedAtOf(record);
-  const control = controlOf(record);
-  const about = JSON.stringify({ partition, offset, key, received_at, control }).slice(0, -1);
-  return `${about},"event":${value?.toString('utf8').replace(/[\r\n]+/g, ' ') ?? 'null'}}\n`;
+function stateLine(key: string, state: RunSnapshot | null): string {
+  return `${shownJson(JSON.stringify({ key, state }))}\n`;
+}
+
+/** A pipe gets the stored bytes; a terminal must not. */
+function shownJson(json: string): string {
+  return process.stdout.isTTY ? printableJson(json) : json;
 }
 
 async function rangesOf(
