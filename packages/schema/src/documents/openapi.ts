@@ -81,12 +81,12 @@ export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
     target: 'draft-2020-12',
     io: 'input',
     override: ({ jsonSchema }) => {
-      // A tuple of equal parts is written in a form that every tool understands.
+      // A tuple is written in a form that every tool understands: as a list of any of its parts.
       const { prefixItems, ...list } = jsonSchema;
-      if (prefixItems === undefined || new Set(prefixItems.map((part) => JSON.stringify(part))).size > 1)
-        return;
+      if (prefixItems === undefined) return;
+      const [part, ...others] = new Map(prefixItems.map((item) => [JSON.stringify(item), item])).values();
       delete jsonSchema.prefixItems;
-      Object.assign(jsonSchema, list, { items: prefixItems[0] });
+      Object.assign(jsonSchema, list, { items: others.length === 0 ? part : { anyOf: [part, ...others] } });
     },
   });
   return rest;
