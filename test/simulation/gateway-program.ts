@@ -1,6 +1,7 @@
 import type { GatewayConfig } from '@runlog/gateway/config';
 import type { Feed } from '@runlog/gateway/feed';
 import type { Hub } from '@runlog/gateway/stream/hub';
+import type { ReadonlyFigureStates } from '@runlog/run-feed/figure-states';
 import { topicNames } from '@runlog/schema/log/topics';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { Build } from './build.ts';
@@ -55,6 +56,11 @@ export class GatewayProgram implements Program {
   /** Is null while it has not caught up. */
   get states(): ReadonlyMap<string, RunSnapshot> | null {
     return this.#feed.runs()?.states ?? null;
+  }
+
+  /** Is null while it has not caught up. */
+  get figures(): ReadonlyFigureStates | null {
+    return this.#feed.runs()?.figures ?? null;
   }
 
   /** Returns null if it accepts no connections now. */

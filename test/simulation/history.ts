@@ -1,4 +1,5 @@
 import { encodeRetirement } from '@runlog/records/control-record';
+import { bytesOf } from '@runlog/records/figures-record';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import { startAggregator } from './aggregator-program.ts';
 import { type Build, newerBuild } from './build.ts';
@@ -286,7 +287,7 @@ class History {
     if (faults.length > 0) return faults;
     const gateways = living(this.#gateways);
     if (gateways.length < this.#world.plan.gateways) faults.push('a gateway does not run');
-    for (const { states, process } of gateways) {
+    for (const { states, figures, process } of gateways) {
       if (states === null) {
         faults.push(`${process.name} has not caught up`);
         continue;
@@ -299,6 +300,10 @@ class History {
           faults.push(
             `${process.name} holds ${key} at ${state?.position.seq}, the fold is at ${latest?.position.seq}`,
           );
+        }
+        const held = figures?.get(key);
+        if ((held === undefined ? null : bytesOf(held).toString('latin1')) !== oracle.latestFigures(key)) {
+          faults.push(`${process.name} holds other figures of ${key} than the fold`);
         }
       }
     }

@@ -1,14 +1,22 @@
 import { CHECKPOINT_KEY } from '@runlog/records/checkpoint-record';
+import { bytesOf } from '@runlog/records/figures-record';
 import { decodeMeta, type RunMeta } from '@runlog/records/meta-record';
 import { decodeRejected } from '@runlog/records/rejected-record';
 import { decodeRunRecord } from '@runlog/records/run-record';
-import { isReservedKey, type TopicNames } from '@runlog/schema/log/topics';
+import { figuresTopicOf, isReservedKey, type TopicNames } from '@runlog/schema/log/topics';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import { NEWER_PRUNED } from './build.ts';
 import { RunTruth } from './run-truth.ts';
 import type { Begun, SimulatedLog, VisibleListener } from './simulated-log.ts';
-import { isNewerFold, type Mark, StoredPartition, snapshotText, type Truths } from './stored-snapshots.ts';
+import {
+  figuresText,
+  isNewerFold,
+  type Mark,
+  StoredPartition,
+  snapshotText,
+  type Truths,
+} from './stored-snapshots.ts';
 import { holds } from './violation.ts';
 
 export interface OracleOptions {
@@ -59,9 +67,14 @@ export class Oracle {
     else if (topic === topics.meta) for (const record of records) this.#agree(record);
     else if (topic === topics.rejected) {
       for (const record of records) this.#rejected.add(decodeRejected(record).origin ?? '');
-    } else if (!this.#dropped.has(topic)) {
-      const stored = this.#storedIn(topic)[partition]!;
+    } else if (!this.#dropped.has(snapshotsTopicOf(topic))) {
+      const stored = this.#storedIn(snapshotsTopicOf(topic))[partition]!;
       for (const record of records) {
+        if (topic !== snapshotsTopicOf(topic)) {
+          if (record.key === CHECKPOINT_KEY) stored.storeFiguresCheckpoint(record, this.#truths);
+          else stored.storeFigures(record, this.#truths);
+          continue;
+        }
         if (record.key === CHECKPOINT_KEY) stored.storeCheckpoint(record, this.#truths);
         else if (!isReservedKey(record.key)) stored.store(record, this.#truths);
       }
@@ -110,6 +123,8 @@ export class Oracle {
   }
 
   topicDeleted(topic: string): void {
+    // It goes with the snapshots that it belongs to.
+    if (topic !== snapshotsTopicOf(topic)) return;
     const stored = this.#stored.get(topic);
     // A process that is slow to follow the switch may create the topic anew and write to it. Nobody reads that.
     if (topic !== this.meta?.snapshots && stored?.some(({ isInUse }) => isInUse)) this.#dropped.add(topic);
@@ -167,6 +182,13 @@ export class Oracle {
     return snapshotText(state, { epoch: this.meta!.epoch, isNewer: this.#isNewer(key) });
   }
 
+  /** Returns the bytes of the figures of that state, one character each. */
+  latestFigures(key: string): string | null {
+    const truth = this.runs.get(key);
+    if (truth === undefined || truth.latest === null || truth.latestFigures === null) return null;
+    return figuresText(bytesOf(truth.latestFigures), this.meta!.epoch);
+  }
+
   /** Returns what is not yet right about the stored snapshots. The list is empty when they are all right. */
   unsettled(log: SimulatedLog): string[] {
     const { topics, runRetentionMs } = this.#options;
@@ -180,11 +202,16 @@ export class Oracle {
         );
       }
       const newest = partition.newestByKey();
+      const figuresTopic = figuresTopicOf(this.meta!.snapshots);
+      const newestFigures = log.partition(figuresTopic, index)?.newestByKey() ?? new Map();
       for (const truth of this.runs.values()) {
         if (truth.partition !== index) continue;
         const stored = newest.get(truth.key)?.value?.toString('utf8') ?? null;
         if (stored !== this.latestText(truth.key))
           faults.push(`the stored snapshot of ${truth.key} is not the fold of its events`);
+        const figures = newestFigures.get(truth.key)?.value?.toString('latin1') ?? null;
+        if (figures !== this.latestFigures(truth.key))
+          faults.push(`the stored figures of ${truth.key} are not the fold of its events`);
       }
     }
     for (const origin of this.#unfoldable) {
@@ -309,4 +336,9 @@ export class Oracle {
     if (former === undefined || there === undefined) return false;
     return there.key !== key || !there.value?.includes(`"${former.last_event_id}"`);
   }
+}
+
+/** Returns the snapshot topic that a topic of figures belongs to, and any other topic itself. */
+function snapshotsTopicOf(topic: string): string {
+  return topic.replace(/^run-figures/, 'run-snapshots');
 }

@@ -173,7 +173,10 @@ class System implements AsyncDisposable {
 
   async differences(): Promise<readonly unknown[]> {
     const meta = await this.meta();
-    const report = await verify({ io: this.io, topics, meta, signal: new AbortController().signal });
+    const report = await verify({
+      ...{ io: this.io, topics, meta, signal: new AbortController().signal },
+      sleep: this.#process.clock.sleep,
+    });
     return report.differences;
   }
 

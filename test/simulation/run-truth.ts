@@ -1,4 +1,6 @@
+import { bytesOf } from '@runlog/records/figures-record';
 import { evolve } from '@runlog/run-state/evolve';
+import { emptyFigures, foldFigures, type RunFiguresState } from '@runlog/run-state/figures/run-figures';
 import type { RunRecord } from '@runlog/run-state/run-record';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import { holds } from './violation.ts';
@@ -10,6 +12,9 @@ export class RunTruth {
   /** The state after each record that changed it. */
   readonly states = new Map<number, RunSnapshot>();
   latest: RunSnapshot | null = null;
+  /** The bytes of the figures after each record that changed them. */
+  readonly figures = new Map<number, Buffer>();
+  latestFigures: RunFiguresState | null = null;
   /** The offsets of records that made entries. */
   readonly entries: number[] = [];
   /** The offsets of records that changed anything, and whether the run was absent after each. */
@@ -32,6 +37,13 @@ export class RunTruth {
     if (record.kind === 'event') this.#count(record.event);
     if (after === before) return before;
     const { seq } = record;
+    if (after === null) this.latestFigures = null;
+    else if (record.kind === 'event') {
+      if (before === null) this.latestFigures = emptyFigures(record.run);
+      const isRepeat = before !== null && after.duplicates > before.duplicates;
+      foldFigures(this.latestFigures!, record, { isRepeat });
+      this.figures.set(seq, bytesOf(this.latestFigures!));
+    }
     this.changes.push({ offset: seq, isAbsent: after === null });
     this.latest = after;
     if (after === null) {

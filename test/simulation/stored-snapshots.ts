@@ -1,4 +1,5 @@
 import { type Checkpoint, decodeCheckpoint } from '@runlog/records/checkpoint-record';
+import { positionOfFigures } from '@runlog/records/figures-record';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import { NEWER_PRUNED, thisBuild } from './build.ts';
@@ -16,6 +17,9 @@ export interface StoredRun {
   /** Whether it is a state of the former events topic. */
   readonly isOfFormer: boolean;
 }
+
+/** The stored figures of one run. */
+type StoredFigures = Omit<StoredRun, 'isKept'>;
 
 /** How far a partition had been folded at one moment. */
 export interface Mark {
@@ -36,7 +40,11 @@ export class StoredPartition {
   readonly topic: string;
   readonly index: number;
   readonly runs = new Map<string, StoredRun>();
+  /** The figures that belong to these snapshots. */
+  readonly figures = new Map<string, StoredFigures>();
   checkpoint: Checkpoint | null = null;
+  /** The checkpoint among the figures. */
+  figuresNext = 0;
   /** How far it had been folded at each moment, which a restoring process may have found. */
   readonly marks: Mark[] = [];
   /** Whether the events in it have been deleted. */
@@ -71,6 +79,69 @@ export class StoredPartition {
   outlive(): void {
     this.isOfFormer = true;
     for (const [key, stored] of this.runs) this.runs.set(key, { ...stored, isOfFormer: true });
+    for (const [key, stored] of this.figures) this.figures.set(key, { ...stored, isOfFormer: true });
+  }
+
+  /** The checkpoint among the figures says the same of these, and may be read earlier or later. */
+  storeFiguresCheckpoint({ value }: LogRecord, truths: Truths): void {
+    this.figuresNext = decodeCheckpoint(value)!.next;
+    if (this.isInUse) this.#checkFiguresCovered(truths);
+  }
+
+  #checkFiguresCovered(truths: Truths): void {
+    const next = this.figuresNext;
+    for (const truth of this.#truths(truths).values()) {
+      if (truth.partition !== this.index) continue;
+      const last = truth.changes.findLast(({ offset }) => offset < next);
+      if (last === undefined) continue;
+      const stored = this.figures.get(truth.key);
+      const isRetiredLater = truth.changes.some(({ offset, isAbsent }) => isAbsent && offset >= next);
+      if (stored === undefined && isRetiredLater && this.isRebuilt) continue;
+      const isStored = last.isAbsent
+        ? stored === undefined || stored.isTombstone || stored.seq > last.offset
+        : stored !== undefined && stored.seq >= last.offset;
+      holds(
+        isStored,
+        () =>
+          `the checkpoint of partition ${this.index} is ${next}, but the stored figures of ${truth.key} lack offset ${last.offset}`,
+      );
+    }
+  }
+
+  storeFigures({ key, value }: LogRecord, truths: Truths): void {
+    const before = this.figures.get(key) ?? null;
+    if (value === null) {
+      if (before === null) return;
+      const truth = this.#truths(truths).get(key) ?? null;
+      holds(
+        !this.isInUse || truth === null || truth.latest === null || truth.latest.first_seq > before.seq,
+        () => `a tombstone of the figures of ${key} behind position ${before.seq}, which was not retired`,
+      );
+      this.figures.set(key, { ...before, isTombstone: true });
+      return;
+    }
+    const { epoch, seq } = positionOfFigures(value)!;
+    if (this.isInUse && before !== null) {
+      holds(
+        before.isTombstone ? seq > before.seq : seq >= before.seq,
+        () => `the stored figures of ${key} went back from ${before.seq} to ${seq}`,
+      );
+    }
+    const sides = this.isInUse ? [this.isOfFormer] : [false, true];
+    const isOfFormer = sides.find((side) =>
+      (side ? truths.former : truths.present).get(key)?.figures.has(seq),
+    );
+    holds(isOfFormer !== undefined, () => `figures of ${key} at ${seq}, where the fold never was`);
+    const truth = (isOfFormer ? truths.former : truths.present).get(key)!;
+    holds(truth.partition === this.index, () => `figures of ${key} in partition ${this.index}`);
+    const expected = figuresText(truth.figures.get(seq)!, epoch);
+    holds(
+      value.toString('latin1') === expected,
+      () =>
+        `the figures of ${key} at ${seq} are not the fold of its events: ` +
+        difference(value.toString('latin1'), expected),
+    );
+    this.figures.set(key, { seq, isTombstone: false, epoch, isOfFormer });
   }
 
   store({ key, value }: LogRecord, truths: Truths): void {
@@ -183,6 +254,13 @@ export class StoredPartition {
   #truths({ present, former }: Truths): ReadonlyMap<string, RunTruth> {
     return this.isOfFormer ? former : present;
   }
+}
+
+/** Returns the bytes of figures, one character each, as they are stored under an epoch. */
+export function figuresText(bytes: Buffer, epoch: string): string {
+  const text = bytes.toString('latin1');
+  const own = positionOfFigures(bytes)!.epoch;
+  return own === epoch ? text : text.replace(`"epoch":"${own}"`, `"epoch":"${epoch}"`);
 }
 
 const texts = new WeakMap<RunSnapshot, string>();

@@ -96,7 +96,7 @@ export class World {
         } catch (error) {
           this.fail(error);
         }
-        if (visible.topic.startsWith(this.topics.snapshots)) this.#cleanSoon(visible);
+        if (/^run-(snapshots|figures)/.test(visible.topic)) this.#cleanSoon(visible);
       },
     });
   }

@@ -8,6 +8,7 @@ import { formatRunKey } from '@runlog/schema/run/run-key';
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import { type LogRecord, TopicIoError } from '@runlog/topic-io/topic-io';
+import { readFigures } from './read-figures.ts';
 import { readToEnd } from './read-to-end.ts';
 import { boundsCovering, newestSnapshots, refuseForeignPast } from './refuse-recreated.ts';
 import type { RestoreOptions } from './restore-options.ts';
@@ -42,7 +43,7 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
   });
   table.states.settle();
   refuseMissedTombstones({ topic: meta.snapshots, begunMs, endedMs: options.now() });
-  await readFigures(table, options);
+  await restoreFigures(table, { ...options, checkpoints });
   const newest = newestSnapshots(table, meta.partitions);
   const bounds = await boundsCovering(newest, { ...options, checkpoints });
   await refuseForeignPast(newest, { ...options, bounds });
@@ -73,19 +74,17 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
   return next;
 }
 
-/**
- * Reads the figures after the snapshots, so that they are at least as new. Older ones would lack events below the checkpoint
- * that came with the snapshots.
- */
-async function readFigures(table: RunTable, options: RestoreOptions): Promise<void> {
-  const { io, meta, partitions, signal } = options;
+async function restoreFigures(
+  table: RunTable,
+  options: RestoreOptions & { checkpoints: ReadonlyMap<number, number> },
+): Promise<void> {
+  const { io, meta, partitions, checkpoints, signal, sleep, logger } = options;
   const topic = figuresTopicOf(meta.snapshots);
   const begunMs = options.now();
-  await readToEnd(io, {
-    ...{ topic, partitions, signal },
+  const lagging = await readFigures({
+    ...{ io, topic, partitions, checkpoints, signal, sleep },
     onRecords: (records) => {
       for (const record of records) {
-        if (isReservedKey(record.key)) continue;
         const dormant = decodeDormantFigures(record);
         const isOurs =
           dormant !== null &&
@@ -98,6 +97,12 @@ async function readFigures(table: RunTable, options: RestoreOptions): Promise<vo
   });
   table.figures.settle();
   refuseMissedTombstones({ topic, begunMs, endedMs: options.now() });
+  for (const key of lagging.length === 0 ? [] : [...table.figures.keys()]) {
+    if (lagging.includes(partitionOf(key, meta.partitions))) table.figures.delete(key);
+  }
+  if (lagging.length > 0) {
+    logger.warn({ topic, partitions: lagging }, 'figures are older than their snapshots; folding them anew');
+  }
 }
 
 /**

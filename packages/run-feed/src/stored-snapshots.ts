@@ -4,14 +4,6 @@ import { isReservedKey } from '@runlog/schema/log/topics';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { readToEnd } from './read-to-end.ts';
 
-/** The newest bytes of each run in a partition of a compacted topic. */
-export async function readNewest(
-  io: TopicIo,
-  at: { topic: string; partition: number; signal?: AbortSignal },
-): Promise<Map<string, Buffer>> {
-  return (await readStoredPartition(io, at)).snapshots;
-}
-
 /** A partition of a snapshot topic as it is stored, not yet validated. */
 export interface StoredPartition {
   /** Null if none was written yet, or if it cannot be read. */

@@ -5,9 +5,10 @@ import { FIGURES_SINCE_FOLD } from '@runlog/schema/run/figures';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { PartitionBounds, TopicIo } from '@runlog/topic-io/topic-io';
 import { firstDifference } from './first-difference.ts';
+import { readNewestFigures } from './read-figures.ts';
 import { readToEnd } from './read-to-end.ts';
 import { RunTable } from './run-table.ts';
-import { readNewest, readStoredPartition, type StoredPartition } from './stored-snapshots.ts';
+import { readStoredPartition, type StoredPartition } from './stored-snapshots.ts';
 import { FigureExpectations } from './verify-figures.ts';
 
 /** A run whose stored snapshot differs from a fold of the topic. */
@@ -58,6 +59,8 @@ export async function verify(options: {
   topics: TopicNames;
   meta: RunMeta;
   signal: AbortSignal;
+  /** Resolves after the time or on abort. */
+  sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   onProgress?: (progress: VerifyProgress) => void;
 }): Promise<VerifyReport> {
   const { io, topics, meta, signal } = options;
@@ -73,7 +76,10 @@ export async function verify(options: {
     const figures =
       meta.fold < FIGURES_SINCE_FOLD
         ? new Map<string, Buffer>()
-        : await readNewest(io, { topic: figuresTopicOf(meta.snapshots), partition, signal });
+        : await readNewestFigures({
+            ...{ io, topic: figuresTopicOf(meta.snapshots), partition, signal, sleep: options.sleep },
+            checkpoint: stored.checkpoint?.next ?? null,
+          });
     // The bounds are read anew, because the topic may meanwhile have grown to the positions of the snapshots.
     const now = (await io.bounds(topics.events))[partition]!;
     const verified = await verifyPartition({

@@ -3,7 +3,8 @@ import { encodeCheckpoint } from '@runlog/records/checkpoint-record';
 import { decodeFigures, encodeFigures } from '@runlog/records/figures-record';
 import type { RunMeta } from '@runlog/records/meta-record';
 import { decodeSnapshot, encodeSnapshot } from '@runlog/records/snapshot-record';
-import { readNewest, readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
+import { readNewestFigures } from '@runlog/run-feed/read-figures';
+import { readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
 import { refuseMissedTombstones } from '@runlog/run-feed/tombstones';
 import { figuresFrom, type RunFiguresState } from '@runlog/run-state/figures/run-figures';
 import { figuresTopicOf, snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
@@ -60,7 +61,7 @@ export async function beginOrGoOn(
     const stored = isForeign ? { checkpoint: null, snapshots: new Map<string, Buffer>() } : found;
     const figures = isForeign
       ? new Map<string, Buffer>()
-      : await formerFigures(options, { former, partition });
+      : await formerFigures(options, { former, partition, checkpoint: found.checkpoint });
     const { checkpoint } = written;
     const goesOn = checkpoint !== null && checkpoint.next >= startOffset;
     if (goesOn && !(isForeign && (await isOfOthers(written, past)))) {
@@ -70,14 +71,17 @@ export async function beginOrGoOn(
   }
 }
 
-/** Figures exist since version 2 of the fold. They are read after the snapshots, so that they are at least as new. */
+/** Figures exist since version 2 of the fold. */
 async function formerFigures(
-  { io, signal }: BeginOptions,
-  at: { former: RunMeta; partition: number },
+  { io, signal, clock }: BeginOptions,
+  at: { former: RunMeta; partition: number; checkpoint: Checkpoint | null },
 ): Promise<Map<string, Buffer>> {
-  const { former, partition } = at;
+  const { former, partition, checkpoint } = at;
   if (former.fold < FIGURES_SINCE_FOLD) return new Map();
-  return readNewest(io, { topic: figuresTopicOf(former.snapshots), partition, signal });
+  return readNewestFigures({
+    ...{ io, topic: figuresTopicOf(former.snapshots), partition, signal, sleep: clock.sleep },
+    checkpoint: checkpoint?.next ?? null,
+  });
 }
 
 async function begin(
@@ -127,7 +131,7 @@ async function begin(
     if (bytes >= FLUSH_BYTES_MAX) await commit();
   }
   const checkpoint: Checkpoint = { epoch: meta.epoch, fold: meta.fold, next: startOffset };
-  snapshots.push(encodeCheckpoint(checkpoint, nowMs));
+  for (const records of [figures, snapshots]) records.push(encodeCheckpoint(checkpoint, nowMs));
   await commit();
 }
 

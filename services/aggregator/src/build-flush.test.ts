@@ -96,30 +96,40 @@ describe('buildFlush', () => {
     const given = { dirty, dirtyFigures, runs: ['a'], folded: 20 };
     expect(flushOf({ ...given, nowMs: 9_999 })).toMatchObject({
       keys: ['a', '#checkpoint'],
-      figureKeys: [],
+      figureKeys: ['#checkpoint'],
       checkpoint: 3,
     });
     expect(flushOf({ ...given, nowMs: 10_000 })).toMatchObject({
       keys: ['#checkpoint'],
-      figureKeys: ['a'],
+      figureKeys: ['a', '#checkpoint'],
       checkpoint: 20,
     });
   });
 
   it('writes young figures too when everything is to be written', () => {
     const given = { dirty: dirtyRuns({}), dirtyFigures: dirtyRuns({ a: [3, 20] }), runs: ['a'], folded: 20 };
-    expect(flushOf({ ...given, all: true })).toMatchObject({ figureKeys: ['a'], checkpoint: 20 });
+    expect(flushOf({ ...given, all: true })).toMatchObject({
+      figureKeys: ['a', '#checkpoint'],
+      checkpoint: 20,
+    });
   });
 
   it('writes the snapshot with the figures, so that both are stored at one position', () => {
     const given = { dirty: dirtyRuns({ b: [1, 9], a: [5, 20] }), dirtyFigures: dirtyRuns({ a: [0, 20] }) };
     const flush = flushOf({ ...given, runs: ['a', 'b'], folded: 20, bytesMax: 1, all: true });
-    expect(flush).toMatchObject({ keys: ['a', '#checkpoint'], figureKeys: ['a'], checkpoint: 1 });
+    expect(flush).toMatchObject({
+      keys: ['a', '#checkpoint'],
+      figureKeys: ['a', '#checkpoint'],
+      checkpoint: 1,
+    });
   });
 
   it('does not write figures that are still behind their snapshot', () => {
     const given = { dirty: dirtyRuns({}), dirtyFigures: dirtyRuns({ a: [3, 20] }), runs: ['a'], folded: 20 };
-    expect(flushOf({ ...given, all: true, behind: 1 })).toMatchObject({ figureKeys: [], checkpoint: 3 });
+    expect(flushOf({ ...given, all: true, behind: 1 })).toMatchObject({
+      figureKeys: ['#checkpoint'],
+      checkpoint: 3,
+    });
   });
 
   it('writes figures at once when the snapshot no longer tells all repeats that they lack', () => {
@@ -130,18 +140,22 @@ describe('buildFlush', () => {
         ...{ dirty: dirtyRuns({ a: [9, 20] }), dirtyFigures: dirtyRuns({ a: [since, 20] }) },
         ...{ runs: ['a'], folded: 20, state },
       }).figureKeys;
-    expect(flushed(4)).toEqual([]);
-    expect(flushed(3)).toEqual(['a']);
+    expect(flushed(4)).toEqual(['#checkpoint']);
+    expect(flushed(3)).toEqual(['a', '#checkpoint']);
   });
 
   it('writes both tombstones, and only with a checkpoint that passes the retirement', () => {
     const dirty = dirtyRuns({ gone: [0, 12] });
     const dirtyFigures = dirtyRuns({ gone: [0, 12], a: [9, 20] });
     const given = { dirty, dirtyFigures, runs: ['a'], folded: 20 };
-    expect(flushOf(given)).toMatchObject({ keys: ['#checkpoint'], figureKeys: [], checkpoint: 0 });
+    expect(flushOf(given)).toMatchObject({
+      keys: ['#checkpoint'],
+      figureKeys: ['#checkpoint'],
+      checkpoint: 0,
+    });
     expect(flushOf({ ...given, all: true })).toMatchObject({
       keys: ['-gone', '#checkpoint'],
-      figureKeys: ['a', '-gone'],
+      figureKeys: ['a', '-gone', '#checkpoint'],
       checkpoint: 20,
     });
   });

@@ -14,7 +14,7 @@ export const FIGURES_INTERVAL_MS = 10_000;
 
 /** The content of one transaction of a partition: snapshots and figures of dirty runs, and the checkpoint they allow. */
 export interface Flush {
-  /** The checkpoint is the last of them. */
+  /** The checkpoint is the last of the snapshots and of the figures: a transaction can be read in one topic first. */
   readonly snapshots: readonly RecordToAppend[];
   readonly figures: readonly RecordToAppend[];
   readonly checkpoint: number;
@@ -62,7 +62,7 @@ export function buildFlush(input: FlushInput): Flush {
   const checkpoint = encodeCheckpoint({ epoch, fold: FOLD_VERSION, next }, nowMs);
   return {
     snapshots: [...writing.snapshots, checkpoint],
-    figures: writing.figures,
+    figures: [...writing.figures, checkpoint],
     checkpoint: next,
     runs: writing.runs,
     bytes: writing.bytes,

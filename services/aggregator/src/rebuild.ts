@@ -90,7 +90,7 @@ async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<Re
   const { io, topics, clock, signal } = options;
   if (former.fold > FOLD_VERSION) refuseOtherFold(former);
   const before = await verify({
-    ...{ io, topics, meta: former, signal },
+    ...{ io, topics, meta: former, signal, sleep: clock.sleep },
     onProgress: (progress) => options.onProgress({ step: 'comparing', ...progress }),
   });
   const foreign = await foreignPartitions({

@@ -109,10 +109,10 @@ export class Feed {
 
   #show(live: LiveRuns): void {
     const { io, config, clock, onReady } = this.#options;
-    const { meta, states } = live;
+    const { meta, states, figures } = live;
     const topic = { name: config.log.topics.events, partitions: meta.partitions };
     const past = { io, topic, clock };
-    const runs = { states, history: new History(past), pastStates: new PastStates(past) };
+    const runs = { states, figures, history: new History(past), pastStates: new PastStates(past) };
     this.#delayMs = RETRY_DELAY_MS_MIN;
     if (this.#current === null) {
       this.#current = { hub: new Hub({ epoch: meta.epoch, states, clock }), runs };

@@ -1,3 +1,4 @@
+import type { ReadonlyFigureStates } from '@runlog/run-feed/figure-states';
 import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import type { History } from './http/history.ts';
 import type { PastStates } from './http/past-states.ts';
@@ -5,6 +6,7 @@ import type { PastStates } from './http/past-states.ts';
 /** The runs that the routes read, while the gateway has caught up with the log. */
 export interface RunsAtHand {
   readonly states: ReadonlyRunStates;
+  readonly figures: ReadonlyFigureStates;
   readonly history: Pick<History, 'page'> | null;
   readonly pastStates: Pick<PastStates, 'at'> | null;
 }

@@ -1,5 +1,6 @@
 import { refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { type Difference, type VerifyProgress, type VerifyReport, verify } from '@runlog/run-feed/verify';
+import { systemClock } from '@runlog/service-kit/clock';
 import { type Command, exitCodes, parseCommandLine } from '../command.ts';
 import { formatCount, formatDuration, formatRate } from '../format.ts';
 import { logAccessVariables, requireMeta, withLog } from '../log/log-access.ts';
@@ -29,7 +30,7 @@ export const command: Command = {
       const progress = createProgress({ stream: process.stderr, now: Date.now });
       const begunMs = Date.now();
       const report = await verify({
-        ...{ io, topics: config.topics, meta, signal: stopSignal() },
+        ...{ io, topics: config.topics, meta, signal: stopSignal(), sleep: systemClock.sleep },
         onProgress: (folded) => progress.update(() => progressText(folded, Date.now() - begunMs)),
       });
       progress.end();
