@@ -1,4 +1,5 @@
 import { controlOf } from '@runlog/records/control-record';
+import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import type { LogRecord, RecordToAppend, TopicIo, TopicSpec } from '@runlog/topic-io/topic-io';
 import { changedReader } from '../support/changed-reader.ts';
 import { changedIo, changedRecords } from './changed-io.ts';
@@ -85,7 +86,7 @@ function foldsAlike(io: TopicIo): TopicIo {
     value:
       record.value === null
         ? null
-        : Buffer.from(record.value.toString('utf8').replace(/"fold":\d+/, '"fold":1')),
+        : Buffer.from(record.value.toString('utf8').replace(/"fold":\d+/, `"fold":${FOLD_VERSION}`)),
   });
   return changedRecords(io, { of: (topic) => topic !== EVENTS, change: (records) => records.map(alike) });
 }
@@ -124,7 +125,7 @@ export const mutantsOfTime: readonly Mutant[] = [
     name: 'a gateway that continues at the end of other events',
     mutations: forThe('gateway', goOnAtEnd),
     faults: ['events deleted'],
-    historiesMax: 50,
+    historiesMax: 200,
   },
   {
     name: 'an aggregator that continues at the end of other events',

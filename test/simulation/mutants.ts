@@ -7,6 +7,7 @@ import {
 } from '@runlog/topic-io/topic-io';
 import { changedReader } from '../support/changed-reader.ts';
 import { changedIo, changedRecords } from './changed-io.ts';
+import { mutantsOfFigures } from './mutants-of-figures.ts';
 import { type Mutant, mutantsOfTime } from './mutants-of-time.ts';
 import { SimulatedLog } from './simulated-log.ts';
 import type { Mutations } from './world.ts';
@@ -136,6 +137,7 @@ const forGateways = (wrap: (io: TopicIo) => TopicIo): Mutations => ({
 /** The mutants that the simulation must find. */
 export const mutants: readonly Mutant[] = [
   ...mutantsOfTime,
+  ...mutantsOfFigures,
   {
     name: 'a log that does not fence zombies',
     mutations: { makeLog: (options) => new UnfencedLog(options) },

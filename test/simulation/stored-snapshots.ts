@@ -97,6 +97,9 @@ export class StoredPartition {
       const stored = this.figures.get(truth.key);
       const isRetiredLater = truth.changes.some(({ offset, isAbsent }) => isAbsent && offset >= next);
       if (stored === undefined && isRetiredLater && this.isRebuilt) continue;
+      // Figures of a former life count for nothing once a snapshot of the next one is stored.
+      const run = this.runs.get(truth.key);
+      if (run !== undefined && (truth.states.get(run.seq)?.first_seq ?? -1) > last.offset) continue;
       const isStored = last.isAbsent
         ? stored === undefined || stored.isTombstone || stored.seq > last.offset
         : stored !== undefined && stored.seq >= last.offset;
