@@ -79,7 +79,10 @@ export type StoredEvent = Readonly<z.infer<typeof storedEventSchema>>;
 /** The answer of `GET /v1/runs/{cluster}/{run}/{group}/events`, oldest first. */
 export const eventsPageSchema = z.object({
   events: z.array(storedEventSchema),
-  /** The `before` or `after` of the next page, which may follow a page without events; null at the end. */
+  /**
+   * The `before` or `after` of the next page; null at the end. A page without events may have one: with a filter, or when
+   * the page must be asked for again.
+   */
   next: count.nullable(),
 });
 export type EventsPage = Readonly<z.infer<typeof eventsPageSchema>>;

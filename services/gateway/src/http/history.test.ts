@@ -54,6 +54,19 @@ async function everyPage(
   return all;
 }
 
+/** Asks for the same page until it has been found. */
+async function again(page: (asked?: Asked) => Promise<Page>, asked: Asked): Promise<Page> {
+  for (let asking = 0; asking < 20; asking += 1) {
+    const found = await page(asked);
+    if (found.events.length > 0 || found.next !== (asked.after ?? asked.before)) return found;
+  }
+  throw new Error('the page was not found');
+}
+
+/** Events that leave the episode alone, each of some 900 bytes. */
+const quiet = (events: number) =>
+  Array.from({ length: events }, () => epochCompleted({ message: 'x'.repeat(600) }));
+
 /** Events of a training: rounds of 40 events each, with heartbeats, restarts and events that come again. */
 function training(events: number, overrides: Omit<Partial<TelemetryEvent>, 'data'> = {}): TelemetryEvent[] {
   const made: TelemetryEvent[] = [trainingStarted(overrides)];
@@ -203,6 +216,37 @@ describe('a page of history', () => {
   }, 60_000);
 });
 
+describe('a page whose episode is further away than a page may read', () => {
+  it('is asked for again until it is found, and has the entries that went out live', async () => {
+    const events = Array.from({ length: 4 }, (_, index) => [
+      batchCompleted({ data: { episodes_completed: 4 * index, batch_idx: index } }),
+      ...quiet(12_000),
+    ]).flat();
+    await using log = await openPastLog(recordsOf([...events, ...training(5_000)]));
+    const live = foldedLive(log.records, KEY);
+    const landmarks = live.state.landmarks.filter((_, index) => index % 16 === 0);
+    const state = { ...live.state, landmarks };
+    for (const asked of [
+      { after: 22_000 },
+      { before: 35_000 },
+      { before: 36_002, limit: 1_000 },
+      { before: 11_000, q: 'no such text' },
+    ]) {
+      const page = reader(log, state);
+      const { events: found, next } = await again(async (each) => {
+        log.cost.forget();
+        const answer = await page(each);
+        expect(log.cost.bytes).toBeLessThanOrEqual(EVENTS_PAGE_LOG_BYTES_MAX + 64 * 1024);
+        return answer;
+      }, asked);
+      if (asked.q === undefined) expect(found).toHaveLength(asked.limit ?? 100);
+      else expect(found).toEqual([]);
+      expect(next).not.toBe(asked.after ?? asked.before);
+      expectLive(found, live);
+    }
+  }, 60_000);
+});
+
 describe('a filter', () => {
   const events = [
     ...training(300),
@@ -268,15 +312,16 @@ describe('a run that was brought up from the first version', () => {
     }
   });
 
-  it('has an episode from below where no event says one', async () => {
-    const quiet = Array.from({ length: 30_000 }, () => epochCompleted({ message: 'x'.repeat(500) }));
-    const rounds = Array.from({ length: 150 }, (_, index) =>
-      batchCompleted({ data: { episodes_completed: 4 + index } }),
-    );
-    await using log = await openPastLog(recordsOf([...training(41), ...quiet, ...rounds]));
-    const { state } = foldedLive(log.records, KEY);
-    const page = reader(log, { ...state, landmarks: [] });
-    const { events } = await page({ after: 20_000, limit: 10 });
-    expect(events.map(({ entry }) => entry?.episode)).toEqual(Array.from({ length: 10 }, () => 0));
+  it('has the episode of the newest place below if the log no longer says it', async () => {
+    const rounds = Array.from({ length: 150 }, () => batchCompleted());
+    const records = recordsOf([...training(5_000), ...quiet(9_000), ...rounds]);
+    await using whole = await openPastLog(records);
+    const { state } = foldedLive(whole.records, KEY);
+    // What set the episode is gone.
+    await using log = await openPastLog(records, { keptFrom: 5_500 });
+    const page = reader(log, { ...state, landmarks: state.landmarks.filter(([seq]) => seq < 2_000) });
+    const { events } = await again(page, { after: 9_000, limit: 10 });
+    const [, , , episode] = state.landmarks.findLast(([seq]) => seq < 2_000)!;
+    expect(events.map(({ entry }) => entry?.episode)).toEqual(Array.from({ length: 10 }, () => episode));
   }, 60_000);
 });

@@ -1,5 +1,4 @@
 import { pastEntryOf } from '@runlog/run-state/past-entry';
-import { EVENTS_PAGE_LOG_BYTES_MAX } from '@runlog/schema/limits';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
@@ -7,6 +6,7 @@ import { partitionOf } from '@runlog/topic-io/partitioner';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { EpisodesReached } from './episodes-reached.ts';
 import { type EventFilter, entryTest } from './event-filter.ts';
+import { leadIn } from './lead-in.ts';
 import { PageReading } from './page-reading.ts';
 import { type PastEvent, setEpisodes, storedEventText } from './past-event.ts';
 
@@ -14,11 +14,6 @@ import { type PastEvent, setEpisodes, storedEventText } from './past-event.ts';
 const PAGE_MS_MAX = 5_000;
 /** A log that gives nothing for so long does not answer. */
 const SILENT_MS_MAX = 10_000;
-/** Of what a page may read, the part that may be spent on finding the episode before its first event. */
-const LEAD_BYTES_MAX = EVENTS_PAGE_LOG_BYTES_MAX / 2;
-/** So many records are read to reach a place where the episode is known, before other places are tried. */
-const LEAD_RECORDS = 2_000;
-
 export interface HistoryQuery extends EventFilter {
   /** The run, as far as it is folded. */
   readonly state: RunSnapshot;
@@ -55,9 +50,9 @@ export class History {
   }
 
   /**
-   * Reads one page, at most 4 MiB of the log. An entry needs the run's episode before it, so the reading begins where the
-   * snapshot or an earlier page knows that, or goes back to an event that sets it. If none of these is within the 4 MiB,
-   * the entry has the episode of the newest place below it that is known.
+   * Reads one page, at most 4 MiB of the log. An entry needs the run's episode before it (`leadIn`). If the page may not
+   * read as far as that takes, it has no events, and its `next` is where it was asked to begin: the same page, asked for
+   * again, goes on from what was reached.
    */
   async page(query: HistoryQuery): Promise<HistoryPage> {
     const { state } = query;
@@ -78,7 +73,9 @@ export class History {
         isLate: () => this.#clock.now() > deadlineMs,
       });
       const page =
-        query.after === undefined ? backward(reading, query) : this.#forward(reading, query, query.after);
+        query.after === undefined
+          ? this.#backward(reading, query)
+          : this.#forward(reading, query, query.after);
       const { events, next } = await page;
       if (silent.signal.aborted) throw new TopicIoError('unavailable', `nothing came in ${SILENT_MS_MAX} ms`);
       return { events: events.map((event) => storedEventText(event, reading.known)), next };
@@ -91,8 +88,11 @@ export class History {
     const { oldest, end, known } = reading;
     const from = Math.max(after + 1, oldest);
     if (from >= end) return { events: [], next: null };
-    let episode =
-      known.at(from) ?? this.#reached.at(query.state, from) ?? (await episodeBefore(reading, from));
+    const lead = await leadIn(reading, { run: query.state, seq: from, reached: this.#reached });
+    // What was reached is kept, also if nothing is left now for the events themselves.
+    if (lead === 'further' || reading.isSpent) return { events: [], next: from - 1 };
+    reading.release();
+    let { episode } = lead;
     const isWanted = wantedBy(query);
     const events: PastEvent[] = [];
     let reached = from;
@@ -108,8 +108,30 @@ export class History {
       if (reading.isSpent) break;
     }
     if (reached >= end) return { events, next: null };
-    if (episode !== null) this.#reached.add(query.state, { seq: reached, episode });
+    this.#reached.add(query.state, { seq: reached, episode });
     return { events, next: reached - 1 };
+  }
+
+  async #backward(reading: PageReading, query: HistoryQuery): Promise<Page> {
+    const { oldest, end, known } = reading;
+    const begin = Math.min(query.before ?? end, end);
+    const { events, page, to } = await collectBackward(reading, { query, begin });
+    const first = page[0];
+    if (first === undefined) return { events: [], next: to > oldest ? to : null };
+    const withEpisode = page.filter(({ episode }) => episode !== null);
+    if (withEpisode.length === 0) {
+      const lead = await leadIn(reading, { run: query.state, seq: first.seq, reached: this.#reached });
+      if (lead === 'further') return { events: [], next: begin };
+      setEpisodes(
+        events.filter(({ seq }) => seq >= first.seq),
+        { before: lead.episode, known },
+      );
+    } else if (withEpisode.length < page.length) {
+      // The others come with the next page, which goes on from here with a whole 4 MiB.
+      return { events: withEpisode, next: withEpisode[0]!.seq };
+    }
+    const lowest = page.length >= query.limit ? first.seq : to;
+    return { events: page, next: lowest > oldest ? lowest : null };
   }
 }
 
@@ -118,10 +140,13 @@ interface Page {
   readonly next: number | null;
 }
 
-async function backward(reading: PageReading, query: HistoryQuery): Promise<Page> {
-  const { oldest, end, known } = reading;
+/** Reads down from `begin` until the page is full and the episode before it known, or as far as the page may read. */
+async function collectBackward(
+  reading: PageReading,
+  { query, begin }: { query: HistoryQuery; begin: number },
+): Promise<{ events: readonly PastEvent[]; page: readonly PastEvent[]; to: number }> {
+  const { oldest, known } = reading;
   const isWanted = wantedBy(query);
-  const begin = Math.min(query.before ?? end, end);
   let to = begin;
   let events: PastEvent[] = [];
   let page: PastEvent[] = [];
@@ -133,36 +158,14 @@ async function backward(reading: PageReading, query: HistoryQuery): Promise<Page
     to = window.from;
     setEpisodes(events, { before: known.at(to), known });
     page = events.filter(isWanted).slice(-query.limit);
-    const isFull = page.length >= query.limit;
-    if (isFull && page[0]!.episode !== null) break;
+    if (page.length >= query.limit && page[0]!.episode !== null) break;
+    const newest = page.at(-1);
+    // Some of the page can be given in any case. Otherwise something must be left for finding the episode.
+    if (newest !== undefined && newest.episode !== null) reading.release();
     if (reading.isSpent) break;
     records = window.records * 2;
   }
-  // The events whose episode is not known come with the next page, which goes on from here with a whole 4 MiB.
-  const withEpisode = page.filter(({ episode }) => episode !== null);
-  if (withEpisode.length > 0 && withEpisode.length < page.length) {
-    return { events: withEpisode, next: withEpisode[0]!.seq };
-  }
-  if (page.length >= query.limit && page[0]!.seq > oldest) return { events: page, next: page[0]!.seq };
-  return { events: page, next: to > oldest ? to : null };
-}
-
-/** Goes back from an offset to where the episode is known. Returns null if that is too far. */
-async function episodeBefore(reading: PageReading, seq: number): Promise<number | null> {
-  const { known, oldest } = reading;
-  let events: PastEvent[] = [];
-  let to = seq;
-  let records = LEAD_RECORDS;
-  while (to > oldest && reading.bytes < LEAD_BYTES_MAX && !reading.isSpent) {
-    const window = await reading.window({ to, records });
-    if (window === null) return null;
-    events = [...window.events, ...events];
-    to = window.from;
-    const episode = setEpisodes(events, { before: known.at(to), known });
-    if (episode !== null) return episode;
-    records = window.records * 2;
-  }
-  return null;
+  return { events, page, to };
 }
 
 function wantedBy(filter: EventFilter): (event: PastEvent) => boolean {

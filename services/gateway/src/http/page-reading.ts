@@ -38,6 +38,7 @@ export class PageReading implements AsyncDisposable {
   readonly #reader: PartitionReader;
   readonly #isLate: () => boolean;
   readonly #signal: AbortSignal;
+  #reservedBytes = ANSWER_BYTES;
 
   constructor(
     io: TopicIo,
@@ -66,10 +67,14 @@ export class PageReading implements AsyncDisposable {
     return this.#reader.bytes;
   }
 
-  /** Whether the page may not read any more. */
+  /** Whether the page may not read any more, apart from what it reserves. */
   get isSpent(): boolean {
-    const isFull = this.bytes + ANSWER_BYTES > EVENTS_PAGE_LOG_BYTES_MAX;
-    return isFull || this.#isLate() || this.#signal.aborted;
+    return this.#left() < ANSWER_BYTES || this.#isLate() || this.#signal.aborted;
+  }
+
+  /** Lets the page read what it has reserved for the way to a place where the episode is known. */
+  release(): void {
+    this.#reservedBytes = 0;
   }
 
   /** Yields the run's events of a range as they are read. */
@@ -135,7 +140,13 @@ export class PageReading implements AsyncDisposable {
   #recordsThatFit(): number | null {
     const { bytes, offsets } = this.#reader;
     if (bytes === 0) return null;
-    return Math.floor((Math.max(0, EVENTS_PAGE_LOG_BYTES_MAX - bytes) * FITTING * offsets) / bytes);
+    // The last answer holds more than is needed of it.
+    const left = Math.max(0, this.#left() - ANSWER_BYTES);
+    return Math.floor((left * FITTING * offsets) / bytes);
+  }
+
+  #left(): number {
+    return EVENTS_PAGE_LOG_BYTES_MAX - this.#reservedBytes - this.bytes;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

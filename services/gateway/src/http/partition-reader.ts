@@ -1,4 +1,7 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
+
+const PART_RECORDS_MAX = 1_000;
 
 /** Offsets of one partition: `from` is inclusive, `to` exclusive. */
 export interface OffsetRange {
@@ -46,12 +49,16 @@ export class PartitionReader implements AsyncDisposable {
           this.#reader.add({ partition, offset });
           continue;
         }
-        for (const { key, value } of fetched.records) this.bytes += key.length + (value?.length ?? 0);
-        this.offsets += fetched.nextOffset - offset;
-        const nextOffset = Math.min(fetched.nextOffset, to);
-        yield { records: fetched.records.filter((record) => record.offset < to), from: offset, nextOffset };
-        offset = fetched.nextOffset;
-        if (offset >= to || offset >= fetched.stableEnd) return;
+        for (const { records, nextOffset } of partsOf(fetched)) {
+          if (offset > from) await nextTurn();
+          for (const { key, value } of records) this.bytes += key.length + (value?.length ?? 0);
+          this.offsets += nextOffset - offset;
+          const wanted = records.filter((record) => record.offset < to);
+          yield { records: wanted, from: offset, nextOffset: Math.min(nextOffset, to) };
+          offset = nextOffset;
+          if (offset >= to) return;
+        }
+        if (offset >= fetched.stableEnd) return;
       }
     } finally {
       this.#reader.remove(partition);
@@ -61,4 +68,22 @@ export class PartitionReader implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#reader[Symbol.asyncDispose]();
   }
+}
+
+/** A compressed answer may hold very many records. Working on all of them at once would keep others waiting. */
+function partsOf(answer: {
+  records: readonly LogRecord[];
+  nextOffset: number;
+}): { records: readonly LogRecord[]; nextOffset: number }[] {
+  const { records, nextOffset } = answer;
+  if (records.length <= PART_RECORDS_MAX) return [answer];
+  const parts: { records: readonly LogRecord[]; nextOffset: number }[] = [];
+  for (let index = 0; index < records.length; index += PART_RECORDS_MAX) {
+    const following = records[index + PART_RECORDS_MAX];
+    parts.push({
+      records: records.slice(index, index + PART_RECORDS_MAX),
+      nextOffset: following?.offset ?? nextOffset,
+    });
+  }
+  return parts;
 }
