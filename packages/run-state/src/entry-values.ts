@@ -1,6 +1,7 @@
 import type { TelemetryEvent } from '@runlog/schema/events/event';
 import type { EntryMetadata, EventType } from '@runlog/schema/events/event-type';
 import {
+  ENTRY_SAID_BYTES_MAX,
   ENTRY_VALUE_CHARS_MAX,
   ENTRY_VALUES_BYTES_MAX,
   ENTRY_VALUES_MAX,
@@ -18,16 +19,17 @@ const NO_VALUES: Values = Object.freeze({});
  * Returns the first eight scalars of an event's `data` that its entry does not tell already: finite numbers, booleans, and
  * text of at most 64 characters. The fold must not depend on the order in which an emitter writes the members of a JSON
  * object. So the names that the row of the type puts first come first, then the shortest, and those of one length in the
- * order of their UTF-16 units. Values beyond the bytes that an entry may have are left out. The result may be shared, so
+ * order of their UTF-16 units. Values beyond the bytes that an entry may have are left out, so `metadata` and `message` must
+ * be cut already. The result may be shared, so
  * it must not be changed.
  */
 export function entryValuesOf(
   event: TelemetryEvent,
-  entry: { type: EventType; metadata: EntryMetadata },
+  entry: { type: EventType; message: string; metadata: EntryMetadata },
 ): Values {
   const { data } = event;
   if (data == null) return NO_VALUES;
-  const { type, metadata } = entry;
+  const { type, message, metadata } = entry;
   const taken: Taken = { values: {}, count: 0, nameChars: 0, textChars: 0 };
   let nameBytesMax = 1;
   for (let at = 0; at < type.valuesFirst.length; at += 1) {
@@ -47,7 +49,8 @@ export function entryValuesOf(
   if (count === 0) return NO_VALUES;
   const textBytesAtMost = nameChars * nameBytesMax + textChars * TEXT_BYTES_MAX;
   const bytesAtMost = BRACES_BYTES + textBytesAtMost + count * (MEMBER_BYTES + NUMBER_BYTES_MAX);
-  return bytesAtMost <= ENTRY_VALUES_BYTES_MAX ? values : withinBytes(values);
+  const bytesMax = bytesLeft(message, metadata);
+  return bytesAtMost <= bytesMax ? values : withinBytes(values, bytesMax);
 }
 
 interface Taken {
@@ -81,14 +84,34 @@ const NUMBER_BYTES_MAX = 24;
 /** The most that JSON takes for one UTF-16 unit: `\u0000`. */
 const TEXT_BYTES_MAX = 6;
 
+/** Returns the bytes that an entry's message and metadata leave to its values. */
+function bytesLeft(message: string, metadata: EntryMetadata): number {
+  let chars = message.length;
+  let members = 0;
+  for (const name in metadata) {
+    const value = metadata[name]!;
+    chars += typeof value === 'string' ? name.length + value.length : name.length;
+    members += 1;
+  }
+  const saidAtMost = chars * TEXT_BYTES_MAX + members * (MEMBER_BYTES + NUMBER_BYTES_MAX);
+  if (saidAtMost <= ENTRY_SAID_BYTES_MAX - ENTRY_VALUES_BYTES_MAX) return ENTRY_VALUES_BYTES_MAX;
+  let said = textBytes(message);
+  for (const name in metadata) {
+    const value = metadata[name]!;
+    const valueBytes = typeof value === 'string' ? textBytes(value) + 2 : NUMBER_BYTES_MAX;
+    said += name.length + MEMBER_BYTES + valueBytes;
+  }
+  return Math.min(ENTRY_VALUES_BYTES_MAX, ENTRY_SAID_BYTES_MAX - said);
+}
+
 /** Keeps those that fit, in order. Every number is counted as if it were the longest. */
-function withinBytes(values: Values): Values {
+function withinBytes(values: Values, bytesMax: number): Values {
   const kept: Values = {};
   let bytes = BRACES_BYTES;
   for (const [name, value] of Object.entries(values)) {
     const valueBytes = typeof value === 'string' ? textBytes(value) + 2 : NUMBER_BYTES_MAX;
     const next = bytes + textBytes(name) + MEMBER_BYTES + valueBytes;
-    if (next > ENTRY_VALUES_BYTES_MAX) continue;
+    if (next > bytesMax) continue;
     kept[name] = value;
     bytes = next;
   }

@@ -1,5 +1,5 @@
 import type { TelemetryEvent } from '@runlog/schema/events/event';
-import { ENTRY_VALUES_BYTES_MAX } from '@runlog/schema/limits';
+import { ENTRY_SAID_BYTES_MAX, ENTRY_VALUES_BYTES_MAX } from '@runlog/schema/limits';
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -115,6 +115,23 @@ describe('the values of an entry', () => {
       }),
       { numRuns: 1_000 },
     );
+  });
+
+  it('leave room for a long message and long metadata', () => {
+    const data = Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`k${index}`, '✓'.repeat(20)]));
+    const long = '✓'.repeat(500);
+    const entries = [
+      entryOf(otherEvent('PROBE', { data, message: long })),
+      entryOf(
+        gateEvaluated({ slot_id: long, data: { ...data, gate: long, target_stage: long, message: long } }),
+      ),
+    ];
+    for (const { message, metadata, values } of entries) {
+      const said = [message, metadata, values].map((each) => Buffer.byteLength(JSON.stringify(each)));
+      expect(said[0]! + said[1]! + said[2]!).toBeLessThanOrEqual(ENTRY_SAID_BYTES_MAX + 32);
+    }
+    expect(entries.map(({ values }) => Object.keys(values).length)).toEqual([7, 3]);
+    expect(Object.keys(valuesOf(data))).toHaveLength(8);
   });
 
   it('are eight numbers under the longest plain names', () => {

@@ -17,20 +17,20 @@ export function logEntryOf(
   { type, episode, seq }: { type: EventType; episode: number; seq: number },
 ): EventLogEntry {
   const metadata: EntryMetadata = { event_id: event.event_id };
-  const message = type.entry === null ? event.message || event.event_type : type.entry(event, metadata);
-  const values = entryValuesOf(event, { type, metadata });
+  const said = type.entry === null ? event.message || event.event_type : type.entry(event, metadata);
+  const message = cutText(said, { charsMax: MESSAGE_BYTES_MAX, jsonBytesMax: MESSAGE_BYTES_MAX });
   bound(metadata);
   return {
     timestamp: utcClockOf(event.timestamp),
     event_type: event.event_type,
     env_id: type.scope === 'run' ? null : environmentOf(event.data),
-    message: cutText(message, { charsMax: MESSAGE_BYTES_MAX, jsonBytesMax: MESSAGE_BYTES_MAX }),
+    message,
     metadata,
     episode,
     seq,
     occurred_at: event.timestamp,
     severity: severityOf(event.severity),
-    values,
+    values: entryValuesOf(event, { type, message, metadata }),
   };
 }
 

@@ -49,6 +49,8 @@ export const ENTRY_VALUES_MAX = 8;
 export const ENTRY_VALUE_CHARS_MAX = 64;
 /** The bytes of JSON that the values of one entry take at most. Values that do not fit are left out. */
 export const ENTRY_VALUES_BYTES_MAX = 768;
+/** The same for an entry's message, metadata and values together: beside a long message there is room for few values. */
+export const ENTRY_SAID_BYTES_MAX = 1_536;
 /** The window covers the largest body, so a body that is sent again as a whole is recognised as a whole. */
 export const EVENT_ID_WINDOW = BODY_EVENTS_MAX + 24;
 export const ACTIVITY_BUCKET_SECONDS = 10;
