@@ -3,7 +3,6 @@ import { type StoredEvent, storedEventSchema } from '@runlog/schema/http/gateway
 import { EVENTS_PAGE_LOG_BYTES_MAX } from '@runlog/schema/limits';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import { systemClock } from '@runlog/service-kit/clock';
-import type { RecordToAppend } from '@runlog/topic-io/topic-io';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -11,8 +10,8 @@ import {
   epochCompleted,
   gateEvaluated,
   otherEvent,
-  trainingStarted,
 } from '../../../../test/support/event-factory.ts';
+import { expectLive, interleaved, training } from '../../../../test/support/long-runs.ts';
 import { foldedLive, openPastLog, type PastLog, recordToAppend } from '../../../../test/support/past-log.ts';
 import { recording } from '../../../../test/support/recordings.ts';
 import { History, type HistoryQuery } from './history.ts';
@@ -67,42 +66,7 @@ async function again(page: (asked?: Asked) => Promise<Page>, asked: Asked): Prom
 const quiet = (events: number) =>
   Array.from({ length: events }, () => epochCompleted({ message: 'x'.repeat(600) }));
 
-/** Events of a training: rounds of 40 events each, with heartbeats, restarts and events that come again. */
-function training(events: number, overrides: Omit<Partial<TelemetryEvent>, 'data'> = {}): TelemetryEvent[] {
-  const made: TelemetryEvent[] = [trainingStarted(overrides)];
-  for (let index = 1; index < events; index += 1) {
-    const round = Math.floor(index / 40);
-    if (index % 997 === 0) made.push(trainingStarted({ ...overrides, data: { start_episode: round } }));
-    else if (index % 40 === 0) {
-      made.push(batchCompleted({ ...overrides, data: { episodes_completed: round * 4, batch_idx: round } }));
-    } else if (index % 41 === 0) made.push(made.at(-1)!);
-    else if (index % 17 === 0) made.push(otherEvent('RUN_HEARTBEAT', overrides));
-    else made.push(epochCompleted({ ...overrides, data: { env_id: index % 4 } }));
-  }
-  return made;
-}
-
 const recordsOf = (events: readonly TelemetryEvent[]) => events.map(recordToAppend);
-
-/** Puts the events of many runs into one log, one of each run after the other. */
-function interleaved(runs: readonly (readonly TelemetryEvent[])[]): RecordToAppend[] {
-  const longest = Math.max(...runs.map((events) => events.length));
-  const events: TelemetryEvent[] = [];
-  for (let index = 0; index < longest; index += 1) {
-    for (const run of runs) events.push(...run.slice(index, index + 1));
-  }
-  return recordsOf(events);
-}
-
-/** Asserts that the events say what went out live. */
-function expectLive(events: readonly StoredEvent[], live: ReturnType<typeof foldedLive>): void {
-  for (const { seq, entry, duplicate } of events) {
-    if (duplicate !== null) {
-      expect(entry).toEqual(live.entries.get(seq) ?? null);
-      expect(duplicate).toBe(live.repeats.has(seq));
-    } else if (!live.repeats.has(seq)) expect(entry).toEqual(live.entries.get(seq) ?? null);
-  }
-}
 
 describe('a page of history', () => {
   it.each(['short', 'one-env'] as const)('has the entries that went out live, for %s', async (name) => {
