@@ -29,6 +29,11 @@ const table: readonly TableEntry[] = [
   },
   { name: 'runs', summary: 'list runs', load: () => import('./commands/runs.ts') },
   { name: 'show', summary: 'show one run and its event log', load: () => import('./commands/show.ts') },
+  {
+    name: 'figures',
+    summary: 'chart the figures of one run, or print them as CSV',
+    load: () => import('./commands/figures.ts'),
+  },
   { name: 'tail', summary: 'follow the event log of one run', load: () => import('./commands/tail.ts') },
   {
     name: 'replay',

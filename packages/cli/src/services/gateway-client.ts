@@ -1,8 +1,9 @@
 import type { RunsPage } from '@runlog/schema/http/gateway-api';
+import type { RunFigures } from '@runlog/schema/run/figures';
 import { formatRunKey, type RunKey } from '@runlog/schema/run/run-key';
 import type { RunDocument } from '@runlog/schema/run/snapshot';
 import { CommandError, exitCodes } from '../command.ts';
-import { faultMessage, unreachableReason } from './service-answer.ts';
+import { faultCode, faultMessage, unreachableReason } from './service-answer.ts';
 
 const ANSWER_MS_MAX = 15_000;
 
@@ -27,6 +28,19 @@ export async function getRun(target: GatewayTarget, key: RunKey): Promise<RunDoc
   if (response.status === 404) return null;
   if (response.status !== 200) throw await refusal(target, response);
   return (await response.json()) as RunDocument;
+}
+
+/** Fetches a run's figures, or those with a name. Returns null if there is no such run. */
+export async function getFigures(
+  target: GatewayTarget,
+  key: RunKey,
+  query: Readonly<Record<string, string>> = {},
+): Promise<RunFigures | null> {
+  const parameters = new URLSearchParams(query);
+  const response = await get(target, `/v1/runs/${formatRunKey(key)}/figures?${parameters}`);
+  if (response.status === 200) return (await response.json()) as RunFigures;
+  if (response.status === 404 && faultCode(await response.clone().text()) === 'no_such_run') return null;
+  throw await refusal(target, response);
 }
 
 /** Returns the address of a run's page in the dashboard. */

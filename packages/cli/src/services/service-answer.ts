@@ -12,6 +12,16 @@ export function unreachableReason(url: string, error: unknown): string {
 
 /** Extracts the message from runlog's own error body. */
 export function faultMessage(text: string): string | null {
-  const body = parseJson(text) as { error?: { message?: unknown } } | null | undefined;
-  return typeof body?.error?.message === 'string' ? body.error.message : null;
+  return faultField(text, 'message');
+}
+
+/** Extracts the code from runlog's own error body. */
+export function faultCode(text: string): string | null {
+  return faultField(text, 'code');
+}
+
+function faultField(text: string, field: 'code' | 'message'): string | null {
+  const body = parseJson(text) as { error?: Partial<Record<string, unknown>> } | null | undefined;
+  const value = body?.error?.[field];
+  return typeof value === 'string' ? value : null;
 }
