@@ -77,6 +77,21 @@ describe('following a run', () => {
     expect(notes).toEqual(['the run starts over: the run was deleted']);
   });
 
+  test('says how a run ended, and why if that is known', () => {
+    const { follower, notes } = follow(0);
+    follower.receive({ id: 0, snapshot: snapshot([1]) });
+    follower.receive({ end: { status: 'failed' } });
+    const end = {
+      status: 'failed',
+      at: '2026-01-03T23:59:47Z',
+      reason: 'loss\u001b is NaN',
+      seq: 2,
+    } as const;
+    follower.receive({ prev: 1, seq: 2, entries: [entry(2)], set: { status: 'failed', end } });
+    follower.receive({ end: { status: 'failed' } });
+    expect(notes).toEqual(['the run has ended: failed', 'the run has ended: failed: loss� is NaN']);
+  });
+
   test('returns the status of the run', () => {
     const { follower } = follow(0);
     expect(follower.receive({ id: 0, snapshot: snapshot([1]) })).toBe('running');

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RunReplica } from '@runlog/client/run-replica';
 import { formatRunKey } from '@runlog/schema/run/run-key';
-import type { DeliveredEntry, RunStatus } from '@runlog/schema/run/snapshot';
+import type { DeliveredEntry, DeliveredSnapshot, RunStatus } from '@runlog/schema/run/snapshot';
 import type { ServerFrameFields } from '@runlog/schema/stream/server-frames';
-import { printableJson } from '@runlog/service-kit/printable';
+import { printable, printableJson } from '@runlog/service-kit/printable';
 import { messageOf } from '@runlog/topic-io/error-message';
 import { type Command, exitCodes, parseCommandLine, wholeNumber } from '../command.ts';
 import { entryLine } from '../entry-text.ts';
@@ -119,7 +119,7 @@ export function createFollower(use: {
             printNew(update.entries);
             break;
           case 'end':
-            use.note(`the run has ended: ${update.status}`);
+            use.note(`the run has ended: ${endText(update.status, replica.snapshot)}`);
             break;
           default: {
             const unreachable: never = update;
@@ -132,4 +132,11 @@ export function createFollower(use: {
     since: () => replica.since,
     mustAskAgain: () => ask,
   };
+}
+
+/** The frame says how a run ended; the state that came before it says why. */
+function endText(status: RunStatus, snapshot: DeliveredSnapshot | null): string {
+  const end = snapshot?.end ?? null;
+  const isKnown = end !== null && end.status === status && end.reason !== null;
+  return isKnown ? printable(`${status}: ${end.reason}`) : status;
 }
