@@ -166,7 +166,7 @@ describe('runlog figures', () => {
     const { url } = await gatewayOf(run);
     const failed = command.run([RUN, '--name', 'val_acuracy', '--url', url], {});
     await expect(failed).rejects.toThrow(
-      'c1/r1/default has no figure "val_acuracy". Did you mean "val_accuracy"?\nIt has: val_accuracy, val_loss, a,b, ',
+      'c1/r1/default has no figure "val_acuracy". Did you mean "val_accuracy"?\nIt has: val_accuracy, val_loss, a,b, train/',
     );
     await expect(failed).rejects.toThrow(CommandError);
   });

@@ -7,7 +7,7 @@ import { printable, printableJson } from '@runlog/service-kit/printable';
 import { type Command, CommandError, exitCodes, parseCommandLine, UsageError } from '../command.ts';
 import type { Ink } from '../figures/figure-chart.ts';
 import { figuresCsv } from '../figures/figures-csv.ts';
-import { bucketsText, figuresText, figureText, namesText, refusedText } from '../figures/figures-text.ts';
+import { bucketsText, figuresText, figureText, refusedText } from '../figures/figures-text.ts';
 import { gatewayVariables, readClientConfig } from '../services/client-config.ts';
 import { type GatewayTarget, getFigures } from '../services/gateway-client.ts';
 import { noSuchRun, selectRun } from '../services/run-selection.ts';
@@ -100,7 +100,7 @@ function noSuchFigure(run: RunFigures, name: string): string {
   if (names.length === 0) return `${absent}, and no other`;
   const nearest = nearestName(kept, names);
   const hint = nearest === null ? '' : ` Did you mean "${printable(nearest)}"?`;
-  return `${absent}.${hint}\nIt has: ${namesText(names)}`;
+  return `${absent}.${hint}\nIt has: ${names.map(printable).join(', ')}`;
 }
 
 function outputOf(run: RunFigures, { format, isOne }: { format: Format; isOne: boolean }): string {

@@ -86,8 +86,7 @@ export function refusedText({ figures_refused: refused, refused: names }: RunFig
   return `${figures} not kept, because a run keeps its first ${FIGURES_MAX}: ${namesText(names)}`;
 }
 
-/** Lists some names, safe to print. */
-export function namesText(names: readonly string[]): string {
+function namesText(names: readonly string[]): string {
   const shown = names.slice(0, NAMES_SHOWN_MAX).map(printable).join(', ');
   const others = names.length - NAMES_SHOWN_MAX;
   return others > 0 ? `${shown} and ${formatCount(others)} more` : shown;
