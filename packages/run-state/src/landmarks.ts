@@ -23,3 +23,21 @@ export function addLandmark(landmarks: Landmarks, landmark: Landmark): void {
   }
   landmarks.push(landmark);
 }
+
+/** The part of a run from one landmark to the next, or to the run's end. `to` is exclusive. */
+export interface Segment {
+  readonly from: number;
+  readonly to: number;
+  /** The number of distinct events in it. */
+  readonly events: number;
+}
+
+/** Returns the segment in which an offset lies, or null below the first landmark. */
+export function segmentAt(run: RunSnapshot, seq: number): Segment | null {
+  const index = run.landmarks.findLastIndex(([at]) => at <= seq);
+  const landmark = run.landmarks[index];
+  if (landmark === undefined) return null;
+  const end = [run.position.seq + 1, run.total_events_received - run.duplicates + 1] as const;
+  const [to, ordinal] = run.landmarks[index + 1] ?? end;
+  return { from: landmark[0], to, events: ordinal - landmark[1] };
+}

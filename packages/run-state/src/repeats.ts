@@ -23,3 +23,9 @@ export function isRepeat(repeats: Repeats, seq: number): boolean | null {
   if (seq < repeats.unknown_below) return null;
   return repeats.ranges.some(([from, to]) => from <= seq && seq <= to);
 }
+
+/** Says whether it is known that no record of the run from one offset to below another was folded as a repeat. */
+export function holdsNoRepeat(repeats: Repeats, range: { from: number; to: number }): boolean {
+  if (range.from < repeats.unknown_below) return false;
+  return !repeats.ranges.some(([from, to]) => from < range.to && range.from <= to);
+}

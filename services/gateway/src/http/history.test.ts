@@ -211,6 +211,68 @@ describe('a page whose episode is further away than a page may read', () => {
   }, 60_000);
 });
 
+describe('a run that paused in a busy log', () => {
+  /** No event of it comes twice. */
+  const burst = (events: number) =>
+    Array.from({ length: events }, (_, index) =>
+      index % 40 === 0 ? batchCompleted({ data: { episodes_completed: index } }) : epochCompleted(),
+    );
+  const busy = () =>
+    Array.from({ length: 30_000 }, (_, index) => epochCompleted({ run_id: `other-${index % 9}` }));
+
+  it.each([
+    ['few', [60, 60]],
+    ['many', [1_000, 1_010, 900]],
+  ])(
+    'of %s events has pages that leave the pauses out',
+    async (_name, bursts) => {
+      const events = bursts.flatMap((length) => [...burst(length), ...busy()]);
+      await using log = await openPastLog(recordsOf(events));
+      const live = foldedLive(log.records, KEY);
+      const seqs = log.records.filter(({ key }) => key === KEY).map(({ offset }) => offset);
+      for (const asked of [{ limit: 100 }, { limit: 100, after: -1 }]) {
+        const page = reader(log, live.state);
+        let pages = 0;
+        const all = await everyPage(async (each) => {
+          pages += 1;
+          log.cost.forget();
+          const answer = await page(each);
+          expect(log.cost.records).toBeLessThanOrEqual(20_000);
+          return answer;
+        }, asked);
+        expect(all.map(({ seq }) => seq)).toEqual(seqs);
+        expectLive(all, live);
+        // No page was spent on a pause alone.
+        expect(pages).toBeLessThanOrEqual(seqs.length / 100 + bursts.length + 2);
+      }
+      const place = fc.nat(log.records.length);
+      await fc.assert(
+        fc.asyncProperty(
+          place,
+          fc.integer({ min: 1, max: 300 }),
+          fc.boolean(),
+          async (at, limit, isForward) => {
+            const page = reader(log, live.state);
+            const { events: found } = await again(page, {
+              limit,
+              ...(isForward ? { after: at } : { before: at }),
+            });
+            const beyond = seqs.filter((seq) => (isForward ? seq > at : seq < at));
+            const nearest = isForward ? beyond.slice(0, limit) : beyond.slice(-limit);
+            const expected = isForward
+              ? nearest.slice(0, found.length)
+              : nearest.slice(-found.length || limit);
+            expect(found.map(({ seq }) => seq)).toEqual(found.length === 0 ? [] : expected);
+            expectLive(found, live);
+          },
+        ),
+        { numRuns: 40 },
+      );
+    },
+    120_000,
+  );
+});
+
 describe('a filter', () => {
   const events = [
     ...training(300),

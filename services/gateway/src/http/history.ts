@@ -1,3 +1,4 @@
+import { segmentAt } from '@runlog/run-state/landmarks';
 import { pastEntryOf } from '@runlog/run-state/past-entry';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
@@ -7,8 +8,9 @@ import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { EpisodesReached } from './episodes-reached.ts';
 import { type EventFilter, entryTest } from './event-filter.ts';
 import { leadIn } from './lead-in.ts';
-import { PageReading } from './page-reading.ts';
+import { PageReading, type Window } from './page-reading.ts';
 import { type PastEvent, setEpisodes, storedEventText } from './past-event.ts';
+import { firstLookMax, quietUntil, stretchBelow } from './quiet-stretch.ts';
 
 /** A page that takes so long ends early if it has got anywhere. */
 const PAGE_MS_MAX = 5_000;
@@ -85,28 +87,14 @@ export class History {
   }
 
   async #forward(reading: PageReading, query: HistoryQuery, after: number): Promise<Page> {
-    const { oldest, end, known } = reading;
+    const { oldest, end } = reading;
     const from = Math.max(after + 1, oldest);
     if (from >= end) return { events: [], next: null };
     const lead = await leadIn(reading, { run: query.state, seq: from, reached: this.#reached });
     // What was reached is kept, also if nothing is left now for the events themselves.
     if (lead === 'further' || reading.isSpent) return { events: [], next: from - 1 };
     reading.release();
-    let { episode } = lead;
-    const isWanted = wantedBy(query);
-    const events: PastEvent[] = [];
-    let reached = from;
-    for await (const part of reading.read({ from, to: end })) {
-      for (const event of part.events) {
-        episode = setEpisodes([event], { before: episode, known });
-        if (isWanted(event)) events.push(event);
-        reached = event.seq + 1;
-        if (events.length >= query.limit) break;
-      }
-      if (events.length >= query.limit) break;
-      reached = part.nextOffset;
-      if (reading.isSpent) break;
-    }
+    const { events, reached, episode } = await collectForward(reading, { query, from, ...lead });
     if (reached >= end) return { events, next: null };
     this.#reached.add(query.state, { seq: reached, episode });
     return { events, next: reached - 1 };
@@ -140,20 +128,67 @@ interface Page {
   readonly next: number | null;
 }
 
+/** Reads up from an offset until the page is full, or as far as the page may read. `episode` is the one before it. */
+async function collectForward(
+  reading: PageReading,
+  start: { query: HistoryQuery; from: number; episode: number | null },
+): Promise<{ events: readonly PastEvent[]; reached: number; episode: number | null }> {
+  const { query, from } = start;
+  const { end, known } = reading;
+  const isWanted = wantedBy(query);
+  const seen: PastEvent[] = [];
+  const events: PastEvent[] = [];
+  let { episode } = start;
+  let reached = from;
+  /** A pause of the run is looked for from there on, once a segment. */
+  let lookFrom = from;
+  while (reached < end) {
+    for await (const part of reading.read({ from: reached, to: end })) {
+      for (const event of part.events) {
+        episode = setEpisodes([event], { before: episode, known });
+        seen.push(event);
+        if (isWanted(event)) events.push(event);
+        if (events.length >= query.limit) return { events, reached: event.seq + 1, episode };
+      }
+      reached = part.nextOffset;
+      if (reading.isSpent) return { events, reached, episode };
+      if (part.events.length === 0 && reached >= lookFrom) break;
+    }
+    if (reached >= end) break;
+    const next = await quietUntil(reading, { run: query.state, events: seen, from, reached });
+    lookFrom = next ?? segmentAt(query.state, reached)?.to ?? end;
+    reached = next ?? reached;
+    if (reading.isSpent) break;
+  }
+  return { events, reached, episode };
+}
+
 /** Reads down from `begin` until the page is full and the episode before it known, or as far as the page may read. */
 async function collectBackward(
   reading: PageReading,
   { query, begin }: { query: HistoryQuery; begin: number },
 ): Promise<{ events: readonly PastEvent[]; page: readonly PastEvent[]; to: number }> {
   const { oldest, known } = reading;
+  const { state: run } = query;
   const isWanted = wantedBy(query);
   let to = begin;
   let events: PastEvent[] = [];
   let page: PastEvent[] = [];
-  let records = reading.recordsHolding(query.limit, { before: to });
+  let records = Math.min(reading.recordsHolding(query.limit, { before: to }), firstLookMax(run, to));
+  let wasEmpty = false;
+  /** The segment in which a pause of the run was looked for. */
+  let lookedAt: number | null = null;
   while (to > oldest) {
-    const window = await reading.window({ to, records, isFirst: to === begin });
+    const segment = segmentAt(run, to - 1)?.from ?? null;
+    let window: Window | null = null;
+    if (wasEmpty && segment !== lookedAt) {
+      window = await stretchBelow(reading, { run, events, to, begin });
+      lookedAt = segment;
+      if (window === null && reading.isSpent) break;
+    }
+    window ??= await reading.window({ to, records, isFirst: to === begin });
     if (window === null) break;
+    wasEmpty = window.events.length === 0;
     events = [...window.events, ...events];
     to = window.from;
     setEpisodes(events, { before: known.at(to), known });
