@@ -3,8 +3,9 @@ import type { Figure } from '@runlog/schema/run/figures';
 const COLUMNS = ['x', 't', 'first', 'last', 'min', 'max', 'count', 'attempt'] as const;
 
 /**
- * Writes figures as CSV (RFC 4180), a line a bucket. Numbers are exact: whoever reads one gets the double that is stored. `t`
- * is in milliseconds since 1970. The field of a value is empty where no point of the bucket has one.
+ * Writes figures as CSV, a line a bucket, with the line breaks and quotes of the standard. Numbers are exact: whoever reads
+ * one gets the double that is stored. `t` is in milliseconds since 1970. The field of a value is empty where no point of the
+ * bucket has one.
  */
 export function figuresCsv(figures: readonly Figure[]): string {
   const lines = [`name,bucket,${COLUMNS.join(',')}`];
