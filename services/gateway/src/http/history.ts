@@ -143,7 +143,9 @@ async function collectForward(
   /** A pause of the run is looked for from there on, once a segment. */
   let lookFrom = from;
   while (reached < end) {
+    let isThere = false;
     for await (const part of reading.read({ from: reached, to: end })) {
+      isThere = true;
       for (const event of part.events) {
         episode = setEpisodes([event], { before: episode, known });
         seen.push(event);
@@ -154,6 +156,8 @@ async function collectForward(
       if (reading.isSpent) return { events, reached, episode };
       if (part.events.length === 0 && reached >= lookFrom) break;
     }
+    // Retention may have deleted all of it meanwhile.
+    if (!isThere) return { events, reached: reading.isSpent ? reached : end, episode };
     if (reached >= end) break;
     const next = await quietUntil(reading, { run: query.state, events: seen, from, reached });
     lookFrom = next ?? segmentAt(query.state, reached)?.to ?? end;
@@ -192,7 +196,7 @@ async function collectBackward(
     events = [...window.events, ...events];
     to = window.from;
     setEpisodes(events, { before: known.at(to), known });
-    page = events.filter(isWanted).slice(-query.limit);
+    page = [...window.events.filter(isWanted), ...page].slice(-query.limit);
     if (page.length >= query.limit && page[0]!.episode !== null) break;
     const newest = page.at(-1);
     // Some of the page can be given in any case. Otherwise something must be left for finding the episode.

@@ -6,7 +6,7 @@ import { type PastEvent, setEpisodes } from './past-event.ts';
 /** So many records are read at once, going back, and doubled each time. */
 const BACK_RECORDS = 1_000;
 /** A place at most so far below is read from in any case. */
-const NEAR_RECORDS = 4_000;
+const NEAR_RECORDS = 5_000;
 
 /**
  * Finds the run's episode before an event, or before the next one if there is none at that offset. The log is read from the

@@ -15,7 +15,7 @@ import type { PastEvent } from './past-event.ts';
 const QUIET_RECORDS_MIN = 8_192;
 const FIRST_LOOK_RECORDS = 1_000;
 /** So many records are read to count the events that a page leaves out of its first segment. */
-const COUNTED_RECORDS_MAX = 4_000;
+const COUNTED_RECORDS_MAX = 5_000;
 /** So many records are read at either end of a segment to find the events before and behind a pause. */
 const PROBED_RECORDS = 2_000;
 
