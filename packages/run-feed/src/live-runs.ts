@@ -9,6 +9,9 @@ import type { ReadonlyRunStates } from './run-states.ts';
 import { LEFT_OUT, RunTable } from './run-table.ts';
 import { truncated } from './truncated.ts';
 
+/** Figures that nobody used for so long, or twice as long at most, go back to sleep. */
+const FIGURES_AWAKE_MS = 60_000;
+
 export interface LiveRunsOptions {
   readonly io: TopicIo;
   readonly topics: TopicNames;
@@ -59,13 +62,27 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
       },
     });
     for (const [partition, offset] of next) reader.add({ partition, offset });
-    for await (const fetched of reader) {
-      if (fetched.kind === 'out_of_range') throw truncated(topics.events, fetched);
-      const { changes: folded } = table.fold(fetched.records, fetched.partition);
-      const wasBehind = behind.size > 0;
-      if (fetched.nextOffset >= fetched.stableEnd) behind.delete(fetched.partition);
-      if (wasBehind && behind.size === 0) options.onCaughtUp?.();
-      if (folded.length > 0) yield folded;
+    const over = new AbortController();
+    const resting = putFiguresToSleep(AbortSignal.any([signal, over.signal]));
+    try {
+      for await (const fetched of reader) {
+        if (fetched.kind === 'out_of_range') throw truncated(topics.events, fetched);
+        const { changes: folded } = table.fold(fetched.records, fetched.partition);
+        const wasBehind = behind.size > 0;
+        if (fetched.nextOffset >= fetched.stableEnd) behind.delete(fetched.partition);
+        if (wasBehind && behind.size === 0) options.onCaughtUp?.();
+        if (folded.length > 0) yield folded;
+      }
+    } finally {
+      over.abort();
+      await resting;
+    }
+  }
+
+  async function putFiguresToSleep(until: AbortSignal): Promise<void> {
+    while (!until.aborted) {
+      await sleep(FIGURES_AWAKE_MS, until);
+      if (!until.aborted) table.figures.putIdleToSleep();
     }
   }
 

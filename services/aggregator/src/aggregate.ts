@@ -23,7 +23,7 @@ import { SnapshotBudget } from './snapshot-budget.ts';
  */
 const RECLAIM_MS_MIN = 200;
 const RECLAIM_JITTER_MS = 800;
-/** The time between two sweeps for silent runs. It is far longer than a control record takes to come back. */
+/** The time between two sweeps for silent runs and idle figures. It is far longer than a control record takes to come back. */
 const RETIRE_SWEEP_MS = 60_000;
 
 export interface AggregateOptions {
@@ -208,6 +208,7 @@ export class Aggregation implements AsyncDisposable {
     while (!signal.aborted) {
       await clock.sleep(RETIRE_SWEEP_MS, signal);
       for (const held of signal.aborted ? [] : [...this.#held.values()]) {
+        held.rest();
         const nowMs = clock.now();
         const silent = silentRuns(held.states, { nowMs, retentionMs: runRetentionMs });
         if (silent.length === 0) continue;

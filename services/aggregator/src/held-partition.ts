@@ -109,6 +109,11 @@ export class HeldPartition implements AsyncDisposable {
     this.#folded = batch.nextOffset;
   }
 
+  /** Puts figures to sleep that no event continued since the last call. */
+  rest(): void {
+    this.#table.figures.putIdleToSleep();
+  }
+
   /** Says whether a flush would change anything. Figures of less than ten seconds count only with `all`. */
   hasNews({ all = false }: { all?: boolean } = {}): boolean {
     if (this.#dirty.size > 0 || this.#rejected.length > 0) return true;

@@ -12,7 +12,7 @@ const DIFFERENCES_LISTED_MAX = 100;
 
 export const command: Command = {
   usage: '[options]',
-  description: `Folds the events topic from its start and writes all snapshots anew into the next snapshot topic (run-snapshots.v2 …), then switches to it; running services follow by themselves. Runs that began before the oldest event in the topic are copied from their former snapshots. The command reports every run whose former snapshot differed from the fold of the topic. A rebuild that was killed continues where it stopped when it is run again; a second rebuild takes over from the first. ${namedLogHelp}\nExit code: 0 switched, 1 not switched, 2 wrong arguments, or no log was named, 3 the log cannot be reached.`,
+  description: `Folds the events topic from its start and writes all snapshots and figures anew into the next topics (run-snapshots.v2 and run-figures.v2 …), then switches to them; running services follow by themselves. Runs that began before the oldest event in the topic are copied from their former snapshots. The command reports every run whose former snapshot differed from the fold of the topic. A rebuild that was killed continues where it stopped when it is run again; a second rebuild takes over from the first. ${namedLogHelp}\nExit code: 0 switched, 1 not switched, 2 wrong arguments, or no log was named, 3 the log cannot be reached.`,
   options,
   examples: [
     'RUNLOG_DATA_DIR=./.runlog runlog rebuild',

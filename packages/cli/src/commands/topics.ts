@@ -1,4 +1,6 @@
 import { prepareTopics, readMeta } from '@runlog/run-feed/prepare-topics';
+import { figuresTopicOf } from '@runlog/schema/log/topics';
+import { FIGURES_SINCE_FOLD } from '@runlog/schema/run/figures';
 import type { LogConfig } from '@runlog/service-kit/log-config';
 import { processResources } from '@runlog/service-kit/run-service';
 import type { TopicDescription, TopicIo } from '@runlog/topic-io/topic-io';
@@ -57,7 +59,10 @@ type FoundTopic =
 
 async function describeAll(io: TopicIo, { topics }: LogConfig): Promise<FoundTopic[]> {
   const meta = (await io.describeTopic(topics.meta)) === null ? null : await readMeta(io, topics);
-  const names = [topics.events, meta?.snapshots ?? topics.snapshots, topics.rejected, topics.meta];
+  const snapshots = meta?.snapshots ?? topics.snapshots;
+  // Topics that an older fold wrote have no figures.
+  const figures = meta !== null && meta.fold < FIGURES_SINCE_FOLD ? [] : [figuresTopicOf(snapshots)];
+  const names = [topics.events, snapshots, ...figures, topics.rejected, topics.meta];
   const described: FoundTopic[] = [];
   for (const name of names) {
     described.push((await io.describeTopic(name)) ?? { name, partitions: null, settings: {} });
