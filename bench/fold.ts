@@ -1,7 +1,7 @@
 import { decodeRunRecord } from '@runlog/records/run-record';
 import { RunTable } from '@runlog/run-feed/run-table';
 import { evolve } from '@runlog/run-state/evolve';
-import type { RunSnapshot } from '@runlog/schema/run/snapshot';
+import { FOLD_VERSION, type RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import { type Benchmark, type Result, rounded } from './benchmark.ts';
 import { inTurn } from './rounds.ts';
@@ -44,7 +44,7 @@ export const fold: Benchmark = {
           }
         },
         table: () => {
-          const table = new RunTable({ epoch: EPOCH, fold: 1, partitions: 1, snapshots: '' });
+          const table = new RunTable({ epoch: EPOCH, fold: FOLD_VERSION, partitions: 1, snapshots: '' });
           for (const batch of batches) {
             const { unfoldable } = table.fold(batch, 0);
             if (unfoldable[0] !== undefined) throw new Error(unfoldable[0].reason);

@@ -8,6 +8,7 @@ import { pipeline } from './pipeline.ts';
 import { publish } from './publish.ts';
 import { python } from './python.ts';
 import { restore } from './restore.ts';
+import { runs } from './runs.ts';
 
 const benchmarks: readonly Benchmark[] = [
   accept,
@@ -18,6 +19,7 @@ const benchmarks: readonly Benchmark[] = [
   ingestEmbedded,
   aggregate,
   restore,
+  runs,
   python,
 ];
 
