@@ -71,7 +71,7 @@ function gapFacts({ emitters }: DeliveredSnapshot): Fact[] {
   return facts;
 }
 
-function gapsText({ gaps, forgotten }: EmitterState): string {
+function gapsText({ gaps, forgotten }: DeliveredSnapshot['emitters'][string]): string {
   const shown = gaps
     .slice(0, GAPS_SHOWN_MAX)
     .map(([from, to]) => (from === to ? String(from) : `${from}-${to}`));

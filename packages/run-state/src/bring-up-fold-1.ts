@@ -78,10 +78,10 @@ const endings: Readonly<Record<string, 'finished' | 'failed'>> = {
 
 /** All emitters keep their numbering. Many of them had more gaps than their share is now. */
 function broughtUpEmitters(emitters: RunSnapshotFold1['emitters']): RunSnapshot['emitters'] {
-  const { gapsMax } = sharesOf(Object.keys(emitters).length);
+  const shares = sharesOf(Object.keys(emitters).length);
   const broughtUp = Object.entries(emitters).map(([id, { last, gaps, floor, lost, seen }]) => {
     const forgotten = floor > 0 && { forgotten: { through: floor, missing: lost } };
-    return [id, withinShare({ last, gaps, ...forgotten, seen }, gapsMax)];
+    return [id, withinShare({ last, gaps, ...forgotten, seen, ids: '' }, shares)];
   });
   return Object.fromEntries(broughtUp);
 }

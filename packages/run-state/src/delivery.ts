@@ -21,12 +21,20 @@ export function deliverEntry(entry: EventLogEntry, nowMs: number): DeliveredEntr
   return { ...entry, relative_time: relativeTime({ occurredAtMs: instantOf(entry.occurred_at), nowMs }) };
 }
 
+/** Without the ids, which only the fold needs. */
+function deliverEmitters(emitters: RunSnapshot['emitters']): DeliveredSnapshot['emitters'] {
+  const delivered: DeliveredSnapshot['emitters'] = {};
+  for (const [id, { ids: _, ...emitter }] of Object.entries(emitters)) delivered[id] = emitter;
+  return delivered;
+}
+
 export function deliverSnapshot(state: RunSnapshot, nowMs: number): DeliveredSnapshot {
-  const { event_id_window: _window, emitter_ids: _ids, landmarks: _landmarks, ...delivered } = state;
+  const { event_id_window: _window, landmarks: _landmarks, ...delivered } = state;
   return {
     ...delivered,
     event_log: state.event_log.map((entry) => deliverEntry(entry, nowMs)),
     milestones: state.milestones.map((entry) => deliverEntry(entry, nowMs)),
+    emitters: deliverEmitters(state.emitters),
     freshness: freshnessOf({ lastReceivedAtMs: Date.parse(state.last_received_at), nowMs }),
   };
 }
@@ -40,7 +48,6 @@ export function deliverDocument(state: RunSnapshot, nowMs: number): RunDocument 
 export function emptySnapshot(key: RunKey): DeliveredSnapshot {
   const {
     event_id_window: _window,
-    emitter_ids: _ids,
     landmarks: _landmarks,
     event_log: _log,
     milestones: _milestones,
@@ -106,7 +113,9 @@ export function changesBetween(
   for (const [field, value] of Object.entries(after)) {
     if (derivedFields.has(field)) continue;
     const held = (from as Record<string, unknown>)[field];
-    if (held !== value && JSON.stringify(held) !== JSON.stringify(value)) changes[field] = value;
+    if (held !== value && JSON.stringify(held) !== JSON.stringify(value)) {
+      changes[field] = field === 'emitters' ? deliverEmitters(after.emitters) : value;
+    }
   }
   if (before === null || before.last_received_at !== after.last_received_at) {
     changes.freshness = freshnessOf({ lastReceivedAtMs: Date.parse(after.last_received_at), nowMs });
@@ -115,14 +124,7 @@ export function changesBetween(
 }
 
 /** These fields follow from the entries, are in the frame itself, or are never delivered. */
-const derivedFields = new Set([
-  'event_log',
-  'milestones',
-  'position',
-  'event_id_window',
-  'emitter_ids',
-  'landmarks',
-]);
+const derivedFields = new Set(['event_log', 'milestones', 'position', 'event_id_window', 'landmarks']);
 
 /**
  * Applies the next delta to a client's snapshot. `epoch` is that of the subscription. The caller has checked that

@@ -1,5 +1,5 @@
 import { decodeRunRecord } from '@runlog/records/run-record';
-import { SNAPSHOT_BYTES_MAX } from '@runlog/schema/limits';
+import { ATTEMPTS_MAX, EMITTERS_MAX, LANDMARKS_MAX, SNAPSHOT_BYTES_MAX } from '@runlog/schema/limits';
 import { type RunSnapshot, runSnapshotSchema } from '@runlog/schema/run/snapshot';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -340,6 +340,13 @@ describe('evolve', () => {
     expect(later.total_events_received).toBe(2);
   });
 
+  it('compares times that are written in different ways', () => {
+    const at = (...timestamps: string[]) =>
+      foldEvents(timestamps.map((timestamp) => epochCompleted({ timestamp }))).last_event_at;
+    expect(at('2026-01-03T01:00:00+00:00', '2026-01-03 23:00:00+00:00')).toBe('2026-01-03 23:00:00+00:00');
+    expect(at('2026-01-03 23:00:00+00:00', '2026-01-03T01:00:00+00:00')).toBe('2026-01-03 23:00:00+00:00');
+  });
+
   it('keeps the largest of the times it is told', () => {
     const state = foldEvents([epochCompleted({ timestamp: '2026-01-03T10:00:00+00:00' })]);
     const late = evolve(
@@ -445,6 +452,60 @@ describe('a snapshot', () => {
       { numRuns: 8 },
     );
   }, 120_000);
+
+  it('stays below 512 KiB with every bound filled', () => {
+    let state: RunSnapshot | null = null;
+    let seq = 0;
+    const push = (event: Parameters<typeof recordOf>[0]) => {
+      const receivedAt = new Date(1_700_000_000_000 + seq * 10_001).toISOString();
+      state = evolve(state, recordOf(event, { seq: seq * 1_000_003, receivedAt }));
+      seq += 1;
+    };
+    const name = '✓'.repeat(94);
+    const message = '✓'.repeat(400);
+    const values = Object.fromEntries(
+      Array.from({ length: 8 }, (_, index) => [`value-${index}`, '✓'.repeat(index < 2 ? 1 : 23)]),
+    );
+    const timestamp = `2026-01-03T23:59:47.${'1'.repeat(32)}+00:00`;
+    const base = (index: number) =>
+      ({ event_id: `${'✓'.repeat(90)}${index}`, timestamp, severity: 'critical' }) as const;
+    for (let index = 0; index < ATTEMPTS_MAX + 1; index += 1) {
+      const slot_ids = Array.from({ length: 256 }, () => `${'✓'.repeat(31)}ab`);
+      push(trainingStarted({ ...base(index), data: { task: name, reward_mode: name, slot_ids } }));
+    }
+    for (let emitter = 0; emitter < EMITTERS_MAX; emitter += 1) {
+      for (let gap = 0; gap < 6; gap += 1) {
+        const numbering = {
+          emitter_id: `${'e'.repeat(60)}${String(emitter).padStart(4, '0')}`,
+          emitter_seq: 2 ** 39 + gap * 2_000_001,
+        };
+        push(
+          otherEvent(`T${'X'.repeat(61)}${10 + (emitter % 70)}`, {
+            ...base(1_000 + emitter * 10 + gap),
+            ...numbering,
+          }),
+        );
+      }
+    }
+    for (let index = 0; index < 110; index += 1) {
+      const data = { ...values, gate: name, target_stage: name, message: name, slot_id: name };
+      push(gateEvaluated({ ...base(9_000 + index), slot_id: name, data }));
+    }
+    const other = `T${'Y'.repeat(63)}`;
+    for (let index = 0; index < 1_100; index += 1) {
+      push(otherEvent(other, { ...base(20_000 + index), message, data: values }));
+    }
+    for (let index = 0; index < 200; index += 1) {
+      for (const at of [21_000, 40_000 + index])
+        push(otherEvent(other, { ...base(at), message, data: values }));
+    }
+    push(otherEvent('RUN_FAILED', { ...base(90_000), message, data: values }));
+    const held: RunSnapshot = state!;
+    expect(Object.keys(held.emitters)).toHaveLength(EMITTERS_MAX);
+    expect(held.repeats.ranges).toHaveLength(64);
+    const rest = (LANDMARKS_MAX - held.landmarks.length) * JSON.stringify(held.landmarks[0]).length * 2;
+    expect(Buffer.byteLength(JSON.stringify(held)) + rest).toBeLessThanOrEqual(SNAPSHOT_BYTES_MAX);
+  });
 
   it('cuts a message to 1 KiB and metadata to 256 characters, ending in an ellipsis', () => {
     const [entry] = foldEvents([otherEvent('NOTE', { message: 'x'.repeat(5_000) })]).event_log;

@@ -74,9 +74,7 @@ function receive(draft: RunDraft, record: EventRecord): Folded {
       // Nearly every number is the next one in a row. This does what `numberEvent` would do for it.
       own.last = event.emitter_seq;
       own.seen = seq;
-      const ids = state.emitter_ids[event.emitter_id] ?? '';
-      const { idsMax } = draft.shares;
-      state.emitter_ids[event.emitter_id] = idsAfter(ids, { skipped: 0, hash, idsMax });
+      own.ids = idsAfter(own.ids, { skipped: 0, hash, idsMax: draft.shares.idsMax });
       arrive(state, record);
       return apply(draft, record);
     }
@@ -133,7 +131,7 @@ function countNumber(
 ): void {
   const { step, emitterId, emitterSeq } = at;
   const state = draft.writable();
-  const to = { emitter: { ...step.emitter, seen: state.position.seq }, ids: step.ids };
+  const to = { ...step.emitter, seen: state.position.seq, ids: step.ids };
   if (step.isFirst) draft.addEmitter(emitterId, to);
   else draft.setEmitter(emitterId, to);
   state.missing = Math.min(state.missing + step.missing, Number.MAX_SAFE_INTEGER);
@@ -185,7 +183,13 @@ const OTHER_TYPES = 'other';
 /** Returns the later of two timestamps. Texts of the same length and zone compare as times do, without parsing. */
 function later(held: string | null, timestamp: string): string {
   if (held === null) return timestamp;
-  const comparable = held.length === timestamp.length && held.endsWith(UTC) && timestamp.endsWith(UTC);
+  // A blank may stand for the `T`, and no fraction at all for one of nothing.
+  const comparable =
+    held.length === timestamp.length &&
+    held[10] === timestamp[10] &&
+    held[19] === timestamp[19] &&
+    held.endsWith(UTC) &&
+    timestamp.endsWith(UTC);
   if (comparable) return timestamp > held ? timestamp : held;
   return instantOf(timestamp) > instantOf(held) ? timestamp : held;
 }

@@ -52,7 +52,6 @@ export function initialRun(key: RunKey): RunSnapshot {
     landmarks: [],
     repeats: { unknown_below: 0, ranges: [] },
     event_id_window: '',
-    emitter_ids: {},
     activity: [],
   };
 }

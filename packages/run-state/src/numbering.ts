@@ -1,11 +1,11 @@
 import { EMITTER_GAPS_MAX, EMITTER_IDS_MAX, RUN_EMITTER_IDS_MAX, RUN_GAPS_MAX } from '@runlog/schema/limits';
 import type { EmitterState, RunSnapshot } from '@runlog/schema/run/snapshot';
 import { windowHas } from './event-id-window.ts';
-import { idAt, idsAfter, idsWith } from './newest-ids.ts';
+import { idAt, idsAfter, idsWith, newestIds } from './newest-ids.ts';
 
 /** The numbering of an emitter after a number, and the ids of its newest numbers. */
 export interface Numbered {
-  readonly emitter: Omit<EmitterState, 'seen'>;
+  readonly emitter: Omit<EmitterState, 'seen' | 'ids'>;
   readonly ids: string;
 }
 
@@ -88,8 +88,7 @@ function first(state: RunSnapshot, event: NumberedEvent): NumberStep {
 function next(state: RunSnapshot, event: NumberedEvent, shares: EmitterShares): NumberStep {
   const { emitterId, emitterSeq: n, hash } = event;
   const emitter = state.emitters[emitterId]!;
-  const ids = state.emitter_ids[emitterId] ?? '';
-  const { last, gaps } = emitter;
+  const { last, gaps, ids } = emitter;
   const step = { kind: 'new', isFirst: false, unsure: false } as const;
   if (n > last) {
     const opened: [number, number][] = n > last + 1 ? [...gaps, [last + 1, n - 1]] : gaps;
@@ -155,10 +154,12 @@ function withGaps(
   return { last, gaps: gaps.slice(excess), forgotten: { through, missing } };
 }
 
-/** Returns the emitter without the gaps that its share has no room for, or the same one if there is room. */
-export function withinShare(emitter: EmitterState, gapsMax: number): EmitterState {
-  if (emitter.gaps.length <= gapsMax) return emitter;
-  return { ...withGaps(emitter, { last: emitter.last, gaps: emitter.gaps, gapsMax }), seen: emitter.seen };
+/** Returns the emitter without the gaps and ids that its share has no room for, or the same one if there is room. */
+export function withinShare(emitter: EmitterState, { gapsMax, idsMax }: EmitterShares): EmitterState {
+  const ids = newestIds(emitter.ids, idsMax);
+  if (emitter.gaps.length <= gapsMax && ids === emitter.ids) return emitter;
+  const { last, gaps, seen } = emitter;
+  return { ...withGaps(emitter, { last, gaps, gapsMax }), seen, ids };
 }
 
 /**
@@ -181,6 +182,6 @@ function isEvictedBefore(left: EmitterState, right: EmitterState): boolean {
 }
 
 /** Says whether numbers of this emitter have not arrived, or may not have. */
-export function hasGaps({ gaps, forgotten }: EmitterState): boolean {
+export function hasGaps({ gaps, forgotten }: Pick<EmitterState, 'gaps' | 'forgotten'>): boolean {
   return gaps.length > 0 || (forgotten !== undefined && forgotten.missing !== 0);
 }

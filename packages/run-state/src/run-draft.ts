@@ -1,7 +1,6 @@
 import { EMITTERS_MAX, EVENT_LOG_ENTRIES_MAX, MILESTONES_MAX } from '@runlog/schema/limits';
 import type { EmitterState, EventLogEntry, RunSnapshot } from '@runlog/schema/run/snapshot';
 import { addLandmark, type Landmark } from './landmarks.ts';
-import { newestIds } from './newest-ids.ts';
 import { type EmitterShares, evictedFor, hasGaps, sharesOf, withinShare } from './numbering.ts';
 
 /**
@@ -100,36 +99,31 @@ export class RunDraft {
   }
 
   /** Changes an emitter that the run knows. Takes one that nobody else holds. */
-  setEmitter(id: string, to: { emitter: EmitterState; ids: string }): void {
-    const state = this.#withOwnEmitters();
-    state.emitters[id] = to.emitter;
-    state.emitter_ids[id] = to.ids;
+  setEmitter(id: string, emitter: EmitterState): void {
+    this.#withOwnEmitters().emitters[id] = emitter;
     this.#ownEmitterId = id;
   }
 
   /** Makes room for an emitter that the run does not know, and shares evenly what the run may keep. */
-  addEmitter(id: string, to: { emitter: EmitterState; ids: string }): void {
+  addEmitter(id: string, emitter: EmitterState): void {
     const before = this.shares;
     const state = this.#withOwnEmitters();
     if (this.#emitters >= EMITTERS_MAX) {
       const evicted = evictedFor(state.emitters);
       if (hasGaps(state.emitters[evicted]!)) state.missing_is_exact = false;
       delete state.emitters[evicted];
-      delete state.emitter_ids[evicted];
       state.emitters_evicted += 1;
     } else {
       this.#emitters += 1;
       this.#shares = sharesOf(this.#emitters);
     }
-    const { gapsMax, idsMax } = this.shares;
-    if (gapsMax !== before.gapsMax || idsMax !== before.idsMax) {
-      for (const [other, emitter] of Object.entries(state.emitters)) {
-        state.emitters[other] = withinShare(emitter, gapsMax);
-        const ids = state.emitter_ids[other];
-        if (ids !== undefined) state.emitter_ids[other] = newestIds(ids, idsMax);
+    const { shares } = this;
+    if (shares.gapsMax !== before.gapsMax || shares.idsMax !== before.idsMax) {
+      for (const [other, held] of Object.entries(state.emitters)) {
+        state.emitters[other] = withinShare(held, shares);
       }
     }
-    this.setEmitter(id, to);
+    this.setEmitter(id, emitter);
   }
 
   /** Returns the emitter to change, or null unless this draft has set it and no other since. */
@@ -141,7 +135,6 @@ export class RunDraft {
     const state = this.writable();
     if (!this.#ownEmitters) {
       state.emitters = { ...state.emitters };
-      state.emitter_ids = { ...state.emitter_ids };
       this.#ownEmitters = true;
     }
     return state;

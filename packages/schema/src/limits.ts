@@ -36,7 +36,7 @@ export const EVENT_TYPES_MAX = 64;
 export const EMITTERS_MAX = 512;
 /** The gaps that one emitter keeps, and those that all emitters of a run share evenly. */
 export const EMITTER_GAPS_MAX = 20;
-export const RUN_GAPS_MAX = 1_024;
+export const RUN_GAPS_MAX = 768;
 /** The ids of its newest numbers that one emitter keeps, and those that all emitters of a run share evenly. */
 export const EMITTER_IDS_MAX = 64;
 export const RUN_EMITTER_IDS_MAX = 2_048;
@@ -50,7 +50,7 @@ export const ENTRY_VALUE_CHARS_MAX = 64;
 /** The bytes of JSON that the values of one entry take at most. Values that do not fit are left out. */
 export const ENTRY_VALUES_BYTES_MAX = 768;
 /** The same for an entry's message, metadata and values together: beside a long message there is room for few values. */
-export const ENTRY_SAID_BYTES_MAX = 1_536;
+export const ENTRY_SAID_BYTES_MAX = 1_152;
 /** The window covers the largest body, so a body that is sent again as a whole is recognised as a whole. */
 export const EVENT_ID_WINDOW = BODY_EVENTS_MAX + 24;
 export const ACTIVITY_BUCKET_SECONDS = 10;

@@ -72,6 +72,11 @@ export const emitterStateSchema = z.object({
     .exactOptional(),
   /** The offset of the newest record from this emitter. */
   seen: offset,
+  /**
+   * 48-bit hashes of the ids that its newest numbers came with, up to `last`, eight characters each, oldest first; never
+   * delivered.
+   */
+  ids: z.string(),
 });
 
 export type EmitterState = z.infer<typeof emitterStateSchema>;
@@ -196,11 +201,6 @@ export const runSnapshotSchema = z.object({
   /** 48-bit hashes of the newest unnumbered event ids, eight characters each, oldest first; never delivered. */
   event_id_window: z.string(),
   /**
-   * By emitter, the hashes of the ids of its newest numbers, up to `last`, eight characters each, oldest first; never
-   * delivered.
-   */
-  emitter_ids: z.record(z.string(), z.string()),
-  /**
    * Pairs [second at which the bucket begins, events], oldest first. They cover at most the newest 10 min by
    * received_at.
    */
@@ -218,7 +218,6 @@ export const runHeadSchema = runSnapshotSchema.omit({
   landmarks: true,
   repeats: true,
   event_id_window: true,
-  emitter_ids: true,
 });
 
 /** Every RunSnapshot is also a RunHead. */
@@ -242,7 +241,7 @@ export type DeliveredEntry = Readonly<z.infer<typeof deliveredEntrySchema>>;
 export const deliveredSnapshotSchema = runSnapshotSchema
   .omit({
     event_id_window: true,
-    emitter_ids: true,
+    emitters: true,
     landmarks: true,
     event_log: true,
     milestones: true,
@@ -253,6 +252,7 @@ export const deliveredSnapshotSchema = runSnapshotSchema
     position: positionSchema.nullable(),
     event_log: z.array(deliveredEntrySchema),
     milestones: z.array(deliveredEntrySchema),
+    emitters: z.record(z.string(), emitterStateSchema.omit({ ids: true })),
     freshness: freshnessSchema,
   });
 type DeliveredFields = z.infer<typeof deliveredSnapshotSchema>;
