@@ -88,7 +88,7 @@ describe('the record of figures', () => {
     expect(state.series.size).toBe(FIGURES_MAX);
     expect(state.refused.size).toBe(FIGURES_REFUSED_MAX);
     for (const series of state.series.values()) {
-      expect(series).toMatchObject({ stride: 2, max: { length: FIGURE_POINTS_MAX } });
+      expect(series).toMatchObject({ stride: 2, buckets: FIGURE_POINTS_MAX });
       expect(series.attempts).toHaveLength(FIGURE_POINTS_MAX);
     }
     // Each figure has three counters in the header, which may get so much longer.

@@ -1,5 +1,5 @@
 import type { RunFiguresState } from '@runlog/run-state/figures/run-figures';
-import type { Series } from '@runlog/run-state/figures/series';
+import { columnOf, columnsAt, type Series } from '@runlog/run-state/figures/series';
 import { FIGURE_POINTS_MAX, FIGURES_MAX, FIGURES_REFUSED_MAX } from '@runlog/schema/limits';
 import { runKeyPart } from '@runlog/schema/run/run-key';
 import { type Position, positionSchema } from '@runlog/schema/run/snapshot';
@@ -84,8 +84,8 @@ export function bytesOf(state: RunFiguresState): Buffer {
   head.copy(bytes);
   let at = head.length;
   for (const series of all) {
-    for (const column of columnsOf(series)) {
-      for (const value of column) at = bytes.writeDoubleLE(value, at);
+    for (const column of columnsAt(series.stride)) {
+      for (const value of columnOf(series, column)) at = bytes.writeDoubleLE(value, at);
     }
     for (const [bucket, attempt] of series.attempts) {
       at = bytes.writeUInt32LE(attempt, bytes.writeUInt8(bucket, at));
@@ -94,13 +94,8 @@ export function bytesOf(state: RunFiguresState): Buffer {
   return bytes;
 }
 
-/** A figure whose buckets hold one point each has one value a bucket. */
-function columnsOf({ stride, x, t, last, first, min, max }: Series): readonly number[][] {
-  return stride === 1 ? [x, t, last] : [x, t, last, first, min, max];
-}
-
-function seriesBytes(series: Series): number {
-  return columnsOf(series).length * series.x.length * DOUBLE_BYTES + series.attempts.length * ATTEMPT_BYTES;
+function seriesBytes({ stride, buckets, attempts }: Series): number {
+  return columnsAt(stride).length * buckets * DOUBLE_BYTES + attempts.length * ATTEMPT_BYTES;
 }
 
 /** Returns null if the checksum does not prove that an aggregator wrote the bytes, or if they cannot be read. */
@@ -133,7 +128,7 @@ export function decodeFigures(bytes: Buffer | null): RunFiguresState | null {
   let at = bodyAt;
   for (const figure of header.figures) {
     const buckets = Math.ceil(figure.points / figure.stride);
-    const columns = figure.stride === 1 ? 3 : 6;
+    const columns = columnsAt(figure.stride).length;
     const end = at + columns * buckets * DOUBLE_BYTES + figure.attempts * ATTEMPT_BYTES;
     if (buckets > FIGURE_POINTS_MAX || end > bytes.length) return null;
     series.set(figure.name, readSeries(bytes, { figure, buckets, columns, at }));
@@ -150,19 +145,14 @@ function readSeries(
 ): Series {
   const { figure, buckets, columns } = of;
   let { at } = of;
-  const column = (): number[] => {
-    const values: number[] = [];
-    for (let bucket = 0; bucket < buckets; bucket += 1, at += DOUBLE_BYTES) {
-      values.push(bytes.readDoubleLE(at));
-    }
-    return values;
-  };
-  const [x, t, last] = [column(), column(), column()];
-  const [first, min, max] = columns === 6 ? [column(), column(), column()] : [[], [], []];
+  const cells = new Float64Array(buckets * columns);
+  for (let index = 0; index < cells.length; index += 1, at += DOUBLE_BYTES) {
+    cells[index] = bytes.readDoubleLE(at);
+  }
   const attempts: Series['attempts'] = [];
   for (let index = 0; index < figure.attempts; index += 1, at += ATTEMPT_BYTES) {
     attempts.push([bytes.readUInt8(at), bytes.readUInt32LE(at + 1)]);
   }
   const { name, points, without_value: withoutValue, stride } = figure;
-  return { name, points, withoutValue, stride, ...{ x, t, last, first, min, max }, attempts };
+  return { name, points, withoutValue, stride, buckets, cells, attempts };
 }

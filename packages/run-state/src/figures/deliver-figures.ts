@@ -2,7 +2,7 @@ import { FIGURE_POINTS_MAX } from '@runlog/schema/limits';
 import type { Figure, RunFigures } from '@runlog/schema/run/figures';
 import type { RunKey } from '@runlog/schema/run/run-key';
 import type { RunFiguresState } from './run-figures.ts';
-import { mergeNeighbours, type Series } from './series.ts';
+import { type Column, columnOf, mergeNeighbours, type Series } from './series.ts';
 
 /**
  * Returns the figures as they are delivered: those with the given names, or all, each in at most so many buckets. The state
@@ -29,46 +29,37 @@ export function noFigures({ cluster_id, run_id, group_id }: RunKey): RunFigures 
 }
 
 function deliverFigure(series: Series, pointsMax: number): Figure {
-  if (series.x.length <= pointsMax) return columnsOf(series);
-  const merged = copyOf(series);
-  while (merged.x.length > pointsMax) mergeNeighbours(merged);
+  if (series.buckets <= pointsMax) return columnsOf(series);
+  const attempts = series.attempts.map(([bucket, attempt]): [number, number] => [bucket, attempt]);
+  // Merging makes new cells, so these are not changed.
+  const merged: Series = { ...series, attempts };
+  while (merged.buckets > pointsMax) mergeNeighbours(merged);
   return columnsOf(merged);
 }
 
-function copyOf(series: Series): Series {
-  const { x, t, last, first, min, max, attempts } = series;
-  const columns = { x: [...x], t: [...t], last: [...last], first: [...first], min: [...min], max: [...max] };
-  return { ...series, ...columns, attempts: attempts.map(([bucket, attempt]) => [bucket, attempt]) };
-}
-
 function columnsOf(series: Series): Figure {
-  const { name, points, withoutValue, stride, x, t } = series;
-  const last = series.last.map(valueOrNull);
-  const ranges =
-    stride === 1
-      ? { first: last, last, min: last, max: last }
-      : {
-          first: series.first.map(valueOrNull),
-          last,
-          min: series.min.map(valueOrNull),
-          max: series.max.map(valueOrNull),
-        };
+  const { name, points, withoutValue, stride } = series;
+  const values = (column: Column) => Array.from(columnOf(series, column), valueOrNull);
+  const x = Array.from(columnOf(series, 'x'));
   return {
     name,
     points,
     without_value: withoutValue,
     stride,
-    x: [...x],
-    t: [...t],
-    ...ranges,
+    x,
+    t: Array.from(columnOf(series, 't')),
+    first: values('first'),
+    last: values('last'),
+    min: values('min'),
+    max: values('max'),
     count: x.map((_, bucket) => Math.min(stride, points - bucket * stride)),
     attempt: attemptsOf(series),
   };
 }
 
-function attemptsOf({ x, attempts }: Series): number[] {
+function attemptsOf({ buckets, attempts }: Series): number[] {
   let run = -1;
-  return x.map((_, bucket) => {
+  return Array.from({ length: buckets }, (_, bucket) => {
     while (run + 1 < attempts.length && attempts[run + 1]![0] <= bucket) run += 1;
     return attempts[run]![1];
   });
