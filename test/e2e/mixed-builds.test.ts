@@ -307,14 +307,29 @@ describe('a build of the next fold', () => {
     );
     await verified(old, { compared: 1 });
     await up.end('SIGTERM');
-    expect(await refusal(['up'], young)).toContain(OLDER_WROTE);
     const { code, stdout } = await runCli(['rebuild'], young);
+    expect(stdout).toContain(`those of fold version ${FOLD_VERSION} were not compared`);
     expect(stdout).toContain('a new epoch');
     expect(code).toBe(0);
     expect(await refusal(['up'], old)).toContain(NEWER_WRITES);
     const next = await start('up', young);
     expect(await shown(next, 'next')).toMatchObject({ cumulative_fossilized: 10 });
     await verified(young, { compared: 1 });
+  });
+
+  it('rebuilds an embedded log by itself when it becomes its owner', async () => {
+    await using log = await EmbeddedLog.make();
+    const young = { ...log.env, ...newer.env };
+    const up = await start('up', log.env);
+    await taken(up, [fossilized('next')]);
+    await verified(log.env, { compared: 1 });
+    await up.end('SIGTERM');
+    const next = await start('up', young);
+    expect(next.output).toContain('an earlier build with another version of the fold wrote the snapshots');
+    expect(await shown(next, 'next')).toMatchObject({ cumulative_fossilized: 10 });
+    await verified(young, { compared: 1 });
+    await next.end('SIGTERM');
+    expect(await refusal(['up'], log.env)).toContain(NEWER_WRITES);
   });
 });
 

@@ -1,10 +1,12 @@
 import { crc32 } from '@node-rs/crc32';
+import { bringUpFold1 } from '@runlog/run-state/bring-up-fold-1';
 import {
   type RunHead,
   type RunSnapshot,
   runHeadSchema,
   runSnapshotSchema,
 } from '@runlog/schema/run/snapshot';
+import { runSnapshotFold1Schema } from '@runlog/schema/run/snapshot-fold-1';
 import { parseJson } from '@runlog/topic-io/parse-json';
 import type { LogRecord, RecordToAppend } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
@@ -74,4 +76,14 @@ export function decodeDormant(record: LogRecord): DormantRun | null {
 export function decodeSnapshot(value: Buffer | null): RunSnapshot | null {
   const result = compiledSnapshot.safeParse(value && parseJson(value.toString('utf8')));
   return result.success ? result.data : null;
+}
+
+/**
+ * Decodes a snapshot that a version of the fold stored, this one or an earlier one, and brings it up to this version.
+ * Returns null if the value is not a snapshot of that version.
+ */
+export function decodeSnapshotOfFold(value: Buffer | null, fold: number): RunSnapshot | null {
+  if (fold !== 1) return decodeSnapshot(value);
+  const result = runSnapshotFold1Schema.safeParse(value && parseJson(value.toString('utf8')));
+  return result.success ? bringUpFold1(result.data) : null;
 }

@@ -2,7 +2,7 @@ import type { Checkpoint } from '@runlog/records/checkpoint-record';
 import { encodeCheckpoint } from '@runlog/records/checkpoint-record';
 import { decodeFigures, encodeFigures } from '@runlog/records/figures-record';
 import type { RunMeta } from '@runlog/records/meta-record';
-import { decodeSnapshot, encodeSnapshot } from '@runlog/records/snapshot-record';
+import { decodeSnapshotOfFold, encodeSnapshot } from '@runlog/records/snapshot-record';
 import { readNewestFigures } from '@runlog/run-feed/read-figures';
 import { readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
 import { refuseMissedTombstones } from '@runlog/run-feed/tombstones';
@@ -16,6 +16,9 @@ import type { Logger } from '@runlog/topic-io/logger';
 import type { FencedWriter, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
 import { FLUSH_BYTES_MAX } from './build-flush.ts';
 import { isOfOthers, refuseForeign } from './foreign-partitions.ts';
+
+const UNREADABLE =
+  'the former snapshot of this run cannot be read; the run begins with its oldest event in the topic';
 
 interface BeginOptions {
   readonly io: TopicIo;
@@ -64,10 +67,11 @@ export async function beginOrGoOn(
       : await formerFigures(options, { former, partition, checkpoint: found.checkpoint });
     const { checkpoint } = written;
     const goesOn = checkpoint !== null && checkpoint.next >= startOffset;
-    if (goesOn && !(isForeign && (await isOfOthers(written, past)))) {
+    const own = { ...past, options: { ...past.options, meta } };
+    if (goesOn && !(isForeign && (await isOfOthers(written, own)))) {
       return { startOffset, rejectedBelow: stored.checkpoint?.next ?? 0 };
     }
-    await begin(options, { writer, written, stored, figures, meta, partition, startOffset });
+    await begin(options, { writer, written, stored, figures, former, meta, partition, startOffset });
   }
 }
 
@@ -91,14 +95,15 @@ async function begin(
     written: StoredPartition;
     stored: StoredPartition;
     figures: ReadonlyMap<string, Buffer>;
+    former: RunMeta;
     meta: RunMeta;
     partition: number;
     startOffset: number;
   },
 ): Promise<void> {
   const { signal, clock } = options;
-  const { writer, written, stored, meta, partition, startOffset } = at;
-  const seeds = seedsOf(stored, { meta, startOffset });
+  const { writer, written, stored, former, meta, partition, startOffset } = at;
+  const seeds = seedsOf(stored, { former, meta, partition, startOffset, logger: options.logger });
   const nowMs = clock.now();
   let snapshots: RecordToAppend[] = [];
   let figures: RecordToAppend[] = [];
@@ -123,8 +128,8 @@ async function begin(
   }
   for (const [key, seed] of seeds) {
     const seeded = encodeSnapshot(seed, { key, nowMs });
-    const former = { bytes: at.figures.get(key) ?? null, next: stored.checkpoint?.next ?? 0, startOffset };
-    const seededFigures = encodeFigures(figureSeedOf(seed, former), { key, nowMs });
+    const stale = { bytes: at.figures.get(key) ?? null, next: stored.checkpoint?.next ?? 0, startOffset };
+    const seededFigures = encodeFigures(figureSeedOf(seed, stale), { key, nowMs });
     snapshots.push(seeded);
     figures.push(seededFigures);
     bytes += seeded.value.length + seededFigures.value.length;
@@ -153,16 +158,23 @@ function figureSeedOf(
   return { ...begun, refused: figures.refused, series: figures.series };
 }
 
-/** Returns the former snapshots of runs whose beginning the topic no longer holds. Nothing else remembers it. */
+/**
+ * Returns the former snapshots of runs whose beginning the topic no longer holds, brought up to this version of the fold.
+ * Nothing else remembers it.
+ */
 function seedsOf(
   stored: StoredPartition,
-  at: { meta: RunMeta; startOffset: number },
+  at: { former: RunMeta; meta: RunMeta; partition: number; startOffset: number; logger: Logger },
 ): Map<string, RunSnapshot> {
-  const { meta, startOffset } = at;
+  const { former, meta, partition, startOffset, logger } = at;
   const seeds = new Map<string, RunSnapshot>();
   for (const [key, bytes] of stored.snapshots) {
-    const state = decodeSnapshot(bytes);
-    if (state === null || formatRunKey(state) !== key || state.first_seq >= startOffset) continue;
+    const state = decodeSnapshotOfFold(bytes, former.fold);
+    if (state === null || formatRunKey(state) !== key) {
+      logger.warn({ run: key, partition, topic: former.snapshots }, UNREADABLE);
+      continue;
+    }
+    if (state.first_seq >= startOffset) continue;
     seeds.set(key, { ...state, position: { epoch: meta.epoch, seq: state.position.seq } });
   }
   return seeds;

@@ -1,4 +1,4 @@
-import { decodeSnapshot } from '@runlog/records/snapshot-record';
+import { decodeSnapshotOfFold } from '@runlog/records/snapshot-record';
 import { boundsCovering, refuseForeignPast } from '@runlog/run-feed/refuse-recreated';
 import type { RestoreOptions } from '@runlog/run-feed/restore-options';
 import { readStoredPartition, type StoredPartition } from '@runlog/run-feed/stored-snapshots';
@@ -23,7 +23,7 @@ export async function foreignPartitions(options: RestoreOptions): Promise<Readon
   const pasts: Past[] = [];
   for (const partition of partitions) {
     const stored = await readStoredPartition(io, { topic: meta.snapshots, partition, signal });
-    pasts.push(pastOf(stored, partition));
+    pasts.push(pastOf(stored, { partition, fold: meta.fold }));
   }
   const foreign = new Set<number>();
   const judge = async ({ partition, checkpoint, newest }: Past) => {
@@ -50,7 +50,7 @@ export async function refuseForeign(
 ): Promise<void> {
   const { partition, options } = at;
   const { io, topics, meta } = options;
-  const { checkpoint, newest } = pastOf(stored, partition);
+  const { checkpoint, newest } = pastOf(stored, { partition, fold: meta.fold });
   const bounds = await io.bounds(topics.events);
   const next = Math.max(checkpoint, (newest.get(partition)?.position.seq ?? -1) + 1);
   const end = bounds[partition]!.stableEnd;
@@ -81,10 +81,11 @@ export async function isOfOthers(
   }
 }
 
-function pastOf(stored: StoredPartition, partition: number): Past {
+function pastOf(stored: StoredPartition, of: { partition: number; fold: number }): Past {
+  const { partition, fold } = of;
   let newest: RunSnapshot | null = null;
   for (const [key, bytes] of stored.snapshots) {
-    const state = decodeSnapshot(bytes);
+    const state = decodeSnapshotOfFold(bytes, fold);
     if (state === null || formatRunKey(state) !== key) continue;
     if (newest === null || state.position.seq > newest.position.seq) newest = state;
   }

@@ -45,14 +45,19 @@ export interface RebuildOptions {
 export interface RebuildReport {
   readonly meta: RunMeta;
   readonly former: RunMeta;
-  /** The comparison of the former snapshots with a fold of the topic. */
-  readonly before: VerifyReport;
+  /**
+   * The comparison of the former snapshots with a fold of the topic. Null if another version of the fold wrote them: then
+   * they differ although they are right.
+   */
+  readonly before: VerifyReport | null;
   readonly runs: number;
   /**
-   * The number of those runs that began before the oldest event in the topic and were copied from their former
-   * snapshots.
+   * The number of those runs that began before the oldest event in the topic and go on from their former snapshots, which
+   * were brought up if an earlier version of the fold wrote them.
    */
   readonly kept: number;
+  /** The number of events that were folded; those that a killed rebuild had folded before are not among them. */
+  readonly events: number;
   readonly resumed: boolean;
 }
 
@@ -89,15 +94,18 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildReport> {
 async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<RebuildReport> {
   const { io, topics, clock, signal } = options;
   if (former.fold > FOLD_VERSION) refuseOtherFold(former);
-  const before = await verify({
-    ...{ io, topics, meta: former, signal, sleep: clock.sleep },
-    onProgress: (progress) => options.onProgress({ step: 'comparing', ...progress }),
-  });
+  const before =
+    former.fold < FOLD_VERSION
+      ? null
+      : await verify({
+          ...{ io, topics, meta: former, signal, sleep: clock.sleep },
+          onProgress: (progress) => options.onProgress({ step: 'comparing', ...progress }),
+        });
   const foreign = await foreignPartitions({
     ...{ io, topics, meta: former, signal, logger: options.logger, sleep: clock.sleep, now: clock.now },
     partitions: Array.from({ length: former.partitions }, (_, partition) => partition),
   });
-  const isProven = before.differences.length === 0 && foreign.size === 0 && former.fold === FOLD_VERSION;
+  const isProven = before?.differences.length === 0 && foreign.size === 0;
   const { target, epoch, resumed, leftOver } = await agreeOnPlan(options, { former, isProven });
   const meta: RunMeta = { epoch, fold: FOLD_VERSION, partitions: former.partitions, snapshots: target };
   const written = await writeSnapshots(options, { former, meta, foreign });
@@ -184,7 +192,7 @@ async function readPlan(options: RebuildOptions, target: string): Promise<Rebuil
 async function writeSnapshots(
   options: RebuildOptions,
   at: { former: RunMeta; meta: RunMeta; foreign: ReadonlySet<number> },
-): Promise<{ runs: number; kept: number }> {
+): Promise<{ runs: number; kept: number; events: number }> {
   const { io, topics, clock, signal, logger } = options;
   const bounds = await io.bounds(topics.events);
   const budget = new SnapshotBudget({ bytesPerSecond: BYTES_PER_SECOND, nowMs: clock.now() });
@@ -192,7 +200,7 @@ async function writeSnapshots(
     events: 0,
     eventsTotal: bounds.reduce((sum, { startOffset, stableEnd }) => sum + stableEnd - startOffset, 0),
   };
-  const total = { runs: 0, kept: 0 };
+  const total = { runs: 0, kept: 0, events: 0 };
   for (const partition of bounds.keys()) {
     const { startOffset, rejectedBelow } = await beginOrGoOn(options, {
       ...{ ...at, partition },
@@ -204,9 +212,12 @@ async function writeSnapshots(
       confirm: async () => true,
       rebuild: { rejectedBelow },
     }))!;
+    // A killed rebuild may have folded the beginning.
+    progress.events += held.nextOffset - startOffset;
     await foldToEnd(options, {
       held,
       onEvents: (count) => {
+        total.events += count;
         progress.events += count;
         options.onProgress({ step: 'writing', ...progress });
       },

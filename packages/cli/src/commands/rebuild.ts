@@ -12,7 +12,7 @@ const DIFFERENCES_LISTED_MAX = 100;
 
 export const command: Command = {
   usage: '[options]',
-  description: `Folds the events topic from its start and writes all snapshots and figures anew into the next topics (run-snapshots.v2 and run-figures.v2 …), then switches to them; running services follow by themselves. Runs that began before the oldest event in the topic are copied from their former snapshots. The command reports every run whose former snapshot differed from the fold of the topic. A rebuild that was killed continues where it stopped when it is run again; a second rebuild takes over from the first. ${namedLogHelp}\nExit code: 0 switched, 1 not switched, 2 wrong arguments, or no log was named, 3 the log cannot be reached.`,
+  description: `Folds the events topic from its start and writes all snapshots and figures anew into the next topics (run-snapshots.v2 and run-figures.v2 …), then switches to them; running services follow by themselves. Runs that began before the oldest event in the topic go on from their former snapshots. The command reports every run whose former snapshot differed from the fold of the topic, unless an earlier version of the fold wrote them. A rebuild that was killed continues where it stopped when it is run again; a second rebuild takes over from the first. ${namedLogHelp}\nExit code: 0 switched, 1 not switched, 2 wrong arguments, or no log was named, 3 the log cannot be reached.`,
   options,
   examples: [
     'RUNLOG_DATA_DIR=./.runlog runlog rebuild',
@@ -29,15 +29,20 @@ export const command: Command = {
       process.stdout.write(`${JSON.stringify(result.report)}\n`);
       return exitCodes.ok;
     }
-    for (const { key, seq, message } of before.differences.slice(0, DIFFERENCES_LISTED_MAX)) {
+    const differences = before?.differences ?? [];
+    for (const { key, seq, message } of differences.slice(0, DIFFERENCES_LISTED_MAX)) {
       process.stdout.write(`${key} at ${seq ?? '-'} was wrong: ${message}\n`);
     }
-    const more = before.differences.length - DIFFERENCES_LISTED_MAX;
+    const more = differences.length - DIFFERENCES_LISTED_MAX;
     if (more > 0) process.stdout.write(`… and ${more} more\n`);
+    const compared =
+      before === null
+        ? `those of fold version ${former.fold} were not compared`
+        : `${differences.length} were different before`;
     const epoch = meta.epoch === former.epoch ? 'the same epoch' : `a new epoch, ${meta.epoch}`;
     process.stdout.write(
       `${resumed ? 'resumed; ' : ''}${runs} runs written to ${meta.snapshots} (${kept} taken over), ` +
-        `${before.differences.length} were different before; switched from ${former.snapshots}, ${epoch}\n`,
+        `${compared}; switched from ${former.snapshots}, ${epoch}\n`,
     );
     return exitCodes.ok;
   },

@@ -16,12 +16,13 @@ import { warnOfUnknownVariables } from '@runlog/service-kit/variable-names';
 import { type Command, exitCodes, parseCommandLine } from '../command.ts';
 import { sayWhichLog } from '../log/chosen-log.ts';
 import { serveOwnerControl } from '../log/owner-control.ts';
+import { rebuildOlderFold } from '../log/rebuild-older-fold.ts';
 import { readUpConfig } from '../up-config.ts';
 
 export const command: Command = {
   usage: '',
   description:
-    'Runs ingest, aggregator and gateway in one process, over an embedded log in a local folder, or over Kafka if KAFKA_BROKERS is set. It prints one line when it is ready (JSON if stdout is not a terminal) and stops on Ctrl-C or SIGTERM without losing anything.\nExit code: 0 stopped, 1 a port or the data folder is in use (stderr says which), 2 wrong configuration.',
+    'Runs ingest, aggregator and gateway in one process, over an embedded log in a local folder, or over Kafka if KAFKA_BROKERS is set. It prints one line when it is ready (JSON if stdout is not a terminal) and stops on Ctrl-C or SIGTERM without losing anything. If an earlier build wrote the snapshots of an embedded log with another version of the fold, it first rebuilds them, as "runlog rebuild" does.\nExit code: 0 stopped, 1 a port or the data folder is in use (stderr says which), 2 wrong configuration.',
   options: {},
   examples: [
     'runlog up',
@@ -99,6 +100,10 @@ async function startAll(
   try {
     const io = await openLog(config.log, { clientId: 'runlog-up', logger: use.logger });
     started.push(io);
+    // On Kafka other processes may still work with the former snapshots, so an operator decides when to rebuild.
+    if (config.log.engine === 'embedded') {
+      await rebuildOlderFold(io, { config: config.log, logger: use.logger });
+    }
     const shared = { io, fail: use.context.fail, ...processResources };
     const gateway = await listening('RUNLOG_GATEWAY_PORT', () =>
       startGateway({ config: config.gateway, logger: loggerOf('gateway'), ...shared }),
