@@ -219,6 +219,8 @@ async function writeSnapshots(
       onEvents: (count) => {
         total.events += count;
         progress.events += count;
+        // Services go on to write events meanwhile.
+        progress.eventsTotal = Math.max(progress.eventsTotal, progress.events);
         options.onProgress({ step: 'writing', ...progress });
       },
     });
