@@ -1,7 +1,7 @@
 import type { RunMeta } from '@runlog/records/meta-record';
 import { decodeRunRecord } from '@runlog/records/run-record';
 import { type Folded, foldInto } from '@runlog/run-state/evolve';
-import { emptyFigures, foldFigures } from '@runlog/run-state/figures/run-figures';
+import { emptyFigures, foldFigures, type RunFiguresState } from '@runlog/run-state/figures/run-figures';
 import { isRepeat } from '@runlog/run-state/repeats';
 import { RunDraft } from '@runlog/run-state/run-draft';
 import type { RunRecord } from '@runlog/run-state/run-record';
@@ -113,9 +113,9 @@ export class RunTable {
         continue;
       }
       const draft = held?.draft ?? new RunDraft(state, { isOwn: inPlace && state !== null });
-      const change = held ?? { before: state, draft, entries: [], began: false };
+      const change: Touched = held ?? { before: state, draft, figures: null, entries: [], began: false };
       const folded = foldInto(draft, decoded);
-      if (this.#foldFigures(decoded, { folded, state: draft.state })) figures.add(key);
+      if (this.#foldFigures(decoded, { folded, change })) figures.add(key);
       if (folded === 'unchanged') continue;
       if (held === undefined) touched.set(key, change);
       if (draft.state === null) {
@@ -131,13 +131,15 @@ export class RunTable {
 
   /**
    * Folds a record into the figures of its run, which have a position of their own. They may be behind the snapshot, because
-   * they are stored less often; then the snapshot says which of the records up to its position were repeats. `state` is the
-   * run's after the record. Returns whether the figures changed.
+   * they are stored less often; then the snapshot says which of the records up to its position were repeats. `change` has the
+   * run's state after the record. Returns whether the figures changed.
    */
-  #foldFigures(record: RunRecord, after: { folded: Folded; state: RunSnapshot | null }): boolean {
+  #foldFigures(record: RunRecord, at: { folded: Folded; change: Touched }): boolean {
     const { key, seq } = record;
-    const { folded, state } = after;
+    const { folded, change } = at;
+    const { state } = change.draft;
     if (state === null) {
+      change.figures = null;
       const heldSeq = this.figures.seqOf(key);
       if (heldSeq === null || heldSeq >= seq) return false;
       this.figures.delete(key);
@@ -145,11 +147,12 @@ export class RunTable {
     }
     // A record from before the run's present life changes nothing, and a retirement that is void neither.
     if (record.kind !== 'event' || seq < state.first_seq) return false;
-    let figures = this.figures.get(key);
+    let figures = change.figures ?? this.figures.get(key);
     if (figures === undefined || figures.position.seq < state.first_seq) {
       figures = emptyFigures(record.run);
       this.figures.set(key, figures);
     }
+    change.figures = figures;
     if (seq <= figures.position.seq) return false;
     const wasRepeat = folded === 'unchanged' && isRepeat(state.repeats, seq) === true;
     foldFigures(figures, record, { isRepeat: folded === 'repeated' || wasRepeat });
@@ -161,6 +164,8 @@ interface Touched {
   readonly before: RunSnapshot | null;
   /** The draft is dropped with the batch: an object that it made is never changed later. */
   readonly draft: RunDraft;
+  /** The figures that records of the batch were folded into. */
+  figures: RunFiguresState | null;
   readonly entries: EventLogEntry[];
   /** Whether the run was absent in between. */
   began: boolean;

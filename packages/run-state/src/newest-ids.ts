@@ -7,17 +7,22 @@ import { HASH_CHARS } from './event-id-window.ts';
  */
 const BLANK = '-'.repeat(HASH_CHARS);
 
-/** Returns the ids after a number above `last`, of which `skipped` numbers have not arrived. */
+/**
+ * Returns the ids after a number above `last`, of which `skipped` numbers have not arrived. An emitter with a large share
+ * holds up to twice as many as count, because cutting the string with every event would cost more than all the rest.
+ */
 export function idsAfter(ids: string, add: { skipped: number; hash: string; idsMax: number }): string {
   const { skipped, hash, idsMax } = add;
-  const charsMax = idsMax * HASH_CHARS;
   if (skipped > 0) {
     const blanks = BLANK.repeat(Math.min(skipped, idsMax - 1));
-    return (ids + blanks + hash).slice(-charsMax);
+    return newestIds(ids + blanks + hash, idsMax);
   }
-  const excess = ids.length + HASH_CHARS - charsMax;
-  return (excess > 0 ? ids.slice(excess) : ids) + hash;
+  const held = idsMax < LARGE_SHARE ? idsMax : 2 * idsMax;
+  return ids.length < held * HASH_CHARS ? ids + hash : ids.slice((1 - idsMax) * HASH_CHARS) + hash;
 }
+
+/** A run with so many emitters that their shares are smaller keeps no more than counts, or its snapshot could be too large. */
+const LARGE_SHARE = 16;
 
 /** Returns the ids with that of the number `back` below `last`, if it is among the newest. */
 export function idsWith(ids: string, of: { back: number; hash: string }): string {
@@ -25,8 +30,9 @@ export function idsWith(ids: string, of: { back: number; hash: string }): string
   return at < 0 ? ids : ids.slice(0, at) + of.hash + ids.slice(at + HASH_CHARS);
 }
 
-/** Returns the id of the number `back` below `last`, or null if it is not kept. */
-export function idAt(ids: string, back: number): string | null {
+/** Returns the id of the number `back` below `last`, or null if it is not among the newest. */
+export function idAt(ids: string, { back, idsMax }: { back: number; idsMax: number }): string | null {
+  if (back >= idsMax) return null;
   const at = ids.length - (back + 1) * HASH_CHARS;
   if (at < 0) return null;
   const id = ids.slice(at, at + HASH_CHARS);

@@ -108,7 +108,7 @@ function next(state: RunSnapshot, event: NumberedEvent, shares: EmitterShares): 
     });
     return { ...step, emitter: healed, ids: idsWith(ids, { back: last - n, hash }), missing: -1 };
   }
-  const known = idAt(ids, last - n);
+  const known = idAt(ids, { back: last - n, idsMax: shares.idsMax });
   if (known !== null) {
     return known === hash || windowHas(state.event_id_window, hash) ? repeat : conflict;
   }
