@@ -76,6 +76,35 @@ describe('one run, as a person reads it', () => {
     expect(lines[3]).toBe('23:59:47  GPU_STATE              --  WARNING  temperature 91');
   });
 
+  it('has the figures of its whole life: a list, one as a table, CSV and JSON', async () => {
+    const list = await runCli(['figures', RUN], env);
+    expect(list.code).toBe(0);
+    for (const name of ['val_accuracy', 'val_loss', 'lr', 'GPU_STATE.temperature'])
+      expect(list.stdout).toContain(name);
+    const csv = await runCli(['figures', RUN, '--name', 'val_accuracy', '--format', 'csv'], env);
+    const rows = csv.stdout.trimEnd().split('\n');
+    expect(rows).toHaveLength(5);
+    expect(rows[1]).toContain('val_accuracy,0,1,');
+    const json = await runCli(['figures', RUN, '--name', 'val_accuracy', '--format', 'json'], env);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      run_id: 'r1',
+      figures: [
+        {
+          name: 'val_accuracy',
+          points: 4,
+          without_value: 1,
+          last: [40.25, 61.5, null, 40.5],
+          attempt: [1, 2, 2, 2],
+        },
+      ],
+    });
+    const absent = await runCli(['figures', RUN, '--name', 'val_acuracy'], env);
+    expect(absent.code).toBe(1);
+    expect(absent.stderr).toContain('Did you mean "val_accuracy"?');
+    const nobody = await runCli(['figures', 'local/nobody/default'], env);
+    expect(nobody.code).toBe(1);
+  });
+
   it('is replayed as lines that people read, and as JSON', async () => {
     const text = await runCli(['replay', RUN, '--format', 'text'], env);
     expect(text.code).toBe(0);

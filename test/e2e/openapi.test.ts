@@ -256,6 +256,11 @@ describe('the documents and the services', () => {
     await get(`${at}/timeline`, `${run}/timeline`);
     await get(`${at}/timeline?no=1`, `${run}/timeline`);
     await get(`${open.url}/v1/runs/c1/none/default/timeline`, `${run}/timeline`);
+    await get(`${at}/figures`, `${run}/figures`);
+    await get(`${at}/figures?points=1&name=val_loss`, `${run}/figures`);
+    await get(`${at}/figures`, `${run}/figures`, { 'if-none-match': '"e1.2"' });
+    await get(`${at}/figures?points=0`, `${run}/figures`);
+    await get(`${open.url}/v1/runs/c1/none/default/figures`, `${run}/figures`);
     await get(`${open.url}/v1/stream`.replace('/v1/stream', '/v1/runs/c1/-/default/stream'), `${run}/stream`);
     for (const [headers, url, path] of [
       [{}, '/v1/runs', '/v1/runs'],
@@ -264,6 +269,7 @@ describe('the documents and the services', () => {
       [{ authorization: 'Bearer some' }, '/v1/runs/c2/r1/default', run],
       [{ authorization: 'Bearer some' }, '/v1/runs/c2/r1/default/events', `${run}/events`],
       [{ authorization: 'Bearer some' }, '/v1/runs/c2/r1/default/timeline', `${run}/timeline`],
+      [{ authorization: 'Bearer some' }, '/v1/runs/c2/r1/default/figures', `${run}/figures`],
       [{ authorization: 'Bearer some' }, '/v1/runs/c2/r1/default/stream', `${run}/stream`],
       [{}, '/metrics', '/metrics'],
     ] as const) {

@@ -10,7 +10,7 @@ import { type Column, columnOf, mergeNeighbours, type Series } from './series.ts
  */
 export function deliverFigures(
   state: RunFiguresState,
-  of: { names?: readonly string[]; pointsMax?: number } = {},
+  of: { names?: readonly string[] | undefined; pointsMax?: number | undefined } = {},
 ): RunFigures {
   const names = of.names ?? [...state.series.keys()];
   const chosen = names.map((name) => state.series.get(name)).filter((series) => series !== undefined);

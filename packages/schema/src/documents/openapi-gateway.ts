@@ -1,11 +1,13 @@
 import {
   eventsPageSchema,
   eventsQuerySchema,
+  figuresQuerySchema,
   runQuerySchema,
   runsPageSchema,
   runTimelineSchema,
 } from '../http/gateway-api.ts';
 import { RUNS_PAGE_DEFAULT, RUNS_PAGE_MAX } from '../limits.ts';
+import { runFiguresSchema } from '../run/figures.ts';
 import { RUN_KEY_PART_PATTERN } from '../run/run-key.ts';
 import { runDocumentSchema, runRowSchema, runSortFields, runStatusSchema } from '../run/snapshot.ts';
 import { STREAM_PATH, STREAM_SUBPROTOCOL } from '../stream/subprotocol.ts';
@@ -25,6 +27,7 @@ const schemas = {
   RunsPage: runsPageSchema,
   EventsPage: eventsPageSchema,
   RunTimeline: runTimelineSchema,
+  RunFigures: runFiguresSchema,
 };
 
 const part = (name: string): Parameter => ({
@@ -174,6 +177,18 @@ export const gatewayOpenApi = openApiDocument({
           200: { ...jsonResponse('The strip', refTo('RunTimeline')), headers: etag },
           304: { description: 'The client holds this position', headers: etag },
           ...faultResponses({ ...runFaults, invalid_query: 'an unknown parameter' }),
+        },
+      },
+    },
+    '/v1/runs/{cluster}/{run}/{group}/figures': {
+      get: {
+        operationId: 'getRunFigures',
+        summary: "Every numeric series of the run's events, over its whole life",
+        parameters: [...runParts, ...queryParameters(figuresQuerySchema), ifNoneMatch],
+        responses: {
+          200: { ...jsonResponse('The figures', refTo('RunFigures')), headers: etag },
+          304: { description: 'The client holds this position', headers: etag },
+          ...faultResponses({ ...runFaults, invalid_query: 'an invalid or unknown parameter' }),
         },
       },
     },

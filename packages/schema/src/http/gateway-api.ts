@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { envelope } from '../events/event.ts';
-import { EVENTS_PAGE_DEFAULT, EVENTS_PAGE_MAX, QUERY_CHARS_MAX } from '../limits.ts';
+import { EVENTS_PAGE_DEFAULT, EVENTS_PAGE_MAX, FIGURE_POINTS_MAX, QUERY_CHARS_MAX } from '../limits.ts';
 import { eventLogEntrySchema, runRowSchema, runSnapshotSchema, severitySchema } from '../run/snapshot.ts';
 import { listOf, seqText, wholeNumber } from './query-values.ts';
 
@@ -59,6 +59,16 @@ export const eventsQuerySchema = z
     error: 'before and after cannot be combined',
   });
 export type EventsQuery = Readonly<z.infer<typeof eventsQuerySchema>>;
+
+/** The query of `GET /v1/runs/{cluster}/{run}/{group}/figures`. */
+export const figuresQuerySchema = z.strictObject({
+  name: listOf(z.string().min(1).max(QUERY_CHARS_MAX), { max: FILTER_VALUES_MAX })
+    .optional()
+    .describe('Only figures of these names; names that the run does not have are left out'),
+  points: wholeNumber({ min: 1, max: FIGURE_POINTS_MAX })
+    .optional()
+    .describe('Buckets of a figure at most: neighbours are merged until so many are left'),
+});
 
 /** One event of a run's history. */
 export const storedEventSchema = z.object({

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { deliverFigures } from '@runlog/run-state/figures/deliver-figures';
+import type { RunFigures } from '@runlog/schema/run/figures';
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { TopicIoError } from '@runlog/topic-io/topic-io';
 import { describe, expect, it } from 'vitest';
@@ -276,6 +278,62 @@ describe('REST', () => {
     const etag = response.headers.get('etag') ?? '';
     const again = await fetch(`${gateway.url}/v1/runs/${KEY}`, { headers: { 'if-none-match': etag } });
     expect(again.status).toBe(304);
+  });
+
+  describe('figures', () => {
+    const losses = (...values: (number | string)[]) =>
+      values.map((loss, at) => ({ eventType: 'METRICS', data: { step: at * 10, loss } }));
+    const figuresUrl = (url: string, query = '') => `${url}/v1/runs/${KEY}/figures${query}`;
+    const figuresOf = async (url: string, query = '') =>
+      (await (await fetch(figuresUrl(url, query))).json()) as RunFigures;
+
+    it('are those of the fold: all of them, or those with the names that were asked for', async () => {
+      await using gateway = await startMadeUpGateway();
+      gateway.append(KEY, [...losses(4, 'NaN', 2), {}]);
+      const whole = await figuresOf(gateway.url);
+      expect(whole).toEqual(deliverFigures(gateway.runs.figures.get(KEY)!));
+      expect(whole).toMatchObject({ run_id: 'r1', position: { epoch: 'e1', seq: 4 } });
+      const [loss] = whole.figures.filter(({ name }) => name === 'loss');
+      expect(loss).toMatchObject({ points: 3, without_value: 1, x: [0, 10, 20], last: [4, null, 2] });
+      const namesOf = async (query: string) =>
+        (await figuresOf(gateway.url, query)).figures.map(({ name }) => name);
+      expect(await namesOf('?name=val_loss,loss')).toEqual(['val_loss', 'loss']);
+      expect(await namesOf('?name=loss&name=val_loss&name=loss')).toEqual(['loss', 'val_loss']);
+      expect(await namesOf('?name=lost,loss')).toEqual(['loss']);
+      expect(await namesOf('?name=lost')).toEqual([]);
+      const short = await figuresOf(gateway.url, '?points=2&name=loss');
+      expect(short.figures).toMatchObject([{ stride: 2, x: [0, 20], first: [4, 2], count: [2, 1] }]);
+    });
+
+    it('have the position as ETag, and are not sent to a client that holds it', async () => {
+      await using gateway = await startMadeUpGateway();
+      gateway.append(KEY, losses(1));
+      const { headers } = await fetch(figuresUrl(gateway.url));
+      const again = () =>
+        fetch(figuresUrl(gateway.url), { headers: { 'if-none-match': headers.get('etag')! } });
+      expect((await again()).status).toBe(304);
+      gateway.append(KEY, losses(2));
+      expect((await again()).status).toBe(200);
+    });
+
+    it.each(['points=0', 'points=193', 'points=many', 'name=', 'names=loss'])(
+      'refuse %s by its name',
+      async (query) => {
+        await using gateway = await startMadeUpGateway();
+        gateway.append(KEY, losses(1));
+        const response = await fetch(figuresUrl(gateway.url, `?${query}`));
+        expect(response.status).toBe(400);
+        const message: unknown = expect.stringContaining(query.split('=')[0]!);
+        expect(await response.json()).toEqual({ error: { code: 'invalid_query', message } });
+      },
+    );
+
+    it('are those of nobody if there is no such run', async () => {
+      await using gateway = await startMadeUpGateway();
+      const response = await fetch(figuresUrl(gateway.url));
+      expect(response.status).toBe(404);
+      expect(await response.json()).toMatchObject({ error: { code: 'no_such_run' } });
+    });
   });
 
   it('answers a run that does not exist, and an impossible key, with 404 in exactly this form', async () => {

@@ -1,9 +1,15 @@
 import { deliverDocument } from '@runlog/run-state/delivery';
+import { deliverFigures, noFigures } from '@runlog/run-state/figures/deliver-figures';
 import { timelineOf } from '@runlog/run-state/timeline';
-import { eventsQuerySchema, noQuerySchema, runQuerySchema } from '@runlog/schema/http/gateway-api';
+import {
+  eventsQuerySchema,
+  figuresQuerySchema,
+  noQuerySchema,
+  runQuerySchema,
+} from '@runlog/schema/http/gateway-api';
 import { PAST_FOLD_MS_MAX } from '@runlog/schema/limits';
 import { formatPosition } from '@runlog/schema/run/position-text';
-import type { RunSnapshot } from '@runlog/schema/run/snapshot';
+import type { Position, RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
 import {
   type FastifyInstance,
@@ -26,7 +32,7 @@ const PAST_FOLDS_MAX = 2;
 const RUN_PATH = '/v1/runs/:cluster/:run/:group';
 type RunRequest = FastifyRequest<RunRoute>;
 
-/** `GET /v1/runs`, `/v1/runs/{cluster}/{run}/{group}` and its `/events` and `/timeline`. */
+/** `GET /v1/runs`, `/v1/runs/{cluster}/{run}/{group}` and its `/events`, `/timeline` and `/figures`. */
 export function addRestRoutes(
   server: FastifyInstance,
   options: { runs: () => RunsAtHand | null; access: Access; clock: Clock },
@@ -50,7 +56,7 @@ export function addRestRoutes(
     const query = readQuery(schema, request.query);
     const run = runs.states.get(key);
     if (run === undefined) throw noSuchRun(request.params);
-    return { runs, query, run };
+    return { key, runs, query, run };
   };
 
   server.get('/v1/runs', (request) => {
@@ -68,14 +74,23 @@ export function addRestRoutes(
       const past = { run, seq: query.at, pastStates: runs.pastStates };
       state = await pastFolds.read(reply, (signal) => stateAt({ ...past, signal }));
     }
-    if (isHeld(request, reply, state)) return reply.code(304).send();
+    if (isHeld(request, reply, state.position)) return reply.code(304).send();
     return deliverDocument(state, clock.now());
   });
 
   server.get<RunRoute>(`${RUN_PATH}/timeline`, (request, reply) => {
     const { run } = readRequest(request, noQuerySchema);
-    if (isHeld(request, reply, run)) return reply.code(304).send();
+    if (isHeld(request, reply, run.position)) return reply.code(304).send();
     return timelineOf(run);
+  });
+
+  server.get<RunRoute>(`${RUN_PATH}/figures`, (request, reply) => {
+    const { key, runs, query, run } = readRequest(request, figuresQuerySchema);
+    if (isHeld(request, reply, run.position)) return reply.code(304).send();
+    const state = runs.figures.get(key);
+    if (state === undefined) return noFigures(run);
+    const { name, points } = query;
+    return deliverFigures(state, { names: name && [...new Set(name)], pointsMax: points });
   });
 
   server.get<RunRoute>(`${RUN_PATH}/events`, async (request, reply) => {
@@ -116,8 +131,8 @@ async function stateAt(past: {
 }
 
 /** Sets the ETag of a run's position, and says whether the client holds that position already. */
-function isHeld(request: RunRequest, reply: FastifyReply, run: RunSnapshot): boolean {
-  const etag = `"${formatPosition(run.position)}"`;
+function isHeld(request: RunRequest, reply: FastifyReply, position: Position): boolean {
+  const etag = `"${formatPosition(position)}"`;
   // Only fields that depend on the present time differ, so a poller that has this position has the run.
   reply.header('etag', etag).header('cache-control', 'no-cache');
   return request.headers['if-none-match'] === etag;

@@ -1,4 +1,3 @@
-import { FigureStates } from '@runlog/run-feed/figure-states';
 import { systemClock } from '@runlog/service-kit/clock';
 import type { ServedRoute } from '@runlog/service-kit/http-server-methods';
 import type { KeyRing } from '@runlog/service-kit/keys';
@@ -36,7 +35,6 @@ export async function startMadeUpGateway(
   const { history = null, pastStates = null } = options;
   const clock = systemClock;
   const hub = new Hub({ epoch: runs.epoch, states: runs.states, clock });
-  const figures = new FigureStates();
   const gateway = { isCaughtUp: true };
   const server = await serveGateway({
     at: { host: '127.0.0.1', port: options.port ?? 0 },
@@ -44,7 +42,8 @@ export async function startMadeUpGateway(
     access: accessBy(options.keys ?? null),
     view: {
       hub: () => (gateway.isCaughtUp ? hub : null),
-      runs: () => (gateway.isCaughtUp ? { states: runs.states, figures, history, pastStates } : null),
+      runs: () =>
+        gateway.isCaughtUp ? { states: runs.states, figures: runs.figures, history, pastStates } : null,
       notReadyBecause: () => (gateway.isCaughtUp ? null : 'made up'),
     },
     clock,

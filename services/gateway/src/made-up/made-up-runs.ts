@@ -1,8 +1,10 @@
+import { FigureStates } from '@runlog/run-feed/figure-states';
 import type { RunChange } from '@runlog/run-feed/run-change';
 import { RunStates } from '@runlog/run-feed/run-states';
 import { foldInto } from '@runlog/run-state/evolve';
+import { emptyFigures, foldFigures } from '@runlog/run-state/figures/run-figures';
 import { RunDraft } from '@runlog/run-state/run-draft';
-import type { RunRecord } from '@runlog/run-state/run-record';
+import type { EventRecord } from '@runlog/run-state/run-record';
 import type { TelemetryEvent } from '@runlog/schema/events/event';
 import { parseRunKey, type RunKey } from '@runlog/schema/run/run-key';
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
@@ -12,6 +14,7 @@ import { eventTypeCases } from '../../../../test/support/event-type-cases.ts';
 export class MadeUpRuns {
   readonly epoch: string;
   readonly states = new RunStates();
+  readonly figures = new FigureStates();
   #offset = 0;
 
   constructor(options: { epoch?: string } = {}) {
@@ -24,11 +27,15 @@ export class MadeUpRuns {
     if (run === null) throw new Error(`not a run key: ${key}`);
     const before = this.states.get(key) ?? null;
     const draft = new RunDraft(before);
+    const figures = this.figures.get(key) ?? emptyFigures(run);
+    this.figures.set(key, figures);
     const entries: EventLogEntry[] = [];
     for (const event of events) {
       this.#offset += 1 + (event.offsetsSkipped ?? 0);
       const eventId = event.isDuplicate ? draft.state?.last_event_id : undefined;
-      const folded = foldInto(draft, this.#recordOf(event, { run, key, eventId }));
+      const record = this.#recordOf(event, { run, key, eventId });
+      const folded = foldInto(draft, record);
+      foldFigures(figures, record, { isRepeat: folded === 'repeated' });
       if (typeof folded === 'object') entries.push(folded);
     }
     const after = draft.state;
@@ -41,6 +48,7 @@ export class MadeUpRuns {
     const before = this.states.get(key) ?? null;
     this.#offset += 1;
     this.states.delete(key);
+    this.figures.delete(key);
     return { key, before, after: null, entries: [] };
   }
 
@@ -52,7 +60,7 @@ export class MadeUpRuns {
       receivedAtMs = START_MS + this.#offset * 10,
     }: MadeUpEvent,
     of: { run: RunKey; key: string; eventId: string | undefined },
-  ): RunRecord {
+  ): EventRecord {
     const seq = this.#offset;
     const receivedAt = new Date(receivedAtMs).toISOString();
     const event: TelemetryEvent = {
