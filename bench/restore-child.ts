@@ -7,7 +7,7 @@ import type { RunMeta } from '@runlog/records/meta-record';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { restore } from '@runlog/run-feed/restore';
 import { RunTable } from '@runlog/run-feed/run-table';
-import { topicNames } from '@runlog/schema/log/topics';
+import { figuresTopicOf, topicNames } from '@runlog/schema/log/topics';
 import { silentLogger } from '../test/support/silent-logger.ts';
 import { openBenchLog } from './bench-log.ts';
 
@@ -33,7 +33,9 @@ const cpuFrom = process.cpuUsage();
 const fromMs = performance.now();
 switch (mode) {
   case 'read':
-    await readToEnd(io, { topic: topics.snapshots, partitions, onRecords: () => undefined });
+    for (const topic of [topics.snapshots, figuresTopicOf(topics.snapshots)]) {
+      await readToEnd(io, { topic, partitions, onRecords: () => undefined });
+    }
     break;
   case 'restore': {
     const table = new RunTable(meta);

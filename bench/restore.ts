@@ -1,9 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { encodeCheckpoint } from '@runlog/records/checkpoint-record';
+import { encodeFigures } from '@runlog/records/figures-record';
 import type { RunMeta } from '@runlog/records/meta-record';
 import { encodeSnapshot } from '@runlog/records/snapshot-record';
 import { RunTable } from '@runlog/run-feed/run-table';
-import { eventTopicSettings, snapshotTopicSettings, topicNames } from '@runlog/schema/log/topics';
+import type { RunFiguresState } from '@runlog/run-state/figures/run-figures';
+import {
+  eventTopicSettings,
+  figuresTopicOf,
+  snapshotTopicSettings,
+  topicNames,
+} from '@runlog/schema/log/topics';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
@@ -25,7 +32,7 @@ const ROUNDS = 7;
 /** Measures what a gateway or an aggregator does before anything else. */
 export const restore: Benchmark = {
   name: 'restore',
-  summary: `seconds from the snapshot topic to ${RUNS} run states, beside reading the same bytes`,
+  summary: `seconds from the topics of snapshots and figures to ${RUNS} run states, beside reading the same bytes`,
   async run(): Promise<Result> {
     await using broker = await startBenchBroker();
     await using io = await openBenchLog(broker.brokers);
@@ -39,6 +46,7 @@ export const restore: Benchmark = {
     };
     await io.ensureTopics([
       { name: topics.snapshots, partitions: PARTITIONS, ...snapshotTopicSettings() },
+      { name: figuresTopicOf(topics.snapshots), partitions: PARTITIONS, ...snapshotTopicSettings() },
       { name: topics.events, partitions: PARTITIONS, ...eventTopicSettings(1) },
     ]);
     const bytes = await fill(io, { meta, events: topics.events });
@@ -51,7 +59,8 @@ export const restore: Benchmark = {
         );
       }
     }
-    for (const topic of [topics.snapshots, topics.events]) await io.deleteTopic(topic);
+    const written = [topics.snapshots, figuresTopicOf(topics.snapshots), topics.events];
+    for (const topic of written) await io.deleteTopic(topic);
     const of = (mode: RestoreTask['mode'], field: keyof RestoreAnswer) =>
       median(answers[mode].map((answer) => answer[field]));
     const figure = of('restore', 'seconds');
@@ -62,7 +71,7 @@ export const restore: Benchmark = {
       limit: rounded(limit),
       limit_is: 'reading the same bytes to the end with the same reader',
       ratio: rounded(figure / limit),
-      how: `${RUNS} runs with full logs, ${Math.round(bytes / 2 ** 20)} MiB in ${PARTITIONS} partitions; a process each, in turn, medians of ${ROUNDS}`,
+      how: `${RUNS} runs with full logs and their figures, ${Math.round(bytes / 2 ** 20)} MiB in ${PARTITIONS} partitions; a process each, in turn, medians of ${ROUNDS}`,
       details: {
         snapshot_bytes: Math.round(bytes / RUNS),
         cpu_s: rounded(of('restore', 'cpuSeconds')),
@@ -75,11 +84,11 @@ export const restore: Benchmark = {
 
 /**
  * Writes one run's snapshot under ten thousand names, and for each of them the record that it names as its newest,
- * because a reader checks that this exists. Returns the bytes of the snapshots.
+ * because a reader checks that this exists. Returns the bytes of the snapshots and figures.
  */
 async function fill(io: TopicIo, written: { meta: RunMeta; events: string }): Promise<number> {
   const { meta, events } = written;
-  const state = fullState();
+  const { state, figures } = fullRun();
   const timestampMs = Date.now();
   await using writer = await io.writer();
   const put = async (topic: string, lanes: readonly RecordToAppend[][]) => {
@@ -90,38 +99,49 @@ async function fill(io: TopicIo, written: { meta: RunMeta; events: string }): Pr
   };
   const noLanes = (): RecordToAppend[][] => Array.from({ length: PARTITIONS }, () => []);
   const snapshotLanes = noLanes();
+  const figureLanes = noLanes();
   const eventLanes = noLanes();
   const next = Array<number>(PARTITIONS).fill(0);
   const eventValue = Buffer.from(JSON.stringify({ event_id: state.last_event_id }));
   let bytes = 0;
-  for (let run = 0; run < RUNS; run += 1) {
-    const key = formatRunKey({ ...state, run_id: `run-${run}` });
+  for (let index = 0; index < RUNS; index += 1) {
+    const key = formatRunKey({ ...state, run_id: `run-${index}` });
     const partition = partitionOf(key, PARTITIONS);
     const position = { epoch: meta.epoch, seq: next[partition]! };
-    const record = encodeSnapshot({ ...state, run_id: `run-${run}`, position }, { key, nowMs: timestampMs });
+    const record = encodeSnapshot(
+      { ...state, run_id: `run-${index}`, position },
+      { key, nowMs: timestampMs },
+    );
+    const run = { cluster_id: state.cluster_id, run_id: `run-${index}`, group_id: state.group_id };
+    const ofFigures = encodeFigures({ ...figures, run, position }, { key, nowMs: timestampMs });
     next[partition]! += 1;
-    bytes += record.value.length;
+    bytes += record.value.length + ofFigures.value.length;
     snapshotLanes[partition]!.push(record);
+    figureLanes[partition]!.push(ofFigures);
     eventLanes[partition]!.push({ key, value: eventValue, headers: {}, timestampMs });
-    if (run % 500 === 499) {
+    if (index % 500 === 499) {
       await put(meta.snapshots, snapshotLanes);
+      await put(figuresTopicOf(meta.snapshots), figureLanes);
       await put(events, eventLanes);
     }
   }
   for (const [partition, lane] of snapshotLanes.entries()) {
-    lane.push(encodeCheckpoint({ epoch: meta.epoch, fold: meta.fold, next: next[partition]! }, timestampMs));
+    const checkpoint = { epoch: meta.epoch, fold: meta.fold, next: next[partition]! };
+    for (const of of [lane, figureLanes[partition]!]) of.push(encodeCheckpoint(checkpoint, timestampMs));
   }
   await put(meta.snapshots, snapshotLanes);
+  await put(figuresTopicOf(meta.snapshots), figureLanes);
   return bytes;
 }
 
-/** Returns a run whose event log is full. */
-function fullState(): RunSnapshot {
+/** Returns a run whose event log is full, and its figures. */
+function fullRun(): { state: RunSnapshot; figures: RunFiguresState } {
   const table = new RunTable({ epoch: 'bench', fold: FOLD_VERSION, partitions: 1, snapshots: '' });
   const records = [...sampleRecords({ runs: 1, count: EVENTS, receivedAtMs: Date.now() - EVENTS })];
   table.fold(
     records.map((record, offset) => ({ ...record, offset })),
     0,
   );
-  return [...table.states.values()][0]!;
+  const [key, state] = [...table.states][0]!;
+  return { state, figures: table.figures.get(key)! };
 }
