@@ -80,6 +80,7 @@ describe('runlog up on one machine', () => {
       expect(JSON.parse(stdout)).toMatchObject({
         ok: true,
         compared: publisher.runs.size,
+        figuresCompared: publisher.runs.size,
         truncated: 0,
         unfoldable: 0,
       });
