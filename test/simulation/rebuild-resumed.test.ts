@@ -115,7 +115,7 @@ class System implements AsyncDisposable {
       },
     });
     held.fold({ records: [], nextOffset: read.get(0)!.nextOffset });
-    while (held.hasNews({ all: true })) await held.flush({ all: true });
+    await held.flushAll();
   }
 
   /** Deletes all present events, as retention would. */

@@ -274,7 +274,7 @@ export class Aggregation implements AsyncDisposable {
     await Promise.all(this.#claims.values());
     for (const held of [...this.#held.values()]) {
       try {
-        while (held.hasNews({ all: true })) await held.flush({ all: true });
+        await held.flushAll();
       } catch (error) {
         const { partition } = held;
         this.#options.logger.warn(

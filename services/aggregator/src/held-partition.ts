@@ -173,6 +173,17 @@ export class HeldPartition implements AsyncDisposable {
     return { runs: flush.runs, bytes: flush.bytes };
   }
 
+  /**
+   * Writes everything that is folded, young figures included. Figures that are still behind their snapshot are left: after a
+   * restart they are folded again.
+   */
+  async flushAll(): Promise<void> {
+    while (this.hasNews({ all: true })) {
+      const { runs } = await this.flush({ all: true });
+      if (runs === 0) return;
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writer[Symbol.asyncDispose]();
   }

@@ -251,8 +251,8 @@ async function foldToEnd(
     onEvents(fetched.records.length);
     const atEnd = fetched.nextOffset >= fetched.stableEnd;
     if (unflushed >= EVENTS_PER_FLUSH || atEnd) {
-      do await held.flush({ all: true });
-      while (atEnd && held.hasNews({ all: true }));
+      await held.flush({ all: true });
+      if (atEnd) await held.flushAll();
       unflushed = 0;
     }
     if (atEnd) return;
