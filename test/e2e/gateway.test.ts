@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { applyFiguresStep } from '@runlog/client/apply-figures-step';
 import type { GatewayConfig } from '@runlog/gateway/config';
 import { startGateway } from '@runlog/gateway/start-gateway';
 import { encodeEvent } from '@runlog/records/event-record';
@@ -9,7 +10,9 @@ import { deliverDocument } from '@runlog/run-state/delivery';
 import type { TelemetryEvent } from '@runlog/schema/events/event';
 import type { EventsPage } from '@runlog/schema/http/gateway-api';
 import { topicNames } from '@runlog/schema/log/topics';
+import type { RunFigures } from '@runlog/schema/run/figures';
 import type { DeliveredSnapshot, RunDocument } from '@runlog/schema/run/snapshot';
+import type { FiguresStep } from '@runlog/schema/stream/server-frames';
 import { systemClock } from '@runlog/service-kit/clock';
 import type { Running } from '@runlog/service-kit/lifecycle';
 import { createLogger } from '@runlog/service-kit/logger';
@@ -239,6 +242,33 @@ describe('the gateway over a real log', () => {
       expect(response.status).toBe(status);
       expect(await response.json()).toMatchObject({ error: { code } });
     }
+  });
+
+  it('streams the figures of a run from before it begins, equal to those of REST', async () => {
+    await using opened = await openLogFolder();
+    const { io } = opened;
+    await using gateway = await start(io);
+    const url = gateway.addresses.gateway!;
+    await using stream = await StreamSocket.open(url);
+    stream.send({ id: 4, sub: [{ ch: `figures:${KEY}` }] });
+    const answer = await stream.next((frame) => frame.id === 4);
+    let held = answer.figures as RunFigures;
+    expect(held).toMatchObject({ run_id: 'short', position: null, figures: [] });
+    const records = await recorded(KEY);
+    for (const part of [records.slice(0, 50), records.slice(50)]) {
+      const written = await append(io, part);
+      await expect
+        .poll(async () => (await get<DeliveredSnapshot>(`${url}/v1/runs/${KEY}`)).position?.seq)
+        .toBe(written.at(-1)!.offset);
+      const { position: _, ...whole } = await get<RunFigures>(`${url}/v1/runs/${KEY}/figures`);
+      const pointsOf = ({ figures }: Pick<RunFigures, 'figures'>) => figures.map(({ points }) => points);
+      while (pointsOf(held).join() !== pointsOf(whole).join()) {
+        const step = await stream.next();
+        held = applyFiguresStep(held, step as FiguresStep)!;
+      }
+      expect(held).toMatchObject(whole);
+    }
+    expect(held.figures.map(({ name }) => name)).toContain('val_accuracy');
   });
 
   it('listens while the broker is down: alive, not ready, and nothing is shown', async () => {

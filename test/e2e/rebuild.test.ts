@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { readMeta } from '@runlog/run-feed/prepare-topics';
 import { readStoredPartition } from '@runlog/run-feed/stored-snapshots';
 import { snapshotWriterId, topicNames } from '@runlog/schema/log/topics';
+import type { RunFigures } from '@runlog/schema/run/figures';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
@@ -146,8 +147,9 @@ describe.each([
     });
 
     await using socket = await StreamSocket.open(system.address('gateway'));
-    socket.send({ id: 1, sub: [{ ch: `run:${KEY}` }] });
-    const reply = await socket.next((frame) => frame.id === 1);
+    socket.send({ id: 1, sub: [{ ch: `run:${KEY}` }, { ch: `figures:${KEY}` }] });
+    const reply = await socket.next((frame) => frame.ch === `run:${KEY}`);
+    const { figures } = await socket.next((frame) => frame.ch === `figures:${KEY}`);
     const held = reply.snapshot as { cumulative_pruned: number; position: { epoch: string } };
     expect(held.cumulative_pruned).toBe(28);
     const rebuilt = await runCli(['rebuild'], system.env);
@@ -159,6 +161,9 @@ describe.each([
     };
     expect(reset.snapshot.cumulative_pruned).toBe(27);
     expect(reset.snapshot.position.epoch).not.toBe(held.position.epoch);
+    const again = await socket.next((frame) => frame.ch === `figures:${KEY}`);
+    const { position: _, ...same } = figures as RunFigures;
+    expect(again.reset).toMatchObject({ figures: { ...same, position: reset.snapshot.position } });
     await verified(system, { compared: 2 });
     // Changes after the switch go into the new topic.
     await post(system, [
@@ -188,16 +193,23 @@ describe.each([
     await post(system, recording('one-env').lines);
     await verified(system, { compared: 1 });
     await using socket = await StreamSocket.open(system.address('gateway'));
-    socket.send({ id: 1, sub: [{ ch: `run:${KEY}` }] });
-    await socket.next((frame) => frame.id === 1);
+    socket.send({ id: 1, sub: [{ ch: `run:${KEY}` }, { ch: `figures:${KEY}` }] });
+    await socket.next((frame) => frame.ch === `figures:${KEY}`);
     const deleted = await runCli(['delete', KEY], system.env);
     expect(deleted.stdout).toContain(`${KEY}: deleted`);
-    const frame = await socket.next((next) => next.reset !== undefined);
+    const frame = await socket.next((next) => next.reset !== undefined && next.ch === `run:${KEY}`);
     expect(frame.reset).toMatchObject({ snapshot: { position: null, event_log: [] } });
     expect((await fetch(`${system.address('gateway')}/v1/runs/${KEY}`)).status).toBe(404);
     expect((await runCli(['delete', 'local/never/default'], system.env)).code).toBe(1);
     const late = recording('one-env').lines.find((line) => line.includes('"EPOCH_COMPLETED"'))!;
+    const ended = await socket.next((next) => next.ch === `figures:${KEY}`);
+    expect(ended.reset).toMatchObject({ figures: { position: null, figures: [] } });
     await post(system, [late.replace(/"event_id": "[^"]+"/, '"event_id": "late"')]);
+    const begun = await socket.next((next) => next.ch === `figures:${KEY}`);
+    expect(begun).toMatchObject({
+      prev: null,
+      figures: expect.arrayContaining([expect.objectContaining({ points: 1 })]),
+    });
     await vi.waitFor(async () => {
       const response = await fetch(`${system.address('gateway')}/v1/runs/${KEY}`);
       expect(await response.json()).toMatchObject({ partial: null, total_events_received: 1 });

@@ -12,6 +12,7 @@ export type AnyFrame = Partial<
     | 'tips'
     | 'snapshot'
     | 'resume'
+    | 'figures'
     | 'rows'
     | 'total'
     | 'gone'

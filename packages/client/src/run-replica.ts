@@ -57,7 +57,8 @@ export class RunReplica {
   }
 
   receive(frame: ServerFrameFields): RunReaction {
-    if (frame.reset !== undefined) return this.#replace(frame.reset.snapshot, frame.reset.reason);
+    const { reset } = frame;
+    if (reset !== undefined && 'snapshot' in reset) return this.#replace(reset.snapshot, reset.reason);
     if (this.#awaited !== null && frame.id !== this.#awaited) return nothing;
     if (frame.snapshot !== undefined) return this.#replace(frame.snapshot, null);
     if (frame.resume !== undefined) {

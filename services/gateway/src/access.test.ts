@@ -73,8 +73,9 @@ describe('the WebSocket when keys are required', () => {
   it('takes the key as its first frame, and nothing before it', async () => {
     await using gateway = await start({ ops: view('*') });
     await using stream = await StreamSocket.open(gateway.url);
-    stream.send({ id: 1, sub: [{ ch: 'run:c1/a/default' }, { ch: 'runs:*' }] });
-    for (const ch of ['run:c1/a/default', 'runs:*']) {
+    const channels = ['run:c1/a/default', 'figures:c1/a/default', 'runs:*'];
+    stream.send({ id: 1, sub: channels.map((ch) => ({ ch })) });
+    for (const ch of channels) {
       expect(await stream.next((frame) => frame.id === 1)).toMatchObject({
         ch,
         error: { code: 'unauthorized' },
@@ -116,13 +117,16 @@ describe('the WebSocket when keys are required', () => {
   it('answers a run that the key does not show with forbidden, and continues', async () => {
     await using gateway = await start({ some: view('c1/*') });
     await using stream = await signedIn(gateway.url, 'some');
-    stream.send({ id: 1, sub: [{ ch: 'run:c2/vit/default' }, { ch: 'run:c1/a/default' }] });
-    expect(await stream.next()).toMatchObject({
+    const hidden = ['run:c2/vit/default', 'figures:c2/vit/default', 'figures:c2/none/default'];
+    stream.send({
       id: 1,
-      ch: 'run:c2/vit/default',
-      error: { code: 'forbidden', retry: false },
+      sub: [...hidden, 'run:c1/a/default', 'figures:c1/a/default'].map((ch) => ({ ch })),
     });
+    for (const ch of hidden) {
+      expect(await stream.next()).toMatchObject({ id: 1, ch, error: { code: 'forbidden', retry: false } });
+    }
     expect(await stream.next()).toMatchObject({ id: 1, ch: 'run:c1/a/default', snapshot: { run_id: 'a' } });
+    expect(await stream.next()).toMatchObject({ ch: 'figures:c1/a/default', figures: { run_id: 'a' } });
   });
 
   it('shows each key its own rows and total of one and the same index channel', async () => {

@@ -115,12 +115,12 @@ export class Feed {
     const runs = { states, figures, history: new History(past), pastStates: new PastStates(past) };
     this.#delayMs = RETRY_DELAY_MS_MIN;
     if (this.#current === null) {
-      this.#current = { hub: new Hub({ epoch: meta.epoch, states, clock }), runs };
+      this.#current = { hub: new Hub({ epoch: meta.epoch, states, figures, clock }), runs };
       onReady();
     } else {
       const { hub } = this.#current;
       this.#current = { hub, runs };
-      hub.switchTo({ epoch: meta.epoch, states });
+      hub.switchTo({ epoch: meta.epoch, states, figures });
     }
   }
 

@@ -1,6 +1,7 @@
 import { FIGURE_POINTS_MAX } from '@runlog/schema/limits';
 import type { Figure, RunFigures } from '@runlog/schema/run/figures';
 import type { RunKey } from '@runlog/schema/run/run-key';
+import type { FigureStep } from '@runlog/schema/stream/server-frames';
 import type { RunFiguresState } from './run-figures.ts';
 import { type Column, columnOf, mergeNeighbours, type Series } from './series.ts';
 
@@ -23,6 +24,11 @@ export function deliverFigures(
   };
 }
 
+/** Returns a figure whose columns begin at a bucket. */
+export function deliverFigureFrom(series: Series, from: number): FigureStep {
+  return { ...columnsOf(series, from), from };
+}
+
 /** Returns the figures of a run that has no event yet. */
 export function noFigures({ cluster_id, run_id, group_id }: RunKey): RunFigures {
   return { cluster_id, run_id, group_id, position: null, figures_refused: 0, refused: [], figures: [] };
@@ -37,23 +43,23 @@ function deliverFigure(series: Series, pointsMax: number): Figure {
   return columnsOf(merged);
 }
 
-function columnsOf(series: Series): Figure {
+function columnsOf(series: Series, from = 0): Figure {
   const { name, points, withoutValue, stride } = series;
-  const values = (column: Column) => Array.from(columnOf(series, column), valueOrNull);
-  const x = Array.from(columnOf(series, 'x'));
+  const values = (column: Column) => Array.from(columnOf(series, column).subarray(from), valueOrNull);
+  const x = Array.from(columnOf(series, 'x').subarray(from));
   return {
     name,
     points,
     without_value: withoutValue,
     stride,
     x,
-    t: Array.from(columnOf(series, 't')),
+    t: Array.from(columnOf(series, 't').subarray(from)),
     first: values('first'),
     last: values('last'),
     min: values('min'),
     max: values('max'),
-    count: x.map((_, bucket) => Math.min(stride, points - bucket * stride)),
-    attempt: attemptsOf(series),
+    count: x.map((_, index) => Math.min(stride, points - (from + index) * stride)),
+    attempt: attemptsOf(series).slice(from),
   };
 }
 

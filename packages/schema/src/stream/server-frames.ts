@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type FrameFaultCode, frameFaults } from '../faults.ts';
+import { figureSchema, type RunFigures, runFiguresSchema } from '../run/figures.ts';
 import {
   type DeliveredEntry,
   type DeliveredSnapshot,
@@ -19,6 +20,7 @@ const seq = z.int();
 const snapshot: z.ZodType<DeliveredSnapshot> = deliveredSnapshotSchema;
 const entries: z.ZodType<readonly DeliveredEntry[]> = z.array(deliveredEntrySchema);
 const rows: z.ZodType<readonly RunRow[]> = z.array(runRowSchema);
+const figures: z.ZodType<RunFigures> = runFiguresSchema;
 const keys: z.ZodType<readonly string[]> = z.array(z.string());
 const faultCodes = Object.keys(frameFaults) as [FrameFaultCode, ...FrameFaultCode[]];
 
@@ -42,6 +44,24 @@ const deltaSchema = z.object({
 });
 export type RunDelta = Readonly<z.infer<typeof deltaSchema>>;
 
+/** What changed of one figure: its columns from bucket `from` on, which is 0 after its neighbours were merged. */
+const figureStepSchema = figureSchema.extend({ from: z.int().min(0) });
+export type FigureStep = Readonly<z.infer<typeof figureStepSchema>>;
+
+/**
+ * One step of a run's figures, from `prev` (null if there was nothing before) to `seq`. A client that is below `prev`
+ * subscribes again; one that is above it has joined in between, and takes the step.
+ */
+const figuresStepSchema = runFiguresSchema.pick({ figures_refused: true, refused: true }).extend({
+  prev: seq.nullable(),
+  seq,
+  /** The figures that changed. New ones come in the order in which they began. */
+  figures: z.array(figureStepSchema),
+  /** If `prev` is null: the epoch, which the empty figures did not hold. */
+  epoch: z.string().exactOptional(),
+});
+export type FiguresStep = Readonly<z.infer<typeof figuresStepSchema>>;
+
 /** The frames by name. */
 export const serverFrameSchemas = {
   hello: z.object({
@@ -56,6 +76,7 @@ export const serverFrameSchemas = {
   tips: z.object({ tips: z.record(z.string(), seq.nullable()) }),
   snapshot: z.object({ id, ch, snapshot }),
   resume: z.object({ id, ch, resume: deltaSchema }),
+  figures: z.object({ id, ch, figures }),
   rows: z.object({ id, ch, rows, total: z.int() }),
   error: z.object({
     id: id.nullable(),
@@ -63,8 +84,10 @@ export const serverFrameSchemas = {
     error: z.object({ code: z.enum(faultCodes), message: z.string(), retry: z.boolean() }),
   }),
   delta: deltaSchema.extend({ ch }),
+  figures_step: figuresStepSchema.extend({ ch }),
   index: z.object({ ch, rows, gone: keys }),
   reset: z.object({ ch, reset: z.object({ reason: z.string(), snapshot }) }),
+  figures_reset: z.object({ ch, reset: z.object({ reason: z.string(), figures }) }),
   lag: z.object({ ch, lag: z.object({ skipped: z.int() }) }),
   end: z.object({ ch, end: z.object({ status: runStatusSchema.exclude(['running']) }) }),
   drain: z.object({ drain: z.object({ within_ms: z.int() }) }),

@@ -94,6 +94,11 @@ describe('the stream over real sockets', () => {
       { id: 9, ch: 'run:c1/r1', error: { code: 'bad_channel' } },
     ],
     [
+      'figures of no run',
+      '{"id":9,"sub":[{"ch":"figures:c1/*"}]}',
+      { id: 9, ch: 'figures:c1/*', error: { code: 'bad_channel' } },
+    ],
+    [
       'a channel of an unknown kind',
       '{"id":9,"sub":[{"ch":"logs"}]}',
       { id: 9, ch: 'logs', error: { code: 'bad_channel' } },

@@ -34,7 +34,7 @@ export async function startMadeUpGateway(
   const runs = options.runs ?? new MadeUpRuns();
   const { history = null, pastStates = null } = options;
   const clock = systemClock;
-  const hub = new Hub({ epoch: runs.epoch, states: runs.states, clock });
+  const hub = new Hub({ epoch: runs.epoch, states: runs.states, figures: runs.figures, clock });
   const gateway = { isCaughtUp: true };
   const server = await serveGateway({
     at: { host: '127.0.0.1', port: options.port ?? 0 },

@@ -96,8 +96,9 @@ class TestClient {
       this.subscribe(ch.slice('run:'.length));
       return;
     }
-    if (frame.snapshot !== undefined || frame.reset !== undefined) {
-      const snapshot = (frame.snapshot ?? frame.reset?.snapshot) as DeliveredSnapshot;
+    const reset = frame.reset as { snapshot: DeliveredSnapshot } | undefined;
+    if (frame.snapshot !== undefined || reset !== undefined) {
+      const snapshot = (frame.snapshot ?? reset?.snapshot) as DeliveredSnapshot;
       this.held.set(ch, snapshot);
       this.seen.set(
         ch,
@@ -128,7 +129,7 @@ function timeless(snapshot: DeliveredSnapshot | undefined): unknown {
 function setUp() {
   const runs = new MadeUpRuns();
   const clock = new ManualClock(START_MS);
-  const hub = new Hub({ epoch: runs.epoch, states: runs.states, clock });
+  const hub = new Hub({ epoch: runs.epoch, states: runs.states, figures: runs.figures, clock });
   const stateOf = (key: string) => {
     const state = runs.states.get(key);
     return state === undefined ? emptySnapshot(parseRunKey(key)!) : deliverSnapshot(state, clock.now());

@@ -1,3 +1,4 @@
+import type { ReadonlyFigureStates } from '@runlog/run-feed/figure-states';
 import type { RunChange } from '@runlog/run-feed/run-change';
 import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import {
@@ -14,6 +15,7 @@ import { runChannel } from '@runlog/schema/stream/channels';
 import type { RunDelta, ServerFrame, SnapshotChanges } from '@runlog/schema/stream/server-frames';
 import type { Clock } from '@runlog/service-kit/clock';
 import { RunIndex } from '../run-index.ts';
+import { FigureChannels } from './figure-channels.ts';
 
 /** The least time between two flushes. Changes of a run within it are merged into one delta. */
 const FLUSH_INTERVAL_MS = 10;
@@ -87,6 +89,7 @@ interface RunChannel {
  */
 export class Hub {
   readonly index: RunIndex;
+  readonly figures: FigureChannels;
   #epoch: string;
   #states: ReadonlyRunStates;
   readonly #clock: Clock;
@@ -97,12 +100,18 @@ export class Hub {
   #cancelActivity: (() => void) | null = null;
   #flushedAtMs = Number.NEGATIVE_INFINITY;
 
-  /** `states` may be ahead of the changes that are handed to `apply`, but never behind them. */
-  constructor(options: { epoch: string; states: ReadonlyRunStates; clock: Clock }) {
+  /** `states` and `figures` may be ahead of the changes that are handed to `apply`, but never behind them. */
+  constructor(options: {
+    epoch: string;
+    states: ReadonlyRunStates;
+    figures: ReadonlyFigureStates;
+    clock: Clock;
+  }) {
     this.#epoch = options.epoch;
     this.#states = options.states;
     this.#clock = options.clock;
     this.index = new RunIndex({ states: options.states, clock: options.clock });
+    this.figures = new FigureChannels(options);
   }
 
   get epoch(): string {
@@ -113,7 +122,7 @@ export class Hub {
    * Switches to all runs folded anew, after a rebuild that changed something. Positions of the former epoch are
    * meaningless here, so every subscription starts over, on its existing stream.
    */
-  switchTo(rebuilt: { epoch: string; states: ReadonlyRunStates }): void {
+  switchTo(rebuilt: { epoch: string; states: ReadonlyRunStates; figures: ReadonlyFigureStates }): void {
     this.flush();
     this.#epoch = rebuilt.epoch;
     this.#states = rebuilt.states;
@@ -135,11 +144,13 @@ export class Hub {
       }
     }
     this.index.switchTo(rebuilt.states);
+    this.figures.switchTo(rebuilt);
   }
 
   /** Takes the changes of a batch of records. Flushes at once if the last flush was long enough ago, or else soon. */
   apply(changes: readonly RunChange[]): void {
     this.index.touch(changes);
+    this.figures.touch(changes);
     for (const change of changes) {
       const channel = this.#channels.get(change.key);
       if (channel === undefined) continue;
@@ -270,6 +281,7 @@ export class Hub {
     this.#cancelFlush?.();
     this.#cancelActivity?.();
     this.index.dispose();
+    this.figures.dispose();
   }
 
   #advance(channel: RunChannel, after: RunSnapshot, entries: readonly EventLogEntry[]): void {

@@ -3,8 +3,12 @@ import type { Position } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Viewer } from '../access.ts';
 import type { IndexListener, IndexSubscription } from '../run-index.ts';
+import type { FiguresListener, FiguresSubscription } from './figure-channels.ts';
 import { type EncodedFrame, encode, type Hub, type RunListener, type RunSubscription } from './hub.ts';
 import type { Outlet } from './outlet.ts';
+
+/** A channel that a client is subscribed to. */
+export type Interest = RunInterest | FiguresInterest | IndexInterest;
 
 /** The parts of a session that an interest uses. */
 export interface InterestContext {
@@ -13,7 +17,7 @@ export interface InterestContext {
   readonly clock: Clock;
   /** Returns the client's viewer. Is called when an interest begins. */
   readonly viewer: () => Viewer;
-  readonly owe: (interest: RunInterest | IndexInterest) => void;
+  readonly owe: (interest: Interest) => void;
   readonly pump: () => void;
 }
 
@@ -115,6 +119,45 @@ export class RunInterest implements RunListener {
   #stopTimer(): void {
     this.#cancelWait?.();
     this.#cancelWait = null;
+  }
+}
+
+/** The subscribed figures of a run. They are answered once and then live, or sent whole after there was no room. */
+export class FiguresInterest implements FiguresListener {
+  readonly #context: InterestContext;
+  readonly #subscription: FiguresSubscription;
+  readonly #of: { ch: string; id: number };
+  #replied = false;
+
+  constructor(context: InterestContext, of: { ch: string; key: string; id: number }) {
+    this.#context = context;
+    this.#of = of;
+    this.#subscription = context.hub.figures.attach(of.key, this);
+  }
+
+  deliver(text: string): boolean {
+    const { outlet } = this.#context;
+    if (!outlet.hasRoom) {
+      this.#context.owe(this);
+      return false;
+    }
+    outlet.push({ text });
+    return true;
+  }
+
+  serve(): void {
+    const { hub, outlet } = this.#context;
+    if (this.#replied) {
+      outlet.push({ text: hub.figures.catchUp(this.#subscription) });
+      return;
+    }
+    this.#replied = true;
+    const { ch, id } = this.#of;
+    outlet.push(encode({ id, ch, figures: hub.figures.join(this.#subscription) }));
+  }
+
+  dispose(): void {
+    this.#context.hub.figures.detach(this.#subscription);
   }
 }
 

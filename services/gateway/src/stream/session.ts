@@ -14,7 +14,13 @@ import {
 import type { Clock } from '@runlog/service-kit/clock';
 import { everyone, type Viewer } from '../access.ts';
 import { encode, type Hub } from './hub.ts';
-import { IndexInterest, type InterestContext, RunInterest } from './interests.ts';
+import {
+  FiguresInterest,
+  IndexInterest,
+  type Interest,
+  type InterestContext,
+  RunInterest,
+} from './interests.ts';
 import type { Outlet } from './outlet.ts';
 
 /** The number of rows of an index reply if the client names no limit. */
@@ -47,9 +53,9 @@ const noAuth: SessionAuth = { viewer: everyone, viewerOf: () => everyone, onRefu
 export class Session {
   readonly #outlet: Outlet;
   readonly #clock: Clock;
-  readonly #channels = new Map<string, RunInterest | IndexInterest>();
+  readonly #channels = new Map<string, Interest>();
   /** Interests that have something to send and wait for room. The one that waits longest comes first. */
-  readonly #owed = new Set<RunInterest | IndexInterest>();
+  readonly #owed = new Set<Interest>();
   readonly #context: InterestContext;
   readonly #auth: SessionAuth;
   #viewer: Viewer | null;
@@ -109,7 +115,7 @@ export class Session {
     const quietSinceMs = this.#clock.now() - STREAM_HEARTBEAT_MS;
     const tips: Record<string, number | null> = {};
     for (const interest of this.#channels.values()) {
-      if (interest instanceof IndexInterest) continue;
+      if (!(interest instanceof RunInterest)) continue;
       const tip = interest.tip(quietSinceMs);
       if (tip !== undefined) tips[interest.ch] = tip;
     }
@@ -182,10 +188,11 @@ export class Session {
       this.#fault(frame.id, 'too_many_channels', tooMany);
       return;
     }
-    for (const { ch, since, limit } of frame.sub) {
+    for (const asked of frame.sub) {
+      const { ch } = asked;
       const channel = validChannel(ch);
       if (channel === null) {
-        this.#fault(frame.id, 'bad_channel', 'a channel is run:<cluster/run/group> or runs:<glob>', ch);
+        this.#fault(frame.id, 'bad_channel', namesOfChannels, ch);
         continue;
       }
       if (this.#viewer === null) {
@@ -193,7 +200,7 @@ export class Session {
         continue;
       }
       this.#drop(ch);
-      if (channel.kind === 'run' && !this.#viewer.maySee(channel.key)) {
+      if (channel.kind !== 'runs' && !this.#viewer.maySee(channel.key)) {
         this.#fault(frame.id, 'forbidden', 'this key does not show this run', ch);
         continue;
       }
@@ -201,17 +208,29 @@ export class Session {
         this.#fault(frame.id, 'too_many_channels', tooMany, ch);
         continue;
       }
-      const interest =
-        channel.kind === 'run'
-          ? new RunInterest(this.#context, { ch, key: channel.key, id: frame.id, since: since ?? null })
-          : new IndexInterest(this.#context, {
-              ch,
-              glob: channel.glob,
-              id: frame.id,
-              limit: limit ?? INDEX_ROWS_DEFAULT,
-            });
+      const interest = this.#interestIn(channel, { id: frame.id, asked });
       this.#channels.set(ch, interest);
       this.#owed.add(interest);
+    }
+  }
+
+  #interestIn(channel: Channel, of: { id: number; asked: SubscribeFrame['sub'][number] }): Interest {
+    const { id, asked } = of;
+    const { ch, since, limit } = asked;
+    switch (channel.kind) {
+      case 'run':
+        return new RunInterest(this.#context, { ch, id, key: channel.key, since: since ?? null });
+      case 'figures':
+        return new FiguresInterest(this.#context, { ch, id, key: channel.key });
+      case 'runs':
+        return new IndexInterest(this.#context, {
+          ...{ ch, id, glob: channel.glob },
+          limit: limit ?? INDEX_ROWS_DEFAULT,
+        });
+      default: {
+        const unreachable: never = channel;
+        throw new Error(`unknown channel ${JSON.stringify(unreachable)}`);
+      }
     }
   }
 
@@ -238,6 +257,7 @@ export class Session {
 }
 
 const showKey = 'show a key first: {"id":0,"auth":"KEY"}';
+const namesOfChannels = 'a channel is run:<cluster/run/group>, figures:<cluster/run/group> or runs:<glob>';
 const nobody: Viewer = { scope: ' ', maySee: () => false, standing: () => 'current' };
 const tooMany = `a connection may have at most ${STREAM_CHANNELS_MAX} channels`;
 
@@ -245,7 +265,7 @@ const tooMany = `a connection may have at most ${STREAM_CHANNELS_MAX} channels`;
 function validChannel(ch: string): Channel | null {
   const channel = parseChannel(ch);
   if (channel === null) return null;
-  const isValid = channel.kind === 'run' ? parseRunKey(channel.key) !== null : isGlob(channel.glob);
+  const isValid = channel.kind === 'runs' ? isGlob(channel.glob) : parseRunKey(channel.key) !== null;
   return isValid ? channel : null;
 }
 
