@@ -14,6 +14,7 @@ const COMMANDS = [
   ['import', RECORDING],
   ['runs'],
   ['show', 'local/hello/default'],
+  ['figures', 'local/hello/default'],
   ['replay', 'local/*'],
   ['verify'],
   ['rebuild'],

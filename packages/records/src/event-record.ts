@@ -88,7 +88,7 @@ export function decodeEvent(
   }
   const header = record.headers[eventHeaders.receivedAt];
   const parsedMs = header === undefined ? Number.NaN : parseReceivedAt(header);
-  const receivedAtMs = Number.isNaN(parsedMs) ? record.timestampMs : parsedMs;
+  const receivedAtMs = withinYears(Number.isNaN(parsedMs) ? record.timestampMs : parsedMs);
   return {
     kind: 'event',
     key,
@@ -100,12 +100,12 @@ export function decodeEvent(
     receivedAt:
       header !== undefined && receivedAtMs === parsedMs && header.length === 24 && header.endsWith('Z')
         ? header
-        : isoOf(receivedAtMs),
+        : new Date(receivedAtMs).toISOString(),
     receivedAtMs,
   };
 }
 
-function isoOf(ms: number): string {
-  // These are the bounds within which toISOString writes a four-digit year. Anything else would throw or sort wrongly.
-  return new Date(Math.min(Math.max(ms, 0), 253_402_300_799_999)).toISOString();
+/** These are the bounds within which toISOString writes a four-digit year. Anything else would throw or sort wrongly. */
+function withinYears(ms: number): number {
+  return Math.min(Math.max(ms, 0), 253_402_300_799_999);
 }

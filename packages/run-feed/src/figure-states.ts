@@ -94,7 +94,7 @@ class Sleeper {
   readonly bytes: Buffer;
 
   constructor({ position }: Pick<DormantFigures['head'], 'position'>, bytes: Buffer) {
-    this.head = { position };
+    this.head = { position: { ...position } };
     this.bytes = bytes;
   }
 }

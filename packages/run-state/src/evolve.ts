@@ -149,10 +149,11 @@ function apply(draft: RunDraft, record: EventRecord): Folded {
   // Canonical ISO text (`decodeRunRecord`) sorts as time does.
   if (receivedAt > state.last_received_at) {
     if (state.last_received_at !== '') {
-      const gapMs = record.receivedAtMs - parseReceivedAt(state.last_received_at);
-      state.interval_ms = usualInterval(state.interval_ms, gapMs);
+      const heldMs = draft.lastReceivedAtMs ?? parseReceivedAt(state.last_received_at);
+      state.interval_ms = usualInterval(state.interval_ms, record.receivedAtMs - heldMs);
     }
     state.last_received_at = receivedAt;
+    draft.lastReceivedAtMs = record.receivedAtMs;
   }
   const ordinal = state.total_events_received - state.duplicates;
   if (isLandmarkDue(state.landmarks, ordinal)) {

@@ -11,6 +11,8 @@ import { type EmitterShares, evictedFor, hasGaps, sharesOf, withinShare } from '
 export class RunDraft {
   /** null if the run is absent. It may be read freely, but must be changed through the methods only. */
   state: RunSnapshot | null;
+  /** The milliseconds of `last_received_at`, once they are known: parsing the text for each event costs more. */
+  lastReceivedAtMs: number | null = null;
   #own: boolean;
   #ownEventLog: boolean;
   #ownMilestones: boolean;
@@ -49,6 +51,7 @@ export class RunDraft {
     this.#ownLandmarks = own;
     this.#ownEmitterId = null;
     this.#shares = null;
+    this.lastReceivedAtMs = null;
   }
 
   /** Returns the state, of which the caller may change top-level fields and `position`. Every other part has a method. */

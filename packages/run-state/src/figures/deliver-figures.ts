@@ -17,7 +17,7 @@ export function deliverFigures(
   const chosen = names.map((name) => state.series.get(name)).filter((series) => series !== undefined);
   return {
     ...state.run,
-    position: state.position.seq < 0 ? null : state.position,
+    position: state.position.seq < 0 ? null : { ...state.position },
     figures_refused: state.refused.size,
     refused: [...state.refused],
     figures: chosen.map((series) => deliverFigure(series, of.pointsMax ?? FIGURE_POINTS_MAX)),

@@ -6,14 +6,14 @@ import { FIGURES_MAX, FIGURES_REFUSED_MAX } from '@runlog/schema/limits';
 import type { RunKey } from '@runlog/schema/run/run-key';
 import type { Position, RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { EventRecord } from '../run-record.ts';
-import { figureName } from './figure-name.ts';
+import { ownFieldsOf } from './own-fields.ts';
 import { addPoint, emptySeries, type Series } from './series.ts';
 
 /** The figures of one run, folded from its records. One owner holds it and changes it in place. */
 export interface RunFiguresState {
   readonly run: RunKey;
   /** Of the last record folded. -1 if there is none. */
-  position: Position;
+  readonly position: Position;
   /** The number of distinct events folded. */
   ordinal: number;
   /** The number of TRAINING_STARTED events folded. */
@@ -52,7 +52,8 @@ export function figuresFrom(state: RunSnapshot): RunFiguresState {
  */
 export function foldFigures(state: RunFiguresState, record: EventRecord, of: { isRepeat: boolean }): void {
   if (record.seq <= state.position.seq) return;
-  state.position = { epoch: record.epoch, seq: record.seq };
+  state.position.epoch = record.epoch;
+  state.position.seq = record.seq;
   if (of.isRepeat) return;
   state.ordinal += 1;
   const { event } = record;
@@ -84,20 +85,13 @@ function addOwnFields(
   const { event, figures } = of;
   const data = event.data!;
   let place: Place | null = null;
-  // In the order of their names, so that the order of keys in an event does not matter.
-  for (const field of Object.keys(data).sort()) {
-    if (field === STEP || field === ENVIRONMENT) continue;
+  for (const { field, name } of ownFieldsOf({ type: event.event_type, data, figures })) {
     const value = numberOf(data[field]);
     if (value === null) continue;
     place ??= placeOf(state, event, null);
-    const name = figureName(figures === 'own_names' ? field : `${event.event_type}.${field}`);
     add(state, { name, place, value });
   }
 }
-
-/** `step` is the x of the others, and an environment's number is no measurement. */
-const STEP = 'step';
-const ENVIRONMENT = 'env_id';
 
 interface Place {
   readonly x: number;
@@ -105,7 +99,7 @@ interface Place {
 }
 
 function placeOf(state: RunFiguresState, event: TelemetryEvent, counter: unknown): Place {
-  const step = event.data![STEP];
+  const step = event.data!.step;
   const x = isFiniteNumber(step) ? step : isFiniteNumber(counter) ? counter : state.ordinal;
   return { x: x + 0, t: instantOf(event.timestamp) };
 }
