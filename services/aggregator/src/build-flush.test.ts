@@ -144,6 +144,21 @@ describe('buildFlush', () => {
     expect(flushed(3)).toEqual(['a', '#checkpoint']);
   });
 
+  it('writes figures once that were due and taken along with their snapshot', () => {
+    const state = { ...foldEvents([epochCompleted()]), repeats: { unknown_below: 4, ranges: [] } };
+    const given = { dirty: dirtyRuns({ a: [0, 20] }), dirtyFigures: dirtyRuns({ a: [1, 20] }) };
+    expect(flushOf({ ...given, state, runs: ['a'], folded: 20, all: true })).toMatchObject({
+      keys: ['a', '#checkpoint'],
+      figureKeys: ['a', '#checkpoint'],
+      checkpoint: 20,
+    });
+  });
+
+  it('writes tombstones for figures that were left without their run', () => {
+    const given = { dirty: dirtyRuns({}), dirtyFigures: dirtyRuns({ gone: [3, 12] }), runs: [], folded: 20 };
+    expect(flushOf(given)).toMatchObject({ figureKeys: ['-gone', '#checkpoint'], checkpoint: 20 });
+  });
+
   it('writes both tombstones, and only with a checkpoint that passes the retirement', () => {
     const dirty = dirtyRuns({ gone: [0, 12] });
     const dirtyFigures = dirtyRuns({ gone: [0, 12], a: [9, 20] });

@@ -47,16 +47,20 @@ export function buildFlush(input: FlushInput): Flush {
   const writing = new Writing(input);
   for (const { key, of } of oldestFirst(input)) {
     if (writing.runs > 0 && writing.bytes >= bytesMax) break;
-    if (of === 'figures') writing.takeFigures(key);
-    else if (dirty.get(key) !== undefined) writing.takeRun(key);
+    // One of the two may have taken the other with it.
+    if (of === 'run' && dirty.get(key) !== undefined) writing.takeRun(key);
+    if (of === 'figures' && dirtyFigures.get(key) !== undefined) writing.takeFigures(key);
   }
   // What is still dirty lets the checkpoint pass no further than this.
   let passable = folded;
   for (const lacks of [dirty, dirtyFigures]) {
     for (const [key, { since }] of lacks.entries()) if (states.has(key)) passable = Math.min(passable, since);
   }
-  for (const [key, { through }] of dirty.entries()) {
-    if (!states.has(key) && through <= passable) writing.takeRetired(key);
+  // Figures that were left without their run wait for tombstones too, or they would hold the checkpoint back for ever.
+  for (const lacks of [dirty, dirtyFigures]) {
+    for (const [key, { through }] of lacks.entries()) {
+      if (!states.has(key) && through <= passable) writing.takeRetired(key);
+    }
   }
   const next = Math.min(dirty.checkpoint(folded), dirtyFigures.checkpoint(folded));
   const checkpoint = encodeCheckpoint({ epoch, fold: FOLD_VERSION, next }, nowMs);

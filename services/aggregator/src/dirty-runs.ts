@@ -9,8 +9,8 @@ export interface Lack {
 }
 
 /**
- * Runs of one partition that changed since their snapshot was written, or whose figures did since these were, oldest first. The first record that the oldest
- * lacks bounds the checkpoint.
+ * Runs of one partition whose state changed since it was stored, oldest first. The state is their snapshot or their figures.
+ * The first record that the oldest lacks bounds the checkpoint.
  */
 export class DirtyRuns {
   readonly #lacks = new Map<string, Lack>();
@@ -39,7 +39,7 @@ export class DirtyRuns {
   }
 
   /**
-   * Returns the checkpoint: everything below it is in the stored snapshots, given that the partition is folded up to
+   * Returns the checkpoint: everything below it is in what is stored, given that the partition is folded up to
    * `folded`.
    */
   checkpoint(folded: number): number {
