@@ -62,15 +62,15 @@ export async function beginOrGoOn(
     refuseMissedTombstones({ topic: former.snapshots, begunMs, endedMs: clock.now() });
     if (!isForeign) await refuseForeign(found, past);
     const stored = isForeign ? { checkpoint: null, snapshots: new Map<string, Buffer>() } : found;
-    const figures = isForeign
-      ? new Map<string, Buffer>()
-      : await formerFigures(options, { former, partition, checkpoint: found.checkpoint });
     const { checkpoint } = written;
     const goesOn = checkpoint !== null && checkpoint.next >= startOffset;
     const own = { ...past, options: { ...past.options, meta } };
     if (goesOn && !(isForeign && (await isOfOthers(written, own)))) {
       return { startOffset, rejectedBelow: stored.checkpoint?.next ?? 0 };
     }
+    const figures = isForeign
+      ? new Map<string, Buffer>()
+      : await formerFigures(options, { former, partition, checkpoint: found.checkpoint });
     await begin(options, { writer, written, stored, figures, former, meta, partition, startOffset });
   }
 }
