@@ -29,13 +29,12 @@ export class FigureExpectations {
       // The beginning of the run is gone, so there is nothing to compare its figures with.
       if (run === null || run.first_seq < at.startOffset) continue;
       const bytes = figures.get(key);
-      if (bytes === undefined) {
-        if (run.first_seq < at.checkpoint) this.#missing.add(key);
-        continue;
-      }
-      const position = positionOfFigures(bytes);
-      if (position !== null) this.#open.set(key, { bytes, seq: position.seq });
-      else this.#differ({ key, seq: null, message: 'the stored figures cannot be read' });
+      const position = bytes === undefined ? undefined : positionOfFigures(bytes);
+      if (position === null) this.#differ({ key, seq: null, message: 'the stored figures cannot be read' });
+      // Figures from before a retirement are no figures of this run.
+      else if (bytes !== undefined && position !== undefined && position.seq >= run.first_seq)
+        this.#open.set(key, { bytes, seq: position.seq });
+      else if (run.first_seq < at.checkpoint) this.#missing.add(key);
     }
   }
 
