@@ -80,7 +80,8 @@ export function bytesOf(state: RunFiguresState): Buffer {
   };
   const head = Buffer.from(`${JSON.stringify(header)}\n`);
   const bodyBytes = all.reduce((sum, series) => sum + seriesBytes(series), 0);
-  const bytes = Buffer.allocUnsafe(head.length + bodyBytes);
+  // Figures sleep in these bytes. In the pool of small buffers, they would keep the bytes of others too.
+  const bytes = Buffer.allocUnsafeSlow(head.length + bodyBytes);
   head.copy(bytes);
   let at = head.length;
   for (const series of all) {

@@ -66,7 +66,8 @@ export async function readNewestFigures(
     onRecords: (records) => {
       for (const { key, value } of records) {
         if (value === null) newest.delete(key);
-        else newest.set(key, value);
+        // A copy, because the value is a part of all that was fetched with it.
+        else newest.set(key, Buffer.from(value));
       }
     },
   });

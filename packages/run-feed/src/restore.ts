@@ -32,10 +32,7 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
     partitions,
     signal,
     onRecords: (records, partition) => {
-      // Within a batch, only the newest record of a key is worth parsing.
-      const newest = new Map<string, LogRecord>();
-      for (const record of records) newest.set(record.key, record);
-      for (const record of newest.values()) {
+      for (const record of newestOfEach(records)) {
         if (record.key === CHECKPOINT_KEY) checkpoints.set(partition, readCheckpoint(record, meta));
         else if (!isReservedKey(record.key)) restoreRun(table, { record, partition, meta, unreadable });
       }
@@ -74,6 +71,11 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
   return next;
 }
 
+/** Within a batch, only the newest record of a key is worth parsing. */
+function newestOfEach(records: readonly LogRecord[]): Iterable<LogRecord> {
+  return new Map(records.map((record) => [record.key, record])).values();
+}
+
 async function restoreFigures(
   table: RunTable,
   options: RestoreOptions & { checkpoints: ReadonlyMap<number, number> },
@@ -84,7 +86,7 @@ async function restoreFigures(
   const lagging = await readFigures({
     ...{ io, topic, partitions, checkpoints, signal, sleep },
     onRecords: (records) => {
-      for (const record of records) {
+      for (const record of newestOfEach(records)) {
         const dormant = decodeDormantFigures(record);
         const isOurs =
           dormant !== null &&
