@@ -3,7 +3,7 @@ import { printable } from '@runlog/service-kit/printable';
 import { formatNumber } from './format.ts';
 import { type Column, textTable } from './text-table.ts';
 
-/** What a line of the event log shows of an entry: everything that follows from the event alone. */
+/** The part of an entry that a line of the event log shows: everything that follows from the event alone. */
 export type ShownEntry = Omit<EventLogEntry, 'episode' | 'seq'>;
 
 /** Formats entries of the event log, oldest first. There is a column of severities only if one is not `info`. */

@@ -20,8 +20,7 @@ const NO_VALUES: Values = Object.freeze({});
  * text of at most 64 characters. The fold must not depend on the order in which an emitter writes the members of a JSON
  * object. So the names that the row of the type puts first come first, then the shortest, and those of one length in the
  * order of their UTF-16 units. Values beyond the bytes that an entry may have are left out, so `metadata` and `message` must
- * be cut already. The result may be shared, so
- * it must not be changed.
+ * be cut already. The result may be shared, so it must not be changed.
  */
 export function entryValuesOf(
   event: TelemetryEvent,

@@ -75,7 +75,7 @@ function Pulse({ run }: { run: ShownRun }) {
   return <output class={`pulse pulse-${freshness.value}`}>{sign}</output>;
 }
 
-/** What proves that the log does not hold a run's beginning. */
+/** The evidence that the log does not hold a run's beginning. */
 const beginningEvidence = {
   first_numbers_missing: 'the first numbers of an emitter are missing',
   resumed_from_elsewhere: 'the run resumed from an episode that is not there',

@@ -46,7 +46,7 @@ function metrics(data: Record<string, unknown>): TelemetryEvent {
   return otherEvent('METRICS', { data });
 }
 
-/** What the reference says, of the same shape as `deliverFigures`. */
+/** Returns the figures of the reference, in the same shape as `deliverFigures`. */
 function referenceOf(deliveries: readonly Delivery[], pointsMax?: number) {
   const events = deliveries.filter(({ isRepeat }) => !isRepeat).map(({ record }) => record.event);
   return referenceFigures(events, pointsMax);

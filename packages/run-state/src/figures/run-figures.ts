@@ -12,7 +12,7 @@ import { addPoint, emptySeries, type Series } from './series.ts';
 /** The figures of one run, folded from its records. One owner holds it and changes it in place. */
 export interface RunFiguresState {
   readonly run: RunKey;
-  /** Of the last record folded. -1 if there is none. */
+  /** The position of the last record folded. Its `seq` is -1 if there is none. */
   readonly position: Position;
   /** The number of distinct events folded. */
   ordinal: number;

@@ -26,7 +26,7 @@ export interface Window {
   readonly records: number;
 }
 
-/** What is read of the log for one page of a run's events, and its bounds. */
+/** Reads the log for one page of a run's events, within the bounds of a page. */
 export class PageReading implements AsyncDisposable {
   readonly known: KnownEpisodes;
   /** The run's first record that the log still has, or an offset below it. */
