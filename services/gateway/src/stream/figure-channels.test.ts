@@ -4,9 +4,13 @@ import type { RunChange } from '@runlog/run-feed/run-change';
 import { deliverFigures, noFigures } from '@runlog/run-state/figures/deliver-figures';
 import type { RunFigures } from '@runlog/schema/run/figures';
 import { parseRunKey } from '@runlog/schema/run/run-key';
-import type { FiguresStep, ServerFrameFields } from '@runlog/schema/stream/server-frames';
+import {
+  type FiguresStep,
+  type ServerFrameFields,
+  serverFrameSchemas,
+} from '@runlog/schema/stream/server-frames';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type MadeUpEvent, MadeUpRuns } from '../made-up/made-up-runs.ts';
 import { ManualClock } from '../made-up/manual-clock.ts';
 import { Hub } from './hub.ts';
@@ -53,6 +57,8 @@ class TestClient {
     this.frames.push(frame);
     const { ch, reset, figures } = frame;
     if (ch === undefined) return;
+    const kind = reset !== undefined ? 'figures_reset' : frame.id === 4 ? 'figures' : 'figures_step';
+    serverFrameSchemas[kind].parse(frame);
     if (reset !== undefined) this.held.set(ch, (reset as { figures: RunFigures }).figures);
     else if (frame.id === 4) this.held.set(ch, figures as RunFigures);
     else {
@@ -201,6 +207,24 @@ describe('the figures of a run', () => {
     figures.looks = 0;
     expect(step()).toBe(0);
     expect(clock.pending).toBe(0);
+  });
+
+  it('are encoded once for clients that come together', () => {
+    const { hub, clock, append, join } = setUp();
+    append([metrics({ loss: 1 })]);
+    append([metrics({ loss: 1 })], 'c1/other/default');
+    using stringify = vi.spyOn(JSON, 'stringify');
+    const encoded = () =>
+      stringify.mock.calls.filter(([value]) => typeof value === 'object' && 'figures_refused' in value)
+        .length;
+    const clients = Array.from({ length: 10 }, () => join());
+    expect(encoded()).toBe(1);
+    for (const { frames } of clients) expect(frames).toEqual(clients[0]!.frames);
+    join('c1/other/default');
+    expect(encoded()).toBe(2);
+    hub.switchTo(new MadeUpRuns({ epoch: 'e2' }));
+    clock.advance(0);
+    expect(clients.map(({ held }) => held.get(`figures:${KEY}`)?.position)).toEqual(clients.map(() => null));
   });
 
   it('are left out for a client without room, which gets the whole again when it has some', () => {

@@ -3,8 +3,8 @@ import type { RunChange } from '@runlog/run-feed/run-change';
 import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import { deliverFigures, noFigures } from '@runlog/run-state/figures/deliver-figures';
 import { type FiguresMark, markOf, NO_FIGURES, stepSince } from '@runlog/run-state/figures/figures-step';
-import type { RunFigures } from '@runlog/schema/run/figures';
 import { parseRunKey, type RunKey } from '@runlog/schema/run/run-key';
+import type { Position } from '@runlog/schema/run/snapshot';
 import { figuresChannel } from '@runlog/schema/stream/channels';
 import type { ServerFrame } from '@runlog/schema/stream/server-frames';
 import type { Clock } from '@runlog/service-kit/clock';
@@ -53,6 +53,8 @@ export class FigureChannels {
   #runs: RunsWithFigures;
   readonly #clock: Clock;
   readonly #channels = new Map<string, FiguresChannel>();
+  /** The whole that was asked for last. After a reconnect many clients ask for the same one, and it may be 800 KB. */
+  #asked: { readonly position: Position; readonly key: string; readonly text: string } | null = null;
 
   constructor(options: RunsWithFigures & { clock: Clock }) {
     this.#runs = options;
@@ -105,16 +107,17 @@ export class FigureChannels {
     this.#channels.delete(channel.key);
   }
 
-  /** Returns the whole figures. From now on the subscription is live. */
-  join(subscription: FiguresSubscription): RunFigures {
+  /** Returns the answer to the subscription: the whole figures. From now on it is live. */
+  join(subscription: FiguresSubscription, id: number): string {
+    const { channel } = subscription;
     subscription.isLive = true;
-    return this.#wholeOf(subscription.channel);
+    return `{"id":${id},"ch":${JSON.stringify(channel.ch)},"figures":${this.#wholeOf(channel)}}`;
   }
 
   /** Returns the frame that makes a subscription live again that had no room. */
   catchUp(subscription: FiguresSubscription): string {
-    const figures = this.join(subscription);
-    return encodeReset(subscription.channel, { reason: 'this client was too slow', figures });
+    subscription.isLive = true;
+    return this.#reset(subscription.channel, 'this client was too slow');
   }
 
   dispose(): void {
@@ -149,7 +152,7 @@ export class FigureChannels {
     channel.flushedAtMs = this.#clock.now();
     channel.life = this.#lifeOf(channel.key);
     channel.mark = this.#markOf(channel.key);
-    this.#send(channel, encodeReset(channel, { reason, figures: this.#wholeOf(channel) }));
+    this.#send(channel, this.#reset(channel, reason));
   }
 
   #send({ subscriptions }: FiguresChannel, text: string): void {
@@ -167,12 +170,20 @@ export class FigureChannels {
     return state === undefined ? NO_FIGURES : markOf(state);
   }
 
-  #wholeOf({ key, run }: FiguresChannel): RunFigures {
-    const state = this.#runs.figures.get(key);
-    return state === undefined ? noFigures(run) : deliverFigures(state);
+  #reset(channel: FiguresChannel, reason: string): string {
+    const figures = this.#wholeOf(channel);
+    return `{"ch":${JSON.stringify(channel.ch)},"reset":{"reason":${JSON.stringify(reason)},"figures":${figures}}}`;
   }
-}
 
-function encodeReset({ ch }: FiguresChannel, reset: { reason: string; figures: RunFigures }): string {
-  return JSON.stringify({ ch, reset } satisfies ServerFrame);
+  /** Returns the figures as JSON. */
+  #wholeOf({ key, run }: FiguresChannel): string {
+    const state = this.#runs.figures.get(key);
+    if (state === undefined) return JSON.stringify(noFigures(run));
+    // Each record that is folded makes a new position.
+    const { position } = state;
+    if (this.#asked?.position !== position || this.#asked.key !== key) {
+      this.#asked = { position, key, text: JSON.stringify(deliverFigures(state)) };
+    }
+    return this.#asked.text;
+  }
 }

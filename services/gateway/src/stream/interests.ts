@@ -126,12 +126,12 @@ export class RunInterest implements RunListener {
 export class FiguresInterest implements FiguresListener {
   readonly #context: InterestContext;
   readonly #subscription: FiguresSubscription;
-  readonly #of: { ch: string; id: number };
+  readonly #id: number;
   #replied = false;
 
-  constructor(context: InterestContext, of: { ch: string; key: string; id: number }) {
+  constructor(context: InterestContext, of: { key: string; id: number }) {
     this.#context = context;
-    this.#of = of;
+    this.#id = of.id;
     this.#subscription = context.hub.figures.attach(of.key, this);
   }
 
@@ -152,8 +152,7 @@ export class FiguresInterest implements FiguresListener {
       return;
     }
     this.#replied = true;
-    const { ch, id } = this.#of;
-    outlet.push(encode({ id, ch, figures: hub.figures.join(this.#subscription) }));
+    outlet.push({ text: hub.figures.join(this.#subscription, this.#id) });
   }
 
   dispose(): void {

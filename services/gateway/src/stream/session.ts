@@ -221,7 +221,7 @@ export class Session {
       case 'run':
         return new RunInterest(this.#context, { ch, id, key: channel.key, since: since ?? null });
       case 'figures':
-        return new FiguresInterest(this.#context, { ch, id, key: channel.key });
+        return new FiguresInterest(this.#context, { id, key: channel.key });
       case 'runs':
         return new IndexInterest(this.#context, {
           ...{ ch, id, glob: channel.glob },
