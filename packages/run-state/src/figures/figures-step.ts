@@ -17,7 +17,8 @@ export const NO_FIGURES: FiguresMark = { position: null, refused: 0, figures: ne
 export function markOf(state: RunFiguresState): FiguresMark {
   const figures = new Map<string, Pick<Series, 'points' | 'stride'>>();
   for (const [name, { points, stride }] of state.series) figures.set(name, { points, stride });
-  return { position: state.position, refused: state.refused.size, figures };
+  // The fold changes the position in place.
+  return { position: { ...state.position }, refused: state.refused.size, figures };
 }
 
 /** Returns the step from a mark to the present figures of the same run, or null if none has changed. */
