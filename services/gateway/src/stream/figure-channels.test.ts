@@ -263,6 +263,16 @@ describe('the figures of a run', () => {
     expect(client.held.get(`figures:${KEY}`)).toEqual(wholeOf(runs));
   });
 
+  it('begin anew for a client that came before the first step of a run that is retired then', () => {
+    const { runs, clock, hub, append, join } = setUp();
+    const early = join();
+    append([metrics({ loss: 1 })]);
+    const late = join();
+    hub.apply([runs.retire(KEY)]);
+    clock.advance(1_000);
+    for (const client of [early, late]) expect(client.held.get(`figures:${KEY}`)).toEqual(wholeOf(runs));
+  });
+
   it('begin anew after a rebuild, and go on from the new ones', () => {
     const { clock, hub, append, join } = setUp();
     append(many(5, metrics({ loss: 1 })));

@@ -176,14 +176,16 @@ export class FigureChannels {
   }
 
   /** Returns the figures as JSON. */
-  #wholeOf({ key, run }: FiguresChannel): string {
+  #wholeOf(channel: FiguresChannel): string {
+    const { key, run } = channel;
+    // A client that comes before the first step holds figures of this life. If the life ends, it must be told.
+    channel.life ??= this.#lifeOf(key);
     const state = this.#runs.figures.get(key);
     if (state === undefined) return JSON.stringify(noFigures(run));
-    // Each record that is folded makes a new position.
-    const { position } = state;
-    if (this.#asked?.position !== position || this.#asked.key !== key) {
-      this.#asked = { position, key, text: JSON.stringify(deliverFigures(state)) };
-    }
+    const { epoch, seq } = state.position;
+    const asked = this.#asked;
+    if (asked?.key === key && asked.position.epoch === epoch && asked.position.seq === seq) return asked.text;
+    this.#asked = { position: { epoch, seq }, key, text: JSON.stringify(deliverFigures(state)) };
     return this.#asked.text;
   }
 }
