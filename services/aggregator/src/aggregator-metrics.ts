@@ -19,12 +19,12 @@ export function createAggregatorMetrics(): AggregatorMetrics {
   const registers = [registry];
   const counter = (name: string, help: string) => new Counter({ name, help, registers });
   const events = counter('runlog_aggregator_events_folded_total', 'Records of run-events folded');
-  const runs = counter('runlog_aggregator_snapshots_written_total', 'Snapshots and tombstones committed');
-  const bytes = counter('runlog_aggregator_snapshot_bytes_total', 'Bytes of snapshots committed');
+  const runs = counter('runlog_aggregator_snapshots_written_total', 'Snapshots, figures of runs, and tombstones committed');
+  const bytes = counter('runlog_aggregator_snapshot_bytes_total', 'Bytes of snapshots and figures committed');
   const failures = counter('runlog_aggregator_flush_failures_total', 'Flushes that failed or were fenced');
   const flushSeconds = new Histogram({
     name: 'runlog_aggregator_flush_seconds',
-    help: 'One transaction of snapshots, checkpoint and group offset',
+    help: 'One transaction of snapshots, figures, checkpoint and group offset',
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   });

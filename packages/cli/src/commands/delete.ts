@@ -9,7 +9,7 @@ const options = {
 
 export const command: Command = {
   usage: 'RUN… [options]',
-  description: `Deletes runs, each named in full (cluster/run/group). It appends a control record to the events topic, which every reader folds to "absent"; viewers are told, and the snapshot is removed. The events themselves stay until retention deletes them. A later event starts the run anew. The command can be repeated. ${namedLogHelp}\nExit code: 0 all were deleted, 1 a run does not exist or the log refused, 2 wrong arguments, or no log was named, 3 the log cannot be reached.`,
+  description: `Deletes runs, each named in full (cluster/run/group). It appends a control record to the events topic, which every reader folds to "absent"; viewers are told, and its snapshot and figures are removed. The events themselves stay until retention deletes them. A later event starts the run anew. The command can be repeated. ${namedLogHelp}\nExit code: 0 all were deleted, 1 a run does not exist or the log refused, 2 wrong arguments, or no log was named, 3 the log cannot be reached.`,
   options,
   examples: [
     'RUNLOG_DATA_DIR=./.runlog runlog delete local/run-7/default',

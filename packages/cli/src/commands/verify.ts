@@ -17,7 +17,7 @@ const DIFFERENCES_LISTED_MAX = 100;
 export const command: Command = {
   usage: '[options]',
   description:
-    'Proves that the snapshots equal a fold of the events topic. It folds the topic from its start and compares every stored snapshot at its own position, byte for byte. Every run with an event below the checkpoint must have a snapshot or have been retired. It can run beside the services and changes nothing.\nExit code: 0 all are equal, 1 a difference, or nothing to compare, 3 the log cannot be reached.',
+    'Proves that snapshots and figures equal a fold of the events topic. It folds the topic from its start and compares every stored snapshot, and the figures of every run, at their own positions, byte for byte. Every run with an event below the checkpoint must have both or have been retired. It can run beside the services and changes nothing.\nExit code: 0 all are equal, 1 a difference, or nothing to compare, 3 the log cannot be reached.',
   options,
   examples: ['runlog verify', 'KAFKA_BROKERS=127.0.0.1:9092 runlog verify --json'],
   environment: logAccessVariables,
