@@ -19,7 +19,10 @@ export function createAggregatorMetrics(): AggregatorMetrics {
   const registers = [registry];
   const counter = (name: string, help: string) => new Counter({ name, help, registers });
   const events = counter('runlog_aggregator_events_folded_total', 'Records of run-events folded');
-  const runs = counter('runlog_aggregator_snapshots_written_total', 'Snapshots, figures of runs, and tombstones committed');
+  const runs = counter(
+    'runlog_aggregator_snapshots_written_total',
+    'Snapshots, figures of runs, and tombstones committed',
+  );
   const bytes = counter('runlog_aggregator_snapshot_bytes_total', 'Bytes of snapshots and figures committed');
   const failures = counter('runlog_aggregator_flush_failures_total', 'Flushes that failed or were fenced');
   const flushSeconds = new Histogram({
