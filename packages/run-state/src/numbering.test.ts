@@ -129,6 +129,13 @@ describe('numbering', () => {
     expect(state.missing).toBe(400 * 79);
   });
 
+  it('tells a conflict from a repeat also among numbers that came after a later one', () => {
+    const state = fold([3, 1]);
+    const again = (event_id: string) => epochCompleted({ event_id, emitter_id: 'e1', emitter_seq: 1 });
+    expect(foldEvents([again('e1-1')], state)).toMatchObject({ duplicates: 1, conflicts: 0 });
+    expect(foldEvents([again('another')], state)).toMatchObject({ duplicates: 0, conflicts: 1, missing: 1 });
+  });
+
   it('folds a number that comes again with another id, and counts the conflict', () => {
     const other = (n: number, id: string) =>
       epochCompleted({ event_id: id, emitter_id: 'e1', emitter_seq: n });

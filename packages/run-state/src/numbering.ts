@@ -55,7 +55,7 @@ export function sharesOf(emitters: number): EmitterShares {
  * retries may come late.
  */
 export function numberEvent(state: RunSnapshot, event: NumberedEvent, shares: EmitterShares): NumberStep {
-  return Object.hasOwn(state.emitters, event.emitterId) ? next(state, event, shares) : first(state, event);
+  return Object.hasOwn(state.emitters, event.emitterId) ? next(state, event, shares) : first(state, event, shares);
 }
 
 /** Says whether the run still knows the event id, for the cases that a number does not decide. */
@@ -70,19 +70,21 @@ function idIsKnown(state: RunSnapshot, { eventId, hash }: NumberedEvent): boolea
 const repeat: NumberStep = { kind: 'repeat' };
 const conflict: NumberStep = { kind: 'conflict' };
 
-function first(state: RunSnapshot, event: NumberedEvent): NumberStep {
+function first(state: RunSnapshot, event: NumberedEvent, shares: EmitterShares): NumberStep {
   const { emitterSeq: n, hash } = event;
+  // The numbers before it may come later, and then with their ids.
+  const ids = idsAfter('', { skipped: n - 1, hash, idsMax: shares.idsMax });
   if (state.emitters_evicted === 0) {
     const gaps: [number, number][] = n > 1 ? [[1, n - 1]] : [];
     const emitter = { last: n, gaps };
-    return { kind: 'new', emitter, ids: hash, isFirst: true, missing: n - 1, unsure: false };
+    return { kind: 'new', emitter, ids, isFirst: true, missing: n - 1, unsure: false };
   }
   // The emitter may be one whose numbering was forgotten. Then its earlier numbers prove nothing, and this event may be
   // a repeat.
   if (idIsKnown(state, event)) return repeat;
   const emitter =
     n > 1 ? { last: n, gaps: [], forgotten: { through: n - 1, missing: null } } : { last: n, gaps: [] };
-  return { kind: 'new', emitter, ids: hash, isFirst: true, missing: 0, unsure: true };
+  return { kind: 'new', emitter, ids, isFirst: true, missing: 0, unsure: true };
 }
 
 function next(state: RunSnapshot, event: NumberedEvent, shares: EmitterShares): NumberStep {
