@@ -55,7 +55,9 @@ export function sharesOf(emitters: number): EmitterShares {
  * retries may come late.
  */
 export function numberEvent(state: RunSnapshot, event: NumberedEvent, shares: EmitterShares): NumberStep {
-  return Object.hasOwn(state.emitters, event.emitterId) ? next(state, event, shares) : first(state, event, shares);
+  return Object.hasOwn(state.emitters, event.emitterId)
+    ? next(state, event, shares)
+    : first(state, event, shares);
 }
 
 /** Says whether the run still knows the event id, for the cases that a number does not decide. */
