@@ -310,6 +310,18 @@ describe('REST', () => {
       expect(short.figures).toMatchObject([{ stride: 2, x: [0, 20], first: [4, 2], count: [2, 1] }]);
     });
 
+    it('are found by the name that the events have, also if only its short form is kept', async () => {
+      await using gateway = await startMadeUpGateway();
+      const long = `${'layer.'.repeat(12)}weight_norm`;
+      gateway.append(KEY, [{ eventType: 'METRICS', data: { [long]: 3 } }]);
+      const [kept] = (await figuresOf(gateway.url)).figures;
+      expect(kept?.name).not.toBe(long);
+      for (const name of [long, kept!.name, `${long},${kept!.name}`]) {
+        const { figures } = await figuresOf(gateway.url, `?name=${encodeURIComponent(name)}`);
+        expect(figures).toEqual([kept]);
+      }
+    });
+
     it('have the position as ETag, and are not sent to a client that holds it', async () => {
       await using gateway = await startMadeUpGateway();
       gateway.append(KEY, losses(1));

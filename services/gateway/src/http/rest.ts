@@ -1,5 +1,6 @@
 import { deliverDocument } from '@runlog/run-state/delivery';
 import { deliverFigures, noFigures } from '@runlog/run-state/figures/deliver-figures';
+import { figureName } from '@runlog/run-state/figures/figure-name';
 import { timelineOf } from '@runlog/run-state/timeline';
 import {
   eventsQuerySchema,
@@ -90,7 +91,9 @@ export function addRestRoutes(
     const state = runs.figures.get(key);
     if (state === undefined) return noFigures(run);
     const { name, points } = query;
-    return deliverFigures(state, { names: name && [...new Set(name)], pointsMax: points });
+    // A long name is kept in a short form.
+    const names = name && [...new Set(name.map(figureName))];
+    return deliverFigures(state, { names, pointsMax: points });
   });
 
   server.get<RunRoute>(`${RUN_PATH}/events`, async (request, reply) => {
