@@ -40,6 +40,11 @@ export function formatNumber(value: number): string {
   return String(Number(value.toPrecision(6)));
 }
 
+/** Formats a count that may err either way if it is not exact: `about 12`. */
+export function formatApproximate(value: number, isExact: boolean): string {
+  return isExact ? formatCount(value) : `about ${formatCount(value)}`;
+}
+
 /** Formats a count that is a lower bound if it is not exact: `at least 12`. */
 export function formatLowerBound(value: number, isExact: boolean): string {
   return isExact ? formatCount(value) : `at least ${formatCount(value)}`;

@@ -60,7 +60,7 @@ describe('the text of a run', () => {
       'rank-3': { last: 900, gaps: [], forgotten: { through: 800, missing: null }, seen: 9 },
     };
     const text = runText(deliveredSnapshot({ missing: 1_207, missing_is_exact: false, emitters }), NOW_MS);
-    expect(text).toContain('(0 duplicates dropped, at least 1,207 missing)');
+    expect(text).toContain('(0 duplicates dropped, about 1,207 missing)');
     expect(text.split('\n').slice(-3)).toEqual([
       '  missing   rank-0 3, 7-12',
       '  missing   rank-2 1,200 up to 800 whose places are no longer kept',

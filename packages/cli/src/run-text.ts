@@ -1,7 +1,7 @@
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredSnapshot, EmitterState } from '@runlog/schema/run/snapshot';
 import { printable } from '@runlog/service-kit/printable';
-import { formatAge, formatCount, formatFigure, formatInterval, formatLowerBound } from './format.ts';
+import { formatAge, formatApproximate, formatCount, formatFigure, formatInterval } from './format.ts';
 
 type Fact = readonly [name: string, text: string];
 
@@ -54,7 +54,7 @@ function attemptFacts({ attempt, attempts }: DeliveredSnapshot): Fact[] {
 
 function eventsText(run: DeliveredSnapshot): string {
   const distinct = formatCount(run.total_events_received - run.duplicates);
-  const missing = formatLowerBound(run.missing, run.missing_is_exact);
+  const missing = formatApproximate(run.missing, run.missing_is_exact);
   return `${distinct} (${formatCount(run.duplicates)} duplicates dropped, ${missing} missing)`;
 }
 

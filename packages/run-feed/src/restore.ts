@@ -2,7 +2,7 @@ import { CHECKPOINT_KEY, decodeCheckpoint } from '@runlog/records/checkpoint-rec
 import { decodeDormantFigures } from '@runlog/records/figures-record';
 import type { RunMeta } from '@runlog/records/meta-record';
 import { decodeDormant, decodeSnapshot } from '@runlog/records/snapshot-record';
-import { figuresFrom } from '@runlog/run-state/figures/run-figures';
+import { emptyFigures, figuresFrom } from '@runlog/run-state/figures/run-figures';
 import { figuresTopicOf, isReservedKey } from '@runlog/schema/log/topics';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
@@ -40,7 +40,7 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
   });
   table.states.settle();
   refuseMissedTombstones({ topic: meta.snapshots, begunMs, endedMs: options.now() });
-  await restoreFigures(table, { ...options, checkpoints });
+  const lagging = await restoreFigures(table, { ...options, checkpoints });
   const newest = newestSnapshots(table, meta.partitions);
   const bounds = await boundsCovering(newest, { ...options, checkpoints });
   await refuseForeignPast(newest, { ...options, bounds });
@@ -66,7 +66,8 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
     }
     next.set(partition, checkpoint ?? startOffset);
   }
-  for (const [key, partition] of runsWithoutFigures(table, { meta, next })) unreadable.set(key, partition);
+  for (const [key, partition] of runsWithoutFigures(table, { meta, next, lagging }))
+    unreadable.set(key, partition);
   await refold(table, { ...options, unreadable, next, bounds });
   return next;
 }
@@ -79,7 +80,7 @@ function newestOfEach(records: readonly LogRecord[]): Iterable<LogRecord> {
 async function restoreFigures(
   table: RunTable,
   options: RestoreOptions & { checkpoints: ReadonlyMap<number, number> },
-): Promise<void> {
+): Promise<ReadonlySet<number>> {
   const { io, meta, partitions, checkpoints, signal, sleep, logger } = options;
   const topic = figuresTopicOf(meta.snapshots);
   const begunMs = options.now();
@@ -99,27 +100,26 @@ async function restoreFigures(
   });
   table.figures.settle();
   refuseMissedTombstones({ topic, begunMs, endedMs: options.now() });
-  for (const key of lagging.length === 0 ? [] : [...table.figures.keys()]) {
-    if (lagging.includes(partitionOf(key, meta.partitions))) table.figures.delete(key);
-  }
   if (lagging.length > 0) {
     logger.warn({ topic, partitions: lagging }, 'figures are older than their snapshots; folding them anew');
   }
+  return new Set(lagging);
 }
 
 /**
- * Yields the runs whose figures are gone or unreadable, and would not follow from the events from `next` on. A run that was
- * retired between the two reads is among them too; folding it anew changes nothing.
+ * Yields the runs whose figures are gone, unreadable or older than their snapshots, and would not follow from the events
+ * from `next` on. A run that was retired between the two reads is among them too; folding it anew changes nothing.
  */
 function* runsWithoutFigures(
   table: RunTable,
-  at: { meta: RunMeta; next: ReadonlyMap<number, number> },
+  at: { meta: RunMeta; next: ReadonlyMap<number, number>; lagging: ReadonlySet<number> },
 ): Generator<[key: string, partition: number]> {
   for (const [key, { first_seq }] of table.states.heads()) {
     const partition = partitionOf(key, at.meta.partitions);
     const next = at.next.get(partition);
     if (next === undefined || first_seq >= next) continue;
-    if ((table.figures.seqOf(key) ?? -1) < first_seq) yield [key, partition];
+    const isIncomplete = at.lagging.has(partition) || (table.figures.seqOf(key) ?? -1) < first_seq;
+    if (isIncomplete) yield [key, partition];
   }
 }
 
@@ -185,9 +185,14 @@ async function refold(
     for (const key of keys) {
       const state = table.states.get(key);
       if (state === undefined || state.first_seq >= startOffset) continue;
-      // The events that its figures lack are gone, so they begin here.
-      table.figures.set(key, figuresFrom(state));
-      logger.error({ partition, run: key }, 'unreadable figures of truncated history: they begin anew');
+      // The events that its figures lack may be gone, so these go on from here.
+      const { series, refused } = table.figures.get(key) ?? emptyFigures(state);
+      table.figures.set(key, { ...figuresFrom(state), series, refused });
+      table.refolded.add(key);
+      logger.error(
+        { partition, run: key },
+        'figures of truncated history lack events: they go on from the snapshot',
+      );
       keys.delete(key);
     }
     if (startOffset > 0) {
@@ -206,6 +211,7 @@ async function refold(
     for (const key of keys) {
       table.states.delete(key);
       table.figures.delete(key);
+      table.refolded.add(key);
     }
     const next = options.next.get(partition)!;
     await readToEnd(io, {

@@ -43,6 +43,8 @@ export class RunTable {
    * overwritten.
    */
   readonly leftOut = new Set<string>();
+  /** Runs that a restore folded anew, because what is stored of them cannot be read or is incomplete. */
+  readonly refolded = new Set<string>();
   readonly #meta: RunMeta;
 
   /**

@@ -56,6 +56,12 @@ export class HeldPartition implements AsyncDisposable {
     this.#writer = held.writer;
     this.#table = held.table;
     this.#folded = held.next;
+    // What is stored of them is broken. It is written again, and holds nothing back.
+    const lack = { since: held.next, through: held.next, sinceMs: 0 };
+    for (const key of held.table.refolded) {
+      this.#dirty.mark(key, lack);
+      this.#dirtyFigures.mark(key, lack);
+    }
   }
 
   /** Resolves to null if the group has moved on; then the next assignment decides. */

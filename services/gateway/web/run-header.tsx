@@ -54,7 +54,7 @@ export function RunHeader({ run }: { run: ShownRun }) {
         <Fact name="Events/s">{rateText(run.eventsPerSecond)}</Fact>
         <Fact name="Duplicates">{count(snapshot.duplicates)}</Fact>
         <Fact name="Missing" isBad={snapshot.missing > 0}>
-          {!snapshot.missing_is_exact && <span class="of">at least </span>}
+          {!snapshot.missing_is_exact && <span class="of">about </span>}
           {count(snapshot.missing)}
         </Fact>
       </dl>

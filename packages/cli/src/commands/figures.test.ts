@@ -113,7 +113,8 @@ describe('runlog figures', () => {
 
   it('colours a chart, unless NO_COLOR is set', async () => {
     atTerminal(70);
-    vi.stubEnv('NO_COLOR', undefined);
+    // Node takes a terminal of a CI run for one without colours.
+    for (const name of ['NO_COLOR', 'CI']) vi.stubEnv(name, undefined);
     vi.stubEnv('TERM', 'xterm-256color');
     const { stdout } = await figures([RUN, '--name', 'val_loss']);
     expect(stdout).toContain('\u001b[36m');

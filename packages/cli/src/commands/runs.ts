@@ -76,7 +76,7 @@ function batch(row: RunRow): string {
   return row.max_batches === null ? String(row.current_batch) : `${row.current_batch}/${row.max_batches}`;
 }
 
-/** In a column, `≥12` stands for "at least 12". */
+/** In a column, `~12` stands for "about 12". */
 function missing(row: RunRow): string {
-  return `${row.missing_is_exact ? '' : '≥'}${formatCount(row.missing)}`;
+  return `${row.missing_is_exact ? '' : '~'}${formatCount(row.missing)}`;
 }
