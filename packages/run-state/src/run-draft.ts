@@ -23,6 +23,8 @@ export class RunDraft {
   /** Follows from the number of emitters, which is expensive to count; null until it is asked for. */
   #shares: EmitterShares | null = null;
   #emitters = 0;
+  /** Whether nobody else holds any of the emitters. */
+  #ownEachEmitter: boolean;
   /** The emitter that was set last. Only this draft holds its object. */
   #ownEmitterId: string | null = null;
 
@@ -34,6 +36,7 @@ export class RunDraft {
     this.#ownMilestones = isOwn;
     this.#ownCounts = isOwn;
     this.#ownEmitters = isOwn;
+    this.#ownEachEmitter = isOwn;
     this.#ownActivity = isOwn;
     this.#ownLandmarks = isOwn;
   }
@@ -47,6 +50,7 @@ export class RunDraft {
     this.#ownMilestones = own;
     this.#ownCounts = own;
     this.#ownEmitters = own;
+    this.#ownEachEmitter = own;
     this.#ownActivity = own;
     this.#ownLandmarks = own;
     this.#ownEmitterId = null;
@@ -129,9 +133,11 @@ export class RunDraft {
     this.setEmitter(id, emitter);
   }
 
-  /** Returns the emitter to change, or null unless this draft has set it and no other since. */
+  /** Returns the emitter to change, or null if it is unknown or somebody else may hold it. */
   ownEmitter(id: string): EmitterState | null {
-    return id === this.#ownEmitterId ? this.state!.emitters[id]! : null;
+    if (id === this.#ownEmitterId) return this.state!.emitters[id]!;
+    const { emitters } = this.state!;
+    return this.#ownEachEmitter && Object.hasOwn(emitters, id) ? emitters[id]! : null;
   }
 
   #withOwnEmitters(): RunSnapshot {
