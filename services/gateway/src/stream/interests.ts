@@ -21,6 +21,19 @@ export interface InterestContext {
   readonly pump: () => void;
 }
 
+/** Hands frames to the client of an interest. Returns false if there is no room: then the interest is served later. */
+function deliverOrOwe(
+  { outlet, owe }: InterestContext,
+  to: { interest: Interest; frames: readonly EncodedFrame[] },
+): boolean {
+  if (!outlet.hasRoom) {
+    owe(to.interest);
+    return false;
+  }
+  for (const frame of to.frames) outlet.push(frame);
+  return true;
+}
+
 /** A subscribed run. It is answered once and then live, or behind while there is no room. */
 export class RunInterest implements RunListener {
   readonly ch: string;
@@ -40,13 +53,7 @@ export class RunInterest implements RunListener {
   }
 
   deliver(frames: readonly EncodedFrame[]): boolean {
-    const { outlet } = this.#context;
-    if (!outlet.hasRoom) {
-      this.#context.owe(this);
-      return false;
-    }
-    for (const frame of frames) outlet.push(frame);
-    return true;
+    return deliverOrOwe(this.#context, { interest: this, frames });
   }
 
   reached(): void {
@@ -136,13 +143,7 @@ export class FiguresInterest implements FiguresListener {
   }
 
   deliver(text: string): boolean {
-    const { outlet } = this.#context;
-    if (!outlet.hasRoom) {
-      this.#context.owe(this);
-      return false;
-    }
-    outlet.push({ text });
-    return true;
+    return deliverOrOwe(this.#context, { interest: this, frames: [{ text }] });
   }
 
   serve(): void {
@@ -174,13 +175,7 @@ export class IndexInterest implements IndexListener {
   }
 
   deliver(text: string): boolean {
-    const { outlet } = this.#context;
-    if (!outlet.hasRoom) {
-      this.#context.owe(this);
-      return false;
-    }
-    outlet.push({ text });
-    return true;
+    return deliverOrOwe(this.#context, { interest: this, frames: [{ text }] });
   }
 
   serve(): void {
