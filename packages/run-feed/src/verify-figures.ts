@@ -1,15 +1,13 @@
 import { bytesOf, decodeFigures, positionOfFigures } from '@runlog/records/figures-record';
-import { decodeSnapshot } from '@runlog/records/snapshot-record';
 import { deliverFigures } from '@runlog/run-state/figures/deliver-figures';
 import type { RunFiguresState } from '@runlog/run-state/figures/run-figures';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import { firstDifference } from './first-difference.ts';
-import type { StoredPartition } from './stored-snapshots.ts';
 import type { Difference } from './verify.ts';
 
 /**
- * The stored figures of a partition, and which of them the fold has confirmed. Each is compared at its own position. Every
- * run that began below the checkpoint must have figures.
+ * The stored figures of a partition, and which of them the fold has confirmed. Each is compared at its own position. `runs`
+ * are those whose snapshots are compared, with their first record. Those that began below the checkpoint must have figures.
  */
 export class FigureExpectations {
   readonly #partition: number;
@@ -21,20 +19,17 @@ export class FigureExpectations {
 
   constructor(
     figures: ReadonlyMap<string, Buffer>,
-    at: { partition: number; startOffset: number; stored: StoredPartition; checkpoint: number },
+    at: { partition: number; runs: Iterable<[key: string, firstSeq: number]>; checkpoint: number },
   ) {
     this.#partition = at.partition;
-    for (const [key, snapshot] of at.stored.snapshots) {
-      const run = decodeSnapshot(snapshot);
-      // The beginning of the run is gone, so there is nothing to compare its figures with.
-      if (run === null || run.first_seq < at.startOffset) continue;
+    for (const [key, firstSeq] of at.runs) {
       const bytes = figures.get(key);
       const position = bytes === undefined ? undefined : positionOfFigures(bytes);
       if (position === null) this.#differ({ key, seq: null, message: 'the stored figures cannot be read' });
       // Figures from before a retirement are no figures of this run.
-      else if (bytes !== undefined && position !== undefined && position.seq >= run.first_seq)
+      else if (bytes !== undefined && position !== undefined && position.seq >= firstSeq)
         this.#open.set(key, { bytes, seq: position.seq });
-      else if (run.first_seq < at.checkpoint) this.#missing.add(key);
+      else if (firstSeq < at.checkpoint) this.#missing.add(key);
     }
   }
 

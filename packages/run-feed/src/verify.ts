@@ -117,7 +117,8 @@ async function verifyPartition(options: {
   const { startOffset } = bounds;
   const checkpoint = stored.checkpoint?.next ?? startOffset;
   const expectations = new Expectations(stored, { partition, startOffset });
-  const figures = new FigureExpectations(options.figures, { partition, startOffset, stored, checkpoint });
+  const runs = expectations.runs();
+  const figures = new FigureExpectations(options.figures, { partition, runs, checkpoint });
   const seen = new Set<string>();
   let unfoldable = 0;
   let events = 0;
@@ -185,6 +186,11 @@ class Expectations {
         this.#open.set(key, { bytes, state });
       }
     }
+  }
+
+  /** Yields the runs that are still to be compared, with their first record. */
+  *runs(): Generator<[key: string, firstSeq: number]> {
+    for (const [key, { state }] of this.#open) yield [key, state.first_seq];
   }
 
   compare(key: string, folded: RunSnapshot): void {
