@@ -18,6 +18,9 @@ export interface StoredRun {
   readonly isOfFormer: boolean;
 }
 
+/** A record that changed a run. */
+type Change = RunTruth['changes'][number];
+
 /** The stored figures of one run. */
 type StoredFigures = Omit<StoredRun, 'isKept'>;
 
@@ -90,21 +93,12 @@ export class StoredPartition {
 
   #checkFiguresCovered(truths: Truths): void {
     const next = this.figuresNext;
-    for (const truth of this.#truths(truths).values()) {
-      if (truth.partition !== this.index) continue;
-      const last = truth.changes.findLast(({ offset }) => offset < next);
-      if (last === undefined) continue;
-      const stored = this.figures.get(truth.key);
-      const isRetiredLater = truth.changes.some(({ offset, isAbsent }) => isAbsent && offset >= next);
-      if (stored === undefined && isRetiredLater && this.isRebuilt) continue;
+    for (const { truth, last } of this.#changedBelow(next, truths)) {
       // Figures of a former life count for nothing once a snapshot of the next one is stored.
       const run = this.runs.get(truth.key);
       if (run !== undefined && (truth.states.get(run.seq)?.first_seq ?? -1) > last.offset) continue;
-      const isStored = last.isAbsent
-        ? stored === undefined || stored.isTombstone || stored.seq > last.offset
-        : stored !== undefined && stored.seq >= last.offset;
       holds(
-        isStored,
+        this.#isCovered(this.figures.get(truth.key), { truth, last, next }),
         () =>
           `the checkpoint of partition ${this.index} is ${next}, but the stored figures of ${truth.key} lack offset ${last.offset}`,
       );
@@ -210,23 +204,36 @@ export class StoredPartition {
    */
   checkCovered(truths: Truths): void {
     const { next } = this.checkpoint!;
-    for (const truth of this.#truths(truths).values()) {
-      if (truth.partition !== this.index) continue;
-      const last = truth.changes.findLast(({ offset }) => offset < next);
-      if (last === undefined) continue;
-      const stored = this.runs.get(truth.key);
-      // A rebuild writes nothing for a run that is retired later on.
-      const isRetiredLater = truth.changes.some(({ offset, isAbsent }) => isAbsent && offset >= next);
-      if (stored === undefined && isRetiredLater && this.isRebuilt) continue;
-      const isStored = last.isAbsent
-        ? stored === undefined || stored.isTombstone || stored.seq > last.offset
-        : stored !== undefined && stored.seq >= last.offset;
+    for (const { truth, last } of this.#changedBelow(next, truths)) {
       holds(
-        isStored,
+        this.#isCovered(this.runs.get(truth.key), { truth, last, next }),
         () =>
           `the checkpoint of partition ${this.index} is ${next}, but what is stored of ${truth.key} lacks offset ${last.offset}`,
       );
     }
+  }
+
+  /** Yields the runs of the partition that changed below an offset, with the last change there. */
+  *#changedBelow(next: number, truths: Truths): Generator<{ truth: RunTruth; last: Change }> {
+    for (const truth of this.#truths(truths).values()) {
+      if (truth.partition !== this.index) continue;
+      const last = truth.changes.findLast(({ offset }) => offset < next);
+      if (last !== undefined) yield { truth, last };
+    }
+  }
+
+  /** Says whether what is stored of a run includes its last change below `next`. */
+  #isCovered(
+    stored: Pick<StoredRun, 'seq' | 'isTombstone'> | undefined,
+    of: { truth: RunTruth; last: Change; next: number },
+  ): boolean {
+    const { truth, last, next } = of;
+    // A rebuild writes nothing for a run that is retired later on.
+    const isRetiredLater = truth.changes.some(({ offset, isAbsent }) => isAbsent && offset >= next);
+    if (stored === undefined && isRetiredLater && this.isRebuilt) return true;
+    return last.isAbsent
+      ? stored === undefined || stored.isTombstone || stored.seq > last.offset
+      : stored !== undefined && stored.seq >= last.offset;
   }
 
   /**
