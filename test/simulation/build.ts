@@ -1,6 +1,6 @@
 import { Aggregation } from '@runlog/aggregator/aggregate';
 import { rebuild } from '@runlog/aggregator/rebuild';
-import { Feed } from '@runlog/gateway/feed';
+import { Feed } from '@runlog/gateway/read/feed';
 import { metaChange } from '@runlog/run-feed/follow-meta';
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
@@ -56,7 +56,7 @@ async function load(): Promise<Build> {
   const [aggregate, rebuilding, feed, follow, prepare] = await Promise.all([
     import('@runlog/aggregator/aggregate'),
     import('@runlog/aggregator/rebuild'),
-    import('@runlog/gateway/feed'),
+    import('@runlog/gateway/read/feed'),
     import('@runlog/run-feed/follow-meta'),
     import('@runlog/run-feed/prepare-topics'),
   ]);

@@ -1,6 +1,6 @@
 import type { GatewayConfig } from '@runlog/gateway/config';
-import type { Feed } from '@runlog/gateway/feed';
-import type { Hub } from '@runlog/gateway/stream/hub';
+import type { Hub } from '@runlog/gateway/fan-out/hub';
+import type { Feed } from '@runlog/gateway/read/feed';
 import type { ReadonlyFigureStates } from '@runlog/run-feed/figure-states';
 import { topicNames } from '@runlog/schema/log/topics';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';

@@ -1,6 +1,6 @@
-import type { Hub } from '@runlog/gateway/stream/hub';
-import { Outbox } from '@runlog/gateway/stream/outbox';
-import { Session } from '@runlog/gateway/stream/session';
+import type { Hub } from '@runlog/gateway/fan-out/hub';
+import { Session } from '@runlog/gateway/fan-out/session';
+import { Outbox } from '@runlog/gateway/send/outbox';
 import { STREAM_HEARTBEAT_MS } from '@runlog/schema/limits';
 import type { SimulatedProcess } from './simulated-process.ts';
 import type { World } from './world.ts';

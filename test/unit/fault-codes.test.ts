@@ -72,7 +72,7 @@ describe('every code is used by a service:', () => {
 
   // Some codes are of HTTP too, so only the session, which alone sends error frames, is searched.
   it.each(Object.keys(frameFaults))('%s is in an error frame', (code) => {
-    const session = readFileSync(join(root, 'services/gateway/src/stream/session.ts'), 'utf8');
+    const session = readFileSync(join(root, 'services/gateway/src/fan-out/session.ts'), 'utf8');
     expect(session).toMatch(new RegExp(`#fault\\([^;]*'${code}'`));
   });
 

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Registry } from '@runlog/service-kit/metrics';
-import type { Hub } from './stream/hub.ts';
+import type { Hub } from './fan-out/hub.ts';
 
 /** The figures that the gateway counts while it sends. */
 export interface GatewayMetrics {

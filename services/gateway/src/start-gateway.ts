@@ -3,8 +3,8 @@ import type { Running } from '@runlog/service-kit/lifecycle';
 import type { ServiceStart } from '@runlog/service-kit/run-service';
 import { accessBy } from './access.ts';
 import type { GatewayConfig } from './config.ts';
-import { Feed } from './feed.ts';
 import { serveGateway } from './http/gateway-server.ts';
+import { Feed } from './read/feed.ts';
 
 const STOP_MS_MAX = 2_000;
 

@@ -7,7 +7,7 @@ import { TopicIoError } from '@runlog/topic-io/topic-io';
 import { describe, expect, it } from 'vitest';
 import { StreamSocket } from '../../../../test/support/stream-socket.ts';
 import { startMadeUpGateway } from '../made-up/made-up-gateway.ts';
-import type { PastState } from './past-states.ts';
+import type { PastState } from '../read/past-states.ts';
 
 const KEY = 'c1/r1/default';
 const CH = `run:${KEY}`;

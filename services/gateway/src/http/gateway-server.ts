@@ -8,11 +8,11 @@ import type { ServedRoute } from '@runlog/service-kit/http-server-methods';
 import type { PinoLogger } from '@runlog/service-kit/logger';
 import { addMetricsRoute } from '@runlog/service-kit/metrics';
 import type { Access } from '../access.ts';
+import type { Hub } from '../fan-out/hub.ts';
 import { createGatewayMetrics } from '../gateway-metrics.ts';
-import type { RunsAtHand } from '../runs-at-hand.ts';
-import type { Hub } from '../stream/hub.ts';
-import { SocketServer } from '../stream/socket-server.ts';
-import { addStreamRoute } from '../stream/sse.ts';
+import type { RunsAtHand } from '../read/runs-at-hand.ts';
+import { SocketServer } from '../send/socket-server.ts';
+import { addStreamRoute } from '../send/sse.ts';
 import { addRestRoutes } from './rest.ts';
 import { addPageRoutes } from './web-bundle.ts';
 

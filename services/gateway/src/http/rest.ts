@@ -20,9 +20,9 @@ import {
 } from '@runlog/service-kit/http-server';
 import type { z } from 'zod';
 import { type Access, mustSee } from '../access.ts';
-import type { RunsAtHand } from '../runs-at-hand.ts';
+import { LogReads } from '../read/log-reads.ts';
+import type { RunsAtHand } from '../read/runs-at-hand.ts';
 import { listRuns, runsQuerySchema } from './list-runs.ts';
-import { LogReads } from './log-reads.ts';
 import { noSuchRun, type RunRoute, runKeyOf } from './run-route.ts';
 
 /** The most pages of history that are read at the same time. Each may look at many records. */

@@ -3,9 +3,9 @@ import type { ServedRoute } from '@runlog/service-kit/http-server-methods';
 import type { KeyRing } from '@runlog/service-kit/keys';
 import { createLogger } from '@runlog/service-kit/logger';
 import { accessBy } from '../access.ts';
+import { Hub } from '../fan-out/hub.ts';
 import { serveGateway } from '../http/gateway-server.ts';
-import type { RunsAtHand } from '../runs-at-hand.ts';
-import { Hub } from '../stream/hub.ts';
+import type { RunsAtHand } from '../read/runs-at-hand.ts';
 import { type MadeUpEvent, MadeUpRuns } from './made-up-runs.ts';
 
 /** The real server over runs that are made by hand, for tests. */

@@ -14,8 +14,8 @@ import type { DeliveredSnapshot, EventLogEntry, Position, RunSnapshot } from '@r
 import { runChannel } from '@runlog/schema/stream/channels';
 import type { RunDelta, ServerFrame, SnapshotChanges } from '@runlog/schema/stream/server-frames';
 import type { Clock } from '@runlog/service-kit/clock';
-import { RunIndex } from '../run-index.ts';
 import { FigureChannels } from './figure-channels.ts';
+import { RunIndex } from './run-index.ts';
 
 /** The least time between two flushes. Changes of a run within it are merged into one delta. */
 const FLUSH_INTERVAL_MS = 10;

@@ -6,7 +6,7 @@ import type { RunHead, RunRow } from '@runlog/schema/run/snapshot';
 import { indexChannel } from '@runlog/schema/stream/channels';
 import type { ServerFrame } from '@runlog/schema/stream/server-frames';
 import type { Clock } from '@runlog/service-kit/clock';
-import type { Viewer } from './access.ts';
+import type { Viewer } from '../access.ts';
 
 /** The heads that rows are made from: listing runs wakes none of them. */
 type RunHeads = Pick<ReadonlyRunStates, 'head' | 'heads' | 'keys'>;

@@ -8,8 +8,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MadeUpRuns } from '../made-up/made-up-runs.ts';
 import { ManualClock } from '../made-up/manual-clock.ts';
+import { Outbox } from '../send/outbox.ts';
 import { Hub } from './hub.ts';
-import { Outbox } from './outbox.ts';
 import { Session } from './session.ts';
 
 const START_MS = Date.UTC(2026, 0, 3, 23, 59, 50);

@@ -17,9 +17,9 @@ import { HttpFault } from '@runlog/service-kit/http-server';
 import type { Logger } from '@runlog/topic-io/logger';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Access, Viewer } from '../access.ts';
-import { encode, type Hub } from './hub.ts';
+import { encode, type Hub } from '../fan-out/hub.ts';
+import { Session } from '../fan-out/session.ts';
 import { Outbox } from './outbox.ts';
-import { Session } from './session.ts';
 
 const TICK_MS = 1_000;
 /** The number of ticks over which heartbeats are spread. Each connection has its own second. */

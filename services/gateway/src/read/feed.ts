@@ -5,11 +5,11 @@ import { prepareTopics } from '@runlog/run-feed/prepare-topics';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/topic-io/logger';
 import { isPassing, type TopicIo } from '@runlog/topic-io/topic-io';
-import type { GatewayConfig } from './config.ts';
-import { History } from './http/history.ts';
-import { PastStates } from './http/past-states.ts';
+import type { GatewayConfig } from '../config.ts';
+import { Hub } from '../fan-out/hub.ts';
+import { History } from './history.ts';
+import { PastStates } from './past-states.ts';
 import type { RunsAtHand } from './runs-at-hand.ts';
-import { Hub } from './stream/hub.ts';
 
 const RETRY_DELAY_MS_MIN = 250;
 const RETRY_DELAY_MS_MAX = 5_000;

@@ -5,10 +5,10 @@ import type { ClientFrame } from '@runlog/schema/stream/client-frames';
 import type { Clock } from '@runlog/service-kit/clock';
 import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
 import { type Access, mustSee, type Viewer } from '../access.ts';
+import type { EncodedFrame, Hub } from '../fan-out/hub.ts';
+import type { Outlet } from '../fan-out/outlet.ts';
+import { Session } from '../fan-out/session.ts';
 import { type RunRoute, runKeyOf } from '../http/run-route.ts';
-import type { EncodedFrame, Hub } from './hub.ts';
-import type { Outlet } from './outlet.ts';
-import { Session } from './session.ts';
 
 /** The open streams. They are ended when the gateway drains. */
 export interface OpenStreams {

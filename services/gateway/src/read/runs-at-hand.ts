@@ -1,7 +1,7 @@
 import type { ReadonlyFigureStates } from '@runlog/run-feed/figure-states';
 import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
-import type { History } from './http/history.ts';
-import type { PastStates } from './http/past-states.ts';
+import type { History } from './history.ts';
+import type { PastStates } from './past-states.ts';
 
 /** The runs that the routes read, while the gateway has caught up with the log. */
 export interface RunsAtHand {

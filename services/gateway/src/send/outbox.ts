@@ -1,7 +1,7 @@
 import { STREAM_QUEUE_BYTES_HIGH, STREAM_STUCK_MS_MAX } from '@runlog/schema/limits';
 import type { Clock } from '@runlog/service-kit/clock';
-import type { EncodedFrame } from './hub.ts';
-import type { Outlet } from './outlet.ts';
+import type { EncodedFrame } from '../fan-out/hub.ts';
+import type { Outlet } from '../fan-out/outlet.ts';
 
 /** Frames are gathered into messages of about this size. One write costs a tenth of sixteen writes. */
 const MESSAGE_CHARS_MAX = 64 * 1024;

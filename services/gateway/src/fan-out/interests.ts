@@ -2,10 +2,10 @@ import { STREAM_AHEAD_MS_MAX } from '@runlog/schema/limits';
 import type { Position } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Viewer } from '../access.ts';
-import type { IndexListener, IndexSubscription } from '../run-index.ts';
 import type { FiguresListener, FiguresSubscription } from './figure-channels.ts';
 import { type EncodedFrame, encode, type Hub, type RunListener, type RunSubscription } from './hub.ts';
 import type { Outlet } from './outlet.ts';
+import type { IndexListener, IndexSubscription } from './run-index.ts';
 
 /** A channel that a client is subscribed to. */
 export type Interest = RunInterest | FiguresInterest | IndexInterest;
