@@ -38,9 +38,11 @@ export interface LiveRuns {
   readonly figures: ReadonlyFigureStates;
   /** Whether every partition has been read to its end once. */
   readonly caughtUp: boolean;
+  /** Every record of the partition below the returned offset is folded. 0 until the restore is done. */
+  readUpTo(partition: number): number;
   /**
-   * Restores, then yields the changes of each batch, which `states` already includes. It may be iterated only once, and
-   * ends on abort.
+   * Restores, then yields the changes of each batch, which `states` already includes. A batch may have none. It may be
+   * iterated only once, and ends on abort.
    */
   changes(): AsyncIterable<readonly RunChange[]>;
 }
@@ -51,8 +53,11 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
   const partitions = Array.from({ length: meta.partitions }, (_, partition) => partition);
   const behind = new Set(partitions);
 
+  /** For each partition, the offset of the next record to fold. */
+  const next = new Map<number, number>();
+
   async function* changes(): AsyncGenerator<readonly RunChange[]> {
-    const next = await restore(table, { io, topics, meta, partitions, logger, signal, sleep, now });
+    const read = await restore(table, { io, topics, meta, partitions, logger, signal, sleep, now });
     await using reader = io.reader({
       topic: topics.events,
       signal,
@@ -61,17 +66,21 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
         else logger.warn({ err: fault }, 'events cannot be read; retrying');
       },
     });
-    for (const [partition, offset] of next) reader.add({ partition, offset });
+    for (const [partition, offset] of read) {
+      next.set(partition, offset);
+      reader.add({ partition, offset });
+    }
     const over = new AbortController();
     const resting = putFiguresToSleep(AbortSignal.any([signal, over.signal]));
     try {
       for await (const fetched of reader) {
         if (fetched.kind === 'out_of_range') throw truncated(topics.events, fetched);
         const { changes: folded } = table.fold(fetched.records, fetched.partition);
+        next.set(fetched.partition, fetched.nextOffset);
         const wasBehind = behind.size > 0;
         if (fetched.nextOffset >= fetched.stableEnd) behind.delete(fetched.partition);
         if (wasBehind && behind.size === 0) options.onCaughtUp?.();
-        if (folded.length > 0) yield folded;
+        yield folded;
       }
     } finally {
       over.abort();
@@ -93,6 +102,7 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
     get caughtUp() {
       return behind.size === 0;
     },
+    readUpTo: (partition) => next.get(partition) ?? 0,
     changes,
   };
 }

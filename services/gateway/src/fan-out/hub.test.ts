@@ -129,12 +129,16 @@ function timeless(snapshot: DeliveredSnapshot | undefined): unknown {
 function setUp() {
   const runs = new MadeUpRuns();
   const clock = new ManualClock(START_MS);
-  const hub = new Hub({ epoch: runs.epoch, states: runs.states, figures: runs.figures, clock });
+  const read = { upTo: 0 };
+  const hub = new Hub({
+    ...{ epoch: runs.epoch, states: runs.states, figures: runs.figures, clock },
+    readUpTo: () => read.upTo,
+  });
   const stateOf = (key: string) => {
     const state = runs.states.get(key);
     return state === undefined ? emptySnapshot(parseRunKey(key)!) : deliverSnapshot(state, clock.now());
   };
-  return { runs, clock, hub, stateOf };
+  return { runs, clock, hub, read, stateOf };
 }
 
 const epochs = (count: number) => Array.from({ length: count }, () => ({}));
@@ -221,6 +225,34 @@ describe('the hub', () => {
     clock.advance(20_000);
     client.turn();
     expect(client.frames.some((frame) => frame.reset !== undefined)).toBe(false);
+  });
+
+  it.each([
+    { which: 'a run that never was', events: 0, snapshotSeq: null },
+    { which: 'a run that has not come so far', events: 3, snapshotSeq: 3 },
+  ])('answers a position of $which at once when the log was read past it', ({ events, snapshotSeq }) => {
+    const { runs, clock, hub, read } = setUp();
+    if (events > 0) hub.apply([runs.append(KEY, epochs(events))]);
+    const client = new TestClient({ hub, clock });
+    const position = { epoch: 'e1', seq: 9 };
+    client.held.set(`run:${KEY}`, { ...emptySnapshot(parseRunKey(KEY)!), position });
+    read.upTo = 9;
+    client.subscribe(KEY, { resume: true });
+    hub.apply([]);
+    client.turn();
+    expect(client.frames).toEqual([]);
+    read.upTo = 10;
+    hub.apply([]);
+    client.turn();
+    const expected = { id: 1, snapshot: { position: snapshotSeq && { epoch: 'e1', seq: snapshotSeq } } };
+    expect(client.frames).toMatchObject([expected]);
+    client.held.set(`run:${KEY}`, { ...emptySnapshot(parseRunKey(KEY)!), position });
+    client.subscribe(KEY, { resume: true });
+    client.turn();
+    expect(client.frames).toMatchObject([expected, expected]);
+    clock.advance(20_000);
+    client.turn();
+    expect(client.frames).toHaveLength(2);
   });
 
   it('resets a client that waited ten seconds for a position that was not reached', () => {

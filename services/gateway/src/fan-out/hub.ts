@@ -81,6 +81,18 @@ interface RunChannel {
   activityBucket: number;
 }
 
+/** Runs, folded as far as the log has been read. */
+export interface FoldedRuns {
+  readonly epoch: string;
+  readonly states: ReadonlyRunStates;
+  readonly figures: ReadonlyFigureStates;
+  /**
+   * Every record below the returned offset, in the partition of the run with this key, is folded. Without it, nobody knows
+   * whether a position is still to come.
+   */
+  readonly readUpTo?: (key: string) => number;
+}
+
 /**
  * Fans the changes of runs out to subscriptions, without I/O. One delta is made and encoded per changed run and flush,
  * whatever the number of its subscribers. A subscription is answered with the channel's newest state, after the delta
@@ -96,18 +108,17 @@ export class Hub {
   readonly #channels = new Map<string, RunChannel>();
   readonly #changed = new Set<RunChannel>();
   readonly #activityOwed = new Set<RunChannel>();
+  /** The channels with subscriptions that are ahead. */
+  readonly #awaited = new Set<RunChannel>();
+  #readUpTo: (key: string) => number;
   #cancelFlush: (() => void) | null = null;
   #cancelActivity: (() => void) | null = null;
   #flushedAtMs = Number.NEGATIVE_INFINITY;
 
   /** `states` and `figures` may be ahead of the changes that are handed to `apply`, but never behind them. */
-  constructor(options: {
-    epoch: string;
-    states: ReadonlyRunStates;
-    figures: ReadonlyFigureStates;
-    clock: Clock;
-  }) {
+  constructor(options: FoldedRuns & { clock: Clock }) {
     this.#epoch = options.epoch;
+    this.#readUpTo = options.readUpTo ?? nothingRead;
     this.#states = options.states;
     this.#clock = options.clock;
     this.index = new RunIndex({ states: options.states, clock: options.clock });
@@ -122,9 +133,11 @@ export class Hub {
    * Switches to all runs folded anew, after a rebuild that changed something. Positions of the former epoch are
    * meaningless here, so every subscription starts over, on its existing stream.
    */
-  switchTo(rebuilt: { epoch: string; states: ReadonlyRunStates; figures: ReadonlyFigureStates }): void {
+  switchTo(rebuilt: FoldedRuns): void {
     this.flush();
     this.#epoch = rebuilt.epoch;
+    this.#readUpTo = rebuilt.readUpTo ?? nothingRead;
+    this.#awaited.clear();
     this.#states = rebuilt.states;
     for (const channel of this.#channels.values()) {
       const state = rebuilt.states.get(channel.key) ?? null;
@@ -147,7 +160,10 @@ export class Hub {
     this.figures.switchTo(rebuilt);
   }
 
-  /** Takes the changes of a batch of records. Flushes at once if the last flush was long enough ago, or else soon. */
+  /**
+   * Takes the changes of a batch of records, of which there may be none. Flushes at once if the last flush was long enough
+   * ago, or else soon.
+   */
   apply(changes: readonly RunChange[]): void {
     this.index.touch(changes);
     this.figures.touch(changes);
@@ -157,6 +173,7 @@ export class Hub {
       if (change.after === null) this.#retire(channel);
       else this.#advance(channel, change.after, change.entries);
     }
+    this.#releasePassed();
     if (this.#changed.size === 0 || this.#cancelFlush !== null) return;
     const dueInMs = this.#flushedAtMs + FLUSH_INTERVAL_MS - this.#clock.now();
     if (dueInMs <= 0) this.flush();
@@ -206,27 +223,30 @@ export class Hub {
     if (channel.subscriptions > 0) return;
     this.#channels.delete(channel.key);
     this.#changed.delete(channel);
+    this.#awaited.delete(channel);
     this.#activityOwed.delete(channel);
   }
 
   /**
    * Puts the subscription into the live stream and returns what brings its client up to date. `ahead` means that the
-   * client has seen more than the fold. `reached` is called when the fold has caught up; then call `join` again (or, to
-   * give up, `stopWaiting`).
+   * client has seen more than the fold. `reached` is called when the fold has caught up, or has read past that position
+   * without finding it; then call `join` again (or, to give up, `stopWaiting`).
    */
   join(subscription: RunSubscription, since: Position | null): JoinReply {
     const { channel } = subscription;
     this.#flushChannel(channel);
     const state = channel.current;
     if (since !== null && since.epoch === this.#epoch) {
-      if (state === null || since.seq > state.position.seq) {
+      const isAhead = state === null || since.seq > state.position.seq;
+      if (isAhead && !this.#hasPassed(channel, since.seq)) {
         channel.live.delete(subscription);
         channel.ahead.add(subscription);
+        this.#awaited.add(channel);
         subscription.standing = 'ahead';
         subscription.awaitedSeq = since.seq;
         return { kind: 'ahead' };
       }
-      if (isRetained(state, since.seq)) {
+      if (!isAhead && isRetained(state, since.seq)) {
         this.#goLive(subscription);
         return { kind: 'resume', delta: this.#merged(state, since.seq) };
       }
@@ -342,6 +362,25 @@ export class Hub {
     }
   }
 
+  /** Whether the position will not come any more: the log was read past it, and every change until there is known here. */
+  #hasPassed({ key, current }: RunChannel, seq: number): boolean {
+    const folded = this.#states.head(key)?.position.seq ?? -1;
+    return this.#readUpTo(key) > seq && folded <= (current?.position.seq ?? -1);
+  }
+
+  /** Lets subscriptions join whose position was passed. */
+  #releasePassed(): void {
+    for (const channel of this.#awaited) {
+      for (const subscription of [...channel.ahead]) {
+        if (!this.#hasPassed(channel, subscription.awaitedSeq)) continue;
+        channel.ahead.delete(subscription);
+        subscription.standing = 'idle';
+        subscription.listener.reached();
+      }
+      if (channel.ahead.size === 0) this.#awaited.delete(channel);
+    }
+  }
+
   /** Hands frames to every live subscription. One without room is marked as behind, at `standing`. */
   #send(
     channel: RunChannel,
@@ -430,6 +469,10 @@ export class Hub {
   #bucket(): number {
     return Math.floor(this.#clock.now() / ACTIVITY_BUCKET_MS);
   }
+}
+
+function nothingRead(): number {
+  return 0;
 }
 
 /** Encodes one frame as JSON. */

@@ -4,6 +4,7 @@ import { type LiveRuns, openLiveRuns } from '@runlog/run-feed/live-runs';
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/topic-io/logger';
+import { partitionOf } from '@runlog/topic-io/partitioner';
 import { isPassing, type TopicIo } from '@runlog/topic-io/topic-io';
 import type { GatewayConfig } from '../config.ts';
 import { Hub } from '../fan-out/hub.ts';
@@ -113,14 +114,16 @@ export class Feed {
     const topic = { name: config.log.topics.events, partitions: meta.partitions };
     const past = { io, topic, clock };
     const runs = { states, figures, history: new History(past), pastStates: new PastStates(past) };
+    const readUpTo = (key: string) => live.readUpTo(partitionOf(key, meta.partitions));
+    const folded = { epoch: meta.epoch, states, figures, readUpTo };
     this.#delayMs = RETRY_DELAY_MS_MIN;
     if (this.#current === null) {
-      this.#current = { hub: new Hub({ epoch: meta.epoch, states, figures, clock }), runs };
+      this.#current = { hub: new Hub({ ...folded, clock }), runs };
       onReady();
     } else {
       const { hub } = this.#current;
       this.#current = { hub, runs };
-      hub.switchTo({ epoch: meta.epoch, states, figures });
+      hub.switchTo(folded);
     }
   }
 
