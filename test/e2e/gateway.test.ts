@@ -203,6 +203,8 @@ describe('the gateway over a real log', () => {
     expect(forth).toEqual(written);
 
     const one = await get<EventsPage>(`${url}/events?limit=1`);
+    expect(one.position).toEqual((await get<DeliveredSnapshot>(url)).position);
+    expect(one.oldest).toBe(written[0]);
     expect(one.events[0]?.event).toEqual(JSON.parse(second.at(-1)!.value!.toString()));
     expect((await fetch(`${url}/events?before=1&after=1`)).status).toBe(400);
     expect((await fetch(`${url}/events?limit=0`)).status).toBe(400);

@@ -1,7 +1,13 @@
 import { z } from 'zod';
 import { envelope } from '../events/event.ts';
 import { EVENTS_PAGE_DEFAULT, EVENTS_PAGE_MAX, FIGURE_POINTS_MAX, QUERY_CHARS_MAX } from '../limits.ts';
-import { eventLogEntrySchema, runRowSchema, runSnapshotSchema, severitySchema } from '../run/snapshot.ts';
+import {
+  eventLogEntrySchema,
+  positionSchema,
+  runRowSchema,
+  runSnapshotSchema,
+  severitySchema,
+} from '../run/snapshot.ts';
 import { listOf, seqText, wholeNumber } from './query-values.ts';
 
 const count = z.int().min(0);
@@ -94,6 +100,10 @@ export const eventsPageSchema = z.object({
    * the page must be asked for again.
    */
   next: count.nullable(),
+  /** As of which position of the run the page was read: there is nothing to read above it. */
+  position: positionSchema,
+  /** The lowest seq that could be read: events of the run below it are no longer in the log. */
+  oldest: count,
 });
 export type EventsPage = Readonly<z.infer<typeof eventsPageSchema>>;
 

@@ -252,7 +252,7 @@ describe('REST', () => {
     const signals: AbortSignal[] = [];
     const page = ({ signal }: { signal: AbortSignal }) => {
       signals.push(signal);
-      return once(signal, 'abort').then(() => ({ events: [], next: null }));
+      return once(signal, 'abort').then(() => ({ events: [], next: null, oldest: 0 }));
     };
     await using gateway = await startMadeUpGateway({ history: { page } });
     gateway.append(KEY, many(1));

@@ -103,7 +103,10 @@ export function addRestRoutes(
     const page = await pages.read(reply, (signal) => history.page({ ...query, state: run, signal }));
     return reply
       .type('application/json; charset=utf-8')
-      .send(`{"events":[${page.events.join(',')}],"next":${page.next}}`);
+      .send(
+        `{"events":[${page.events.join(',')}],"next":${page.next},` +
+          `"position":${JSON.stringify(run.position)},"oldest":${page.oldest}}`,
+      );
   });
 }
 

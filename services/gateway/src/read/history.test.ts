@@ -23,6 +23,7 @@ type Asked = Partial<Omit<HistoryQuery, 'state'>>;
 interface Page {
   readonly events: readonly StoredEvent[];
   readonly next: number | null;
+  readonly oldest: number;
 }
 
 /** Asks for pages of one run, by one gateway. */
@@ -31,7 +32,7 @@ function reader(log: PastLog, state: RunSnapshot): (asked?: Asked) => Promise<Pa
   return async (asked = {}) => {
     const { signal } = new AbortController();
     const page = await history.page({ state, limit: 100, signal, ...asked });
-    return { events: page.events.map((text) => storedEventSchema.parse(JSON.parse(text))), next: page.next };
+    return { ...page, events: page.events.map((text) => storedEventSchema.parse(JSON.parse(text))) };
   };
 }
 
@@ -153,6 +154,8 @@ describe('a page of history', () => {
     await using whole = await openPastLog(records);
     const live = foldedLive(whole.records, KEY);
     await using log = await openPastLog(records, { keptFrom: 777 });
+    expect((await reader(whole, live.state)()).oldest).toBe(0);
+    expect((await reader(log, live.state)()).oldest).toBe(777);
     for (const asked of [{ limit: 300 }, { limit: 300, after: -1 }, { limit: 300, after: 500 }]) {
       const all = await everyPage(reader(log, live.state), asked);
       expect(all.map(({ seq }) => seq)).toEqual(Array.from({ length: 2_000 - 777 }, (_, at) => 777 + at));

@@ -32,6 +32,8 @@ export interface HistoryPage {
   readonly events: readonly string[];
   /** The next page's `before` or `after`, whichever this page was asked for by. Null at the end. */
   readonly next: number | null;
+  /** The lowest offset that could be read. */
+  readonly oldest: number;
 }
 
 /** Reads a run's events from the topic. `topic` has the partition count that its keys were hashed with. */
@@ -80,7 +82,8 @@ export class History {
           : this.#forward(reading, query, query.after);
       const { events, next } = await page;
       if (silent.signal.aborted) throw new TopicIoError('unavailable', `nothing came in ${SILENT_MS_MAX} ms`);
-      return { events: events.map((event) => storedEventText(event, reading.known)), next };
+      const texts = events.map((event) => storedEventText(event, reading.known));
+      return { events: texts, next, oldest: reading.oldest };
     } finally {
       cancel();
     }
