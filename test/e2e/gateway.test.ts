@@ -33,6 +33,7 @@ function configOf(overrides: Partial<GatewayConfig['log']> = {}): GatewayConfig 
     host: '127.0.0.1',
     port: 0,
     allowedOrigins: [],
+    answeredHosts: [],
     log: {
       engine: 'embedded',
       brokers: [],

@@ -20,6 +20,7 @@ export const httpFaults = {
   uri_too_long: { status: 414, retry: false },
   unsupported_media_type: { status: 415, retry: false },
   unsupported_encoding: { status: 415, retry: false },
+  misdirected: { status: 421, retry: false },
   all_rejected: { status: 422, retry: false },
   quota_exceeded: { status: 429, retry: true },
   headers_too_large: { status: 431, retry: false },

@@ -1,6 +1,7 @@
 import { type HttpFaultCode, httpFaultBody, httpFaults } from '@runlog/schema/faults';
 import { type FastifyInstance, type FastifyReply, fastify, LogController } from 'fastify';
 import { answerBrokenRequest } from './http-server-broken-request.ts';
+import { type AnsweredHosts, hostFault } from './http-server-hosts.ts';
 import { methodsAt, type ServedRoute } from './http-server-methods.ts';
 import type { PinoLogger } from './logger.ts';
 
@@ -27,15 +28,20 @@ export interface Health {
 
 /**
  * Makes the HTTP server of every service. All errors have one shape, including those of Node and Fastify. A method that
- * a path does not accept gets 405. It serves `/livez` and `/readyz`, and answers 503 while closing. When it stops, idle
- * connections are closed at once, and busy ones after their answer.
+ * a path does not accept gets 405. It serves `/livez` and `/readyz`, and answers 503 while closing. Requests for other
+ * hosts than `answeredHosts` get 421; by default any host is answered. When it stops, idle connections are closed at
+ * once, and busy ones after their answer.
  */
 export function createHttpServer(options: {
   logger: PinoLogger;
   health: Health;
   bodyBytesMax: number;
+  answeredHosts?: AnsweredHosts;
 }): FastifyInstance {
+  const { answeredHosts = null } = options;
   const server = fastify({
+    // `hostFault` answers a request without it, in our own shape.
+    http: { requireHostHeader: false },
     loggerInstance: options.logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyBytesMax,
@@ -65,6 +71,8 @@ export function createHttpServer(options: {
     isClosing = true;
   });
   server.addHook('onRequest', async (request, reply) => {
+    const misdirected = hostFault(request.raw, answeredHosts);
+    if (misdirected !== null) return sendFault(reply, misdirected.code, misdirected.message);
     if (isClosing) return sendFault(reply, 'closing', 'this service is closing; send this again');
     if (!request.is404) return;
     // This is done here so that a method which no route of any service accepts also gets a list of the accepted ones.

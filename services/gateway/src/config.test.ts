@@ -16,8 +16,26 @@ function faultsOf(variables: Record<string, string>): readonly string[] {
 
 describe('the configuration of the gateway', () => {
   it('has the documented defaults', () => {
-    expect(readGatewayConfig(env)).toMatchObject({ host: '127.0.0.1', port: 8080, allowedOrigins: [] });
+    expect(readGatewayConfig(env)).toMatchObject({
+      ...{ host: '127.0.0.1', port: 8080, allowedOrigins: [] },
+      answeredHosts: [],
+    });
   });
+
+  it('answers any host once it is open on purpose, and those of allowed origins before', () => {
+    const allowed = { RUNLOG_ALLOWED_ORIGINS: 'https://board.example:8443, *' };
+    expect(readGatewayConfig({ ...env, ...allowed }).answeredHosts).toEqual(['board.example']);
+    expect(readGatewayConfig({ ...env, ...allowed, RUNLOG_OPEN: 'true' }).answeredHosts).toBeNull();
+  });
+
+  it.each(['https://board.example/', 'board.example', 'https://board.example;script-src', 'file://', 'null'])(
+    'refuses "%s" as an origin',
+    (origin) => {
+      expect(faultsOf({ RUNLOG_ALLOWED_ORIGINS: origin })).toEqual([
+        `RUNLOG_ALLOWED_ORIGINS holds "${origin}": an origin is like https://board.example:8443`,
+      ]);
+    },
+  );
 
   it.each(['0.0.0.0', '::', '192.168.1.4', 'gateway.example'])(
     'refuses to show runs on %s without being told',

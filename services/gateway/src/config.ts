@@ -1,6 +1,8 @@
+import { type AnsweredHosts, answeredHostsOf } from '@runlog/service-kit/http-server-hosts';
 import { keyFileFaults } from '@runlog/service-kit/key-file';
 import { type LogConfig, logConfigOf, logEnvironment, logFaults } from '@runlog/service-kit/log-config';
 import { isLoopback } from '@runlog/service-kit/loopback';
+import { originFaults } from '@runlog/service-kit/origins';
 import { environment, readCheckedConfig } from '@runlog/service-kit/read-config';
 import { z } from 'zod';
 
@@ -22,6 +24,7 @@ export interface GatewayConfig {
   readonly port: number;
   /** Origins, besides the gateway's own, whose pages may open the stream; `*` means any. */
   readonly allowedOrigins: readonly string[];
+  readonly answeredHosts: AnsweredHosts;
   /** If it is not set, the gateway is open. */
   readonly keysFile?: string | undefined;
   readonly log: LogConfig;
@@ -38,18 +41,22 @@ export function gatewayFaults(variables: GatewayVariables): string[] {
         'set RUNLOG_KEYS_FILE, or RUNLOG_OPEN=true if that is meant',
     );
   }
-  for (const origin of variables.RUNLOG_ALLOWED_ORIGINS ?? []) {
-    if (origin === '*' || (URL.canParse(origin) && new URL(origin).origin === origin)) continue;
-    faults.push(`RUNLOG_ALLOWED_ORIGINS holds "${origin}": an origin is like https://board.example:8443`);
-  }
+  faults.push(...originFaults('RUNLOG_ALLOWED_ORIGINS', variables.RUNLOG_ALLOWED_ORIGINS));
   return faults;
 }
 
 export function gatewayConfigOf(variables: GatewayVariables, log: LogConfig): GatewayConfig {
+  const allowedOrigins = variables.RUNLOG_ALLOWED_ORIGINS ?? [];
   return {
     host: variables.RUNLOG_GATEWAY_HOST,
     port: variables.RUNLOG_GATEWAY_PORT,
-    allowedOrigins: variables.RUNLOG_ALLOWED_ORIGINS ?? [],
+    allowedOrigins,
+    answeredHosts: answeredHostsOf({
+      boundTo: variables.RUNLOG_GATEWAY_HOST,
+      keysFile: variables.RUNLOG_KEYS_FILE,
+      isOpenOnPurpose: variables.RUNLOG_OPEN,
+      allowedOrigins,
+    }),
     keysFile: variables.RUNLOG_KEYS_FILE,
     log,
   };

@@ -31,6 +31,7 @@ export async function startGateway(options: ServiceStart<GatewayConfig>): Promis
   const serving = serveGateway({
     at: { host: config.host, port: config.port },
     allowedOrigins: config.allowedOrigins,
+    answeredHosts: config.answeredHosts,
     access: accessBy(keys),
     view: feed,
     clock,

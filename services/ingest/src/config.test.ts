@@ -27,6 +27,16 @@ describe('the configuration of ingest', () => {
     });
   });
 
+  it('answers loopback names and those of allowed origins, and any host once it is open on purpose', () => {
+    const allowed = { ...kafka, RUNLOG_ALLOWED_ORIGINS: 'https://board.example:8443' };
+    expect(readIngestConfig(kafka).answeredHosts).toEqual([]);
+    expect(readIngestConfig(allowed).answeredHosts).toEqual(['board.example']);
+    expect(readIngestConfig({ ...allowed, RUNLOG_OPEN: 'true' }).answeredHosts).toBeNull();
+    expect(faultsOf({ ...kafka, RUNLOG_ALLOWED_ORIGINS: 'board' })).toEqual([
+      'RUNLOG_ALLOWED_ORIGINS holds "board": an origin is like https://board.example:8443',
+    ]);
+  });
+
   it.each(['0.0.0.0', '::', '10.0.0.1', 'example.com', '127.0.0.1.example.com'])(
     'refuses to listen on %s unless RUNLOG_OPEN says that this is meant',
     (host) => {

@@ -1,6 +1,8 @@
+import { type AnsweredHosts, answeredHostsOf } from '@runlog/service-kit/http-server-hosts';
 import { keyFileFaults } from '@runlog/service-kit/key-file';
 import { type LogConfig, logConfigOf, logEnvironment, logFaults } from '@runlog/service-kit/log-config';
 import { isLoopback } from '@runlog/service-kit/loopback';
+import { originFaults } from '@runlog/service-kit/origins';
 import { environment, readCheckedConfig } from '@runlog/service-kit/read-config';
 import { COMPRESSIONS, type Compression, compressionFault } from '@runlog/topic-io/compression';
 import { z } from 'zod';
@@ -9,6 +11,7 @@ import { z } from 'zod';
 export const ingestEnvironment = {
   RUNLOG_INGEST_HOST: environment.host().default('127.0.0.1'),
   RUNLOG_INGEST_PORT: environment.port().default(4000),
+  RUNLOG_ALLOWED_ORIGINS: environment.list().optional(),
   RUNLOG_OPEN: environment.flag().default(false),
   RUNLOG_KEYS_FILE: environment.text().optional(),
   RUNLOG_COMPRESSION: z.enum(COMPRESSIONS, { error: `must be ${COMPRESSIONS.join(', ')}` }).default('none'),
@@ -21,6 +24,7 @@ export interface IngestConfig {
   readonly host: string;
   /** Port 0 means any free port. */
   readonly port: number;
+  readonly answeredHosts: AnsweredHosts;
   /** If it is not set, ingest is open. */
   readonly keysFile?: string | undefined;
   /** Applies to everything that ingest writes to Kafka. The embedded log does not compress. */
@@ -39,6 +43,7 @@ export function ingestFaults(variables: IngestVariables): string[] {
         'set RUNLOG_KEYS_FILE, or RUNLOG_OPEN=true if that is meant',
     );
   }
+  faults.push(...originFaults('RUNLOG_ALLOWED_ORIGINS', variables.RUNLOG_ALLOWED_ORIGINS));
   const uncompressible = compressionFault(variables.RUNLOG_COMPRESSION);
   if (uncompressible !== null) {
     faults.push(`RUNLOG_COMPRESSION=${variables.RUNLOG_COMPRESSION} cannot be used: ${uncompressible}`);
@@ -50,6 +55,12 @@ export function ingestConfigOf(variables: IngestVariables, log: LogConfig): Inge
   return {
     host: variables.RUNLOG_INGEST_HOST,
     port: variables.RUNLOG_INGEST_PORT,
+    answeredHosts: answeredHostsOf({
+      boundTo: variables.RUNLOG_INGEST_HOST,
+      keysFile: variables.RUNLOG_KEYS_FILE,
+      isOpenOnPurpose: variables.RUNLOG_OPEN,
+      allowedOrigins: variables.RUNLOG_ALLOWED_ORIGINS ?? [],
+    }),
     keysFile: variables.RUNLOG_KEYS_FILE,
     compression: variables.RUNLOG_COMPRESSION,
     log,

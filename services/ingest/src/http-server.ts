@@ -7,6 +7,7 @@ import {
   HttpFault,
 } from '@runlog/service-kit/http-server';
 import { addDocsRoutes } from '@runlog/service-kit/http-server-docs';
+import type { AnsweredHosts } from '@runlog/service-kit/http-server-hosts';
 import type { KeyRing } from '@runlog/service-kit/keys';
 import type { PinoLogger } from '@runlog/service-kit/logger';
 import { addMetricsRoute } from '@runlog/service-kit/metrics';
@@ -51,6 +52,7 @@ export function createIngestServer(options: {
   /** Is null in open mode: anyone who reaches the address may publish. */
   keys: KeyRing | null;
   state: IngestState;
+  answeredHosts?: AnsweredHosts;
   limits?: Partial<IngestLimits>;
 }): FastifyInstance {
   const { state } = options;
@@ -61,7 +63,10 @@ export function createIngestServer(options: {
     bytesInFlight: () => budget.bytesHeld,
     rejectedLost: () => state.openLog()?.rejectedTopic.lost ?? 0,
   });
-  const server = createHttpServer({ logger: options.logger, health: state, bodyBytesMax: limits.bytesMax });
+  const server = createHttpServer({
+    ...{ logger: options.logger, health: state, bodyBytesMax: limits.bytesMax },
+    answeredHosts: options.answeredHosts ?? null,
+  });
 
   // The route itself reads bodies, because it knows how to refuse one in a way that its sender notices.
   server.removeAllContentTypeParsers();

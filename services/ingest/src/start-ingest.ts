@@ -47,6 +47,7 @@ export async function startIngest(
     now,
     random,
     keys,
+    answeredHosts: config.answeredHosts,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
     state: {
       openLog: () => openLog,

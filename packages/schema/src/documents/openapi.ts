@@ -65,7 +65,7 @@ export function openApiDocument(of: {
   return {
     openapi: '3.1.1',
     info: { title: of.title, version: API_VERSION, description: of.description },
-    paths: { ...of.paths, ...commonPaths },
+    paths: answeringHosts({ ...of.paths, ...commonPaths }),
     components: {
       schemas: { ...schemas, Fault: jsonSchemaOf(faultSchema), Health: jsonSchemaOf(healthSchema) },
       securitySchemes: { key: { type: 'http', scheme: 'bearer' } },
@@ -135,6 +135,23 @@ export function faultResponses(
         ...(retry ? { headers: { 'Retry-After': retryAfter } } : {}),
         ...(status === 401 ? { headers: { 'WWW-Authenticate': challenge } } : {}),
       },
+    ]),
+  );
+}
+
+/** Adds the answer that every operation gives to a request for another host. */
+function answeringHosts(paths: OpenApiDocument['paths']): OpenApiDocument['paths'] {
+  const misdirected = faultResponses({
+    misdirected: 'the service is open, and `Host` is not a loopback name',
+  });
+  const added = (operation: Operation): Operation => ({
+    ...operation,
+    responses: { ...operation.responses, ...misdirected },
+  });
+  return Object.fromEntries(
+    Object.entries(paths).map(([path, methods]) => [
+      path,
+      Object.fromEntries(Object.entries(methods).map(([method, operation]) => [method, added(operation)])),
     ]),
   );
 }

@@ -4,6 +4,7 @@ import { STREAM_PATH } from '@runlog/schema/stream/subprotocol';
 import type { Clock } from '@runlog/service-kit/clock';
 import { createHttpServer, HttpFault, listen, routesOf } from '@runlog/service-kit/http-server';
 import { addDocsRoutes } from '@runlog/service-kit/http-server-docs';
+import type { AnsweredHosts } from '@runlog/service-kit/http-server-hosts';
 import type { ServedRoute } from '@runlog/service-kit/http-server-methods';
 import type { PinoLogger } from '@runlog/service-kit/logger';
 import { addMetricsRoute } from '@runlog/service-kit/metrics';
@@ -40,6 +41,7 @@ export interface GatewayServer extends AsyncDisposable {
 export async function serveGateway(options: {
   at: { host: string; port: number };
   allowedOrigins: readonly string[];
+  answeredHosts: AnsweredHosts;
   access: Access;
   view: GatewayView;
   clock: Clock;
@@ -52,6 +54,7 @@ export async function serveGateway(options: {
     logger,
     health: { notReadyBecause: () => (closing ? 'closing' : view.notReadyBecause()) },
     bodyBytesMax: BODY_BYTES_MAX,
+    answeredHosts: options.answeredHosts,
   });
   addRestRoutes(server, { runs: view.runs, access, clock });
   server.get(STREAM_PATH, { exposeHeadRoute: false }, () => {
@@ -76,6 +79,7 @@ export async function serveGateway(options: {
     server: server.server,
     hub: view.hub,
     allowedOrigins: options.allowedOrigins,
+    answeredHosts: options.answeredHosts,
     access,
     clock,
     random: options.random,

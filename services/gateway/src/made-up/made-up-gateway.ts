@@ -1,4 +1,5 @@
 import { systemClock } from '@runlog/service-kit/clock';
+import type { AnsweredHosts } from '@runlog/service-kit/http-server-hosts';
 import type { ServedRoute } from '@runlog/service-kit/http-server-methods';
 import type { KeyRing } from '@runlog/service-kit/keys';
 import { createLogger } from '@runlog/service-kit/logger';
@@ -26,6 +27,7 @@ export async function startMadeUpGateway(
     runs?: MadeUpRuns;
     port?: number;
     allowedOrigins?: readonly string[];
+    answeredHosts?: AnsweredHosts;
     keys?: KeyRing;
     history?: RunsAtHand['history'];
     pastStates?: RunsAtHand['pastStates'];
@@ -39,6 +41,7 @@ export async function startMadeUpGateway(
   const server = await serveGateway({
     at: { host: '127.0.0.1', port: options.port ?? 0 },
     allowedOrigins: options.allowedOrigins ?? [],
+    answeredHosts: options.answeredHosts === undefined ? [] : options.answeredHosts,
     access: accessBy(options.keys ?? null),
     view: {
       hub: () => (gateway.isCaughtUp ? hub : null),

@@ -14,11 +14,13 @@ import { type CloseReason, closeCodes } from '@runlog/schema/stream/close-codes'
 import { STREAM_PATH, STREAM_SUBPROTOCOL } from '@runlog/schema/stream/subprotocol';
 import type { Clock } from '@runlog/service-kit/clock';
 import { HttpFault } from '@runlog/service-kit/http-server';
+import { type AnsweredHosts, hostFault } from '@runlog/service-kit/http-server-hosts';
 import type { Logger } from '@runlog/topic-io/logger';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Access, Viewer } from '../access.ts';
 import { encode, type Hub } from '../fan-out/hub.ts';
 import { Session } from '../fan-out/session.ts';
+import { originRefusal } from '../http/origins.ts';
 import { Outbox } from './outbox.ts';
 
 const TICK_MS = 1_000;
@@ -119,12 +121,16 @@ export class SocketServer implements AsyncDisposable {
 
   readonly #upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => socket.destroy());
-    const { allowedOrigins } = this.#options;
+    const { allowedOrigins, answeredHosts } = this.#options;
     const hub = this.#draining ? null : this.#options.hub();
-    if (request.url?.split('?')[0] !== STREAM_PATH) {
+    const misdirected = hostFault(request, answeredHosts);
+    const refusedOrigin = originRefusal(request.headers, allowedOrigins);
+    if (misdirected !== null) {
+      refuse(socket, misdirected.code, misdirected.message);
+    } else if (request.url?.split('?')[0] !== STREAM_PATH) {
       refuse(socket, 'not_found', `the stream is at ${STREAM_PATH}`);
-    } else if (!isAllowedOrigin(request, allowedOrigins)) {
-      refuse(socket, 'forbidden', 'this origin is not in RUNLOG_ALLOWED_ORIGINS');
+    } else if (refusedOrigin !== null) {
+      refuse(socket, 'forbidden', refusedOrigin);
     } else if (hub === null) {
       if (this.#draining) refuse(socket, 'closing', 'this gateway is closing');
       else refuse(socket, 'not_ready', 'this gateway is still reading the log');
@@ -289,23 +295,13 @@ export interface SocketServerOptions {
   /** Returns null until the feed has caught up. */
   readonly hub: () => Hub | null;
   readonly allowedOrigins: readonly string[];
+  readonly answeredHosts: AnsweredHosts;
   readonly access: Access;
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
   /** Is called with the number of frames of each batch that is handed to a connection. */
   readonly onSent: (frames: number) => void;
-}
-
-/**
- * A request without Origin does not come from a browser, so it cannot misuse a user's authority. Any other must have
- * this server's own origin or an allowed one.
- */
-function isAllowedOrigin(request: IncomingMessage, allowed: readonly string[]): boolean {
-  const { origin, host } = request.headers;
-  if (origin === undefined) return true;
-  if (allowed.includes('*') || allowed.includes(origin)) return true;
-  return URL.canParse(origin) && new URL(origin).host === host;
 }
 
 function refuse(socket: Duplex, code: HttpFaultCode, message: string): void {
