@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { accept } from './accept.ts';
 import { aggregate } from './aggregate.ts';
 import { type Benchmark, machine } from './benchmark.ts';
+import { fanout } from './fanout.ts';
 import { fold } from './fold.ts';
 import { ingest, ingestEmbedded } from './ingest.ts';
 import { pipeline } from './pipeline.ts';
@@ -20,6 +21,7 @@ const benchmarks: readonly Benchmark[] = [
   aggregate,
   restore,
   runs,
+  fanout,
   python,
 ];
 

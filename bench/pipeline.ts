@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { Agent, request } from 'node:http';
+import { Agent } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,6 +10,7 @@ import { StreamSocket } from '../test/support/stream-socket.ts';
 import { openBenchLog } from './bench-log.ts';
 import { type Benchmark, type Result, rounded } from './benchmark.ts';
 import { startBenchBroker } from './kafka.ts';
+import { post } from './post.ts';
 import { percentile } from './rounds.ts';
 import { eventsOf } from './sample-events.ts';
 
@@ -108,14 +109,14 @@ async function measure(at: { ingest: string; gateway: string; seconds: number })
   });
   socket.send({ id: 1, sub: runs.map((_, run) => ({ ch: `run:local/run-${run}/default` })) });
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
-  const post = async (run: number, dueMs: number) => {
+  const postBody = async (run: number, dueMs: number) => {
     const lines: string[] = [];
     for (let made = 0; made < EVENTS_PER_BODY; made += 1) {
       const { json, id } = runs[run]!.next().value;
       due.set(id, dueMs);
       lines.push(json);
     }
-    await send({ agent, url: at.ingest, body: lines.join('\n') });
+    await post({ agent, url: at.ingest, body: lines.join('\n') });
     if (dueMs >= countsFromMs) acknowledged.push(performance.now() - dueMs);
   };
   const intervalMs = (1_000 * EVENTS_PER_BODY) / EVENTS_PER_SECOND;
@@ -127,7 +128,7 @@ async function measure(at: { ingest: string; gateway: string; seconds: number })
     const waitMs = dueMs - performance.now();
     if (waitMs > 0) await delay(waitMs);
     posted.push(
-      post(body % RUNS, dueMs).catch((error: unknown) => {
+      postBody(body % RUNS, dueMs).catch((error: unknown) => {
         fault = error;
       }),
     );
@@ -146,24 +147,4 @@ async function measure(at: { ingest: string; gateway: string; seconds: number })
     acknowledgedP99Ms: percentile(acknowledged, 0.99),
     events: seen.length,
   };
-}
-
-function send(post: { agent: Agent; url: string; body: string }): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/x-ndjson' };
-    const sent = request(
-      `${post.url}/v1/events`,
-      { agent: post.agent, method: 'POST', headers },
-      (answer) => {
-        answer.resume();
-        answer.on('end', () => {
-          if (answer.statusCode === 200) resolve();
-          else reject(new Error(`ingest answered ${answer.statusCode}`));
-        });
-        answer.on('error', reject);
-      },
-    );
-    sent.on('error', reject);
-    sent.end(post.body);
-  });
 }
