@@ -90,7 +90,7 @@ async function shown(env: Up['env'], run: string, events: number): Promise<Deliv
 function lasting(snapshot: DeliveredSnapshot): unknown {
   const still = (entries: DeliveredSnapshot['event_log']) =>
     entries.map(({ relative_time: _, ...entry }) => entry);
-  const { freshness: _, event_log, milestones, ...rest } = snapshot;
+  const { freshness: _, state: _state, event_log, milestones, ...rest } = snapshot;
   return { ...rest, event_log: still(event_log), milestones: still(milestones) };
 }
 

@@ -55,7 +55,7 @@ class Listener {
 const timeless = (snapshot: DeliveredSnapshot | null) =>
   JSON.parse(
     JSON.stringify(snapshot, (key, value) =>
-      key === 'relative_time' || key === 'freshness' || key === 'activity' ? undefined : value,
+      ['relative_time', 'freshness', 'state', 'activity'].includes(key) ? undefined : value,
     ),
   ) as unknown;
 

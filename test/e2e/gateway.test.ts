@@ -125,7 +125,7 @@ function folded(records: readonly LogRecord[]): RunDocument {
 const timeless = (snapshot: unknown) =>
   JSON.parse(
     JSON.stringify(snapshot, (name, value) =>
-      name === 'relative_time' || name === 'freshness' ? undefined : value,
+      ['relative_time', 'freshness', 'state'].includes(name) ? undefined : value,
     ),
   ) as unknown;
 

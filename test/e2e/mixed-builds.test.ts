@@ -342,7 +342,8 @@ function withoutNow(run: RunSnapshot): object {
   const { event_log, milestones, event_id_window: _window, ...state } = run;
   const plain = (entries: RunSnapshot['event_log']) =>
     entries.map((entry) => ({ ...entry, relative_time: undefined }));
-  return { ...state, freshness: undefined, event_log: plain(event_log), milestones: plain(milestones) };
+  const now = { freshness: undefined, state: undefined, state_since: undefined };
+  return { ...state, ...now, event_log: plain(event_log), milestones: plain(milestones) };
 }
 
 /** Direct access to the topics of one test on the shared broker. */

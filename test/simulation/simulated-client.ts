@@ -80,7 +80,7 @@ export class SimulatedClient implements SocketClient {
         );
       }
       const row = this.#rows.get(key);
-      if (canonical(row && steady(row)) !== canonical(truth && steady(rowOf(truth, nowMs)))) {
+      if (canonical(row && steady(row)) !== canonical(truth && steady(rowOf(truth, { nowMs, spark: [] })))) {
         faults.push(`${this.name} has another index row of ${key} than the fold`);
       }
     }
@@ -227,13 +227,13 @@ function digest(state: DeliveredSnapshot | RunSnapshot): string {
 
 /** Removes the fields that depend on the present time. */
 function timeless(snapshot: DeliveredSnapshot): object {
-  const { freshness: _, event_log, milestones, ...rest } = snapshot;
+  const { freshness: _, state: _state, event_log, milestones, ...rest } = snapshot;
   const bare = ({ relative_time: _time, ...entry }: DeliveredEntry) => entry;
   return { ...rest, event_log: event_log.map(bare), milestones: milestones.map(bare) };
 }
 
 function steady(row: RunRow): object {
-  const { events_per_second: _, ...rest } = row;
+  const { events_per_second: _, state: _state, ...rest } = row;
   return rest;
 }
 

@@ -1,6 +1,7 @@
 import type { RunFiguresState } from '@runlog/run-state/figures/run-figures';
 import { columnOf, columnsAt, type Series } from '@runlog/run-state/figures/series';
-import { FIGURE_POINTS_MAX, FIGURES_MAX, FIGURES_REFUSED_MAX } from '@runlog/schema/limits';
+import { sparkFigures, sparkFrom } from '@runlog/run-state/figures/spark';
+import { FIGURE_POINTS_MAX, FIGURES_MAX, FIGURES_REFUSED_MAX, SPARK_POINTS_MAX } from '@runlog/schema/limits';
 import { runKeyPart } from '@runlog/schema/run/run-key';
 import { type Position, positionSchema } from '@runlog/schema/run/snapshot';
 import { parseJson } from '@runlog/topic-io/parse-json';
@@ -110,6 +111,31 @@ export function decodeDormantFigures(record: LogRecord): DormantFigures | null {
 /** Returns the position of stored figures without reading their columns, or null if they cannot be read. */
 export function positionOfFigures(bytes: Buffer): Position | null {
   return headOf(bytes)?.header.position ?? null;
+}
+
+/** Returns the newest points of a run's accuracy out of stored figures, of which nothing else is read. */
+export function sparkOfFigures(bytes: Buffer): number[] {
+  const head = headOf(bytes);
+  if (head === null) return [];
+  const { figures } = head.header;
+  const wanted = sparkFigures.find((name) => figures.some((figure) => figure.name === name));
+  let at = head.bodyAt;
+  for (const { name, points, stride, attempts } of figures) {
+    const columnBytes = Math.ceil(points / stride) * DOUBLE_BYTES;
+    const columns = columnsAt(stride);
+    if (name === wanted) {
+      const end = at + (columns.indexOf('last') + 1) * columnBytes;
+      if (end > bytes.length) return [];
+      const from = Math.max(end - columnBytes, end - SPARK_POINTS_MAX * DOUBLE_BYTES);
+      return sparkFrom(doublesIn(bytes, from, end));
+    }
+    at += columns.length * columnBytes + attempts * ATTEMPT_BYTES;
+  }
+  return [];
+}
+
+function* doublesIn(bytes: Buffer, from: number, end: number): Generator<number> {
+  for (let at = from; at < end; at += DOUBLE_BYTES) yield bytes.readDoubleLE(at);
 }
 
 function headOf(bytes: Buffer): { header: Header; bodyAt: number } | null {

@@ -1,11 +1,14 @@
-import { bytesOf, type DormantFigures, decodeFigures } from '@runlog/records/figures-record';
+import { bytesOf, type DormantFigures, decodeFigures, sparkOfFigures } from '@runlog/records/figures-record';
 import type { RunFiguresState } from '@runlog/run-state/figures/run-figures';
+import { sparkOf } from '@runlog/run-state/figures/spark';
 import { BufferShelves } from './buffer-shelves.ts';
 
 /** The figures of runs by `cluster/run/group`. */
 export interface ReadonlyFigureStates {
   /** Wakes the run's figures. The result changes in place as events are folded. */
   get(key: string): RunFiguresState | undefined;
+  /** Returns the newest points of the run's accuracy. Wakes nothing. */
+  spark(key: string): readonly number[];
 }
 
 interface Awake {
@@ -51,6 +54,12 @@ export class FigureStates implements ReadonlyFigureStates {
     return state;
   }
 
+  spark(key: string): readonly number[] {
+    const figures = this.#runs.get(key);
+    if (figures === undefined) return [];
+    return figures instanceof Sleeper ? figures.spark() : sparkOf(figures.state);
+  }
+
   set(key: string, state: RunFiguresState): void {
     this.#unshelve(key);
     this.#runs.set(key, { state, period: this.#period });
@@ -92,9 +101,16 @@ export class FigureStates implements ReadonlyFigureStates {
 class Sleeper {
   readonly head: Pick<DormantFigures['head'], 'position'>;
   readonly bytes: Buffer;
+  #spark: readonly number[] | null = null;
 
   constructor({ position }: Pick<DormantFigures['head'], 'position'>, bytes: Buffer) {
     this.head = { position: { ...position } };
     this.bytes = bytes;
+  }
+
+  /** Reading it costs some 50 us, so that it is read once. */
+  spark(): readonly number[] {
+    this.#spark ??= sparkOfFigures(this.bytes);
+    return this.#spark;
   }
 }

@@ -14,6 +14,7 @@ import type {
 import type { RunDelta, SnapshotChanges } from '@runlog/schema/stream/server-frames';
 import { freshnessOf, relativeTime } from './freshness.ts';
 import { initialRun } from './initial-run.ts';
+import { conditionOf } from './run-condition.ts';
 
 /** What clients get is the folded state without its private window, plus the values that depend on the current time. */
 
@@ -36,6 +37,7 @@ export function deliverSnapshot(state: RunSnapshot, nowMs: number): DeliveredSna
     milestones: state.milestones.map((entry) => deliverEntry(entry, nowMs)),
     emitters: deliverEmitters(state.emitters),
     freshness: freshnessOf({ lastReceivedAtMs: Date.parse(state.last_received_at), nowMs }),
+    ...conditionOf(state, nowMs),
   };
 }
 
@@ -53,16 +55,23 @@ export function emptySnapshot(key: RunKey): DeliveredSnapshot {
     milestones: _milestones,
     ...delivered
   } = initialRun(key);
-  return { ...delivered, position: null, event_log: [], milestones: [], freshness: 'stale' };
+  return {
+    ...{ ...delivered, position: null, event_log: [], milestones: [] },
+    ...{ freshness: 'stale', state: 'quiet', state_since: null },
+  };
 }
 
-export function rowOf(state: RunHead, nowMs: number): RunRow {
+/** One line of the run index. `spark` holds the newest points of the run's accuracy. */
+export function rowOf(state: RunHead, of: { nowMs: number; spark: readonly number[] }): RunRow {
+  const { nowMs, spark } = of;
   return {
     cluster_id: state.cluster_id,
     run_id: state.run_id,
     group_id: state.group_id,
     status: state.status,
+    ...conditionOf(state, nowMs),
     task_name: state.task_name,
+    started_at: state.started_at,
     last_event_at: state.last_event_at,
     last_received_at: state.last_received_at,
     current_episode: state.current_episode,
@@ -78,6 +87,7 @@ export function rowOf(state: RunHead, nowMs: number): RunRow {
     attempt: state.attempt,
     end: state.end,
     interval_ms: state.interval_ms,
+    spark: [...spark],
     seq: state.position.seq,
   };
 }
@@ -120,6 +130,8 @@ export function changesBetween(
   if (before === null || before.last_received_at !== after.last_received_at) {
     changes.freshness = freshnessOf({ lastReceivedAtMs: Date.parse(after.last_received_at), nowMs });
   }
+  // Time may have changed the state that the client holds, so it goes with every change.
+  if (before !== after) Object.assign(changes, conditionOf(after, nowMs));
   return changes as SnapshotChanges;
 }
 

@@ -66,6 +66,9 @@ export const FIGURE_NAME_BYTES_MAX = 192;
 /** The names of refused figures that a run tells apart. */
 export const FIGURES_REFUSED_MAX = 64;
 
+/** The newest points of a run that a row of the index shows. */
+export const SPARK_POINTS_MAX = 24;
+
 // --- the stream protocol ---
 export const STREAM_FRAME_BYTES_MAX = 64 * KIB;
 export const STREAM_CHANNELS_MAX = 1_000;

@@ -8,6 +8,7 @@ import {
   MILESTONES_MAX,
   REPEAT_RANGES_MAX,
   SLOT_IDS_MAX,
+  SPARK_POINTS_MAX,
 } from '../limits.ts';
 import { runKeyPart } from './run-key.ts';
 
@@ -83,6 +84,13 @@ export type EmitterState = z.infer<typeof emitterStateSchema>;
 
 export const runStatusSchema = z.enum(['running', 'finished', 'failed']);
 export type RunStatus = z.infer<typeof runStatusSchema>;
+
+/**
+ * How a run stands at a moment, which is judged at delivery: `quiet` means that nothing came for far longer than usual,
+ * `lost_contact` that its heartbeats stopped without an end.
+ */
+export const runStateSchema = z.enum(['running', 'quiet', 'lost_contact', 'finished', 'failed']);
+export type RunState = z.infer<typeof runStateSchema>;
 
 /** How a run ended, as its newest RUN_FINISHED or RUN_FAILED says. */
 export const runEndSchema = z.object({
@@ -254,6 +262,9 @@ export const deliveredSnapshotSchema = runSnapshotSchema
     milestones: z.array(deliveredEntrySchema),
     emitters: z.record(z.string(), emitterStateSchema.omit({ ids: true })),
     freshness: freshnessSchema,
+    state: runStateSchema,
+    /** When the evidence of the state began: the newest event, or the end. Null if no event of this run has arrived yet. */
+    state_since: z.string().nullable(),
   });
 type DeliveredFields = z.infer<typeof deliveredSnapshotSchema>;
 export interface DeliveredSnapshot extends Omit<DeliveredFields, 'event_log' | 'milestones'> {
@@ -273,7 +284,11 @@ export const runRowSchema = z.object({
   run_id: runKeyPart,
   group_id: runKeyPart,
   status: runStatusSchema,
+  state: runStateSchema,
+  /** When the evidence of the state began: the newest event, or the end. */
+  state_since: z.string(),
   task_name: z.string().nullable(),
+  started_at: z.string().nullable(),
   last_event_at: z.string().nullable(),
   last_received_at: z.string(),
   current_episode: count,
@@ -290,6 +305,8 @@ export const runRowSchema = z.object({
   attempt: count,
   end: runEndSchema.nullable(),
   interval_ms: count.nullable(),
+  /** The newest values of the figure `accuracy`, else `val_accuracy`, oldest first, rounded to five digits. */
+  spark: z.array(z.number()).max(SPARK_POINTS_MAX),
   seq: offset,
 });
 export type RunRow = Readonly<z.infer<typeof runRowSchema>>;
@@ -312,3 +329,10 @@ export const runSortFields = [
   'reward',
 ] as const;
 export type RunSortField = (typeof runSortFields)[number];
+
+/** A field to sort by, with `-` before it for descending. */
+export const runSortSchema = z.enum(
+  runSortFields.flatMap((field): RunSort[] => [field, `-${field}`]) as [RunSort, ...RunSort[]],
+);
+export type RunSort = RunSortField | `-${RunSortField}`;
+export const RUN_SORT_DEFAULT = '-last_received_at' satisfies RunSort;

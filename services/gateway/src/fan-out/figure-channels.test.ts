@@ -82,6 +82,10 @@ class CountedFigures implements ReadonlyFigureStates {
     this.looks += 1;
     return this.#runs.figures.get(key);
   }
+
+  spark(key: string) {
+    return this.#runs.figures.spark(key);
+  }
 }
 
 function setUp() {

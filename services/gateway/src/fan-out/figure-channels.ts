@@ -15,7 +15,7 @@ const FIGURES_INTERVAL_MS = 1_000;
 /** The runs that the channels read. */
 interface RunsWithFigures {
   readonly states: Pick<ReadonlyRunStates, 'head'>;
-  readonly figures: ReadonlyFigureStates;
+  readonly figures: Pick<ReadonlyFigureStates, 'get'>;
 }
 
 /** A subscriber of a run's figures. It must not call the channels from its method. */

@@ -122,7 +122,7 @@ class TestClient {
 /** Removes the fields that depend on the present time. */
 function timeless(snapshot: DeliveredSnapshot | undefined): unknown {
   if (snapshot === undefined) return undefined;
-  const { freshness: _, ...rest } = snapshot;
+  const { freshness: _, state: _state, ...rest } = snapshot;
   return JSON.parse(JSON.stringify(rest, (key, value) => (key === 'relative_time' ? undefined : value)));
 }
 

@@ -122,7 +122,10 @@ export class RunIndex {
     for (const [key, state] of this.#states.heads()) if (channel.matches(key)) found.push(state);
     found.sort((a, b) => compareText(b.last_received_at, a.last_received_at));
     const nowMs = this.#clock.now();
-    return { rows: found.slice(0, limit).map((state) => rowOf(state, nowMs)), total: found.length };
+    return {
+      rows: found.slice(0, limit).map((state) => rowOf(state, { nowMs, spark: [] })),
+      total: found.length,
+    };
   }
 
   /** Returns the next frame for a subscription that had no room, or null if it has everything and is live again. */
@@ -182,7 +185,7 @@ export class RunIndex {
       reached = changedAt;
       const state = this.#states.head(key);
       if (state === undefined) gone.push(key);
-      else rows.push(rowOf(state, nowMs));
+      else rows.push(rowOf(state, { nowMs, spark: [] }));
     }
     if (rows.length + gone.length === 0) return null;
     return {

@@ -86,7 +86,7 @@ export function listRuns(
   const page = found.slice(from, from + query.limit);
   const last = page.at(-1);
   return {
-    runs: page.map(({ state }) => rowOf(state, at.nowMs)),
+    runs: page.map(({ state }) => rowOf(state, { nowMs: at.nowMs, spark: [] })),
     total: found.length,
     next:
       last !== undefined && from + page.length < found.length ? writeCursor([last.value, last.key]) : null,
