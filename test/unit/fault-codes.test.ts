@@ -70,10 +70,14 @@ describe('every code is used by a service:', () => {
     },
   );
 
-  // Some codes are of HTTP too, so only the session, which alone sends error frames, is searched.
+  // Some codes are of HTTP too, so only the places that make error frames are searched.
   it.each(Object.keys(frameFaults))('%s is in an error frame', (code) => {
-    const session = readFileSync(join(root, 'services/gateway/src/fan-out/session.ts'), 'utf8');
-    expect(session).toMatch(new RegExp(`#fault\\([^;]*'${code}'`));
+    const senders = [
+      'services/gateway/src/fan-out/session.ts',
+      'packages/schema/src/stream/subscriptions.ts',
+    ];
+    const text = senders.map((path) => readFileSync(join(root, path), 'utf8')).join();
+    expect(text).toMatch(new RegExp(`fault\\([^;]*'${code}'`));
   });
 
   it.each(Object.keys(closeCodes).filter((reason) => reason !== 'message_too_big'))(

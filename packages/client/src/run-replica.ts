@@ -66,7 +66,7 @@ export class RunReplica {
       return this.#step(frame.resume);
     }
     if (frame.lag !== undefined) {
-      this.#skipped += frame.lag.skipped;
+      this.#skipped += frame.lag.skipped.count ?? 0;
       return nothing;
     }
     if (frame.end !== undefined) return { updates: [{ kind: 'end', status: frame.end.status }], ask: false };

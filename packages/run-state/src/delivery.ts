@@ -112,31 +112,81 @@ export function entriesSince(state: RunSnapshot, seq: number): EventLogEntry[] {
   return [...milestones, ...eventLog];
 }
 
-/** Returns the top-level fields that differ. With `before: null`, the client holds the empty snapshot. */
+/**
+ * Returns the `set` of a step: the top-level fields that differ, and of `counts` and `emitters` the members that differ. If an
+ * emitter was forgotten in between, `emitters` is whole and `replaces` says so. With `before: null`, the client holds the
+ * empty snapshot.
+ */
 export function changesBetween(
   before: RunSnapshot | null,
   after: RunSnapshot,
   nowMs: number,
-): SnapshotChanges {
+): Pick<RunDelta, 'set' | 'replaces'> {
   const from: object = before ?? emptySnapshot(after);
   const changes: Record<string, unknown> = {};
   for (const [field, value] of Object.entries(after)) {
-    if (derivedFields.has(field)) continue;
+    if (derivedFields.has(field) || mergedFields.has(field)) continue;
     const held = (from as Record<string, unknown>)[field];
-    if (held !== value && JSON.stringify(held) !== JSON.stringify(value)) {
-      changes[field] = field === 'emitters' ? deliverEmitters(after.emitters) : value;
-    }
+    if (held !== value && JSON.stringify(held) !== JSON.stringify(value)) changes[field] = value;
+  }
+  const counts = changedMembers(before?.counts ?? {}, after.counts);
+  if (counts !== null) changes.counts = counts;
+  const emitters = changedMembers(before?.emitters ?? {}, after.emitters);
+  const isWhole = Object.keys(before?.emitters ?? {}).some((id) => !Object.hasOwn(after.emitters, id));
+  if (emitters !== null || isWhole) {
+    changes.emitters = deliverEmitters(isWhole ? after.emitters : (emitters ?? {}));
   }
   if (before === null || before.last_received_at !== after.last_received_at) {
     changes.freshness = freshnessOf({ lastReceivedAtMs: Date.parse(after.last_received_at), nowMs });
   }
   // Time may have changed the state that the client holds, so it goes with every change.
   if (before !== after) Object.assign(changes, conditionOf(after, nowMs));
-  return changes as SnapshotChanges;
+  const set = changes as SnapshotChanges;
+  return isWhole ? { set, replaces: ['emitters'] } : { set };
+}
+
+/** Returns the members that are new or differ; null if there are none. The fold makes a new object of what it changes. */
+function changedMembers<Member>(
+  before: Readonly<Record<string, Member>>,
+  after: Readonly<Record<string, Member>>,
+): Record<string, Member> | null {
+  if (before === after) return null;
+  const changed: Record<string, Member> = {};
+  let some = false;
+  for (const name of Object.keys(after)) {
+    const member = after[name]!;
+    if (Object.hasOwn(before, name) && before[name] === member) continue;
+    // A type of event or an emitter may be called `__proto__`.
+    Object.defineProperty(changed, name, {
+      value: member,
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    });
+    some = true;
+  }
+  return some ? changed : null;
+}
+
+/**
+ * Returns the `set` of a step that is right whatever the client holds of this run: every field, whole. `replaces` is there if
+ * the client may hold emitters that were forgotten since.
+ */
+export function wholeSet(state: RunSnapshot, nowMs: number): Pick<RunDelta, 'set' | 'replaces'> {
+  const {
+    event_log: _log,
+    milestones: _milestones,
+    position: _position,
+    ...set
+  } = deliverSnapshot({ ...state, event_log: [], milestones: [] }, nowMs);
+  return state.emitters_evicted > 0 ? { set, replaces: ['emitters'] } : { set };
 }
 
 /** These fields follow from the entries, are in the frame itself, or are never delivered. */
 const derivedFields = new Set(['event_log', 'milestones', 'position', 'event_id_window', 'landmarks']);
+
+/** These fields are merged by key. */
+const mergedFields = new Set(['counts', 'emitters']);
 
 /**
  * Applies the next delta to a client's snapshot. `epoch` is that of the subscription. The caller has checked that
@@ -147,9 +197,13 @@ export function applyDelta(
   step: { delta: RunDelta; epoch: string },
 ): DeliveredSnapshot {
   const { delta, epoch } = step;
+  const { counts, emitters, ...set } = delta.set;
+  const heldEmitters = delta.replaces?.includes('emitters') === true ? {} : snapshot.emitters;
   return {
     ...snapshot,
-    ...delta.set,
+    ...set,
+    counts: counts === undefined ? snapshot.counts : { ...snapshot.counts, ...counts },
+    emitters: emitters === undefined ? snapshot.emitters : { ...heldEmitters, ...emitters },
     position: { epoch, seq: delta.seq },
     event_log: newest([...snapshot.event_log, ...delta.entries], EVENT_LOG_ENTRIES_MAX),
     milestones: newest(

@@ -63,6 +63,7 @@ export const frameFaults = {
   forbidden: { retry: false },
   unauthorized: { retry: false },
   too_many_channels: { retry: false },
+  too_many_views: { retry: false },
 } as const;
 
 export type FrameFaultCode = keyof typeof frameFaults;

@@ -72,7 +72,14 @@ export const SPARK_POINTS_MAX = 24;
 // --- the stream protocol ---
 export const STREAM_FRAME_BYTES_MAX = 64 * KIB;
 export const STREAM_CHANNELS_MAX = 1_000;
+export const STREAM_INDEX_ROWS_DEFAULT = 200;
 export const STREAM_INDEX_ROWS_MAX = 1_000;
+/** The index views of one connection. Each is computed once for all who share it, but somebody pays for each. */
+export const STREAM_VIEWS_MAX = 16;
+/** The greatest `min_interval_ms` of a subscription. */
+export const STREAM_MIN_INTERVAL_MS_MAX = 60_000;
+/** A client that acknowledges and is so far behind counts as slow, although its socket takes everything. */
+export const STREAM_UNACKNOWLEDGED_MS_MAX = 2_000;
 /** The bytes that a socket may have unsent before its channels are marked as behind instead of queued. */
 export const STREAM_QUEUE_BYTES_HIGH = 256 * KIB;
 /** How long a socket may stay above the mark before it is closed as a slow client. */
@@ -92,6 +99,8 @@ export const EVENTS_PAGE_DEFAULT = 100;
 export const EVENTS_PAGE_MAX = 1_000;
 /** The bytes of the log, records of all runs, that are read for one page of events. */
 export const EVENTS_PAGE_LOG_BYTES_MAX = 4 * MIB;
+/** The values that one filter may list. */
+export const FILTER_VALUES_MAX = 64;
 /** The longest text that a query may search for. */
 export const QUERY_CHARS_MAX = 256;
 /** How long a run is folded up to a place in its past before the answer says how far that came. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { clientFrameSchemas } from '../stream/client-frames.ts';
+import { documentedClientFrames } from '../stream/client-frames.ts';
 import { closeCodes } from '../stream/close-codes.ts';
 import { serverFrameSchemas } from '../stream/server-frames.ts';
 import { STREAM_PATH, STREAM_SUBPROTOCOL } from '../stream/subprotocol.ts';
@@ -48,7 +48,7 @@ export const streamAsyncApi = {
     messages: {
       client: {
         name: 'client',
-        payload: z.toJSONSchema(z.union(Object.values(clientFrameSchemas)), { io: 'input' }),
+        payload: z.toJSONSchema(z.union(Object.values(documentedClientFrames)), { io: 'input' }),
       },
       ...Object.fromEntries(
         Object.entries(serverFrameSchemas).map(([name, schema]) => [

@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { envelope } from '../events/event.ts';
-import { EVENTS_PAGE_DEFAULT, EVENTS_PAGE_MAX, FIGURE_POINTS_MAX, QUERY_CHARS_MAX } from '../limits.ts';
+import {
+  EVENTS_PAGE_DEFAULT,
+  EVENTS_PAGE_MAX,
+  FIGURE_POINTS_MAX,
+  FILTER_VALUES_MAX,
+  QUERY_CHARS_MAX,
+} from '../limits.ts';
 import {
   eventLogEntrySchema,
   positionSchema,
@@ -31,9 +37,6 @@ export const runQuerySchema = z.strictObject({
     .optional()
     .describe('The run as of this seq: its newest record at or below it is the last one that is folded'),
 });
-
-/** The values that one filter of a page may list. */
-const FILTER_VALUES_MAX = 64;
 
 /** The query of `GET /v1/runs/{cluster}/{run}/{group}/events`. A list is text with commas, or several parameters. */
 export const eventsQuerySchema = z

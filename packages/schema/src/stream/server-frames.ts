@@ -8,6 +8,7 @@ import {
   deliveredSnapshotSchema,
   type RunRow,
   runRowSchema,
+  runStateSchema,
   runStatusSchema,
 } from '../run/snapshot.ts';
 
@@ -24,11 +25,24 @@ const figures: z.ZodType<RunFigures> = runFiguresSchema;
 const keys: z.ZodType<readonly string[]> = z.array(z.string());
 const faultCodes = Object.keys(frameFaults) as [FrameFaultCode, ...FrameFaultCode[]];
 
-/** The changed top-level fields of the delivered snapshot. `event_log` and `milestones` follow from `entries`. */
+/**
+ * The changed top-level fields of the delivered snapshot. `counts` and `emitters` have their changed members only, which are
+ * merged by key; any other field replaces. `event_log` and `milestones` follow from `entries`.
+ */
 export type SnapshotChanges = Partial<Omit<DeliveredSnapshot, 'event_log' | 'milestones' | 'position'>>;
 const changes = deliveredSnapshotSchema
   .omit({ event_log: true, milestones: true, position: true })
   .partial() as z.ZodType<SnapshotChanges>;
+
+/**
+ * Entries that a client may lack: those above `after` and below `before`. `GET …/events?after=` has them. `count` is null
+ * where the server does not know it.
+ */
+const skippedSchema = z.object({ after: z.int().min(-1), before: seq, count: z.int().min(0).nullable() });
+export type Skipped = Readonly<z.infer<typeof skippedSchema>>;
+
+/** The entries that the filter of a subscription left out. Absent without a filter. */
+const filtered = z.int().min(0).exactOptional();
 
 /**
  * One step of a run, from `prev` (null if there was nothing before) to `seq`. A client that is not at `prev` subscribes
@@ -39,10 +53,24 @@ const deltaSchema = z.object({
   seq,
   entries,
   set: changes,
+  /** The fields of `set`, among those that are merged by key, that replace what the client holds instead. */
+  replaces: z.array(z.enum(['emitters'])).exactOptional(),
   /** If `prev` is null: the epoch, which the empty snapshot did not hold. */
   epoch: z.string().exactOptional(),
+  filtered,
 });
 export type RunDelta = Readonly<z.infer<typeof deltaSchema>>;
+
+/**
+ * A step over what a client missed. Where `skipped` is there, `entries` still has what its `milestones` lack, which may
+ * lie inside that range.
+ */
+const resumeSchema = deltaSchema.extend({ skipped: skippedSchema.exactOptional() });
+export type RunResume = Readonly<z.infer<typeof resumeSchema>>;
+
+const stateCounts = z.record(runStateSchema, z.int().min(0));
+/** The number of runs by state. */
+export type StateCounts = Readonly<z.infer<typeof stateCounts>>;
 
 /** What changed of one figure: its columns from bucket `from` on, which is 0 after its neighbours were merged. */
 const figureStepSchema = figureSchema.extend({ from: z.int().min(0) });
@@ -74,10 +102,10 @@ export const serverFrameSchemas = {
   ok: z.object({ id, ok: z.literal(true) }),
   pong: z.object({ id, pong: z.literal(true) }),
   tips: z.object({ tips: z.record(z.string(), seq.nullable()) }),
-  snapshot: z.object({ id, ch, snapshot }),
-  resume: z.object({ id, ch, resume: deltaSchema }),
+  snapshot: z.object({ id, ch, snapshot, filtered }),
+  resume: z.object({ id, ch, resume: resumeSchema }),
   figures: z.object({ id, ch, figures }),
-  rows: z.object({ id, ch, rows, total: z.int() }),
+  rows: z.object({ id, ch, rows, total: z.int(), counts: stateCounts.exactOptional() }),
   error: z.object({
     id: id.nullable(),
     ch: ch.exactOptional(),
@@ -85,11 +113,21 @@ export const serverFrameSchemas = {
   }),
   delta: deltaSchema.extend({ ch }),
   figures_step: figuresStepSchema.extend({ ch }),
-  index: z.object({ ch, rows, gone: keys }),
+  /** `rows` are those of the window that are new or changed, `gone` the keys that left it. */
+  index: z.object({
+    ch,
+    rows,
+    gone: keys,
+    total: z.int().exactOptional(),
+    counts: stateCounts.exactOptional(),
+  }),
   reset: z.object({ ch, reset: z.object({ reason: z.string(), snapshot }) }),
   figures_reset: z.object({ ch, reset: z.object({ reason: z.string(), figures }) }),
-  lag: z.object({ ch, lag: z.object({ skipped: z.int() }) }),
+  lag: z.object({ ch, lag: z.object({ skipped: skippedSchema }) }),
   end: z.object({ ch, end: z.object({ status: runStatusSchema.exclude(['running']) }) }),
+  /** Whether the log answers. `since` is the time up to which everything was read. */
+  feed_stalled: z.object({ feed: z.object({ state: z.literal('stalled'), since: z.string() }) }),
+  feed_live: z.object({ feed: z.object({ state: z.literal('live') }) }),
   drain: z.object({ drain: z.object({ within_ms: z.int() }) }),
 } as const;
 

@@ -3,7 +3,7 @@ import { applyDelta, deliverSnapshot, emptySnapshot } from '@runlog/run-state/de
 import { STREAM_QUEUE_BYTES_HIGH } from '@runlog/schema/limits';
 import { parseRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
-import type { RunDelta, ServerFrameFields } from '@runlog/schema/stream/server-frames';
+import type { RunDelta, RunResume, ServerFrameFields, Skipped } from '@runlog/schema/stream/server-frames';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MadeUpRuns } from '../made-up/made-up-runs.ts';
@@ -21,8 +21,10 @@ class TestClient {
   readonly outbox: Outbox;
   readonly frames: ServerFrameFields[] = [];
   readonly seen = new Map<string, number[]>();
-  readonly skipped = new Map<string, number>();
+  readonly skipped = new Map<string, Skipped[]>();
   readonly held = new Map<string, DeliveredSnapshot>();
+  /** By channel: the `before` of what was skipped, until the step that follows. */
+  readonly #oldest = new Map<string, number>();
   isSlow: boolean;
   bytesHighest = 0;
   readonly #epoch: string;
@@ -104,18 +106,28 @@ class TestClient {
         ch,
         snapshot.event_log.map((entry) => entry.seq),
       );
-      this.skipped.set(ch, 0);
+      this.skipped.set(ch, []);
     } else if (frame.resume !== undefined) this.#step(ch, frame.resume);
-    else if (frame.lag !== undefined) this.skipped.set(ch, (this.skipped.get(ch) ?? 0) + frame.lag.skipped);
+    else if (frame.lag !== undefined) this.#skip(ch, frame.lag.skipped);
     else if (frame.entries !== undefined) this.#step(ch, frame as RunDelta);
   }
 
-  #step(ch: string, delta: RunDelta): void {
+  #skip(ch: string, skipped: Skipped): void {
+    this.skipped.get(ch)?.push(skipped);
+    this.#oldest.set(ch, skipped.before);
+  }
+
+  #step(ch: string, delta: RunResume): void {
+    if (delta.skipped !== undefined) this.#skip(ch, delta.skipped);
+    const oldest = this.#oldest.get(ch) ?? 0;
     const held = this.held.get(ch);
     if (held === undefined) throw new Error(`a delta before any snapshot of ${ch}`);
     expect(delta.prev).toBe(held.position?.seq ?? null);
     this.held.set(ch, applyDelta(held, { delta, epoch: this.#epoch }));
-    this.seen.get(ch)?.push(...delta.entries.map((entry) => entry.seq));
+    // Those below are milestones of the range that was skipped.
+    const shown = delta.entries.filter((entry) => entry.seq >= oldest);
+    this.seen.get(ch)?.push(...shown.map((entry) => entry.seq));
+    this.#oldest.delete(ch);
   }
 }
 
@@ -182,7 +194,7 @@ describe('the hub', () => {
     expect(client.frames[1]).toMatchObject({ prev: null, seq: 1 });
   });
 
-  it('resumes within the retained event log, and gives a snapshot outside it or in another epoch', () => {
+  it('resumes in the same epoch and says which entries it leaves out; in another epoch it gives a snapshot', () => {
     const { runs, clock, hub } = setUp();
     hub.apply([runs.append(KEY, epochs(150))]);
     const answerTo = (since: { epoch: string; seq: number }) => {
@@ -200,7 +212,12 @@ describe('the hub', () => {
     expect(resumed?.entries.map((entry) => entry.seq)).toEqual(
       Array.from({ length: 100 }, (_, at) => at + 51),
     );
-    expect(answerTo({ epoch: 'e1', seq: 49 })).toHaveProperty('snapshot');
+    expect(resumed).not.toHaveProperty('skipped');
+    const skipping = answerTo({ epoch: 'e1', seq: 41 })?.resume;
+    expect(skipping?.skipped).toEqual({ after: 41, before: 51, count: 9 });
+    expect(skipping?.entries.map((entry) => entry.seq)).toEqual(
+      Array.from({ length: 100 }, (_, at) => at + 51),
+    );
     expect(answerTo({ epoch: 'e2', seq: 150 })).toHaveProperty('snapshot');
   });
 
@@ -395,7 +412,8 @@ describe('the hub', () => {
     swift.turn();
     const ch = `run:${KEY}`;
     expect(stuck.frames.filter((frame) => frame.lag !== undefined)).toHaveLength(1);
-    expect((stuck.seen.get(ch)?.length ?? 0) + (stuck.skipped.get(ch) ?? 0)).toBe(50_000);
+    const skipped = (stuck.skipped.get(ch) ?? []).reduce((sum, { count }) => sum + (count ?? 0), 0);
+    expect((stuck.seen.get(ch)?.length ?? 0) + skipped).toBe(50_000);
     expect(timeless(stuck.held.get(ch))).toEqual(timeless(stateOf(ch.slice(4))));
     expect(timeless(swift.held.get(ch))).toEqual(timeless(stateOf(ch.slice(4))));
   });
@@ -497,11 +515,17 @@ describe('the hub', () => {
             const seen = each.seen.get(ch) ?? [];
             const ordered = [...new Set(seen)].sort((a, b) => a - b);
             expect(seen).toEqual(ordered);
-            // Every entry that was not skipped and not before the first snapshot was seen.
-            if ((each.skipped.get(ch) ?? 0) === 0 && seen.length > 0) {
-              const from = seen[0] as number;
-              expect(seen).toEqual((written.get(key) ?? []).filter((seq) => seq >= from));
+            // Every entry that was neither before the first snapshot nor said to be left out was seen.
+            const skipped = each.skipped.get(ch) ?? [];
+            const inRange = ({ after, before }: Skipped) =>
+              (written.get(key) ?? []).filter((seq) => seq > after && seq < before);
+            for (const range of skipped) {
+              if (range.count !== null) expect(range.count).toBe(inRange(range).length);
             }
+            const leftOut = new Set(skipped.flatMap(inRange));
+            const from = seen[0] ?? Number.POSITIVE_INFINITY;
+            const expected = (written.get(key) ?? []).filter((seq) => seq >= from && !leftOut.has(seq));
+            expect(seen).toEqual(expected);
           }
           each.session.dispose();
         }

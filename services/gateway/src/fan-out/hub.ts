@@ -7,15 +7,18 @@ import {
   deliverSnapshot,
   emptySnapshot,
   entriesSince,
+  wholeSet,
 } from '@runlog/run-state/delivery';
+import { skippedSince } from '@runlog/run-state/skipped';
 import { ACTIVITY_BUCKET_SECONDS } from '@runlog/schema/limits';
 import { parseRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredSnapshot, EventLogEntry, Position, RunSnapshot } from '@runlog/schema/run/snapshot';
 import { runChannel } from '@runlog/schema/stream/channels';
-import type { RunDelta, ServerFrame, SnapshotChanges } from '@runlog/schema/stream/server-frames';
+import type { RunDelta, RunResume, ServerFrame, SnapshotChanges } from '@runlog/schema/stream/server-frames';
 import type { Clock } from '@runlog/service-kit/clock';
 import { FigureChannels } from './figure-channels.ts';
 import { RunIndex } from './run-index.ts';
+import { type RunLens, wholeRun } from './run-lens.ts';
 
 /** The least time between two flushes. Changes of a run within it are merged into one delta. */
 const FLUSH_INTERVAL_MS = 10;
@@ -58,24 +61,29 @@ export interface RunSubscription {
 }
 
 export type JoinReply =
-  | { readonly kind: 'snapshot'; readonly snapshot: DeliveredSnapshot }
-  | { readonly kind: 'resume'; readonly delta: RunDelta }
+  | { readonly kind: 'snapshot'; readonly snapshot: DeliveredSnapshot; readonly filtered?: number }
+  | { readonly kind: 'resume'; readonly resume: RunResume }
   | { readonly kind: 'ahead' };
 
-/** A run with subscribers. Deltas go from `flushed` to `current`. */
+/** A run with subscribers who see it in the same way. Deltas go from `flushed` to `current`. */
 interface RunChannel {
   readonly key: string;
   readonly ch: string;
+  readonly lens: RunLens;
+  /** Cancels the flush that waits for `lens.minIntervalMs`. */
+  cancelFlush: (() => void) | null;
   readonly live: Set<RunSubscription>;
   readonly ahead: Set<RunSubscription>;
   subscriptions: number;
   current: RunSnapshot | null;
   flushed: RunSnapshot | null;
   pending: EventLogEntry[];
+  /** The entries since the last flush that the filter left out. */
+  pendingFiltered: number;
   flushedAtMs: number;
   /** Counts retirements and rebuilds: a delta cannot bring a client of an earlier life to this one. */
   life: number;
-  /** The number of entries that were sent in deltas since the channel exists. */
+  /** The number of entries that passed the filter since the channel exists. */
   entriesTotal: number;
   activitySent: RunSnapshot['activity'] | null;
   activityBucket: number;
@@ -105,7 +113,8 @@ export class Hub {
   #epoch: string;
   #states: ReadonlyRunStates;
   readonly #clock: Clock;
-  readonly #channels = new Map<string, RunChannel>();
+  /** By run, then by the name of the lens. */
+  readonly #channels = new Map<string, Map<string, RunChannel>>();
   readonly #changed = new Set<RunChannel>();
   readonly #activityOwed = new Set<RunChannel>();
   /** The channels with subscriptions that are ahead. */
@@ -139,10 +148,12 @@ export class Hub {
     this.#readUpTo = rebuilt.readUpTo ?? nothingRead;
     this.#awaited.clear();
     this.#states = rebuilt.states;
-    for (const channel of this.#channels.values()) {
+    for (const channel of this.#everyChannel()) {
       const state = rebuilt.states.get(channel.key) ?? null;
       channel.current = state;
       channel.flushed = state;
+      channel.pending = [];
+      channel.pendingFiltered = 0;
       channel.activitySent = state?.activity ?? null;
       channel.flushedAtMs = this.#clock.now();
       channel.life += 1;
@@ -168,10 +179,12 @@ export class Hub {
     this.index.touch(changes);
     this.figures.touch(changes);
     for (const change of changes) {
-      const channel = this.#channels.get(change.key);
-      if (channel === undefined) continue;
-      if (change.after === null) this.#retire(channel);
-      else this.#advance(channel, change.after, change.entries);
+      const channels = this.#channels.get(change.key);
+      if (channels === undefined) continue;
+      for (const channel of channels.values()) {
+        if (change.after === null) this.#retire(channel);
+        else this.#advance(channel, change.after, change.entries);
+      }
     }
     this.#releasePassed();
     if (this.#changed.size === 0 || this.#cancelFlush !== null) return;
@@ -189,26 +202,34 @@ export class Hub {
   }
 
   /** Registers an interest. Nothing is delivered before `join`. */
-  attach(key: string, listener: RunListener): RunSubscription {
-    let channel = this.#channels.get(key);
+  attach(key: string, listener: RunListener, lens: RunLens = wholeRun): RunSubscription {
+    let channels = this.#channels.get(key);
+    if (channels === undefined) {
+      channels = new Map();
+      this.#channels.set(key, channels);
+    }
+    let channel = channels.get(lens.name);
     if (channel === undefined) {
       const state = this.#states.get(key) ?? null;
       channel = {
         key,
         ch: runChannel(key),
+        lens,
+        cancelFlush: null,
         live: new Set(),
         ahead: new Set(),
         subscriptions: 0,
         current: state,
         flushed: state,
         pending: [],
+        pendingFiltered: 0,
         flushedAtMs: this.#clock.now(),
         life: 0,
         entriesTotal: 0,
         activitySent: state?.activity ?? null,
         activityBucket: this.#bucket(),
       };
-      this.#channels.set(key, channel);
+      channels.set(lens.name, channel);
     }
     channel.subscriptions += 1;
     return { channel, listener, standing: 'idle', seq: null, life: 0, entriesTotal: 0, awaitedSeq: 0 };
@@ -221,7 +242,10 @@ export class Hub {
     subscription.standing = 'idle';
     channel.subscriptions -= 1;
     if (channel.subscriptions > 0) return;
-    this.#channels.delete(channel.key);
+    const channels = this.#channels.get(channel.key);
+    channels?.delete(channel.lens.name);
+    if (channels?.size === 0) this.#channels.delete(channel.key);
+    channel.cancelFlush?.();
     this.#changed.delete(channel);
     this.#awaited.delete(channel);
     this.#activityOwed.delete(channel);
@@ -246,13 +270,18 @@ export class Hub {
         subscription.awaitedSeq = since.seq;
         return { kind: 'ahead' };
       }
-      if (!isAhead && isRetained(state, since.seq)) {
+      // Below it, the position is of an earlier life of the run, which no step leads out of.
+      if (!isAhead && since.seq >= state.first_seq) {
         this.#goLive(subscription);
-        return { kind: 'resume', delta: this.#merged(state, since.seq) };
+        const skipped = skippedSince(state, since.seq);
+        const delta = this.#merged(channel, state, since.seq);
+        if (skipped === null) return { kind: 'resume', resume: delta };
+        const count = channel.lens.test === null ? skipped.count : null;
+        return { kind: 'resume', resume: { ...delta, skipped: { ...skipped, count } } };
       }
     }
     this.#goLive(subscription);
-    return { kind: 'snapshot', snapshot: this.#snapshot(channel) };
+    return { kind: 'snapshot', ...this.#shown(channel) };
   }
 
   /** Ends the waiting of a subscription that is ahead. Its client starts over from the present state. */
@@ -270,12 +299,15 @@ export class Hub {
     const { seq, life, entriesTotal } = subscription;
     this.#goLive(subscription);
     if (state === null || life !== channel.life) return [this.#reset(channel, 'the run began anew')];
-    const delta = this.#merged(state, seq);
-    const skipped = Math.max(0, channel.entriesTotal - entriesTotal - delta.entries.length);
-    const frames = [
-      encode({ ch: channel.ch, lag: { skipped } }),
-      encode({ ch: channel.ch, ...delta }, delta.seq),
-    ];
+    const delta = this.#merged(channel, state, seq);
+    const frames: EncodedFrame[] = [];
+    const skipped = skippedSince(state, seq ?? -1);
+    if (skipped !== null) {
+      const passed = delta.entries.filter((entry) => entry.seq >= skipped.before).length;
+      const count = Math.max(0, channel.entriesTotal - entriesTotal - passed);
+      if (count > 0) frames.push(encode({ ch: channel.ch, lag: { skipped: { ...skipped, count } } }));
+    }
+    frames.push(encode({ ch: channel.ch, ...delta }, delta.seq));
     if (state.status !== 'running') frames.push(encode({ ch: channel.ch, end: { status: state.status } }));
     return frames;
   }
@@ -293,13 +325,14 @@ export class Hub {
   /** The number of runs with subscribers, and of their subscriptions. */
   get load(): { channels: number; subscriptions: number } {
     let subscriptions = 0;
-    for (const channel of this.#channels.values()) subscriptions += channel.subscriptions;
+    for (const channel of this.#everyChannel()) subscriptions += channel.subscriptions;
     return { channels: this.#channels.size, subscriptions };
   }
 
   dispose(): void {
     this.#cancelFlush?.();
     this.#cancelActivity?.();
+    for (const channel of this.#everyChannel()) channel.cancelFlush?.();
     this.index.dispose();
     this.figures.dispose();
   }
@@ -311,8 +344,27 @@ export class Hub {
     if (channel.current !== null && after.first_seq > channel.current.position.seq) this.#retire(channel);
     const from = channel.current?.position.seq ?? -1;
     channel.current = after;
-    for (const entry of entries) if (entry.seq > from) channel.pending.push(entry);
-    this.#changed.add(channel);
+    const { test, minIntervalMs } = channel.lens;
+    for (const entry of entries) {
+      if (entry.seq <= from) continue;
+      if (test === null || test(entry)) channel.pending.push(entry);
+      else channel.pendingFiltered += 1;
+    }
+    if (minIntervalMs <= FLUSH_INTERVAL_MS) {
+      this.#changed.add(channel);
+      return;
+    }
+    this.#flushLater(channel, channel.flushedAtMs + minIntervalMs - this.#clock.now());
+  }
+
+  #flushLater(channel: RunChannel, dueInMs: number): void {
+    // A clock that was set back must not make the wait longer.
+    const inMs = Math.min(Math.max(0, dueInMs), channel.lens.minIntervalMs);
+    channel.cancelFlush ??= this.#clock.after(inMs, () => this.#flushChannel(channel));
+  }
+
+  *#everyChannel(): Generator<RunChannel> {
+    for (const channels of this.#channels.values()) yield* channels.values();
   }
 
   #retire(channel: RunChannel): void {
@@ -320,6 +372,8 @@ export class Hub {
     if (channel.current === null) return;
     channel.current = null;
     channel.flushed = null;
+    channel.pending = [];
+    channel.pendingFiltered = 0;
     channel.activitySent = null;
     channel.life += 1;
     channel.flushedAtMs = this.#clock.now();
@@ -330,21 +384,27 @@ export class Hub {
 
   #flushChannel(channel: RunChannel): void {
     this.#changed.delete(channel);
+    channel.cancelFlush?.();
+    channel.cancelFlush = null;
     const { current, flushed, pending } = channel;
     if (current === null || (current === flushed && !this.#activityOwed.has(channel))) return;
     const nowMs = this.#clock.now();
-    const { activity: _, ...set } = changesBetween(flushed, current, nowMs) as SnapshotChanges;
+    const changes = changesBetween(flushed, current, nowMs);
+    const { activity: _, ...set } = changes.set;
     const delta: RunDelta = {
       prev: flushed?.position.seq ?? null,
       seq: current.position.seq,
       entries: channel.live.size === 0 ? [] : pending.map((entry) => deliverEntry(entry, nowMs)),
+      ...changes,
       set: { ...set, ...this.#activityDue(channel, current) },
       ...(flushed === null ? { epoch: this.#epoch } : {}),
+      ...(channel.lens.test === null ? {} : { filtered: channel.pendingFiltered }),
     };
     if (current === flushed && delta.set.activity === undefined) return;
     const entriesBefore = channel.entriesTotal;
     channel.flushed = current;
     channel.pending = [];
+    channel.pendingFiltered = 0;
     channel.entriesTotal += pending.length;
     channel.flushedAtMs = nowMs;
     if (channel.live.size > 0) {
@@ -424,7 +484,11 @@ export class Hub {
 
   #flushActivity(): void {
     this.#cancelActivity = null;
-    for (const channel of [...this.#activityOwed]) this.#flushChannel(channel);
+    for (const channel of [...this.#activityOwed]) {
+      const dueInMs = channel.flushedAtMs + channel.lens.minIntervalMs - this.#clock.now();
+      if (dueInMs <= 0) this.#flushChannel(channel);
+      else this.#flushLater(channel, dueInMs);
+    }
   }
 
   #goLive(subscription: RunSubscription): void {
@@ -437,32 +501,41 @@ export class Hub {
    * Makes a step over everything that the client may have missed. It holds all fields, because the client's state is
    * not known here.
    */
-  #merged(state: RunSnapshot, since: number | null): RunDelta {
+  #merged(channel: RunChannel, state: RunSnapshot, since: number | null): RunDelta {
     const nowMs = this.#clock.now();
-    const {
-      event_log: _log,
-      milestones: _milestones,
-      position: _position,
-      ...set
-    } = withoutEntries(state, nowMs);
+    const { test } = channel.lens;
+    const missed = entriesSince(state, since ?? -1);
+    const entries = test === null ? missed : missed.filter(test);
     return {
       prev: since,
       seq: state.position.seq,
-      entries: entriesSince(state, since ?? -1).map((entry) => deliverEntry(entry, nowMs)),
-      set,
+      entries: entries.map((entry) => deliverEntry(entry, nowMs)),
+      ...wholeSet(state, nowMs),
       ...(since === null ? { epoch: this.#epoch } : {}),
+      ...(test === null ? {} : { filtered: missed.length - entries.length }),
     };
   }
 
-  #snapshot(channel: RunChannel): DeliveredSnapshot {
-    if (channel.current !== null) return deliverSnapshot(channel.current, this.#clock.now());
-    const key = parseRunKey(channel.key);
-    if (key === null) throw new Error(`a channel without a run: ${channel.key}`);
-    return emptySnapshot(key);
+  /** Returns the newest state as the subscribers of the channel see it. */
+  #shown(channel: RunChannel): { snapshot: DeliveredSnapshot; filtered?: number } {
+    const { current, lens } = channel;
+    if (current === null) {
+      const key = parseRunKey(channel.key);
+      if (key === null) throw new Error(`a channel without a run: ${channel.key}`);
+      return { snapshot: emptySnapshot(key) };
+    }
+    const nowMs = this.#clock.now();
+    if (lens.test === null) return { snapshot: deliverSnapshot(current, nowMs) };
+    const event_log = current.event_log.filter(lens.test);
+    const milestones = current.milestones.filter(lens.test);
+    return {
+      snapshot: deliverSnapshot({ ...current, event_log, milestones }, nowMs),
+      filtered: current.event_log.length - event_log.length,
+    };
   }
 
   #reset(channel: RunChannel, reason: string): EncodedFrame {
-    const snapshot = this.#snapshot(channel);
+    const { snapshot } = this.#shown(channel);
     return encode({ ch: channel.ch, reset: { reason, snapshot } }, snapshot.position?.seq ?? null);
   }
 
@@ -479,15 +552,6 @@ function nothingRead(): number {
 export function encode(frame: ServerFrame, seq?: number | null): EncodedFrame {
   const text = JSON.stringify(frame);
   return seq === undefined ? { text } : { text, seq };
-}
-
-/** Whether all entries after `seq` are still in the event log of the same run. */
-function isRetained(state: RunSnapshot, seq: number): boolean {
-  return seq >= state.first_seq && (state.evicted_seq === null || seq >= state.evicted_seq);
-}
-
-function withoutEntries(state: RunSnapshot, nowMs: number): DeliveredSnapshot {
-  return deliverSnapshot({ ...state, event_log: [], milestones: [] }, nowMs);
 }
 
 function sameActivity(left: RunSnapshot['activity'] | null, right: RunSnapshot['activity']): boolean {

@@ -1,11 +1,14 @@
-import { STREAM_AHEAD_MS_MAX } from '@runlog/schema/limits';
+import { STREAM_AHEAD_MS_MAX, STREAM_INDEX_ROWS_DEFAULT } from '@runlog/schema/limits';
 import type { Position } from '@runlog/schema/run/snapshot';
+import type { RunSubscription as RunRequest, SubscriptionRequest } from '@runlog/schema/stream/subscriptions';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Viewer } from '../access.ts';
 import type { FiguresListener, FiguresSubscription } from './figure-channels.ts';
 import { type EncodedFrame, encode, type Hub, type RunListener, type RunSubscription } from './hub.ts';
 import type { Outlet } from './outlet.ts';
 import type { IndexListener, IndexSubscription } from './run-index.ts';
+import { lensOf } from './run-lens.ts';
+import { Unacknowledged } from './unacknowledged.ts';
 
 /** A channel that a client is subscribed to. */
 export type Interest = RunInterest | FiguresInterest | IndexInterest;
@@ -43,17 +46,37 @@ export class RunInterest implements RunListener {
   readonly #since: Position | null;
   #next: 'reply' | 'give_up' | 'catch_up' = 'reply';
   #cancelWait: (() => void) | null = null;
+  /** Null until the client has acknowledged something. */
+  #unacknowledged: Unacknowledged | null = null;
+  /** The client takes frames and does not deal with them. Nothing more is sent until it has. */
+  #waitsForAck = false;
 
-  constructor(context: InterestContext, of: { ch: string; key: string; id: number; since: Position | null }) {
-    this.ch = of.ch;
+  constructor(context: InterestContext, of: { key: string; id: number; asked: RunRequest }) {
+    this.ch = of.asked.ch;
     this.#context = context;
     this.#id = of.id;
-    this.#since = of.since;
-    this.#subscription = context.hub.attach(of.key, this);
+    this.#since = of.asked.since ?? null;
+    this.#subscription = context.hub.attach(of.key, this, lensOf(of.asked));
   }
 
   deliver(frames: readonly EncodedFrame[]): boolean {
-    return deliverOrOwe(this.#context, { interest: this, frames });
+    const { clock } = this.#context;
+    if (this.#unacknowledged?.isLate(clock.now()) === true) {
+      this.#waitsForAck = true;
+      return false;
+    }
+    if (!deliverOrOwe(this.#context, { interest: this, frames })) return false;
+    this.#noteSent(frames);
+    return true;
+  }
+
+  /** The client has dealt with everything up to this position. */
+  acknowledged(seq: number | null): void {
+    this.#unacknowledged ??= new Unacknowledged();
+    this.#unacknowledged.acknowledge(seq ?? -1);
+    if (!this.#waitsForAck || !this.#unacknowledged.isEmpty) return;
+    this.#waitsForAck = false;
+    this.#askToBeServed('catch_up');
   }
 
   reached(): void {
@@ -73,9 +96,12 @@ export class RunInterest implements RunListener {
       case 'give_up':
         outlet.push(hub.stopWaiting(this.#subscription));
         return;
-      case 'catch_up':
-        for (const frame of hub.catchUp(this.#subscription)) outlet.push(frame);
+      case 'catch_up': {
+        const frames = hub.catchUp(this.#subscription);
+        for (const frame of frames) outlet.push(frame);
+        this.#noteSent(frames);
         return;
+      }
       default: {
         const unreachable: never = next;
         throw new Error(`unknown thing to serve: ${String(unreachable)}`);
@@ -98,11 +124,12 @@ export class RunInterest implements RunListener {
     switch (reply.kind) {
       case 'snapshot': {
         const seq = reply.snapshot.position?.seq ?? null;
-        outlet.push(encode({ id: this.#id, ch: this.ch, snapshot: reply.snapshot }, seq));
+        const { kind: _, ...shown } = reply;
+        outlet.push(encode({ id: this.#id, ch: this.ch, ...shown }, seq));
         return;
       }
       case 'resume':
-        outlet.push(encode({ id: this.#id, ch: this.ch, resume: reply.delta }, reply.delta.seq));
+        outlet.push(encode({ id: this.#id, ch: this.ch, resume: reply.resume }, reply.resume.seq));
         return;
       case 'ahead':
         this.#cancelWait = clock.after(STREAM_AHEAD_MS_MAX, () => {
@@ -117,7 +144,13 @@ export class RunInterest implements RunListener {
     }
   }
 
-  #askToBeServed(next: 'reply' | 'give_up'): void {
+  #noteSent(frames: readonly EncodedFrame[]): void {
+    for (const { seq } of frames) {
+      if (typeof seq === 'number') this.#unacknowledged?.sent(seq, this.#context.clock.now());
+    }
+  }
+
+  #askToBeServed(next: 'reply' | 'give_up' | 'catch_up'): void {
     this.#next = next;
     this.#context.owe(this);
     this.#context.pump();
@@ -168,9 +201,13 @@ export class IndexInterest implements IndexListener {
   readonly #of: { ch: string; id: number; limit: number };
   #replied = false;
 
-  constructor(context: InterestContext, of: { ch: string; glob: string; id: number; limit: number }) {
+  constructor(
+    context: InterestContext,
+    of: { glob: string; id: number; asked: Extract<SubscriptionRequest, { kind: 'runs' }>['asked'] },
+  ) {
     this.#context = context;
-    this.#of = of;
+    const { ch, limit } = of.asked;
+    this.#of = { ch, id: of.id, limit: limit ?? STREAM_INDEX_ROWS_DEFAULT };
     this.#subscription = context.hub.index.attach({ glob: of.glob, viewer: context.viewer() }, this);
   }
 

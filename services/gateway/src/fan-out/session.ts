@@ -1,16 +1,8 @@
 import type { FrameFaultCode } from '@runlog/schema/faults';
 import { frameFaults } from '@runlog/schema/faults';
-import { STREAM_CHANNELS_MAX, STREAM_HEARTBEAT_MS } from '@runlog/schema/limits';
-import { isGlob } from '@runlog/schema/run/run-glob';
-import { parseRunKey } from '@runlog/schema/run/run-key';
-import { type Channel, parseChannel } from '@runlog/schema/stream/channels';
-import {
-  type ClientRequest,
-  clientVerbs,
-  parseClientFrame,
-  type SubscribeFrame,
-  verbsIn,
-} from '@runlog/schema/stream/client-frames';
+import { STREAM_CHANNELS_MAX, STREAM_HEARTBEAT_MS, STREAM_VIEWS_MAX } from '@runlog/schema/limits';
+import { type ClientRequest, parseClientFrame } from '@runlog/schema/stream/client-frames';
+import { parseSubscription, type SubscriptionRequest } from '@runlog/schema/stream/subscriptions';
 import type { Clock } from '@runlog/service-kit/clock';
 import { everyone, type Viewer } from '../access.ts';
 import { encode, type Hub } from './hub.ts';
@@ -23,8 +15,6 @@ import {
 } from './interests.ts';
 import type { Outlet } from './outlet.ts';
 
-/** The number of rows of an index reply if the client names no limit. */
-const INDEX_ROWS_DEFAULT = 200;
 /**
  * The most frames that are read from one message. A message full of faulty frames must not cause megabytes of answers.
  */
@@ -60,6 +50,7 @@ export class Session {
   readonly #auth: SessionAuth;
   #viewer: Viewer | null;
   #isRefused = false;
+  #views = 0;
 
   /** `auth` is absent if no keys are required. */
   constructor(options: { hub: Hub; outlet: Outlet; clock: Clock; auth?: SessionAuth }) {
@@ -128,6 +119,29 @@ export class Session {
     this.#owed.clear();
   }
 
+  /**
+   * Subscribes to each item of a `sub` frame, which may be anything. Those that cannot be served are answered by an error
+   * each.
+   */
+  subscribe(frame: { id: number; sub: readonly unknown[] }): void {
+    const { id, sub } = frame;
+    if (sub.length > STREAM_CHANNELS_MAX) {
+      this.#fault(id, 'too_many_channels', `a frame may have at most ${STREAM_CHANNELS_MAX} subscriptions`);
+      return;
+    }
+    for (const [at, item] of sub.entries()) {
+      const request = parseSubscription(item);
+      if (request.kind === 'fault') {
+        const { code, message, ch } = request;
+        this.#fault(id, code, `sub[${at}]: ${message}`, ch ?? undefined);
+      } else {
+        this.#subscribeTo(request, id);
+      }
+    }
+    if (sub.length === 0) this.#outlet.push(encode({ id, ok: true }));
+    this.#pump();
+  }
+
   #receiveFrame(line: string): void {
     let sent: unknown;
     try {
@@ -137,7 +151,7 @@ export class Session {
       return;
     }
     const request = parseClientFrame(sent);
-    if (request === null) this.#fault(idOf(sent), 'bad_frame', explain(sent));
+    if (request.verb === 'fault') this.#fault(request.id, 'bad_frame', request.message);
     else this.#handle(request);
   }
 
@@ -154,7 +168,7 @@ export class Session {
         this.#authenticate(frame.id, frame.auth);
         return;
       case 'sub':
-        this.#subscribe(frame);
+        this.subscribe(frame);
         return;
       case 'unsub':
         for (const ch of frame.unsub) this.#drop(ch);
@@ -162,6 +176,13 @@ export class Session {
         return;
       case 'ping':
         this.#outlet.push(encode({ id: frame.id, pong: true }));
+        return;
+      case 'ack':
+        for (const [ch, seq] of Object.entries(frame.ack)) {
+          const interest = this.#channels.get(ch);
+          if (interest instanceof RunInterest) interest.acknowledged(seq);
+        }
+        this.#outlet.push(encode({ id: frame.id, ok: true }));
         return;
       default: {
         const unreachable: never = verb;
@@ -183,52 +204,43 @@ export class Session {
     }
   }
 
-  #subscribe(frame: SubscribeFrame): void {
-    if (frame.sub.length > STREAM_CHANNELS_MAX) {
-      this.#fault(frame.id, 'too_many_channels', tooMany);
+  #subscribeTo(request: SubscriptionRequest, id: number): void {
+    const { ch } = request.asked;
+    if (this.#viewer === null) {
+      this.#fault(id, 'unauthorized', showKey, ch);
       return;
     }
-    for (const asked of frame.sub) {
-      const { ch } = asked;
-      const channel = validChannel(ch);
-      if (channel === null) {
-        this.#fault(frame.id, 'bad_channel', namesOfChannels, ch);
-        continue;
-      }
-      if (this.#viewer === null) {
-        this.#fault(frame.id, 'unauthorized', showKey, ch);
-        continue;
-      }
-      this.#drop(ch);
-      if (channel.kind !== 'runs' && !this.#viewer.maySee(channel.key)) {
-        this.#fault(frame.id, 'forbidden', 'this key does not show this run', ch);
-        continue;
-      }
-      if (this.#channels.size >= STREAM_CHANNELS_MAX) {
-        this.#fault(frame.id, 'too_many_channels', tooMany, ch);
-        continue;
-      }
-      const interest = this.#interestIn(channel, { id: frame.id, asked });
-      this.#channels.set(ch, interest);
-      this.#owed.add(interest);
+    this.#drop(ch);
+    if (request.kind !== 'runs' && !this.#viewer.maySee(request.key)) {
+      this.#fault(id, 'forbidden', 'this key does not show this run', ch);
+      return;
     }
+    if (this.#channels.size >= STREAM_CHANNELS_MAX) {
+      const message = `a connection may have at most ${STREAM_CHANNELS_MAX} channels`;
+      this.#fault(id, 'too_many_channels', message, ch);
+      return;
+    }
+    if (request.kind === 'runs' && this.#views >= STREAM_VIEWS_MAX) {
+      const message = `a connection may have at most ${STREAM_VIEWS_MAX} index views`;
+      this.#fault(id, 'too_many_views', message, ch);
+      return;
+    }
+    const interest = this.#interestIn(request, id);
+    if (interest instanceof IndexInterest) this.#views += 1;
+    this.#channels.set(ch, interest);
+    this.#owed.add(interest);
   }
 
-  #interestIn(channel: Channel, of: { id: number; asked: SubscribeFrame['sub'][number] }): Interest {
-    const { id, asked } = of;
-    const { ch, since, limit } = asked;
-    switch (channel.kind) {
+  #interestIn(request: SubscriptionRequest, id: number): Interest {
+    switch (request.kind) {
       case 'run':
-        return new RunInterest(this.#context, { ch, id, key: channel.key, since: since ?? null });
+        return new RunInterest(this.#context, { id, key: request.key, asked: request.asked });
       case 'figures':
-        return new FiguresInterest(this.#context, { id, key: channel.key });
+        return new FiguresInterest(this.#context, { id, key: request.key });
       case 'runs':
-        return new IndexInterest(this.#context, {
-          ...{ ch, id, glob: channel.glob },
-          limit: limit ?? INDEX_ROWS_DEFAULT,
-        });
+        return new IndexInterest(this.#context, { id, glob: request.glob, asked: request.asked });
       default: {
-        const unreachable: never = channel;
+        const unreachable: never = request;
         throw new Error(`unknown channel ${JSON.stringify(unreachable)}`);
       }
     }
@@ -238,6 +250,7 @@ export class Session {
     const interest = this.#channels.get(ch);
     if (interest === undefined) return;
     interest.dispose();
+    if (interest instanceof IndexInterest) this.#views -= 1;
     this.#channels.delete(ch);
     this.#owed.delete(interest);
   }
@@ -257,30 +270,4 @@ export class Session {
 }
 
 const showKey = 'show a key first: {"id":0,"auth":"KEY"}';
-const namesOfChannels = 'a channel is run:<cluster/run/group>, figures:<cluster/run/group> or runs:<glob>';
 const nobody: Viewer = { scope: ' ', maySee: () => false, standing: () => 'current' };
-const tooMany = `a connection may have at most ${STREAM_CHANNELS_MAX} channels`;
-
-/** Returns null if the channel is of an unknown kind, or if its key or glob is invalid. */
-function validChannel(ch: string): Channel | null {
-  const channel = parseChannel(ch);
-  if (channel === null) return null;
-  const isValid = channel.kind === 'runs' ? isGlob(channel.glob) : parseRunKey(channel.key) !== null;
-  return isValid ? channel : null;
-}
-
-function idOf(sent: unknown): number | null {
-  const id = (sent as { id?: unknown } | null)?.id;
-  return typeof id === 'number' && Number.isSafeInteger(id) ? id : null;
-}
-
-function explain(sent: unknown): string {
-  if (typeof sent !== 'object' || sent === null || Array.isArray(sent))
-    return 'a frame must be one JSON object';
-  if (idOf(sent) === null) return 'a frame needs an "id" that is a whole number';
-  const named = verbsIn(sent);
-  const list = clientVerbs.join(', ');
-  if (named.length === 0) return `a frame has one of ${list}`;
-  if (named.length > 1) return `a frame has exactly one of ${list}; this one has ${named.join(' and ')}`;
-  return `"${named[0]}" does not have the form that the protocol describes`;
-}

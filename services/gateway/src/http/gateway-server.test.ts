@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { deliverFigures } from '@runlog/run-state/figures/deliver-figures';
 import type { RunFigures } from '@runlog/schema/run/figures';
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
+import type { Skipped } from '@runlog/schema/stream/server-frames';
 import { TopicIoError } from '@runlog/topic-io/topic-io';
 import { describe, expect, it } from 'vitest';
 import { StreamSocket } from '../../../../test/support/stream-socket.ts';
@@ -200,7 +201,7 @@ describe('the stream over real sockets', () => {
     }
     stuck.socket.resume();
     const lag = await stuck.next((frame) => frame.lag !== undefined);
-    expect((lag.lag as { skipped: number }).skipped).toBeGreaterThan(0);
+    expect((lag.lag as { skipped: Skipped }).skipped.count).toBeGreaterThan(0);
     const merged = await stuck.next();
     expect(merged.seq).toBe(batches * 100);
     gateway.append(KEY, [{}]);
