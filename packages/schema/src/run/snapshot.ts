@@ -235,13 +235,6 @@ export type RunHead = z.infer<typeof runHeadSchema>;
 export const freshnessSchema = z.enum(['live', 'slow', 'stale']);
 export type Freshness = z.infer<typeof freshnessSchema>;
 
-/**
- * How a run stands, as its evidence says now: running; quiet, with nothing for much longer than usual; lost, because the
- * heartbeats of its emitters stopped without an end; or ended. It depends on the present time, so no fold has it.
- */
-export const runStateSchema = z.enum(['running', 'quiet', 'lost_contact', 'finished', 'failed']);
-export type RunState = z.infer<typeof runStateSchema>;
-
 /** An entry as it is delivered to clients. */
 export const deliveredEntrySchema = eventLogEntrySchema.extend({
   /** The age at the time of delivery, such as `(2s ago)`. */
