@@ -1,4 +1,4 @@
-import type { LogRecord } from '@runlog/topic-io/topic-io';
+import type { FetchAnswered, LogRecord } from '@runlog/topic-io/topic-io';
 import { describe, expect, it } from 'vitest';
 import { uniqueName } from '../support/unique-name.ts';
 import {
@@ -38,6 +38,26 @@ export function describeReading(context: ContractContext): void {
           startOffset: 0,
         });
       }
+    });
+
+    it('tells of answers that hold nothing new, for as long as somebody waits', async () => {
+      const io = context.io();
+      const topic = await createTopic(io, { partitions: 2 });
+      await appendAll(io, { topic, partition: 1, records: numbered('told', 3) });
+      const answers: FetchAnswered[] = [];
+      await using reader = io.reader({ topic, onAnswer: (answer) => answers.push(answer) });
+      for (const partition of [0, 1]) reader.add({ partition, offset: 0 });
+      const reading = (async () => {
+        for await (const _ of reader);
+      })();
+      const newest = () =>
+        [0, 1].map((at) => answers.filter(({ partition }) => partition === at).length >= 4);
+      await expect.poll(newest).toEqual([true, true]);
+      expect(new Set(answers.map(({ partition, stableEnd }) => `${partition}: ${stableEnd}`))).toEqual(
+        new Set(['0: 0', '1: 3']),
+      );
+      await reader[Symbol.asyncDispose]();
+      await reading;
     });
 
     it('reads to the end, where the next offset equals the stable end', async () => {

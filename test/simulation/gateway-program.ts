@@ -46,8 +46,8 @@ export class GatewayProgram implements Program {
       newEpoch: () => `epoch-of-${process.name}`,
       signal: this.#stop.signal,
       onReady: () => this.#watch(this.#feed.hub()!),
-      onLost: () => this.#endStreams(),
     });
+    this.#feed.onState(({ state }) => world.reach(`a gateway says that the log is ${state}`));
     this.#working = this.#feed.run().catch((error: unknown) => {
       if (!this.#stop.signal.aborted) fail(error);
     });

@@ -1,10 +1,18 @@
 import { CHECKPOINT_KEY } from '@runlog/records/checkpoint-record';
 import { lastingIterator } from '@runlog/topic-io/lasting-iterator';
-import { type Fetched, TopicIoError, type TopicReader } from '@runlog/topic-io/topic-io';
+import {
+  type FetchAnswered,
+  type Fetched,
+  type ReaderOptions,
+  TopicIoError,
+  type TopicReader,
+} from '@runlog/topic-io/topic-io';
 import type { SimulatedPartition } from './simulated-partition.ts';
 import type { Connection } from './simulated-topic-io.ts';
 
 const RETRY_MS = 300;
+/** A long poll that has nothing to tell is answered after so long, which only those notice who want to know. */
+const LONG_POLL_MS = 700;
 
 interface Position {
   offset: number;
@@ -24,6 +32,7 @@ export class SimulatedReader implements TopicReader {
   readonly #topic: string;
   readonly #signal: AbortSignal | undefined;
   readonly #onFault: ((fault: TopicIoError | null) => void) | undefined;
+  readonly #onAnswer: ((answer: FetchAnswered) => void) | undefined;
   readonly #positions = new Map<number, Position>();
   readonly #watched = new Map<number, { at: SimulatedPartition; stop: () => void }>();
   readonly #onAbort = (): void => this.#close();
@@ -32,18 +41,12 @@ export class SimulatedReader implements TopicReader {
   #hasFault = false;
   readonly #iterator = lastingIterator<Fetched>(() => this.#next());
 
-  constructor(
-    connection: Connection,
-    options: {
-      topic: string;
-      signal?: AbortSignal;
-      onFault?: (fault: TopicIoError | null) => void;
-    },
-  ) {
+  constructor(connection: Connection, options: ReaderOptions) {
     this.#connection = connection;
     this.#topic = options.topic;
     this.#signal = options.signal;
     this.#onFault = options.onFault;
+    this.#onAnswer = options.onAnswer;
     connection.resources.add(this);
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
     if (this.#signal?.aborted === true) this.#close();
@@ -86,10 +89,7 @@ export class SimulatedReader implements TopicReader {
     while (!this.#closed) {
       const due = this.#due();
       if (due === null) {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-        this.#wake = null;
+        await this.#change();
         continue;
       }
       const fetched = await this.#fetch(due);
@@ -101,6 +101,37 @@ export class SimulatedReader implements TopicReader {
       return { done: false, value: fetched };
     }
     return { done: true, value: undefined };
+  }
+
+  async #change(): Promise<void> {
+    let cancel: (() => void) | null = null;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      if (this.#onAnswer === undefined) return;
+      cancel = this.#connection.process.clock.after(LONG_POLL_MS, () => void this.#poll().finally(resolve));
+    });
+    (cancel as (() => void) | null)?.();
+    this.#wake = null;
+  }
+
+  /** Asks whether the log is well, and says so for every partition. */
+  async #poll(): Promise<void> {
+    const { network, process } = this.#connection;
+    try {
+      await network.ask(process, () => null);
+    } catch {
+      return;
+    }
+    this.#answered();
+  }
+
+  /** A broker answers for every partition that it was asked about. */
+  #answered(): void {
+    if (this.#onAnswer === undefined) return;
+    for (const partition of this.#positions.keys()) {
+      const stableEnd = this.#connection.log.partition(this.#topic, partition)?.stableEnd;
+      if (stableEnd !== undefined) this.#onAnswer({ partition, stableEnd });
+    }
   }
 
   /** Does the long poll: returns the first partition that has news. */
@@ -147,6 +178,7 @@ export class SimulatedReader implements TopicReader {
     }
     if (this.#positions.get(partition) !== position) return null;
     this.#faulty(null);
+    this.#answered();
     this.#watch(partition);
     if (fetched.kind === 'records') {
       this.#lookForBuried(partition, position);

@@ -2,6 +2,7 @@ import {
   type FencedWriter,
   type GroupMember,
   type PartitionBounds,
+  type ReaderOptions,
   type TopicDescription,
   type TopicIo,
   TopicIoError,
@@ -113,11 +114,7 @@ export class SimulatedTopicIo implements TopicIo {
     });
   }
 
-  reader(options: {
-    topic: string;
-    signal?: AbortSignal;
-    onFault?: (fault: TopicIoError | null) => void;
-  }): TopicReader {
+  reader(options: ReaderOptions): TopicReader {
     this.#refuseClosed();
     return new SimulatedReader(this.#connection, options);
   }

@@ -17,7 +17,6 @@ export interface LiveRunsOptions {
   readonly topics: TopicNames;
   readonly meta: RunMeta;
   readonly logger: Logger;
-  readonly signal: AbortSignal;
   /** Resolves after the time or on abort. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Milliseconds since the epoch. */
@@ -40,24 +39,47 @@ export interface LiveRuns {
   readonly caughtUp: boolean;
   /** Every record of the partition below the returned offset is folded. 0 until the restore is done. */
   readUpTo(partition: number): number;
+  /** Whether the restore is done. From then on, reading can go on from where it was. */
+  readonly restored: boolean;
   /**
-   * Restores, then yields the changes of each batch, which `states` already includes. A batch may have none. It may be
-   * iterated only once, and ends on abort.
+   * The records that the log has and that are not folded, as of its newest answers. Null while a partition has not been
+   * answered for.
    */
-  changes(): AsyncIterable<readonly RunChange[]>;
+  readonly behindRecords: number | null;
+  /** When the newest record that is folded was received, in milliseconds since the epoch. Null if there is none. */
+  readonly lastRecordMs: number | null;
+  /**
+   * Restores, then yields the changes of each batch, which `states` already includes. A batch may have none. It ends on
+   * abort. After that, or after a passing fault, it may be iterated again if the restore was done, and goes on from there.
+   */
+  changes(signal: AbortSignal): AsyncIterable<readonly RunChange[]>;
 }
 
 export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
-  const { io, topics, meta, logger, signal, sleep, now } = options;
+  const { io, topics, meta, logger, sleep, now } = options;
   const table = new RunTable(meta, (key) => logger.error({ run: key }, LEFT_OUT));
   const partitions = Array.from({ length: meta.partitions }, (_, partition) => partition);
   const behind = new Set(partitions);
 
   /** For each partition, the offset of the next record to fold. */
   const next = new Map<number, number>();
+  /** For each partition, the stable end as of its newest answer. */
+  const ends = new Map<number, number>();
+  let lastRecordMs: number | null = null;
 
-  async function* changes(): AsyncGenerator<readonly RunChange[]> {
+  async function restoreOnce(signal: AbortSignal): Promise<void> {
+    if (next.size > 0) return;
     const read = await restore(table, { io, topics, meta, partitions, logger, signal, sleep, now });
+    for (const [partition, offset] of read) next.set(partition, offset);
+    for (const [, { last_received_at }] of table.states.heads()) received(Date.parse(last_received_at));
+  }
+
+  function received(timestampMs: number): void {
+    lastRecordMs = Math.max(lastRecordMs ?? timestampMs, timestampMs);
+  }
+
+  async function* changes(signal: AbortSignal): AsyncGenerator<readonly RunChange[]> {
+    await restoreOnce(signal);
     await using reader = io.reader({
       topic: topics.events,
       signal,
@@ -65,11 +87,9 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
         if (fault === null) logger.info({}, 'reading events again');
         else logger.warn({ err: fault }, 'events cannot be read; retrying');
       },
+      onAnswer: ({ partition, stableEnd }) => ends.set(partition, stableEnd),
     });
-    for (const [partition, offset] of read) {
-      next.set(partition, offset);
-      reader.add({ partition, offset });
-    }
+    for (const [partition, offset] of next) reader.add({ partition, offset });
     const over = new AbortController();
     const resting = putFiguresToSleep(AbortSignal.any([signal, over.signal]));
     try {
@@ -77,6 +97,8 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
         if (fetched.kind === 'out_of_range') throw truncated(topics.events, fetched);
         const { changes: folded } = table.fold(fetched.records, fetched.partition);
         next.set(fetched.partition, fetched.nextOffset);
+        const newest = fetched.records.at(-1);
+        if (newest !== undefined) received(newest.timestampMs);
         const wasBehind = behind.size > 0;
         if (fetched.nextOffset >= fetched.stableEnd) behind.delete(fetched.partition);
         if (wasBehind && behind.size === 0) options.onCaughtUp?.();
@@ -101,6 +123,21 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
     figures: table.figures,
     get caughtUp() {
       return behind.size === 0;
+    },
+    get restored() {
+      return next.size > 0;
+    },
+    get behindRecords() {
+      let records = 0;
+      for (const partition of partitions) {
+        const end = ends.get(partition);
+        if (end === undefined) return null;
+        records += Math.max(0, end - (next.get(partition) ?? 0));
+      }
+      return records;
+    },
+    get lastRecordMs() {
+      return lastRecordMs;
     },
     readUpTo: (partition) => next.get(partition) ?? 0,
     changes,

@@ -146,6 +146,15 @@ export interface TopicReader extends AsyncDisposable, AsyncIterable<Fetched> {
   remove(partition: number): void;
 }
 
+/**
+ * An answer of the log, which may have held nothing new and then is never yielded. While a caller waits for a reader and
+ * the log is well, each of its partitions is answered for at least once a second.
+ */
+export interface FetchAnswered {
+  readonly partition: number;
+  readonly stableEnd: number;
+}
+
 /** One generation of a group: the partitions that are ours until the next generation. */
 export interface Assignment {
   readonly generation: number;
@@ -165,6 +174,17 @@ export interface GroupMember extends AsyncDisposable, AsyncIterable<Assignment> 
   confirm(generation: number): Promise<boolean>;
 }
 
+export interface ReaderOptions {
+  readonly topic: string;
+  readonly signal?: AbortSignal;
+  /**
+   * Is told of a passing fault that the reader is retrying: once when it begins, and once, with null, when it is over.
+   */
+  readonly onFault?: (fault: TopicIoError | null) => void;
+  /** Is told whenever the log has answered for a partition. */
+  readonly onAnswer?: (answer: FetchAnswered) => void;
+}
+
 export interface TopicIo extends AsyncDisposable {
   readonly engine: 'kafka' | 'embedded';
   /**
@@ -181,15 +201,7 @@ export interface TopicIo extends AsyncDisposable {
   /** `compression` applies to Kafka only: the embedded engine stores records as they are. */
   writer(options?: { laneBytesMax?: number; compression?: Compression }): Promise<TopicWriter>;
   fencedWriter(id: string): Promise<FencedWriter>;
-  reader(options: {
-    topic: string;
-    signal?: AbortSignal;
-    /**
-     * Is told of a passing fault that the reader is retrying: once when it begins, and once, with null, when it is
-     * over.
-     */
-    onFault?: (fault: TopicIoError | null) => void;
-  }): TopicReader;
+  reader(options: ReaderOptions): TopicReader;
   /** The partitions of `topic` are shared out among the members. */
   groupMember(options: { group: string; topic: string; signal?: AbortSignal }): Promise<GroupMember>;
   /** Resolves if the log answers now, or else rejects with `unavailable`. It is meant for readiness checks. */

@@ -25,7 +25,6 @@ export async function startGateway(options: ServiceStart<GatewayConfig>): Promis
     newEpoch: options.newEpoch,
     signal: stop.signal,
     onReady: () => caughtUp(),
-    onLost: () => server.endStreams(),
   });
   const keys = config.keysFile === undefined ? null : await openKeyFile({ path: config.keysFile, logger });
   const serving = serveGateway({

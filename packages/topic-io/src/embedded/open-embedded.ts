@@ -4,6 +4,7 @@ import {
   type FencedWriter,
   type GroupMember,
   type PartitionBounds,
+  type ReaderOptions,
   type TopicDescription,
   type TopicIo,
   TopicIoError,
@@ -183,17 +184,14 @@ class EmbeddedTopicIo implements TopicIo {
     return await EmbeddedFencedWriter.open({ committer: this.#committer, catalog: this.#catalog, id });
   }
 
-  reader(options: {
-    topic: string;
-    signal?: AbortSignal;
-    onFault?: (fault: TopicIoError | null) => void;
-  }): TopicReader {
+  reader(options: ReaderOptions): TopicReader {
     this.#checkOpen();
     const reader = new EmbeddedReader({
       view: this.#view,
       topic: options.topic,
       signal: options.signal,
       onFault: options.onFault,
+      onAnswer: options.onAnswer,
       onDispose: (disposed) => this.#readers.delete(disposed),
       pollIntervalMs: this.#lock === null ? readOnlyPollMs : null,
     });

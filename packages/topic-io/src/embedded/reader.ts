@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { lastingIterator } from '../lasting-iterator.ts';
-import { type Fetched, TopicIoError, type TopicReader } from '../topic-io.ts';
+import { type FetchAnswered, type Fetched, TopicIoError, type TopicReader } from '../topic-io.ts';
 import type { LogView } from './view.ts';
 
 interface Position {
@@ -9,6 +9,8 @@ interface Position {
   answered: boolean;
 }
 
+/** A reader that waits for commits looks so often on its own, if somebody wants to know that the log is well. */
+const LOOK_INTERVAL_MS = 500;
 const answerLimits = { recordsMax: 1_000, bytesMax: 1024 * 1024 };
 
 /**
@@ -20,6 +22,7 @@ export class EmbeddedReader implements TopicReader {
   readonly #topic: string;
   readonly #signal: AbortSignal | undefined;
   readonly #onFault: ((fault: TopicIoError | null) => void) | undefined;
+  readonly #onAnswer: ((answer: FetchAnswered) => void) | undefined;
   readonly #onDispose: (reader: EmbeddedReader) => void;
   readonly #pollIntervalMs: number | null;
   /** The positions, in the order in which they are served next. */
@@ -37,6 +40,7 @@ export class EmbeddedReader implements TopicReader {
     topic: string;
     signal: AbortSignal | undefined;
     onFault: ((fault: TopicIoError | null) => void) | undefined;
+    onAnswer: ((answer: FetchAnswered) => void) | undefined;
     onDispose: (reader: EmbeddedReader) => void;
     /** Is null if commits of this process wake the reader. */
     pollIntervalMs: number | null;
@@ -45,6 +49,7 @@ export class EmbeddedReader implements TopicReader {
     this.#topic = options.topic;
     this.#signal = options.signal;
     this.#onFault = options.onFault;
+    this.#onAnswer = options.onAnswer;
     this.#onDispose = options.onDispose;
     this.#pollIntervalMs = options.pollIntervalMs;
     this.#stopListening = options.view.follow(options.topic, {
@@ -101,9 +106,10 @@ export class EmbeddedReader implements TopicReader {
 
   async #change(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
+    const waitMs = this.#pollIntervalMs ?? (this.#onAnswer === undefined ? null : LOOK_INTERVAL_MS);
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
-      if (this.#pollIntervalMs !== null) timer = setTimeout(resolve, this.#pollIntervalMs);
+      if (waitMs !== null) timer = setTimeout(resolve, waitMs);
     });
     clearTimeout(timer);
     this.#wake = null;
@@ -138,6 +144,7 @@ export class EmbeddedReader implements TopicReader {
     const place = this.#view.find(this.#topic, partition);
     if (place === null) return 'missing';
     const { startOffset, stableEnd } = place.bounds;
+    this.#onAnswer?.({ partition, stableEnd });
     if (position.offset < startOffset || position.offset > stableEnd) {
       return { kind: 'out_of_range', partition, requestedOffset: position.offset, startOffset, stableEnd };
     }

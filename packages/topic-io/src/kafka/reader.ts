@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { lastingIterator } from '../lasting-iterator.ts';
-import { type Fetched, TopicIoError, type TopicReader } from '../topic-io.ts';
+import { type FetchAnswered, type Fetched, TopicIoError, type TopicReader } from '../topic-io.ts';
 import { BOUNDS } from './config.ts';
 import { KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './faults.ts';
 import { type FetchedPartition, fetchPartitions } from './fetch.ts';
@@ -61,6 +61,7 @@ export class KafkaReader implements TopicReader {
   readonly #topic: string;
   readonly #signal: AbortSignal | undefined;
   readonly #onFault: ((fault: TopicIoError | null) => void) | undefined;
+  readonly #onAnswer: ((answer: FetchAnswered) => void) | undefined;
   readonly #onAbort = () => void this[Symbol.asyncDispose]();
   readonly #positions = new Map<number, Position>();
   readonly #nodes = new Map<number, ReaderNode>();
@@ -83,11 +84,13 @@ export class KafkaReader implements TopicReader {
     topic: string;
     signal: AbortSignal | undefined;
     onFault: ((fault: TopicIoError | null) => void) | undefined;
+    onAnswer: ((answer: FetchAnswered) => void) | undefined;
   }) {
     this.#session = options.session;
     this.#topic = options.topic;
     this.#signal = options.signal;
     this.#onFault = options.onFault;
+    this.#onAnswer = options.onAnswer;
     // One signal may stop many readers, one for each partition. Every reader removes its listener again.
     if (this.#signal !== undefined) setMaxListeners(0, this.#signal);
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
@@ -275,6 +278,7 @@ export class KafkaReader implements TopicReader {
     const { answer, position, isEmpty } = options;
     const { partition, stableEnd, startOffset, bytes } = answer;
     this.#recovered(partition);
+    this.#onAnswer?.({ partition, stableEnd });
     if (bytes.length > 0) {
       this.#serial += 1;
       position.servedAt = this.#serial;
@@ -338,6 +342,7 @@ export class KafkaReader implements TopicReader {
       this.#retryAfter(fault, [partition]);
       return null;
     }
+    this.#onAnswer?.({ partition, stableEnd });
     // The caller decides whether to continue, and from where.
     position.blocked = true;
     return { kind: 'out_of_range', partition, requestedOffset: position.offset, startOffset, stableEnd };

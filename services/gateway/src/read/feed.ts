@@ -1,6 +1,8 @@
 import type { RunMeta } from '@runlog/records/meta-record';
+import { type FeedHealth, type FeedState, feedStateOf, STALLED_AFTER_MS } from '@runlog/run-feed/feed-health';
 import { metaChange } from '@runlog/run-feed/follow-meta';
 import { type LiveRuns, openLiveRuns } from '@runlog/run-feed/live-runs';
+import { LogWatch } from '@runlog/run-feed/log-watch';
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/topic-io/logger';
@@ -24,55 +26,83 @@ export interface FeedOptions {
   readonly signal: AbortSignal;
   /** Is called when every run has been read for the first time. */
   readonly onReady: () => void;
-  /** Is called when the log cannot be read for now, so that the clients' streams cannot continue. */
-  readonly onLost: () => void;
 }
 
 /**
- * Reads the log for ever into one hub, and starts over with back-off when the log cannot be reached. After a rebuild
- * that began a new epoch, the new state is read beside the old one until it has caught up. Then the hub switches, and
- * no stream breaks.
+ * Reads the log for ever into one hub. When the log cannot be reached, what is held is served on, and reading goes on from
+ * where it was when the log is back. After a rebuild that began a new epoch, the new state is read beside the old one until
+ * it has caught up. Then the hub switches, and no stream breaks.
  */
 export class Feed {
   readonly #options: FeedOptions;
   #current: { hub: Hub; runs: RunsAtHand } | null = null;
+  #live: LiveRuns | null = null;
+  readonly #watch: LogWatch;
+  readonly #listeners = new Set<(feed: FeedState) => void>();
+  /** The log, for what must notice when it stops answering. */
+  readonly #io: TopicIo;
   #waitsFor = 'the topics are not prepared yet';
   #delayMs = RETRY_DELAY_MS_MIN;
 
   constructor(options: FeedOptions) {
     this.#options = options;
+    const { clock, logger } = options;
+    this.#watch = new LogWatch({
+      ...{ clock, silentMsMax: STALLED_AFTER_MS },
+      onChange: (stalledSinceMs) => {
+        const feed = feedStateOf(stalledSinceMs);
+        if (feed.state === 'live') logger.info({}, 'the log answers again');
+        else logger.error({ since: feed.since }, 'the log does not answer; what is held is served on');
+        for (const listener of this.#listeners) listener(feed);
+      },
+    });
+    this.#io = this.#watch.watch(options.io);
   }
 
   readonly hub = (): Hub | null => this.#current?.hub ?? null;
   readonly runs = (): RunsAtHand | null => this.#current?.runs ?? null;
+  /** Calls the listener when the log stops answering, and when it answers again. */
+  readonly onState = (listener: (feed: FeedState) => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+  readonly state = (): FeedState => feedStateOf(this.#watch.stalledSinceMs);
+  readonly health = (): FeedHealth => {
+    const state = this.state();
+    // What came since the log fell silent is not known.
+    return { ...state, behind_records: state.state === 'live' ? (this.#live?.behindRecords ?? null) : null };
+  };
+  readonly lastRecordMs = (): number | null => this.#live?.lastRecordMs ?? null;
   readonly notReadyBecause = (): string | null => (this.#current === null ? this.#waitsFor : null);
 
   /** Runs until the abort. Rejects with a fault that waiting cannot cure. */
   async run(): Promise<void> {
-    const { logger, clock, signal, onLost } = this.#options;
-    while (!signal.aborted) {
-      try {
-        for (;;) await this.#readUnder(await this.#prepare());
-      } catch (error) {
-        if (signal.aborted) return;
-        if (!isPassing(error)) throw error;
-        this.#waitsFor = `the log cannot be read: ${error.message}`;
-        logger.warn({ err: error, retryInMs: this.#delayMs }, 'the log cannot be read; trying again');
-      } finally {
-        this.#current?.hub.dispose();
-        if (this.#current !== null && !signal.aborted) onLost();
-        this.#current = null;
+    const { logger, clock, signal } = this.#options;
+    try {
+      while (!signal.aborted) {
+        try {
+          for (;;) await this.#readUnder(await this.#prepare());
+        } catch (error) {
+          if (signal.aborted) return;
+          if (!isPassing(error)) throw error;
+          this.#waitsFor = `the log cannot be read: ${error.message}`;
+          logger.warn({ err: error, retryInMs: this.#delayMs }, 'the log cannot be read; trying again');
+        }
+        await clock.sleep(this.#delayMs, signal);
+        this.#delayMs = Math.min(this.#delayMs * 2, RETRY_DELAY_MS_MAX);
       }
-      await clock.sleep(this.#delayMs, signal);
-      this.#delayMs = Math.min(this.#delayMs * 2, RETRY_DELAY_MS_MAX);
+    } finally {
+      this.#watch[Symbol.dispose]();
+      this.#current?.hub.dispose();
+      this.#current = null;
     }
   }
 
   #prepare(): Promise<RunMeta> {
-    const { io, logger, config, newEpoch, clock } = this.#options;
+    const { logger, config, newEpoch, clock } = this.#options;
     const { topics, partitions, replicationFactor, eventRetentionHours } = config.log;
     return prepareTopics({
-      ...{ io, topics, partitions, replicationFactor, eventRetentionHours, logger },
+      ...{ io: this.#io, topics, partitions, replicationFactor, eventRetentionHours, logger },
       epoch: newEpoch,
       now: clock.now,
     });
@@ -80,21 +110,17 @@ export class Feed {
 
   /** Reads until a rebuild overtakes it, or until it rejects. */
   async #readUnder(meta: RunMeta): Promise<void> {
-    const { io, logger, config, clock, signal } = this.#options;
+    const { signal } = this.#options;
     const over = new AbortController();
     const until = AbortSignal.any([signal, over.signal]);
-    const { topics } = config.log;
+    const live = this.#liveUnder(meta);
     const isRestored = () => live.caughtUp;
     const switched = this.#overtaken(meta, { isRestored, signal: until }).finally(() => over.abort());
     // The promise is awaited below. It may reject long before that, which must not end the process.
     switched.catch(() => undefined);
-    const live: LiveRuns = openLiveRuns({
-      ...{ io, topics, meta, logger, signal: until, sleep: clock.sleep, now: clock.now },
-      onCaughtUp: () => this.#show(live),
-    });
     if (this.#current === null) this.#waitsFor = 'this gateway is still reading the log';
     try {
-      for await (const changes of live.changes()) {
+      for await (const changes of live.changes(until)) {
         if (live.caughtUp) this.#current?.hub.apply(changes);
       }
     } catch (error) {
@@ -106,6 +132,20 @@ export class Feed {
         if (!until.aborted) throw error;
       });
     }
+  }
+
+  /** Returns what has been read under this `run-meta` before, to go on from there, or begins to read anew. */
+  #liveUnder(meta: RunMeta): LiveRuns {
+    const { logger, config, clock } = this.#options;
+    const held = this.#live;
+    const isSame = held?.meta.epoch === meta.epoch && held.meta.fold === meta.fold;
+    if (held?.restored && isSame) return held;
+    const live = openLiveRuns({
+      ...{ io: this.#io, topics: config.log.topics, meta, logger, sleep: clock.sleep, now: clock.now },
+      onCaughtUp: () => this.#show(live),
+    });
+    this.#live = live;
+    return live;
   }
 
   #show(live: LiveRuns): void {
