@@ -34,6 +34,8 @@ function configOf(overrides: Partial<GatewayConfig['log']> = {}): GatewayConfig 
     port: 0,
     allowedOrigins: [],
     answeredHosts: [],
+    connectionsMax: 10_000,
+    drainMs: 3_000,
     log: {
       engine: 'embedded',
       brokers: [],

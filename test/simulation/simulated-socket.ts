@@ -50,6 +50,8 @@ export class SimulatedSocket {
     const socket = this;
     this.#outbox = new Outbox({
       sink: {
+        separator: '\n',
+        textOf: ({ text }) => text,
         send: (message, written) => this.#send(message, written),
         get bufferedBytes() {
           return socket.#bufferedBytes;

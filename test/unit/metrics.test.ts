@@ -9,9 +9,8 @@ const registries = [
   createIngestMetrics({ bytesInFlight: none, rejectedLost: none }),
   createAggregatorMetrics(),
   createGatewayMetrics({
-    connections: () => ({ open: 0, lagging: 0 }),
+    connections: () => ({ websocket: 0, sse: 0, lagging: 0 }),
     bytesSent: none,
-    eventStreams: none,
     hub: () => null,
     runs: none,
   }),

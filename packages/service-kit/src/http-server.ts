@@ -8,16 +8,22 @@ import type { PinoLogger } from './logger.ts';
 export type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 
 /** The seconds that a client is asked to wait if nothing better is known. */
-const RETRY_AFTER_SECONDS = 1;
+export const RETRY_AFTER_SECONDS = 1;
 
 /** A failure that a route answers with. It may be thrown anywhere below the route. */
 export class HttpFault extends Error {
   readonly code: HttpFaultCode;
+  readonly retryAfterSeconds: number | undefined;
 
-  constructor(code: HttpFaultCode, message: string, options?: { cause?: unknown }) {
+  constructor(
+    code: HttpFaultCode,
+    message: string,
+    options?: { cause?: unknown; retryAfterSeconds?: number },
+  ) {
     super(message, options);
     this.name = 'HttpFault';
     this.code = code;
+    this.retryAfterSeconds = options?.retryAfterSeconds;
   }
 }
 
@@ -92,7 +98,7 @@ export function createHttpServer(options: {
     sendFault(reply, 'not_found', `no ${request.method} ${request.url.split('?')[0]} here`),
   );
   server.setErrorHandler((error: unknown, request, reply) => {
-    if (error instanceof HttpFault) return sendFault(reply, error.code, error.message);
+    if (error instanceof HttpFault) return sendFault(reply, error.code, error.message, error);
     const known = error as { statusCode?: number; code?: string; message?: string };
     switch (known.statusCode) {
       case 413:
@@ -121,7 +127,7 @@ export function sendFault(
   reply: FastifyReply,
   code: HttpFaultCode,
   message: string,
-  options: { retryAfterSeconds?: number } = {},
+  options: { retryAfterSeconds?: number | undefined } = {},
 ): FastifyReply {
   const { status, retry } = httpFaults[code];
   if (retry) reply.header('retry-after', String(options.retryAfterSeconds ?? RETRY_AFTER_SECONDS));

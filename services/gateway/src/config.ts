@@ -11,6 +11,9 @@ export const gatewayEnvironment = {
   RUNLOG_GATEWAY_HOST: environment.host().default('127.0.0.1'),
   RUNLOG_GATEWAY_PORT: environment.port().default(8080),
   RUNLOG_ALLOWED_ORIGINS: environment.list().optional(),
+  RUNLOG_CONNECTIONS_MAX: environment.integer(1, 1_000_000).default(10_000),
+  // A service ends within 25 s, and after the window come some seconds for those that have not closed.
+  RUNLOG_DRAIN_MS: environment.integer(0, 15_000).default(3_000),
   RUNLOG_OPEN: environment.flag().default(false),
   RUNLOG_KEYS_FILE: environment.text().optional(),
 };
@@ -25,6 +28,10 @@ export interface GatewayConfig {
   /** Origins, besides the gateway's own, whose pages may open the stream; `*` means any. */
   readonly allowedOrigins: readonly string[];
   readonly answeredHosts: AnsweredHosts;
+  /** The most streams, WebSocket and server-sent events together. */
+  readonly connectionsMax: number;
+  /** The longest window over which streams are closed at the end. */
+  readonly drainMs: number;
   /** If it is not set, the gateway is open. */
   readonly keysFile?: string | undefined;
   readonly log: LogConfig;
@@ -57,6 +64,8 @@ export function gatewayConfigOf(variables: GatewayVariables, log: LogConfig): Ga
       isOpenOnPurpose: variables.RUNLOG_OPEN,
       allowedOrigins,
     }),
+    connectionsMax: variables.RUNLOG_CONNECTIONS_MAX,
+    drainMs: variables.RUNLOG_DRAIN_MS,
     keysFile: variables.RUNLOG_KEYS_FILE,
     log,
   };

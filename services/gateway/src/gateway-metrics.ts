@@ -10,9 +10,8 @@ export interface GatewayMetrics {
 
 /** Figures that are read when somebody asks for the metrics. */
 export interface GatewayFigures {
-  readonly connections: () => { readonly open: number; readonly lagging: number };
+  readonly connections: () => { readonly websocket: number; readonly sse: number; readonly lagging: number };
   readonly bytesSent: () => number;
-  readonly eventStreams: () => number;
   readonly hub: () => Hub | null;
   readonly runs: () => number;
 }
@@ -29,13 +28,17 @@ export function createGatewayMetrics(figures: GatewayFigures): GatewayMetrics {
         this.set(read());
       },
     });
-  gauge('runlog_gateway_connections', 'Open WebSocket connections', () => figures.connections().open);
+  gauge('runlog_gateway_connections', 'Open WebSocket connections', () => figures.connections().websocket);
   gauge(
     'runlog_gateway_lagging_clients',
     'Connections whose queue is full',
     () => figures.connections().lagging,
   );
-  gauge('runlog_gateway_event_streams', 'Open streams of server-sent events', figures.eventStreams);
+  gauge(
+    'runlog_gateway_event_streams',
+    'Open streams of server-sent events',
+    () => figures.connections().sse,
+  );
   gauge(
     'runlog_gateway_subscriptions',
     'Subscriptions to runs',
@@ -50,12 +53,12 @@ export function createGatewayMetrics(figures: GatewayFigures): GatewayMetrics {
   gauge('runlog_gateway_ready', '1 once every run has been read', () => (figures.hub() === null ? 0 : 1));
   const frames = new Counter({
     name: 'runlog_gateway_frames_total',
-    help: 'Frames sent over WebSocket',
+    help: 'Frames sent to clients',
     registers,
   });
   new Counter({
     name: 'runlog_gateway_sent_bytes_total',
-    help: 'Bytes written to WebSocket connections',
+    help: 'Bytes written to streams of clients',
     registers,
     collect() {
       this.reset();

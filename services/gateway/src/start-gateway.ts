@@ -10,7 +10,7 @@ const STOP_MS_MAX = 2_000;
 
 /**
  * Starts the gateway over a log that is already open. Rejects if it cannot listen. Disposing tells the clients, closes
- * their streams within some 3 s and stops reading.
+ * their streams within `drainMs` and some seconds, and stops reading.
  */
 export async function startGateway(options: ServiceStart<GatewayConfig>): Promise<Running> {
   const { config, logger, clock } = options;
@@ -31,6 +31,8 @@ export async function startGateway(options: ServiceStart<GatewayConfig>): Promis
     at: { host: config.host, port: config.port },
     allowedOrigins: config.allowedOrigins,
     answeredHosts: config.answeredHosts,
+    connectionsMax: config.connectionsMax,
+    drainMs: config.drainMs,
     access: accessBy(keys),
     view: feed,
     clock,

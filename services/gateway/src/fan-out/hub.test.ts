@@ -41,6 +41,8 @@ class TestClient {
     const unread = this.#unread;
     this.outbox = new Outbox({
       sink: {
+        separator: '\n',
+        textOf: ({ text }) => text,
         send: (message, written) => {
           unread.push({ message, written });
           this.bytesHighest = Math.max(this.bytesHighest, this.#bufferedBytes());

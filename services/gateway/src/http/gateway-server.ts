@@ -1,8 +1,15 @@
+import type { Socket } from 'node:net';
 import { streamAsyncApi } from '@runlog/schema/documents/asyncapi';
 import { gatewayOpenApi } from '@runlog/schema/documents/openapi-gateway';
 import { STREAM_PATH } from '@runlog/schema/stream/subprotocol';
 import type { Clock } from '@runlog/service-kit/clock';
-import { createHttpServer, HttpFault, listen, routesOf } from '@runlog/service-kit/http-server';
+import {
+  createHttpServer,
+  type FastifyInstance,
+  HttpFault,
+  listen,
+  routesOf,
+} from '@runlog/service-kit/http-server';
 import { addDocsRoutes } from '@runlog/service-kit/http-server-docs';
 import type { AnsweredHosts } from '@runlog/service-kit/http-server-hosts';
 import type { ServedRoute } from '@runlog/service-kit/http-server-methods';
@@ -12,6 +19,7 @@ import type { Access } from '../access.ts';
 import type { Hub } from '../fan-out/hub.ts';
 import { createGatewayMetrics } from '../gateway-metrics.ts';
 import type { RunsAtHand } from '../read/runs-at-hand.ts';
+import { Connections } from '../send/connections.ts';
 import { SocketServer } from '../send/socket-server.ts';
 import { addStreamRoute } from '../send/sse.ts';
 import { addRestRoutes } from './rest.ts';
@@ -37,11 +45,18 @@ export interface GatewayServer extends AsyncDisposable {
   endStreams(): void;
 }
 
-/** Listens, with every route and the stream. Disposing closes the streams within some 3 s, then the server. */
+/**
+ * Listens, with every route and the stream. Disposing closes the streams within `drainMs` and some 2 s, then the server
+ * within another second, whatever the clients do.
+ */
 export async function serveGateway(options: {
   at: { host: string; port: number };
   allowedOrigins: readonly string[];
   answeredHosts: AnsweredHosts;
+  /** The most streams, of all transports. */
+  connectionsMax: number;
+  /** The longest window over which streams are closed. */
+  drainMs: number;
   access: Access;
   view: GatewayView;
   clock: Clock;
@@ -60,48 +75,64 @@ export async function serveGateway(options: {
   server.get(STREAM_PATH, { exposeHeadRoute: false }, () => {
     throw new HttpFault('not_found', `${STREAM_PATH} accepts only requests for a WebSocket`);
   });
-  const streams = addStreamRoute(server, { hub: view.hub, access, clock });
+  const metrics = createGatewayMetrics({
+    connections: () => connections.load,
+    bytesSent: () => connections.bytesSent,
+    hub: view.hub,
+    runs: () => view.runs()?.states.size ?? 0,
+  });
+  addMetricsRoute(server, { registry: metrics.registry, allow: access.requireKey });
+  const connections = new Connections({
+    ...{ access, clock, logger },
+    random: options.random,
+    connectionsMax: options.connectionsMax,
+    drainMs: options.drainMs,
+    onSent: metrics.sent,
+  });
+  addStreamRoute(server, { hub: view.hub, access, connections });
+  const sockets = new SocketServer({
+    server: server.server,
+    connections,
+    hub: view.hub,
+    allowedOrigins: options.allowedOrigins,
+    answeredHosts: options.answeredHosts,
+    access,
+    logger,
+  });
   addDocsRoutes(server, gatewayOpenApi);
   const asyncApi = JSON.stringify(streamAsyncApi);
   server.get('/asyncapi.json', (_request, reply) =>
     reply.type('application/json; charset=utf-8').header('cache-control', 'no-cache').send(asyncApi),
   );
   await addPageRoutes(server);
-  const metrics = createGatewayMetrics({
-    connections: () => sockets.load,
-    bytesSent: () => sockets.bytesSent,
-    eventStreams: streams.open,
-    hub: view.hub,
-    runs: () => view.runs()?.states.size ?? 0,
-  });
-  addMetricsRoute(server, { registry: metrics.registry, allow: access.requireKey });
-  const sockets = new SocketServer({
-    server: server.server,
-    hub: view.hub,
-    allowedOrigins: options.allowedOrigins,
-    answeredHosts: options.answeredHosts,
-    access,
-    clock,
-    random: options.random,
-    logger,
-    onSent: metrics.sent,
-  });
+  const cutAll = trackSockets(server);
   const url = await listen(server, options.at);
   return {
     url,
     routes: routesOf(server),
-    endStreams() {
-      sockets.closeAll('server_error');
-      streams.endAll();
-    },
+    endStreams: () => connections.closeAll('server_error'),
     async [Symbol.asyncDispose]() {
       closing = true;
-      await sockets[Symbol.asyncDispose]();
-      streams.endAll();
-      // A browser keeps connections on which it has not sent a request yet. Nothing else would ever close those.
-      const cancel = clock.after(FINISH_MS_MAX, () => server.server.closeAllConnections());
+      await connections.drain();
+      sockets[Symbol.dispose]();
+      const cancel = clock.after(FINISH_MS_MAX, cutAll);
       await server.close();
       cancel();
     },
+  };
+}
+
+/**
+ * Returns a function that cuts every connection of the server, upgraded ones too. The server waits for all of them when
+ * it closes, and some would never end: those that sent no request yet, and those whose client keeps its side open.
+ */
+function trackSockets(server: FastifyInstance): () => void {
+  const open = new Set<Socket>();
+  server.server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  return () => {
+    for (const socket of open) socket.destroy();
   };
 }

@@ -1,8 +1,8 @@
-import { systemClock } from '@runlog/service-kit/clock';
+import { type Clock, systemClock } from '@runlog/service-kit/clock';
 import type { AnsweredHosts } from '@runlog/service-kit/http-server-hosts';
 import type { ServedRoute } from '@runlog/service-kit/http-server-methods';
 import type { KeyRing } from '@runlog/service-kit/keys';
-import { createLogger } from '@runlog/service-kit/logger';
+import { createLogger, type PinoLogger } from '@runlog/service-kit/logger';
 import { accessBy } from '../access.ts';
 import { Hub } from '../fan-out/hub.ts';
 import { serveGateway } from '../http/gateway-server.ts';
@@ -28,6 +28,11 @@ export async function startMadeUpGateway(
     port?: number;
     allowedOrigins?: readonly string[];
     answeredHosts?: AnsweredHosts;
+    connectionsMax?: number;
+    drainMs?: number;
+    clock?: Clock;
+    random?: () => number;
+    logger?: PinoLogger;
     keys?: KeyRing;
     history?: RunsAtHand['history'];
     pastStates?: RunsAtHand['pastStates'];
@@ -35,13 +40,15 @@ export async function startMadeUpGateway(
 ): Promise<MadeUpGateway> {
   const runs = options.runs ?? new MadeUpRuns();
   const { history = null, pastStates = null } = options;
-  const clock = systemClock;
+  const clock = options.clock ?? systemClock;
   const hub = new Hub({ epoch: runs.epoch, states: runs.states, figures: runs.figures, clock });
   const gateway = { isCaughtUp: true };
   const server = await serveGateway({
     at: { host: '127.0.0.1', port: options.port ?? 0 },
     allowedOrigins: options.allowedOrigins ?? [],
     answeredHosts: options.answeredHosts === undefined ? [] : options.answeredHosts,
+    connectionsMax: options.connectionsMax ?? 10_000,
+    drainMs: options.drainMs ?? 3_000,
     access: accessBy(options.keys ?? null),
     view: {
       hub: () => (gateway.isCaughtUp ? hub : null),
@@ -50,8 +57,8 @@ export async function startMadeUpGateway(
       notReadyBecause: () => (gateway.isCaughtUp ? null : 'made up'),
     },
     clock,
-    random: () => 0.5,
-    logger: createLogger({ service: 'gateway', level: 'silent' }),
+    random: options.random ?? (() => 0.5),
+    logger: options.logger ?? createLogger({ service: 'gateway', level: 'silent' }),
   });
   return Object.assign(gateway, {
     url: server.url,

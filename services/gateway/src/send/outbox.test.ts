@@ -10,6 +10,8 @@ function setUp() {
   let deferred: (() => void)[] = [];
   const outbox = new Outbox({
     sink: {
+      separator: '\n',
+      textOf: ({ text }) => text,
       send: (message, written) => sent.push({ message, written }),
       get bufferedBytes() {
         return sent.reduce((sum, { message }) => sum + message.length, 0);

@@ -2,19 +2,12 @@ import { STREAM_QUEUE_BYTES_HIGH, STREAM_STUCK_MS_MAX } from '@runlog/schema/lim
 import type { Clock } from '@runlog/service-kit/clock';
 import type { EncodedFrame } from '../fan-out/hub.ts';
 import type { Outlet } from '../fan-out/outlet.ts';
+import type { MessageSink } from './sink.ts';
 
 /** Frames are gathered into messages of about this size. One write costs a tenth of sixteen writes. */
 const MESSAGE_CHARS_MAX = 64 * 1024;
 /** A full queue has room again only when no more than this is left, so that a slow reader does not flap. */
 const QUEUE_BYTES_LOW = STREAM_QUEUE_BYTES_HIGH / 2;
-
-/** A connection that accepts text. */
-export interface MessageSink {
-  /** Sends a message. `written` is called when the operating system has taken it. */
-  send(message: string, written: () => void): void;
-  /** The bytes that were handed over and not yet taken by the operating system. */
-  readonly bufferedBytes: number;
-}
 
 export interface OutboxEvents {
   readonly full: () => void;
@@ -26,8 +19,8 @@ export interface OutboxEvents {
 
 /**
  * The bounded queue in front of one connection. Frames that are pushed in one tick are sent in as few messages as
- * possible, separated by newlines. The queue holds at most the high mark plus the last push. A queue that stays full
- * for 30 s is reported once as stuck.
+ * possible. The queue holds at most the high mark plus the last push. A queue that stays full for 30 s is reported once
+ * as stuck.
  */
 export class Outbox implements Outlet {
   readonly #sink: MessageSink;
@@ -60,8 +53,9 @@ export class Outbox implements Outlet {
 
   push(frame: EncodedFrame): void {
     if (this.#closed) return;
-    this.#queue.push(frame.text);
-    this.#queuedChars += frame.text.length + 1;
+    const text = this.#sink.textOf(frame);
+    this.#queue.push(text);
+    this.#queuedChars += text.length + this.#sink.separator.length;
     if (!this.#full && this.#queuedChars + this.#sink.bufferedBytes > STREAM_QUEUE_BYTES_HIGH) {
       this.#full = true;
       this.#cancelStuck = this.#clock.after(STREAM_STUCK_MS_MAX, this.#on.stuck);
@@ -79,13 +73,14 @@ export class Outbox implements Outlet {
     const queue = this.#queue;
     this.#queue = [];
     this.#queuedChars = 0;
+    const { separator } = this.#sink;
     let message = '';
     for (const text of queue) {
       if (message !== '' && message.length + text.length >= MESSAGE_CHARS_MAX) {
         this.#sink.send(message, this.#written);
         message = '';
       }
-      message = message === '' ? text : `${message}\n${text}`;
+      message = message === '' ? text : `${message}${separator}${text}`;
     }
     if (message !== '') this.#sink.send(message, this.#written);
     this.#on.sent?.(queue.length);

@@ -1,20 +1,11 @@
-import { STREAM_HEARTBEAT_MS, STREAM_QUEUE_BYTES_HIGH, STREAM_STUCK_MS_MAX } from '@runlog/schema/limits';
 import { formatPosition, parsePosition } from '@runlog/schema/run/position-text';
 import { runChannel } from '@runlog/schema/stream/channels';
-import type { ClientFrame } from '@runlog/schema/stream/client-frames';
-import type { Clock } from '@runlog/service-kit/clock';
 import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
-import { type Access, mustSee, type Viewer } from '../access.ts';
+import { type Access, mustSee } from '../access.ts';
 import type { EncodedFrame, Hub } from '../fan-out/hub.ts';
-import type { Outlet } from '../fan-out/outlet.ts';
-import { Session } from '../fan-out/session.ts';
 import { type RunRoute, runKeyOf } from '../http/run-route.ts';
-
-/** The open streams. They are ended when the gateway drains. */
-export interface OpenStreams {
-  endAll(): void;
-  readonly open: () => number;
-}
+import type { Connections } from './connections.ts';
+import { SseSink } from './sse-sink.ts';
 
 /**
  * Adds `GET …/stream`: the frames of the run's channel as server-sent events. If a client has a position after a frame,
@@ -22,10 +13,9 @@ export interface OpenStreams {
  */
 export function addStreamRoute(
   server: FastifyInstance,
-  options: { hub: () => Hub | null; access: Access; clock: Clock },
-): OpenStreams {
-  const { access, clock } = options;
-  const open = new Map<() => void, Viewer>();
+  options: { hub: () => Hub | null; access: Access; connections: Connections },
+): void {
+  const { access, connections } = options;
 
   // A HEAD request would stay open for ever.
   const route = { exposeHeadRoute: false };
@@ -33,14 +23,23 @@ export function addStreamRoute(
     const viewer = access.viewerOfRequest(request);
     const key = runKeyOf(request.params);
     mustSee(viewer, key);
+    const refusal = connections.refusal();
+    if (refusal !== null) throw refusal;
     const hub = options.hub();
     if (hub === null) throw new HttpFault('not_ready', 'this gateway is still reading the log');
     const ch = runChannel(key);
     const lastEventId = request.headers['last-event-id'];
     // An id that is not ours means a fresh start.
     const since = typeof lastEventId === 'string' ? parsePosition(lastEventId) : null;
+    const idAfter = ({ seq }: EncodedFrame) => {
+      if (seq === undefined) return null;
+      return seq === null ? '' : formatPosition({ epoch: hub.epoch, seq });
+    };
     reply.hijack();
     const response = reply.raw;
+    for (const [name, value] of Object.entries(reply.getHeaders())) {
+      if (value !== undefined) response.setHeader(name, value);
+    }
     response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
@@ -48,57 +47,10 @@ export function addStreamRoute(
       // The connection ends with the stream, so that closing the server need not wait for an idle one.
       connection: 'close',
     });
-
-    let cancelStuck: (() => void) | null = null;
-    const outlet: Outlet = {
-      get hasRoom() {
-        return cancelStuck === null;
-      },
-      push(frame: EncodedFrame) {
-        const id =
-          typeof frame.seq === 'number'
-            ? `id: ${formatPosition({ epoch: hub.epoch, seq: frame.seq })}\n`
-            : '';
-        response.write(`${id}data: ${frame.text}\n\n`);
-        if (response.writableLength <= STREAM_QUEUE_BYTES_HIGH) return;
-        cancelStuck ??= clock.after(STREAM_STUCK_MS_MAX, () => response.destroy());
-      },
-    };
-    const session = new Session({ hub, outlet, clock, auth: { ...access, viewer, onRefused: () => end() } });
-    const heartbeat = setInterval(() => {
-      if (outlet.hasRoom) response.write(': alive\n\n');
-    }, STREAM_HEARTBEAT_MS);
-    const end = () => {
-      session.dispose();
-      clearInterval(heartbeat);
-      response.end();
-    };
-    open.set(end, viewer);
     // Only the close that follows matters.
     response.on('error', () => undefined);
-    response.on('drain', () => {
-      cancelStuck?.();
-      cancelStuck = null;
-      session.drained();
-    });
-    response.on('close', () => {
-      open.delete(end);
-      clearInterval(heartbeat);
-      cancelStuck?.();
-      session.dispose();
-    });
-    const frame: ClientFrame = { id: 0, sub: [{ ch, since }] };
-    session.receive(JSON.stringify(frame));
+    const connection = connections.open({ sink: new SseSink(response, idAfter), hub, viewer });
+    response.on('close', () => connections.ended(connection));
+    connection.subscribe({ id: 0, sub: [{ ch, since }] });
   });
-
-  // Their clients come back, and are told the reason then.
-  access.onChange(() => {
-    for (const [end, viewer] of open) if (viewer.standing() !== 'current') end();
-  });
-  return {
-    open: () => open.size,
-    endAll() {
-      for (const end of open.keys()) end();
-    },
-  };
 }

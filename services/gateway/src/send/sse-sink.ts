@@ -1,0 +1,68 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { EncodedFrame } from '../fan-out/hub.ts';
+import type { Sink } from './sink.ts';
+
+/** A response of server-sent events. Each frame is the data of one event. */
+export class SseSink implements Sink {
+  readonly transport = 'sse';
+  readonly separator = '';
+  readonly peer: string;
+  readonly #response: ServerResponse;
+  readonly #idAfter: (frame: EncodedFrame) => string | null;
+  /** The response forgets it when it ends. */
+  readonly #socket: Socket | null;
+  readonly #bytesBefore: number;
+
+  /**
+   * `idAfter` is called with every frame that is sent, in order. It returns the id of the event: what the client shows
+   * to go on from there, empty if it must begin anew, or null if that does not change.
+   */
+  constructor(response: ServerResponse, idAfter: (frame: EncodedFrame) => string | null) {
+    this.#response = response;
+    this.#idAfter = idAfter;
+    const { socket } = response;
+    this.#socket = socket;
+    this.peer = `${socket?.remoteAddress}:${socket?.remotePort}`;
+    this.#bytesBefore = socket?.bytesWritten ?? 0;
+  }
+
+  get bufferedBytes(): number {
+    return this.#response.writableLength;
+  }
+
+  get bytesWritten(): number {
+    return (this.#socket?.bytesWritten ?? 0) - this.#bytesBefore;
+  }
+
+  textOf(frame: EncodedFrame): string {
+    const id = this.#idAfter(frame);
+    return id === null ? `data: ${frame.text}\n\n` : `id: ${id}\ndata: ${frame.text}\n\n`;
+  }
+
+  send(message: string, written: () => void): void {
+    this.#response.write(message, written);
+  }
+
+  /** A client of server-sent events sends nothing after its request. */
+  pause(): void {}
+
+  resume(): void {}
+
+  /** It cannot answer either. One that is gone is noticed because it no longer takes what is sent. */
+  ping(): boolean {
+    return false;
+  }
+
+  comeBackAfter(ms: number): void {
+    if (!this.#response.writableEnded) this.#response.write(`retry: ${Math.round(ms)}\n\n`);
+  }
+
+  close(): void {
+    this.#response.end();
+  }
+
+  cut(): void {
+    this.#response.destroy();
+  }
+}
