@@ -6,8 +6,8 @@ import { type FiguresMark, markOf, NO_FIGURES, stepSince } from '@runlog/run-sta
 import { parseRunKey, type RunKey } from '@runlog/schema/run/run-key';
 import type { Position } from '@runlog/schema/run/snapshot';
 import { figuresChannel } from '@runlog/schema/stream/channels';
-import type { ServerFrame } from '@runlog/schema/stream/server-frames';
 import type { Clock } from '@runlog/service-kit/clock';
+import { type EncodedFrame, encode, encoded, SharedEnd } from './encoded-frame.ts';
 
 /** The least time between two frames of one run. */
 const FIGURES_INTERVAL_MS = 1_000;
@@ -21,7 +21,7 @@ interface RunsWithFigures {
 /** A subscriber of a run's figures. It must not call the channels from its method. */
 export interface FiguresListener {
   /** Returns false if there is no room; the subscription then asks with `catchUp`. */
-  deliver(text: string): boolean;
+  deliver(frame: EncodedFrame): boolean;
 }
 
 /** One client's interest in the figures of one run. `live` means that it gets the next frame. */
@@ -54,7 +54,12 @@ export class FigureChannels {
   readonly #clock: Clock;
   readonly #channels = new Map<string, FiguresChannel>();
   /** The whole that was asked for last. After a reconnect many clients ask for the same one, and it may be 800 KB. */
-  #asked: { readonly position: Position; readonly key: string; readonly text: string } | null = null;
+  #asked: {
+    readonly position: Position;
+    readonly key: string;
+    readonly text: string;
+    readonly answer: SharedEnd;
+  } | null = null;
 
   constructor(options: RunsWithFigures & { clock: Clock }) {
     this.#runs = options;
@@ -108,14 +113,13 @@ export class FigureChannels {
   }
 
   /** Returns the answer to the subscription: the whole figures. From now on it is live. */
-  join(subscription: FiguresSubscription, id: number): string {
-    const { channel } = subscription;
+  join(subscription: FiguresSubscription): SharedEnd {
     subscription.isLive = true;
-    return `{"id":${id},"ch":${JSON.stringify(channel.ch)},"figures":${this.#wholeOf(channel)}}`;
+    return this.#wholeOf(subscription.channel).answer;
   }
 
   /** Returns the frame that makes a subscription live again that had no room. */
-  catchUp(subscription: FiguresSubscription): string {
+  catchUp(subscription: FiguresSubscription): EncodedFrame {
     subscription.isLive = true;
     return this.#reset(subscription.channel, 'this client was too slow');
   }
@@ -144,7 +148,7 @@ export class FigureChannels {
     const step = state === undefined ? null : stepSince(channel.mark, state);
     if (step === null) return;
     channel.mark = this.#markOf(channel.key);
-    this.#send(channel, JSON.stringify({ ch: channel.ch, ...step } satisfies ServerFrame));
+    this.#send(channel, encode({ ch: channel.ch, ...step }));
   }
 
   /** Begins anew with the figures as they are now. */
@@ -155,9 +159,9 @@ export class FigureChannels {
     this.#send(channel, this.#reset(channel, reason));
   }
 
-  #send({ subscriptions }: FiguresChannel, text: string): void {
+  #send({ subscriptions }: FiguresChannel, frame: EncodedFrame): void {
     for (const subscription of subscriptions) {
-      if (subscription.isLive) subscription.isLive = subscription.listener.deliver(text);
+      if (subscription.isLive) subscription.isLive = subscription.listener.deliver(frame);
     }
   }
 
@@ -170,22 +174,29 @@ export class FigureChannels {
     return state === undefined ? NO_FIGURES : markOf(state);
   }
 
-  #reset(channel: FiguresChannel, reason: string): string {
-    const figures = this.#wholeOf(channel);
-    return `{"ch":${JSON.stringify(channel.ch)},"reset":{"reason":${JSON.stringify(reason)},"figures":${figures}}}`;
+  #reset(channel: FiguresChannel, reason: string): EncodedFrame {
+    const { text } = this.#wholeOf(channel);
+    return encoded(
+      `{"ch":${JSON.stringify(channel.ch)},"reset":{"reason":${JSON.stringify(reason)},"figures":${text}}}`,
+    );
   }
 
-  /** Returns the figures as JSON. */
-  #wholeOf(channel: FiguresChannel): string {
-    const { key, run } = channel;
+  /** Returns the figures as JSON, and the answer to those who ask for them. */
+  #wholeOf(channel: FiguresChannel): { text: string; answer: SharedEnd } {
+    const { key, run, ch } = channel;
     // A client that comes before the first step holds figures of this life. If the life ends, it must be told.
     channel.life ??= this.#lifeOf(key);
     const state = this.#runs.figures.get(key);
-    if (state === undefined) return JSON.stringify(noFigures(run));
+    const answerOf = (text: string) => new SharedEnd(`{"ch":${JSON.stringify(ch)},"figures":${text}}`);
+    if (state === undefined) {
+      const text = JSON.stringify(noFigures(run));
+      return { text, answer: answerOf(text) };
+    }
     const { epoch, seq } = state.position;
     const asked = this.#asked;
-    if (asked?.key === key && asked.position.epoch === epoch && asked.position.seq === seq) return asked.text;
-    this.#asked = { position: { epoch, seq }, key, text: JSON.stringify(deliverFigures(state)) };
-    return this.#asked.text;
+    if (asked?.key === key && asked.position.epoch === epoch && asked.position.seq === seq) return asked;
+    const text = JSON.stringify(deliverFigures(state));
+    this.#asked = { position: { epoch, seq }, key, text, answer: answerOf(text) };
+    return this.#asked;
   }
 }

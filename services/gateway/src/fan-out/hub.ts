@@ -14,24 +14,19 @@ import { ACTIVITY_BUCKET_SECONDS } from '@runlog/schema/limits';
 import { parseRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredSnapshot, EventLogEntry, Position, RunSnapshot } from '@runlog/schema/run/snapshot';
 import { runChannel } from '@runlog/schema/stream/channels';
-import type { RunDelta, RunResume, ServerFrame, SnapshotChanges } from '@runlog/schema/stream/server-frames';
+import type { RunDelta, RunResume, SnapshotChanges } from '@runlog/schema/stream/server-frames';
 import type { Clock } from '@runlog/service-kit/clock';
+import { type EncodedFrame, encode, SharedEnd } from './encoded-frame.ts';
 import { FigureChannels } from './figure-channels.ts';
 import { RunIndex } from './run-index.ts';
 import { type RunLens, wholeRun } from './run-lens.ts';
+import { SharedAnswers } from './shared-answers.ts';
 
 /** The least time between two flushes. Changes of a run within it are merged into one delta. */
 const FLUSH_INTERVAL_MS = 10;
+/** The answers that are kept while they are asked for. One takes up to a megabyte, in most cases a tenth of that. */
+const SHARED_ANSWERS_MAX = 64;
 const ACTIVITY_BUCKET_MS = ACTIVITY_BUCKET_SECONDS * 1_000;
-
-/**
- * One encoded frame. `seq` is the position of the run's client after it: null if it has none, undefined if it does not
- * change.
- */
-export interface EncodedFrame {
-  readonly text: string;
-  readonly seq?: number | null;
-}
 
 /** A subscriber of a run, as the hub sees it. */
 export interface RunListener {
@@ -60,10 +55,8 @@ export interface RunSubscription {
   awaitedSeq: number;
 }
 
-export type JoinReply =
-  | { readonly kind: 'snapshot'; readonly snapshot: DeliveredSnapshot; readonly filtered?: number }
-  | { readonly kind: 'resume'; readonly resume: RunResume }
-  | { readonly kind: 'ahead' };
+/** What a subscription is answered. The answers to several may end in the same. */
+export type JoinReply = { readonly kind: 'answer'; readonly answer: SharedEnd } | { readonly kind: 'ahead' };
 
 /** A run with subscribers who see it in the same way. Deltas go from `flushed` to `current`. */
 interface RunChannel {
@@ -115,6 +108,7 @@ export class Hub {
   readonly #clock: Clock;
   /** By run, then by the name of the lens. */
   readonly #channels = new Map<string, Map<string, RunChannel>>();
+  readonly #answers = new SharedAnswers({ max: SHARED_ANSWERS_MAX });
   readonly #changed = new Set<RunChannel>();
   readonly #activityOwed = new Set<RunChannel>();
   /** The channels with subscriptions that are ahead. */
@@ -273,15 +267,11 @@ export class Hub {
       // Below it, the position is of an earlier life of the run, which no step leads out of.
       if (!isAhead && since.seq >= state.first_seq) {
         this.#goLive(subscription);
-        const skipped = skippedSince(state, since.seq);
-        const delta = this.#merged(channel, state, since.seq);
-        if (skipped === null) return { kind: 'resume', resume: delta };
-        const count = channel.lens.test === null ? skipped.count : null;
-        return { kind: 'resume', resume: { ...delta, skipped: { ...skipped, count } } };
+        return { kind: 'answer', answer: this.#resume(channel, state, since.seq) };
       }
     }
     this.#goLive(subscription);
-    return { kind: 'snapshot', ...this.#shown(channel) };
+    return { kind: 'answer', answer: this.#whole(channel) };
   }
 
   /** Ends the waiting of a subscription that is ahead. Its client starts over from the present state. */
@@ -516,6 +506,31 @@ export class Hub {
     };
   }
 
+  #resume(channel: RunChannel, state: RunSnapshot, since: number): SharedEnd {
+    return this.#answers.get(`${channel.ch} ${since} ${channel.lens.name}`, {
+      state,
+      nowMs: this.#clock.now(),
+      make: () => {
+        const skipped = skippedSince(state, since);
+        const delta = this.#merged(channel, state, since);
+        if (skipped === null) return { body: { ch: channel.ch, resume: delta }, seq: delta.seq };
+        const count = channel.lens.test === null ? skipped.count : null;
+        const resume: RunResume = { ...delta, skipped: { ...skipped, count } };
+        return { body: { ch: channel.ch, resume }, seq: delta.seq };
+      },
+    });
+  }
+
+  #whole(channel: RunChannel): SharedEnd {
+    const { ch, current, lens } = channel;
+    if (current === null) return new SharedEnd(JSON.stringify({ ch, ...this.#shown(channel) }), null);
+    return this.#answers.get(`${ch} * ${lens.name}`, {
+      state: current,
+      nowMs: this.#clock.now(),
+      make: () => ({ body: { ch, ...this.#shown(channel) }, seq: current.position.seq }),
+    });
+  }
+
   /** Returns the newest state as the subscribers of the channel see it. */
   #shown(channel: RunChannel): { snapshot: DeliveredSnapshot; filtered?: number } {
     const { current, lens } = channel;
@@ -546,12 +561,6 @@ export class Hub {
 
 function nothingRead(): number {
   return 0;
-}
-
-/** Encodes one frame as JSON. */
-export function encode(frame: ServerFrame, seq?: number | null): EncodedFrame {
-  const text = JSON.stringify(frame);
-  return seq === undefined ? { text } : { text, seq };
 }
 
 function sameActivity(left: RunSnapshot['activity'] | null, right: RunSnapshot['activity']): boolean {

@@ -3,8 +3,9 @@ import type { Position } from '@runlog/schema/run/snapshot';
 import type { RunSubscription as RunRequest, SubscriptionRequest } from '@runlog/schema/stream/subscriptions';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Viewer } from '../access.ts';
+import { answerTo, type EncodedFrame, encode } from './encoded-frame.ts';
 import type { FiguresListener, FiguresSubscription } from './figure-channels.ts';
-import { type EncodedFrame, encode, type Hub, type RunListener, type RunSubscription } from './hub.ts';
+import type { Hub, RunListener, RunSubscription } from './hub.ts';
 import type { Outlet } from './outlet.ts';
 import type { IndexListener, IndexSubscription } from './run-index.ts';
 import { lensOf } from './run-lens.ts';
@@ -122,14 +123,8 @@ export class RunInterest implements RunListener {
     const { hub, outlet, clock } = this.#context;
     const reply = hub.join(this.#subscription, this.#since);
     switch (reply.kind) {
-      case 'snapshot': {
-        const seq = reply.snapshot.position?.seq ?? null;
-        const { kind: _, ...shown } = reply;
-        outlet.push(encode({ id: this.#id, ch: this.ch, ...shown }, seq));
-        return;
-      }
-      case 'resume':
-        outlet.push(encode({ id: this.#id, ch: this.ch, resume: reply.resume }, reply.resume.seq));
+      case 'answer':
+        outlet.push(answerTo(this.#id, reply.answer));
         return;
       case 'ahead':
         this.#cancelWait = clock.after(STREAM_AHEAD_MS_MAX, () => {
@@ -175,18 +170,18 @@ export class FiguresInterest implements FiguresListener {
     this.#subscription = context.hub.figures.attach(of.key, this);
   }
 
-  deliver(text: string): boolean {
-    return deliverOrOwe(this.#context, { interest: this, frames: [{ text }] });
+  deliver(frame: EncodedFrame): boolean {
+    return deliverOrOwe(this.#context, { interest: this, frames: [frame] });
   }
 
   serve(): void {
     const { hub, outlet } = this.#context;
     if (this.#replied) {
-      outlet.push({ text: hub.figures.catchUp(this.#subscription) });
+      outlet.push(hub.figures.catchUp(this.#subscription));
       return;
     }
     this.#replied = true;
-    outlet.push({ text: hub.figures.join(this.#subscription, this.#id) });
+    outlet.push(answerTo(this.#id, hub.figures.join(this.#subscription)));
   }
 
   dispose(): void {
@@ -211,8 +206,8 @@ export class IndexInterest implements IndexListener {
     this.#subscription = context.hub.index.attach({ glob: of.glob, viewer: context.viewer() }, this);
   }
 
-  deliver(text: string): boolean {
-    return deliverOrOwe(this.#context, { interest: this, frames: [{ text }] });
+  deliver(frame: EncodedFrame): boolean {
+    return deliverOrOwe(this.#context, { interest: this, frames: [frame] });
   }
 
   serve(): void {
@@ -223,9 +218,9 @@ export class IndexInterest implements IndexListener {
       outlet.push(encode({ id, ch, ...hub.index.join(this.#subscription, limit) }));
       return;
     }
-    const text = hub.index.catchUp(this.#subscription);
-    if (text === null) return;
-    outlet.push({ text });
+    const step = hub.index.catchUp(this.#subscription);
+    if (step === null) return;
+    outlet.push(step);
     this.#context.owe(this);
   }
 

@@ -1,4 +1,4 @@
-import type { EncodedFrame } from './hub.ts';
+import type { EncodedFrame } from './encoded-frame.ts';
 
 /** The place where a session writes. */
 export interface Outlet {

@@ -4,9 +4,9 @@ import { rowOf } from '@runlog/run-state/delivery';
 import { compileGlob } from '@runlog/schema/run/run-glob';
 import type { RunHead, RunRow } from '@runlog/schema/run/snapshot';
 import { indexChannel } from '@runlog/schema/stream/channels';
-import type { ServerFrame } from '@runlog/schema/stream/server-frames';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Viewer } from '../access.ts';
+import { type EncodedFrame, encode } from './encoded-frame.ts';
 
 /** The heads that rows are made from: listing runs wakes none of them. */
 type RunHeads = Pick<ReadonlyRunStates, 'head' | 'heads' | 'keys'>;
@@ -19,7 +19,7 @@ const INDEX_ROWS_PER_FRAME_MAX = 500;
 /** A subscriber, as the index sees it. It must not call the index from its methods. */
 export interface IndexListener {
   /** Returns false if there is no room; the subscription then asks with `catchUp`. */
-  deliver(text: string): boolean;
+  deliver(frame: EncodedFrame): boolean;
 }
 
 /** One client's interest in one glob. Rows are complete, so receiving one twice is harmless. */
@@ -129,7 +129,7 @@ export class RunIndex {
   }
 
   /** Returns the next frame for a subscription that had no room, or null if it has everything and is live again. */
-  catchUp(subscription: IndexSubscription): string | null {
+  catchUp(subscription: IndexSubscription): EncodedFrame | null {
     if (subscription.behind === null) return null;
     const { channel } = subscription;
     const step = this.#since(channel, subscription.behind);
@@ -139,7 +139,7 @@ export class RunIndex {
       return null;
     }
     subscription.behind = step.version;
-    return step.text;
+    return step.frame;
   }
 
   dispose(): void {
@@ -161,7 +161,7 @@ export class RunIndex {
     channel.version = step.version;
     channel.sentAtMs = this.#clock.now();
     for (const subscription of channel.subscriptions) {
-      if (subscription.behind === null && !subscription.listener.deliver(step.text))
+      if (subscription.behind === null && !subscription.listener.deliver(step.frame))
         subscription.behind = before;
     }
     if (step.more) this.#schedule(channel);
@@ -169,7 +169,10 @@ export class RunIndex {
   }
 
   /** Makes one frame of the changes after `version`, oldest change first. */
-  #since(channel: IndexChannel, version: number): { text: string; version: number; more: boolean } | null {
+  #since(
+    channel: IndexChannel,
+    version: number,
+  ): { frame: EncodedFrame; version: number; more: boolean } | null {
     const nowMs = this.#clock.now();
     const rows: RunRow[] = [];
     const gone: string[] = [];
@@ -189,7 +192,7 @@ export class RunIndex {
     }
     if (rows.length + gone.length === 0) return null;
     return {
-      text: JSON.stringify({ ch: channel.ch, rows, gone } satisfies ServerFrame),
+      frame: encode({ ch: channel.ch, rows, gone }),
       version: more ? reached : this.#version,
       more,
     };

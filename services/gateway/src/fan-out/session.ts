@@ -5,7 +5,8 @@ import { type ClientRequest, parseClientFrame } from '@runlog/schema/stream/clie
 import { parseSubscription, type SubscriptionRequest } from '@runlog/schema/stream/subscriptions';
 import type { Clock } from '@runlog/service-kit/clock';
 import { everyone, type Viewer } from '../access.ts';
-import { encode, type Hub } from './hub.ts';
+import { encode } from './encoded-frame.ts';
+import type { Hub } from './hub.ts';
 import {
   FiguresInterest,
   IndexInterest,

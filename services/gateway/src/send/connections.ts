@@ -4,7 +4,8 @@ import type { Clock } from '@runlog/service-kit/clock';
 import { HttpFault, RETRY_AFTER_SECONDS } from '@runlog/service-kit/http-server';
 import type { Logger } from '@runlog/topic-io/logger';
 import type { Access, Viewer } from '../access.ts';
-import { type EncodedFrame, encode, type Hub } from '../fan-out/hub.ts';
+import { type EncodedFrame, encode } from '../fan-out/encoded-frame.ts';
+import type { Hub } from '../fan-out/hub.ts';
 import { CLOSE_MS_MAX, Connection } from './connection.ts';
 import type { Sink } from './sink.ts';
 

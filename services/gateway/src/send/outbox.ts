@@ -1,6 +1,6 @@
 import { STREAM_QUEUE_BYTES_HIGH, STREAM_STUCK_MS_MAX } from '@runlog/schema/limits';
 import type { Clock } from '@runlog/service-kit/clock';
-import type { EncodedFrame } from '../fan-out/hub.ts';
+import type { EncodedFrame } from '../fan-out/encoded-frame.ts';
 import type { Outlet } from '../fan-out/outlet.ts';
 import type { MessageSink } from './sink.ts';
 

@@ -1,5 +1,5 @@
 import type { CloseReason } from '@runlog/schema/stream/close-codes';
-import type { EncodedFrame } from '../fan-out/hub.ts';
+import type { EncodedFrame } from '../fan-out/encoded-frame.ts';
 
 /** What an outbox writes into. */
 export interface MessageSink {

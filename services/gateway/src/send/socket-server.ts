@@ -14,7 +14,8 @@ import { type AnsweredHosts, hostFault } from '@runlog/service-kit/http-server-h
 import type { Logger } from '@runlog/topic-io/logger';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Access, Viewer } from '../access.ts';
-import { encode, type Hub } from '../fan-out/hub.ts';
+import { encode } from '../fan-out/encoded-frame.ts';
+import type { Hub } from '../fan-out/hub.ts';
 import { originRefusal } from '../http/origins.ts';
 import { SLOW_CLOSE_MS_MAX } from './connection.ts';
 import type { Connections } from './connections.ts';

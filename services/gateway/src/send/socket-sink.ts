@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { type CloseReason, closeCodes } from '@runlog/schema/stream/close-codes';
 import type { WebSocket } from 'ws';
-import type { EncodedFrame } from '../fan-out/hub.ts';
+import type { EncodedFrame } from '../fan-out/encoded-frame.ts';
 import type { Sink } from './sink.ts';
 
 const SEND_OPTIONS = { binary: false, compress: false } as const;

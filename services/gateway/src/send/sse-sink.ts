@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { EncodedFrame } from '../fan-out/hub.ts';
+import type { EncodedFrame } from '../fan-out/encoded-frame.ts';
 import type { Sink } from './sink.ts';
 
 /** A response of server-sent events. Each frame is the data of one event. */

@@ -2,7 +2,8 @@ import { formatPosition, parsePosition } from '@runlog/schema/run/position-text'
 import { runChannel } from '@runlog/schema/stream/channels';
 import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
 import { type Access, mustSee } from '../access.ts';
-import type { EncodedFrame, Hub } from '../fan-out/hub.ts';
+import type { EncodedFrame } from '../fan-out/encoded-frame.ts';
+import type { Hub } from '../fan-out/hub.ts';
 import { type RunRoute, runKeyOf } from '../http/run-route.ts';
 import type { Connections } from './connections.ts';
 import { SseSink } from './sse-sink.ts';

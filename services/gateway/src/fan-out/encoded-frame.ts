@@ -1,0 +1,47 @@
+import type { ServerFrame } from '@runlog/schema/stream/server-frames';
+
+/** One encoded frame. It is made once, however many clients get it. */
+export interface EncodedFrame {
+  readonly text: string;
+  /** The position of the run's client after it: null if it has none, undefined if it does not change. */
+  readonly seq?: number | null | undefined;
+  /** The text in two parts, if other frames end in the same. */
+  readonly parts?: { readonly head: string; readonly end: SharedEnd } | undefined;
+  /** What a transport made of the text, because it is the same for every client. Only the transport knows what it is. */
+  wire?: Buffer | undefined;
+}
+
+/** Encodes one frame as JSON. */
+export function encode(frame: ServerFrame, seq?: number | null): EncodedFrame {
+  return encoded(JSON.stringify(frame), seq);
+}
+
+/** Makes a frame of its JSON. */
+export function encoded(text: string, seq?: number | null): EncodedFrame {
+  return { text, seq, parts: undefined, wire: undefined };
+}
+
+/** The end of many answers: everything except for the ids of the requests. */
+export class SharedEnd {
+  /** JSON without the opening brace. */
+  readonly text: string;
+  readonly seq: number | null | undefined;
+  #bytes: Buffer | null = null;
+
+  /** `body` is the JSON object of an answer that has no id. */
+  constructor(body: string, seq?: number | null) {
+    this.text = body.slice(1);
+    this.seq = seq;
+  }
+
+  get bytes(): Buffer {
+    this.#bytes ??= Buffer.from(this.text);
+    return this.#bytes;
+  }
+}
+
+/** Makes the answer to the request with this id. */
+export function answerTo(id: number, end: SharedEnd): EncodedFrame {
+  const head = `{"id":${id},`;
+  return { text: head + end.text, seq: end.seq, parts: { head, end }, wire: undefined };
+}
