@@ -156,13 +156,7 @@ function changedMembers<Member>(
   for (const name of Object.keys(after)) {
     const member = after[name]!;
     if (Object.hasOwn(before, name) && before[name] === member) continue;
-    // A type of event or an emitter may be called `__proto__`.
-    Object.defineProperty(changed, name, {
-      value: member,
-      enumerable: true,
-      writable: true,
-      configurable: true,
-    });
+    changed[name] = member;
     some = true;
   }
   return some ? changed : null;

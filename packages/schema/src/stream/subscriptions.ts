@@ -20,7 +20,7 @@ const values = <Item extends z.ZodType>(item: Item) => z.array(item).min(1).max(
 export const runSubscriptionSchema = z.strictObject({
   ch,
   /** The position that the client holds. The reply resumes there. */
-  since: positionSchema.nullish(),
+  since: positionSchema.strict().nullish(),
   /** Only entries of these event types. */
   type: values(envelope.event_type).nullish(),
   /** Only entries of these environments. */
