@@ -9,7 +9,13 @@ import {
 } from '../limits.ts';
 import { isGlob } from '../run/run-glob.ts';
 import { parseRunKey } from '../run/run-key.ts';
-import { positionSchema, runSortFields, runStateSchema, severitySchema } from '../run/snapshot.ts';
+import {
+  positionSchema,
+  RUN_SORT_DEFAULT,
+  runSortSchema,
+  runStateSchema,
+  severitySchema,
+} from '../run/snapshot.ts';
 import { type Channel, parseChannel } from './channels.ts';
 
 /** The items of a `sub` frame. Each kind of channel has its own options; any other is refused by name. */
@@ -37,8 +43,6 @@ export type RunSubscription = Readonly<z.infer<typeof runSubscriptionSchema>>;
 export const figuresSubscriptionSchema = z.strictObject({ ch });
 export type FiguresSubscription = Readonly<z.infer<typeof figuresSubscriptionSchema>>;
 
-const sortTexts = runSortFields.flatMap((field) => [field, `-${field}`] as const);
-
 export const indexSubscriptionSchema = z.strictObject({
   ch,
   /** Only runs whose key or task has this part, in upper or lower case. */
@@ -46,7 +50,7 @@ export const indexSubscriptionSchema = z.strictObject({
   /** Only runs in one of these states. */
   status: z.array(runStateSchema).min(1).max(runStateSchema.options.length).nullish(),
   /** A field, or `-` and a field for the greatest first. */
-  sort: z.enum(sortTexts).nullish().default('-last_received_at'),
+  sort: runSortSchema.nullish().default(RUN_SORT_DEFAULT),
   /** The window: so many rows from `offset` on. */
   limit: z.int().min(1).max(STREAM_INDEX_ROWS_MAX).nullish().default(STREAM_INDEX_ROWS_DEFAULT),
   offset: z.int().min(0).nullish().default(0),
