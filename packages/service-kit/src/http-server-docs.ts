@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { OpenApiDocument, Operation } from '@runlog/schema/documents/openapi';
 import type { FastifyInstance } from './http-server.ts';
+import { staticContent } from './http-server-static.ts';
 
 const STYLE = `body{max-width:60rem;margin:2rem auto;padding:0 1rem;font:15px/1.5 system-ui,sans-serif;color-scheme:light dark}
 code,pre{font:13px/1.5 ui-monospace,monospace}pre{overflow:auto;padding:.8rem;border:1px solid #8884;border-radius:6px}
@@ -11,19 +12,18 @@ const contentSecurityPolicy = `default-src 'none'; style-src 'sha256-${styleHash
 
 /** Adds `GET /openapi.json`, and `GET /docs`, which is the same as a page that loads nothing else. */
 export function addDocsRoutes(server: FastifyInstance, document: OpenApiDocument): void {
-  const json = JSON.stringify(document);
-  const page = docsPage(document);
-  server.get('/openapi.json', (_request, reply) =>
-    reply.type('application/json; charset=utf-8').header('cache-control', 'no-cache').send(json),
-  );
-  server.get('/docs', (_request, reply) =>
-    reply
-      .type('text/html; charset=utf-8')
-      .header('content-security-policy', contentSecurityPolicy)
-      .header('x-content-type-options', 'nosniff')
-      .header('cache-control', 'no-cache')
-      .send(page),
-  );
+  const json = staticContent({ type: 'application/json; charset=utf-8', body: JSON.stringify(document) });
+  const page = staticContent({
+    type: 'text/html; charset=utf-8',
+    body: docsPage(document),
+    headers: { 'content-security-policy': contentSecurityPolicy },
+  });
+  server.get('/openapi.json', (request, reply) => json.send(request, reply));
+  server.get('/docs', (request, reply) => {
+    // The page's addresses are relative to /docs, also where a proxy serves it under a path.
+    if (request.url.split('?')[0]!.endsWith('/')) return reply.redirect('../docs', 308);
+    return page.send(request, reply);
+  });
 }
 
 function docsPage({ info, paths, components }: OpenApiDocument): string {
@@ -36,7 +36,7 @@ function docsPage({ info, paths, components }: OpenApiDocument): string {
     ([name, schema]) =>
       `<h3 id="${escapeHtml(name)}">${escapeHtml(name)}</h3><pre>${escapeHtml(JSON.stringify(schema, null, 2))}</pre>`,
   );
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(info.title)}</title><style>${STYLE}</style></head><body><h1>${escapeHtml(info.title)} ${escapeHtml(info.version)}</h1><p>${text(info.description)}</p><p>The same for machines: <a href="/openapi.json">/openapi.json</a></p>${operations.join('')}<h2>Schemas</h2>${schemas.join('')}</body></html>`;
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(info.title)}</title><style>${STYLE}</style></head><body><h1>${escapeHtml(info.title)} ${escapeHtml(info.version)}</h1><p>${text(info.description)}</p><p>The same for machines: <a href="openapi.json">openapi.json</a></p>${operations.join('')}<h2>Schemas</h2>${schemas.join('')}</body></html>`;
 }
 
 function operationPart(title: string, operation: Operation): string {

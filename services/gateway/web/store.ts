@@ -46,7 +46,8 @@ export const clockAheadMs = signal(0);
 const key = storedKey();
 const client = createStreamClient({
   ...(key === undefined ? {} : { key }),
-  url: `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${STREAM_PATH}`,
+  // The page may be served under a path, so every address is relative to its own.
+  url: new URL(`.${STREAM_PATH}`, document.baseURI).href.replace(/^http/, 'ws'),
   random: Math.random,
   onStatus: (status) => {
     link.value = status;
@@ -184,7 +185,7 @@ function bounded(known: Map<string, RunRow>): ReadonlyMap<string, RunRow> {
 
 async function readServerClock(): Promise<void> {
   try {
-    const response = await fetch('/livez');
+    const response = await fetch('livez');
     const date = response.headers.get('date');
     if (date !== null) clockAheadMs.value = Date.now() - Date.parse(date);
   } catch {

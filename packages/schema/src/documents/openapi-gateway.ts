@@ -12,7 +12,10 @@ import { RUN_KEY_PART_PATTERN } from '../run/run-key.ts';
 import { runDocumentSchema, runRowSchema, runSortFields, runStatusSchema } from '../run/snapshot.ts';
 import { STREAM_PATH, STREAM_SUBPROTOCOL } from '../stream/subprotocol.ts';
 import {
+  etag,
   faultResponses,
+  held,
+  ifNoneMatch,
   jsonResponse,
   openApiDocument,
   type Parameter,
@@ -46,12 +49,7 @@ const query = (
   ...{ description, schema },
 });
 
-const asset = (operationId: string, type: string) => ({
-  get: {
-    ...{ operationId, summary: 'A part of the dashboard', security: [] },
-    responses: { 200: { description: 'It', content: { [type]: { schema: { type: 'string' } } } } },
-  },
-});
+const textContent = { schema: { type: 'string' } };
 
 const viewFaults = {
   unauthorized: 'no key, or one that is not, or no longer, valid',
@@ -67,13 +65,6 @@ const runFaults = {
 } as const;
 
 const words = { type: 'string', maxLength: 256 };
-const ifNoneMatch: Parameter = {
-  ...{ name: 'If-None-Match', in: 'header', required: false },
-  description: 'The ETag of the position that the client holds',
-  schema: { type: 'string' },
-};
-const etag = { ETag: { description: '"epoch.seq"', schema: { type: 'string' } } };
-
 const streamed: Response = {
   description:
     "The frames of the run's channel. The id `epoch.seq` of an event is the client's position after it, if it has one",
@@ -87,13 +78,50 @@ export const gatewayOpenApi = openApiDocument({
     'Shows runs: lists, snapshots, history, and streams. An address that is not listed is answered with 404, another method of a listed one with 405, both in the shape of Fault. With a key that shows only some runs, lists and totals hold only those.',
   schemas,
   paths: {
-    '/': asset('dashboard', 'text/html'),
-    '/assets/main.js': asset('dashboardScript', 'text/javascript'),
-    '/assets/style.css': asset('dashboardStyle', 'text/css'),
+    '/': {
+      get: {
+        ...{ operationId: 'dashboard', summary: 'The dashboard, a page', security: [] },
+        parameters: [ifNoneMatch],
+        responses: {
+          200: { description: 'The page', headers: etag, content: { 'text/html': textContent } },
+          304: held,
+        },
+      },
+    },
+    '/assets/{file}': {
+      get: {
+        ...{
+          operationId: 'dashboardAsset',
+          summary: 'The script or the style of the dashboard',
+          security: [],
+        },
+        parameters: [
+          {
+            ...{ name: 'file', in: 'path', required: true },
+            description: 'A name that holds the hash of its content, as the page names it',
+            schema: { type: 'string', pattern: '^[A-Za-z0-9._-]{1,100}$' },
+          },
+          ifNoneMatch,
+        ],
+        responses: {
+          200: {
+            description: 'The content, which a client may keep for ever',
+            headers: etag,
+            content: { 'text/javascript': textContent, 'text/css': textContent },
+          },
+          304: held,
+          ...faultResponses({ not_found: 'the page does not name this file, or another build of it does' }),
+        },
+      },
+    },
     '/asyncapi.json': {
       get: {
         ...{ operationId: 'asyncapi', summary: 'The frames of the stream', security: [] },
-        responses: { 200: jsonResponse('AsyncAPI 3.0', { type: 'object' }) },
+        parameters: [ifNoneMatch],
+        responses: {
+          200: { ...jsonResponse('AsyncAPI 3.0', { type: 'object' }), headers: etag },
+          304: held,
+        },
       },
     },
     '/v1/runs': {
@@ -135,7 +163,7 @@ export const gatewayOpenApi = openApiDocument({
             ...jsonResponse('The snapshot', refTo('RunDocument')),
             headers: etag,
           },
-          304: { description: 'The client holds this position', headers: etag },
+          304: held,
           ...faultResponses({
             ...runFaults,
             invalid_query: 'an invalid or unknown parameter',
@@ -175,7 +203,7 @@ export const gatewayOpenApi = openApiDocument({
         parameters: [...runParts, ifNoneMatch],
         responses: {
           200: { ...jsonResponse('The strip', refTo('RunTimeline')), headers: etag },
-          304: { description: 'The client holds this position', headers: etag },
+          304: held,
           ...faultResponses({ ...runFaults, invalid_query: 'an unknown parameter' }),
         },
       },
@@ -187,7 +215,7 @@ export const gatewayOpenApi = openApiDocument({
         parameters: [...runParts, ...queryParameters(figuresQuerySchema), ifNoneMatch],
         responses: {
           200: { ...jsonResponse('The figures', refTo('RunFigures')), headers: etag },
-          304: { description: 'The client holds this position', headers: etag },
+          304: held,
           ...faultResponses({ ...runFaults, invalid_query: 'an invalid or unknown parameter' }),
         },
       },

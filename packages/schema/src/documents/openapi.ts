@@ -40,6 +40,8 @@ export interface OpenApiDocument {
     readonly securitySchemes: Readonly<Record<string, unknown>>;
   };
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
+  /** Relative to the document's own address, so that it holds under any name and any path of a proxy. */
+  readonly servers: readonly { readonly url: string }[];
 }
 
 export const API_VERSION = '0.1.0';
@@ -72,6 +74,7 @@ export function openApiDocument(of: {
     },
     // A key is required if RUNLOG_KEYS_FILE is set, else none.
     security: [{ key: [] }, {}],
+    servers: [{ url: '.' }],
   };
 }
 
@@ -156,6 +159,15 @@ function answeringHosts(paths: OpenApiDocument['paths']): OpenApiDocument['paths
   );
 }
 
+/** For content that a client may hold already. */
+export const ifNoneMatch: Parameter = {
+  ...{ name: 'If-None-Match', in: 'header', required: false },
+  description: 'The ETag of what the client holds',
+  schema: { type: 'string' },
+};
+export const etag = { ETag: { description: 'Names the content', schema: { type: 'string' } } };
+export const held: Response = { description: 'The client holds the content', headers: etag };
+
 /** The body of every error. */
 export const faultSchema = z.object({
   error: z.object({
@@ -202,13 +214,23 @@ const commonPaths: OpenApiDocument['paths'] = {
   '/openapi.json': {
     get: {
       ...{ operationId: 'openapi', summary: 'This document', ...open },
-      responses: { 200: jsonResponse('OpenAPI 3.1', { type: 'object' }), ...whileClosing },
+      parameters: [ifNoneMatch],
+      responses: {
+        200: { ...jsonResponse('OpenAPI 3.1', { type: 'object' }), headers: etag },
+        304: held,
+        ...whileClosing,
+      },
     },
   },
   '/docs': {
     get: {
       ...{ operationId: 'docs', summary: 'This document as a page', ...open },
-      responses: { 200: textOf('text/html', 'The page'), ...whileClosing },
+      parameters: [ifNoneMatch],
+      responses: {
+        200: { ...textOf('text/html', 'The page'), headers: etag },
+        304: held,
+        ...whileClosing,
+      },
     },
   },
 };

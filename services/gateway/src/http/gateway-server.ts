@@ -10,9 +10,11 @@ import {
   listen,
   routesOf,
 } from '@runlog/service-kit/http-server';
+import { addCompression } from '@runlog/service-kit/http-server-compression';
 import { addDocsRoutes } from '@runlog/service-kit/http-server-docs';
 import type { AnsweredHosts } from '@runlog/service-kit/http-server-hosts';
 import type { ServedRoute } from '@runlog/service-kit/http-server-methods';
+import { staticContent } from '@runlog/service-kit/http-server-static';
 import type { PinoLogger } from '@runlog/service-kit/logger';
 import { addMetricsRoute } from '@runlog/service-kit/metrics';
 import type { Access } from '../access.ts';
@@ -71,6 +73,7 @@ export async function serveGateway(options: {
     bodyBytesMax: BODY_BYTES_MAX,
     answeredHosts: options.answeredHosts,
   });
+  addCompression(server);
   addRestRoutes(server, { runs: view.runs, access, clock });
   server.get(STREAM_PATH, { exposeHeadRoute: false }, () => {
     throw new HttpFault('not_found', `${STREAM_PATH} accepts only requests for a WebSocket`);
@@ -100,10 +103,11 @@ export async function serveGateway(options: {
     logger,
   });
   addDocsRoutes(server, gatewayOpenApi);
-  const asyncApi = JSON.stringify(streamAsyncApi);
-  server.get('/asyncapi.json', (_request, reply) =>
-    reply.type('application/json; charset=utf-8').header('cache-control', 'no-cache').send(asyncApi),
-  );
+  const asyncApi = staticContent({
+    type: 'application/json; charset=utf-8',
+    body: JSON.stringify(streamAsyncApi),
+  });
+  server.get('/asyncapi.json', (request, reply) => asyncApi.send(request, reply));
   await addPageRoutes(server);
   const cutAll = trackSockets(server);
   const url = await listen(server, options.at);

@@ -1,6 +1,8 @@
 import { deliverDocument } from '@runlog/run-state/delivery';
 import { deliverFigures, noFigures } from '@runlog/run-state/figures/deliver-figures';
 import { figureName } from '@runlog/run-state/figures/figure-name';
+import { freshnessOf } from '@runlog/run-state/freshness';
+import { conditionOf } from '@runlog/run-state/run-condition';
 import { timelineOf } from '@runlog/run-state/timeline';
 import {
   eventsQuerySchema,
@@ -12,6 +14,7 @@ import { PAST_FOLD_MS_MAX } from '@runlog/schema/limits';
 import { formatPosition } from '@runlog/schema/run/position-text';
 import type { Position, RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
+import { entityTag, isHeldBy } from '@runlog/service-kit/entity-tag';
 import {
   type FastifyInstance,
   type FastifyReply,
@@ -75,19 +78,22 @@ export function addRestRoutes(
       const past = { run, seq: query.at, pastStates: runs.pastStates };
       state = await pastFolds.read(reply, (signal) => stateAt({ ...past, signal }));
     }
-    if (isHeld(request, reply, state.position)) return reply.code(304).send();
-    return deliverDocument(state, clock.now());
+    const nowMs = clock.now();
+    const freshness = freshnessOf({ lastReceivedAtMs: Date.parse(state.last_received_at), nowMs });
+    const words = [freshness, conditionOf(state, nowMs).state];
+    if (isHeld(request, reply, { position: state.position, words })) return reply.code(304).send();
+    return deliverDocument(state, nowMs);
   });
 
   server.get<RunRoute>(`${RUN_PATH}/timeline`, (request, reply) => {
     const { run } = readRequest(request, noQuerySchema);
-    if (isHeld(request, reply, run.position)) return reply.code(304).send();
+    if (isHeld(request, reply, run)) return reply.code(304).send();
     return timelineOf(run);
   });
 
   server.get<RunRoute>(`${RUN_PATH}/figures`, (request, reply) => {
     const { key, runs, query, run } = readRequest(request, figuresQuerySchema);
-    if (isHeld(request, reply, run.position)) return reply.code(304).send();
+    if (isHeld(request, reply, run)) return reply.code(304).send();
     const state = runs.figures.get(key);
     if (state === undefined) return noFigures(run);
     const { name, points } = query;
@@ -136,12 +142,20 @@ async function stateAt(past: {
   }
 }
 
-/** Sets the ETag of a run's position, and says whether the client holds that position already. */
-function isHeld(request: RunRequest, reply: FastifyReply, position: Position): boolean {
-  const etag = `"${formatPosition(position)}"`;
-  // Only fields that depend on the present time differ, so a poller that has this position has the run.
-  reply.header('etag', etag).header('cache-control', 'no-cache');
-  return request.headers['if-none-match'] === etag;
+/**
+ * Sets the ETag of a run's position, and says whether the client holds what it stands for. `words` are those of the answer
+ * that depend on the present time, so that a poller learns of a run that has fallen silent. `relative_time` is not among
+ * them, because then no tag would last for longer than a second: whoever holds the entries can tell it from `occurred_at`
+ * and the Date of the answer.
+ */
+function isHeld(
+  request: RunRequest,
+  reply: FastifyReply,
+  { position, words = [] }: { position: Position; words?: readonly string[] },
+): boolean {
+  const tag = entityTag([formatPosition(position), ...words].join('.'));
+  reply.header('etag', tag).header('cache-control', 'no-cache');
+  return isHeldBy(request.headers['if-none-match'], tag);
 }
 
 function noSuchEvent(run: RunSnapshot, seq: number): HttpFault {

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { FastifyInstance } from '@runlog/service-kit/http-server';
+import { contentHash } from '@runlog/service-kit/entity-tag';
+import { type FastifyInstance, HttpFault } from '@runlog/service-kit/http-server';
+import { type StaticContent, staticContent } from '@runlog/service-kit/http-server-static';
 import { build } from 'esbuild';
 
 const webFolder = new URL('../../web/', import.meta.url);
@@ -24,42 +26,46 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-interface Asset {
-  readonly path: string;
-  readonly type: string;
-  readonly body: string;
+interface Page {
+  readonly html: StaticContent;
+  /** What the page loads, by its file name. A name holds the hash of its content, so that it may be kept for ever. */
+  readonly assets: ReadonlyMap<string, StaticContent>;
 }
 
 /** The page and what it loads, bundled in memory once per process. */
-let bundled: Promise<readonly Asset[]> | undefined;
+let bundled: Promise<Page> | undefined;
 
 /** Adds `GET /` and the page's script and style. */
 export async function addPageRoutes(server: FastifyInstance): Promise<void> {
   bundled ??= bundlePage();
-  for (const { path, type, body } of await bundled) {
-    server.get(path, (_request, reply) =>
-      reply
-        .type(type)
-        .header('content-security-policy', contentSecurityPolicy)
-        .header('x-content-type-options', 'nosniff')
-        .header('referrer-policy', 'no-referrer')
-        .header('cache-control', 'no-cache')
-        .send(body),
-    );
-  }
+  const { html, assets } = await bundled;
+  server.get('/', (request, reply) => html.send(request, reply));
+  server.get<{ Params: { file: string } }>('/assets/:file', (request, reply) => {
+    const { file } = request.params;
+    const asset = assets.get(file);
+    if (asset === undefined) throw new HttpFault('not_found', `no part of this page is called ${file}`);
+    return asset.send(request, reply);
+  });
 }
 
-async function bundlePage(): Promise<readonly Asset[]> {
+async function bundlePage(): Promise<Page> {
   const [html, script, style] = await Promise.all([
     readFile(new URL('index.html', webFolder), 'utf8'),
     bundle('main.tsx'),
     bundle('style.css'),
   ]);
-  return [
-    { path: '/', type: 'text/html; charset=utf-8', body: html },
-    { path: '/assets/main.js', type: 'text/javascript; charset=utf-8', body: script },
-    { path: '/assets/style.css', type: 'text/css; charset=utf-8', body: style },
-  ];
+  const assets = new Map<string, StaticContent>();
+  let page = html;
+  for (const { name, ending, type, body } of [
+    { name: 'main', ending: 'js', type: 'text/javascript; charset=utf-8', body: script },
+    { name: 'style', ending: 'css', type: 'text/css; charset=utf-8', body: style },
+  ]) {
+    const file = `${name}-${contentHash(body)}.${ending}`;
+    assets.set(file, staticContent({ type, body, cacheControl: 'public, max-age=31536000, immutable' }));
+    page = page.replace(`assets/${name}.${ending}`, `assets/${file}`);
+  }
+  const headers = { 'content-security-policy': contentSecurityPolicy };
+  return { html: staticContent({ type: 'text/html; charset=utf-8', body: page, headers }), assets };
 }
 
 async function bundle(entry: string): Promise<string> {
