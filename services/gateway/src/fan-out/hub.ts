@@ -523,7 +523,9 @@ export class Hub {
 
   #whole(channel: RunChannel): SharedEnd {
     const { ch, current, lens } = channel;
-    if (current === null) return new SharedEnd(JSON.stringify({ ch, ...this.#shown(channel) }), null);
+    if (current === null) {
+      return new SharedEnd(JSON.stringify({ ch, ...this.#shown(channel) }), { ch, seq: null });
+    }
     return this.#answers.get(`${ch} * ${lens.name}`, {
       state: current,
       nowMs: this.#clock.now(),

@@ -24,7 +24,7 @@ export class SharedAnswers {
   /** Returns the answer called `name` that was made of this very state, within the same second, or makes it. */
   get(
     name: string,
-    of: { state: object; nowMs: number; make: () => { body: object; seq: number | null } },
+    of: { state: object; nowMs: number; make: () => { body: { ch: string }; seq: number | null } },
   ): SharedEnd {
     const { state, nowMs, make } = of;
     const held = this.#answers.get(name);
@@ -32,7 +32,7 @@ export class SharedAnswers {
       return held.end;
     }
     const { body, seq } = make();
-    const end = new SharedEnd(JSON.stringify(body), seq);
+    const end = new SharedEnd(JSON.stringify(body), { ch: body.ch, seq });
     this.#answers.delete(name);
     this.#answers.set(name, { state, atMs: nowMs, end });
     for (const oldest of this.#answers.keys()) {
