@@ -13,6 +13,11 @@ const registries = [
     bytesSent: none,
     hub: () => null,
     runs: none,
+    feed: {
+      state: () => ({ state: 'live' }),
+      health: () => ({ state: 'live', behind_records: 0 }),
+      lastRecordMs: () => null,
+    },
   }),
 ].map(({ registry }) => registry);
 

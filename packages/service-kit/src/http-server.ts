@@ -1,4 +1,5 @@
 import { type HttpFaultCode, httpFaultBody, httpFaults } from '@runlog/schema/faults';
+import type { FeedHealth } from '@runlog/schema/http/health';
 import { type FastifyInstance, type FastifyReply, fastify, LogController } from 'fastify';
 import { answerBrokenRequest } from './http-server-broken-request.ts';
 import { type AnsweredHosts, hostFault } from './http-server-hosts.ts';
@@ -30,6 +31,8 @@ export class HttpFault extends Error {
 export interface Health {
   /** Returns null if the service can do its work, or else says what it is waiting for. */
   readonly notReadyBecause: () => string | null | Promise<string | null>;
+  /** How its reading of the log goes. It can be ready although the log does not answer, and says so. */
+  readonly feed?: () => FeedHealth;
 }
 
 /**
@@ -92,7 +95,7 @@ export function createHttpServer(options: {
   server.get('/readyz', async (_request, reply) => {
     const reason = await options.health.notReadyBecause();
     if (reason !== null) return sendFault(reply, 'not_ready', reason);
-    return { status: 'ready' };
+    return { status: 'ready', ...(options.health.feed && { feed: options.health.feed() }) };
   });
   server.setNotFoundHandler((request, reply) =>
     sendFault(reply, 'not_found', `no ${request.method} ${request.url.split('?')[0]} here`),

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Registry } from '@runlog/service-kit/metrics';
 import type { Hub } from './fan-out/hub.ts';
+import type { FeedView } from './read/feed.ts';
 
 /** The figures that the gateway counts while it sends. */
 export interface GatewayMetrics {
@@ -14,6 +15,7 @@ export interface GatewayFigures {
   readonly bytesSent: () => number;
   readonly hub: () => Hub | null;
   readonly runs: () => number;
+  readonly feed: Pick<FeedView, 'state' | 'health' | 'lastRecordMs'>;
 }
 
 export function createGatewayMetrics(figures: GatewayFigures): GatewayMetrics {
@@ -51,6 +53,20 @@ export function createGatewayMetrics(figures: GatewayFigures): GatewayMetrics {
   );
   gauge('runlog_gateway_runs', 'Runs held in memory', figures.runs);
   gauge('runlog_gateway_ready', '1 once every run has been read', () => (figures.hub() === null ? 0 : 1));
+  const { feed } = figures;
+  gauge('runlog_gateway_feed_up', '1 while the log answers, 0 when it has not for two seconds', () =>
+    feed.state().state === 'live' ? 1 : 0,
+  );
+  gauge(
+    'runlog_gateway_feed_last_record_timestamp_seconds',
+    'When the newest record that is folded was received, in seconds since 1970; 0 if there is none',
+    () => (feed.lastRecordMs() ?? 0) / 1_000,
+  );
+  gauge(
+    'runlog_gateway_behind_records',
+    'Offsets of the log that are not folded; NaN while that is not known',
+    () => feed.health().behind_records ?? Number.NaN,
+  );
   const frames = new Counter({
     name: 'runlog_gateway_frames_total',
     help: 'Frames sent to clients',

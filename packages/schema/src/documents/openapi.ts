@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type HttpFaultCode, httpFaults } from '../faults.ts';
+import { healthSchema } from '../http/health.ts';
 
 /** A JSON Schema of draft 2020-12, which OpenAPI 3.1 uses unchanged. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -175,7 +176,6 @@ export const faultSchema = z.object({
     message: z.string(),
   }),
 });
-const healthSchema = z.object({ status: z.enum(['live', 'ready']) });
 
 const open = { security: [] } as const;
 const textOf = (type: string, description: string): Response => ({

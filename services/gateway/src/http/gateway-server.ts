@@ -20,6 +20,7 @@ import { addMetricsRoute } from '@runlog/service-kit/metrics';
 import type { Access } from '../access.ts';
 import type { Hub } from '../fan-out/hub.ts';
 import { createGatewayMetrics } from '../gateway-metrics.ts';
+import type { FeedView } from '../read/feed.ts';
 import type { RunsAtHand } from '../read/runs-at-hand.ts';
 import { Connections } from '../send/connections.ts';
 import { SocketServer } from '../send/socket-server.ts';
@@ -34,7 +35,7 @@ const BODY_BYTES_MAX = 1_024;
 const FINISH_MS_MAX = 1_000;
 
 /** The sources of what the server shows. They are null until the feed has caught up. */
-export interface GatewayView {
+export interface GatewayView extends FeedView {
   readonly hub: () => Hub | null;
   readonly runs: () => RunsAtHand | null;
   readonly notReadyBecause: () => string | null;
@@ -69,7 +70,7 @@ export async function serveGateway(options: {
   let closing = false;
   const server = createHttpServer({
     logger,
-    health: { notReadyBecause: () => (closing ? 'closing' : view.notReadyBecause()) },
+    health: { notReadyBecause: () => (closing ? 'closing' : view.notReadyBecause()), feed: view.health },
     bodyBytesMax: BODY_BYTES_MAX,
     answeredHosts: options.answeredHosts,
   });
@@ -83,6 +84,7 @@ export async function serveGateway(options: {
     bytesSent: () => connections.bytesSent,
     hub: view.hub,
     runs: () => view.runs()?.states.size ?? 0,
+    feed: view,
   });
   addMetricsRoute(server, { registry: metrics.registry, allow: access.requireKey });
   const connections = new Connections({

@@ -1,3 +1,5 @@
+import { feedStateOf } from '@runlog/run-feed/feed-health';
+import type { FeedState } from '@runlog/schema/http/health';
 import { type Clock, systemClock } from '@runlog/service-kit/clock';
 import type { AnsweredHosts } from '@runlog/service-kit/http-server-hosts';
 import type { ServedRoute } from '@runlog/service-kit/http-server-methods';
@@ -20,6 +22,8 @@ export interface MadeUpGateway extends AsyncDisposable {
   append(key: string, events: readonly MadeUpEvent[]): void;
   retire(key: string): void;
   endStreams(): void;
+  /** Has the log fall silent at that time, or answer again. */
+  setStalled(sinceMs: number | null): void;
 }
 
 export async function startMadeUpGateway(
@@ -43,6 +47,7 @@ export async function startMadeUpGateway(
   const clock = options.clock ?? systemClock;
   const hub = new Hub({ epoch: runs.epoch, states: runs.states, figures: runs.figures, clock });
   const gateway = { isCaughtUp: true };
+  const feed = { state: feedStateOf(null), listeners: new Set<(state: FeedState) => void>() };
   const server = await serveGateway({
     at: { host: '127.0.0.1', port: options.port ?? 0 },
     allowedOrigins: options.allowedOrigins ?? [],
@@ -55,6 +60,13 @@ export async function startMadeUpGateway(
       runs: () =>
         gateway.isCaughtUp ? { states: runs.states, figures: runs.figures, history, pastStates } : null,
       notReadyBecause: () => (gateway.isCaughtUp ? null : 'made up'),
+      state: () => feed.state,
+      onState: (listener) => {
+        feed.listeners.add(listener);
+        return () => feed.listeners.delete(listener);
+      },
+      health: () => ({ ...feed.state, behind_records: feed.state.state === 'live' ? 0 : null }),
+      lastRecordMs: () => null,
     },
     clock,
     random: options.random ?? (() => 0.5),
@@ -68,6 +80,10 @@ export async function startMadeUpGateway(
     append: (key: string, events: readonly MadeUpEvent[]) => hub.apply([runs.append(key, events)]),
     retire: (key: string) => hub.apply([runs.retire(key)]),
     endStreams: () => server.endStreams(),
+    setStalled: (sinceMs: number | null) => {
+      feed.state = feedStateOf(sinceMs);
+      for (const listener of feed.listeners) listener(feed.state);
+    },
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
       hub.dispose();

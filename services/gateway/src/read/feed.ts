@@ -1,9 +1,10 @@
 import type { RunMeta } from '@runlog/records/meta-record';
-import { type FeedHealth, type FeedState, feedStateOf, STALLED_AFTER_MS } from '@runlog/run-feed/feed-health';
+import { feedStateOf, STALLED_AFTER_MS } from '@runlog/run-feed/feed-health';
 import { metaChange } from '@runlog/run-feed/follow-meta';
 import { type LiveRuns, openLiveRuns } from '@runlog/run-feed/live-runs';
 import { LogWatch } from '@runlog/run-feed/log-watch';
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
+import type { FeedHealth, FeedState } from '@runlog/schema/http/health';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/topic-io/logger';
 import { partitionOf } from '@runlog/topic-io/partitioner';
@@ -28,12 +29,23 @@ export interface FeedOptions {
   readonly onReady: () => void;
 }
 
+/** How the reading of the log goes, for those who show it. */
+export interface FeedView {
+  /** Whether the log answers. */
+  readonly state: () => FeedState;
+  /** Calls the listener when the log stops answering, and when it answers again. Returns a function that ends that. */
+  readonly onState: (listener: (feed: FeedState) => void) => () => void;
+  readonly health: () => FeedHealth;
+  /** When the newest record that is folded was received, in milliseconds since the epoch. Null if there is none. */
+  readonly lastRecordMs: () => number | null;
+}
+
 /**
  * Reads the log for ever into one hub. When the log cannot be reached, what is held is served on, and reading goes on from
  * where it was when the log is back. After a rebuild that began a new epoch, the new state is read beside the old one until
  * it has caught up. Then the hub switches, and no stream breaks.
  */
-export class Feed {
+export class Feed implements FeedView {
   readonly #options: FeedOptions;
   #current: { hub: Hub; runs: RunsAtHand } | null = null;
   #live: LiveRuns | null = null;
@@ -61,7 +73,6 @@ export class Feed {
 
   readonly hub = (): Hub | null => this.#current?.hub ?? null;
   readonly runs = (): RunsAtHand | null => this.#current?.runs ?? null;
-  /** Calls the listener when the log stops answering, and when it answers again. */
   readonly onState = (listener: (feed: FeedState) => void): (() => void) => {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

@@ -4,18 +4,18 @@ import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
 import { partitionOf } from '@runlog/topic-io/partitioner';
-import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { EpisodesReached } from './episodes-reached.ts';
 import { type EventFilter, entryTest } from './event-filter.ts';
 import { leadIn } from './lead-in.ts';
 import { PageReading, type Window } from './page-reading.ts';
 import { type PastEvent, setEpisodes, storedEventText } from './past-event.ts';
 import { firstLookMax, quietUntil, stretchBelow } from './quiet-stretch.ts';
+import { whileLogAnswers } from './while-log-answers.ts';
 
 /** A page that takes so long ends early if it has got anywhere. */
 const PAGE_MS_MAX = 5_000;
-/** A log that gives nothing for so long does not answer. */
-const SILENT_MS_MAX = 10_000;
+
 export interface HistoryQuery extends EventFilter {
   /** The run, as far as it is folded. */
   readonly state: RunSnapshot;
@@ -59,34 +59,29 @@ export class History {
    * again, goes on from what was reached.
    */
   async page(query: HistoryQuery): Promise<HistoryPage> {
-    const { state } = query;
-    const key = formatRunKey(state);
-    const partition = partitionOf(key, this.#topic.partitions);
-    const bounds = (await this.#io.bounds(this.#topic.name))[partition];
+    const log = { io: this.#io, clock: this.#clock, signal: query.signal };
+    return await whileLogAnswers(log, (io, signal) => this.#read(io, { ...query, signal }));
+  }
+
+  async #read(io: TopicIo, query: HistoryQuery): Promise<HistoryPage> {
+    const { state, signal } = query;
+    const partition = partitionOf(formatRunKey(state), this.#topic.partitions);
+    const bounds = (await io.bounds(this.#topic.name))[partition];
     if (bounds === undefined) throw new Error(`${this.#topic.name} has no partition ${partition}`);
-    const silent = new AbortController();
-    const cancel = this.#clock.after(SILENT_MS_MAX, () => silent.abort());
-    const signal = AbortSignal.any([query.signal, silent.signal]);
     const deadlineMs = this.#clock.now() + PAGE_MS_MAX;
-    try {
-      await using reading = new PageReading(this.#io, {
-        ...{ state, signal, partition },
-        topic: this.#topic.name,
-        oldest: Math.max(state.first_seq, bounds.startOffset),
-        end: Math.min(state.position.seq + 1, bounds.stableEnd),
-        isLate: () => this.#clock.now() > deadlineMs,
-      });
-      const page =
-        query.after === undefined
-          ? this.#backward(reading, query)
-          : this.#forward(reading, query, query.after);
-      const { events, next } = await page;
-      if (silent.signal.aborted) throw new TopicIoError('unavailable', `nothing came in ${SILENT_MS_MAX} ms`);
-      const texts = events.map((event) => storedEventText(event, reading.known));
-      return { events: texts, next, oldest: reading.oldest };
-    } finally {
-      cancel();
-    }
+    await using reading = new PageReading(io, {
+      ...{ state, signal, partition },
+      topic: this.#topic.name,
+      oldest: Math.max(state.first_seq, bounds.startOffset),
+      end: Math.min(state.position.seq + 1, bounds.stableEnd),
+      isLate: () => this.#clock.now() > deadlineMs,
+    });
+    const { events, next } =
+      query.after === undefined
+        ? await this.#backward(reading, query)
+        : await this.#forward(reading, query, query.after);
+    const texts = events.map((event) => storedEventText(event, reading.known));
+    return { events: texts, next, oldest: reading.oldest };
   }
 
   async #forward(reading: PageReading, query: HistoryQuery, after: number): Promise<Page> {

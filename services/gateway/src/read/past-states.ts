@@ -6,12 +6,11 @@ import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
 import { partitionOf } from '@runlog/topic-io/partitioner';
-import { type LogRecord, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 import { PartitionReader } from './partition-reader.ts';
+import { whileLogAnswers } from './while-log-answers.ts';
 
 const STATES_MAX = 16;
-/** A log that gives nothing for so long does not answer. */
-const SILENT_MS_MAX = 2 * PAST_FOLD_MS_MAX;
 
 export type PastState =
   /** The fold of the run's records up to the offset. */
@@ -55,35 +54,29 @@ export class PastStates {
     if (seq >= run.position.seq) return { kind: 'reached', state: run };
     const start = this.#nearest(run, seq);
     if (start !== null && seq < start.next) return { kind: 'reached', state: start.state };
-    const silent = new AbortController();
-    const cancel = this.#clock.after(SILENT_MS_MAX, () => silent.abort());
-    try {
-      const signal = AbortSignal.any([query.signal, silent.signal]);
-      const reached = await this.#fold({ run, start, seq, signal });
-      if (reached !== null) this.#keep(reached);
-      if (signal.aborted) throw new TopicIoError('unavailable', `nothing came in ${SILENT_MS_MAX} ms`);
-      if (reached === null) return { kind: 'gone' };
-      if (reached.next <= seq) return { kind: 'too_far', seq: reached.next - 1 };
-      return { kind: 'reached', state: reached.state };
-    } finally {
-      cancel();
-    }
+    const log = { io: this.#io, clock: this.#clock, signal: query.signal };
+    const reached = await whileLogAnswers(log, async (io, signal) => {
+      const folded = await this.#fold(io, { run, start, seq, signal });
+      if (folded !== null) this.#keep(folded);
+      return folded;
+    });
+    if (reached === null) return { kind: 'gone' };
+    if (reached.next <= seq) return { kind: 'too_far', seq: reached.next - 1 };
+    return { kind: 'reached', state: reached.state };
   }
 
   /** Folds from the start, or else from the run's first record, as far as the time allows. */
-  async #fold(way: {
-    run: RunSnapshot;
-    start: Reached | null;
-    seq: number;
-    signal: AbortSignal;
-  }): Promise<Reached | null> {
+  async #fold(
+    io: TopicIo,
+    way: { run: RunSnapshot; start: Reached | null; seq: number; signal: AbortSignal },
+  ): Promise<Reached | null> {
     const { run, start, seq, signal } = way;
     const key = formatRunKey(run);
     const partition = partitionOf(key, this.#topic.partitions);
     const deadlineMs = this.#clock.now() + PAST_FOLD_MS_MAX;
     const draft = new RunDraft(start?.state ?? null);
     let next = start?.next ?? run.first_seq;
-    await using reader = new PartitionReader(this.#io, { topic: this.#topic.name, partition, signal });
+    await using reader = new PartitionReader(io, { topic: this.#topic.name, partition, signal });
     for await (const { records, from, nextOffset } of reader.read({ from: next, to: seq + 1 })) {
       if (from > next) return null;
       for (const record of records) if (record.key === key) foldRecord(draft, { record, run });

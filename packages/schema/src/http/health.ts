@@ -1,0 +1,24 @@
+import { z } from 'zod';
+
+/** The log does not answer. `since` is the time up to which it did. */
+export const feedStalledSchema = z.object({ state: z.literal('stalled'), since: z.string() });
+export const feedLiveSchema = z.object({ state: z.literal('live') });
+
+/** Whether the log answers a service that reads it. */
+export type FeedState = Readonly<z.infer<typeof feedStalledSchema> | z.infer<typeof feedLiveSchema>>;
+
+const behind = z.object({
+  /** The records that the log has and that are not folded. Null while that is not known. */
+  behind_records: z.int().min(0).nullable(),
+});
+const feedHealthSchema = z.union([
+  feedStalledSchema.extend(behind.shape),
+  feedLiveSchema.extend(behind.shape),
+]);
+export type FeedHealth = Readonly<z.infer<typeof feedHealthSchema>>;
+
+/** The body of `/livez` and `/readyz`. A service that reads the log says how that goes. */
+export const healthSchema = z.object({
+  status: z.enum(['live', 'ready']),
+  feed: feedHealthSchema.exactOptional(),
+});
