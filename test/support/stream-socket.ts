@@ -24,7 +24,8 @@ export type AnyFrame = Partial<
     | 'reset'
     | 'lag'
     | 'end'
-    | 'drain',
+    | 'drain'
+    | 'feed',
     unknown
   >
 >;

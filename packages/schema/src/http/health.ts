@@ -1,11 +1,12 @@
 import { z } from 'zod';
 
 /** The log does not answer. `since` is the time up to which it did. */
-export const feedStalledSchema = z.object({ state: z.literal('stalled'), since: z.string() });
-export const feedLiveSchema = z.object({ state: z.literal('live') });
+const feedStalledSchema = z.object({ state: z.literal('stalled'), since: z.string() });
+const feedLiveSchema = z.object({ state: z.literal('live') });
+export const feedStateSchema = z.union([feedStalledSchema, feedLiveSchema]);
 
 /** Whether the log answers a service that reads it. */
-export type FeedState = Readonly<z.infer<typeof feedStalledSchema> | z.infer<typeof feedLiveSchema>>;
+export type FeedState = Readonly<z.infer<typeof feedStateSchema>>;
 
 const behind = z.object({
   /** The records that the log has and that are not folded. Null while that is not known. */

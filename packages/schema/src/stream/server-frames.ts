@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type FrameFaultCode, frameFaults } from '../faults.ts';
-import { feedLiveSchema, feedStalledSchema } from '../http/health.ts';
+import { feedStateSchema } from '../http/health.ts';
 import { figureSchema, type RunFigures, runFiguresSchema } from '../run/figures.ts';
 import {
   type DeliveredEntry,
@@ -127,8 +127,7 @@ export const serverFrameSchemas = {
   lag: z.object({ ch, lag: z.object({ skipped: skippedSchema }) }),
   end: z.object({ ch, end: z.object({ status: runStatusSchema.exclude(['running']) }) }),
   /** Whether the log answers. `since` is the time up to which everything was read. */
-  feed_stalled: z.object({ feed: feedStalledSchema }),
-  feed_live: z.object({ feed: feedLiveSchema }),
+  feed: z.object({ feed: feedStateSchema }),
   drain: z.object({ drain: z.object({ within_ms: z.int() }) }),
 } as const;
 

@@ -208,6 +208,42 @@ describe('the stream over real sockets', () => {
     expect(await stuck.next()).toMatchObject({ prev: batches * 100, seq: batches * 100 + 1 });
   });
 
+  it('says to every client when the log stops answering and when it is back, also to one that comes in between', async () => {
+    await using gateway = await startMadeUpGateway();
+    gateway.append(KEY, many(2));
+    const isFeed = ({ feed }: { feed?: unknown }) => feed !== undefined;
+    await using early = await StreamSocket.open(gateway.url);
+    await early.next();
+    const sse = await fetch(`${gateway.url}/v1/runs/${KEY}/stream`);
+    const sinceMs = Date.UTC(2026, 0, 3);
+    const stalled = { feed: { state: 'stalled', since: '2026-01-03T00:00:00.000Z' } };
+    gateway.setStalled(sinceMs);
+    expect(await early.next()).toEqual(stalled);
+    await using late = await StreamSocket.open(gateway.url);
+    expect(await late.next()).toMatchObject({ hello: {} });
+    expect(await late.next()).toEqual(stalled);
+    const ready = await fetch(`${gateway.url}/readyz`);
+    expect({ status: ready.status, body: await ready.json() }).toEqual({
+      status: 200,
+      body: { status: 'ready', feed: { ...stalled.feed, behind_records: null } },
+    });
+    // What is held is served on.
+    late.send({ id: 1, sub: [{ ch: CH }] });
+    expect(await late.next()).toMatchObject({ id: 1, snapshot: { position: { seq: 2 } } });
+    gateway.setStalled(null);
+    for (const stream of [early, late])
+      expect(await stream.next(isFeed)).toEqual({ feed: { state: 'live' } });
+    await using after = await StreamSocket.open(gateway.url);
+    after.send({ id: 1, ping: true });
+    await after.next(({ pong }) => pong === true);
+    expect(after.frames.filter((frame) => 'feed' in frame)).toEqual([]);
+    gateway.endStreams();
+    const events = (await sse.text()).split('\n').filter((line) => line.includes('"feed"'));
+    expect(events).toEqual(
+      [stalled, { feed: { state: 'live' } }].map((one) => `data: ${JSON.stringify(one)}`),
+    );
+  });
+
   it('says that it drains, and closes with a code that means reconnect', async () => {
     const gateway = await startMadeUpGateway();
     await using stream = await StreamSocket.open(gateway.url);

@@ -18,6 +18,7 @@ import { staticContent } from '@runlog/service-kit/http-server-static';
 import type { PinoLogger } from '@runlog/service-kit/logger';
 import { addMetricsRoute } from '@runlog/service-kit/metrics';
 import type { Access } from '../access.ts';
+import { encode } from '../fan-out/encoded-frame.ts';
 import type { Hub } from '../fan-out/hub.ts';
 import { createGatewayMetrics } from '../gateway-metrics.ts';
 import type { FeedView } from '../read/feed.ts';
@@ -94,6 +95,7 @@ export async function serveGateway(options: {
     drainMs: options.drainMs,
     onSent: metrics.sent,
   });
+  const stopTelling = tellOfFeed(connections, view);
   addStreamRoute(server, { hub: view.hub, access, connections });
   const sockets = new SocketServer({
     server: server.server,
@@ -120,12 +122,22 @@ export async function serveGateway(options: {
     async [Symbol.asyncDispose]() {
       closing = true;
       await connections.drain();
+      stopTelling();
       sockets[Symbol.dispose]();
       const cancel = clock.after(FINISH_MS_MAX, cutAll);
       await server.close();
       cancel();
     },
   };
+}
+
+/** Tells every client when the log stops answering and when it is back, also those that come in between. */
+function tellOfFeed(connections: Connections, feed: FeedView): () => void {
+  connections.onOpen((connection) => {
+    const state = feed.state();
+    if (state.state === 'stalled') connection.push(encode({ feed: state }));
+  });
+  return feed.onState((state) => connections.broadcast(encode({ feed: state })));
 }
 
 /**
