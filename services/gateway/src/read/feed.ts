@@ -92,7 +92,7 @@ export class Feed implements FeedView {
     try {
       while (!signal.aborted) {
         try {
-          for (;;) await this.#readUnder(await this.#prepare());
+          while (!signal.aborted) await this.#readUnder(await this.#prepare());
         } catch (error) {
           if (signal.aborted) return;
           if (!isPassing(error)) throw error;
