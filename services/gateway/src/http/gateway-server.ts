@@ -45,6 +45,7 @@ export interface GatewayView extends FeedView {
 export interface GatewayServer extends AsyncDisposable {
   readonly url: string;
   readonly routes: readonly ServedRoute[];
+  readonly connections: Connections;
   /** Ends every stream, because the hub that fed them is gone. Their clients come back and resume. */
   endStreams(): void;
 }
@@ -118,6 +119,7 @@ export async function serveGateway(options: {
   return {
     url,
     routes: routesOf(server),
+    connections,
     endStreams: () => connections.closeAll('server_error'),
     async [Symbol.asyncDispose]() {
       closing = true;

@@ -9,6 +9,7 @@ import { accessBy } from '../access.ts';
 import { Hub } from '../fan-out/hub.ts';
 import { serveGateway } from '../http/gateway-server.ts';
 import type { RunsAtHand } from '../read/runs-at-hand.ts';
+import type { Connections } from '../send/connections.ts';
 import { type MadeUpEvent, MadeUpRuns } from './made-up-runs.ts';
 
 /** The real server over runs that are made by hand, for tests. */
@@ -17,6 +18,7 @@ export interface MadeUpGateway extends AsyncDisposable {
   readonly routes: readonly ServedRoute[];
   readonly runs: MadeUpRuns;
   readonly hub: Hub;
+  readonly connections: Connections;
   isCaughtUp: boolean;
   /** Appends events of a run and hands out the changes. */
   append(key: string, events: readonly MadeUpEvent[]): void;
@@ -77,6 +79,7 @@ export async function startMadeUpGateway(
     routes: server.routes,
     runs,
     hub,
+    connections: server.connections,
     append: (key: string, events: readonly MadeUpEvent[]) => hub.apply([runs.append(key, events)]),
     retire: (key: string) => hub.apply([runs.retire(key)]),
     endStreams: () => server.endStreams(),
