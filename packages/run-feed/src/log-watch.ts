@@ -41,8 +41,9 @@ export class LogWatch implements Disposable {
   /** The oldest request that ended without an answer, until there is an answer to any. */
   #lost: Question | null = null;
   #stalledSinceMs: number | null = null;
-  #lookedAtMs: number;
-  #cancelLook: () => void;
+  #lookedAtMs = 0;
+  /** Null while there is nothing to look at. */
+  #cancelLook: (() => void) | null = null;
   #isDisposed = false;
 
   /** `onChange` gets the time of the last answer before the log fell silent for `silentMsMax`, and null when it is back. */
@@ -54,8 +55,6 @@ export class LogWatch implements Disposable {
     this.#clock = options.clock;
     this.#silentMsMax = options.silentMsMax;
     this.#onChange = options.onChange ?? (() => undefined);
-    this.#lookedAtMs = this.#clock.now();
-    this.#cancelLook = this.#lookLater();
   }
 
   /** Since when the log does not answer, in milliseconds since the epoch. Null while it does. */
@@ -83,7 +82,7 @@ export class LogWatch implements Disposable {
 
   [Symbol.dispose](): void {
     this.#isDisposed = true;
-    this.#cancelLook();
+    this.#cancelLook?.();
     this.#questions.clear();
   }
 
@@ -162,7 +161,7 @@ export class LogWatch implements Disposable {
   #question(isAsked: () => boolean): Question {
     const silentMs = this.#stalledSinceMs === null ? 0 : this.#silentMsMax;
     const question = { sinceMs: this.#stalledSinceMs ?? this.#clock.now(), silentMs, isAsked };
-    if (!this.#isDisposed) this.#questions.add(question);
+    if (!this.#isDisposed) this.#add(question);
     return question;
   }
 
@@ -170,7 +169,7 @@ export class LogWatch implements Disposable {
     if (this.#isDisposed || (this.#lost !== null && this.#lost.sinceMs <= question.sinceMs)) return;
     if (this.#lost !== null) this.#questions.delete(this.#lost);
     this.#lost = question;
-    this.#questions.add(question);
+    this.#add(question);
   }
 
   #answered(question: Question): void {
@@ -183,10 +182,18 @@ export class LogWatch implements Disposable {
     this.#onChange(null);
   }
 
-  #lookLater(): () => void {
-    return this.#clock.after(this.#silentMsMax / LOOKS, () => {
+  #add(question: Question): void {
+    this.#questions.add(question);
+    if (this.#cancelLook !== null) return;
+    this.#lookedAtMs = this.#clock.now();
+    this.#lookLater();
+  }
+
+  #lookLater(): void {
+    this.#cancelLook = this.#clock.after(this.#silentMsMax / LOOKS, () => {
+      this.#cancelLook = null;
       this.#look();
-      if (!this.#isDisposed) this.#cancelLook = this.#lookLater();
+      if (!this.#isDisposed && this.#questions.size > 0) this.#lookLater();
     });
   }
 

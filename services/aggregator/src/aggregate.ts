@@ -183,6 +183,7 @@ export class Aggregation implements AsyncDisposable {
         partition: fetched.partition,
         events: fetched.records.length,
         behind: fetched.stableEnd - fetched.nextOffset,
+        newestMs: fetched.records.at(-1)?.timestampMs ?? null,
       });
     }
   }
@@ -230,7 +231,8 @@ export class Aggregation implements AsyncDisposable {
     const begunMs = clock.now();
     try {
       const { runs, bytes } = await held.flush();
-      observer?.flushed({ runs, bytes, seconds: (clock.now() - begunMs) / 1_000 });
+      const atMs = clock.now();
+      observer?.flushed({ runs, bytes, atMs, seconds: (atMs - begunMs) / 1_000 });
     } catch (error) {
       observer?.flushFailed();
       const { partition } = held;

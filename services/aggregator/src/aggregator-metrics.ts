@@ -2,19 +2,25 @@ import { Counter, Gauge, Histogram, Registry } from '@runlog/service-kit/metrics
 
 /** Is told of the work of the aggregation: once per fetch and once per flush, never once per event. */
 export interface AggregationObserver {
-  /** `behind` is the number of offsets of the partition that were not yet read at that time. */
-  folded(fetch: { partition: number; events: number; behind: number }): void;
+  /**
+   * `behind` is the number of offsets of the partition that were not yet read at that time, `newestMs` when the newest record
+   * of the fetch was received.
+   */
+  folded(fetch: { partition: number; events: number; behind: number; newestMs: number | null }): void;
   /** Is called when the partition is no longer ours. */
   released(partition: number): void;
-  flushed(flush: { runs: number; bytes: number; seconds: number }): void;
+  flushed(flush: { runs: number; bytes: number; seconds: number; atMs: number }): void;
   flushFailed(): void;
 }
 
 export interface AggregatorMetrics extends AggregationObserver {
   readonly registry: Registry;
+  /** The offsets of all held partitions that were not yet folded at their newest fetch. */
+  readonly behindRecords: () => number;
 }
 
-export function createAggregatorMetrics(): AggregatorMetrics {
+/** `isStalled` says whether the log does not answer. */
+export function createAggregatorMetrics(isStalled: () => boolean): AggregatorMetrics {
   const registry = new Registry();
   const registers = [registry];
   const counter = (name: string, help: string) => new Counter({ name, help, registers });
@@ -31,23 +37,50 @@ export function createAggregatorMetrics(): AggregatorMetrics {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   });
-  const lag = new Gauge({
+  const behind = new Map<number, number>();
+  new Gauge({
     name: 'runlog_aggregator_lag_offsets',
-    help: 'Offsets of a held partition that were not yet folded at its newest fetch',
+    help: 'Offsets of a held partition that were not yet folded at its newest fetch; NaN while the log does not answer',
     labelNames: ['partition'] as const,
     registers,
+    collect() {
+      this.reset();
+      for (const [partition, offsets] of behind) this.set({ partition }, isStalled() ? Number.NaN : offsets);
+    },
   });
+  new Gauge({
+    name: 'runlog_aggregator_feed_up',
+    help: '1 while the log answers, 0 when it has not for two seconds',
+    registers,
+    collect() {
+      this.set(isStalled() ? 0 : 1);
+    },
+  });
+  const time = (name: string, help: string) => new Gauge({ name, help, registers });
+  const lastRecord = time(
+    'runlog_aggregator_feed_last_record_timestamp_seconds',
+    'When the newest record that is folded was received, in seconds since 1970; 0 if there is none',
+  );
+  const lastFlush = time(
+    'runlog_aggregator_last_flush_timestamp_seconds',
+    'The end of the last flush that was committed, in seconds since 1970; 0 if there is none',
+  );
+  let newestMs = 0;
   return {
     registry,
     folded(fetch) {
       events.inc(fetch.events);
-      lag.set({ partition: fetch.partition }, fetch.behind);
+      behind.set(fetch.partition, fetch.behind);
+      newestMs = Math.max(newestMs, fetch.newestMs ?? 0);
+      lastRecord.set(newestMs / 1_000);
     },
-    released: (partition) => lag.remove({ partition }),
+    behindRecords: () => [...behind.values()].reduce((sum, offsets) => sum + offsets, 0),
+    released: (partition) => void behind.delete(partition),
     flushed(flush) {
       runs.inc(flush.runs);
       bytes.inc(flush.bytes);
       flushSeconds.observe(flush.seconds);
+      lastFlush.set(flush.atMs / 1_000);
     },
     flushFailed: () => failures.inc(),
   };

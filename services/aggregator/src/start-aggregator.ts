@@ -1,5 +1,8 @@
+import { feedStateOf, STALLED_AFTER_MS } from '@runlog/run-feed/feed-health';
 import { metaChange } from '@runlog/run-feed/follow-meta';
+import { LogWatch } from '@runlog/run-feed/log-watch';
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
+import type { FeedHealth } from '@runlog/schema/http/health';
 import { createHttpServer, listen } from '@runlog/service-kit/http-server';
 import type { Running } from '@runlog/service-kit/lifecycle';
 import { addMetricsRoute } from '@runlog/service-kit/metrics';
@@ -17,9 +20,22 @@ const READY_CHECK_MS = 20;
  * was given.
  */
 export async function startAggregator(options: ServiceStart<AggregatorConfig>): Promise<Running> {
-  const { config, io, logger, clock, random, newEpoch, fail } = options;
+  const { config, logger, clock, random, newEpoch, fail } = options;
   const stop = new AbortController();
   let aggregation: Aggregation | null = null;
+  const watch = new LogWatch({
+    ...{ clock, silentMsMax: STALLED_AFTER_MS },
+    onChange: (stalledSinceMs) => {
+      const feed = feedStateOf(stalledSinceMs);
+      if (feed.state === 'live') logger.info({}, 'the log answers again');
+      else logger.error({ since: feed.since }, 'the log does not answer; snapshots wait');
+    },
+  });
+  const io = watch.watch(options.io);
+  const feed = (): FeedHealth => {
+    const state = feedStateOf(watch.stalledSinceMs);
+    return { ...state, behind_records: state.state === 'live' ? metrics.behindRecords() : null };
+  };
   const server = createHttpServer({
     logger,
     bodyBytesMax: 1_024,
@@ -29,9 +45,10 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
         if (aggregation === null) return 'waiting for the log';
         return aggregation.ready ? null : 'restoring partitions';
       },
+      feed,
     },
   });
-  const metrics = createAggregatorMetrics();
+  const metrics = createAggregatorMetrics(() => watch.stalledSinceMs !== null);
   addMetricsRoute(server, { registry: metrics.registry });
   /** Works under one `run-meta` after the other: a rebuild switches it, and the work starts anew from there. */
   const work = async () => {
@@ -52,7 +69,7 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
       });
       aggregation = current;
       const follow = new AbortController();
-      const changed = metaChange(io, {
+      const changed = metaChange(options.io, {
         ...{ topics: config.log.topics, meta },
         signal: AbortSignal.any([stop.signal, follow.signal]),
       });
@@ -94,6 +111,7 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
     async [Symbol.asyncDispose]() {
       stop.abort();
       await working;
+      watch[Symbol.dispose]();
       await server.close();
     },
   };
