@@ -34,6 +34,7 @@ function configOf(overrides: Partial<GatewayConfig['log']> = {}): GatewayConfig 
     port: 0,
     allowedOrigins: [],
     answeredHosts: [],
+    embedOrigins: [],
     connectionsMax: 10_000,
     drainMs: 3_000,
     log: {

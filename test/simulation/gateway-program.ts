@@ -13,7 +13,15 @@ import type { World } from './world.ts';
 /** The values that only a listening process reads do not matter here. */
 function configOf(partitions: number): GatewayConfig {
   return {
-    ...{ host: '127.0.0.1', port: 0, allowedOrigins: [], answeredHosts: [], connectionsMax: 1, drainMs: 0 },
+    ...{
+      host: '127.0.0.1',
+      port: 0,
+      allowedOrigins: [],
+      answeredHosts: [],
+      embedOrigins: [],
+      connectionsMax: 1,
+      drainMs: 0,
+    },
     log: {
       ...{ engine: 'kafka', brokers: [], ssl: false, encoder: 'own', dataFolder: '', logLevel: 'silent' },
       ...{ topics: topicNames(''), partitions, replicationFactor: 1 },

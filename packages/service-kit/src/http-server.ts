@@ -1,6 +1,12 @@
 import { type HttpFaultCode, httpFaultBody, httpFaults } from '@runlog/schema/faults';
 import type { FeedHealth } from '@runlog/schema/http/health';
-import { type FastifyInstance, type FastifyReply, fastify, LogController } from 'fastify';
+import {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+  LogController,
+} from 'fastify';
 import { answerBrokenRequest } from './http-server-broken-request.ts';
 import { type AnsweredHosts, hostFault } from './http-server-hosts.ts';
 import { methodsAt, type ServedRoute } from './http-server-methods.ts';
@@ -46,6 +52,8 @@ export function createHttpServer(options: {
   health: Health;
   bodyBytesMax: number;
   answeredHosts?: AnsweredHosts;
+  /** Is called with every request for an answered host, before anything else. Its reply, if it sends one, is final. */
+  first?: (request: FastifyRequest, reply: FastifyReply) => FastifyReply | undefined;
 }): FastifyInstance {
   const { answeredHosts = null } = options;
   const server = fastify({
@@ -82,6 +90,8 @@ export function createHttpServer(options: {
   server.addHook('onRequest', async (request, reply) => {
     const misdirected = hostFault(request.raw, answeredHosts);
     if (misdirected !== null) return sendFault(reply, misdirected.code, misdirected.message);
+    const answered = options.first?.(request, reply);
+    if (answered !== undefined) return answered;
     if (isClosing) return sendFault(reply, 'closing', 'this service is closing; send this again');
     if (!request.is404) return;
     // This is done here so that a method which no route of any service accepts also gets a list of the accepted ones.

@@ -18,7 +18,7 @@ describe('the configuration of the gateway', () => {
   it('has the documented defaults', () => {
     expect(readGatewayConfig(env)).toMatchObject({
       ...{ host: '127.0.0.1', port: 8080, allowedOrigins: [] },
-      answeredHosts: [],
+      ...{ answeredHosts: [], embedOrigins: [] },
     });
   });
 
@@ -31,9 +31,11 @@ describe('the configuration of the gateway', () => {
   it.each(['https://board.example/', 'board.example', 'https://board.example;script-src', 'file://', 'null'])(
     'refuses "%s" as an origin',
     (origin) => {
-      expect(faultsOf({ RUNLOG_ALLOWED_ORIGINS: origin })).toEqual([
-        `RUNLOG_ALLOWED_ORIGINS holds "${origin}": an origin is like https://board.example:8443`,
-      ]);
+      for (const variable of ['RUNLOG_ALLOWED_ORIGINS', 'RUNLOG_EMBED_ORIGINS']) {
+        expect(faultsOf({ [variable]: origin })).toEqual([
+          `${variable} holds "${origin}": an origin is like https://board.example:8443`,
+        ]);
+      }
     },
   );
 

@@ -11,6 +11,7 @@ export const gatewayEnvironment = {
   RUNLOG_GATEWAY_HOST: environment.host().default('127.0.0.1'),
   RUNLOG_GATEWAY_PORT: environment.port().default(8080),
   RUNLOG_ALLOWED_ORIGINS: environment.list().optional(),
+  RUNLOG_EMBED_ORIGINS: environment.list().optional(),
   RUNLOG_CONNECTIONS_MAX: environment.integer(1, 1_000_000).default(10_000),
   // A service ends within 25 s, and after the window come some seconds for those that have not closed.
   RUNLOG_DRAIN_MS: environment.integer(0, 15_000).default(3_000),
@@ -25,9 +26,11 @@ export interface GatewayConfig {
   readonly host: string;
   /** Port 0 means any free port. */
   readonly port: number;
-  /** Origins, besides the gateway's own, whose pages may open the stream; `*` means any. */
+  /** Origins, besides the gateway's own, whose pages may read answers and open streams; `*` means any. */
   readonly allowedOrigins: readonly string[];
   readonly answeredHosts: AnsweredHosts;
+  /** Origins whose pages may show the gateway's page in a frame; `*` means any. */
+  readonly embedOrigins: readonly string[];
   /** The most streams, WebSocket and server-sent events together. */
   readonly connectionsMax: number;
   /** The longest window over which streams are closed at the end. */
@@ -49,6 +52,7 @@ export function gatewayFaults(variables: GatewayVariables): string[] {
     );
   }
   faults.push(...originFaults('RUNLOG_ALLOWED_ORIGINS', variables.RUNLOG_ALLOWED_ORIGINS));
+  faults.push(...originFaults('RUNLOG_EMBED_ORIGINS', variables.RUNLOG_EMBED_ORIGINS));
   return faults;
 }
 
@@ -64,6 +68,7 @@ export function gatewayConfigOf(variables: GatewayVariables, log: LogConfig): Ga
       isOpenOnPurpose: variables.RUNLOG_OPEN,
       allowedOrigins,
     }),
+    embedOrigins: variables.RUNLOG_EMBED_ORIGINS ?? [],
     connectionsMax: variables.RUNLOG_CONNECTIONS_MAX,
     drainMs: variables.RUNLOG_DRAIN_MS,
     keysFile: variables.RUNLOG_KEYS_FILE,

@@ -31,6 +31,7 @@ export async function startGateway(options: ServiceStart<GatewayConfig>): Promis
     at: { host: config.host, port: config.port },
     allowedOrigins: config.allowedOrigins,
     answeredHosts: config.answeredHosts,
+    embedOrigins: config.embedOrigins,
     connectionsMax: config.connectionsMax,
     drainMs: config.drainMs,
     access: accessBy(keys),

@@ -4,7 +4,7 @@ import { KeyPrompt } from './key-prompt.tsx';
 import { LinkState } from './link-state.tsx';
 import { RunHeader } from './run-header.tsx';
 import { RunList } from './run-list.tsx';
-import { rows, selected, shown, totalRuns } from './store.ts';
+import { refusal, rows, selected, shown, totalRuns } from './store.ts';
 import { keyWanted } from './view-key.ts';
 
 export function Page() {
@@ -21,7 +21,17 @@ export function Page() {
         <RunList />
       </nav>
       <main class="main">
-        {keyWanted.value !== null ? <KeyPrompt /> : isEmpty ? <FirstSteps /> : <SelectedRun />}
+        {refusal.value !== null ? (
+          <p class="hint" role="alert">
+            {refusal.value}
+          </p>
+        ) : keyWanted.value !== null ? (
+          <KeyPrompt />
+        ) : isEmpty ? (
+          <FirstSteps />
+        ) : (
+          <SelectedRun />
+        )}
       </main>
     </div>
   );

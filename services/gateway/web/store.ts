@@ -1,6 +1,7 @@
 import { batch, computed, signal } from '@preact/signals';
 import { createStreamClient, type StreamStatus } from '@runlog/client/stream-client';
 import { freshnessOf, LIVE_MS_MAX, SLOW_MS_MAX } from '@runlog/run-state/freshness';
+import type { HttpFaultBody } from '@runlog/schema/faults';
 import type { DeliveredSnapshot, Freshness, RunRow } from '@runlog/schema/run/snapshot';
 import { STREAM_PATH } from '@runlog/schema/stream/subprotocol';
 import { EventLogLines, secondOf } from './event-log-lines.ts';
@@ -40,6 +41,9 @@ export const freshness = computed<Freshness>(() => {
   return freshnessOf({ lastReceivedAtMs: 0, nowMs: ageMs });
 });
 
+/** Why the gateway will not stream to pages of this origin; null if it will, or has not said. */
+export const refusal = signal<string | null>(null);
+
 /** How far this machine's clock is ahead of the server's, to about a second. */
 export const clockAheadMs = signal(0);
 
@@ -57,7 +61,7 @@ const client = createStreamClient({
 
 /** Begins to follow the index, the selected run and the address bar. */
 export function start(): void {
-  void readServerClock();
+  void sayHello();
   client.subscribeIndex('*', (update) => {
     if (update.kind === 'refused') {
       noteRefusal(update.code);
@@ -183,11 +187,13 @@ function bounded(known: Map<string, RunRow>): ReadonlyMap<string, RunRow> {
   return new Map(newest.slice(0, ROWS_MAX));
 }
 
-async function readServerClock(): Promise<void> {
+/** Learns the server's clock, and why it will refuse the stream, which the browser does not tell a page. */
+async function sayHello(): Promise<void> {
   try {
-    const response = await fetch('livez');
+    const response = await fetch(`v1/hello?${new URLSearchParams({ origin: location.origin })}`);
     const date = response.headers.get('date');
     if (date !== null) clockAheadMs.value = Date.now() - Date.parse(date);
+    if (response.status === 403) refusal.value = ((await response.json()) as HttpFaultBody).error.message;
   } catch {
     // Without the server's time, ages are by this machine's clock.
   }

@@ -2,6 +2,8 @@ import {
   eventsPageSchema,
   eventsQuerySchema,
   figuresQuerySchema,
+  helloQuerySchema,
+  helloSchema,
   runQuerySchema,
   runsPageSchema,
   runTimelineSchema,
@@ -25,6 +27,7 @@ import {
 } from './openapi.ts';
 
 const schemas = {
+  Hello: helloSchema,
   RunDocument: runDocumentSchema,
   RunRow: runRowSchema,
   RunsPage: runsPageSchema,
@@ -75,7 +78,7 @@ const streamed: Response = {
 export const gatewayOpenApi = openApiDocument({
   title: 'runlog gateway',
   description:
-    'Shows runs: lists, snapshots, history, and streams. An address that is not listed is answered with 404, another method of a listed one with 405, both in the shape of Fault. With a key that shows only some runs, lists and totals hold only those.',
+    'Shows runs: lists, snapshots, history, and streams. An address that is not listed is answered with 404, another method of a listed one with 405, both in the shape of Fault. With a key that shows only some runs, lists and totals hold only those. Pages of the origins in RUNLOG_ALLOWED_ORIGINS may read all of it (CORS).',
   schemas,
   paths: {
     '/': {
@@ -121,6 +124,21 @@ export const gatewayOpenApi = openApiDocument({
         responses: {
           200: { ...jsonResponse('AsyncAPI 3.0', { type: 'object' }), headers: etag },
           304: held,
+        },
+      },
+    },
+    '/v1/hello': {
+      get: {
+        ...{ operationId: 'hello', summary: 'Whether a page may open streams', security: [] },
+        parameters: queryParameters(helloQuerySchema),
+        responses: {
+          200: jsonResponse('It may', refTo('Hello')),
+          ...faultResponses({
+            forbidden: 'it may not; the message says what to set',
+            invalid_query: 'an invalid or unknown parameter',
+            bad_request: 'not a valid HTTP request',
+            closing: 'this process shuts down',
+          }),
         },
       },
     },

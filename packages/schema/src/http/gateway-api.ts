@@ -31,6 +31,14 @@ export type RunsPage = Readonly<z.infer<typeof runsPageSchema>>;
 /** The query of a route that has no parameters. */
 export const noQuerySchema = z.strictObject({});
 
+/** The query of `GET /v1/hello`. */
+export const helloQuerySchema = z.strictObject({
+  origin: z.string().max(300).optional().describe('The origin of the page that will open the stream'),
+});
+
+/** The answer of `GET /v1/hello`. */
+export const helloSchema = z.object({ server: z.string() });
+
 /** The query of `GET /v1/runs/{cluster}/{run}/{group}`. */
 export const runQuerySchema = z.strictObject({
   at: seqText()

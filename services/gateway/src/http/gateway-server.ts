@@ -26,6 +26,8 @@ import type { RunsAtHand } from '../read/runs-at-hand.ts';
 import { Connections } from '../send/connections.ts';
 import { SocketServer } from '../send/socket-server.ts';
 import { addStreamRoute } from '../send/sse.ts';
+import { answerOrigins } from './cors.ts';
+import { addHelloRoute } from './hello.ts';
 import { addRestRoutes } from './rest.ts';
 import { addPageRoutes } from './web-bundle.ts';
 
@@ -58,6 +60,8 @@ export async function serveGateway(options: {
   at: { host: string; port: number };
   allowedOrigins: readonly string[];
   answeredHosts: AnsweredHosts;
+  /** Origins whose pages may show this page in a frame; `*` means any. */
+  embedOrigins: readonly string[];
   /** The most streams, of all transports. */
   connectionsMax: number;
   /** The longest window over which streams are closed. */
@@ -75,8 +79,10 @@ export async function serveGateway(options: {
     health: { notReadyBecause: () => (closing ? 'closing' : view.notReadyBecause()), feed: view.health },
     bodyBytesMax: BODY_BYTES_MAX,
     answeredHosts: options.answeredHosts,
+    first: answerOrigins(options.allowedOrigins),
   });
   addCompression(server);
+  addHelloRoute(server, options.allowedOrigins);
   addRestRoutes(server, { runs: view.runs, access, clock });
   server.get(STREAM_PATH, { exposeHeadRoute: false }, () => {
     throw new HttpFault('not_found', `${STREAM_PATH} accepts only requests for a WebSocket`);
@@ -113,7 +119,7 @@ export async function serveGateway(options: {
     body: JSON.stringify(streamAsyncApi),
   });
   server.get('/asyncapi.json', (request, reply) => asyncApi.send(request, reply));
-  await addPageRoutes(server);
+  await addPageRoutes(server, options.embedOrigins);
   const cutAll = trackSockets(server);
   const url = await listen(server, options.at);
   return {

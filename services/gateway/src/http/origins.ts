@@ -5,6 +5,11 @@ export function isListed(origin: string, allowed: readonly string[]): boolean {
   return allowed.includes('*') || allowed.includes(origin);
 }
 
+/** Says what to do for pages of an origin that is not listed. */
+export function unlistedOrigin(origin: string): string {
+  return `pages of ${shown(origin)} may not read from this gateway: name that origin in RUNLOG_ALLOWED_ORIGINS`;
+}
+
 /**
  * Returns why a page of the request's origin may not open streams; null if it may. A request without Origin does not come
  * from a browser, so it cannot misuse a user's authority. Any other must have this server's own origin or an allowed one.
@@ -16,9 +21,9 @@ export function originRefusal(
   const { origin, host = '' } = headers;
   if (origin === undefined || isListed(origin, allowed)) return null;
   if (URL.canParse(origin) && new URL(origin).host === host) return null;
-  const [from, to] = [origin, host].map((text) => printable(text).slice(0, 100));
-  return (
-    `pages of ${from} may not open streams of a gateway that is addressed as ${to}: name that origin in ` +
-    'RUNLOG_ALLOWED_ORIGINS, or have the proxy between them pass Host on unchanged'
-  );
+  return `${unlistedOrigin(origin)}, or have the proxy pass Host on unchanged, which is ${shown(host)} here`;
+}
+
+function shown(text: string): string {
+  return printable(text).slice(0, 100);
 }

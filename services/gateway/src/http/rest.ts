@@ -26,6 +26,7 @@ import { type Access, mustSee } from '../access.ts';
 import { LogReads } from '../read/log-reads.ts';
 import type { RunsAtHand } from '../read/runs-at-hand.ts';
 import { listRuns, runsQuerySchema } from './list-runs.ts';
+import { readQuery } from './read-query.ts';
 import { noSuchRun, type RunRoute, runKeyOf } from './run-route.ts';
 
 /** The most pages of history that are read at the same time. Each may look at many records. */
@@ -164,11 +165,4 @@ function noSuchEvent(run: RunSnapshot, seq: number): HttpFault {
 
 function cannotRead(): HttpFault {
   return new HttpFault('log_unavailable', 'the log cannot be read here');
-}
-
-function readQuery<Schema extends z.ZodType>(schema: Schema, query: unknown): z.infer<Schema> {
-  const result = schema.safeParse(query);
-  if (result.success) return result.data;
-  const faults = result.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`.trim());
-  throw new HttpFault('invalid_query', faults.join('; '));
 }

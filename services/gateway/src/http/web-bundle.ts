@@ -14,20 +14,24 @@ const ownPackages = Object.fromEntries(
   ]),
 );
 
-/** The policy allows nothing from elsewhere, nothing inline, and no frame around the page. */
-const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  "img-src 'self' data:",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+/**
+ * The policy allows nothing from elsewhere and nothing inline. Nobody may show the page in a frame unless it is configured,
+ * not even this origin: a proxy may serve other software under the same one.
+ */
+const contentSecurityPolicy = (embedOrigins: readonly string[]) =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    "img-src 'self' data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    `frame-ancestors ${embedOrigins.length === 0 ? "'none'" : ["'self'", ...embedOrigins].join(' ')}`,
+  ].join('; ');
 
 interface Page {
-  readonly html: StaticContent;
+  readonly html: string;
   /** What the page loads, by its file name. A name holds the hash of its content, so that it may be kept for ever. */
   readonly assets: ReadonlyMap<string, StaticContent>;
 }
@@ -35,11 +39,16 @@ interface Page {
 /** The page and what it loads, bundled in memory once per process. */
 let bundled: Promise<Page> | undefined;
 
-/** Adds `GET /` and the page's script and style. */
-export async function addPageRoutes(server: FastifyInstance): Promise<void> {
+/** Adds `GET /` and the page's script and style. Pages of `embedOrigins` may show it in a frame. */
+export async function addPageRoutes(server: FastifyInstance, embedOrigins: readonly string[]): Promise<void> {
   bundled ??= bundlePage();
   const { html, assets } = await bundled;
-  server.get('/', (request, reply) => html.send(request, reply));
+  const page = staticContent({
+    type: 'text/html; charset=utf-8',
+    body: html,
+    headers: { 'content-security-policy': contentSecurityPolicy(embedOrigins) },
+  });
+  server.get('/', (request, reply) => page.send(request, reply));
   server.get<{ Params: { file: string } }>('/assets/:file', (request, reply) => {
     const { file } = request.params;
     const asset = assets.get(file);
@@ -55,17 +64,16 @@ async function bundlePage(): Promise<Page> {
     bundle('style.css'),
   ]);
   const assets = new Map<string, StaticContent>();
-  let page = html;
+  let linked = html;
   for (const { name, ending, type, body } of [
     { name: 'main', ending: 'js', type: 'text/javascript; charset=utf-8', body: script },
     { name: 'style', ending: 'css', type: 'text/css; charset=utf-8', body: style },
   ]) {
     const file = `${name}-${contentHash(body)}.${ending}`;
     assets.set(file, staticContent({ type, body, cacheControl: 'public, max-age=31536000, immutable' }));
-    page = page.replace(`assets/${name}.${ending}`, `assets/${file}`);
+    linked = linked.replace(`assets/${name}.${ending}`, `assets/${file}`);
   }
-  const headers = { 'content-security-policy': contentSecurityPolicy };
-  return { html: staticContent({ type: 'text/html; charset=utf-8', body: page, headers }), assets };
+  return { html: linked, assets };
 }
 
 async function bundle(entry: string): Promise<string> {

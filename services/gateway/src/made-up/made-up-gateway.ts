@@ -34,6 +34,7 @@ export async function startMadeUpGateway(
     port?: number;
     allowedOrigins?: readonly string[];
     answeredHosts?: AnsweredHosts;
+    embedOrigins?: readonly string[];
     connectionsMax?: number;
     drainMs?: number;
     clock?: Clock;
@@ -56,6 +57,7 @@ export async function startMadeUpGateway(
     answeredHosts: options.answeredHosts === undefined ? [] : options.answeredHosts,
     connectionsMax: options.connectionsMax ?? 10_000,
     drainMs: options.drainMs ?? 3_000,
+    embedOrigins: options.embedOrigins ?? [],
     access: accessBy(options.keys ?? null),
     view: {
       hub: () => (gateway.isCaughtUp ? hub : null),
