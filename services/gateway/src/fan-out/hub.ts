@@ -18,7 +18,7 @@ import type { RunDelta, RunResume, SnapshotChanges } from '@runlog/schema/stream
 import type { Clock } from '@runlog/service-kit/clock';
 import { type EncodedFrame, encode, SharedEnd } from './encoded-frame.ts';
 import { FigureChannels } from './figure-channels.ts';
-import { RunIndex } from './run-index.ts';
+import { IndexViews } from './index-views.ts';
 import { type RunLens, wholeRun } from './run-lens.ts';
 import { SharedAnswers } from './shared-answers.ts';
 
@@ -101,7 +101,7 @@ export interface FoldedRuns {
  * doubled in between.
  */
 export class Hub {
-  readonly index: RunIndex;
+  readonly index: IndexViews;
   readonly figures: FigureChannels;
   #epoch: string;
   #states: ReadonlyRunStates;
@@ -124,7 +124,7 @@ export class Hub {
     this.#readUpTo = options.readUpTo ?? nothingRead;
     this.#states = options.states;
     this.#clock = options.clock;
-    this.index = new RunIndex({ states: options.states, clock: options.clock });
+    this.index = new IndexViews(options);
     this.figures = new FigureChannels(options);
   }
 
@@ -161,7 +161,7 @@ export class Hub {
         subscription.listener.reached();
       }
     }
-    this.index.switchTo(rebuilt.states);
+    this.index.switchTo(rebuilt);
     this.figures.switchTo(rebuilt);
   }
 

@@ -1,13 +1,13 @@
-import { STREAM_AHEAD_MS_MAX, STREAM_INDEX_ROWS_DEFAULT } from '@runlog/schema/limits';
+import { STREAM_AHEAD_MS_MAX } from '@runlog/schema/limits';
 import type { Position } from '@runlog/schema/run/snapshot';
 import type { RunSubscription as RunRequest, SubscriptionRequest } from '@runlog/schema/stream/subscriptions';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Viewer } from '../access.ts';
-import { answerTo, type EncodedFrame, encode } from './encoded-frame.ts';
+import { answerTo, type EncodedFrame } from './encoded-frame.ts';
 import type { FiguresListener, FiguresSubscription } from './figure-channels.ts';
 import type { Hub, RunListener, RunSubscription } from './hub.ts';
+import type { IndexListener, IndexSubscription } from './index-views.ts';
 import type { Outlet } from './outlet.ts';
-import type { IndexListener, IndexSubscription } from './run-index.ts';
 import { lensOf } from './run-lens.ts';
 import { Unacknowledged } from './unacknowledged.ts';
 
@@ -189,21 +189,21 @@ export class FiguresInterest implements FiguresListener {
   }
 }
 
-/** A subscribed glob of the run index. */
+/** A subscribed view of the run index. It is answered once and then live, or behind while there is no room. */
 export class IndexInterest implements IndexListener {
   readonly #context: InterestContext;
   readonly #subscription: IndexSubscription;
-  readonly #of: { ch: string; id: number; limit: number };
+  readonly #id: number;
   #replied = false;
 
   constructor(
     context: InterestContext,
     of: { glob: string; id: number; asked: Extract<SubscriptionRequest, { kind: 'runs' }>['asked'] },
   ) {
+    const { glob, id, asked } = of;
     this.#context = context;
-    const { ch, limit } = of.asked;
-    this.#of = { ch, id: of.id, limit: limit ?? STREAM_INDEX_ROWS_DEFAULT };
-    this.#subscription = context.hub.index.attach({ glob: of.glob, viewer: context.viewer() }, this);
+    this.#id = id;
+    this.#subscription = context.hub.index.attach({ glob, asked, viewer: context.viewer() }, this);
   }
 
   deliver(frame: EncodedFrame): boolean {
@@ -214,14 +214,11 @@ export class IndexInterest implements IndexListener {
     const { hub, outlet } = this.#context;
     if (!this.#replied) {
       this.#replied = true;
-      const { ch, id, limit } = this.#of;
-      outlet.push(encode({ id, ch, ...hub.index.join(this.#subscription, limit) }));
+      outlet.push(hub.index.join(this.#subscription, this.#id));
       return;
     }
     const step = hub.index.catchUp(this.#subscription);
-    if (step === null) return;
-    outlet.push(step);
-    this.#context.owe(this);
+    if (step !== null) outlet.push(step);
   }
 
   dispose(): void {

@@ -163,7 +163,7 @@ describe('the stream over real sockets', () => {
     expect(early.headers.get('retry-after')).not.toBeNull();
   });
 
-  it('streams the index: rows, then changed rows, then removed ones', async () => {
+  it('streams the index: rows, then those of the window that changed, and what left it', async () => {
     await using gateway = await startMadeUpGateway();
     gateway.append(KEY, [{}]);
     gateway.append('c2/r1/default', [{}]);
@@ -171,13 +171,18 @@ describe('the stream over real sockets', () => {
     stream.send({ id: 1, sub: [{ ch: 'runs:*' }, { ch: 'runs:c1/*', limit: 1 }] });
     const all = await stream.next((frame) => frame.ch === 'runs:*');
     expect(all).toMatchObject({ id: 1, total: 2, rows: [{ cluster_id: 'c2' }, { cluster_id: 'c1' }] });
-    expect(await stream.next()).toMatchObject({ ch: 'runs:c1/*', total: 1 });
+    const counts = { running: 0, quiet: 1, lost_contact: 0, finished: 0, failed: 0 };
+    expect(await stream.next()).toMatchObject({ ch: 'runs:c1/*', total: 1, counts });
     gateway.append('c1/r9/default', [{}]);
     const changed = await stream.next((frame) => frame.ch === 'runs:c1/*');
-    expect(changed).toMatchObject({ rows: [{ run_id: 'r9', total_events_received: 1 }], gone: [] });
-    gateway.retire(KEY);
+    expect(changed).toMatchObject({
+      rows: [{ run_id: 'r9', total_events_received: 1 }],
+      gone: [KEY],
+      total: 2,
+    });
+    gateway.retire('c1/r9/default');
     const gone = await stream.next((frame) => frame.ch === 'runs:c1/*');
-    expect(gone).toMatchObject({ rows: [], gone: [KEY] });
+    expect(gone).toMatchObject({ rows: [{ run_id: 'r1' }], gone: ['c1/r9/default'], total: 1, counts });
   });
 
   it('bounds the queue of a client that never reads, and keeps serving the others', async () => {

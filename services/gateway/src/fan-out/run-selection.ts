@@ -1,0 +1,85 @@
+import { compileGlob } from '@runlog/schema/run/run-glob';
+import type { RunState } from '@runlog/schema/run/snapshot';
+import type { StateCounts } from '@runlog/schema/stream/server-frames';
+import type { Viewer } from '../access.ts';
+import { type IndexedChanges, type IndexedRun, runStates } from './indexed-runs.ts';
+import { runTextMatch } from './run-text-match.ts';
+
+/** Code of a run that is not selected. The code of another one is one more than the place of its state. */
+const OUTSIDE = 0;
+const codes = new Map(runStates.map((state, at) => [state, at + 1]));
+
+/**
+ * The runs that one glob and one text select among those that a viewer may see. Views that differ only in status, order
+ * and window share it.
+ */
+export class RunSelection {
+  /** Counts the views that use it. */
+  users = 0;
+  readonly #matches: (run: IndexedRun) => boolean;
+  /** By slot. */
+  #codes = new Uint8Array(0);
+  #counts: number[] = [];
+
+  constructor(of: { glob: string; q: string | null; viewer: Viewer }) {
+    const ofKey = compileGlob(of.glob);
+    const ofText = runTextMatch(of.q);
+    const { maySee } = of.viewer;
+    this.#matches = ({ key, head }) => ofKey(key) && maySee(key) && ofText(key, head.task_name);
+  }
+
+  /** Selects anew among all runs. */
+  restart(runs: { slots: number; values: () => Iterable<IndexedRun> }): void {
+    this.#codes = new Uint8Array(runs.slots);
+    this.#counts = Array.from({ length: codes.size + 1 }, () => 0);
+    for (const run of runs.values()) this.#put(run, this.#codeOf(run));
+  }
+
+  /** Returns whether a run changed that is or was selected. */
+  apply(changes: IndexedChanges, slots: number): boolean {
+    let isTouched = false;
+    // Slots of runs that are gone may belong to added ones already.
+    for (const run of changes.gone) if (this.#put(run, OUTSIDE)) isTouched = true;
+    if (slots > this.#codes.length) this.#grow(slots);
+    for (const run of changes.added) if (this.#put(run, this.#codeOf(run))) isTouched = true;
+    for (const run of changes.moved) {
+      const isJudged = !changes.renamed.has(run);
+      if (isJudged && this.#codes[run.slot] === OUTSIDE) continue;
+      if (this.#put(run, isJudged ? codes.get(run.state)! : this.#codeOf(run))) isTouched = true;
+    }
+    return isTouched;
+  }
+
+  has(run: IndexedRun): boolean {
+    return this.#codes[run.slot] !== OUTSIDE;
+  }
+
+  get counts(): StateCounts {
+    const entries = runStates.map((state, at) => [state, this.#counts[at + 1]!]);
+    return Object.fromEntries(entries) as StateCounts;
+  }
+
+  totalOf(states: ReadonlySet<RunState>): number {
+    let total = 0;
+    for (const state of states) total += this.#counts[codes.get(state)!]!;
+    return total;
+  }
+
+  #codeOf(run: IndexedRun): number {
+    return this.#matches(run) ? codes.get(run.state)! : OUTSIDE;
+  }
+
+  #put(run: IndexedRun, code: number): boolean {
+    const before = this.#codes[run.slot]!;
+    this.#codes[run.slot] = code;
+    this.#counts[before]! -= 1;
+    this.#counts[code]! += 1;
+    return before !== OUTSIDE || code !== OUTSIDE;
+  }
+
+  #grow(slots: number): void {
+    const grown = new Uint8Array(Math.max(slots, this.#codes.length * 2));
+    grown.set(this.#codes);
+    this.#codes = grown;
+  }
+}
