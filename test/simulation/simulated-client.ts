@@ -1,7 +1,17 @@
+import { IndexWindow } from '@runlog/client/index-window';
 import { RunReplica, type RunUpdate } from '@runlog/client/run-replica';
 import { deliverSnapshot, rowOf } from '@runlog/run-state/delivery';
-import type { DeliveredEntry, DeliveredSnapshot, RunRow, RunSnapshot } from '@runlog/schema/run/snapshot';
-import type { ServerFrameFields } from '@runlog/schema/stream/server-frames';
+import { runOrder } from '@runlog/run-state/run-order';
+import {
+  type DeliveredEntry,
+  type DeliveredSnapshot,
+  RUN_SORT_DEFAULT,
+  type RunRow,
+  type RunSnapshot,
+  type RunState,
+  runStateSchema,
+} from '@runlog/schema/run/snapshot';
+import type { ServerFrameFields, StateCounts } from '@runlog/schema/stream/server-frames';
 import type { GatewayProgram } from './gateway-program.ts';
 import type { Resume } from './plan.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -21,7 +31,7 @@ export class SimulatedClient implements SocketClient {
   readonly #random: SeededRandom;
   readonly #gateways: () => readonly GatewayProgram[];
   #replicas = new Map<string, RunReplica>();
-  #rows = new Map<string, RunRow>();
+  #index = new IndexWindow();
   #socket: SimulatedSocket | null = null;
   #resume: Resume = 'since';
   #nextId = 1;
@@ -79,17 +89,38 @@ export class SimulatedClient implements SocketClient {
           `${this.name} holds ${key} at ${snapshot?.position?.seq}, the fold is at ${truth?.position.seq}`,
         );
       }
-      const row = this.#rows.get(key);
-      if (canonical(row && steady(row)) !== canonical(truth && steady(rowOf(truth, { nowMs, spark: [] })))) {
-        faults.push(`${this.name} has another index row of ${key} than the fold`);
-      }
+    }
+    return [...faults, ...this.#unsettledIndex()];
+  }
+
+  /** Compares the whole index with the fold: its rows, their order, the total, and the counts by state. */
+  #unsettledIndex(): string[] {
+    const nowMs = this.#world.scheduler.nowMs;
+    const { oracle, plan } = this.#world;
+    const order = runOrder(RUN_SORT_DEFAULT);
+    const expected = plan.runs
+      .map((key) => ({ key, truth: oracle.latest(key) }))
+      .flatMap(({ key, truth }) => (truth === null ? [] : [{ key, truth, value: order.valueOf(truth) }]))
+      .sort(order.compare)
+      .map(({ truth }) => rowOf(truth, { nowMs, spark: [] }));
+    const { rows, total, counts } = this.#index;
+    const faults: string[] = [];
+    const shown = rows.map(steady);
+    if (canonical(shown) !== canonical(expected.map(steady))) {
+      const seqs = (of: readonly RunRow[]) => of.map((row) => `${row.run_id} at ${row.seq}`).join(', ');
+      faults.push(`${this.name} has the index rows ${seqs(rows)}, the fold ${seqs(expected)}`);
+    }
+    const byState = (state: RunState) => expected.filter((row) => row.state === state).length;
+    const told: Partial<StateCounts> = counts ?? {};
+    if (total !== expected.length || runStateSchema.options.some((state) => told[state] !== byState(state))) {
+      faults.push(`${this.name} was told ${total} runs, ${JSON.stringify(told)}, of ${expected.length}`);
     }
     return faults;
   }
 
   #forget(): void {
     this.#replicas = new Map(this.#world.plan.runs.map((key) => [key, new RunReplica()]));
-    this.#rows = new Map();
+    this.#index = new IndexWindow();
   }
 
   #connectLater(): void {
@@ -152,10 +183,9 @@ export class SimulatedClient implements SocketClient {
   }
 
   #receiveRows(frame: ServerFrameFields): void {
-    if (frame.rows === undefined) return;
-    if (frame.total !== undefined) this.#rows = new Map();
-    for (const row of frame.rows) this.#rows.set(`${row.cluster_id}/${row.run_id}/${row.group_id}`, row);
-    for (const key of frame.gone ?? []) this.#rows.delete(key);
+    const { rows, gone, total, counts } = frame;
+    if (rows === undefined || total === undefined || counts === undefined) return;
+    this.#index.receive({ rows, total, counts, ...(gone === undefined ? {} : { gone }) });
   }
 
   /**
@@ -233,7 +263,7 @@ function timeless(snapshot: DeliveredSnapshot): object {
 }
 
 function steady(row: RunRow): object {
-  const { events_per_second: _, state: _state, ...rest } = row;
+  const { events_per_second: _, spark: _spark, ...rest } = row;
   return rest;
 }
 

@@ -250,6 +250,6 @@ function refusalOf(frame: ServerFrameFields): ChannelRefusal | null {
 
 function indexUpdateOf(frame: ServerFrameFields): IndexUpdate | null {
   if (frame.rows === undefined) return null;
-  if (frame.total !== undefined) return { kind: 'rows', rows: frame.rows, total: frame.total };
-  return { kind: 'changes', rows: frame.rows, gone: frame.gone ?? [] };
+  const { rows, gone, total = 0 } = frame;
+  return gone === undefined ? { kind: 'rows', rows, total } : { kind: 'changes', rows, gone };
 }
