@@ -95,6 +95,8 @@ export const STREAM_RECONNECT_MS_MAX = 20_000;
 // --- REST ---
 export const RUNS_PAGE_DEFAULT = 100;
 export const RUNS_PAGE_MAX = 1_000;
+/** A cursor holds a sort value, which may be a long name, and a key. */
+export const RUNS_CURSOR_CHARS_MAX = 4_096;
 export const EVENTS_PAGE_DEFAULT = 100;
 export const EVENTS_PAGE_MAX = 1_000;
 /** The bytes of the log, records of all runs, that are read for one page of events. */

@@ -6,12 +6,12 @@ import {
   helloSchema,
   runQuerySchema,
   runsPageSchema,
+  runsQuerySchema,
   runTimelineSchema,
 } from '../http/gateway-api.ts';
-import { RUNS_PAGE_DEFAULT, RUNS_PAGE_MAX } from '../limits.ts';
 import { runFiguresSchema } from '../run/figures.ts';
 import { RUN_KEY_PART_PATTERN } from '../run/run-key.ts';
-import { runDocumentSchema, runRowSchema, runSortFields, runStatusSchema } from '../run/snapshot.ts';
+import { runDocumentSchema, runRowSchema } from '../run/snapshot.ts';
 import { STREAM_PATH, STREAM_SUBPROTOCOL } from '../stream/subprotocol.ts';
 import {
   etag,
@@ -43,15 +43,6 @@ const part = (name: string): Parameter => ({
 });
 const runParts = [part('cluster'), part('run'), part('group')];
 
-const query = (
-  name: string,
-  description: string,
-  schema: Parameter['schema'] = { type: 'string' },
-): Parameter => ({
-  ...{ name, in: 'query', required: false },
-  ...{ description, schema },
-});
-
 const textContent = { schema: { type: 'string' } };
 
 const viewFaults = {
@@ -67,7 +58,6 @@ const runFaults = {
   no_such_run: 'there is no such run',
 } as const;
 
-const words = { type: 'string', maxLength: 256 };
 const streamed: Response = {
   description:
     "The frames of the run's channel. The id `epoch.seq` of an event is the client's position after it, if it has one",
@@ -146,26 +136,12 @@ export const gatewayOpenApi = openApiDocument({
       get: {
         operationId: 'listRuns',
         summary: 'One page of runs',
-        parameters: [
-          query('cluster', 'Only runs of this cluster', words),
-          query('run', 'Glob (`*`) over the run id, or over cluster/run/group if it contains a slash', words),
-          query('status', 'Only runs with this status', { enum: runStatusSchema.options }),
-          query('q', 'A part of the key or of the task name, in upper or lower case', words),
-          query('sort', 'Field to sort by, with a leading - for descending (-last_received_at)', {
-            enum: runSortFields.flatMap((field) => [field, `-${field}`]),
-          }),
-          query('limit', `Runs of a page (${RUNS_PAGE_DEFAULT})`, {
-            type: 'integer',
-            minimum: 1,
-            maximum: RUNS_PAGE_MAX,
-          }),
-          query('cursor', '`next` of the previous page', { type: 'string', maxLength: 1_024 }),
-        ],
+        parameters: queryParameters(runsQuerySchema),
         responses: {
           200: jsonResponse('The page; `next` is null on the last one', refTo('RunsPage')),
           ...faultResponses({
             ...viewFaults,
-            invalid_query: 'an invalid parameter',
+            invalid_query: 'an invalid or unknown parameter, or a cursor of another sort or of other filters',
             forbidden: 'a key that may not view',
           }),
         },

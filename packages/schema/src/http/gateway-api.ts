@@ -6,12 +6,18 @@ import {
   FIGURE_POINTS_MAX,
   FILTER_VALUES_MAX,
   QUERY_CHARS_MAX,
+  RUNS_CURSOR_CHARS_MAX,
+  RUNS_PAGE_DEFAULT,
+  RUNS_PAGE_MAX,
 } from '../limits.ts';
 import {
   eventLogEntrySchema,
   positionSchema,
+  RUN_SORT_DEFAULT,
   runRowSchema,
   runSnapshotSchema,
+  runSortSchema,
+  runStateSchema,
   severitySchema,
 } from '../run/snapshot.ts';
 import { listOf, seqText, wholeNumber } from './query-values.ts';
@@ -27,6 +33,32 @@ export const runsPageSchema = z.object({
   next: z.string().nullable(),
 });
 export type RunsPage = Readonly<z.infer<typeof runsPageSchema>>;
+
+const text = z.string().max(QUERY_CHARS_MAX);
+
+/** The query of `GET /v1/runs`. */
+export const runsQuerySchema = z.strictObject({
+  cluster: text.optional().describe('Only runs of this cluster'),
+  run: text
+    .optional()
+    .describe('Glob (`*`) over the run id, or over cluster/run/group if it contains a slash'),
+  status: listOf(runStateSchema, { max: runStateSchema.options.length })
+    .optional()
+    .describe('Only runs in one of these states'),
+  q: text.optional().describe('A part of the key or of the task name, in upper or lower case'),
+  sort: runSortSchema
+    .default(RUN_SORT_DEFAULT)
+    .describe(`Field to sort by, with a leading - for descending (${RUN_SORT_DEFAULT})`),
+  limit: wholeNumber({ min: 1, max: RUNS_PAGE_MAX })
+    .default(RUNS_PAGE_DEFAULT)
+    .describe(`Runs of a page (${RUNS_PAGE_DEFAULT})`),
+  cursor: z
+    .string()
+    .max(RUNS_CURSOR_CHARS_MAX)
+    .optional()
+    .describe('`next` of the previous page, which belongs to its sort and filters'),
+});
+export type RunsQuery = Readonly<z.infer<typeof runsQuerySchema>>;
 
 /** The query of a route that has no parameters. */
 export const noQuerySchema = z.strictObject({});

@@ -333,6 +333,7 @@ export type RunSortField = (typeof runSortFields)[number];
 /** A field to sort by, with `-` before it for descending. */
 export const runSortSchema = z.enum(
   runSortFields.flatMap((field): RunSort[] => [field, `-${field}`]) as [RunSort, ...RunSort[]],
+  `must be one of ${runSortFields.join(', ')}, with a leading - for descending`,
 );
 export type RunSort = RunSortField | `-${RunSortField}`;
 export const RUN_SORT_DEFAULT = '-last_received_at' satisfies RunSort;

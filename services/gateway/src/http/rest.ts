@@ -9,6 +9,7 @@ import {
   figuresQuerySchema,
   noQuerySchema,
   runQuerySchema,
+  runsQuerySchema,
 } from '@runlog/schema/http/gateway-api';
 import { PAST_FOLD_MS_MAX } from '@runlog/schema/limits';
 import { formatPosition } from '@runlog/schema/run/position-text';
@@ -25,7 +26,7 @@ import type { z } from 'zod';
 import { type Access, mustSee } from '../access.ts';
 import { LogReads } from '../read/log-reads.ts';
 import type { RunsAtHand } from '../read/runs-at-hand.ts';
-import { listRuns, runsQuerySchema } from './list-runs.ts';
+import { listRuns } from './list-runs.ts';
 import { readQuery } from './read-query.ts';
 import { noSuchRun, type RunRoute, runKeyOf } from './run-route.ts';
 
@@ -67,7 +68,7 @@ export function addRestRoutes(
   server.get('/v1/runs', (request) => {
     const { maySee } = access.viewerOfRequest(request);
     const query = readQuery(runsQuerySchema, request.query);
-    return listRuns(atHand().states, query, { nowMs: clock.now(), maySee });
+    return listRuns(atHand(), query, { nowMs: clock.now(), maySee });
   });
 
   server.get<RunRoute>(RUN_PATH, async (request, reply) => {
