@@ -25,18 +25,24 @@ const { values } = parseArgs({
   },
 });
 
+const all = readScenarios();
+const unknown = values.scenario?.filter((wanted) => !all.some(({ name }) => name === wanted)) ?? [];
+
 if (values.help) process.stdout.write(HELP);
-else if (values.list)
-  for (const { name, title } of readScenarios()) process.stdout.write(`${name}: ${title}\n`);
+else if (values.list) for (const { name, title } of all) process.stdout.write(`${name}: ${title}\n`);
 else if (values.client === undefined) {
   process.stderr.write(HELP);
+  process.exitCode = 2;
+} else if (unknown.length > 0) {
+  process.stderr.write(`there is no scenario ${unknown.join(', ')}: --list names them all\n`);
   process.exitCode = 2;
 } else process.exitCode = await conform(values.client);
 
 async function conform(command: string): Promise<number> {
   const client = processClient(command);
+  const scenarios = all.filter(({ name }) => values.scenario?.includes(name) ?? true);
   const count = { passed: 0, failed: 0, not_supported: 0 };
-  for (const scenario of readScenarios(values.scenario)) {
+  for (const scenario of scenarios) {
     const verdict = await runScenario(scenario, { client, stepMsMax: Number(values['timeout-ms']) });
     count[verdict.kind] += 1;
     process.stdout.write(lineOf(scenario, verdict));

@@ -21,7 +21,8 @@ export class Conditions {
   }
 
   /** Rejects if it does not come true in time. */
-  until(holds: () => boolean, what: string): Promise<void> {
+  until(holds: () => boolean, awaited: string | { what: string; msMax: number }): Promise<void> {
+    const { what, msMax } = typeof awaited === 'string' ? { what: awaited, msMax: this.#msMax } : awaited;
     return new Promise((resolve, reject) => {
       const over = (act: () => void) => {
         clearTimeout(timer);
@@ -32,10 +33,7 @@ export class Conditions {
         if (holds()) over(resolve);
         else if (this.#failure !== null) over(() => reject(new Error(this.#failure!)));
       };
-      const timer = setTimeout(
-        () => over(() => reject(new Error(`waited ${this.#msMax} ms for ${what}`))),
-        this.#msMax,
-      );
+      const timer = setTimeout(() => over(() => reject(new Error(`waited ${msMax} ms for ${what}`))), msMax);
       this.#waiting.add(look);
       look();
     });

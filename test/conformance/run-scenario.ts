@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ClientStarter, ClientUnderTest } from './client-under-test.ts';
+import type { Command } from './commands.ts';
 import { Conditions } from './conditions.ts';
 import { expandFrame, type Frame } from './expand-frame.ts';
 import { HandedOver } from './handed-over.ts';
@@ -8,6 +9,8 @@ import type { Scenario, Step } from './scenario.ts';
 import { ScriptedHistory } from './scripted-history.ts';
 import { ScriptedServer } from './scripted-server.ts';
 
+/** A runtime may take its time to start. */
+const READY_MS_MAX = 60_000;
 /** After everything expected has come, so long nothing else may. */
 const SETTLE_MS = 60;
 
@@ -81,7 +84,10 @@ class Performance {
   }
 
   async run(): Promise<Verdict> {
-    await this.#conditions.until(() => this.#handed.can !== null, 'the client to say that it is ready');
+    await this.#conditions.until(() => this.#handed.can !== null, {
+      what: 'the client to say that it is ready',
+      msMax: READY_MS_MAX,
+    });
     const ability = this.#scenario.needs.find((needed) => !this.#handed.can!.has(needed));
     if (ability !== undefined) return { kind: 'not_supported', ability };
     await this.#all(this.#scenario.steps, 'step');
@@ -149,9 +155,9 @@ class Performance {
     else step satisfies never;
   }
 
-  #tell(command: { do: string }): void {
+  #tell(command: Command): void {
     this.#client.tell(command.do === 'connect' ? { ...command, url: this.#server.streamUrl } : command);
-    if (command.do === 'connect' && 'key' in command) this.#server.key = String(command.key);
+    if (command.do === 'connect') this.#server.key = command.key ?? null;
   }
 
   async #attempted(): Promise<void> {

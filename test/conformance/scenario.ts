@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { runChannel } from '@runlog/schema/stream/channels';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { commandSchema } from './commands.ts';
 import { expandFrame, type Frame } from './expand-frame.ts';
 
 /** The run of a scenario that names no other. */
@@ -33,6 +34,8 @@ const answer = z.union([
   z.enum(['page', 'hold', 'cut', 'empty']),
   /** What a gateway answers that has read the run only up to this seq. */
   z.strictObject({ behind: z.int() }),
+  /** An error, and after how many seconds to ask again. */
+  z.strictObject({ later_s: z.int().min(1) }),
 ]);
 export type HistoryAnswer = z.infer<typeof answer>;
 
@@ -45,14 +48,9 @@ const accept = z
   })
   .nullable();
 
-const command = z.looseObject({
-  do: z.enum(['connect', 'subscribe_run', 'subscribe_index', 'subscribe_figures', 'unsubscribe']),
-});
-export type Command = z.infer<typeof command>;
-
 /** One thing that happens. A map with one key; a step without arguments is its bare name. */
 const plainStep = z.union([
-  z.strictObject({ tell: command }),
+  z.strictObject({ tell: commandSchema }),
   z.strictObject({ accept }),
   z.strictObject({ refuse: z.int().min(400).max(599) }),
   z.strictObject({ receive: frame, as: z.string().optional() }),

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { httpFaultBody, httpFaults } from '@runlog/schema/faults';
+import { type HttpFaultCode, httpFaultBody, httpFaults } from '@runlog/schema/faults';
 import { eventsPageSchema, eventsQuerySchema, type StoredEvent } from '@runlog/schema/http/gateway-api';
 import { entryOf } from '../support/entry-factory.ts';
 import { EPOCH, withoutRanges } from './expand-frame.ts';
@@ -67,13 +67,12 @@ export class ScriptedHistory {
       sendJson(response, 200, this.#pageOf({ events: [], next: Number(placeOf(search)) }));
     } else if (answer === 'cut') {
       response.destroy();
-    } else if (typeof answer === 'object') {
+    } else if (typeof answer === 'string') {
+      sendFault(response, answer);
+    } else if ('behind' in answer) {
       sendJson(response, 200, this.#asOf(answer.behind, page.events));
     } else {
-      // A scenario should not last, so nobody is told to wait.
-      const { status, retry } = httpFaults[answer];
-      if (retry) response.setHeader('retry-after', '0');
-      sendJson(response, status, httpFaultBody(answer, answer));
+      sendFault(response, 'overloaded', answer.later_s);
     }
   }
 
@@ -146,6 +145,13 @@ function itemOf(written: Record<string, unknown>): Item {
     event: { event_id: made.metadata.event_id, event_type: made.event_type },
     duplicate: duplicate as boolean | null,
   };
+}
+
+/** A scenario should not last, so most of them tell nobody to wait. */
+function sendFault(response: ServerResponse, code: HttpFaultCode, retryAfterS = 0): void {
+  const { status, retry } = httpFaults[code];
+  if (retry) response.setHeader('retry-after', String(retryAfterS));
+  sendJson(response, status, httpFaultBody(code, code));
 }
 
 export function sendJson(response: ServerResponse, status: number, body: unknown): void {

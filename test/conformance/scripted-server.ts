@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { httpFaultBody } from '@runlog/schema/faults';
+import { STREAM_FRAME_BYTES_MAX } from '@runlog/schema/limits';
 import { parseClientFrame } from '@runlog/schema/stream/client-frames';
 import { STREAM_PATH, STREAM_SUBPROTOCOL } from '@runlog/schema/stream/subprotocol';
 import { parseSubscription } from '@runlog/schema/stream/subscriptions';
@@ -159,6 +160,7 @@ export class ScriptedConnection {
       options.changed();
     });
     socket.on('message', (data: Buffer) => {
+      if (data.length > STREAM_FRAME_BYTES_MAX) options.faults.push(`a message has ${data.length} bytes`);
       for (const line of data.toString('utf8').split('\n')) this.#take(line, options.faults);
       options.changed();
     });
