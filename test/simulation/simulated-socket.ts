@@ -1,5 +1,6 @@
 import type { Hub } from '@runlog/gateway/fan-out/hub';
 import { Session } from '@runlog/gateway/fan-out/session';
+import { textSink } from '@runlog/gateway/made-up/text-sink';
 import { Outbox } from '@runlog/gateway/send/outbox';
 import { STREAM_HEARTBEAT_MS } from '@runlog/schema/limits';
 import type { SimulatedProcess } from './simulated-process.ts';
@@ -47,18 +48,13 @@ export class SimulatedSocket {
     this.#client = client;
     this.#onClosed = options.onClosed;
     const { clock } = gateway;
-    const socket = this;
     this.#outbox = new Outbox({
-      sink: {
-        separator: '\n',
-        textOf: ({ text }) => text,
+      sink: textSink({
         send: (message, written) => this.#send(message, written),
-        get bufferedBytes() {
-          return socket.#bufferedBytes;
-        },
-      },
+        bufferedBytes: () => this.#bufferedBytes,
+      }),
       clock,
-      defer: (run) => clock.after(0, run),
+      defer: (outbox) => clock.after(0, () => outbox.flush()),
       on: {
         full: () => {
           this.#isPaused = true;

@@ -8,6 +8,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MadeUpRuns } from '../made-up/made-up-runs.ts';
 import { ManualClock } from '../made-up/manual-clock.ts';
+import { textSink } from '../made-up/text-sink.ts';
+import type { Flushable } from '../send/flush-queue.ts';
 import { Outbox } from '../send/outbox.ts';
 import { Hub } from './hub.ts';
 import { Session } from './session.ts';
@@ -29,7 +31,7 @@ class TestClient {
   bytesHighest = 0;
   readonly #epoch: string;
   readonly #unread: { message: string; written: () => void }[] = [];
-  #deferred: (() => void)[] = [];
+  #deferred: Flushable[] = [];
   /**
    * Channels that were subscribed to and not yet answered. Frames before the answer belong to the earlier subscription.
    */
@@ -40,19 +42,15 @@ class TestClient {
     this.#epoch = options.hub.epoch;
     const unread = this.#unread;
     this.outbox = new Outbox({
-      sink: {
-        separator: '\n',
-        textOf: ({ text }) => text,
+      sink: textSink({
         send: (message, written) => {
           unread.push({ message, written });
           this.bytesHighest = Math.max(this.bytesHighest, this.#bufferedBytes());
         },
-        get bufferedBytes() {
-          return unread.reduce((sum, { message }) => sum + message.length, 0);
-        },
-      },
+        bufferedBytes: () => this.#bufferedBytes(),
+      }),
       clock: options.clock,
-      defer: (run) => this.#deferred.push(run),
+      defer: (outbox) => this.#deferred.push(outbox),
       on: { full: () => undefined, drained: () => this.session.drained(), stuck: () => undefined },
     });
     this.session = new Session({ hub: options.hub, outlet: this.outbox, clock: options.clock });
@@ -74,7 +72,7 @@ class TestClient {
     for (;;) {
       const deferred = this.#deferred;
       this.#deferred = [];
-      for (const run of deferred) run();
+      for (const outbox of deferred) outbox.flush();
       const next = reads > 0 ? this.#unread.shift() : undefined;
       if (next === undefined && this.#deferred.length === 0) return;
       if (next === undefined) continue;

@@ -6,6 +6,7 @@ import type { Access, Viewer } from '../access.ts';
 import type { EncodedFrame } from '../fan-out/encoded-frame.ts';
 import type { Hub } from '../fan-out/hub.ts';
 import { Session } from '../fan-out/session.ts';
+import type { Flushable } from './flush-queue.ts';
 import { Outbox } from './outbox.ts';
 import type { Sink } from './sink.ts';
 
@@ -43,6 +44,8 @@ export class Connection {
     viewer: Viewer | null;
     clock: Clock;
     logger: Logger;
+    /** Flushes an outbox once the current tick is over. */
+    flushLater: (outbox: Flushable) => void;
     /** Is called with the number of frames of each batch that is handed to the sink. */
     onSent: (frames: number) => void;
   }) {
@@ -52,7 +55,7 @@ export class Connection {
     this.#logger = options.logger;
     this.#outbox = new Outbox({
       ...{ sink, clock },
-      defer: setImmediate,
+      defer: options.flushLater,
       on: {
         full: () => {
           this.#isFull = true;

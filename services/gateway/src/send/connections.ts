@@ -7,6 +7,7 @@ import type { Access, Viewer } from '../access.ts';
 import { type EncodedFrame, encode } from '../fan-out/encoded-frame.ts';
 import type { Hub } from '../fan-out/hub.ts';
 import { CLOSE_MS_MAX, Connection } from './connection.ts';
+import { type Flushable, FlushQueue } from './flush-queue.ts';
 import type { Sink } from './sink.ts';
 
 const TICK_MS = 100;
@@ -45,6 +46,8 @@ export class Connections {
   readonly #options: ConnectionsOptions;
   /** With the slot of each. */
   readonly #connections = new Map<Connection, Set<Connection>>();
+  readonly #flushes = new FlushQueue();
+  readonly #flushLater = (outbox: Flushable) => this.#flushes.add(outbox);
   readonly #slots: Set<Connection>[] = Array.from({ length: HEARTBEAT_SLOTS }, () => new Set());
   /** Connections that owe a sign of life, in the order in which they were asked. */
   readonly #asked = new Set<Connection>();
@@ -97,7 +100,10 @@ export class Connections {
   open(of: { sink: Sink; hub: Hub; viewer: Viewer | null; greeting?: EncodedFrame }): Connection {
     const { access, clock, logger, onSent, random } = this.#options;
     const { sink, hub, viewer, greeting } = of;
-    const connection = new Connection({ sink, hub, access, viewer, clock, logger, onSent });
+    const connection = new Connection({
+      ...{ sink, hub, access, viewer, clock, logger, onSent },
+      flushLater: this.#flushLater,
+    });
     const slot = this.#slots[Math.floor(random() * HEARTBEAT_SLOTS)]!;
     slot.add(connection);
     this.#connections.set(connection, slot);

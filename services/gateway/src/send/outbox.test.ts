@@ -1,24 +1,22 @@
 import { STREAM_QUEUE_BYTES_HIGH, STREAM_STUCK_MS_MAX } from '@runlog/schema/limits';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../made-up/manual-clock.ts';
+import { textSink } from '../made-up/text-sink.ts';
+import type { Flushable } from './flush-queue.ts';
 import { Outbox } from './outbox.ts';
 
 function setUp() {
   const clock = new ManualClock(0);
   const sent: { message: string; written: () => void }[] = [];
   const said: string[] = [];
-  let deferred: (() => void)[] = [];
+  let deferred: Flushable[] = [];
   const outbox = new Outbox({
-    sink: {
-      separator: '\n',
-      textOf: ({ text }) => text,
+    sink: textSink({
       send: (message, written) => sent.push({ message, written }),
-      get bufferedBytes() {
-        return sent.reduce((sum, { message }) => sum + message.length, 0);
-      },
-    },
+      bufferedBytes: () => sent.reduce((sum, { message }) => sum + message.length, 0),
+    }),
     clock,
-    defer: (run) => deferred.push(run),
+    defer: (outbox) => deferred.push(outbox),
     on: {
       full: () => said.push('full'),
       drained: () => said.push('drained'),
@@ -28,7 +26,7 @@ function setUp() {
   const endTick = () => {
     const due = deferred;
     deferred = [];
-    for (const run of due) run();
+    for (const outbox of due) outbox.flush();
   };
   return { clock, outbox, sent, said, endTick };
 }
@@ -36,7 +34,7 @@ function setUp() {
 const frame = (chars: number) => ({ text: 'x'.repeat(chars) });
 
 describe('the outbox', () => {
-  it('puts the frames of one tick into one message', () => {
+  it('hands the frames of one tick over in one call', () => {
     const { outbox, sent, endTick } = setUp();
     outbox.push({ text: '1' });
     outbox.push({ text: '2' });
@@ -45,7 +43,7 @@ describe('the outbox', () => {
     expect(sent.map(({ message }) => message)).toEqual(['1\n2']);
   });
 
-  it('splits a long sequence of frames into messages, and never splits a frame', () => {
+  it('hands a long sequence of frames over in several calls, and never splits a frame', () => {
     const { outbox, sent, endTick } = setUp();
     for (const chars of [40_000, 30_000, 100_000, 10]) outbox.push(frame(chars));
     endTick();

@@ -2,10 +2,14 @@ import { STREAM_QUEUE_BYTES_HIGH, STREAM_STUCK_MS_MAX } from '@runlog/schema/lim
 import type { Clock } from '@runlog/service-kit/clock';
 import type { EncodedFrame } from '../fan-out/encoded-frame.ts';
 import type { Outlet } from '../fan-out/outlet.ts';
+import type { Flushable } from './flush-queue.ts';
 import type { MessageSink } from './sink.ts';
 
-/** Frames are gathered into messages of about this size. One write costs a tenth of sixteen writes. */
-const MESSAGE_CHARS_MAX = 64 * 1024;
+/**
+ * What waits is handed to the sink in parts of about this size, so that a slow reader has room again before it has read
+ * everything.
+ */
+const PART_BYTES_MAX = 64 * 1024;
 /** A full queue has room again only when no more than this is left, so that a slow reader does not flap. */
 const QUEUE_BYTES_LOW = STREAM_QUEUE_BYTES_HIGH / 2;
 
@@ -25,10 +29,11 @@ export interface OutboxEvents {
 export class Outbox implements Outlet {
   readonly #sink: MessageSink;
   readonly #clock: Clock;
-  readonly #defer: (run: () => void) => void;
+  readonly #defer: (outbox: Flushable) => void;
   readonly #on: OutboxEvents;
-  #queue: string[] = [];
-  #queuedChars = 0;
+  #queue: Buffer[] = [];
+  #queuedBytes = 0;
+  #queuedFrames = 0;
   #scheduled = false;
   #full = false;
   #closed = false;
@@ -37,8 +42,8 @@ export class Outbox implements Outlet {
   constructor(options: {
     sink: MessageSink;
     clock: Clock;
-    /** Runs a function once the current tick is over. */
-    defer: (run: () => void) => void;
+    /** Flushes the outbox once the current tick is over. */
+    defer: (outbox: Flushable) => void;
     on: OutboxEvents;
   }) {
     this.#sink = options.sink;
@@ -53,17 +58,16 @@ export class Outbox implements Outlet {
 
   push(frame: EncodedFrame): void {
     if (this.#closed) return;
-    const text = this.#sink.textOf(frame);
-    this.#queue.push(text);
-    this.#queuedChars += text.length + this.#sink.separator.length;
-    if (!this.#full && this.#queuedChars + this.#sink.bufferedBytes > STREAM_QUEUE_BYTES_HIGH) {
+    this.#queuedBytes += this.#sink.pack(frame, this.#queue);
+    this.#queuedFrames += 1;
+    if (!this.#full && this.#queuedBytes + this.#sink.bufferedBytes > STREAM_QUEUE_BYTES_HIGH) {
       this.#full = true;
       this.#cancelStuck = this.#clock.after(STREAM_STUCK_MS_MAX, this.#on.stuck);
       this.#on.full();
     }
     if (this.#scheduled) return;
     this.#scheduled = true;
-    this.#defer(() => this.flush());
+    this.#defer(this);
   }
 
   /** Hands everything queued to the connection now. */
@@ -71,19 +75,15 @@ export class Outbox implements Outlet {
     this.#scheduled = false;
     if (this.#closed) return;
     const queue = this.#queue;
+    if (queue.length === 0) return;
+    const frames = this.#queuedFrames;
+    const bytes = this.#queuedBytes;
     this.#queue = [];
-    this.#queuedChars = 0;
-    const { separator } = this.#sink;
-    let message = '';
-    for (const text of queue) {
-      if (message !== '' && message.length + text.length >= MESSAGE_CHARS_MAX) {
-        this.#sink.send(message, this.#written);
-        message = '';
-      }
-      message = message === '' ? text : `${message}${separator}${text}`;
-    }
-    if (message !== '') this.#sink.send(message, this.#written);
-    this.#on.sent?.(queue.length);
+    this.#queuedBytes = 0;
+    this.#queuedFrames = 0;
+    if (bytes <= PART_BYTES_MAX) this.#sink.send(queue, this.#written);
+    else for (const part of inParts(queue)) this.#sink.send(part, this.#written);
+    this.#on.sent?.(frames);
   }
 
   /** From now on everything is dropped. */
@@ -96,10 +96,25 @@ export class Outbox implements Outlet {
 
   readonly #written = (): void => {
     if (this.#closed || !this.#full) return;
-    if (this.#queuedChars + this.#sink.bufferedBytes > QUEUE_BYTES_LOW) return;
+    if (this.#queuedBytes + this.#sink.bufferedBytes > QUEUE_BYTES_LOW) return;
     this.#full = false;
     this.#cancelStuck?.();
     this.#cancelStuck = null;
     this.#on.drained();
   };
+}
+
+function* inParts(queue: readonly Buffer[]): Generator<Buffer[]> {
+  let part: Buffer[] = [];
+  let bytes = 0;
+  for (const buffer of queue) {
+    if (bytes > 0 && bytes + buffer.length > PART_BYTES_MAX) {
+      yield part;
+      part = [];
+      bytes = 0;
+    }
+    part.push(buffer);
+    bytes += buffer.length;
+  }
+  if (bytes > 0) yield part;
 }

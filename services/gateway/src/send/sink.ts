@@ -3,12 +3,13 @@ import type { EncodedFrame } from '../fan-out/encoded-frame.ts';
 
 /** What an outbox writes into. */
 export interface MessageSink {
-  /** The text between two frames of one message. */
-  readonly separator: string;
-  /** Returns the frame as it stands in a message. Is called once a frame, in the order in which they are sent. */
-  textOf(frame: EncodedFrame): string;
-  /** Sends a message. `written` is called when the operating system has taken it. */
-  send(message: string, written: () => void): void;
+  /**
+   * Appends the bytes of the frame, as they go out, to what waits to be sent. Returns their number. Is called once a frame,
+   * in the order in which they are sent.
+   */
+  pack(frame: EncodedFrame, waiting: Buffer[]): number;
+  /** Sends what was packed, in one write if possible. `written` is called when the operating system has taken it. */
+  send(packed: readonly Buffer[], written: () => void): void;
   /** The bytes that were handed over and not yet taken by the operating system. */
   readonly bufferedBytes: number;
 }

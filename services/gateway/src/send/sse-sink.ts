@@ -6,7 +6,6 @@ import type { Sink } from './sink.ts';
 /** A response of server-sent events. Each frame is the data of one event. */
 export class SseSink implements Sink {
   readonly transport = 'sse';
-  readonly separator = '';
   readonly peer: string;
   readonly #response: ServerResponse;
   readonly #idAfter: (frame: EncodedFrame) => string | null;
@@ -35,13 +34,15 @@ export class SseSink implements Sink {
     return (this.#socket?.bytesWritten ?? 0) - this.#bytesBefore;
   }
 
-  textOf(frame: EncodedFrame): string {
+  pack(frame: EncodedFrame, waiting: Buffer[]): number {
     const id = this.#idAfter(frame);
-    return id === null ? `data: ${frame.text}\n\n` : `id: ${id}\ndata: ${frame.text}\n\n`;
+    const event = Buffer.from(id === null ? `data: ${frame.text}\n\n` : `id: ${id}\ndata: ${frame.text}\n\n`);
+    waiting.push(event);
+    return event.length;
   }
 
-  send(message: string, written: () => void): void {
-    this.#response.write(message, written);
+  send(packed: readonly Buffer[], written: () => void): void {
+    this.#response.write(packed.length === 1 ? packed[0] : Buffer.concat(packed), written);
   }
 
   /** A client of server-sent events sends nothing after its request. */
