@@ -1,5 +1,6 @@
 /** The gateway's own server over runs made by hand, in a process of its own. Events come when it is asked for them. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { RunChange } from '@runlog/run-feed/run-change';
 import { startMadeUpGateway } from '../services/gateway/src/made-up/made-up-gateway.ts';
 import { MadeUpRuns } from '../services/gateway/src/made-up/made-up-runs.ts';
 import { answerRequests, cpuMicros, settledRssBytes } from './talking-child.ts';
@@ -16,6 +17,9 @@ export interface Drive {
 const runs = new MadeUpRuns();
 const gateway = await startMadeUpGateway({ runs });
 
+/** The changes of each tick. */
+let prepared: RunChange[][] = [];
+
 const skills = {
   listen: () => new URL(gateway.url).host,
   cpu: () => cpuMicros(),
@@ -27,11 +31,18 @@ const skills = {
       runs.append(keyOf(run), [...events, ...Array.from({ length: 100 }, () => ({}))]);
     }
   },
-  async drive({ runs: count, ticks, intervalMs, events }: Drive) {
+  /** Folds the events of the next drive. What that costs is the fold's matter, and the making of events is ours. */
+  prepare({ runs: count, ticks, events }: Drive) {
     const made = Array.from({ length: events }, () => ({}));
-    for (let tick = 0; tick < ticks; tick += 1) {
+    prepared = Array.from({ length: ticks }, () =>
+      Array.from({ length: count }, (_, run) => runs.append(keyOf(run), made)),
+    );
+    global.gc!();
+  },
+  async drive({ intervalMs }: Drive) {
+    for (const changes of prepared) {
       await delay(intervalMs);
-      gateway.hub.apply(Array.from({ length: count }, (_, run) => runs.append(keyOf(run), made)));
+      gateway.hub.apply(changes);
     }
   },
 };

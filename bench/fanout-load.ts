@@ -41,6 +41,8 @@ interface Content {
 /** Ages of entries in tenths of a millisecond. The last cell holds all that are older. */
 const AGE_CELLS = 200_000;
 const KNOWN_MAX = 64;
+/** Without a payload. */
+const pong = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
 const CONNECTING_MAX = 100;
 
 const parties = new Map<string, Client[]>();
@@ -77,8 +79,9 @@ const skills = {
     }
   },
   async leave({ host }: { host: string }) {
-    for (const { socket } of parties.get(host)!) socket.destroy();
+    const clients = parties.get(host)!;
     parties.delete(host);
+    for (const { socket } of clients) socket.destroy();
     await delay(100);
   },
   /** Resolves to the counts since the last call, once what is given of them has come. */
@@ -118,7 +121,10 @@ function open(at: { host: string; channels: string[]; known: Map<number, Content
   const [hostname, port] = at.host.split(':');
   return new Promise((resolve, reject) => {
     const socket = connect({ host: hostname!, port: Number(port) });
-    const frames = new WsFrames((payload) => count(payload, at.known));
+    const frames = new WsFrames({
+      text: (payload) => count(payload, at.known),
+      ping: () => socket.write(pong),
+    });
     const head = [
       `GET ${STREAM_PATH} HTTP/1.1`,
       `Host: ${at.host}`,
@@ -130,6 +136,9 @@ function open(at: { host: string; channels: string[]; known: Map<number, Content
     ];
     socket.setNoDelay(true);
     socket.on('error', reject);
+    socket.on('close', () => {
+      if (parties.has(at.host)) throw new Error('a server closed a connection');
+    });
     socket.write(`${head.join('\r\n')}\r\n\r\n`);
     socket.once('data', (first) => {
       const end = first.indexOf('\r\n\r\n');

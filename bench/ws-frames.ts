@@ -1,14 +1,16 @@
-/** Splits the bytes of a server's WebSocket into the payloads of its text frames. Others are skipped. */
+/** Splits the bytes of a server's WebSocket into the payloads of its text frames, and tells of pings. */
 export class WsFrames {
   readonly #onText: (payload: Buffer) => void;
+  readonly #onPing: () => void;
   /** What came of a frame that is not complete. */
   #parts: Buffer[] = [];
   #held = 0;
   /** The bytes that must be held before there is anything to do. */
   #needed = 2;
 
-  constructor(onText: (payload: Buffer) => void) {
-    this.#onText = onText;
+  constructor(on: { text: (payload: Buffer) => void; ping: () => void }) {
+    this.#onText = on.text;
+    this.#onPing = on.ping;
   }
 
   push(chunk: Buffer): void {
@@ -21,7 +23,9 @@ export class WsFrames {
       if (rest.length < this.#needed) break;
       const length = rest[1]! & 0x7f;
       const head = length === 126 ? 4 : length === 127 ? 10 : 2;
-      if ((rest[0]! & 0x0f) === TEXT) this.#onText(rest.subarray(head, this.#needed));
+      const opcode = rest[0]! & 0x0f;
+      if (opcode === TEXT) this.#onText(rest.subarray(head, this.#needed));
+      else if (opcode === PING) this.#onPing();
       rest = rest.subarray(this.#needed);
     }
     this.#parts = rest.length === 0 ? [] : [rest];
@@ -30,6 +34,7 @@ export class WsFrames {
 }
 
 const TEXT = 1;
+const PING = 9;
 
 /** The length of the frame that begins here, or as much of it as must be there to tell. */
 function frameBytes(bytes: Buffer): number {
