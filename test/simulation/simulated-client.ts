@@ -1,5 +1,5 @@
 import { IndexWindow } from '@runlog/client/index-window';
-import { RunReplica, type RunUpdate } from '@runlog/client/run-replica';
+import { type ReplicaUpdate, RunReplica } from '@runlog/client/run-replica';
 import { deliverSnapshot, rowOf } from '@runlog/run-state/delivery';
 import { runOrder } from '@runlog/run-state/run-order';
 import {
@@ -11,7 +11,7 @@ import {
   type RunState,
   runStateSchema,
 } from '@runlog/schema/run/snapshot';
-import type { ServerFrameFields, StateCounts } from '@runlog/schema/stream/server-frames';
+import type { ServerFrameFields, Skipped, StateCounts } from '@runlog/schema/stream/server-frames';
 import type { GatewayProgram } from './gateway-program.ts';
 import type { Resume } from './plan.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -192,9 +192,8 @@ export class SimulatedClient implements SocketClient {
    * Checks that a state which a client is shown was the fold's, and that a step shows every entry in between, once and
    * in order.
    */
-  #check(key: string, told: { before: DeliveredSnapshot | null; update: RunUpdate }): void {
+  #check(key: string, told: { before: DeliveredSnapshot | null; update: ReplicaUpdate }): void {
     const { before, update } = told;
-    if (update.kind !== 'snapshot' && update.kind !== 'step') return;
     const { snapshot } = update;
     // There was no event yet, or the commit of `run-meta` is decided and cannot be read yet.
     if (snapshot.position === null || this.#world.oracle.meta === null) return;
@@ -216,24 +215,30 @@ export class SimulatedClient implements SocketClient {
 }
 
 function checkEntries(
-  step: { entries: readonly DeliveredEntry[]; skipped: number },
+  step: { entries: readonly DeliveredEntry[]; skipped: Skipped | null },
   expected: readonly number[],
   where: () => string,
 ): void {
+  const { skipped } = step;
   const shown = step.entries.map((entry) => entry.seq);
-  if (step.skipped === 0) {
-    holds(
-      shown.join() === expected.join(),
-      () => `${where()}: entries ${shown.join(' ')} came, ${expected.join(' ')} happened`,
-    );
+  const text = () => `${where()}: entries ${shown.join(' ')} came, ${expected.join(' ')} happened`;
+  if (skipped === null) {
+    holds(shown.join() === expected.join(), text);
     return;
   }
+  const isLeftOut = (seq: number) => seq > skipped.after && seq < skipped.before;
   const known = new Set(expected);
   holds(
-    shown.every((entry, index) => known.has(entry) && (index === 0 || entry > shown[index - 1]!)) &&
-      shown.length + step.skipped === expected.length,
+    shown.every((seq, at) => known.has(seq) && (at === 0 || seq > shown[at - 1]!)),
+    text,
+  );
+  const rest = (seqs: readonly number[]) => seqs.filter((seq) => !isLeftOut(seq)).join();
+  holds(rest(shown) === rest(expected), text);
+  const { length } = expected.filter(isLeftOut);
+  holds(
+    skipped.count === null || skipped.count === length,
     () =>
-      `${where()}: entries ${shown.join(' ')} came and ${step.skipped} were skipped, ${expected.join(' ')} happened`,
+      `${text()}; ${skipped.count} were said to be left out after ${skipped.after} before ${skipped.before}`,
   );
 }
 

@@ -1,33 +1,36 @@
 import { applyDelta } from '@runlog/run-state/delivery';
-import type { DeliveredEntry, DeliveredSnapshot, Position, RunStatus } from '@runlog/schema/run/snapshot';
-import type { RunDelta, ServerFrameFields } from '@runlog/schema/stream/server-frames';
+import type { DeliveredEntry, DeliveredSnapshot, Position } from '@runlog/schema/run/snapshot';
+import type { RunDelta, ServerFrameFields, Skipped } from '@runlog/schema/stream/server-frames';
 
-/** The updates that a subscriber of a run gets, in order. */
-export type RunUpdate =
+/** What a frame did to the state. */
+export type ReplicaUpdate =
   /** Start over from this snapshot. `reason` says why, if the server sent it without being asked. */
   | { readonly kind: 'snapshot'; readonly snapshot: DeliveredSnapshot; readonly reason: string | null }
-  /** New entries. `skipped` entries before them were not sent, because this client read too slowly. */
+  /**
+   * One step. If `skipped` is not null, entries were left out, and `entries` holds only some of those in that range: the
+   * milestones that the state needs.
+   */
   | {
       readonly kind: 'step';
       readonly snapshot: DeliveredSnapshot;
       readonly entries: readonly DeliveredEntry[];
-      readonly skipped: number;
-    }
-  | { readonly kind: 'end'; readonly status: Exclude<RunStatus, 'running'> };
+      readonly skipped: Skipped | null;
+    };
 
 /**
  * If `ask` is true, the replica cannot continue from what it holds: subscribe to the channel again from
  * `RunReplica.since`.
  */
-export type RunReaction = { readonly updates: readonly RunUpdate[]; readonly ask: boolean };
+export type RunReaction = { readonly updates: readonly ReplicaUpdate[]; readonly ask: boolean };
 
 /**
- * One run as a client holds it: frames go in, updates come out. It never shows a state that the server did not have.
+ * The state of one run as a client holds it: frames go in, updates come out. It never shows a state that the server did
+ * not have.
  */
 export class RunReplica {
   #snapshot: DeliveredSnapshot | null = null;
   #awaited: number | null = null;
-  #skipped = 0;
+  #skipped: Skipped | null = null;
   /** Is true if a delta did not fit and none has fitted since. */
   #mismatched = false;
   /** Is true if subscribing from the held position did not help: the next subscription asks for a whole snapshot. */
@@ -48,12 +51,13 @@ export class RunReplica {
    */
   asked(id: number): void {
     this.#awaited = id;
-    this.#skipped = 0;
+    this.#skipped = null;
   }
 
   /** Notes that the connection is gone, and with it any pending subscription. */
   disconnected(): void {
     this.#awaited = null;
+    this.#skipped = null;
   }
 
   receive(frame: ServerFrameFields): RunReaction {
@@ -63,16 +67,22 @@ export class RunReplica {
     if (frame.snapshot !== undefined) return this.#replace(frame.snapshot, null);
     if (frame.resume !== undefined) {
       this.#awaited = null;
-      return this.#step(frame.resume);
+      return this.#step(frame.resume, frame.resume.skipped ?? null);
     }
     if (frame.lag !== undefined) {
-      this.#skipped += frame.lag.skipped.count ?? 0;
+      this.#skipped = joined(this.#skipped, frame.lag.skipped);
       return nothing;
     }
-    if (frame.end !== undefined) return { updates: [{ kind: 'end', status: frame.end.status }], ask: false };
-    const { prev, seq, entries, set, epoch } = frame;
+    const { prev, seq, entries, set, epoch, replaces } = frame;
     if (prev === undefined || seq === undefined || entries === undefined || set === undefined) return nothing;
-    return this.#step({ prev, seq, entries, set, ...(epoch === undefined ? {} : { epoch }) });
+    const skipped = this.#skipped;
+    this.#skipped = null;
+    const delta = {
+      ...{ prev, seq, entries, set },
+      ...(epoch === undefined ? {} : { epoch }),
+      ...(replaces === undefined ? {} : { replaces }),
+    };
+    return this.#step(delta, skipped);
   }
 
   /** Compares the server's position of a quiet run with the held one. Returns true if something was lost on the way. */
@@ -84,12 +94,12 @@ export class RunReplica {
     this.#awaited = null;
     this.#startOver = false;
     this.#mismatched = false;
-    this.#skipped = 0;
+    this.#skipped = null;
     this.#snapshot = snapshot;
     return { updates: [{ kind: 'snapshot', snapshot, reason }], ask: false };
   }
 
-  #step(delta: RunDelta): RunReaction {
+  #step(delta: RunDelta, skipped: Skipped | null): RunReaction {
     const held = this.#snapshot;
     const epoch = held?.position?.epoch ?? delta.epoch;
     if (held === null || epoch === undefined || delta.prev !== this.#seq()) {
@@ -97,19 +107,26 @@ export class RunReplica {
       this.#mismatched = true;
       return { updates: [], ask: true };
     }
-    const skipped = this.#skipped;
-    this.#skipped = 0;
     this.#mismatched = false;
     this.#snapshot = applyDelta(held, { delta, epoch });
-    return {
-      updates: [{ kind: 'step', snapshot: this.#snapshot, entries: delta.entries, skipped }],
-      ask: false,
-    };
+    const { entries } = delta;
+    return { updates: [{ kind: 'step', snapshot: this.#snapshot, entries, skipped }], ask: false };
   }
 
   #seq(): number | null {
     return this.#snapshot?.position?.seq ?? null;
   }
+}
+
+/** Two ranges with nothing sent between them are one. */
+function joined(before: Skipped | null, skipped: Skipped): Skipped {
+  if (before === null) return skipped;
+  const count = before.count === null || skipped.count === null ? null : before.count + skipped.count;
+  return {
+    after: Math.min(before.after, skipped.after),
+    before: Math.max(before.before, skipped.before),
+    count,
+  };
 }
 
 const nothing: RunReaction = { updates: [], ask: false };

@@ -1,5 +1,7 @@
 import type { ClientFrame } from '@runlog/schema/stream/client-frames';
 import { ABNORMAL_CLOSE, NORMAL_CLOSE } from '@runlog/schema/stream/close-codes';
+import type { ServerFrameFields } from '@runlog/schema/stream/server-frames';
+import { readFrame } from './read-frame.ts';
 
 /** The part of a browser's WebSocket that is needed. The `ws` package has it too. */
 export interface SocketLike {
@@ -20,7 +22,7 @@ const CHECK_MS = 1_000;
 
 /**
  * One connection of the stream. It gives frames as objects, calls `onClose` exactly once, and ends if the server is
- * silent.
+ * silent or sends what no server of this protocol sends.
  */
 export interface Link {
   send(frame: ClientFrame): void;
@@ -34,7 +36,8 @@ export function connect(options: {
   protocol: string;
   webSocket: SocketConstructor | undefined;
   onOpen: () => void;
-  onFrame: (frame: unknown) => void;
+  /** If it throws, the connection ends as a broken one. */
+  onFrame: (frame: ServerFrameFields) => void;
   onClose: (close: { code: number; reason: string }) => void;
 }): Link {
   const Socket = options.webSocket ?? (globalThis.WebSocket as SocketConstructor | undefined);
@@ -67,12 +70,11 @@ export function connect(options: {
     silentMs = 0;
     for (const line of data.split('\n')) {
       if (line === '' || isOver) continue;
-      const frame = parse(line);
-      if (frame === undefined) {
+      try {
+        options.onFrame(readFrame(JSON.parse(line)));
+      } catch (error) {
         socket.close();
-        over({ code: ABNORMAL_CLOSE, reason: 'the server sent a frame that is not JSON' });
-      } else {
-        options.onFrame(frame);
+        over({ code: ABNORMAL_CLOSE, reason: `a frame could not be read: ${String(error)}` });
       }
     }
   });
@@ -92,12 +94,4 @@ export function connect(options: {
       over({ code: NORMAL_CLOSE, reason: '' });
     },
   };
-}
-
-function parse(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }

@@ -125,8 +125,9 @@ describe('the lines of the event log', () => {
 
   it('says how many events were not shown', () => {
     const eventLog = new EventLogLines();
-    eventLog.addGap({ skipped: 1_200, secondMs: 0 });
-    expect(eventLog.lines.map(textOf)[0]).toContain('1,200 events not shown');
+    eventLog.addGap({ count: 1_200 });
+    eventLog.addGap({ count: null });
+    expect(eventLog.lines.map(textOf)).toEqual(['… 1,200 events not shown', '… events are missing here']);
   });
 });
 

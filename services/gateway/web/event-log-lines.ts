@@ -81,14 +81,15 @@ export class EventLogLines {
     this.#lines[this.#indexOf(rolledUp)] = line;
   }
 
-  /** Adds a line which says that events are missing here because this page could not keep up. */
-  addGap(gap: { skipped: number; secondMs: number }): void {
-    const text = `… ${gap.skipped.toLocaleString('en')} events not shown: this page was too slow`;
+  /** Adds a line which says that events are missing here. `count` is null if their number is not known. */
+  addGap({ count }: { count: number | null }): void {
+    const text =
+      count === null ? '… events are missing here' : `… ${count.toLocaleString('en')} events not shown`;
     this.#insert({
-      secondMs: gap.secondMs,
-      eventType: 'skipped',
+      secondMs: this.#lines.at(-1)?.secondMs ?? 0,
+      eventType: 'gap',
       spans: [{ text, tone: 'warn' }],
-      events: gap.skipped,
+      events: count ?? 0,
       envIds: [],
     });
   }

@@ -1,15 +1,19 @@
 import { batch, computed, signal } from '@preact/signals';
+import type { IndexUpdate } from '@runlog/client/index-channel';
+import type { ChannelRefusal } from '@runlog/client/run-update';
 import { createStreamClient, type StreamStatus } from '@runlog/client/stream-client';
 import { freshnessOf, LIVE_MS_MAX, SLOW_MS_MAX } from '@runlog/run-state/freshness';
 import type { HttpFaultBody } from '@runlog/schema/faults';
+import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredSnapshot, Freshness, RunRow } from '@runlog/schema/run/snapshot';
-import { STREAM_PATH } from '@runlog/schema/stream/subprotocol';
-import { EventLogLines, secondOf } from './event-log-lines.ts';
+import { EventLogLines } from './event-log-lines.ts';
 import { RateMeter } from './rate-meter.ts';
 import { noteRefusal, noteStatus, storedKey } from './view-key.ts';
 
-/** The number of runs that the page keeps. Those that were silent longest are dropped first. */
+/** The number of runs that the page lists. Those that were silent longest are left out first. */
 const ROWS_MAX = 1_000;
+/** A page that was away for longer shows that entries are missing: its log would not keep them anyway. */
+const BACKFILL_ENTRIES_MAX = 5_000;
 
 /** Everything the page shows. */
 export const link = signal<StreamStatus>({ state: 'connecting' });
@@ -51,8 +55,8 @@ const key = storedKey();
 const client = createStreamClient({
   ...(key === undefined ? {} : { key }),
   // The page may be served under a path, so every address is relative to its own.
-  url: new URL(`.${STREAM_PATH}`, document.baseURI).href.replace(/^http/, 'ws'),
-  random: Math.random,
+  url: new URL('.', document.baseURI).href,
+  backfill: { entriesMax: BACKFILL_ENTRIES_MAX },
   onStatus: (status) => {
     link.value = status;
     noteStatus(status);
@@ -62,20 +66,19 @@ const client = createStreamClient({
 /** Begins to follow the index, the selected run and the address bar. */
 export function start(): void {
   void sayHello();
-  client.subscribeIndex('*', (update) => {
+  const showRows = (update: IndexUpdate | ChannelRefusal) => {
     if (update.kind === 'refused') {
       noteRefusal(update.code);
       return;
     }
-    const next = new Map(update.kind === 'rows' ? [] : rows.value);
-    for (const row of update.rows) next.set(`${row.cluster_id}/${row.run_id}/${row.group_id}`, row);
-    if (update.kind === 'changes') for (const key of update.gone) next.delete(key);
+    const listed = new Map(update.rows.map((row) => [formatRunKey(row), row]));
     batch(() => {
-      rows.value = bounded(next);
-      totalRuns.value = update.kind === 'rows' ? update.total : Math.max(totalRuns.value ?? 0, next.size);
-      if (selected.value === null) select(newestOf(next));
+      rows.value = listed;
+      totalRuns.value = update.total;
+      if (selected.value === null) select(newestOf(listed));
     });
-  });
+  };
+  client.subscribeIndex('*', showRows, { limit: ROWS_MAX });
   let unfollow: () => void = () => undefined;
   selected.subscribe((key) => {
     unfollow();
@@ -120,23 +123,18 @@ function follow(key: string): () => void {
   const unsubscribe = client.subscribeRun(key, (update) => {
     switch (update.kind) {
       case 'snapshot': {
-        // This is another life of the run, so the lines that are shown are not its past.
-        if (snapshot?.position?.epoch !== update.snapshot.position?.epoch || update.reason === 'retired') {
+        if (update.startsOver) {
           eventLog = new EventLogLines();
           rate.reset();
+          const oldest = update.entries[0]?.seq ?? Number.POSITIVE_INFINITY;
+          for (const entry of update.snapshot.milestones) if (entry.seq < oldest) eventLog.add(entry);
         }
+        for (const entry of update.entries) eventLog.add(entry);
         snapshot = update.snapshot;
-        const oldestInEventLog = snapshot.event_log[0]?.seq ?? Number.POSITIVE_INFINITY;
-        for (const entry of snapshot.milestones) if (entry.seq < oldestInEventLog) eventLog.add(entry);
-        for (const entry of snapshot.event_log) eventLog.add(entry);
         fresh = { freshness: snapshot.freshness, atMs: Date.now() };
         break;
       }
       case 'step': {
-        const first = update.entries[0];
-        if (update.skipped > 0 && first !== undefined) {
-          eventLog.addGap({ skipped: update.skipped, secondMs: secondOf(first) });
-        }
         for (const entry of update.entries) eventLog.add(entry);
         if (update.snapshot.last_received_at !== snapshot?.last_received_at) {
           fresh = { freshness: update.snapshot.freshness, atMs: Date.now() };
@@ -144,6 +142,9 @@ function follow(key: string): () => void {
         snapshot = update.snapshot;
         break;
       }
+      case 'gap':
+        eventLog.addGap(update);
+        break;
       case 'end':
       case 'refused':
         return;
@@ -152,7 +153,7 @@ function follow(key: string): () => void {
         throw new Error(`unknown update ${String(unreachable)}`);
       }
     }
-    rate.record({ total: snapshot.total_events_received, atMs: performance.now() });
+    if (snapshot !== null) rate.record({ total: snapshot.total_events_received, atMs: performance.now() });
     soon();
   });
   return () => {
@@ -179,12 +180,6 @@ function newestOf(known: ReadonlyMap<string, RunRow>): string | null {
     if (newest === null || entry[1].last_received_at > newest[1].last_received_at) newest = entry;
   }
   return newest?.[0] ?? null;
-}
-
-function bounded(known: Map<string, RunRow>): ReadonlyMap<string, RunRow> {
-  if (known.size <= ROWS_MAX) return known;
-  const newest = [...known].sort(([, a], [, b]) => (a.last_received_at < b.last_received_at ? 1 : -1));
-  return new Map(newest.slice(0, ROWS_MAX));
 }
 
 /** Learns the server's clock, and why it will refuse the stream, which the browser does not tell a page. */
