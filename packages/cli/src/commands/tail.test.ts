@@ -1,16 +1,31 @@
+import type { RunUpdate } from '@runlog/client/run-update';
 import { emptySnapshot } from '@runlog/run-state/delivery';
-import type { DeliveredEntry, DeliveredSnapshot } from '@runlog/schema/run/snapshot';
+import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { describe, expect, test } from 'vitest';
 import { deliveredEntry, deliveredSnapshot } from '../../../../test/support/entry-factory.ts';
 import { createFollower } from './tail.ts';
 
-function entry(seq: number): DeliveredEntry {
-  return deliveredEntry({ seq });
+const position = { epoch: 'one', seq: 1 };
+const entriesOf = (seqs: readonly number[]) => seqs.map((seq) => deliveredEntry({ seq }));
+
+function snapshotUpdate(
+  seqs: readonly number[],
+  overrides: Partial<Extract<RunUpdate, { kind: 'snapshot' }>> = {},
+): RunUpdate {
+  return {
+    ...{ kind: 'snapshot', snapshot: deliveredSnapshot(), entries: entriesOf(seqs), position },
+    ...{ startsOver: true, reason: null, ...overrides },
+  };
 }
 
-function snapshot(seqs: readonly number[], epoch = 'one'): DeliveredSnapshot {
-  return deliveredSnapshot({ position: { epoch, seq: seqs.at(-1)! }, event_log: seqs.map(entry) });
+function step(seqs: readonly number[], snapshot: Partial<DeliveredSnapshot> = {}): RunUpdate {
+  return { kind: 'step', snapshot: deliveredSnapshot(snapshot), entries: entriesOf(seqs), position };
 }
+
+const absent = snapshotUpdate([], {
+  snapshot: emptySnapshot({ cluster_id: 'c1', run_id: 'r1', group_id: 'default' }),
+  position: null,
+});
 
 function follow(entries: number) {
   const printed: number[] = [];
@@ -25,78 +40,74 @@ function follow(entries: number) {
 }
 
 describe('following a run', () => {
-  test('begins with the newest entries and continues with each new one', () => {
-    const { follower, printed } = follow(2);
-    follower.receive({ id: 0, snapshot: snapshot([1, 2, 3]) });
-    follower.receive({ prev: 3, seq: 6, entries: [entry(5), entry(6)], set: {} });
-    expect(printed).toEqual([2, 3, 5, 6]);
-    expect(follower.since()).toEqual({ epoch: 'one', seq: 6 });
+  test.each([
+    [0, [5, 6]],
+    [2, [2, 3, 5, 6]],
+    [100, [1, 2, 3, 5, 6]],
+  ])('begins with the newest %i entries and continues with each new one', (entries, expected) => {
+    const { follower, printed } = follow(entries);
+    follower.receive(snapshotUpdate([1, 2, 3]));
+    follower.receive(step([5, 6]));
+    expect(printed).toEqual(expected);
   });
 
-  test('prints nothing twice when a whole snapshot comes after a break', () => {
-    const { follower, printed } = follow(10);
-    follower.receive({ id: 0, snapshot: snapshot([1, 2, 3]) });
-    follower.receive({ id: 0, snapshot: snapshot([2, 3, 4]) });
-    follower.receive({ id: 0, resume: { prev: 4, seq: 5, entries: [entry(5)], set: {} } });
-    expect(printed).toEqual([1, 2, 3, 4, 5]);
+  test('prints all entries of a run that starts over, and says so', () => {
+    const { follower, printed, notes } = follow(1);
+    follower.receive(snapshotUpdate([7, 8]));
+    follower.receive(snapshotUpdate([1, 2], { reason: 'the snapshots were rebuilt' }));
+    expect(printed).toEqual([8, 1, 2]);
+    expect(notes).toEqual(['the run starts over: the snapshots were rebuilt']);
   });
 
-  test('subscribes again after a missing step', () => {
-    const { follower, printed } = follow(10);
-    follower.receive({ id: 0, snapshot: snapshot([1]) });
-    follower.receive({ prev: 4, seq: 5, entries: [entry(5)], set: {} });
-    expect(follower.mustAskAgain()).toBe(true);
-    expect(printed).toEqual([1]);
-    expect(follower.since()).toEqual({ epoch: 'one', seq: 1 });
-  });
-
-  test('starts over in a new epoch, and says so', () => {
-    const { follower, printed, notes } = follow(10);
-    follower.receive({ id: 0, snapshot: snapshot([7, 8]) });
-    follower.receive({ reset: { reason: 'the topic was rebuilt', snapshot: snapshot([1, 2], 'two') } });
-    expect(printed).toEqual([7, 8, 1, 2]);
-    expect(notes).toEqual(['the run starts over: the topic was rebuilt']);
+  test('says which entries are missing, and why', () => {
+    const { follower, notes } = follow(0);
+    follower.receive(snapshotUpdate([1]));
+    const gap = { kind: 'gap', after: 1, before: 9, position } as const;
+    follower.receive({ ...gap, count: 5, reason: 'history_gone' });
+    follower.receive({ ...gap, count: null, reason: 'unavailable' });
+    expect(notes).toEqual([
+      '5 entries between 1 and 9 are not shown: the log no longer holds them',
+      'entries between 1 and 9 are not shown: the gateway could not read them',
+    ]);
   });
 
   test('says once that it waits for a run that does not exist yet', () => {
-    const { follower, printed, notes } = follow(10);
-    const absent = emptySnapshot({ cluster_id: 'c1', run_id: 'r1', group_id: 'default' });
-    follower.receive({ id: 0, snapshot: absent });
-    follower.receive({ id: 0, snapshot: absent });
+    const { follower, printed, notes } = follow(0);
+    follower.receive(absent);
+    follower.receive(absent);
     expect(notes).toEqual(['there is no run c1/r1/default yet; waiting for it']);
-    follower.receive({ prev: null, seq: 1, epoch: 'one', entries: [entry(1)], set: {} });
+    follower.receive(step([1]));
     expect(printed).toEqual([1]);
   });
 
   test('does not say "yet" of a run that was shown and is deleted', () => {
-    const { follower, notes } = follow(10);
-    const absent = emptySnapshot({ cluster_id: 'c1', run_id: 'r1', group_id: 'default' });
-    follower.receive({ id: 0, snapshot: snapshot([1]) });
-    follower.receive({ reset: { reason: 'the run was deleted', snapshot: absent } });
-    follower.receive({ id: 0, snapshot: absent });
-    expect(notes).toEqual(['the run starts over: the run was deleted']);
+    const { follower, notes } = follow(0);
+    follower.receive(snapshotUpdate([1]));
+    follower.receive({ ...absent, reason: 'retired' } as RunUpdate);
+    follower.receive(absent);
+    expect(notes).toEqual(['the run starts over: retired']);
   });
 
   test('says how a run ended, and why if that is known', () => {
     const { follower, notes } = follow(0);
-    follower.receive({ id: 0, snapshot: snapshot([1]) });
-    follower.receive({ end: { status: 'failed' } });
+    follower.receive(snapshotUpdate([1]));
     const end = {
       status: 'failed',
       at: '2026-01-03T23:59:47Z',
       reason: 'loss\u001b is NaN',
       seq: 2,
     } as const;
-    follower.receive({ prev: 1, seq: 2, entries: [entry(2)], set: { status: 'failed', end } });
-    follower.receive({ end: { status: 'failed' } });
-    expect(notes).toEqual(['the run has ended: failed', 'the run has ended: failed: loss� is NaN']);
+    follower.receive(step([2], { status: 'failed', end }));
+    follower.receive({ kind: 'end', status: 'failed' });
+    expect(notes).toEqual(['the run has ended: failed: loss� is NaN']);
   });
 
-  test('returns the status of the run', () => {
+  test('returns the status of the run as of what was printed', () => {
     const { follower } = follow(0);
-    expect(follower.receive({ id: 0, snapshot: snapshot([1]) })).toBe('running');
-    expect(follower.receive({ prev: 1, seq: 2, entries: [entry(2)], set: { status: 'failed' } })).toBe(
-      'failed',
-    );
+    expect(follower.receive(snapshotUpdate([1]))).toBe('running');
+    // Entries before the end are still being fetched.
+    expect(follower.receive(step([2], { status: 'failed' }))).toBe('running');
+    expect(follower.receive({ kind: 'end', status: 'failed' })).toBe('failed');
+    expect(follower.receive(step([3], { status: 'running' }))).toBe('running');
   });
 });

@@ -1,17 +1,17 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { RunReplica } from '@runlog/client/run-replica';
+import { once } from 'node:events';
+import type { GapReason, RunUpdate } from '@runlog/client/run-update';
+import { createStreamClient, type StreamStatus } from '@runlog/client/stream-client';
+import { ChannelRefusedError, StreamStoppedError } from '@runlog/client/stream-errors';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredEntry, DeliveredSnapshot, RunStatus } from '@runlog/schema/run/snapshot';
-import type { ServerFrameFields } from '@runlog/schema/stream/server-frames';
+import { closeCodes } from '@runlog/schema/stream/close-codes';
 import { printable, printableJson } from '@runlog/service-kit/printable';
-import { messageOf } from '@runlog/topic-io/error-message';
-import { type Command, exitCodes, parseCommandLine, wholeNumber } from '../command.ts';
+import { WebSocket } from 'ws';
+import { type Command, CommandError, exitCodes, parseCommandLine, wholeNumber } from '../command.ts';
 import { entryLine } from '../entry-text.ts';
 import { createProgress } from '../progress.ts';
-import { retryDelayMs } from '../retry.ts';
 import { gatewayVariables, readClientConfig } from '../services/client-config.ts';
 import { selectRun } from '../services/run-selection.ts';
-import { openRunStream } from '../services/run-stream.ts';
 import { stopSignal } from '../stop-signal.ts';
 
 const options = {
@@ -27,7 +27,7 @@ const options = {
 export const command: Command = {
   usage: 'RUN [options]',
   description:
-    'Follows the event log of one run until Ctrl-C. After a lost connection it continues where it stopped, without a gap or a repeat. If there is no run cluster/run/group yet, the command says so on stderr and waits for it. RUN is written as for "runlog show".',
+    'Follows the event log of one run until Ctrl-C. After a lost connection it continues where it stopped, without a gap or a repeat: what it missed is fetched from the history. If entries cannot be had, stderr says how many and where. If there is no run cluster/run/group yet, the command says so on stderr and waits for it. RUN is written as for "runlog show".',
   options,
   examples: ['runlog tail run-7', 'runlog tail c1/run-7/A --json', 'runlog tail run-7 --until-end && deploy'],
   environment: gatewayVariables,
@@ -35,106 +35,138 @@ export const command: Command = {
     const { values, positionals } = parseCommandLine(args, options, { argumentsMax: 1 });
     const target = readClientConfig(env, { gatewayUrl: values.url });
     const entries = wholeNumber({ name: 'entries', text: values.entries, fallback: 10, min: 0, max: 100 });
-    const key = await selectRun(positionals[0], target);
+    const key = formatRunKey(await selectRun(positionals[0], target));
     const print = (entry: DeliveredEntry) =>
       process.stdout.write(
         `${values.json === true ? printableJson(JSON.stringify(entry)) : entryLine(entry)}\n`,
       );
-    const untilEnd = values['until-end'] === true;
     const signal = stopSignal();
     const progress = createProgress({ stream: process.stderr, now: () => performance.now() });
-    const follower = createFollower({ run: formatRunKey(key), entries, print, note: progress.note });
-    for (let attempt = 0; !signal.aborted; ) {
-      try {
-        for await (const data of openRunStream(target, { key, since: follower.since(), signal })) {
-          attempt = 0;
-          const status = follower.receive(JSON.parse(data) as ServerFrameFields);
-          if (untilEnd && status !== 'running') return status === 'failed' ? exitCodes.failed : exitCodes.ok;
-          if (follower.mustAskAgain()) break;
+    const follower = createFollower({ run: key, entries, print, note: progress.note });
+    const client = createStreamClient({
+      url: target.gatewayUrl,
+      webSocket: WebSocket,
+      ...(target.key === undefined ? {} : { key: target.key }),
+      backfill: { entriesMax: Number.POSITIVE_INFINITY },
+      onStatus: (status) => noteStatus(status, (text) => progress.trouble(`${key}: ${text}`)),
+    });
+    try {
+      for await (const update of client.run(key, { signal, acknowledge: true })) {
+        const status = follower.receive(update);
+        if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
+        if (values['until-end'] === true && status !== 'running') {
+          return status === 'failed' ? exitCodes.failed : exitCodes.ok;
         }
-      } catch (error) {
-        if (signal.aborted) break;
-        progress.trouble(`${formatRunKey(key)}: ${messageOf(error)}; trying again`);
       }
-      const delayMs = retryDelayMs({ attempt, retryAfterMs: 0, random: Math.random });
-      await delay(delayMs, undefined, { signal }).catch(() => {});
-      attempt += 1;
+      return exitCodes.ok;
+    } catch (error) {
+      throw refusalOf(error, target.gatewayUrl);
+    } finally {
+      client.close();
     }
-    return exitCodes.ok;
   },
 };
 
-interface Follower {
-  /** Returns the run's status after the frame. */
-  receive(frame: ServerFrameFields): RunStatus;
-  since(): RunReplica['since'];
-  /** Is true when the newest frame did not continue the state that is held. */
-  mustAskAgain(): boolean;
+function noteStatus(status: StreamStatus, trouble: (text: string) => void): void {
+  if (status.state === 'waiting') trouble('no connection to the gateway; trying again');
 }
 
-/** Prints each entry of a run once, whichever frame brings it. */
+/** Returns what the server refused for good as a fault of the command, and anything else as it is. */
+function refusalOf(error: unknown, url: string): unknown {
+  if (error instanceof StreamStoppedError) {
+    const hint =
+      error.code === closeCodes.bad_key.close || error.code === closeCodes.no_auth.close
+        ? '; set RUNLOG_KEY to a key that may view'
+        : '';
+    return new CommandError(`${url} refused the stream: ${error.message}${hint}`, exitCodes.failed);
+  }
+  if (error instanceof ChannelRefusedError) {
+    return new CommandError(`${url} refused the run: ${error.message}`, exitCodes.failed);
+  }
+  return error;
+}
+
+interface Follower {
+  /** Returns the run's status as of what was printed. */
+  receive(update: RunUpdate): RunStatus;
+}
+
+/** Prints each entry of a run once, and notes on stderr what else there is to say. */
 export function createFollower(use: {
   /** The name of the run in notes to the user. */
   run: string;
+  /** How many of the first entries are printed. */
   entries: number;
   print: (entry: DeliveredEntry) => void;
   note: (text: string) => void;
 }): Follower {
-  const replica = new RunReplica();
-  let printed: { epoch: string; seq: number } | null = null;
-  let ask = false;
+  let hasBegun = false;
   let isAwaited = false;
+  let snapshot: DeliveredSnapshot | null = null;
+  let ended: RunStatus = 'running';
   const noteAbsence = () => {
     // A reconnection brings the same empty snapshot again; a run that was shown before is not "not there yet".
-    if (isAwaited || printed !== null) return;
+    if (isAwaited || hasBegun) return;
     isAwaited = true;
     use.note(`there is no run ${use.run} yet; waiting for it`);
   };
-  const printNew = (entries: readonly DeliveredEntry[]) => {
-    const epoch = replica.snapshot?.position?.epoch;
-    if (epoch === undefined) return;
-    const fresh =
-      printed === null
-        ? use.entries === 0
-          ? []
-          : entries.slice(-use.entries)
-        : entries.filter((entry) => printed?.epoch !== epoch || entry.seq > printed.seq);
-    for (const entry of fresh) use.print(entry);
-    printed = { epoch, seq: Math.max(entries.at(-1)?.seq ?? 0, printed?.epoch === epoch ? printed.seq : 0) };
+  const printAll = (entries: readonly DeliveredEntry[]) => {
+    for (const entry of entries) use.print(entry);
   };
   return {
-    receive(frame) {
-      const reaction = replica.receive(frame);
-      ask = reaction.ask;
-      for (const update of reaction.updates) {
-        switch (update.kind) {
-          case 'snapshot':
-            if (update.reason !== null) use.note(`the run starts over: ${update.reason}`);
-            else if (update.snapshot.position === null) noteAbsence();
-            printNew(update.snapshot.event_log);
-            break;
-          case 'step':
-            if (update.skipped > 0)
-              use.note(`${update.skipped} entries were not sent: this reader was too slow`);
-            printNew(update.entries);
-            break;
-          case 'end':
-            use.note(`the run has ended: ${endText(update.status, replica.snapshot)}`);
-            break;
-          default: {
-            const unreachable: never = update;
-            throw new Error(`unknown update ${String(unreachable)}`);
-          }
+    receive(update) {
+      switch (update.kind) {
+        case 'snapshot': {
+          snapshot = update.snapshot;
+          if (update.reason !== null) use.note(`the run starts over: ${update.reason}`);
+          else if (snapshot.position === null) noteAbsence();
+          const { entries } = update;
+          printAll(
+            hasBegun || isAwaited
+              ? entries
+              : entries.slice(entries.length - Math.min(use.entries, entries.length)),
+          );
+          hasBegun ||= snapshot.position !== null;
+          break;
+        }
+        case 'step':
+          snapshot = update.snapshot;
+          printAll(update.entries);
+          hasBegun = true;
+          break;
+        case 'gap':
+          use.note(gapText(update));
+          break;
+        case 'end':
+          ended = update.status;
+          use.note(`the run has ended: ${endText(update.status, snapshot)}`);
+          return ended;
+        default: {
+          const unreachable: never = update;
+          throw new Error(`unknown update ${String(unreachable)}`);
         }
       }
-      return replica.snapshot?.status ?? 'running';
+      if (snapshot?.status === 'running') ended = 'running';
+      return ended;
     },
-    since: () => replica.since,
-    mustAskAgain: () => ask,
   };
 }
 
-/** The frame says how a run ended; the state that came before it says why. */
+const gapReasons: Readonly<Record<GapReason, string>> = {
+  too_many: 'too many to fetch',
+  history_gone: 'the log no longer holds them',
+  no_such_run: 'the run was deleted',
+  forbidden: 'the key does not show them',
+  not_supported: 'the gateway is older than this command',
+  unavailable: 'the gateway could not read them',
+};
+
+function gapText(gap: { count: number | null; after: number; before: number; reason: GapReason }): string {
+  const which = gap.count === null ? 'entries' : `${gap.count} entries`;
+  return `${which} between ${gap.after} and ${gap.before} are not shown: ${gapReasons[gap.reason]}`;
+}
+
+/** The update says how a run ended; the state that came with it says why. */
 function endText(status: RunStatus, snapshot: DeliveredSnapshot | null): string {
   const end = snapshot?.end ?? null;
   const isKnown = end !== null && end.status === status && end.reason !== null;

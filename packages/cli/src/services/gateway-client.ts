@@ -48,35 +48,15 @@ export function runPage(target: GatewayTarget, key: RunKey): string {
   return `${target.gatewayUrl}/#${formatRunKey(key)}`;
 }
 
-/** Opens a `text/event-stream` and returns its body. The signal ends the stream as well as the request. */
-export async function openStream(
-  target: GatewayTarget,
-  stream: { path: string; lastEventId: string | null; signal: AbortSignal },
-): Promise<AsyncIterable<Uint8Array>> {
-  const response = await get(target, stream.path, {
-    signal: stream.signal,
-    accept: 'text/event-stream',
-    ...(stream.lastEventId === null ? {} : { 'last-event-id': stream.lastEventId }),
-  });
-  if (response.status !== 200 || response.body === null) throw await refusal(target, response);
-  return response.body as unknown as AsyncIterable<Uint8Array>;
-}
-
 /** Sends a request to the gateway and follows redirects. */
-async function get(
-  target: GatewayTarget,
-  path: string,
-  options: { signal?: AbortSignal; accept?: string; 'last-event-id'?: string } = {},
-): Promise<Response> {
-  const { signal, ...headers } = options;
+async function get(target: GatewayTarget, path: string): Promise<Response> {
   try {
     return await fetch(`${target.gatewayUrl}${path}`, {
       headers: {
         accept: 'application/json',
-        ...headers,
         ...(target.key === undefined ? {} : { authorization: `Bearer ${target.key}` }),
       },
-      signal: signal ?? AbortSignal.timeout(ANSWER_MS_MAX),
+      signal: AbortSignal.timeout(ANSWER_MS_MAX),
     });
   } catch (error) {
     const reason = unreachableReason(target.gatewayUrl, error);
