@@ -8,6 +8,7 @@ export const httpFaults = {
   invalid_utf8: { status: 400, retry: false },
   too_many_events: { status: 413, retry: false },
   invalid_query: { status: 400, retry: false },
+  invalid_body: { status: 400, retry: false },
   unauthorized: { status: 401, retry: false },
   forbidden: { status: 403, retry: false },
   no_such_run: { status: 404, retry: false },

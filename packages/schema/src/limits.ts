@@ -92,6 +92,13 @@ export const STREAM_AHEAD_MS_MAX = 10_000;
 export const STREAM_RECONNECT_MS_MIN = 500;
 export const STREAM_RECONNECT_MS_MAX = 20_000;
 
+// --- tokens, and what an address may ask for ---
+export const TOKEN_MS_MAX = 300_000;
+export const TOKEN_CHARS_MAX = 512;
+/** The channels of one stream of server-sent events. The ids of its events hold a position of each run. */
+export const EVENT_STREAM_CHANNELS_MAX = 32;
+export const EVENT_ID_TEXT_CHARS_MAX = 1_024;
+
 // --- REST ---
 export const RUNS_PAGE_DEFAULT = 100;
 export const RUNS_PAGE_MAX = 1_000;

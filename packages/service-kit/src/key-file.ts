@@ -4,14 +4,14 @@ import { dirname } from 'node:path';
 import { type Key, keysFileSchema } from '@runlog/schema/keys';
 import { messageOf } from '@runlog/topic-io/error-message';
 import type { Logger } from '@runlog/topic-io/logger';
-import { type KeyRing, keyLookup } from './keys.ts';
+import { keyIdLookup, keyLookup, type NamedKeyRing } from './keys.ts';
 import { ConfigError } from './read-config.ts';
 
 /** A watch can miss a change (network folders, bind mounts of one file); polling the file's state does not. */
 const POLL_MS = 2_000;
 
 /** The keys of a file, reloaded while this is open. */
-export interface KeyFile extends KeyRing, AsyncDisposable {}
+export interface KeyFile extends NamedKeyRing, AsyncDisposable {}
 
 type ParsedKeys =
   | { readonly kind: 'keys'; readonly keys: readonly Key[] }
@@ -59,7 +59,9 @@ export async function openKeyFile(options: { path: string; logger: Logger }): Pr
   // The state is taken before reading, so that a change in between is read again and never missed.
   let state = await stateOf(path);
   let text = await readFile(path, 'utf8');
-  let find = keyLookup(keysOf(text));
+  const keys = keysOf(text);
+  let find = keyLookup(keys);
+  let withId = keyIdLookup(keys);
   let reading: Promise<void> = Promise.resolve();
   let isClosed = false;
   let isDue = false;
@@ -86,6 +88,7 @@ export async function openKeyFile(options: { path: string; logger: Logger }): Pr
       return;
     }
     find = keyLookup(parsed.keys);
+    withId = keyIdLookup(parsed.keys);
     logger.info({ path, keys: parsed.keys.length }, 'keys reloaded');
     for (const listener of listeners) listener();
   };
@@ -113,6 +116,7 @@ export async function openKeyFile(options: { path: string; logger: Logger }): Pr
 
   return {
     find: (secret) => find(secret),
+    withId: (id) => withId(id),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

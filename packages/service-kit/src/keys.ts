@@ -9,6 +9,12 @@ export interface KeyRing {
   onChange(listener: () => void): () => void;
 }
 
+/** The same, for those who must find a key that somebody has named. */
+export interface NamedKeyRing extends KeyRing {
+  /** Returns the key with this id, or null if there is none, or no longer. */
+  withId(id: string): Key | null;
+}
+
 /** Returns the digest that a key file stores instead of the key. */
 export function digestOf(secret: string): string {
   return createHash('sha256').update(secret, 'utf8').digest('hex');
@@ -27,6 +33,12 @@ export function keyLookup(keys: readonly Key[]): (secret: string) => Key | null 
     const found = byDigest.get(digest.toString('hex'));
     return found !== undefined && timingSafeEqual(found.digest, digest) ? found.key : null;
   };
+}
+
+/** Finds keys by their ids. */
+export function keyIdLookup(keys: readonly Key[]): (id: string) => Key | null {
+  const byId = new Map(keys.map((key) => [key.id, key]));
+  return (id) => byId.get(id) ?? null;
 }
 
 /**

@@ -34,7 +34,7 @@ export async function startGateway(options: ServiceStart<GatewayConfig>): Promis
     embedOrigins: config.embedOrigins,
     connectionsMax: config.connectionsMax,
     drainMs: config.drainMs,
-    access: accessBy(keys),
+    access: accessBy(keys, () => clock.now()),
     view: feed,
     clock,
     random: options.random,

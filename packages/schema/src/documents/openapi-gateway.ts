@@ -1,3 +1,4 @@
+import { eventStreamQuerySchema, runStreamQuerySchema } from '../http/event-stream-queries.ts';
 import {
   eventsPageSchema,
   eventsQuerySchema,
@@ -9,10 +10,12 @@ import {
   runsQuerySchema,
   runTimelineSchema,
 } from '../http/gateway-api.ts';
+import { tokenAnswerSchema, tokenRequestSchema } from '../http/tokens-api.ts';
+import { TOKEN_CHARS_MAX } from '../limits.ts';
 import { runFiguresSchema } from '../run/figures.ts';
 import { RUN_KEY_PART_PATTERN } from '../run/run-key.ts';
 import { runDocumentSchema, runRowSchema } from '../run/snapshot.ts';
-import { STREAM_PATH, STREAM_SUBPROTOCOL } from '../stream/subprotocol.ts';
+import { STREAM_EVENTS_PATH, STREAM_PATH, STREAM_SUBPROTOCOL } from '../stream/subprotocol.ts';
 import {
   etag,
   faultResponses,
@@ -34,6 +37,8 @@ const schemas = {
   EventsPage: eventsPageSchema,
   RunTimeline: runTimelineSchema,
   RunFigures: runFiguresSchema,
+  TokenRequest: tokenRequestSchema,
+  TokenAnswer: tokenAnswerSchema,
 };
 
 const part = (name: string): Parameter => ({
@@ -58,11 +63,26 @@ const runFaults = {
   no_such_run: 'there is no such run',
 } as const;
 
-const streamed: Response = {
+const token: Parameter = {
+  ...{ name: 'token', in: 'query', required: false },
   description:
-    "The frames of the run's channel. The id `epoch.seq` of an event is the client's position after it, if it has one",
-  content: { 'text/event-stream': { schema: { description: 'Events whose data is a JSON frame' } } },
+    'A token of `POST /v1/tokens`, for a client that cannot set a header. A key never stands in an address',
+  schema: { type: 'string', maxLength: TOKEN_CHARS_MAX },
 };
+const lastEventId: Parameter = {
+  ...{ name: 'Last-Event-ID', in: 'header', required: false },
+  description:
+    'The id of the last event that the client has; one that another stream gave means a fresh start',
+  schema: { type: 'string' },
+};
+const eventsOf = (description: string): Response => ({
+  description,
+  content: { 'text/event-stream': { schema: { description: 'Events whose data is a JSON frame' } } },
+});
+const streamFaults = {
+  invalid_query: 'an invalid or unknown parameter',
+  overloaded: 'this gateway has as many streams as it may have',
+} as const;
 
 /** The gateway's document, which it serves at `GET /openapi.json`. The WebSocket's frames are in asyncapi.ts. */
 export const gatewayOpenApi = openApiDocument({
@@ -151,7 +171,7 @@ export const gatewayOpenApi = openApiDocument({
       get: {
         operationId: 'getRun',
         summary: 'The snapshot of a run, now or as of an earlier event',
-        parameters: [...runParts, ...queryParameters(runQuerySchema), ifNoneMatch],
+        parameters: [...runParts, ...queryParameters(runQuerySchema), token, ifNoneMatch],
         responses: {
           200: {
             ...jsonResponse('The snapshot', refTo('RunDocument')),
@@ -175,7 +195,7 @@ export const gatewayOpenApi = openApiDocument({
       get: {
         operationId: 'getRunEvents',
         summary: "A page of the run's history, read from the topic",
-        parameters: [...runParts, ...queryParameters(eventsQuerySchema)],
+        parameters: [...runParts, ...queryParameters(eventsQuerySchema), token],
         responses: {
           200: jsonResponse(
             'Oldest first; `next` is the before or after of the next page, null at the end. A page with a filter may be empty and yet have a `next`',
@@ -194,7 +214,7 @@ export const gatewayOpenApi = openApiDocument({
       get: {
         operationId: 'getRunTimeline',
         summary: "The run's whole life in one strip: landmarks, gaps, attempts and end",
-        parameters: [...runParts, ifNoneMatch],
+        parameters: [...runParts, token, ifNoneMatch],
         responses: {
           200: { ...jsonResponse('The strip', refTo('RunTimeline')), headers: etag },
           304: held,
@@ -206,7 +226,7 @@ export const gatewayOpenApi = openApiDocument({
       get: {
         operationId: 'getRunFigures',
         summary: "Every numeric series of the run's events, over its whole life",
-        parameters: [...runParts, ...queryParameters(figuresQuerySchema), ifNoneMatch],
+        parameters: [...runParts, ...queryParameters(figuresQuerySchema), token, ifNoneMatch],
         responses: {
           200: { ...jsonResponse('The figures', refTo('RunFigures')), headers: etag },
           304: held,
@@ -218,15 +238,55 @@ export const gatewayOpenApi = openApiDocument({
       get: {
         operationId: 'streamRun',
         summary: 'The run live, as server-sent events',
-        parameters: [
-          ...runParts,
-          {
-            ...{ name: 'Last-Event-ID', in: 'header', required: false },
-            description: 'The position to resume from',
-            schema: { type: 'string' },
+        parameters: [...runParts, ...queryParameters(runStreamQuerySchema), token, lastEventId],
+        responses: {
+          200: eventsOf(
+            "The frames of the run's channel. The id `epoch.seq` of an event is the client's position after it, if it has one",
+          ),
+          ...faultResponses({ ...runFaults, ...streamFaults }),
+        },
+      },
+    },
+    [STREAM_EVENTS_PATH]: {
+      get: {
+        operationId: 'streamEvents',
+        summary: 'Several channels live, as server-sent events',
+        parameters: [...queryParameters(eventStreamQuerySchema), token, lastEventId],
+        responses: {
+          200: eventsOf(
+            "The frames of the channels. The id of an event stands for the client's position in each of the runs",
+          ),
+          ...faultResponses({
+            ...viewFaults,
+            ...streamFaults,
+            forbidden: 'a key that may not view, or does not show one of the runs, whether it exists or not',
+          }),
+        },
+      },
+    },
+    '/v1/tokens': {
+      post: {
+        operationId: 'makeToken',
+        summary: 'A token for some runs and a short time, made in the name of a view key',
+        requestBody: {
+          required: true,
+          content: {
+            'application/json': { schema: refTo('TokenRequest'), example: { runs: 'c1/*', ttl_ms: 60_000 } },
           },
-        ],
-        responses: { 200: streamed, ...faultResponses(runFaults) },
+        },
+        responses: {
+          200: jsonResponse('The token, and when it ends', refTo('TokenAnswer')),
+          ...faultResponses({
+            unauthorized: 'no key, or one that is not, or no longer, valid',
+            bad_request: 'not a valid HTTP request, or a body that is no JSON',
+            invalid_body: 'a body of another form',
+            forbidden: 'a key that may not view, or of which no glob covers the one asked for',
+            body_too_large: 'a body over 1 KiB',
+            unsupported_media_type: 'a body that is not JSON',
+            closing: 'this process shuts down',
+            internal: 'a fault of this service',
+          }),
+        },
       },
     },
     [STREAM_PATH]: {
@@ -240,6 +300,7 @@ export const gatewayOpenApi = openApiDocument({
             forbidden: 'a key that may not view, or an origin that is not allowed',
             not_found: 'not a request for a WebSocket',
             not_ready: 'this gateway is still reading the log',
+            overloaded: 'this gateway has as many streams as it may have',
             closing: 'this process shuts down',
           }),
         },

@@ -107,7 +107,8 @@ export function queryParameters(schema: z.ZodObject): readonly Parameter[] {
       ...rest
     } = read as JsonSchema & { description?: string };
     if (description === undefined) throw new Error(`the parameter ${name} has no description`);
-    return { name, in: 'query', required: false, description, schema: rest };
+    const required = !(value as z.ZodType).safeParse(undefined).success;
+    return { name, in: 'query', required, description, schema: rest };
   });
 }
 

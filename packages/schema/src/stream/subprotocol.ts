@@ -3,3 +3,6 @@ export const STREAM_SUBPROTOCOL = 'runlog.v1';
 
 /** The path of the WebSocket. */
 export const STREAM_PATH = '/v1/stream';
+
+/** The path of the same stream as server-sent events. */
+export const STREAM_EVENTS_PATH = `${STREAM_PATH}/events`;

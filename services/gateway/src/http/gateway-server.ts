@@ -25,13 +25,14 @@ import type { FeedView } from '../read/feed.ts';
 import type { RunsAtHand } from '../read/runs-at-hand.ts';
 import { Connections } from '../send/connections.ts';
 import { SocketServer } from '../send/socket-server.ts';
-import { addStreamRoute } from '../send/sse.ts';
+import { addEventStreamRoutes } from '../send/sse.ts';
 import { answerOrigins } from './cors.ts';
 import { addHelloRoute } from './hello.ts';
 import { addRestRoutes } from './rest.ts';
+import { addTokenRoute } from './tokens.ts';
 import { addPageRoutes } from './web-bundle.ts';
 
-/** A gateway accepts no bodies. */
+/** The largest body is a request for a token. */
 const BODY_BYTES_MAX = 1_024;
 
 /** How long a closing server waits for answers that are being sent. */
@@ -84,6 +85,7 @@ export async function serveGateway(options: {
   addCompression(server);
   addHelloRoute(server, options.allowedOrigins);
   addRestRoutes(server, { runs: view.runs, access, clock });
+  addTokenRoute(server, { access, clock });
   server.get(STREAM_PATH, { exposeHeadRoute: false }, () => {
     throw new HttpFault('not_found', `${STREAM_PATH} accepts only requests for a WebSocket`);
   });
@@ -103,7 +105,7 @@ export async function serveGateway(options: {
     onSent: metrics.sent,
   });
   const stopTelling = tellOfFeed(connections, view);
-  addStreamRoute(server, { hub: view.hub, access, connections });
+  addEventStreamRoutes(server, { hub: view.hub, access, connections });
   const sockets = new SocketServer({
     server: server.server,
     connections,

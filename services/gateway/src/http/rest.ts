@@ -27,7 +27,7 @@ import { type Access, mustSee } from '../access.ts';
 import { LogReads } from '../read/log-reads.ts';
 import type { RunsAtHand } from '../read/runs-at-hand.ts';
 import { listRuns } from './list-runs.ts';
-import { readQuery } from './read-query.ts';
+import { readQuery, takeToken } from './read-query.ts';
 import { noSuchRun, type RunRoute, runKeyOf } from './run-route.ts';
 
 /** The most pages of history that are read at the same time. Each may look at many records. */
@@ -55,11 +55,12 @@ export function addRestRoutes(
 
   /** Returns the run of a request, and what it asks for, if its viewer may see the run. */
   const readRequest = <Schema extends z.ZodType>(request: RunRequest, schema: Schema) => {
-    const viewer = access.viewerOfRequest(request);
+    const { token, rest } = takeToken(request.query);
+    const viewer = access.viewerOfRequest(request, token);
     const key = runKeyOf(request.params);
     mustSee(viewer, key);
     const runs = atHand();
-    const query = readQuery(schema, request.query);
+    const query = readQuery(schema, rest);
     const run = runs.states.get(key);
     if (run === undefined) throw noSuchRun(request.params);
     return { key, runs, query, run };

@@ -3,7 +3,7 @@ import type { FeedState } from '@runlog/schema/http/health';
 import { type Clock, systemClock } from '@runlog/service-kit/clock';
 import type { AnsweredHosts } from '@runlog/service-kit/http-server-hosts';
 import type { ServedRoute } from '@runlog/service-kit/http-server-methods';
-import type { KeyRing } from '@runlog/service-kit/keys';
+import type { NamedKeyRing } from '@runlog/service-kit/keys';
 import { createLogger, type PinoLogger } from '@runlog/service-kit/logger';
 import { accessBy } from '../access.ts';
 import { Hub } from '../fan-out/hub.ts';
@@ -40,7 +40,7 @@ export async function startMadeUpGateway(
     clock?: Clock;
     random?: () => number;
     logger?: PinoLogger;
-    keys?: KeyRing;
+    keys?: NamedKeyRing;
     history?: RunsAtHand['history'];
     pastStates?: RunsAtHand['pastStates'];
   } = {},
@@ -58,7 +58,7 @@ export async function startMadeUpGateway(
     connectionsMax: options.connectionsMax ?? 10_000,
     drainMs: options.drainMs ?? 3_000,
     embedOrigins: options.embedOrigins ?? [],
-    access: accessBy(options.keys ?? null),
+    access: accessBy(options.keys ?? null, () => clock.now()),
     view: {
       hub: () => (gateway.isCaughtUp ? hub : null),
       runs: () =>

@@ -1,9 +1,10 @@
 import { type Key, keySchema } from '@runlog/schema/keys';
-import { digestOf, type KeyRing, keyLookup } from '@runlog/service-kit/keys';
+import { digestOf, keyIdLookup, keyLookup, type NamedKeyRing } from '@runlog/service-kit/keys';
 
 /** Keys that change at once, for tests. */
-export class MadeUpKeys implements KeyRing {
+export class MadeUpKeys implements NamedKeyRing {
   #find = keyLookup([]);
+  #withId = keyIdLookup([]);
   readonly #listeners = new Set<() => void>();
 
   constructor(keys: Readonly<Record<string, object>>) {
@@ -12,6 +13,8 @@ export class MadeUpKeys implements KeyRing {
 
   readonly find = (secret: string): Key | null => this.#find(secret);
 
+  readonly withId = (id: string): Key | null => this.#withId(id);
+
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -19,9 +22,11 @@ export class MadeUpKeys implements KeyRing {
 
   /** Sets the keys: each id, which is also the secret, with the rest of the key. */
   set(keys: Readonly<Record<string, object>>): void {
-    this.#find = keyLookup(
-      Object.entries(keys).map(([id, rest]) => keySchema.parse({ id, sha256: digestOf(id), ...rest })),
+    const parsed = Object.entries(keys).map(([id, rest]) =>
+      keySchema.parse({ id, sha256: digestOf(id), ...rest }),
     );
+    this.#find = keyLookup(parsed);
+    this.#withId = keyIdLookup(parsed);
     for (const listener of this.#listeners) listener();
   }
 }

@@ -187,5 +187,9 @@ export class Connection {
     if (viewer === null || viewer === this.#timed || this.#isClosing) return;
     this.#timed = viewer;
     this.#cancelDeadline();
+    const { expiresAtMs } = viewer;
+    if (expiresAtMs === undefined) return;
+    const leftMs = expiresAtMs - this.#clock.now();
+    this.#cancelDeadline = this.#clock.after(leftMs, () => this.close('bad_key'));
   }
 }
