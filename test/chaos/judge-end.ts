@@ -165,7 +165,7 @@ async function snapshotOf(gateway: string, key: string): Promise<RunDocument> {
 }
 
 /** Returns a run's text without the fields that depend on the present time, and without what only REST delivers. */
-function comparable(run: DeliveredSnapshot | RunDocument | null): string {
+export function comparable(run: DeliveredSnapshot | RunDocument | null): string {
   if (run === null) return 'nothing';
   const { freshness: _, state: _state, landmarks: _landmarks, ...rest } = { landmarks: null, ...run };
   return JSON.stringify(rest, (name, value) => {

@@ -67,6 +67,7 @@ export class Publisher {
   readonly violations: string[] = [];
   readonly #targets: () => readonly string[];
   readonly #answerMsMax: number;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #random: SeededRandom;
   readonly #stop = new AbortController();
   readonly #giveUp = new AbortController();
@@ -80,9 +81,12 @@ export class Publisher {
     random: SeededRandom;
     /** After this time it considers a body lost and sends it again, which may append it twice. */
     answerMsMax?: number;
+    /** Header fields of each request, for a key. */
+    headers?: Readonly<Record<string, string>>;
   }) {
     this.#targets = options.targets;
     this.#answerMsMax = options.answerMsMax ?? ANSWER_MS_MAX;
+    this.#headers = options.headers ?? {};
     this.#random = options.random;
     this.#running = Promise.all(options.emitters.map((emitter) => this.#emit(emitter)));
     this.#running.catch((error: unknown) => this.violations.push(`the publisher broke: ${String(error)}`));
@@ -183,7 +187,7 @@ export class Publisher {
     try {
       const response = await fetch(`${target}/v1/events`, {
         method: 'POST',
-        headers: { 'content-type': 'application/x-ndjson' },
+        headers: { 'content-type': 'application/x-ndjson', ...this.#headers },
         body: lines.map((line) => line.text).join('\n'),
         signal: AbortSignal.timeout(this.#answerMsMax),
       });
