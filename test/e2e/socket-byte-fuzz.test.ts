@@ -1,7 +1,7 @@
 import { STREAM_FRAME_BYTES_MAX } from '@runlog/schema/limits';
 import { closeCodes } from '@runlog/schema/stream/close-codes';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { chosenSeed } from '../chaos/seed.ts';
 import { comesToHold } from '../chaos/until.ts';
 import { FuzzedSystem, fuzzMs, fuzzTimeout, Witness } from '../support/fuzzed-system.ts';
@@ -24,6 +24,7 @@ beforeAll(async () => {
   system = await FuzzedSystem.start({ withKeys: false });
   await system.post('n1', ['first']);
 });
+beforeEach(() => system.revive());
 afterAll(async () => {
   await system?.[Symbol.asyncDispose]();
 });
@@ -199,8 +200,9 @@ describe('the bytes of a WebSocket', () => {
         await fc.assert(
           fc.asyncProperty(attackBytes, async (attack) => {
             cases += 1;
-            await system.mustLive();
+            await system.revive();
             await attackWith(attack);
+            await system.mustLive();
           }),
           {
             seed: seed + round,

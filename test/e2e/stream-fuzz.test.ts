@@ -1,6 +1,6 @@
 import { type ServerFrame, serverFrameSchemas } from '@runlog/schema/stream/server-frames';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { chosenSeed } from '../chaos/seed.ts';
 import { comesToHold } from '../chaos/until.ts';
 import { FramesDue, type SentMessage } from '../support/frames-due.ts';
@@ -63,6 +63,7 @@ describe.each([
     await using _warm = await Witness.start(system);
     residentBefore = await system.metric('process_resident_memory_bytes');
   });
+  beforeEach(() => system.revive());
   afterAll(async () => {
     await system?.[Symbol.asyncDispose]();
   });
@@ -101,8 +102,9 @@ describe.each([
         await fc.assert(
           fc.asyncProperty(attack, async ([messages, shows]) => {
             cases += 1;
-            await system.mustLive();
+            await system.revive();
             await attackWith(system, { messages, showsKey: withKeys && shows > 0 });
+            await system.mustLive();
           }),
           {
             seed: seed + round,

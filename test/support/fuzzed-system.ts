@@ -90,13 +90,14 @@ export class FuzzedSystem implements AsyncDisposable {
     return this.secret === null ? {} : { authorization: `Bearer ${this.secret}` };
   }
 
-  /** Throws if the process has ended since it was started. The next call finds another one. */
+  /** Starts another process if the former one has ended. */
+  async revive(): Promise<void> {
+    if (this.#up.ended) this.#up = await ServiceProcess.start('up', this.#env);
+  }
+
+  /** Throws if the process has ended. */
   async mustLive(): Promise<void> {
-    if (this.#up.ended) {
-      const { output } = this.#up;
-      this.#up = await ServiceProcess.start('up', this.#env);
-      throw new Error(`the process has ended:\n${output.slice(-4_000)}`);
-    }
+    if (this.#up.ended) throw new Error(`the process has ended:\n${this.#up.output.slice(-4_000)}`);
     const { status } = await fetch(`${this.url}/livez`);
     if (status !== 200) throw new Error(`/livez answers ${status}`);
   }
