@@ -59,6 +59,8 @@ export class Connection {
       on: {
         full: () => {
           this.#isFull = true;
+          // What it answers to an earlier ping would not be read. A full queue has its own timeout.
+          this.#pingedAtMs = null;
           // We stop reading from a client that has stopped reading. Otherwise its requests would queue answers without
           // end.
           sink.pause();

@@ -197,6 +197,22 @@ describe('a client that does not read', () => {
     await expect.poll(() => gateway.hub.load.subscriptions).toBe(0);
   });
 
+  it('is not taken for dead because of a pong that it owed before, as nothing of it is read', async () => {
+    await using gateway = await startManualGateway();
+    const url = `${gateway.url.replace('http', 'ws')}/v1/stream`;
+    await using slow = new StreamSocket(new WebSocket(url, ['runlog.v1'], { autoPong: false }));
+    await slow.next();
+    slow.send({ id: 1, sub: [{ ch: CH }] });
+    await slow.next((frame) => frame.id === 1);
+    await untilHeartbeat(gateway.clock, [slow]);
+    slow.socket.pause();
+    await fill(gateway, 1);
+    for (let second = 0; second < STREAM_PONG_MS_MAX / 1_000 + 5; second += 1) gateway.clock.advance(1_000);
+    slow.socket.resume();
+    await slow.next((frame) => frame.lag !== undefined);
+    await answer(slow);
+  });
+
   it('is cut after that', async () => {
     await using gateway = await startManualGateway();
     await using slow = await StreamSocket.open(gateway.url);
