@@ -60,7 +60,8 @@ export interface StreamClientOptions {
   readonly onFeed?: (feed: FeedState) => void;
   /**
    * Takes what a listener throws. The other listeners, and the same one, go on. If it is absent, the error is reported as
-   * uncaught: by `reportError` in a browser, as an uncaught exception in Node.
+   * uncaught: by `reportError` in a browser, as an uncaught exception in Node. It also takes what the gateway says against a
+   * frame as a whole; that is no uncaught error if it is absent.
    */
   readonly onError?: (error: unknown) => void;
 }
@@ -433,6 +434,8 @@ class ReconnectingClient implements StreamClient {
     else if (frame.ch !== undefined) this.#receiveOf(frame.ch, frame);
     else if (frame.error !== undefined) {
       const { code, message } = frame.error;
+      // No server may end a process by what it sends, so nobody's `onError` means that this is left unsaid.
+      if (this.#options.onError === undefined) return;
       this.#report(new Error(`the gateway refused a frame: ${code}: ${message}`));
     }
   }
