@@ -41,7 +41,7 @@ export default defineConfig({
           name: 'integration',
           // Alone: processes that are killed and timed do not share the cores with the simulation.
           sequence: { groupOrder: 2 },
-          include: ['test/{contract,e2e,browser,chaos}/**/*.test.ts'],
+          include: ['test/{contract,conformance,e2e,browser,chaos}/**/*.test.ts'],
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,

@@ -21,11 +21,12 @@ export type Verdict =
   | { readonly kind: 'failed'; readonly faults: readonly string[] };
 
 /**
- * Runs one scenario against a new client. `stepMsMax`: how long the client may take for what one step waits for.
+ * Runs one scenario against a new client. `stepMsMax`: how long the client may take for what one step waits for. `nowMs`: the
+ * clock by which a client is found to be too fast.
  */
 export async function runScenario(
   scenario: Scenario,
-  options: { client: ClientStarter; stepMsMax: number },
+  options: { client: ClientStarter; stepMsMax: number; nowMs?: () => number },
 ): Promise<Verdict> {
   const conditions = new Conditions(options.stepMsMax);
   await using server = await ScriptedServer.start({
@@ -46,24 +47,26 @@ export async function runScenario(
     },
     onExit: (reason) => conditions.fail(reason),
   });
-  const performance = new Performance({ scenario, server, handed, client, conditions });
+  const { nowMs = () => performance.now() } = options;
+  const run = new Run({ scenario, server, handed, client, conditions, nowMs });
   try {
-    return await performance.run();
+    return await run.play();
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    return { kind: 'failed', faults: [error.message, ...performance.faults()] };
+    return { kind: 'failed', faults: [error.message, ...run.faults()] };
   } finally {
     await client.stop();
   }
 }
 
 /** One scenario under way. */
-class Performance {
+class Run {
   readonly #scenario: Scenario;
   readonly #server: ScriptedServer;
   readonly #handed: HandedOver;
   readonly #client: ClientUnderTest;
   readonly #conditions: Conditions;
+  readonly #nowMs: () => number;
   /** The ids of the frames that were received, by the name that a step gave them; '' is the newest. */
   readonly #ids = new Map<string, unknown>();
   #watchedMs = 0;
@@ -75,15 +78,17 @@ class Performance {
     handed: HandedOver;
     client: ClientUnderTest;
     conditions: Conditions;
+    nowMs: () => number;
   }) {
     this.#scenario = parts.scenario;
     this.#server = parts.server;
     this.#handed = parts.handed;
     this.#client = parts.client;
     this.#conditions = parts.conditions;
+    this.#nowMs = parts.nowMs;
   }
 
-  async run(): Promise<Verdict> {
+  async play(): Promise<Verdict> {
     await this.#conditions.until(() => this.#handed.can !== null, {
       what: 'the client to say that it is ready',
       msMax: READY_MS_MAX,
@@ -150,7 +155,7 @@ class Performance {
     else if ('handed' in step) await this.#handedOver(step.handed);
     else if ('stopped' in step) await this.#stopped(step.stopped);
     else if ('quiet' in step) await this.#quiet(step.quiet);
-    else if ('watch' in step) this.#watchedMs = performance.now();
+    else if ('watch' in step) this.#watchedMs = this.#nowMs();
     else if ('took_at_least' in step) this.#took(step.took_at_least);
     else step satisfies never;
   }
@@ -240,7 +245,7 @@ class Performance {
   }
 
   #took(ms: number): void {
-    const passedMs = Math.round(performance.now() - this.#watchedMs);
+    const passedMs = Math.round(this.#nowMs() - this.#watchedMs);
     if (passedMs < ms) throw new Error(`it took only ${passedMs} ms`);
   }
 }
