@@ -250,10 +250,11 @@ export class IndexViews {
   }
 
   #refresh(view: IndexView): void {
-    const { selection, states } = view;
+    const { selection, order, states, offset, limit } = view;
     const nowMs = this.#clock.now();
     const total = selection.totalOf(states);
-    view.runs = windowOf(view, total);
+    // There is nothing to find beyond the total.
+    view.runs = selection.slice(order, { states, from: offset, to: Math.min(total, offset + limit) });
     view.isStale = false;
     const versions = new Map<string, number>();
     for (const run of view.runs) {
@@ -310,22 +311,6 @@ export class IndexViews {
     }
     return runs.changesAtMs;
   }
-}
-
-/** Returns the runs of a view's window, in order. `total` is the number of runs that the view selects. */
-function windowOf(view: IndexView, total: number): IndexedRun[] {
-  const { selection, order, states, offset, limit } = view;
-  const runs: IndexedRun[] = [];
-  const end = Math.min(total, offset + limit);
-  if (offset >= end) return runs;
-  let seen = 0;
-  for (const run of order.values()) {
-    if (!states.has(run.state) || !selection.has(run)) continue;
-    if (seen >= offset) runs.push(run);
-    seen += 1;
-    if (seen === end) break;
-  }
-  return runs;
 }
 
 function obtain<Key, Shared extends { users: number }>(

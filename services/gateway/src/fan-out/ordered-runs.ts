@@ -12,6 +12,8 @@ export class OrderedRuns {
   users = 0;
   readonly #order: RunOrder;
   #places: PlacedRun[] = [];
+  /** The slots of the places, side by side, so that a walk over them need not look at each run. */
+  #slots = new Uint32Array(0);
   /** By slot. */
   #placeOf: (PlacedRun | undefined)[] = [];
 
@@ -19,13 +21,22 @@ export class OrderedRuns {
     this.#order = runOrder(sort);
   }
 
-  restart(runs: { values: () => Iterable<IndexedRun> }): void {
-    this.#placeOf = [];
-    this.#places = Array.from(runs.values(), (run) => this.#place(run)).sort(this.#order.compare);
+  get length(): number {
+    return this.#places.length;
   }
 
-  *values(): Generator<IndexedRun> {
-    for (const { run } of this.#places) yield run;
+  restart(runs: { values: () => Iterable<IndexedRun> }): void {
+    this.#placeOf = [];
+    this.#take(Array.from(runs.values(), (run) => this.#place(run)).sort(this.#order.compare));
+  }
+
+  /** Returns the slot of the run at a place. */
+  slotAt(at: number): number {
+    return this.#slots[at]!;
+  }
+
+  runAt(at: number): IndexedRun {
+    return this.#places[at]!.run;
   }
 
   /** Moves the runs whose place changed. The others keep their order, so the two are merged. */
@@ -45,7 +56,7 @@ export class OrderedRuns {
     for (const run of added) placed.push(this.#place(run));
     if (left.size === 0 && placed.length === 0) return;
     placed.sort(this.#order.compare);
-    this.#places = this.#merge(left, placed);
+    this.#take(this.#merge(left, placed));
   }
 
   #place(run: IndexedRun): PlacedRun {
@@ -68,5 +79,11 @@ export class OrderedRuns {
     }
     for (; next < placed.length; next += 1) merged.push(placed[next]!);
     return merged;
+  }
+
+  #take(places: PlacedRun[]): void {
+    this.#places = places;
+    this.#slots = new Uint32Array(places.length);
+    for (let at = 0; at < places.length; at += 1) this.#slots[at] = places[at]!.run.slot;
   }
 }

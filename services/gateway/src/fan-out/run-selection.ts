@@ -3,6 +3,7 @@ import type { RunState } from '@runlog/schema/run/snapshot';
 import type { StateCounts } from '@runlog/schema/stream/server-frames';
 import type { Viewer } from '../access.ts';
 import { type IndexedChanges, type IndexedRun, runStates } from './indexed-runs.ts';
+import type { OrderedRuns } from './ordered-runs.ts';
 import { runTextMatch } from './run-text-match.ts';
 
 /** Code of a run that is not selected. The code of another one is one more than the place of its state. */
@@ -50,8 +51,19 @@ export class RunSelection {
     return isTouched;
   }
 
-  has(run: IndexedRun): boolean {
-    return this.#codes[run.slot] !== OUTSIDE;
+  /** Returns the runs from one place on to before another, among those of the order that are selected and in a state. */
+  slice(order: OrderedRuns, of: { states: ReadonlySet<RunState>; from: number; to: number }): IndexedRun[] {
+    const { states, from, to } = of;
+    const isWanted = new Uint8Array(codes.size + 1);
+    for (const state of states) isWanted[codes.get(state)!] = 1;
+    const found: IndexedRun[] = [];
+    let seen = 0;
+    for (let at = 0; at < order.length && seen < to; at += 1) {
+      if (isWanted[this.#codes[order.slotAt(at)]!] === 0) continue;
+      if (seen >= from) found.push(order.runAt(at));
+      seen += 1;
+    }
+    return found;
   }
 
   get counts(): StateCounts {
