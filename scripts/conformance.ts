@@ -15,8 +15,8 @@ import { ServiceProcess } from '../test/support/service-process.ts';
 const folderOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const HOOKS = folderOf('schemathesis_hooks.py');
 const REQUIREMENTS = folderOf('conformance-requirements.txt');
-/** The operation of the server-sent events. */
-const STREAM = 'streamRun';
+/** The operations of server-sent events. */
+const STREAMS = ['streamRun', 'streamEvents'];
 
 const HELP = `Usage: npm run conformance [-- --max-examples N] [--seed N] [--quick]
 
@@ -62,11 +62,12 @@ async function conform(): Promise<number> {
   const examples = ['--max-examples', values['max-examples']];
   // The examples of the documents have their own test.
   const phases = values.quick ? 'fuzzing' : 'coverage,fuzzing';
+  const each = (option: string) => STREAMS.flatMap((operation) => [option, operation]);
   const runs = [
     [ingest, ...examples, '--phases', phases],
-    [gateway, ...examples, '--phases', 'coverage,fuzzing', '--exclude-operation-id', STREAM],
-    // The stream has no end, so each request lasts until the timeout.
-    [gateway, '--max-examples', '2', '--phases', 'fuzzing', '--include-operation-id', STREAM],
+    [gateway, ...examples, '--phases', 'coverage,fuzzing', ...each('--exclude-operation-id')],
+    // A stream has no end, so each request lasts until the timeout.
+    [gateway, '--max-examples', '2', '--phases', 'fuzzing', ...each('--include-operation-id')],
   ] as [string, ...string[]][];
   for (const [url, ...options] of runs) {
     process.stdout.write(`\nseed ${values.seed}\n`);
