@@ -19,6 +19,7 @@ describe('the configuration of the gateway', () => {
     expect(readGatewayConfig(env)).toMatchObject({
       ...{ host: '127.0.0.1', port: 8080, allowedOrigins: [] },
       ...{ answeredHosts: [], embedOrigins: [] },
+      ...{ connectionsMax: 10_000, drainMs: 3_000 },
     });
   });
 
@@ -38,6 +39,17 @@ describe('the configuration of the gateway', () => {
       }
     },
   );
+
+  it('reads how many streams it has, and how long closing them may take, within bounds', () => {
+    expect(readGatewayConfig({ ...env, RUNLOG_CONNECTIONS_MAX: '50', RUNLOG_DRAIN_MS: '0' })).toMatchObject({
+      connectionsMax: 50,
+      drainMs: 0,
+    });
+    expect(faultsOf({ RUNLOG_CONNECTIONS_MAX: '0', RUNLOG_DRAIN_MS: '15001' })).toEqual([
+      'RUNLOG_CONNECTIONS_MAX must be a whole number from 1 to 1000000 (is "0")',
+      'RUNLOG_DRAIN_MS must be a whole number from 0 to 15000 (is "15001")',
+    ]);
+  });
 
   it.each(['0.0.0.0', '::', '192.168.1.4', 'gateway.example'])(
     'refuses to show runs on %s without being told',

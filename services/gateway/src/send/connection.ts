@@ -76,7 +76,7 @@ export class Connection {
       },
     });
     this.#session = new Session({
-      ...{ hub, outlet: this.#outbox, clock },
+      ...{ hub, outlet: this.#outbox, clock: this.#guardedClock() },
       auth: { viewer, viewerOf: (secret) => access.viewerOf(secret), onRefused: () => this.close('bad_key') },
     });
     if (viewer === null) this.#cancelDeadline = clock.after(STREAM_AUTH_MS_MAX, () => this.close('no_auth'));
@@ -172,6 +172,16 @@ export class Connection {
       this.#logger.error({ err: error, transport, peer }, 'a stream connection could not be served');
       this.close('server_error');
     }
+  }
+
+  /** What the session does later, because of what its client asked for, is guarded too. */
+  #guardedClock(): Clock {
+    const clock = this.#clock;
+    return {
+      now: () => clock.now(),
+      sleep: (ms, signal) => clock.sleep(ms, signal),
+      after: (delayMs, run) => clock.after(delayMs, () => this.#guard(run)),
+    };
   }
 
   #release(): void {

@@ -1,16 +1,28 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { STREAM_HEARTBEAT_MS, STREAM_PONG_MS_MAX, STREAM_STUCK_MS_MAX } from '@runlog/schema/limits';
+import {
+  STREAM_AHEAD_MS_MAX,
+  STREAM_HEARTBEAT_MS,
+  STREAM_PONG_MS_MAX,
+  STREAM_STUCK_MS_MAX,
+} from '@runlog/schema/limits';
 import { createLogger } from '@runlog/service-kit/logger';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { SeededRandom } from '../../../../test/simulation/seeded-random.ts';
 import { EventStream } from '../../../../test/support/event-stream.ts';
+import { silentLogger } from '../../../../test/support/silent-logger.ts';
 import { StreamSocket } from '../../../../test/support/stream-socket.ts';
+import { accessBy, everyone } from '../access.ts';
 import { encode } from '../fan-out/encoded-frame.ts';
-import type { Hub } from '../fan-out/hub.ts';
+import { Hub } from '../fan-out/hub.ts';
 import { type MadeUpGateway, startMadeUpGateway } from '../made-up/made-up-gateway.ts';
+import { MadeUpRuns } from '../made-up/made-up-runs.ts';
 import { ManualClock } from '../made-up/manual-clock.ts';
 import { startManualGateway } from '../made-up/manual-gateway.ts';
+import type { Connection } from './connection.ts';
+import { Connections } from './connections.ts';
+import type { Sink } from './sink.ts';
 
 const KEY = 'c1/r1/default';
 const CH = `run:${KEY}`;
@@ -74,6 +86,30 @@ async function answer(stream: StreamSocket): Promise<void> {
   await stream.next((frame) => frame.pong === true);
 }
 
+/** A sink that takes everything and forgets it. */
+function silentSink(ping: () => void): Sink {
+  return {
+    ...{ transport: 'websocket', peer: '', bytesWritten: 0, bufferedBytes: 0 },
+    pack: () => 0,
+    send: (_packed, written) => written(),
+    pause: () => undefined,
+    resume: () => undefined,
+    ping() {
+      ping();
+      return true;
+    },
+    comeBackAfter: () => undefined,
+    close: () => undefined,
+    cut: () => undefined,
+  };
+}
+
+function countsOf(values: readonly number[]): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return counts;
+}
+
 async function metricsOf({ url }: MadeUpGateway): Promise<Map<string, number>> {
   const text = await (await fetch(`${url}/metrics`)).text();
   const lines = [...text.matchAll(/^(runlog_gateway_\w+) (\S+)$/gm)];
@@ -116,6 +152,21 @@ describe('a fault while a connection is served', () => {
     expect(err).toMatchObject({ message: 'made up' });
     expect(peer).toMatch(/^127\.0\.0\.1:\d+$/);
     expect(transport).toBe('websocket');
+  });
+
+  it('closes it also if the fault comes later, because of what the client asked for', async () => {
+    const { logger, errors } = recordingLogger();
+    await using gateway = await startManualGateway({ logger });
+    gateway.append(KEY, [{}]);
+    gateway.hub.stopWaiting = () => {
+      throw new Error('made up');
+    };
+    await using stream = await StreamSocket.open(gateway.url);
+    stream.send({ id: 1, sub: [{ ch: CH, since: { epoch: 'e1', seq: 1_000 } }] });
+    await answer(stream);
+    gateway.clock.advance(STREAM_AHEAD_MS_MAX);
+    expect((await stream.closed).code).toBe(4002);
+    expect(errors).toHaveLength(1);
   });
 
   it('ends an event stream in the same way', async () => {
@@ -253,6 +304,40 @@ describe('heartbeats', () => {
     gateway.clock.advance(400);
     expect((await silent.closed).code).toBe(4012);
     await answer(talking);
+  });
+
+  it('come at moments of their own, spread over the whole interval and within each second', async () => {
+    const clock = new ManualClock(0);
+    const connections = new Connections({
+      access: accessBy(null, () => clock.now()),
+      ...{ clock, random: new SeededRandom(4).next, logger: silentLogger },
+      ...{ connectionsMax: 1_000, drainMs: 0, onSent: () => undefined },
+    });
+    const runs = new MadeUpRuns();
+    const hub = new Hub({ epoch: runs.epoch, states: runs.states, figures: runs.figures, clock });
+    const pingedAtMs: number[] = [];
+    for (let at = 0; at < 1_000; at += 1) {
+      const connection: Connection = connections.open({
+        sink: silentSink(() => {
+          pingedAtMs.push(clock.now());
+          clock.after(1_000, () => connection.answered());
+        }),
+        ...{ hub, viewer: everyone },
+      });
+    }
+    // With the connections, only the timer that serves all of them.
+    expect(clock.pending).toBe(1);
+    clock.advance(STREAM_HEARTBEAT_MS);
+    expect(pingedAtMs).toHaveLength(1_000);
+    const byMoment = countsOf(pingedAtMs);
+    expect(byMoment.size).toBeGreaterThan(200);
+    expect(Math.max(...byMoment.values())).toBeLessThan(20);
+    expect(countsOf(pingedAtMs.map((ms) => Math.floor(ms / 1_000))).size).toBeGreaterThanOrEqual(25);
+    const firstRound = pingedAtMs.splice(0);
+    clock.advance(STREAM_HEARTBEAT_MS);
+    expect(pingedAtMs).toEqual(firstRound.map((ms) => ms + STREAM_HEARTBEAT_MS));
+    expect(connections.load.websocket).toBe(1_000);
+    hub.dispose();
   });
 
   it('reach event streams too, which owe no answer', async () => {
