@@ -115,16 +115,20 @@ describe('POST /v1/events', () => {
     expect((await post(url, eventText(), { 'content-type': type })).status).toBe(200);
   });
 
-  it.each(['text/plain', 'application/json; charset=utf-16', 'nonsense', 'multipart/form-data; boundary=x'])(
-    'refuses %s and says what it accepts',
-    async (type) => {
-      const { url } = await serve();
-      const response = await post(url, eventText(), { 'content-type': type });
-      expect(response.status).toBe(415);
-      expect(response.headers.get('accept-post')).toContain('application/x-ndjson');
-      expect(await faultCode(response)).toBe('unsupported_media_type');
-    },
-  );
+  it.each([
+    'text/plain',
+    'text/plain; application/json',
+    'application/x-www-form-urlencoded, application/json',
+    'application/json; charset=utf-16',
+    'nonsense',
+    'multipart/form-data; boundary=x',
+  ])('refuses %s and says what it accepts', async (type) => {
+    const { url } = await serve();
+    const response = await post(url, eventText(), { 'content-type': type });
+    expect(response.status).toBe(415);
+    expect(response.headers.get('accept-post')).toContain('application/x-ndjson');
+    expect(await faultCode(response)).toBe('unsupported_media_type');
+  });
 
   it('refuses a body without a type, and a request without both', async () => {
     const { url } = await serve();

@@ -92,6 +92,22 @@ describe('pages of any other origin', () => {
     expect((await rawGet(`${gateway.url}/v1/runs`, { method: 'OPTIONS' })).status).toBe(405);
   });
 
+  it('change nothing by a request that needs no preflight, because no route of that kind changes anything', async () => {
+    const keys = new MadeUpKeys({ secret: { role: 'view', runs: ['*'] } });
+    await using gateway = await startMadeUpGateway({ keys });
+    const changing = gateway.routes.filter(({ method }) => method !== 'GET' && method !== 'HEAD');
+    // It asks for a key, and the header of a key needs a preflight.
+    expect(changing).toEqual([{ method: 'POST', url: '/v1/tokens' }]);
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', null]) {
+      const response = await fetch(`${gateway.url}/v1/tokens`, {
+        method: 'POST',
+        body: Buffer.from('{"runs":"*"}'),
+        headers: { origin: EVIL, ...(type === null ? {} : { 'content-type': type }) },
+      });
+      expect(response.status).toBeGreaterThanOrEqual(400);
+    }
+  });
+
   it('are told why the stream is refused, by the refusal and by /v1/hello', async () => {
     await using gateway = await startMadeUpGateway({ allowedOrigins: [BOARD] });
     const { host } = new URL(gateway.url);
