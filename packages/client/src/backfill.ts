@@ -35,6 +35,8 @@ export interface BackfillWorld {
 }
 
 const ATTEMPTS_MAX = 10;
+/** The same for attempts after which the gateway says when to come back: it works, but many ask it at the same time. */
+const ATTEMPTS_TOLD_MAX = 200;
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 5_000;
 /** A gateway that looks for a place in its log gives pages that do not go on; each has cost it 4 MiB of reading. */
@@ -50,6 +52,7 @@ export async function backfill(
   signal: AbortSignal,
 ): Promise<void> {
   let failures = 0;
+  let told = 0;
   let standingStill = 0;
   for (let wanted = delivery.wanted; wanted !== null; wanted = delivery.wanted) {
     await world.connected(signal);
@@ -64,7 +67,10 @@ export async function backfill(
           entries: pastEntries(outcome.events, world),
           reached: outcome.reached,
         });
-        if (outcome.reached > after) failures = 0;
+        if (outcome.reached > after) {
+          failures = 0;
+          told = 0;
+        }
         standingStill = outcome.reached > after ? 0 : standingStill + 1;
         if (standingStill > STANDING_STILL_MAX) delivery.missing(wanted, unavailable(wanted));
         break;
@@ -73,13 +79,18 @@ export async function backfill(
         delivery.missing(wanted, outcome);
         break;
       case 'again':
-        failures += 1;
-        if (failures >= ATTEMPTS_MAX) {
+        if (outcome.retryAfterMs > 0) told += 1;
+        else failures += 1;
+        if (failures >= ATTEMPTS_MAX || told >= ATTEMPTS_TOLD_MAX) {
           delivery.missing(wanted, unavailable(wanted));
           failures = 0;
+          told = 0;
           break;
         }
-        await world.wait(retryInMs({ failures, least: outcome.retryAfterMs, random: world.random }), signal);
+        await world.wait(
+          retryInMs({ attempts: failures + told, least: outcome.retryAfterMs, random: world.random }),
+          signal,
+        );
         if (signal.aborted) return;
         break;
       default: {
@@ -134,7 +145,7 @@ function unavailable({ before }: WantedRange): { before: number; reason: GapReas
   return { before, reason: 'unavailable' };
 }
 
-function retryInMs(of: { failures: number; least: number; random: () => number }): number {
-  const ceiling = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** of.failures);
+function retryInMs(of: { attempts: number; least: number; random: () => number }): number {
+  const ceiling = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** of.attempts);
   return of.least + ceiling / 2 + of.random() * (ceiling / 2);
 }

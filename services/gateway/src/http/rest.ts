@@ -32,6 +32,8 @@ import { noSuchRun, type RunRoute, runKeyOf } from './run-route.ts';
 
 /** The most pages of history that are read at the same time. Each may look at many records. */
 const PAGES_MAX = 4;
+/** Those that may wait for that. Each is a request that is open anyway. */
+const PAGES_WAITING_MAX = 2_000;
 /** The most runs that are folded up to a place in their past at the same time. Each may take seconds of the processor. */
 const PAST_FOLDS_MAX = 2;
 
@@ -44,8 +46,8 @@ export function addRestRoutes(
   options: { runs: () => RunsAtHand | null; access: Access; clock: Clock },
 ): void {
   const { access, clock } = options;
-  const pages = new LogReads(PAGES_MAX);
-  const pastFolds = new LogReads(PAST_FOLDS_MAX);
+  const pages = new LogReads({ clock, max: PAGES_MAX, waitingMax: PAGES_WAITING_MAX });
+  const pastFolds = new LogReads({ clock, max: PAST_FOLDS_MAX, waitingMax: 0 });
 
   const atHand = (): RunsAtHand => {
     const runs = options.runs();
