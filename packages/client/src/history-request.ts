@@ -46,7 +46,9 @@ export async function requestHistory(asked: {
   const headers: Record<string, string> = { accept: 'application/json' };
   if (asked.key !== undefined) headers.authorization = `Bearer ${asked.key}`;
   try {
-    const response = await asked.fetch(`${asked.run}/events?${query}`, {
+    // A browser's `fetch` may not be called as a method of something else.
+    const { fetch } = asked;
+    const response = await fetch(`${asked.run}/events?${query}`, {
       headers,
       signal: AbortSignal.any([asked.signal, AbortSignal.timeout(ANSWER_MS_MAX)]),
     });

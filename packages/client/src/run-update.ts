@@ -20,7 +20,7 @@ export type GapReason =
  * once, none out of order, and none missing that no `gap` covers.
  *
  * `snapshot` is the newest state of the run. While entries are being fetched it is ahead of the entries. `position` is that
- * up to which all entries were handed over: a client that stores it can go on from there (`since`). It is null while the
+ * up to which all entries were handed over: a client that stores it can go on from there (`from`). It is null while the
  * run has no event.
  */
 export type RunUpdate =

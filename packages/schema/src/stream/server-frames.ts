@@ -69,9 +69,9 @@ export type RunDelta = Readonly<z.infer<typeof deltaSchema>>;
 const resumeSchema = deltaSchema.extend({ skipped: skippedSchema.exactOptional() });
 export type RunResume = Readonly<z.infer<typeof resumeSchema>>;
 
-const stateCounts = z.record(runStateSchema, z.int().min(0));
+export const stateCountsSchema = z.record(runStateSchema, z.int().min(0));
 /** The number of runs by state. */
-export type StateCounts = Readonly<z.infer<typeof stateCounts>>;
+export type StateCounts = Readonly<z.infer<typeof stateCountsSchema>>;
 
 /** What changed of one figure: its columns from bucket `from` on, which is 0 after its neighbours were merged. */
 const figureStepSchema = figureSchema.extend({ from: z.int().min(0) });
@@ -106,7 +106,7 @@ export const serverFrameSchemas = {
   snapshot: z.object({ id, ch, snapshot, filtered }),
   resume: z.object({ id, ch, resume: resumeSchema }),
   figures: z.object({ id, ch, figures }),
-  rows: z.object({ id, ch, rows, total: z.int(), counts: stateCounts.exactOptional() }),
+  rows: z.object({ id, ch, rows, total: z.int(), counts: stateCountsSchema.exactOptional() }),
   error: z.object({
     id: id.nullable(),
     ch: ch.exactOptional(),
@@ -120,7 +120,7 @@ export const serverFrameSchemas = {
     rows,
     gone: keys,
     total: z.int().exactOptional(),
-    counts: stateCounts.exactOptional(),
+    counts: stateCountsSchema.exactOptional(),
   }),
   reset: z.object({ ch, reset: z.object({ reason: z.string(), snapshot }) }),
   figures_reset: z.object({ ch, reset: z.object({ reason: z.string(), figures }) }),

@@ -1,0 +1,71 @@
+/**
+ * Builds packages/client for those who install it: `dist/index.js`, one ES module with the code of ours that it needs and
+ * nothing else, and `dist/index.d.ts`. `npm pack -w packages/client` does this first.
+ */
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { eventNames, eventTypes, isMilestone } from '@runlog/schema/events/event-types';
+import { formatRunKey } from '@runlog/schema/run/run-key';
+import { RUN_SORT_DEFAULT } from '@runlog/schema/run/snapshot';
+import { build, type Plugin } from 'esbuild';
+import { declarations } from './declarations.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const dist = join(root, 'packages/client/dist');
+
+/** What is exported to those who install the package, by file. Types come from the same files. */
+const exported = {
+  'stream-client': ['createStreamClient'],
+  'stream-errors': ['ChannelRefusedError', 'StreamStoppedError'],
+} as const;
+
+const milestones = Object.keys(eventTypes).filter(isMilestone);
+/**
+ * What the client uses of the modules that hold schemas. Taken from them here, it does not bring the schemas and their
+ * library along. Whatever else the client came to import from them would fail this build.
+ */
+const withoutSchemas: Readonly<Record<string, string>> = {
+  'events/event-types': `const milestones = new Set(${JSON.stringify(milestones)});
+    export const eventNames = ${JSON.stringify(eventNames)};
+    export const isMilestone = (name) => milestones.has(name);`,
+  'run/run-key': `export ${String(formatRunKey)}`,
+  'run/snapshot': `export const RUN_SORT_DEFAULT = ${JSON.stringify(RUN_SORT_DEFAULT)};`,
+};
+
+const ownCode: Plugin = {
+  name: 'own-code',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^@runlog\/schema\// }, ({ path }) => {
+      const name = path.slice('@runlog/schema/'.length);
+      return withoutSchemas[name] === undefined ? null : { path: name, namespace: 'without-schemas' };
+    });
+    onLoad({ filter: /.*/, namespace: 'without-schemas' }, ({ path }) => ({
+      contents: withoutSchemas[path]!,
+    }));
+    onResolve({ filter: /^zod/ }, ({ importer }) => ({
+      errors: [{ text: `${importer} would bring zod along: see scripts/client-package/build.ts` }],
+    }));
+  },
+};
+
+const { errors } = await build({
+  stdin: {
+    contents: Object.entries(exported)
+      .map(([file, names]) => `export { ${names.join(', ')} } from './${file}.ts';`)
+      .join('\n'),
+    resolveDir: join(root, 'packages/client/src'),
+    loader: 'ts',
+  },
+  outfile: join(dist, 'index.js'),
+  bundle: true,
+  format: 'esm',
+  target: 'es2022',
+  platform: 'neutral',
+  plugins: [ownCode],
+  logLevel: 'warning',
+});
+if (errors.length > 0) process.exit(1);
+await mkdir(dist, { recursive: true });
+await rm(join(dist, 'index.d.ts'), { force: true });
+await writeFile(join(dist, 'index.d.ts'), await declarations(Object.values(exported).flat()));
