@@ -4,11 +4,11 @@ import { KeyPrompt } from './key-prompt.tsx';
 import { LinkState } from './link-state.tsx';
 import { RunHeader } from './run-header.tsx';
 import { RunList } from './run-list.tsx';
-import { refusal, rows, selected, shown, totalRuns } from './store.ts';
+import { refusal, selected, shown, totalRuns } from './store.ts';
 import { keyWanted } from './view-key.ts';
 
 export function Page() {
-  const isEmpty = totalRuns.value !== null && rows.value.size === 0 && selected.value === null;
+  const isEmpty = totalRuns.value === 0 && selected.value === null;
   return (
     <div class="page">
       <header class="bar">

@@ -1,28 +1,27 @@
-import type { RunRow } from '@runlog/schema/run/snapshot';
+import { QUERY_CHARS_MAX } from '@runlog/schema/limits';
+import type { RunRow, RunState } from '@runlog/schema/run/snapshot';
 import { rateText } from './event-log-lines.ts';
-import { clockAheadMs, nowMs, rows, search, selected, totalRuns } from './store.ts';
+import { clockAheadMs, found, nowMs, ROWS_MAX, rows, search, selected } from './store.ts';
 
-const ROWS_SHOWN_MAX = 200;
-/** A row's figures are as old as its last event. After this time without an event, its rate counts as zero. */
-const QUIET_AFTER_MS = 10_000;
 const ORDER_GRAIN_MS = 60_000;
 
 export function RunList() {
-  const wanted = search.value.trim().toLowerCase();
-  const found = [...rows.value]
-    .filter(([key, row]) => wanted === '' || `${key} ${row.task_name ?? ''}`.toLowerCase().includes(wanted))
-    .sort(([keyA, a], [keyB, b]) => recency(b) - recency(a) || (keyA < keyB ? -1 : 1));
+  const listed = [...rows.value].sort(
+    ([keyA, a], [keyB, b]) => recency(b) - recency(a) || (keyA < keyB ? -1 : 1),
+  );
+  const total = found.value?.total ?? null;
   return (
     <>
       <div class="side-head">
         <h2>
-          Runs <span class="count">{totalRuns.value ?? '…'}</span>
+          Runs <span class="count">{total ?? '…'}</span>
         </h2>
         <input
           class="search"
           type="search"
           placeholder="filter"
           aria-label="Filter runs"
+          maxLength={QUERY_CHARS_MAX}
           value={search.value}
           onInput={(event) => {
             search.value = event.currentTarget.value;
@@ -30,22 +29,18 @@ export function RunList() {
         />
       </div>
       <ul class="runs">
-        {found.slice(0, ROWS_SHOWN_MAX).map(([key, row]) => (
+        {listed.map(([key, row]) => (
           <Row key={key} runKey={key} row={row} />
         ))}
       </ul>
-      {found.length > ROWS_SHOWN_MAX && (
-        <p class="hint">{found.length - ROWS_SHOWN_MAX} more: narrow the filter.</p>
-      )}
-      {totalRuns.value !== null && found.length === 0 && <p class="hint">No runs{wanted && ' match'}.</p>}
+      {total !== null && total > ROWS_MAX && <p class="hint">{total - ROWS_MAX} more: narrow the filter.</p>}
+      {total === 0 && <p class="hint">No runs{found.value?.search && ' match'}.</p>}
     </>
   );
 }
 
 function Row({ runKey, row }: { runKey: string; row: RunRow }) {
   const ageMs = nowMs.value - clockAheadMs.value - Date.parse(row.last_received_at);
-  const isQuiet = ageMs > QUIET_AFTER_MS;
-  const state = row.status === 'running' ? (isQuiet ? 'quiet' : 'live') : row.status;
   const isSelected = selected.value === runKey;
   const progress = row.max_batches ? Math.min(1, row.current_batch / row.max_batches) : null;
   return (
@@ -55,14 +50,12 @@ function Row({ runKey, row }: { runKey: string; row: RunRow }) {
         href={`#${runKey}`}
         aria-current={isSelected ? 'true' : undefined}
       >
-        <span class={`dot dot-${state}`} title={state} />
+        <span class={`dot dot-${row.state}`} title={stateWords[row.state]} />
         <span class="run-name">
           {row.run_id}
           {row.group_id !== 'default' && <span class="run-group"> {row.group_id}</span>}
         </span>
-        <span class="run-rate">
-          {state === 'live' ? `${rateText(row.events_per_second)}/s` : state === 'quiet' ? age(ageMs) : state}
-        </span>
+        <span class="run-rate">{standing(row, ageMs)}</span>
         <span class="run-sub">
           {row.cluster_id}
           {row.task_name !== null && ` · ${row.task_name}`}
@@ -72,6 +65,20 @@ function Row({ runKey, row }: { runKey: string; row: RunRow }) {
       </a>
     </li>
   );
+}
+
+const stateWords: Record<RunState, string> = {
+  running: 'running',
+  quiet: 'quiet',
+  lost_contact: 'lost contact',
+  finished: 'finished',
+  failed: 'failed',
+};
+
+/** Says how a run stands: how fast it is, or for how long it has been silent, or how it ended. */
+function standing(row: RunRow, ageMs: number): string {
+  if (row.state === 'running' && row.events_per_second > 0) return `${rateText(row.events_per_second)}/s`;
+  return row.state === 'running' || row.state === 'quiet' ? age(ageMs) : stateWords[row.state];
 }
 
 /** Rounds to the minute, so that runs that are all live do not change places all the time. */

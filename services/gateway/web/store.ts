@@ -11,7 +11,9 @@ import { RateMeter } from './rate-meter.ts';
 import { noteRefusal, noteStatus, storedKey } from './view-key.ts';
 
 /** The number of runs that the page lists. Those that were silent longest are left out first. */
-const ROWS_MAX = 1_000;
+export const ROWS_MAX = 200;
+/** Whoever types faster than this asks the server once. */
+const SEARCH_PAUSE_MS = 150;
 /** A page that was away for longer shows that entries are missing: its log would not keep them anyway. */
 const BACKFILL_ENTRIES_MAX = 5_000;
 
@@ -20,6 +22,8 @@ export const link = signal<StreamStatus>({ state: 'connecting' });
 export const rows = signal<ReadonlyMap<string, RunRow>>(new Map());
 /** The number of runs that the server has; null until the server has said it. */
 export const totalRuns = signal<number | null>(null);
+/** What the server searched for, and how many runs it found; null until the server has said it. */
+export const found = signal<{ readonly search: string; readonly total: number } | null>(null);
 export const selected = signal<string | null>(keyInHash());
 export const search = signal('');
 /** Advances once a second, for everything that depends on the time. */
@@ -66,19 +70,7 @@ const client = createStreamClient({
 /** Begins to follow the index, the selected run and the address bar. */
 export function start(): void {
   void sayHello();
-  const showRows = (update: IndexUpdate | ChannelRefusal) => {
-    if (update.kind === 'refused') {
-      noteRefusal(update.code);
-      return;
-    }
-    const listed = new Map(update.rows.map((row) => [formatRunKey(row), row]));
-    batch(() => {
-      rows.value = listed;
-      totalRuns.value = update.total;
-      if (selected.value === null) select(newestOf(listed));
-    });
-  };
-  client.subscribeIndex('*', showRows, { limit: ROWS_MAX });
+  listRuns();
   let unfollow: () => void = () => undefined;
   selected.subscribe((key) => {
     unfollow();
@@ -91,6 +83,38 @@ export function start(): void {
   setInterval(() => {
     nowMs.value = Date.now();
   }, 1_000);
+}
+
+/** Follows the runs that the server finds for the text in the search field. */
+function listRuns(): void {
+  let unlist: () => void = () => undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let asked: string | null = null;
+  const listFor = (text: string) => {
+    if (text === asked) return;
+    asked = text;
+    unlist();
+    const show = (update: IndexUpdate | ChannelRefusal) => {
+      if (update.kind === 'refused') noteRefusal(update.code);
+      else showRows(update, text);
+    };
+    unlist = client.subscribeIndex('*', show, { limit: ROWS_MAX, ...(text === '' ? {} : { q: text }) });
+  };
+  listFor(search.value.trim());
+  search.subscribe((typed) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => listFor(typed.trim()), SEARCH_PAUSE_MS);
+  });
+}
+
+function showRows({ rows: listed, total }: IndexUpdate, text: string): void {
+  const byKey = new Map(listed.map((row) => [formatRunKey(row), row]));
+  batch(() => {
+    rows.value = byKey;
+    found.value = { search: text, total };
+    if (text === '') totalRuns.value = total;
+    if (selected.value === null) select(newestOf(byKey));
+  });
 }
 
 /** Streams one run into `shown`, drawn at most once a frame however many events come. */
