@@ -13,6 +13,8 @@ export interface TestKeyFile extends AsyncDisposable {
   /** Adds a key and returns its secret. */
   add(id: string, grant: Grant & { events_per_second?: number; bytes_per_second?: number }): Promise<string>;
   revoke(id: string): Promise<void>;
+  /** Gives a key another grant; its secret stays. */
+  change(id: string, grant: Grant): Promise<void>;
 }
 
 export async function makeKeyFile(): Promise<TestKeyFile> {
@@ -34,6 +36,11 @@ export async function makeKeyFile(): Promise<TestKeyFile> {
     },
     async revoke(id) {
       keys.delete(id);
+      await write();
+    },
+    async change(id, grant) {
+      const { sha256 } = keys.get(id)!;
+      keys.set(id, { id, sha256, ...grant });
       await write();
     },
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),

@@ -25,7 +25,8 @@ export type AnyFrame = Partial<
     | 'lag'
     | 'end'
     | 'drain'
-    | 'feed',
+    | 'feed'
+    | 'replaces',
     unknown
   >
 >;
