@@ -45,9 +45,9 @@ describe('the configuration of the gateway', () => {
       connectionsMax: 50,
       drainMs: 0,
     });
-    expect(faultsOf({ RUNLOG_CONNECTIONS_MAX: '0', RUNLOG_DRAIN_MS: '15001' })).toEqual([
+    expect(faultsOf({ RUNLOG_CONNECTIONS_MAX: '0', RUNLOG_DRAIN_MS: '10001' })).toEqual([
       'RUNLOG_CONNECTIONS_MAX must be a whole number from 1 to 1000000 (is "0")',
-      'RUNLOG_DRAIN_MS must be a whole number from 0 to 15000 (is "15001")',
+      'RUNLOG_DRAIN_MS must be a whole number from 0 to 10000 (is "10001")',
     ]);
   });
 

@@ -13,8 +13,8 @@ export const gatewayEnvironment = {
   RUNLOG_ALLOWED_ORIGINS: environment.list().optional(),
   RUNLOG_EMBED_ORIGINS: environment.list().optional(),
   RUNLOG_CONNECTIONS_MAX: environment.integer(1, 1_000_000).default(10_000),
-  // A service ends within 25 s, and after the window come some seconds for those that have not closed.
-  RUNLOG_DRAIN_MS: environment.integer(0, 15_000).default(3_000),
+  // A process ends within 25 s, all of its services together, and some seconds of the gateway's own follow the window.
+  RUNLOG_DRAIN_MS: environment.integer(0, 10_000).default(3_000),
   RUNLOG_OPEN: environment.flag().default(false),
   RUNLOG_KEYS_FILE: environment.text().optional(),
 };

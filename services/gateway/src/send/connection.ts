@@ -30,8 +30,8 @@ export class Connection {
   readonly #session: Session;
   /** The viewer that the deadline belongs to. */
   #timed: Viewer | null = null;
-  #cancelDeadline: () => void = () => undefined;
-  #cancelCut: () => void = () => undefined;
+  #cancelDeadline: () => void = nothing;
+  #cancelCut: () => void = nothing;
   #pingedAtMs: number | null = null;
   #isFull = false;
   #isClosing = false;
@@ -205,3 +205,5 @@ export class Connection {
     this.#cancelDeadline = this.#clock.after(leftMs, () => this.close('bad_key'));
   }
 }
+
+function nothing(): void {}
