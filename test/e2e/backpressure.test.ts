@@ -146,7 +146,7 @@ describe('backpressure', () => {
     await Promise.all(sockets.map((socket) => once(socket, 'connect')));
     for (const socket of sockets) {
       socket.on('error', () => undefined);
-      const head = 'POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
+      const head = 'POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n';
       socket.write(`${head}content-length: ${4 * MIB}\r\n\r\n[`);
     }
     const held = () => metric(ingest.url, 'runlog_ingest_in_flight_bytes');

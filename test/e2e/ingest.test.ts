@@ -224,7 +224,7 @@ describe.each(['embedded', 'kafka'] as const)('ingest over the %s log', (engine)
     const socket = connect({ host: '127.0.0.1', port: Number(new URL(ingest.url).port) });
     await once(socket, 'connect');
     const body = eventText();
-    const head = `POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}`;
+    const head = `POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}`;
     // Ingest asks for the body once it has begun with the request. From then on the request is in flight.
     socket.write(`${head}\r\nexpect: 100-continue\r\n\r\n`);
     await once(socket, 'data');

@@ -58,7 +58,7 @@ describe('publishing when keys are required', () => {
     const { ingest } = await start();
     const socket = connect({ host: '127.0.0.1', port: Number(new URL(ingest.url).port) });
     await once(socket, 'connect');
-    const head = 'POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
+    const head = 'POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n';
     socket.write(`${head}content-length: 1000\r\n\r\n`);
     let answered = '';
     socket.on('data', (data: Buffer) => {
@@ -79,7 +79,7 @@ describe('publishing when keys are required', () => {
     await once(socket, 'connect');
     const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
     socket.on('error', () => undefined).resume();
-    socket.write('POST /v1/events HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n');
+    socket.write('POST /v1/events HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n');
     const chunk = `10000\r\n${'x'.repeat(0x10000)}\r\n`;
     let sent = 0;
     while (!socket.destroyed && sent < 64 * 1024 * 1024) {

@@ -502,7 +502,9 @@ describe('the page', () => {
     await using gateway = await startMadeUpGateway();
     const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
     await once(socket, 'connect');
-    socket.write('GET /v1/stream HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n');
+    socket.write(
+      'GET /v1/stream HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n',
+    );
     await once(socket, 'data');
     socket.destroy();
     expect((await fetch(`${gateway.url}/livez`)).status).toBe(200);
