@@ -68,8 +68,9 @@ const skills = {
       made += some;
     }
   },
-  subscribe({ host }: { host: string }) {
-    for (const { socket, channels } of parties.get(host)!) {
+  /** All of them, or those who came after the first `from`. */
+  subscribe({ host, from = 0 }: { host: string; from?: number }) {
+    for (const { socket, channels } of parties.get(host)!.slice(from)) {
       socket.write(masked(JSON.stringify({ id: 1, sub: channels.map((ch) => ({ ch })) })));
     }
   },

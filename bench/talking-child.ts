@@ -88,6 +88,6 @@ export function cpuMicros(): number {
 
 /** The resident bytes of this process after a full collection. Needs --expose-gc. */
 export function settledRssBytes(): number {
-  for (let times = 0; times < 3; times += 1) global.gc!();
+  for (let times = 0; times < 5; times += 1) global.gc!();
   return process.memoryUsage.rss();
 }
