@@ -15,6 +15,7 @@ import type { RunDelta, SnapshotChanges } from '@runlog/schema/stream/server-fra
 import { freshnessOf, relativeTime } from './freshness.ts';
 import { initialRun } from './initial-run.ts';
 import { conditionOf } from './run-condition.ts';
+import { sameJson } from './same-json.ts';
 
 /** What clients get is the folded state without its private window, plus the values that depend on the current time. */
 
@@ -127,12 +128,12 @@ export function changesBetween(
   for (const [field, value] of Object.entries(after)) {
     if (derivedFields.has(field) || mergedFields.has(field)) continue;
     const held = (from as Record<string, unknown>)[field];
-    if (held !== value && JSON.stringify(held) !== JSON.stringify(value)) changes[field] = value;
+    if (!sameJson(held, value)) changes[field] = value;
   }
   const counts = changedMembers(before?.counts ?? {}, after.counts);
   if (counts !== null) changes.counts = counts;
   const emitters = changedMembers(before?.emitters ?? {}, after.emitters);
-  const isWhole = Object.keys(before?.emitters ?? {}).some((id) => !Object.hasOwn(after.emitters, id));
+  const isWhole = before !== null && hasLost(before.emitters, after.emitters);
   if (emitters !== null || isWhole) {
     changes.emitters = deliverEmitters(isWhole ? after.emitters : (emitters ?? {}));
   }
@@ -143,6 +144,13 @@ export function changesBetween(
   if (before !== after) Object.assign(changes, conditionOf(after, nowMs));
   const set = changes as SnapshotChanges;
   return isWhole ? { set, replaces: ['emitters'] } : { set };
+}
+
+/** Whether some member is gone. */
+function hasLost(before: object, after: object): boolean {
+  if (before === after) return false;
+  for (const name of Object.keys(before)) if (!Object.hasOwn(after, name)) return true;
+  return false;
 }
 
 /** Returns the members that are new or differ; null if there are none. The fold makes a new object of what it changes. */
