@@ -22,6 +22,7 @@ export interface RestoreTask {
 export interface RestoreAnswer {
   readonly seconds: number;
   readonly cpuSeconds: number;
+  /** The highest. */
   readonly rssBytes: number;
 }
 
@@ -56,6 +57,6 @@ const { user, system } = process.cpuUsage(cpuFrom);
 const answer: RestoreAnswer = {
   seconds,
   cpuSeconds: (user + system) / 1e6,
-  rssBytes: process.memoryUsage.rss(),
+  rssBytes: process.resourceUsage().maxRSS * 1_024,
 };
 process.stdout.write(`${JSON.stringify(answer)}\n`);

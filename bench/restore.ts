@@ -76,7 +76,8 @@ export const restore: Benchmark = {
         snapshot_bytes: Math.round(bytes / RUNS),
         cpu_s: rounded(of('restore', 'cpuSeconds')),
         read_cpu_s: rounded(of('read', 'cpuSeconds')),
-        rss_mib: Math.round(of('restore', 'rssBytes') / 2 ** 20),
+        rss_peak_mib: Math.round(of('restore', 'rssBytes') / 2 ** 20),
+        read_rss_peak_mib: Math.round(of('read', 'rssBytes') / 2 ** 20),
       },
     };
   },

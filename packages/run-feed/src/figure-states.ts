@@ -1,7 +1,8 @@
 import { bytesOf, type DormantFigures, decodeFigures, sparkOfFigures } from '@runlog/records/figures-record';
 import type { RunFiguresState } from '@runlog/run-state/figures/run-figures';
 import { sparkOf } from '@runlog/run-state/figures/spark';
-import { BufferShelves } from './buffer-shelves.ts';
+import { type KeptBytes, unpacked } from './packed-bytes.ts';
+import { PackingQueue } from './packing-queue.ts';
 
 /** The figures of runs by `cluster/run/group`. */
 export interface ReadonlyFigureStates {
@@ -23,9 +24,8 @@ interface Awake {
  */
 export class FigureStates implements ReadonlyFigureStates {
   readonly #runs = new Map<string, Awake | Sleeper>();
-  readonly #shelves = new BufferShelves({
-    bytesOf: (key) => (this.#runs.get(key) as Sleeper).bytes,
-    move: (key, own) => this.#runs.set(key, new Sleeper((this.#runs.get(key) as Sleeper).head, own)),
+  readonly #packing = new PackingQueue((key, bytes) => {
+    (this.#runs.get(key) as Sleeper).bytes = bytes;
   });
   #period = 0;
 
@@ -47,7 +47,7 @@ export class FigureStates implements ReadonlyFigureStates {
       figures.period = this.#period;
       return figures.state;
     }
-    const state = decodeFigures(figures.bytes);
+    const state = decodeFigures(unpacked(figures.bytes));
     this.delete(key);
     if (state === null) return undefined;
     this.set(key, state);
@@ -61,24 +61,24 @@ export class FigureStates implements ReadonlyFigureStates {
   }
 
   set(key: string, state: RunFiguresState): void {
-    this.#unshelve(key);
+    this.#packing.take(key);
     this.#runs.set(key, { state, period: this.#period });
   }
 
   setDormant(key: string, { head, bytes }: DormantFigures): void {
-    this.#unshelve(key);
+    this.#packing.take(key);
     this.#runs.set(key, new Sleeper(head, bytes));
-    this.#shelves.put(key, bytes);
+    this.#packing.put(key, bytes);
   }
 
   delete(key: string): void {
-    this.#unshelve(key);
+    this.#packing.take(key);
     this.#runs.delete(key);
   }
 
-  /** Call this after the last dormant figures: until then their buffer may still be filling. */
+  /** Call this after the last dormant figures: those that wait are packed then. */
   settle(): void {
-    this.#shelves.settle();
+    this.#packing.settle();
   }
 
   /** Puts figures to sleep that nobody used since the call before this one. */
@@ -90,17 +90,12 @@ export class FigureStates implements ReadonlyFigureStates {
     }
     this.#period += 1;
   }
-
-  #unshelve(key: string): void {
-    const figures = this.#runs.get(key);
-    if (figures instanceof Sleeper) this.#shelves.take(key, figures.bytes);
-  }
 }
 
 /** This is a class so that `instanceof` tells it from figures that are awake. */
 class Sleeper {
   readonly head: Pick<DormantFigures['head'], 'position'>;
-  readonly bytes: Buffer;
+  bytes: KeptBytes;
   #spark: readonly number[] | null = null;
 
   constructor({ position }: Pick<DormantFigures['head'], 'position'>, bytes: Buffer) {
@@ -110,7 +105,7 @@ class Sleeper {
 
   /** Reading it costs some 50 us, so that it is read once. */
   spark(): readonly number[] {
-    this.#spark ??= sparkOfFigures(this.bytes);
+    this.#spark ??= sparkOfFigures(unpacked(this.bytes));
     return this.#spark;
   }
 }

@@ -28,6 +28,13 @@ function stateWith(texts: { task?: string; message?: string } = {}): RunSnapshot
   ]);
 }
 
+/** A state of some 80 KB, which is worth packing. */
+function largeState(text = 'x'): RunSnapshot {
+  const started = trainingStarted();
+  const epochs = Array.from({ length: 40 }, () => seedFossilized({ message: text.padEnd(1_000, 'x') }));
+  return foldEvents([started, ...epochs]);
+}
+
 function stored(state: RunSnapshot, overrides: Partial<LogRecord> = {}): LogRecord {
   return { ...encodeSnapshot(state, { key: KEY, nowMs: 0 }), offset: 0, ...overrides };
 }
@@ -126,32 +133,51 @@ describe('the states of runs', () => {
     expect(unreadable).toEqual([KEY]);
   });
 
-  it('hold a buffer while most of it is in use, and not for a few runs', () => {
+  it('hold no fetched buffer soon after they are settled, and wake to the same state', async () => {
     const keys = Array.from({ length: 10 }, (_, run) => `local/r${run}/default`);
-    const state = stateWith();
+    const state = largeState();
     const dormant = inOneBuffer(keys.map(() => state));
     const { byteLength } = dormant[0]!.bytes.buffer;
     const states = new RunStates();
     for (const [run, key] of keys.entries()) states.setDormant(key, dormant[run]!);
+    expect(states.dormantBytes).toBe(byteLength);
+    states.get(keys[0]!);
+    states.delete(keys[1]!);
     states.settle();
-    expect(states.dormantBytes).toBe(byteLength);
-    for (const key of keys.slice(0, 5)) states.get(key);
-    expect(states.dormantBytes).toBe(byteLength);
-    states.delete(keys[5]!);
-    expect(states.dormantBytes).toBe((byteLength / 10) * 4);
-    for (const key of keys.slice(6)) expect(states.get(key)).toEqual(state);
+    expect(states.size).toBe(9);
+    await expect.poll(() => states.dormantBytes).toBeLessThan(byteLength / 2);
+    for (const key of [keys[0]!, ...keys.slice(2)]) expect(states.get(key)).toEqual(state);
     expect(states.dormantBytes).toBe(0);
   });
 
-  it('hold no buffer for the newest of many snapshots of one run', () => {
-    const state = stateWith();
-    const dormant = inOneBuffer(Array.from({ length: 10 }, () => state));
-    const { byteLength } = dormant[0]!.bytes.buffer;
+  it.each([7, 1_000])(
+    'keep only the newest of many snapshots of one run, with messages of %d',
+    async (length) => {
+      const states = new RunStates();
+      const versions = Array.from({ length: 10 }, (_, number) =>
+        stateWith({ message: `${number}`.padEnd(length, 'x') }),
+      );
+      for (const state of versions) {
+        states.setDormant(KEY, asleep(state));
+        states.settle();
+      }
+      const { buffer } = asleep(versions[0]!).bytes;
+      await expect.poll(() => states.dormantBytes).toBeLessThan(buffer.byteLength);
+      expect(states.get(KEY)).toEqual(versions.at(-1));
+    },
+  );
+
+  it('let go of fetched buffers while more come, even if no other thread gets to work', () => {
+    const state = largeState();
+    const { head, bytes } = asleep(state);
     const states = new RunStates();
-    for (const each of dormant) states.setDormant(KEY, each);
-    states.setDormant('local/other/default', asleep(state));
-    states.settle();
-    expect(states.dormantBytes).toBeLessThan(byteLength);
-    expect(states.get(KEY)).toEqual(state);
+    const runs = Math.ceil((160 * 1024 * 1024) / bytes.length);
+    let highest = 0;
+    for (let run = 0; run < runs; run += 1) {
+      states.setDormant(`local/r${run}/default`, { head, bytes: Buffer.from(bytes) });
+      if (run % 100 === 0) highest = Math.max(highest, states.dormantBytes);
+    }
+    expect(highest).toBeLessThan((runs * bytes.length) / 2);
+    expect(states.get('local/r0/default')).toEqual(state);
   });
 });

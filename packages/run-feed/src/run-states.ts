@@ -1,7 +1,8 @@
 import type { DormantRun } from '@runlog/records/snapshot-record';
 import { decodeSnapshot } from '@runlog/records/snapshot-record';
 import type { RunHead, RunSnapshot } from '@runlog/schema/run/snapshot';
-import { BufferShelves } from './buffer-shelves.ts';
+import { type KeptBytes, unpacked } from './packed-bytes.ts';
+import { PackingQueue } from './packing-queue.ts';
 
 /** Runs by `cluster/run/group`. It reads like a Map of whole states; `head` and `heads` wake no run. */
 export interface ReadonlyRunStates extends ReadonlyMap<string, RunSnapshot> {
@@ -15,9 +16,8 @@ export interface ReadonlyRunStates extends ReadonlyMap<string, RunSnapshot> {
  */
 export class RunStates implements ReadonlyRunStates {
   readonly #runs = new Map<string, RunSnapshot | Sleeper>();
-  readonly #shelves = new BufferShelves({
-    bytesOf: (key) => (this.#runs.get(key) as Sleeper).bytes,
-    move: (key, own) => this.#runs.set(key, new Sleeper((this.#runs.get(key) as Sleeper).head, own)),
+  readonly #packing = new PackingQueue((key, bytes) => {
+    (this.#runs.get(key) as Sleeper).bytes = bytes;
   });
   readonly #onUnreadable: (key: string) => void;
 
@@ -33,11 +33,15 @@ export class RunStates implements ReadonlyRunStates {
     return this.#runs.size;
   }
 
-  /** The size of all buffers that dormant runs keep in memory. */
+  /** The bytes that dormant runs keep in memory, including the buffers of those that are not packed yet. */
   get dormantBytes(): number {
     const buffers = new Set<ArrayBufferLike>();
-    for (const run of this.#runs.values()) if (run instanceof Sleeper) buffers.add(run.bytes.buffer);
     let bytes = 0;
+    for (const run of this.#runs.values()) {
+      if (!(run instanceof Sleeper)) continue;
+      if (Buffer.isBuffer(run.bytes)) buffers.add(run.bytes.buffer);
+      else bytes += run.bytes.size;
+    }
     for (const buffer of buffers) bytes += buffer.byteLength;
     return bytes;
   }
@@ -84,28 +88,28 @@ export class RunStates implements ReadonlyRunStates {
   }
 
   set(key: string, state: RunSnapshot): void {
-    this.#unshelve(key);
+    this.#packing.take(key);
     this.#runs.set(key, state);
   }
 
   setDormant(key: string, { head, bytes }: DormantRun): void {
-    this.#unshelve(key);
+    this.#packing.take(key);
     this.#runs.set(key, new Sleeper(head, bytes));
-    this.#shelves.put(key, bytes);
+    this.#packing.put(key, bytes);
   }
 
   delete(key: string): void {
-    this.#unshelve(key);
+    this.#packing.take(key);
     this.#runs.delete(key);
   }
 
-  /** Call this after the last dormant run: until then its buffer may still be filling. */
+  /** Call this after the last dormant run: those that wait are packed then. */
   settle(): void {
-    this.#shelves.settle();
+    this.#packing.settle();
   }
 
   #wake(key: string, run: Sleeper): RunSnapshot | undefined {
-    const state = decodeSnapshot(run.bytes);
+    const state = decodeSnapshot(unpacked(run.bytes));
     if (state === null) {
       this.delete(key);
       this.#onUnreadable(key);
@@ -114,20 +118,14 @@ export class RunStates implements ReadonlyRunStates {
     this.set(key, state);
     return state;
   }
-
-  /** Removes a run's bytes from their shelf, because the run is deleted, woken or given other bytes. */
-  #unshelve(key: string): void {
-    const run = this.#runs.get(key);
-    if (run instanceof Sleeper) this.#shelves.take(key, run.bytes);
-  }
 }
 
 /** This is a class so that `instanceof` tells it from a state. */
-class Sleeper implements DormantRun {
+class Sleeper {
   readonly head: RunHead;
-  readonly bytes: Buffer;
+  bytes: KeptBytes;
 
-  constructor(head: RunHead, bytes: Buffer) {
+  constructor(head: RunHead, bytes: KeptBytes) {
     this.head = head;
     this.bytes = bytes;
   }
