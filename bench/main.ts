@@ -4,6 +4,7 @@ import { aggregate } from './aggregate.ts';
 import { type Benchmark, machine } from './benchmark.ts';
 import { fanout } from './fanout.ts';
 import { fold } from './fold.ts';
+import { history } from './history.ts';
 import { indexViews } from './index-views.ts';
 import { ingest, ingestEmbedded } from './ingest.ts';
 import { pipeline } from './pipeline.ts';
@@ -22,6 +23,7 @@ const benchmarks: readonly Benchmark[] = [
   aggregate,
   restore,
   runs,
+  history,
   fanout,
   indexViews,
   python,
