@@ -1,3 +1,4 @@
+import { encodeRetirement } from '@runlog/records/control-record';
 import type { TelemetryEvent } from '@runlog/schema/events/event';
 import { type StoredEvent, storedEventSchema } from '@runlog/schema/http/gateway-api';
 import { EVENTS_PAGE_LOG_BYTES_MAX } from '@runlog/schema/limits';
@@ -181,6 +182,34 @@ describe('a page of history', () => {
       expectLive(all, live);
     }
   }, 60_000);
+});
+
+describe('the history of a run that was deleted', () => {
+  it.each([0, 1, 3])('does not come back with %d late events', async (late) => {
+    const deletion = encodeRetirement({
+      key: KEY,
+      reason: 'deleted',
+      through: null,
+      nowMs: Date.UTC(2026, 0, 4),
+    });
+    const others = training(200, { run_id: 'r2' }).map(recordToAppend);
+    const again = training(1 + late).map(recordToAppend);
+    await using log = await openPastLog([
+      ...recordsOf(training(500)),
+      ...others,
+      deletion,
+      ...others,
+      ...again,
+    ]);
+    const live = foldedLive(log.records, KEY);
+    const seqs = log.records.slice(-again.length).map(({ offset }) => offset);
+    expect(live.state.first_seq).toBe(seqs[0]);
+    const page = reader(log, live.state);
+    for (const asked of [{}, { limit: 1 }, { after: -1 }, { after: -1, limit: 1 }]) {
+      expect((await everyPage(page, asked)).map(({ seq }) => seq)).toEqual(seqs);
+    }
+    for (const before of [0, 100, seqs[0]!]) expect((await page({ before })).events).toEqual([]);
+  });
 });
 
 describe('a page whose episode is further away than a page may read', () => {

@@ -11,10 +11,13 @@ import { leadIn } from './lead-in.ts';
 import { PageReading, type Window } from './page-reading.ts';
 import { type PastEvent, setEpisodes, storedEventText } from './past-event.ts';
 import { firstLookMax, quietUntil, stretchBelow } from './quiet-stretch.ts';
+import { ownTurn } from './turns.ts';
 import { whileLogAnswers } from './while-log-answers.ts';
 
 /** A page that takes so long ends early if it has got anywhere. */
 const PAGE_MS_MAX = 5_000;
+/** Others are served after so many. */
+const TEXTS_AT_ONCE = 100;
 
 export interface HistoryQuery extends EventFilter {
   /** The run, as far as it is folded. */
@@ -80,7 +83,11 @@ export class History {
       query.after === undefined
         ? await this.#backward(reading, query)
         : await this.#forward(reading, query, query.after);
-    const texts = events.map((event) => storedEventText(event, reading.known));
+    const texts: string[] = [];
+    for (const [index, event] of events.entries()) {
+      if (index > 0 && index % TEXTS_AT_ONCE === 0) await ownTurn();
+      texts.push(storedEventText(event, reading.known));
+    }
     return { events: texts, next, oldest: reading.oldest };
   }
 

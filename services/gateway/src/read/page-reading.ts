@@ -5,6 +5,7 @@ import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { type OffsetRange, PartitionReader } from './partition-reader.ts';
 import { type PastEvent, pastEvent } from './past-event.ts';
+import { ownTurn } from './turns.ts';
 
 /** The most records of a window before the size of records here is known: 4 MiB if each has half a kilobyte. */
 const RECORDS_MAX_AT_FIRST = 8_192;
@@ -17,6 +18,8 @@ const STRETCH_MAX = 2;
 const ANSWER_BYTES = 1024 * 1024;
 /** A window that turns out to be too large is made anew to take this part of what is left. */
 const FITTING = 0.75;
+/** Others are served after so many events, which take some milliseconds. */
+const DECODED_AT_ONCE = 100;
 
 /** The events of a run in a range of offsets. */
 export interface Window {
@@ -80,10 +83,13 @@ export class PageReading implements AsyncDisposable {
   /** Yields the run's events of a range as they are read. */
   async *read(range: OffsetRange): AsyncGenerator<{ events: readonly PastEvent[]; nextOffset: number }> {
     for await (const { records, nextOffset } of this.#reader.read(range)) {
-      const events = records
-        .filter(({ key }) => key === this.#key)
-        .map((record) => pastEvent(record, this.#state))
-        .filter((event) => event !== null);
+      const own = records.filter(({ key }) => key === this.#key);
+      const events: PastEvent[] = [];
+      for (const [index, record] of own.entries()) {
+        if (index > 0 && index % DECODED_AT_ONCE === 0) await ownTurn();
+        const event = pastEvent(record, this.#state);
+        if (event !== null) events.push(event);
+      }
       yield { events, nextOffset };
     }
   }

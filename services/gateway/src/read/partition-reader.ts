@@ -1,5 +1,5 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
+import { ownTurn } from './turns.ts';
 
 const PART_RECORDS_MAX = 1_000;
 
@@ -50,7 +50,7 @@ export class PartitionReader implements AsyncDisposable {
           continue;
         }
         for (const { records, nextOffset } of partsOf(fetched)) {
-          if (offset > from) await nextTurn();
+          if (offset > from) await ownTurn();
           for (const { key, value } of records) this.bytes += key.length + (value?.length ?? 0);
           this.offsets += nextOffset - offset;
           const wanted = records.filter((record) => record.offset < to);

@@ -8,9 +8,12 @@ import type { Clock } from '@runlog/service-kit/clock';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 import { PartitionReader } from './partition-reader.ts';
+import { ownTurn } from './turns.ts';
 import { whileLogAnswers } from './while-log-answers.ts';
 
 const STATES_MAX = 16;
+/** Others are served after so many records, which take some milliseconds. */
+const FOLDED_AT_ONCE = 100;
 
 export type PastState =
   /** The fold of the run's records up to the offset. */
@@ -79,7 +82,11 @@ export class PastStates {
     await using reader = new PartitionReader(io, { topic: this.#topic.name, partition, signal });
     for await (const { records, from, nextOffset } of reader.read({ from: next, to: seq + 1 })) {
       if (from > next) return null;
-      for (const record of records) if (record.key === key) foldRecord(draft, { record, run });
+      const own = records.filter((record) => record.key === key);
+      for (const [index, record] of own.entries()) {
+        if (index > 0 && index % FOLDED_AT_ONCE === 0) await ownTurn();
+        foldRecord(draft, { record, run });
+      }
       next = nextOffset;
       if (this.#clock.now() > deadlineMs) break;
     }
