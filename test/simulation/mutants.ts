@@ -178,5 +178,10 @@ export const mutants: readonly Mutant[] = [
     },
     historiesMax: 50,
   },
+  {
+    name: 'a gateway that does not say which entries a resume leaves out',
+    mutations: { garble: (message) => message.replaceAll(/,"skipped":\{[^}]*\}/g, '') },
+    historiesMax: 2_000,
+  },
   { name: 'a gateway that skips records', mutations: forGateways(skipRecords), historiesMax: 20 },
 ];

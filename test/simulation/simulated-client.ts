@@ -209,6 +209,7 @@ export class SimulatedClient implements SocketClient {
     if (update.kind !== 'step') return;
     const from = before?.position?.seq ?? state.first_seq - 1;
     holds(seq >= from, () => `${this.name} was taken back from ${from} to ${seq} of ${key}`);
+    if (update.skipped !== null) this.#world.reach('entries are left out, and said to be');
     const expected = truth!.entries.filter((entry) => entry > from && entry <= seq);
     checkEntries(update, expected, () => `${this.name}, ${key} from ${from} to ${seq}`);
   }

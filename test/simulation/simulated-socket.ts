@@ -128,7 +128,8 @@ export class SimulatedSocket {
       const { message, bytes, written } = this.#toClient.shift()!;
       this.#bufferedBytes -= bytes;
       scheduler.after(0, written, this.#gateway);
-      this.#client.received(message);
+      const { garble } = this.#world.mutations;
+      this.#client.received(garble === undefined ? message : garble(message));
       this.#deliver();
     });
   }

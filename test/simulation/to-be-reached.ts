@@ -14,4 +14,5 @@ export const toBeReached: readonly string[] = [
   'an older process ends',
   'a newer process ends',
   'a rebuild by a newer fold',
+  'entries are left out, and said to be',
 ];

@@ -25,6 +25,8 @@ export interface Mutations {
   readonly makeLog?: (options: SimulatedLogOptions) => SimulatedLog;
   /** Changes what passes from the feed to the hub. */
   readonly tamper?: (changes: readonly RunChange[]) => readonly RunChange[];
+  /** Changes the messages that a gateway sends. */
+  readonly garble?: (message: string) => string;
   /** Wraps a process's access to the log. */
   readonly wrapIo?: (io: TopicIo, of: ProgramKind) => TopicIo;
   /** Whether the clock of this process stops while the machine sleeps. */
