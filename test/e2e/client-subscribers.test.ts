@@ -4,9 +4,9 @@ import { ChannelRefusedError, StreamStoppedError } from '@runlog/client/stream-e
 import { type MadeUpGateway, startMadeUpGateway } from '@runlog/gateway/made-up/made-up-gateway';
 import { MadeUpKeys } from '@runlog/gateway/made-up/made-up-keys';
 import { MadeUpRuns } from '@runlog/gateway/made-up/made-up-runs';
-import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { MadeUpHistory } from '../support/made-up-history.ts';
 
 const KEY = 'c1/r1/default';
 const open: { close(): void }[] = [];
@@ -30,36 +30,20 @@ function connect(gateway: { url: string }, options: Partial<StreamClientOptions>
 async function startWithHistory(): Promise<{
   gateway: MadeUpGateway;
   append: (events: number) => void;
-  reads: number[];
+  reads: readonly number[];
 }> {
-  const entries: EventLogEntry[] = [];
-  const reads: number[] = [];
   const runs = new MadeUpRuns();
-  const gateway = await startMadeUpGateway({
-    runs,
-    history: {
-      page: async ({ after = -1, limit }) => {
-        reads.push(after);
-        const above = entries.filter(({ seq }) => seq > after);
-        const events = above.slice(0, limit).map((entry) =>
-          JSON.stringify({
-            ...{ seq: entry.seq, received_at: null, entry, duplicate: false },
-            event: { event_id: entry.metadata.event_id },
-          }),
-        );
-        return { events, next: above.length > limit ? above[limit - 1]!.seq : null, oldest: 0 };
-      },
-    },
-  });
+  const history = new MadeUpHistory();
+  const gateway = await startMadeUpGateway({ runs, history });
   const append = (events: number) => {
     const change = runs.append(
       KEY,
       Array.from({ length: events }, () => ({})),
     );
-    entries.push(...change.entries);
+    history.add(change.entries);
     gateway.hub.apply([change]);
   };
-  return { gateway, append, reads };
+  return { gateway, append, reads: history.reads };
 }
 
 const seqsOf = (update: RunUpdate) =>
