@@ -12,9 +12,9 @@ import { type AnyFrame, StreamSocket } from '../support/stream-socket.ts';
 const ATTACK_MS = 15_000;
 const CASES_PER_ROUND = 25;
 /** Far above what an answer takes. A frame that is not answered by then never is. */
-const ANSWER_MS_MAX = 10_000;
+const ANSWER_MS_MAX = 60_000;
 /** A failure is made smaller for so long. */
-const ROUND_MS_MAX = 60_000;
+const ROUND_MS_MAX = 180_000;
 const MIB = 2 ** 20;
 const RUNS = ['n1', 'n2', 'n3'];
 
