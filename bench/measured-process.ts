@@ -42,18 +42,26 @@ export class MeasuredProcess implements AsyncDisposable {
     this.#profiled = held.profiled;
   }
 
-  static async start(name: ServiceName, env: Readonly<Record<string, string>>): Promise<MeasuredProcess> {
+  static async start(
+    name: ServiceName,
+    env: Readonly<Record<string, string>>,
+    options: { readyMsMax?: number } = {},
+  ): Promise<MeasuredProcess> {
     const folder = mkdtempSync(join(tmpdir(), 'runlog-bench-'));
     const profiles = process.env.RUNLOG_BENCH_PROFILES;
-    const service = await ServiceProcess.start(name, {
-      ...env,
-      RUNLOG_KAFKA_ENCODER: encoder,
-      NODE_OPTIONS: `--import tsx --import ${probeScript}`,
-      BENCH_PROBE_FILE: join(folder, 'probes.jsonl'),
-      ...(profiles === undefined
-        ? {}
-        : { BENCH_PROFILE_FILE: join(profiles, `${name}-${Date.now()}.cpuprofile`) }),
-    });
+    const service = await ServiceProcess.start(
+      name,
+      {
+        ...env,
+        RUNLOG_KAFKA_ENCODER: encoder,
+        NODE_OPTIONS: `--import tsx --import ${probeScript}`,
+        BENCH_PROBE_FILE: join(folder, 'probes.jsonl'),
+        ...(profiles === undefined
+          ? {}
+          : { BENCH_PROFILE_FILE: join(profiles, `${name}-${Date.now()}.cpuprofile`) }),
+      },
+      options,
+    );
     return new MeasuredProcess(service, { folder, profiled: profiles !== undefined });
   }
 

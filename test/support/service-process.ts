@@ -41,12 +41,13 @@ export class ServiceProcess implements AsyncDisposable {
 
   /**
    * Starts the process and resolves at its ready line. It takes any free ports unless the environment names some.
-   * `folder`: where `up` is started, so that a relative path of its environment means a place there.
+   * `folder`: where `up` is started, so that a relative path of its environment means a place there. `readyMsMax`: for one
+   * that has much to read first.
    */
   static async start(
     name: ServiceName,
     env: Readonly<Record<string, string>>,
-    { folder = root }: { folder?: string } = {},
+    { folder = root, readyMsMax = READY_MS_MAX }: { folder?: string; readyMsMax?: number } = {},
   ): Promise<ServiceProcess> {
     const args =
       name === 'up'
@@ -78,7 +79,7 @@ export class ServiceProcess implements AsyncDisposable {
       child.once('close', (code, signal) =>
         reject(new Error(`${name} ended (${code ?? signal}) before it was ready:\n${output.join('')}`)),
       );
-      setTimeout(() => reject(new Error(`${name} was not ready:\n${output.join('')}`)), READY_MS_MAX).unref();
+      setTimeout(() => reject(new Error(`${name} was not ready:\n${output.join('')}`)), readyMsMax).unref();
     });
     try {
       return new ServiceProcess(name, { child, closed, output, ready: await ready });
