@@ -33,6 +33,8 @@ export function deliveredSnapshot(overrides: Partial<DeliveredSnapshot> = {}): D
     first_seq: 1,
     last_event_id: 'event-1',
     last_received_at: '2026-01-04T00:00:00.000Z',
+    state: 'running',
+    state_since: '2026-01-04T00:00:00.000Z',
     total_events_received: 1,
     ...overrides,
   };

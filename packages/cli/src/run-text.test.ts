@@ -29,6 +29,16 @@ describe('the text of a run', () => {
     expect(said({ interval_ms }).status).toBe(`running, stale; last event 5s ago; usually one in ${text}`);
   });
 
+  it.each<[overrides: Partial<DeliveredSnapshot>, text: string]>([
+    [{ state: 'quiet', interval_ms: 2_140 }, 'quiet 2m 05s, usually every 2.1s; last event 2m 05s ago'],
+    [{ state: 'quiet' }, 'quiet 2m 05s; last event 2m 05s ago'],
+    [{ state: 'lost_contact' }, 'lost contact, no heartbeat for 2m 05s; last event 2m 05s ago'],
+    [{ state: 'finished', status: 'finished' }, 'finished; last event 2m 05s ago'],
+  ])('says how the run stands, and by what evidence: %o', (overrides, text) => {
+    const at = new Date(NOW_MS - 125_000).toISOString();
+    expect(said({ last_received_at: at, state_since: at, ...overrides }).status).toBe(text);
+  });
+
   it('says the reason of a failure', () => {
     const end = { status: 'failed', at: '2026-01-03T23:59:47Z', reason: 'loss is NaN', seq: 9 } as const;
     expect(said({ status: 'failed', end }).end).toBe('failed: loss is NaN (2026-01-03T23:59:47Z)');

@@ -2,6 +2,7 @@ import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredSnapshot, EmitterState } from '@runlog/schema/run/snapshot';
 import { printable } from '@runlog/service-kit/printable';
 import { formatAge, formatApproximate, formatCount, formatFigure, formatInterval } from './format.ts';
+import { stateText } from './state-text.ts';
 
 type Fact = readonly [name: string, text: string];
 
@@ -35,8 +36,10 @@ export function runText(run: DeliveredSnapshot, nowMs: number): string {
 }
 
 function statusText(run: DeliveredSnapshot, nowMs: number): string {
-  const interval = run.interval_ms === null ? '' : `; usually one in ${formatInterval(run.interval_ms)}`;
-  return `${run.status}, ${run.freshness}; last event ${formatAge(run.last_received_at, nowMs)}${interval}`;
+  const state = run.state === 'running' ? `running, ${run.freshness}` : stateText(run, nowMs);
+  const isSaid = run.interval_ms === null || run.state === 'quiet';
+  const interval = isSaid ? '' : `; usually one in ${formatInterval(run.interval_ms!)}`;
+  return `${state}; last event ${formatAge(run.last_received_at, nowMs)}${interval}`;
 }
 
 function endFacts({ end, status }: DeliveredSnapshot): Fact[] {

@@ -1,9 +1,10 @@
 import { formatRunKey } from '@runlog/schema/run/run-key';
-import type { RunRow } from '@runlog/schema/run/snapshot';
+import { type RunRow, runStateSchema } from '@runlog/schema/run/snapshot';
 import { type Command, exitCodes, parseCommandLine, wholeNumber } from '../command.ts';
 import { formatAge, formatCount, formatFigure, formatRate } from '../format.ts';
 import { gatewayVariables, readClientConfig } from '../services/client-config.ts';
 import { listRuns } from '../services/gateway-client.ts';
+import { stateText } from '../state-text.ts';
 import { textTable } from '../text-table.ts';
 
 const PAGE_RUNS = 1_000;
@@ -11,7 +12,11 @@ const PAGE_RUNS = 1_000;
 const options = {
   cluster: { type: 'string', value: 'NAME', help: 'only runs of this cluster' },
   run: { type: 'string', value: 'GLOB', help: 'only runs whose name matches, such as "sim-*"' },
-  status: { type: 'string', value: 'STATUS', help: 'only runs that are running, finished or failed' },
+  status: {
+    type: 'string',
+    value: 'STATES',
+    help: `only runs that are ${runStateSchema.options.join(', ')}: one of these, or several with commas`,
+  },
   limit: { type: 'string', value: 'N', help: 'the first N runs (default: 50)' },
   json: { type: 'boolean', help: 'one JSON object per line' },
   url: { type: 'string', value: 'URL', help: 'address of the gateway; overrides RUNLOG_GATEWAY_URL' },
@@ -21,7 +26,11 @@ export const command: Command = {
   usage: '[options]',
   description: 'Lists runs; the run with the newest event comes first.',
   options,
-  examples: ['runlog runs', 'runlog runs --status running --json', 'runlog runs --run "sim-*" --limit 500'],
+  examples: [
+    'runlog runs',
+    'runlog runs --status quiet,lost_contact',
+    'runlog runs --run "sim-*" --limit 500',
+  ],
   environment: gatewayVariables,
   run: async (args, env) => {
     const { values } = parseCommandLine(args, options);
@@ -58,7 +67,7 @@ export function runsText(rows: readonly RunRow[], at: { total: number; nowMs: nu
   if (rows.length === 0) return 'no runs\n';
   const table = textTable(rows, [
     { title: 'RUN', text: formatRunKey },
-    { title: 'STATUS', text: (row) => row.status },
+    { title: 'STATE', text: (row) => stateText(row, at.nowMs) },
     { title: 'TASK', text: (row) => row.task_name ?? '-' },
     { title: 'LAST', text: (row) => formatAge(row.last_received_at, at.nowMs), right: true },
     { title: 'EV/S', text: (row) => formatRate(row.events_per_second), right: true },
