@@ -94,7 +94,7 @@ export function rowOf(state: RunHead, of: { nowMs: number; spark: readonly numbe
 }
 
 /** The average over the current bucket and the one before it, which is 10 to 20 s, so that a slow run does not flicker. */
-function eventsPerSecond(state: RunHead, nowMs: number): number {
+export function eventsPerSecond(state: Pick<RunHead, 'activity'>, nowMs: number): number {
   const bucket = Math.floor(nowMs / 1_000 / ACTIVITY_BUCKET_SECONDS) * ACTIVITY_BUCKET_SECONDS;
   const from = bucket - ACTIVITY_BUCKET_SECONDS;
   let events = 0;

@@ -10,7 +10,6 @@ import {
   type IndexedRun,
   IndexedRuns,
   type IndexSource,
-  RATE_PERIOD_MS,
   runStates,
 } from './indexed-runs.ts';
 import { OrderedRuns } from './ordered-runs.ts';
@@ -80,7 +79,6 @@ export class IndexViews {
   #runs: IndexedRuns | null = null;
   #version = 0;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
-  #period = 0;
   #timer: { readonly atMs: number; readonly cancel: () => void } | null = null;
 
   constructor(options: IndexSource & { clock: Clock }) {
@@ -207,7 +205,7 @@ export class IndexViews {
     const nowMs = this.#clock.now();
     this.#lookedAtMs = nowMs;
     this.#take(runs.takeChanges(nowMs), runs);
-    this.#tellRatesAgain(nowMs);
+    this.#findOldRates(runs, nowMs);
     for (const view of this.#views.values()) if (view.isStale && view.window !== null) this.#flush(view);
     this.#schedule();
   }
@@ -223,17 +221,10 @@ export class IndexViews {
     for (const view of this.#views.values()) if (touched.has(view.selection)) view.isStale = true;
   }
 
-  /** The rate of a run without events falls. Rows that show one are written again now and then until it is 0. */
-  #tellRatesAgain(nowMs: number): void {
-    const period = Math.floor(nowMs / RATE_PERIOD_MS);
-    if (period === this.#period) return;
-    this.#period = period;
+  /** Finds the views in which a row says a rate that has fallen since. */
+  #findOldRates(runs: IndexedRuns, nowMs: number): void {
     for (const view of this.#views.values()) {
-      for (const run of view.runs) {
-        if (!run.hasRate || run.period === period) continue;
-        run.isStale = true;
-        view.isStale = true;
-      }
+      for (const run of view.runs) if (runs.isOld(run, nowMs)) view.isStale = true;
     }
   }
 
@@ -304,10 +295,10 @@ export class IndexViews {
     this.#timer = { atMs: nowMs + delayMs, cancel };
   }
 
+  /** A rate falls until it is 0, some 20 s after the last event. */
   #changesAtMs(runs: IndexedRuns): number {
     for (const view of this.#views.values()) {
-      if (!view.runs.some((run) => run.hasRate)) continue;
-      return Math.min(runs.changesAtMs, (this.#period + 1) * RATE_PERIOD_MS);
+      if (view.runs.some((run) => run.rate > 0)) return Number.NEGATIVE_INFINITY;
     }
     return runs.changesAtMs;
   }

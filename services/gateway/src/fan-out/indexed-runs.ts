@@ -1,6 +1,6 @@
 import type { ReadonlyFigureStates } from '@runlog/run-feed/figure-states';
 import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
-import { rowOf } from '@runlog/run-state/delivery';
+import { eventsPerSecond, rowOf } from '@runlog/run-state/delivery';
 import { conditionHoldsUntilMs, conditionOf } from '@runlog/run-state/run-condition';
 import { type RunHead, type RunState, runStateSchema } from '@runlog/schema/run/snapshot';
 
@@ -27,10 +27,10 @@ export interface IndexedRun {
   version: number;
   /** Is true if the text must be written again before it is used. */
   isStale: boolean;
-  /** Whether its row says a rate, which falls by time alone. */
-  hasRate: boolean;
-  /** The period of `RATE_PERIOD_MS` in which the text was written. */
-  period: number;
+  /** The events a second that its row says. They fall by time alone. */
+  rate: number;
+  /** When the text was written. */
+  writtenAtMs: number;
 }
 
 /** What happened to runs since the changes before. Runs that only time changed are in `moved` too. */
@@ -43,8 +43,8 @@ export interface IndexedChanges {
   readonly gone: readonly IndexedRun[];
 }
 
-/** Rates are told again so often while nothing comes. */
-export const RATE_PERIOD_MS = 5_000;
+/** A rate that fell is told again after so long at the earliest. */
+const RATE_TOLD_AFTER_MS = 5_000;
 
 /** The runs that are listed, each once, whatever the number of views. */
 export class IndexedRuns {
@@ -129,8 +129,8 @@ export class IndexedRuns {
     const row = rowOf(run.head, { nowMs, spark: this.#source.figures.spark(run.key) });
     const text = JSON.stringify(row);
     run.isStale = false;
-    run.hasRate = row.events_per_second > 0;
-    run.period = Math.floor(nowMs / RATE_PERIOD_MS);
+    run.rate = row.events_per_second;
+    run.writtenAtMs = nowMs;
     if (text !== run.text) {
       run.text = text;
       run.version = this.#takeVersion();
@@ -138,11 +138,18 @@ export class IndexedRuns {
     return text;
   }
 
+  /** Returns whether the text must be written again, also because the rate that it says has fallen. */
+  isOld(run: IndexedRun, nowMs: number): boolean {
+    if (run.isStale || run.rate === 0 || nowMs - run.writtenAtMs < RATE_TOLD_AFTER_MS) return run.isStale;
+    run.isStale = eventsPerSecond(run.head, nowMs) !== run.rate;
+    return run.isStale;
+  }
+
   #add(key: string, head: RunHead, nowMs: number): IndexedRun {
     const run: IndexedRun = {
       ...{ key, slot: this.#freeSlots.pop() ?? this.#slots, head },
       ...{ state: 'running', holdsUntilMs: Number.POSITIVE_INFINITY },
-      ...{ text: '', version: 0, isStale: true, hasRate: false, period: 0 },
+      ...{ text: '', version: 0, isStale: true, rate: 0, writtenAtMs: 0 },
     };
     if (run.slot === this.#slots) this.#slots += 1;
     judge(run, nowMs);
