@@ -34,6 +34,8 @@ export class Outbox implements Outlet {
   #queue: Buffer[] = [];
   #queuedBytes = 0;
   #queuedFrames = 0;
+  /** What the sink held at the last flush. Since then it has only become less, but for a ping. */
+  #heldBytes = 0;
   #scheduled = false;
   #full = false;
   #closed = false;
@@ -60,7 +62,7 @@ export class Outbox implements Outlet {
     if (this.#closed) return;
     this.#queuedBytes += this.#sink.pack(frame, this.#queue);
     this.#queuedFrames += 1;
-    if (!this.#full && this.#queuedBytes + this.#sink.bufferedBytes > STREAM_QUEUE_BYTES_HIGH) {
+    if (!this.#full && this.#isAboveHighMark()) {
       this.#full = true;
       this.#cancelStuck = this.#clock.after(STREAM_STUCK_MS_MAX, this.#on.stuck);
       this.#on.full();
@@ -68,6 +70,13 @@ export class Outbox implements Outlet {
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#defer(this);
+  }
+
+  /** The sink is asked only if what it held at the last flush would be too much, because frames are pushed far more often. */
+  #isAboveHighMark(): boolean {
+    if (this.#queuedBytes + this.#heldBytes <= STREAM_QUEUE_BYTES_HIGH) return false;
+    this.#heldBytes = this.#sink.bufferedBytes;
+    return this.#queuedBytes + this.#heldBytes > STREAM_QUEUE_BYTES_HIGH;
   }
 
   /** Hands everything queued to the connection now. */
@@ -83,6 +92,7 @@ export class Outbox implements Outlet {
     this.#queuedFrames = 0;
     if (bytes <= PART_BYTES_MAX) this.#sink.send(queue, this.#written);
     else for (const part of inParts(queue)) this.#sink.send(part, this.#written);
+    this.#heldBytes = this.#sink.bufferedBytes;
     this.#on.sent?.(frames);
   }
 
