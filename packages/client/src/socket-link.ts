@@ -19,6 +19,7 @@ export type SocketConstructor = new (url: string, protocols: string[]) => Socket
 const GRACE_MS = 10_000;
 const HELLO_MS_MAX = 10_000;
 const CHECK_MS = 1_000;
+const CLOSE_AFTER_ERROR_MS_MAX = 100;
 
 /**
  * One connection of the stream. It gives frames as objects, calls `onClose` exactly once, and ends if the server is
@@ -79,8 +80,13 @@ export function connect(options: {
     }
   });
   socket.addEventListener('close', ({ code, reason }) => over({ code, reason: String(reason) }));
-  // Every error is followed by a close.
-  socket.addEventListener('error', () => undefined);
+  // Nearly every error is followed by a close, which says more. The WebSocket of Node 22 leaves it out.
+  socket.addEventListener('error', () => {
+    setTimeout(
+      () => over({ code: ABNORMAL_CLOSE, reason: 'the connection failed' }),
+      CLOSE_AFTER_ERROR_MS_MAX,
+    );
+  });
 
   return {
     send(frame) {
