@@ -9,21 +9,24 @@ export class SseSink implements Sink {
   readonly peer: string;
   readonly #response: ServerResponse;
   readonly #idAfter: (frame: EncodedFrame) => string | null;
-  /** The response forgets it when it ends. */
-  readonly #socket: Socket | null;
+  readonly #socket: Socket;
   readonly #bytesBefore: number;
 
   /**
+   * `socket` is that of the request: the response has none while it waits behind an earlier answer, and after its end.
    * `idAfter` is called with every frame that is sent, in order. It returns the id of the event: what the client shows
    * to go on from there, empty if it must begin anew, or null if that does not change.
    */
-  constructor(response: ServerResponse, idAfter: (frame: EncodedFrame) => string | null) {
+  constructor(
+    response: ServerResponse,
+    of: { socket: Socket; idAfter: (frame: EncodedFrame) => string | null },
+  ) {
+    const { socket } = of;
     this.#response = response;
-    this.#idAfter = idAfter;
-    const { socket } = response;
+    this.#idAfter = of.idAfter;
     this.#socket = socket;
-    this.peer = `${socket?.remoteAddress}:${socket?.remotePort}`;
-    this.#bytesBefore = socket?.bytesWritten ?? 0;
+    this.peer = `${socket.remoteAddress}:${socket.remotePort}`;
+    this.#bytesBefore = socket.bytesWritten;
   }
 
   get bufferedBytes(): number {
@@ -31,7 +34,7 @@ export class SseSink implements Sink {
   }
 
   get bytesWritten(): number {
-    return (this.#socket?.bytesWritten ?? 0) - this.#bytesBefore;
+    return this.#socket.bytesWritten - this.#bytesBefore;
   }
 
   pack(frame: EncodedFrame, waiting: Buffer[]): number {
@@ -64,6 +67,6 @@ export class SseSink implements Sink {
   }
 
   cut(): void {
-    this.#response.destroy();
+    this.#socket.destroy();
   }
 }

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { EventStream } from '../../../../test/support/event-stream.ts';
 import { StreamSocket } from '../../../../test/support/stream-socket.ts';
@@ -168,6 +170,40 @@ describe('server-sent events of several channels', () => {
     expect(response.status).toBe(400);
     const message: unknown = expect.stringContaining(named);
     expect(await response.json()).toEqual({ error: { code: 'invalid_query', message } });
+  });
+});
+
+describe('streams that one connection asks for without awaiting an answer', () => {
+  const requestOf = (path: string) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`;
+
+  it('are one, which ends with the connection', async () => {
+    await using gateway = await startMadeUpGateway();
+    const { hostname, port } = new URL(gateway.url);
+    const socket = connect({ host: hostname, port: Number(port) });
+    let received = '';
+    socket.on('data', (chunk) => {
+      received += String(chunk);
+    });
+    await once(socket, 'connect');
+    socket.write(requestOf('/livez') + requestOf(`/v1/runs/${A}/stream`).repeat(20));
+    await expect.poll(() => received).toContain('snapshot');
+    expect(gateway.connections.load.sse).toBe(1);
+    socket.destroy();
+    await expect.poll(() => gateway.connections.load.sse).toBe(0);
+  });
+
+  it('are closed although an earlier answer holds them back', async () => {
+    const history = { page: () => new Promise<never>(() => undefined) };
+    await using gateway = await startMadeUpGateway({ history, drainMs: 0 });
+    gateway.append(A, [{}]);
+    const { hostname, port } = new URL(gateway.url);
+    const socket = connect({ host: hostname, port: Number(port) });
+    await once(socket, 'connect');
+    socket.write(requestOf(`/v1/runs/${A}/events`) + requestOf(`/v1/runs/${A}/stream`));
+    await expect.poll(() => gateway.connections.load.sse).toBe(1);
+    gateway.endStreams();
+    await expect.poll(() => gateway.connections.load.sse, { timeout: 10_000 }).toBe(0);
+    socket.destroy();
   });
 });
 

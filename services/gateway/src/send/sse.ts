@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import {
   type EventStreamQuery,
   eventStreamQuerySchema,
@@ -13,6 +14,7 @@ import {
   HttpFault,
 } from '@runlog/service-kit/http-server';
 import { type Access, mustSee, type Viewer } from '../access.ts';
+import type { EncodedFrame } from '../fan-out/encoded-frame.ts';
 import type { Hub } from '../fan-out/hub.ts';
 import { readQuery, takeToken } from '../http/read-query.ts';
 import { type RunRoute, runKeyOf } from '../http/run-route.ts';
@@ -32,6 +34,8 @@ export function addEventStreamRoutes(
   options: { hub: () => Hub | null; access: Access; connections: Connections },
 ): void {
   const { access, connections } = options;
+  /** The sockets that have a stream. */
+  const taken = new WeakSet<Socket>();
 
   const hubNow = (): Hub => {
     const refusal = connections.refusal();
@@ -46,9 +50,15 @@ export function addEventStreamRoutes(
     of: { hub: Hub; viewer: Viewer; ids: EventIds; items: readonly { ch: string }[] },
   ) => {
     const { hub, viewer, ids, items } = of;
-    const sink = new SseSink(startResponse(reply), (frame) => ids.idAfter(frame));
+    const { socket } = reply.request.raw;
+    // The stream is the last answer of its socket, so a pipelined request for another one would never be answered.
+    if (taken.has(socket)) throw new HttpFault('bad_request', 'this connection already has a stream');
+    taken.add(socket);
+    const idAfter = (frame: EncodedFrame) => ids.idAfter(frame);
+    const sink = new SseSink(startResponse(reply), { socket, idAfter });
     const connection = connections.open({ sink, hub, viewer });
-    reply.raw.on('close', () => connections.ended(connection));
+    // A response that waits behind an earlier answer is not told that its socket has closed.
+    socket.once('close', () => connections.ended(connection));
     connection.subscribe({ id: 0, sub: items.map((item) => ({ ...item, ...sinceIn(ids, item.ch) })) });
   };
 
