@@ -35,7 +35,7 @@ const skills = {
   },
   /** Sends one frame that asks for many views. */
   async askForMany({ from, views }: { from: number; views: number }) {
-    const sub = Array.from({ length: views }, (_, at) => ({ ch: `runs:*${at}*a*u*e*l*` }));
+    const sub = Array.from({ length: views }, (_, at) => ({ ch: `runs:*${from}${at}*a*u*e*l*` }));
     await firstAnswer(sockets[from]!, { id: 2, sub }, false);
   },
   counted() {

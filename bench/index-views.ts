@@ -4,11 +4,14 @@ import { type Benchmark, type Result, rounded } from './benchmark.ts';
 import type { BareSkills } from './fanout-bare.ts';
 import type { IndexGatewaySkills } from './index-gateway.ts';
 import type { IndexLoadSkills } from './index-load.ts';
+import { median } from './rounds.ts';
 import { TalkingChild } from './talking-child.ts';
 
 const RUNS = 10_000;
 const PAGE = 1_000;
 const SHARED = 200;
+/** Connections that each ask for a thousand views in one frame. */
+const MANY = 7;
 const CHANGES_PER_SECOND = [1_000, 3_000] as const;
 /** Beside the pages that show every run, and the view that many share. */
 const others: readonly IndexSubscription[] = [
@@ -63,7 +66,7 @@ export const indexViews: Benchmark = {
 async function join({ gateway, bare, load, bareLoad }: Children) {
   const host = await gateway.ask('listen');
   const pages = RUNS / PAGE;
-  await load.ask('connect', { host, count: pages + others.length + SHARED + 1 });
+  await load.ask('connect', { host, count: pages + others.length + SHARED + MANY });
   await bareLoad.ask('connect', { host: await bare.ask('listen'), count: SHARED, path: '/' });
   for (let page = 0; page < pages; page += 1) {
     const asked: IndexSubscription = { ch: 'runs:*', sort: 'run_id', limit: PAGE, offset: page * PAGE };
@@ -78,13 +81,16 @@ async function join({ gateway, bare, load, bareLoad }: Children) {
     asked: { ch: 'runs:*' },
   });
   const blockedMs = await gateway.ask('blockedMs');
-  const cpu = await gateway.ask('cpu');
-  await load.ask('askForMany', { from: pages + others.length + SHARED, views: 1_000 });
-  await delay(200);
+  const ofMany: number[] = [];
+  for (let at = 0; at < MANY; at += 1) {
+    const cpu = await gateway.ask('cpu');
+    await load.ask('askForMany', { from: pages + others.length + SHARED + at, views: 1_000 });
+    ofMany.push(((await gateway.ask('cpu')) - cpu) / 1_000);
+  }
   return {
     [`${SHARED}_joins_ms`]: rounded(ms),
     [`${SHARED}_joins_block_ms`]: rounded(blockedMs),
-    '1000_globs_in_a_frame_cpu_ms': rounded(((await gateway.ask('cpu')) - cpu) / 1_000),
+    '1000_globs_in_a_frame_cpu_ms': rounded(median(ofMany)),
   };
 }
 

@@ -50,6 +50,8 @@ const RATE_TOLD_AFTER_MS = 5_000;
 export class IndexedRuns {
   readonly #source: IndexSource;
   readonly #runs = new Map<string, IndexedRun>();
+  /** By slot: the keys side by side, so that a glob need not look at each run. */
+  readonly #keys: (string | undefined)[] = [];
   readonly #touched = new Set<string>();
   readonly #freeSlots: number[] = [];
   readonly #takeVersion: () => number;
@@ -79,6 +81,15 @@ export class IndexedRuns {
     return this.#changesAtMs;
   }
 
+  /** The key of each slot; undefined where no run is listed. */
+  get keys(): readonly (string | undefined)[] {
+    return this.#keys;
+  }
+
+  get(key: string): IndexedRun | undefined {
+    return this.#runs.get(key);
+  }
+
   values(): MapIterator<IndexedRun> {
     return this.#runs.values();
   }
@@ -103,6 +114,7 @@ export class IndexedRuns {
       } else if (head === undefined) {
         changes.gone.push(run);
         this.#runs.delete(key);
+        this.#keys[run.slot] = undefined;
         this.#freeSlots.push(run.slot);
       } else {
         if (head.task_name !== run.head.task_name) changes.renamed.add(run);
@@ -146,14 +158,23 @@ export class IndexedRuns {
   }
 
   #add(key: string, head: RunHead, nowMs: number): IndexedRun {
+    // Written out, because spreading costs more than all else here, and this is done for every run when somebody looks.
     const run: IndexedRun = {
-      ...{ key, slot: this.#freeSlots.pop() ?? this.#slots, head },
-      ...{ state: 'running', holdsUntilMs: Number.POSITIVE_INFINITY },
-      ...{ text: '', version: 0, isStale: true, rate: 0, writtenAtMs: 0 },
+      key,
+      slot: this.#freeSlots.pop() ?? this.#slots,
+      head,
+      state: 'running',
+      holdsUntilMs: Number.POSITIVE_INFINITY,
+      text: '',
+      version: 0,
+      isStale: true,
+      rate: 0,
+      writtenAtMs: 0,
     };
     if (run.slot === this.#slots) this.#slots += 1;
     judge(run, nowMs);
     this.#runs.set(key, run);
+    this.#keys[run.slot] = key;
     return run;
   }
 

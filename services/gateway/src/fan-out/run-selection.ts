@@ -2,7 +2,7 @@ import { compileGlob } from '@runlog/schema/run/run-glob';
 import type { RunState } from '@runlog/schema/run/snapshot';
 import type { StateCounts } from '@runlog/schema/stream/server-frames';
 import type { Viewer } from '../access.ts';
-import { type IndexedChanges, type IndexedRun, runStates } from './indexed-runs.ts';
+import { type IndexedChanges, type IndexedRun, type IndexedRuns, runStates } from './indexed-runs.ts';
 import type { OrderedRuns } from './ordered-runs.ts';
 import { runTextMatch } from './run-text-match.ts';
 
@@ -17,23 +17,28 @@ const codes = new Map(runStates.map((state, at) => [state, at + 1]));
 export class RunSelection {
   /** Counts the views that use it. */
   users = 0;
-  readonly #matches: (run: IndexedRun) => boolean;
+  readonly #matchesKey: (key: string) => boolean;
+  readonly #matchesText: (key: string, taskName: string | null) => boolean;
   /** By slot. */
   #codes = new Uint8Array(0);
   #counts: number[] = [];
 
   constructor(of: { glob: string; q: string | null; viewer: Viewer }) {
     const ofKey = compileGlob(of.glob);
-    const ofText = runTextMatch(of.q);
     const { maySee } = of.viewer;
-    this.#matches = ({ key, head }) => ofKey(key) && maySee(key) && ofText(key, head.task_name);
+    this.#matchesKey = (key) => ofKey(key) && maySee(key);
+    this.#matchesText = runTextMatch(of.q);
   }
 
   /** Selects anew among all runs. */
-  restart(runs: { slots: number; values: () => Iterable<IndexedRun> }): void {
+  restart(runs: IndexedRuns): void {
     this.#codes = new Uint8Array(runs.slots);
     this.#counts = Array.from({ length: codes.size + 1 }, () => 0);
-    for (const run of runs.values()) this.#put(run, this.#codeOf(run));
+    for (const key of runs.keys) {
+      if (key === undefined || !this.#matchesKey(key)) continue;
+      const run = runs.get(key)!;
+      this.#put(run, this.#codeOf(run));
+    }
   }
 
   /** Returns whether a run changed that is or was selected. */
@@ -78,7 +83,9 @@ export class RunSelection {
   }
 
   #codeOf(run: IndexedRun): number {
-    return this.#matches(run) ? codes.get(run.state)! : OUTSIDE;
+    const { key, head, state } = run;
+    const isSelected = this.#matchesKey(key) && this.#matchesText(key, head.task_name);
+    return isSelected ? codes.get(state)! : OUTSIDE;
   }
 
   #put(run: IndexedRun, code: number): boolean {
