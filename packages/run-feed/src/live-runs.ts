@@ -49,8 +49,9 @@ export interface LiveRuns {
   /** When the newest record that is folded was received, in milliseconds since the epoch. Null if there is none. */
   readonly lastRecordMs: number | null;
   /**
-   * Restores, then yields the changes of each batch, which `states` already includes. A batch may have none. It ends on
-   * abort. After that, or after a passing fault, it may be iterated again if the restore was done, and goes on from there.
+   * Restores, then yields the changes of each batch, which `states` already includes. A batch may have none, and has none
+   * until it has caught up: until then states change in place, and nobody may hold one. It ends on abort. After that, or
+   * after a passing fault, it may be iterated again if the restore was done, and goes on from there.
    */
   changes(signal: AbortSignal): AsyncIterable<readonly RunChange[]>;
 }
@@ -95,13 +96,15 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
     try {
       for await (const fetched of reader) {
         if (fetched.kind === 'out_of_range') throw truncated(topics.events, fetched);
-        const { changes: folded } = table.fold(fetched.records, fetched.partition);
+        // Nobody holds a state before the end is reached, so that none needs to be copied.
+        const isFollowed = behind.size === 0;
+        const folded = isFollowed ? table.fold(fetched.records, fetched.partition).changes : [];
+        if (!isFollowed) table.foldInPlace(fetched.records, fetched.partition);
         next.set(fetched.partition, fetched.nextOffset);
         const newest = fetched.records.at(-1);
         if (newest !== undefined) received(newest.timestampMs);
-        const wasBehind = behind.size > 0;
         if (fetched.nextOffset >= fetched.stableEnd) behind.delete(fetched.partition);
-        if (wasBehind && behind.size === 0) options.onCaughtUp?.();
+        if (!isFollowed && behind.size === 0) options.onCaughtUp?.();
         yield folded;
       }
     } finally {
