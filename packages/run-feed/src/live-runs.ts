@@ -39,6 +39,8 @@ export interface LiveRuns {
   readonly caughtUp: boolean;
   /** Every record of the partition below the returned offset is folded. 0 until the restore is done. */
   readUpTo(partition: number): number;
+  /** Whether every record of the partition is folded, as of the newest answer of the log. */
+  isAtEnd(partition: number): boolean;
   /** Whether the restore is done. From then on, reading can go on from where it was. */
   readonly restored: boolean;
   /**
@@ -143,6 +145,7 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
       return lastRecordMs;
     },
     readUpTo: (partition) => next.get(partition) ?? 0,
+    isAtEnd: (partition) => (next.get(partition) ?? 0) >= (ends.get(partition) ?? Number.POSITIVE_INFINITY),
     changes,
   };
 }

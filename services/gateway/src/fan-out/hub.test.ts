@@ -1,6 +1,6 @@
 import type { RunChange } from '@runlog/run-feed/run-change';
 import { applyDelta, deliverSnapshot, emptySnapshot } from '@runlog/run-state/delivery';
-import { STREAM_QUEUE_BYTES_HIGH } from '@runlog/schema/limits';
+import { STREAM_AHEAD_LOOK_MS, STREAM_QUEUE_BYTES_HIGH } from '@runlog/schema/limits';
 import { parseRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import type { RunDelta, RunResume, ServerFrameFields, Skipped } from '@runlog/schema/stream/server-frames';
@@ -141,10 +141,11 @@ function timeless(snapshot: DeliveredSnapshot | undefined): unknown {
 function setUp() {
   const runs = new MadeUpRuns();
   const clock = new ManualClock(START_MS);
-  const read = { upTo: 0 };
+  const read = { upTo: 0, isAtEnd: false };
   const hub = new Hub({
     ...{ epoch: runs.epoch, states: runs.states, figures: runs.figures, clock },
     readUpTo: () => read.upTo,
+    isAtEnd: () => read.isAtEnd,
   });
   const stateOf = (key: string) => {
     const state = runs.states.get(key);
@@ -270,6 +271,23 @@ describe('the hub', () => {
     clock.advance(20_000);
     client.turn();
     expect(client.frames).toHaveLength(2);
+  });
+
+  it('resets a client of a run that never was as soon as the log has been read to its end', () => {
+    const { runs, clock, hub, read } = setUp();
+    hub.apply([runs.append('c1/other/default', epochs(3))]);
+    read.isAtEnd = true;
+    const client = new TestClient({ hub, clock });
+    const position = { epoch: 'e1', seq: 9 };
+    client.held.set(`run:${KEY}`, { ...emptySnapshot(parseRunKey(KEY)!), position });
+    client.subscribe(KEY, { resume: true });
+    clock.advance(STREAM_AHEAD_LOOK_MS);
+    clock.advance(1);
+    client.turn();
+    expect(client.frames).toMatchObject([{ reset: { snapshot: { position: null } } }]);
+    clock.advance(20_000);
+    client.turn();
+    expect(client.frames).toHaveLength(1);
   });
 
   it('resets a client that waited ten seconds for a position that was not reached', () => {

@@ -92,6 +92,8 @@ export interface FoldedRuns {
    * whether a position is still to come.
    */
   readonly readUpTo?: (key: string) => number;
+  /** Whether all that the log has, in the partition of the run with this key, is folded, as of an answer just now. */
+  readonly isAtEnd?: (key: string) => boolean;
 }
 
 /**
@@ -114,6 +116,7 @@ export class Hub {
   /** The channels with subscriptions that are ahead. */
   readonly #awaited = new Set<RunChannel>();
   #readUpTo: (key: string) => number;
+  #isAtEnd: (key: string) => boolean;
   #cancelFlush: (() => void) | null = null;
   #cancelActivity: (() => void) | null = null;
   #flushedAtMs = Number.NEGATIVE_INFINITY;
@@ -122,6 +125,7 @@ export class Hub {
   constructor(options: FoldedRuns & { clock: Clock }) {
     this.#epoch = options.epoch;
     this.#readUpTo = options.readUpTo ?? nothingRead;
+    this.#isAtEnd = options.isAtEnd ?? notKnown;
     this.#states = options.states;
     this.#clock = options.clock;
     this.index = new IndexViews(options);
@@ -140,6 +144,7 @@ export class Hub {
     this.flush();
     this.#epoch = rebuilt.epoch;
     this.#readUpTo = rebuilt.readUpTo ?? nothingRead;
+    this.#isAtEnd = rebuilt.isAtEnd ?? notKnown;
     this.#awaited.clear();
     this.#states = rebuilt.states;
     for (const channel of this.#everyChannel()) {
@@ -272,6 +277,14 @@ export class Hub {
     }
     this.#goLive(subscription);
     return { kind: 'answer', answer: this.#whole(channel) };
+  }
+
+  /**
+   * Whether a subscription that is ahead, and has waited for some time, may still be reached by the fold. A client that has
+   * seen a run has seen it in the log: if the log has been read to its end since then, there is no such run.
+   */
+  mayStillCome({ channel }: RunSubscription): boolean {
+    return channel.current !== null || !this.#isAtEnd(channel.key);
   }
 
   /** Ends the waiting of a subscription that is ahead. Its client starts over from the present state. */
@@ -563,6 +576,10 @@ export class Hub {
 
 function nothingRead(): number {
   return 0;
+}
+
+function notKnown(): boolean {
+  return false;
 }
 
 function sameActivity(left: RunSnapshot['activity'] | null, right: RunSnapshot['activity']): boolean {

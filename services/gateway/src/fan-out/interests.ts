@@ -1,4 +1,4 @@
-import { STREAM_AHEAD_MS_MAX } from '@runlog/schema/limits';
+import { STREAM_AHEAD_LOOK_MS, STREAM_AHEAD_MS_MAX } from '@runlog/schema/limits';
 import type { Position } from '@runlog/schema/run/snapshot';
 import type { RunSubscription as RunRequest, SubscriptionRequest } from '@runlog/schema/stream/subscriptions';
 import type { Clock } from '@runlog/service-kit/clock';
@@ -127,9 +127,14 @@ export class RunInterest implements RunListener {
         outlet.push(answerTo(this.#id, reply.answer));
         return;
       case 'ahead':
-        this.#cancelWait = clock.after(STREAM_AHEAD_MS_MAX, () => {
-          this.#cancelWait = null;
-          this.#askToBeServed('give_up');
+        this.#cancelWait = clock.after(STREAM_AHEAD_LOOK_MS, () => {
+          const restMs = hub.mayStillCome(this.#subscription)
+            ? STREAM_AHEAD_MS_MAX - STREAM_AHEAD_LOOK_MS
+            : 0;
+          this.#cancelWait = clock.after(restMs, () => {
+            this.#cancelWait = null;
+            this.#askToBeServed('give_up');
+          });
         });
         return;
       default: {

@@ -166,7 +166,9 @@ export class Feed implements FeedView {
     const past = { io, topic, clock };
     const runs = { states, figures, history: new History(past), pastStates: new PastStates(past) };
     const readUpTo = (key: string) => live.readUpTo(partitionOf(key, meta.partitions));
-    const folded = { epoch: meta.epoch, states, figures, readUpTo };
+    const isAtEnd = (key: string) =>
+      this.state().state === 'live' && live.isAtEnd(partitionOf(key, meta.partitions));
+    const folded = { epoch: meta.epoch, states, figures, readUpTo, isAtEnd };
     this.#delayMs = RETRY_DELAY_MS_MIN;
     if (this.#current === null) {
       this.#current = { hub: new Hub({ ...folded, clock }), runs };
