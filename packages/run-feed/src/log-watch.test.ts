@@ -124,6 +124,18 @@ describe('a watch of the log', () => {
     expect(log.said).toEqual(none);
   });
 
+  it('notices a lost log although the clock was set back meanwhile', () => {
+    const log = setUp();
+    reading(log);
+    log.pass(1_000, [0, 1]);
+    const now = log.clock.now.bind(log.clock);
+    log.clock.now = () => now() - 3_600_000;
+    log.pass(3_000);
+    expect(log.said).toEqual([1_000]);
+    log.pass(250, [0, 1]);
+    expect(log.said).toEqual([1_000, null]);
+  });
+
   it('counts a request that is not answered, and one that ended without an answer', async () => {
     const log = setUp();
     const bounds = log.io.bounds('events').catch(() => undefined);

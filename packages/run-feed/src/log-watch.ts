@@ -203,7 +203,10 @@ export class LogWatch implements Disposable {
     const passedMs = Math.min(Math.max(0, nowMs - this.#lookedAtMs), (1.5 * this.#silentMsMax) / LOOKS);
     this.#lookedAtMs = nowMs;
     for (const question of this.#questions) {
-      if (question.isAsked()) question.silentMs += Math.min(passedMs, nowMs - question.sinceMs);
+      if (!question.isAsked()) continue;
+      const askedMs = nowMs - question.sinceMs;
+      // If the clock was set back, it does not say when the question was asked.
+      question.silentMs += askedMs < 0 ? passedMs : Math.min(passedMs, askedMs);
     }
     const silentest = this.#silentest();
     if (silentest === null || this.#stalledSinceMs !== null) return;
