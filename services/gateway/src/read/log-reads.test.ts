@@ -50,8 +50,8 @@ describe('reads of the log', () => {
     clients[1]!.end();
     expect(await clients[1]!.answer).toBe('b');
     expect(reads.begun).toEqual(['a', 'b', 'c']);
-    clients[0]!.end(new TopicIoError('unavailable', 'made up'));
-    expect(await clients[0]!.answer).toBe('log_unavailable');
+    clients[0]!.end();
+    expect(await clients[0]!.answer).toBe('a');
     expect(reads.begun).toEqual(['a', 'b', 'c', 'd']);
     for (const at of [2, 3]) clients[at]!.end();
     expect(await Promise.all(clients.slice(2).map(({ answer }) => answer))).toEqual(['c', 'd']);
@@ -70,6 +70,30 @@ describe('reads of the log', () => {
     running.end();
     expect(await running.answer).toBe('running');
     expect(reads.begun).toEqual(['running']);
+  });
+
+  it('are refused together when the log does not answer one of them', async () => {
+    const reads = new Reads({ max: 1, waitingMax: 5 });
+    const clients = ['a', 'b', 'c'].map((name) => reads.ask(name));
+    await Promise.resolve();
+    clients[0]!.end(new TopicIoError('unavailable', 'made up'));
+    const codes = await Promise.all(clients.map(({ answer }) => answer));
+    expect(codes).toEqual(['log_unavailable', 'log_unavailable', 'log_unavailable']);
+    expect(reads.begun).toEqual(['a']);
+    const later = reads.ask('later');
+    later.end();
+    expect(await later.answer).toBe('later');
+  });
+
+  it('leave the others waiting when the one that fails has lost its client', async () => {
+    const reads = new Reads({ max: 1, waitingMax: 5 });
+    const [gone, stays] = [reads.ask('gone'), reads.ask('stays')];
+    await Promise.resolve();
+    gone.goAway();
+    gone.end(new TopicIoError('unavailable', 'the client is gone'));
+    expect(await gone.answer).toBe('log_unavailable');
+    stays.end();
+    expect(await stays.answer).toBe('stays');
   });
 
   it('lose their turn when their client goes', async () => {

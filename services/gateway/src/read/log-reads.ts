@@ -5,6 +5,12 @@ import { TopicIoError } from '@runlog/topic-io/topic-io';
 /** How long a read waits for its turn. Clients wait longer than that for an answer. */
 export const TURN_MS_MAX = 10_000;
 
+/** A read that waits for its turn. */
+interface Waiting {
+  readonly begin: () => void;
+  readonly refuse: (fault: HttpFault) => void;
+}
+
 /**
  * Reads of the log on behalf of clients, of which only so many may run at the same time. Others wait for their turn, in the
  * order in which they came: after a restart every client asks for what it missed at the same moment.
@@ -13,7 +19,7 @@ export class LogReads {
   readonly #clock: Pick<Clock, 'after'>;
   readonly #max: number;
   readonly #waitingMax: number;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Set<Waiting>();
   #running = 0;
 
   /** `waitingMax`: the reads that may wait. Further ones are refused. */
@@ -25,7 +31,8 @@ export class LogReads {
 
   /**
    * Runs a read whose signal aborts when the client goes. Throws `overloaded` if it does not get its turn, and
-   * `log_unavailable` if the log does not answer, for whatever reason: the snapshots that are held are still served.
+   * `log_unavailable` if the log does not answer, for whatever reason: the snapshots that are held are still served. Those
+   * that wait then get the same at once, because they would find out no sooner one after the other.
    */
   async read<Result>(reply: FastifyReply, read: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
     const gone = new AbortController();
@@ -35,12 +42,14 @@ export class LogReads {
       await this.#turn(gone.signal);
       try {
         return await read(gone.signal);
+      } catch (error) {
+        if (!(error instanceof TopicIoError)) throw error;
+        const fault = noAnswer(error);
+        if (!gone.signal.aborted) for (const { refuse } of [...this.#waiting]) refuse(fault);
+        throw fault;
       } finally {
         this.#next();
       }
-    } catch (error) {
-      if (!(error instanceof TopicIoError)) throw error;
-      throw new HttpFault('log_unavailable', `the log does not answer: ${error.message}`, { cause: error });
     } finally {
       reply.raw.off('close', onClose);
     }
@@ -55,30 +64,37 @@ export class LogReads {
     if (this.#waiting.size >= this.#waitingMax) throw overloaded();
     await new Promise<void>((resolve, reject) => {
       const leave = () => {
-        this.#waiting.delete(begin);
+        this.#waiting.delete(waiting);
         cancel();
         gone.removeEventListener('abort', giveUp);
       };
-      const begin = () => {
-        leave();
-        resolve();
+      const waiting: Waiting = {
+        begin() {
+          leave();
+          resolve();
+        },
+        refuse(fault) {
+          leave();
+          reject(fault);
+        },
       };
-      const giveUp = () => {
-        leave();
-        reject(overloaded());
-      };
+      const giveUp = () => waiting.refuse(overloaded());
       const cancel = this.#clock.after(TURN_MS_MAX, giveUp);
       gone.addEventListener('abort', giveUp);
-      this.#waiting.add(begin);
+      this.#waiting.add(waiting);
     });
   }
 
   /** Gives the turn of a read that is over to the one that waits longest. */
   #next(): void {
-    const [begin] = this.#waiting;
-    if (begin === undefined) this.#running -= 1;
-    else begin();
+    const [waiting] = this.#waiting;
+    if (waiting === undefined) this.#running -= 1;
+    else waiting.begin();
   }
+}
+
+function noAnswer(error: TopicIoError): HttpFault {
+  return new HttpFault('log_unavailable', `the log does not answer: ${error.message}`, { cause: error });
 }
 
 function overloaded(): HttpFault {
