@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { judgeShape } from '../judge-shape.ts';
 import type { TelemetryEvent } from './event.ts';
 import { eventSchemas } from './event-schemas.ts';
 import { olderShapeOf } from './event-types.ts';
@@ -55,7 +56,7 @@ function judge(value: unknown, schemas: Validators): Verdict {
   const type = typeof raw.event_type === 'string' ? raw.event_type : '';
   const schema =
     (olderShapeOf(raw) === null ? schemas.current.get(type) : schemas.older.get(type)) ?? schemas.other;
-  const result = schema.safeParse(value);
+  const result = judgeShape(schema, value);
   if (!result.success) return { fault: faultOf(result.error, value) };
   const event = value as TelemetryEvent;
   if ((event.emitter_id == null) !== (event.emitter_seq == null)) {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { judgeShape } from '../judge-shape.ts';
 import { STREAM_CHANNELS_MAX } from '../limits.ts';
 import {
   explainShape,
@@ -89,7 +90,7 @@ export function parseClientFrame(sent: unknown): ClientRequest | FrameFault {
   if (named.length > 1) {
     return fault(`a frame has exactly one of ${list}; this one has ${named.join(' and ')}`);
   }
-  const parsed = clientFrameSchemas[verb].safeParse(sent);
+  const parsed = judgeShape<z.ZodType>(clientFrameSchemas[verb], sent);
   if (!parsed.success) return fault(explainShape(parsed.error));
   // The schema and the verb belong together, which the compiler cannot follow through the index.
   return { verb, frame: parsed.data } as ClientRequest;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { envelope } from '../events/event.ts';
+import { judgeShape } from '../judge-shape.ts';
 import {
   FILTER_VALUES_MAX,
   QUERY_CHARS_MAX,
@@ -82,7 +83,7 @@ export function parseSubscription(item: unknown): SubscriptionRequest | Subscrip
     return fault('bad_frame', null, 'an item of "sub" is an object like {"ch":"run:c1/r1/default"}');
   }
   const sent = Object.hasOwn(item, 'ch') ? (item as { ch: unknown }).ch : undefined;
-  const name = ch.safeParse(sent);
+  const name = judgeShape(ch, sent);
   if (!name.success) {
     return fault('bad_frame', null, '"ch" is missing or is not text of up to 256 characters');
   }
@@ -90,17 +91,17 @@ export function parseSubscription(item: unknown): SubscriptionRequest | Subscrip
   if (channel === null) return fault('bad_channel', name.data, channelNames);
   switch (channel.kind) {
     case 'run': {
-      const parsed = runSubscriptionSchema.safeParse(item);
+      const parsed = judgeShape(runSubscriptionSchema, item);
       if (!parsed.success) return fault('bad_frame', name.data, explainShape(parsed.error));
       return { kind: 'run', key: channel.key, asked: parsed.data };
     }
     case 'figures': {
-      const parsed = figuresSubscriptionSchema.safeParse(item);
+      const parsed = judgeShape(figuresSubscriptionSchema, item);
       if (!parsed.success) return fault('bad_frame', name.data, explainShape(parsed.error));
       return { kind: 'figures', key: channel.key, asked: parsed.data };
     }
     case 'runs': {
-      const parsed = indexSubscriptionSchema.safeParse(item);
+      const parsed = judgeShape(indexSubscriptionSchema, item);
       if (!parsed.success) return fault('bad_frame', name.data, explainShape(parsed.error));
       return { kind: 'runs', glob: channel.glob, asked: parsed.data };
     }
@@ -119,6 +120,7 @@ export function explainShape({ issues }: z.ZodError): string {
     const inside = issue.path.length === 0 ? '' : ` in "${pathText(issue.path)}"`;
     return `there is no option "${issue.keys[0]}"${inside} here`;
   }
+  if (issue.path.length === 0) return issue.message;
   return `"${pathText(issue.path)}" is not valid: ${issue.message}`;
 }
 
