@@ -1,6 +1,7 @@
 /**
  * Holds many runs in a process of its own and measures its memory, with one JSON line as the answer. Needs --expose-gc.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { bytesOf, decodeFigures } from '@runlog/records/figures-record';
 import { decodeDormant, decodeSnapshot, encodeSnapshot } from '@runlog/records/snapshot-record';
 import { FigureStates } from '@runlog/run-feed/figure-states';
@@ -74,6 +75,12 @@ for (let run = 0; run < runs; run += 1) {
     const head = { ...state, position: figures.position, ordinal: 0, attempt: 0, refused: [], figures: [] };
     figureStates.setDormant(key, { head, bytes: ownFigures });
   }
+}
+states.settle();
+figureStates.settle();
+// Bytes are packed on other threads.
+for (let before = -1; before !== process.memoryUsage().external; await delay(200)) {
+  before = process.memoryUsage().external;
 }
 const after = memory();
 const answer: RunsAnswer = {
