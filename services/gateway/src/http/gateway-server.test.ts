@@ -490,12 +490,27 @@ describe('the page', () => {
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
     const html = await page.text();
-    for (const [, path] of html.matchAll(/(?:src|href)="(\/[^"]*)"/g)) {
-      const asset = await fetch(`${gateway.url}${path}`);
+    const paths = [...html.matchAll(/(?:src|href)="(?!data:)([^"]*)"/g)].map(([, path]) => path!);
+    expect(paths.length).toBeGreaterThanOrEqual(2);
+    for (const path of paths) {
+      const asset = await fetch(new URL(path, `${gateway.url}/`));
       expect(asset.status).toBe(200);
       expect(asset.headers.get('x-content-type-options')).toBe('nosniff');
     }
     expect(html).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
+  });
+
+  it('refuses an upgrade with a parameter, by its name', async () => {
+    await using gateway = await startMadeUpGateway();
+    const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
+    socket.write(
+      'GET /v1/stream?at=100 HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n',
+    );
+    const answer = String(await once(socket, 'data'));
+    socket.destroy();
+    expect(answer).toMatch(/^HTTP\/1.1 400 /);
+    expect(answer).toContain('"code":"invalid_query"');
+    expect(answer).toContain('no parameter \\"at\\"');
   });
 
   it('survives a client that disconnects in the middle of an upgrade', async () => {

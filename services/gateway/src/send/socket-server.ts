@@ -88,8 +88,11 @@ export class SocketServer implements Disposable {
     const { access, allowedOrigins, answeredHosts, connections } = this.#options;
     const misdirected = hostFault(request, answeredHosts);
     if (misdirected !== null) return new HttpFault(misdirected.code, misdirected.message);
-    if (request.url?.split('?')[0] !== STREAM_PATH) {
-      return new HttpFault('not_found', `the stream is at ${STREAM_PATH}`);
+    const [path, query] = request.url?.split('?') ?? [];
+    if (path !== STREAM_PATH) return new HttpFault('not_found', `the stream is at ${STREAM_PATH}`);
+    const [parameter] = new URLSearchParams(query).keys();
+    if (parameter !== undefined) {
+      return new HttpFault('invalid_query', `${STREAM_PATH} takes no parameter "${parameter.slice(0, 64)}"`);
     }
     const refusedOrigin = originRefusal(request.headers, allowedOrigins);
     if (refusedOrigin !== null) return new HttpFault('forbidden', refusedOrigin);
