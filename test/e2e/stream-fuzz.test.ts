@@ -32,6 +32,7 @@ const deadly: readonly (readonly [text: string, id: number | null])[] = [
   ['{"id":1,"sub":[{"ch":{"split":1}}]}', 1],
   ['{"id":1,"unsub":[null]}', 1],
   ['{"id":1,"unsub":{"length":1}}', 1],
+  ['{"id":1,"unsub":[{"length":{"toString":null}}]}', 1],
   ['{"id":1,"ack":null}', 1],
   ['{"id":1,"ack":{"run:a/b/c":"1"}}', 1],
   ['{"id":1,"ack":[1]}', 1],
