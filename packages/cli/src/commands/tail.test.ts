@@ -59,6 +59,15 @@ describe('following a run', () => {
     expect(notes).toEqual(['the run starts over: the snapshots were rebuilt']);
   });
 
+  test('says so too if the run became another one while there was no connection', () => {
+    const { follower, printed, notes } = follow(1);
+    follower.receive(snapshotUpdate([7, 8]));
+    follower.receive(snapshotUpdate([9], { startsOver: false }));
+    follower.receive(snapshotUpdate([1, 2]));
+    expect(printed).toEqual([8, 9, 1, 2]);
+    expect(notes).toEqual(['the run starts over: it is another one under the same name']);
+  });
+
   test('says which entries are missing, and why', () => {
     const { follower, notes } = follow(0);
     follower.receive(snapshotUpdate([1]));

@@ -118,7 +118,10 @@ export function createFollower(use: {
       switch (update.kind) {
         case 'snapshot': {
           snapshot = update.snapshot;
-          if (update.reason !== null) use.note(`the run starts over: ${update.reason}`);
+          // After a time without a connection, the server does not say why.
+          const isAnother = update.startsOver && hasBegun && snapshot.position !== null;
+          const reason = update.reason ?? (isAnother ? 'it is another one under the same name' : null);
+          if (reason !== null) use.note(`the run starts over: ${reason}`);
           else if (snapshot.position === null) noteAbsence();
           const { entries } = update;
           printAll(
