@@ -185,6 +185,22 @@ describe('the stream over real sockets', () => {
     expect(gone).toMatchObject({ rows: [{ run_id: 'r1' }], gone: ['c1/r9/default'], total: 1, counts });
   });
 
+  it('answers a view of the index with its window, and refuses an option that it does not have', async () => {
+    await using gateway = await startMadeUpGateway();
+    for (const run of ['net-1', 'net-2', 'net-3', 'other']) {
+      gateway.append(`c1/${run}/default`, [{ eventType: 'RUN_FAILED' }]);
+    }
+    await using stream = await StreamSocket.open(gateway.url);
+    const view = { q: 'NET', status: ['failed', 'quiet'], sort: 'run_id', limit: 1, offset: 1 };
+    stream.send({ id: 1, sub: [{ ch: 'runs:c1/*', ...view }] });
+    const answer = await stream.next((frame) => frame.id === 1);
+    const rows = [{ run_id: 'net-2', state: 'failed' }];
+    expect(answer).toMatchObject({ rows, total: 3, counts: { failed: 3, running: 0 } });
+    stream.send({ id: 2, sub: [{ ch: 'runs:*', sort: 'colour' }] });
+    const refused = await stream.next((frame) => frame.id === 2);
+    expect(refused).toMatchObject({ ch: 'runs:*', error: { code: 'bad_frame' } });
+  });
+
   it('bounds the queue of a client that never reads, and keeps serving the others', async () => {
     await using gateway = await startMadeUpGateway();
     await using stuck = await StreamSocket.open(gateway.url);
