@@ -29,6 +29,8 @@ export class FramesDue {
   readonly #channels = new Map<string, { named: number; ids: (number | null)[] }>();
   readonly #keys: readonly string[] | null;
   #closesWith: number | null = null;
+  /** The items of `sub` frames in the message that is being added. */
+  #items = 0;
 
   /** `keys` are those of a gateway that requires one. */
   constructor(keys: readonly string[] | null) {
@@ -68,6 +70,7 @@ export class FramesDue {
 
   #addLines(text: string): void {
     let frames = 0;
+    this.#items = 0;
     for (const line of text.split('\n')) {
       if (line.trim() === '') continue;
       frames += 1;
@@ -110,8 +113,9 @@ export class FramesDue {
 
   #addSubscription(id: number, items: readonly unknown[]): void {
     if (items.length === 0) this.#owe(id, { least: 1, most: 1 });
-    // A list that is too long may be refused as a whole.
-    if (items.length > STREAM_CHANNELS_MAX) {
+    // A list with which the message has too many may be refused as a whole.
+    this.#items += items.length;
+    if (this.#items > STREAM_CHANNELS_MAX) {
       this.#owe(id, { least: 1, most: items.length });
       for (const item of items) this.#name(channelIn(item));
       return;

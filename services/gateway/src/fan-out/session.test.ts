@@ -141,6 +141,18 @@ describe('a session', () => {
     expect(ask({ id: 1, sub })).toMatchObject([{ id: 1, error: { code: 'too_many_channels' } }]);
   });
 
+  it('refuses the same spread over the frames of one message', () => {
+    const { ask } = setUp();
+    const frame = (id: number, items: number) =>
+      JSON.stringify({ id, sub: Array.from({ length: items }, () => null) });
+    const answers = ask(`${frame(1, STREAM_CHANNELS_MAX)}\n${frame(2, 1)}\n${frame(3, STREAM_CHANNELS_MAX)}`);
+    expect(answers).toHaveLength(STREAM_CHANNELS_MAX + 2);
+    expect(answers.slice(STREAM_CHANNELS_MAX)).toMatchObject(
+      [2, 3].map((id) => ({ id, error: { code: 'too_many_channels' } })),
+    );
+    expect(ask(frame(4, 1))).toMatchObject([{ id: 4, error: { code: 'bad_frame' } }]);
+  });
+
   it('gives only entries that pass the filter, counts the others, and gives the state whole', () => {
     const { runs, hub, frames, ask } = setUp();
     const pruned = { eventType: 'SEED_PRUNED' };

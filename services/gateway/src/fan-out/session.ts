@@ -52,6 +52,8 @@ export class Session {
   #viewer: Viewer | null;
   #isRefused = false;
   #views = 0;
+  /** The subscriptions of the message that is being read. */
+  #asked = 0;
 
   /** `auth` is absent if no keys are required. */
   constructor(options: { hub: Hub; outlet: Outlet; clock: Clock; auth?: SessionAuth }) {
@@ -76,6 +78,7 @@ export class Session {
 
   /** Receives one message: a frame, or several separated by newlines. Whatever it holds, the session continues. */
   receive(message: string): void {
+    this.#asked = 0;
     let frames = 0;
     for (const line of message.split('\n')) {
       if (line.trim() === '') continue;
@@ -126,8 +129,10 @@ export class Session {
    */
   subscribe(frame: { id: number; sub: readonly unknown[] }): void {
     const { id, sub } = frame;
-    if (sub.length > STREAM_CHANNELS_MAX) {
-      this.#fault(id, 'too_many_channels', `a frame may have at most ${STREAM_CHANNELS_MAX} subscriptions`);
+    // Each is answered, so that a message full of short ones would cause megabytes of answers.
+    this.#asked += sub.length;
+    if (this.#asked > STREAM_CHANNELS_MAX) {
+      this.#fault(id, 'too_many_channels', `a message may have at most ${STREAM_CHANNELS_MAX} subscriptions`);
       return;
     }
     for (const [at, item] of sub.entries()) {
