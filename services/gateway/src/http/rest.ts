@@ -26,7 +26,9 @@ import type { z } from 'zod';
 import { type Access, mustSee } from '../access.ts';
 import { LogReads } from '../read/log-reads.ts';
 import type { RunsAtHand } from '../read/runs-at-hand.ts';
+import { SharedReads } from '../read/shared-reads.ts';
 import { listRuns } from './list-runs.ts';
+import { OpenReads } from './open-reads.ts';
 import { readQuery, takeToken } from './read-query.ts';
 import { noSuchRun, type RunRoute, runKeyOf } from './run-route.ts';
 
@@ -47,6 +49,8 @@ export function addRestRoutes(
 ): void {
   const { access, clock } = options;
   const pages = new LogReads({ clock, max: PAGES_MAX, waitingMax: PAGES_WAITING_MAX });
+  const sharedPages = new SharedReads<PageAnswer>();
+  const openReads = new OpenReads();
   const pastFolds = new LogReads({ clock, max: PAST_FOLDS_MAX, waitingMax: 0 });
 
   const atHand = (): RunsAtHand => {
@@ -81,7 +85,9 @@ export function addRestRoutes(
       if (query.at < run.first_seq) throw noSuchEvent(run, query.at);
       if (runs.pastStates === null) throw cannotRead();
       const past = { run, seq: query.at, pastStates: runs.pastStates };
-      state = await pastFolds.read(reply, (signal) => stateAt({ ...past, signal }));
+      state = await openReads.of(request.raw.socket, (gone) =>
+        pastFolds.read(gone, (signal) => stateAt({ ...past, signal })),
+      );
     }
     const nowMs = clock.now();
     const freshness = freshnessOf({ lastReceivedAtMs: Date.parse(state.last_received_at), nowMs });
@@ -108,17 +114,35 @@ export function addRestRoutes(
   });
 
   server.get<RunRoute>(`${RUN_PATH}/events`, async (request, reply) => {
-    const { runs, query, run } = readRequest(request, eventsQuerySchema);
+    const { key, runs, query, run } = readRequest(request, eventsQuerySchema);
     const { history } = runs;
     if (history === null) throw cannotRead();
-    const page = await pages.read(reply, (signal) => history.page({ ...query, state: run, signal }));
-    return reply
-      .type('application/json; charset=utf-8')
-      .send(
-        `{"events":[${page.events.join(',')}],"next":${page.next},` +
-          `"position":${JSON.stringify(run.position)},"oldest":${page.oldest}}`,
-      );
+    const { epoch } = run.position;
+    const name = JSON.stringify([key, epoch, run.first_seq, query]);
+    const read = async (signal: AbortSignal): Promise<PageAnswer> => {
+      const { events, next, oldest } = await history.page({ ...query, state: run, signal });
+      const position = JSON.stringify(run.position);
+      const text = `{"events":[${events.join(',')}],"next":${next},"position":${position},"oldest":${oldest}}`;
+      return { text, seq: run.position.seq, isLast: next === null };
+    };
+    const answer = await openReads.of(request.raw.socket, async (gone) => {
+      const inTurn = (unneeded: AbortSignal) => pages.read(unneeded, read);
+      const shared = await sharedPages.get(name, { gone, read: inTurn });
+      // The last page of somebody who asked a little earlier ends where the run ended then.
+      const isOld = shared.isLast && shared.seq < run.position.seq;
+      return isOld ? pages.read(gone, read) : shared;
+    });
+    return reply.type('application/json; charset=utf-8').send(answer.text);
   });
+}
+
+/** A page of events as it is sent. */
+interface PageAnswer {
+  readonly text: string;
+  /** The run's position when it was asked for. */
+  readonly seq: number;
+  /** Whether there is no next page. */
+  readonly isLast: boolean;
 }
 
 async function stateAt(past: {

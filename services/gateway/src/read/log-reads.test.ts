@@ -1,5 +1,3 @@
-import { EventEmitter } from 'node:events';
-import type { FastifyReply } from '@runlog/service-kit/http-server';
 import { TopicIoError } from '@runlog/topic-io/topic-io';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../made-up/manual-clock.ts';
@@ -22,20 +20,20 @@ class Reads {
   }
 
   ask(name: string): Client {
-    const raw = new EventEmitter();
+    const gone = new AbortController();
     let end: Client['end'] = () => undefined;
     const ended = new Promise<string>((resolve, reject) => {
       end = (error) => (error === undefined ? resolve(name) : reject(error));
     });
     const answer = this.#reads
-      .read({ raw } as unknown as FastifyReply, () => {
+      .read(gone.signal, () => {
         this.begun.push(name);
         return ended;
       })
       .catch((error: { code: string }) => error.code);
     return {
       ...{ answer, end },
-      goAway: () => raw.emit('close'),
+      goAway: () => gone.abort(),
     };
   }
 }

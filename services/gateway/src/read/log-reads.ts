@@ -1,5 +1,5 @@
 import type { Clock } from '@runlog/service-kit/clock';
-import { type FastifyReply, HttpFault } from '@runlog/service-kit/http-server';
+import { HttpFault } from '@runlog/service-kit/http-server';
 import { TopicIoError } from '@runlog/topic-io/topic-io';
 
 /** How long a read waits for its turn. Clients wait longer than that for an answer. */
@@ -30,28 +30,21 @@ export class LogReads {
   }
 
   /**
-   * Runs a read whose signal aborts when the client goes. Throws `overloaded` if it does not get its turn, and
+   * Runs a read. `gone` aborts when nobody needs it any more. Throws `overloaded` if it does not get its turn, and
    * `log_unavailable` if the log does not answer, for whatever reason: the snapshots that are held are still served. Those
    * that wait then get the same at once, because they would find out no sooner one after the other.
    */
-  async read<Result>(reply: FastifyReply, read: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
-    const gone = new AbortController();
-    const onClose = () => gone.abort();
-    reply.raw.once('close', onClose);
+  async read<Result>(gone: AbortSignal, read: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    await this.#turn(gone);
     try {
-      await this.#turn(gone.signal);
-      try {
-        return await read(gone.signal);
-      } catch (error) {
-        if (!(error instanceof TopicIoError)) throw error;
-        const fault = noAnswer(error);
-        if (!gone.signal.aborted) for (const { refuse } of [...this.#waiting]) refuse(fault);
-        throw fault;
-      } finally {
-        this.#next();
-      }
+      return await read(gone);
+    } catch (error) {
+      if (!(error instanceof TopicIoError)) throw error;
+      const fault = noAnswer(error);
+      if (!gone.aborted) for (const { refuse } of [...this.#waiting]) refuse(fault);
+      throw fault;
     } finally {
-      reply.raw.off('close', onClose);
+      this.#next();
     }
   }
 
@@ -61,7 +54,7 @@ export class LogReads {
       this.#running += 1;
       return;
     }
-    if (this.#waiting.size >= this.#waitingMax) throw overloaded();
+    if (this.#waiting.size >= this.#waitingMax || gone.aborted) throw overloaded();
     await new Promise<void>((resolve, reject) => {
       const leave = () => {
         this.#waiting.delete(waiting);
