@@ -104,6 +104,24 @@ describe('listeners', () => {
     await expect.poll(() => gateway.hub.load.subscriptions).toBe(1);
   });
 
+  it('of a channel that the server has refused to another one are told so too', async () => {
+    await using gateway = await startMadeUpGateway();
+    const client = connect(gateway);
+    const told: string[] = [];
+    const subscribe = (who: string) => {
+      const listener = ({ kind }: { kind: string }) => told.push(`${kind} ${who}`);
+      client.subscribeRun('no key', listener);
+      client.subscribeFigures('no key', listener);
+      client.subscribeIndex('no glob', listener);
+    };
+    subscribe('first');
+    await expect.poll(() => told).toEqual(Array(3).fill('refused first'));
+    subscribe('second');
+    await expect
+      .poll(() => told.filter((each) => each.endsWith('second')))
+      .toEqual(Array(3).fill('refused second'));
+  });
+
   it('begin after the position that they stored, with what the event log no longer holds', async () => {
     const { gateway, append } = await startWithHistory();
     await using _gateway = gateway;

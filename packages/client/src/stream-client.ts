@@ -127,6 +127,8 @@ class ReconnectingClient implements StreamClient {
   readonly #endpoints: Endpoints;
   readonly #random: () => number;
   readonly #channels = new Map<string, AnyChannel>();
+  /** Those that the server has refused at some time. */
+  readonly #refusedOnce = new WeakSet<AnyChannel>();
   /** What ends when the client is closed or stopped: iterables, and waits for a connection. */
   readonly #onEnd = new Set<(failure: Error | null) => void>();
   readonly #onOpen = new Set<() => void>();
@@ -198,7 +200,8 @@ class ReconnectingClient implements StreamClient {
   subscribeFigures(key: string, listener: FiguresListener): () => void {
     const ch = figuresChannel(key);
     let channel = this.#channels.get(ch);
-    if (channel?.kind !== 'figures') channel = this.#added(new FiguresChannel(ch));
+    if (channel?.kind === 'figures') this.#askAgain(channel);
+    else channel = this.#added(new FiguresChannel(ch));
     const { held, listeners } = channel;
     const tell = this.#guarded(listener);
     listeners.add(tell);
@@ -218,8 +221,12 @@ class ReconnectingClient implements StreamClient {
   subscribeIndex(glob: string, listener: IndexListener, view: IndexView = {}): () => void {
     const ch = indexChannel(glob);
     let channel = this.#channels.get(ch);
-    if (channel?.kind === 'index') channel.mustAgree(view);
-    else channel = this.#added(new IndexChannel(ch, view));
+    if (channel?.kind === 'index') {
+      channel.mustAgree(view);
+      this.#askAgain(channel);
+    } else {
+      channel = this.#added(new IndexChannel(ch, view));
+    }
     const { held, listeners } = channel;
     const tell = this.#guarded(listener);
     listeners.add(tell);
@@ -259,7 +266,10 @@ class ReconnectingClient implements StreamClient {
     const { filter = {}, minIntervalMs = 0 } = options;
     const ch = runChannel(key);
     const known = this.#channels.get(ch);
-    if (known?.kind === 'run') known.mustAgree({ filter, minIntervalMs });
+    if (known?.kind === 'run') {
+      known.mustAgree({ filter, minIntervalMs });
+      this.#askAgain(known);
+    }
     const channel =
       known?.kind === 'run' ? known : this.#added(new RunChannel(ch, { filter, minIntervalMs }));
     const subscription = new RunSubscription({
@@ -341,6 +351,11 @@ class ReconnectingClient implements StreamClient {
     this.#channels.set(channel.ch, channel);
     this.#ask([channel]);
     return channel;
+  }
+
+  /** Asks for a channel that was refused, on behalf of one more subscriber, who must hear of that too. */
+  #askAgain(channel: AnyChannel): void {
+    if (this.#refusedOnce.delete(channel)) this.#ask([channel]);
   }
 
   #leave<Listener>(ch: string, listeners: Set<Listener>, listener: Listener): void {
@@ -500,6 +515,7 @@ class ReconnectingClient implements StreamClient {
   }
 
   #refused(channel: AnyChannel, error: { code: string; message: string }): void {
+    this.#refusedOnce.add(channel);
     if (channel.kind === 'run') for (const { refused } of [...channel.subscribers]) refused(error);
     else for (const listener of [...channel.listeners]) listener(refusalOf(error));
   }
