@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { deliverFigures } from '@runlog/run-state/figures/deliver-figures';
 import type { RunFigures } from '@runlog/schema/run/figures';
-import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
+import type { DeliveredSnapshot, RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { Skipped } from '@runlog/schema/stream/server-frames';
 import { TopicIoError } from '@runlog/topic-io/topic-io';
 import { describe, expect, it } from 'vitest';
@@ -304,6 +304,25 @@ describe('REST', () => {
       expect(response.status).toBe(status);
       expect(await response.json()).toEqual({ error: { code, message: expect.stringContaining(message) } });
     }
+  });
+
+  it('gives the newest page as of now, although an earlier one is still being read', async () => {
+    const begun: number[] = [];
+    const page = ({ state }: { state: RunSnapshot }) => {
+      begun.push(state.position.seq);
+      const answer = { events: [`{"seq":${state.position.seq}}`], next: 1, oldest: 1 };
+      return begun.length === 1 ? new Promise<never>(() => undefined) : Promise.resolve(answer);
+    };
+    await using gateway = await startMadeUpGateway({ history: { page } });
+    gateway.append(KEY, [{}]);
+    const url = `${gateway.url}/v1/runs/${KEY}/events`;
+    const gone = new AbortController();
+    const first = fetch(url, { signal: gone.signal }).catch(() => null);
+    await expect.poll(() => begun).toEqual([1]);
+    gateway.append(KEY, [{}]);
+    expect(await (await fetch(url)).json()).toMatchObject({ events: [{ seq: 2 }], position: { seq: 2 } });
+    gone.abort();
+    await first;
   });
 
   it('reads the log for so many clients at once, and for nobody who has gone', async () => {

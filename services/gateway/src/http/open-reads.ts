@@ -3,9 +3,10 @@ import { HttpFault } from '@runlog/service-kit/http-server';
 
 /**
  * The reads that the requests of one connection may have open. No client needs more than one; some of HTTP's send the next
- * request before the answer. Further ones would take the turns of everybody else.
+ * request before the answer. Further ones would take the turns of everybody else. With as many as listeners of a socket, Node
+ * would warn of a leak.
  */
-const OPEN_MAX = 8;
+const OPEN_MAX = 4;
 
 /** Reads on behalf of clients, each of which knows when its client is gone. */
 export class OpenReads {

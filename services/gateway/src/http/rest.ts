@@ -118,7 +118,10 @@ export function addRestRoutes(
     const { history } = runs;
     if (history === null) throw cannotRead();
     const { epoch } = run.position;
-    const name = JSON.stringify([key, epoch, run.first_seq, query]);
+    // The newest page is another one once the run has gone on.
+    const isNewest =
+      query.after === undefined && (query.before ?? Number.POSITIVE_INFINITY) > run.position.seq;
+    const name = JSON.stringify([key, epoch, run.first_seq, query, isNewest ? run.position.seq : null]);
     const read = async (signal: AbortSignal): Promise<PageAnswer> => {
       const { events, next, oldest } = await history.page({ ...query, state: run, signal });
       const position = JSON.stringify(run.position);
