@@ -114,12 +114,12 @@ export class FramesDue {
   #addSubscription(id: number, items: readonly unknown[]): void {
     if (items.length === 0) this.#owe(id, { least: 1, most: 1 });
     // A list with which the message has too many may be refused as a whole.
-    this.#items += items.length;
-    if (this.#items > STREAM_CHANNELS_MAX) {
+    if (this.#items + items.length > STREAM_CHANNELS_MAX) {
       this.#owe(id, { least: 1, most: items.length });
       for (const item of items) this.#name(channelIn(item));
       return;
     }
+    this.#items += items.length;
     for (const item of items) {
       const ch = channelIn(item);
       if (ch === null) this.#owe(id, { least: 1, most: 1 });

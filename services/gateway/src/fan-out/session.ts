@@ -130,11 +130,11 @@ export class Session {
   subscribe(frame: { id: number; sub: readonly unknown[] }): void {
     const { id, sub } = frame;
     // Each is answered, so that a message full of short ones would cause megabytes of answers.
-    this.#asked += sub.length;
-    if (this.#asked > STREAM_CHANNELS_MAX) {
+    if (this.#asked + sub.length > STREAM_CHANNELS_MAX) {
       this.#fault(id, 'too_many_channels', `a message may have at most ${STREAM_CHANNELS_MAX} subscriptions`);
       return;
     }
+    this.#asked += sub.length;
     for (const [at, item] of sub.entries()) {
       const request = parseSubscription(item);
       if (request.kind === 'fault') {
