@@ -89,8 +89,11 @@ export const STREAM_PONG_MS_MAX = 10_000;
 export const STREAM_AUTH_MS_MAX = 10_000;
 /** How long a client ahead of the gateway's fold waits for the fold before it is reset. */
 export const STREAM_AHEAD_MS_MAX = 10_000;
-/** After so long it is looked whether the log can have the run of such a client at all. A fetch is answered sooner. */
-export const STREAM_AHEAD_LOOK_MS = 1_000;
+/**
+ * After so long it is looked whether the log can have the run of such a client at all. By then a log that does not answer
+ * has been noticed, so its last answer is newer than the client's question.
+ */
+export const STREAM_AHEAD_LOOK_MS = 2_500;
 export const STREAM_RECONNECT_MS_MIN = 500;
 export const STREAM_RECONNECT_MS_MAX = 20_000;
 

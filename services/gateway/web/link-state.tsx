@@ -1,9 +1,9 @@
-import type { StreamStatus } from '@runlog/client/stream-client';
-import { link } from './store.ts';
+import type { FeedState, StreamStatus } from '@runlog/client/stream-client';
+import { feed, link } from './store.ts';
 
 /** Shows the state of the connection. A run's own header says whether the run is alive. */
 export function LinkState() {
-  const { text, tone } = describeLink(link.value);
+  const { text, tone } = describeLink(link.value, feed.value);
   return (
     <output class={`link link-${tone}`} data-state={link.value.state}>
       {text}
@@ -11,9 +11,16 @@ export function LinkState() {
   );
 }
 
-function describeLink(status: StreamStatus): { text: string; tone: 'good' | 'warn' | 'bad' } {
+function describeLink(
+  status: StreamStatus,
+  reading: FeedState,
+): { text: string; tone: 'good' | 'warn' | 'bad' } {
   switch (status.state) {
     case 'open':
+      if (reading.state === 'stalled') {
+        const since = new Date(reading.since).toLocaleTimeString();
+        return { text: `the log does not answer, nothing new since ${since}`, tone: 'bad' };
+      }
       return { text: 'connected', tone: 'good' };
     case 'connecting':
       return { text: 'connecting …', tone: 'warn' };

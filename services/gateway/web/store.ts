@@ -1,7 +1,7 @@
 import { batch, computed, signal } from '@preact/signals';
 import type { IndexUpdate } from '@runlog/client/index-channel';
 import type { ChannelRefusal } from '@runlog/client/run-update';
-import { createStreamClient, type StreamStatus } from '@runlog/client/stream-client';
+import { createStreamClient, type FeedState, type StreamStatus } from '@runlog/client/stream-client';
 import { freshnessOf, LIVE_MS_MAX, SLOW_MS_MAX } from '@runlog/run-state/freshness';
 import type { HttpFaultBody } from '@runlog/schema/faults';
 import { formatRunKey } from '@runlog/schema/run/run-key';
@@ -19,6 +19,8 @@ const BACKFILL_ENTRIES_MAX = 5_000;
 
 /** Everything the page shows. */
 export const link = signal<StreamStatus>({ state: 'connecting' });
+/** Whether the gateway reads the log. */
+export const feed = signal<FeedState>({ state: 'live' });
 export const rows = signal<ReadonlyMap<string, RunRow>>(new Map());
 /** The number of runs that the server has; null until the server has said it. */
 export const totalRuns = signal<number | null>(null);
@@ -61,8 +63,13 @@ const client = createStreamClient({
   // The page may be served under a path, so every address is relative to its own.
   url: new URL('.', document.baseURI).href,
   backfill: { entriesMax: BACKFILL_ENTRIES_MAX },
+  onFeed: (state) => {
+    feed.value = state;
+  },
   onStatus: (status) => {
     link.value = status;
+    // A gateway says right after it has greeted if the log does not answer it.
+    feed.value = { state: 'live' };
     noteStatus(status);
   },
 });

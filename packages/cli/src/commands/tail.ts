@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { GapReason, RunUpdate } from '@runlog/client/run-update';
-import { createStreamClient, type StreamStatus } from '@runlog/client/stream-client';
+import { createStreamClient, type FeedState, type StreamStatus } from '@runlog/client/stream-client';
 import { ChannelRefusedError, StreamStoppedError } from '@runlog/client/stream-errors';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredEntry, DeliveredSnapshot, RunStatus } from '@runlog/schema/run/snapshot';
@@ -48,6 +48,7 @@ export const command: Command = {
       webSocket: WebSocket,
       ...(target.key === undefined ? {} : { key: target.key }),
       backfill: { entriesMax: Number.POSITIVE_INFINITY },
+      onFeed: (feed) => progress.note(`${key}: ${feedText(feed)}`),
       onStatus: (status) => noteStatus(status, (text) => progress.trouble(`${key}: ${text}`)),
     });
     try {
@@ -69,6 +70,11 @@ export const command: Command = {
 
 function noteStatus(status: StreamStatus, trouble: (text: string) => void): void {
   if (status.state === 'waiting') trouble('no connection to the gateway; trying again');
+}
+
+function feedText(feed: FeedState): string {
+  if (feed.state === 'live') return 'the gateway reads the log again';
+  return `the gateway has read nothing new since ${feed.since}, because the log does not answer`;
 }
 
 /** Returns what the server refused for good as a fault of the command, and anything else as it is. */

@@ -400,6 +400,9 @@ describe('the hub', () => {
     client.turn();
     expect(withActivity()).toHaveLength(2);
     expect(client.held.get(`run:${KEY}`)?.activity).toEqual(stateOf(KEY).activity);
+    for (let second = 0; second < 60; second += 1) clock.advance(1_000);
+    client.turn();
+    expect(client.held.get(`run:${KEY}`)?.state).toBe('quiet');
     expect(clock.pending).toBe(0);
   });
 

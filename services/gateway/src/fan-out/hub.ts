@@ -9,6 +9,7 @@ import {
   entriesSince,
   wholeSet,
 } from '@runlog/run-state/delivery';
+import { conditionHoldsUntilMs, conditionOf } from '@runlog/run-state/run-condition';
 import { skippedSince } from '@runlog/run-state/skipped';
 import { ACTIVITY_BUCKET_SECONDS } from '@runlog/schema/limits';
 import { parseRunKey } from '@runlog/schema/run/run-key';
@@ -27,6 +28,8 @@ const FLUSH_INTERVAL_MS = 10;
 /** The answers that are kept while they are asked for. One takes up to a megabyte, in most cases a tenth of that. */
 const SHARED_ANSWERS_MAX = 64;
 const ACTIVITY_BUCKET_MS = ACTIVITY_BUCKET_SECONDS * 1_000;
+/** How often it is looked which runs have fallen silent. */
+const SILENCE_LOOK_MS = 1_000;
 
 /** A subscriber of a run, as the hub sees it. */
 export interface RunListener {
@@ -78,6 +81,10 @@ interface RunChannel {
   life: number;
   /** The number of entries that passed the filter since the channel exists. */
   entriesTotal: number;
+  /** The last millisecond for which the state of the run that subscribers know is right, if nothing comes. */
+  stateUntilMs: number;
+  /** Whether time has changed the state of the run since. */
+  stateOwed: boolean;
   activitySent: RunSnapshot['activity'] | null;
   activityBucket: number;
 }
@@ -119,6 +126,7 @@ export class Hub {
   #isAtEnd: (key: string) => boolean;
   #cancelFlush: (() => void) | null = null;
   #cancelActivity: (() => void) | null = null;
+  #cancelSilence: (() => void) | null = null;
   #flushedAtMs = Number.NEGATIVE_INFINITY;
 
   /** `states` and `figures` may be ahead of the changes that are handed to `apply`, but never behind them. */
@@ -154,6 +162,8 @@ export class Hub {
       channel.pending = [];
       channel.pendingFiltered = 0;
       channel.activitySent = state?.activity ?? null;
+      channel.stateUntilMs = this.#stateUntilMs(state);
+      channel.stateOwed = false;
       channel.flushedAtMs = this.#clock.now();
       channel.life += 1;
       this.#activityOwed.delete(channel);
@@ -225,6 +235,8 @@ export class Hub {
         flushedAtMs: this.#clock.now(),
         life: 0,
         entriesTotal: 0,
+        stateUntilMs: this.#stateUntilMs(state),
+        stateOwed: false,
         activitySent: state?.activity ?? null,
         activityBucket: this.#bucket(),
       };
@@ -335,6 +347,7 @@ export class Hub {
   dispose(): void {
     this.#cancelFlush?.();
     this.#cancelActivity?.();
+    this.#cancelSilence?.();
     for (const channel of this.#everyChannel()) channel.cancelFlush?.();
     this.index.dispose();
     this.figures.dispose();
@@ -378,6 +391,8 @@ export class Hub {
     channel.pending = [];
     channel.pendingFiltered = 0;
     channel.activitySent = null;
+    channel.stateUntilMs = Number.POSITIVE_INFINITY;
+    channel.stateOwed = false;
     channel.life += 1;
     channel.flushedAtMs = this.#clock.now();
     this.#activityOwed.delete(channel);
@@ -390,7 +405,9 @@ export class Hub {
     channel.cancelFlush?.();
     channel.cancelFlush = null;
     const { current, flushed, pending } = channel;
-    if (current === null || (current === flushed && !this.#activityOwed.has(channel))) return;
+    if (current === null) return;
+    const { stateOwed } = channel;
+    if (current === flushed && !stateOwed && !this.#activityOwed.has(channel)) return;
     const nowMs = this.#clock.now();
     const changes = changesBetween(flushed, current, nowMs);
     const { activity: _, ...set } = changes.set;
@@ -399,11 +416,17 @@ export class Hub {
       seq: current.position.seq,
       entries: channel.live.size === 0 ? [] : pending.map((entry) => deliverEntry(entry, nowMs)),
       ...changes,
-      set: { ...set, ...this.#activityDue(channel, current) },
+      set: {
+        ...set,
+        ...(stateOwed ? conditionOf(current, nowMs) : {}),
+        ...this.#activityDue(channel, current),
+      },
       ...(flushed === null ? { epoch: this.#epoch } : {}),
       ...(channel.lens.test === null ? {} : { filtered: channel.pendingFiltered }),
     };
-    if (current === flushed && delta.set.activity === undefined) return;
+    if (current === flushed && !stateOwed && delta.set.activity === undefined) return;
+    channel.stateOwed = false;
+    channel.stateUntilMs = this.#stateUntilMs(current);
     const entriesBefore = channel.entriesTotal;
     channel.flushed = current;
     channel.pending = [];
@@ -423,6 +446,34 @@ export class Hub {
       subscription.standing = 'idle';
       subscription.listener.reached();
     }
+  }
+
+  /** Tells the subscribers of runs whose silence has come to mean something. Nothing else would. */
+  #tellSilence(): void {
+    this.#cancelSilence = null;
+    const nowMs = this.#clock.now();
+    let mayChange = false;
+    for (const channel of this.#everyChannel()) {
+      if (nowMs > channel.stateUntilMs) {
+        channel.stateUntilMs = Number.POSITIVE_INFINITY;
+        channel.stateOwed = true;
+        // A flush that waits for its interval says it too.
+        if (channel.cancelFlush === null) this.#flushChannel(channel);
+      }
+      if (channel.stateUntilMs !== Number.POSITIVE_INFINITY) mayChange = true;
+    }
+    if (mayChange) this.#lookForSilence();
+  }
+
+  #lookForSilence(): void {
+    this.#cancelSilence ??= this.#clock.after(SILENCE_LOOK_MS, () => this.#tellSilence());
+  }
+
+  #stateUntilMs(state: RunSnapshot | null): number {
+    if (state === null) return Number.POSITIVE_INFINITY;
+    const untilMs = conditionHoldsUntilMs(state, this.#clock.now());
+    if (untilMs !== Number.POSITIVE_INFINITY) this.#lookForSilence();
+    return untilMs;
   }
 
   /** Whether the position will not come any more: the log was read past it, and every change until there is known here. */

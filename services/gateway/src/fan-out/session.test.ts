@@ -219,6 +219,21 @@ describe('a session', () => {
     expect(frames.at(-1)).toMatchObject({ prev: 202, seq: 203 });
   });
 
+  it('tells a client when the silence of its run has come to mean something, once', () => {
+    const { runs, clock, hub, frames, ask } = setUp();
+    hub.apply([runs.append(KEY, [{}])]);
+    expect(ask({ id: 1, sub: [{ ch: CH }] })).toMatchObject([{ snapshot: { state: 'running' } }]);
+    frames.length = 0;
+    for (let second = 0; second < 59; second += 1) clock.advance(1_000);
+    expect(frames.filter(({ set }) => set?.state !== undefined)).toEqual([]);
+    for (let second = 0; second < 120; second += 1) clock.advance(1_000);
+    const told = frames.filter(({ set }) => set?.state !== undefined);
+    expect(told).toMatchObject([{ prev: 1, seq: 1, entries: [], set: { state: 'quiet' } }]);
+    hub.apply([runs.append(KEY, [{ receivedAtMs: clock.now() }])]);
+    hub.flush();
+    expect(frames.at(-1)).toMatchObject({ prev: 1, seq: 2, set: { state: 'running' } });
+  });
+
   it('never slows a client that does not acknowledge', () => {
     const { runs, clock, hub, frames, ask } = setUp();
     hub.apply([runs.append(KEY, [{}])]);

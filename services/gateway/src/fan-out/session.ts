@@ -55,8 +55,18 @@ export class Session {
   /** The subscriptions of the message that is being read. */
   #asked = 0;
 
-  /** `auth` is absent if no keys are required. */
-  constructor(options: { hub: Hub; outlet: Outlet; clock: Clock; auth?: SessionAuth }) {
+  /**
+   * `auth` is absent if no keys are required. `guard` runs what the session does because the hub calls it, so that a fault
+   * ends this client and not the reading of the log.
+   */
+  constructor(options: {
+    hub: Hub;
+    outlet: Outlet;
+    clock: Clock;
+    auth?: SessionAuth;
+    guard?: (run: () => void) => void;
+  }) {
+    const guard = options.guard ?? ((run: () => void) => run());
     this.#auth = options.auth ?? noAuth;
     this.#viewer = this.#auth.viewer;
     this.#outlet = options.outlet;
@@ -67,7 +77,7 @@ export class Session {
       clock: options.clock,
       viewer: () => this.#viewer ?? nobody,
       owe: (interest) => this.#owed.add(interest),
-      pump: () => this.#pump(),
+      pump: () => guard(() => this.#pump()),
     };
   }
 

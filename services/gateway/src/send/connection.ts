@@ -78,6 +78,7 @@ export class Connection {
     this.#session = new Session({
       ...{ hub, outlet: this.#outbox, clock: this.#guardedClock() },
       auth: { viewer, viewerOf: (secret) => access.viewerOf(secret), onRefused: () => this.close('bad_key') },
+      guard: (run) => this.#guard(run),
     });
     if (viewer === null) this.#cancelDeadline = clock.after(STREAM_AUTH_MS_MAX, () => this.close('no_auth'));
     else this.#keepTime();
