@@ -33,6 +33,25 @@ async function exchange(text: string): Promise<{ status: number; head: string; b
   return { status: Number(head.slice(9, 12)), head: `${head}\r\n`, body: JSON.parse(body) };
 }
 
+it('cuts a connection whose client does not read its answer', async () => {
+  const short = createHttpServer({
+    logger: createLogger({ service: 'test', level: 'silent' }),
+    health: { notReadyBecause: () => null },
+    ...{ bodyBytesMax: 100, idleMsMax: 200 },
+  });
+  short.get('/large', () => Buffer.alloc(64 * 1024 * 1024));
+  const { port } = new URL(await listen(short, { host: '127.0.0.1', port: 0 }));
+  const accepted = once(short.server, 'connection') as Promise<[Socket]>;
+  const socket = connect({ host: '127.0.0.1', port: Number(port) });
+  socket.on('error', () => undefined);
+  socket.pause();
+  socket.write('GET /large HTTP/1.1\r\nhost: x\r\n\r\n');
+  const [served] = await accepted;
+  await expect.poll(() => served.destroyed).toBe(true);
+  socket.destroy();
+  await short.close();
+});
+
 const fault = (code: string) => ({ error: { code, message: expect.any(String) } });
 
 describe('errors that no route produces', () => {

@@ -17,6 +17,12 @@ export type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 /** The seconds that a client is asked to wait if nothing better is known. */
 export const RETRY_AFTER_SECONDS = 1;
 
+/**
+ * A connection on which nothing moves for so long is cut: its client does not read its answer, which is held until then.
+ * Streams have a sign of life more often, and no answer takes as long.
+ */
+const IDLE_MS_MAX = 120_000;
+
 /** A failure that a route answers with. It may be thrown anywhere below the route. */
 export class HttpFault extends Error {
   readonly code: HttpFaultCode;
@@ -51,6 +57,8 @@ export function createHttpServer(options: {
   logger: PinoLogger;
   health: Health;
   bodyBytesMax: number;
+  /** How long nothing may move on a connection. */
+  idleMsMax?: number;
   answeredHosts?: AnsweredHosts;
   /** Is called with every request for an answered host, before anything else. Its reply, if it sends one, is final. */
   first?: (request: FastifyRequest, reply: FastifyReply) => FastifyReply | undefined;
@@ -71,7 +79,7 @@ export function createHttpServer(options: {
     },
     forceCloseConnections: 'idle',
     requestTimeout: 60_000,
-    connectionTimeout: 0,
+    connectionTimeout: options.idleMsMax ?? IDLE_MS_MAX,
     keepAliveTimeout: 72_000,
     routerOptions: { maxParamLength: 256, ignoreTrailingSlash: true },
     exposeHeadRoutes: true,
