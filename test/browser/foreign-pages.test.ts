@@ -91,6 +91,7 @@ describe('a page of an origin that is not allowed', () => {
   it('publishes nothing to an ingest that is open, by any request that a page may send', async () => {
     await using ingest = await EmbeddedIngest.start();
     await openElsewhere();
+    const submitted = page.waitForResponse((response) => response.request().resourceType() === 'document');
     const tried = await page.evaluate(
       async ({ url, event }) => {
         const send = (body: BodyInit, init: RequestInit = {}) =>
@@ -111,9 +112,7 @@ describe('a page of an origin that is not allowed', () => {
         const sink = document.createElement('iframe');
         sink.name = 'sink';
         document.body.append(sink, posting);
-        const submitted = new Promise((resolve) => sink.addEventListener('load', resolve, { once: true }));
         posting.submit();
-        await submitted;
         return {
           text: await send(event, { mode: 'no-cors' }),
           form: await send(new URLSearchParams({ event }), { mode: 'no-cors' }),
@@ -127,6 +126,7 @@ describe('a page of an origin that is not allowed', () => {
       },
       { url: `${ingest.url}/v1/events`, event: noteText() },
     );
+    expect((await submitted).status()).toBe(415);
     expect(tried).toMatchObject({ text: 'opaque 0', untyped: 'opaque 0', json: 'failed', ndjson: 'failed' });
     // An event that is sent after all of these arrives, and only that one.
     expect((await ingest.post()).status).toBe(200);

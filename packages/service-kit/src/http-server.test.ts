@@ -52,6 +52,21 @@ it('cuts a connection whose client does not read its answer', async () => {
   await short.close();
 });
 
+it('closes although a client has connected and says nothing, as browsers do', async () => {
+  const silent = createHttpServer({
+    logger: createLogger({ service: 'test', level: 'silent' }),
+    health: { notReadyBecause: () => null },
+    bodyBytesMax: 100,
+  });
+  const { port } = new URL(await listen(silent, { host: '127.0.0.1', port: 0 }));
+  const accepted = once(silent.server, 'connection');
+  const socket = connect({ host: '127.0.0.1', port: Number(port) });
+  await accepted;
+  const cut = once(socket, 'close');
+  await silent.close();
+  await cut;
+});
+
 const fault = (code: string) => ({ error: { code, message: expect.any(String) } });
 
 describe('errors that no route produces', () => {

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { type HttpFaultCode, httpFaultBody, httpFaults } from '@runlog/schema/faults';
 import type { FeedHealth } from '@runlog/schema/http/health';
 import {
@@ -22,6 +23,9 @@ export const RETRY_AFTER_SECONDS = 1;
  * Streams have a sign of life more often, and no answer takes as long.
  */
 const IDLE_MS_MAX = 120_000;
+
+/** How long a closing server waits for answers that are being sent. Then every connection is cut. */
+const FINISH_MS_MAX = 1_000;
 
 /** A failure that a route answers with. It may be thrown anywhere below the route. */
 export class HttpFault extends Error {
@@ -92,8 +96,11 @@ export function createHttpServer(options: {
   });
 
   let isClosing = false;
+  const cutAll = trackSockets(server);
   server.addHook('preClose', async () => {
     isClosing = true;
+    const timer = setTimeout(cutAll, FINISH_MS_MAX);
+    server.server.once('close', () => clearTimeout(timer));
   });
   server.addHook('onRequest', async (request, reply) => {
     const misdirected = hostFault(request.raw, answeredHosts);
@@ -134,6 +141,22 @@ export function createHttpServer(options: {
     }
   });
   return server;
+}
+
+/**
+ * Returns a function that cuts every connection of the server, upgraded ones too. The server waits for all of them when
+ * it closes, and some would never end: those that sent no request yet, as browsers open them, and those whose client keeps
+ * its side open.
+ */
+function trackSockets(server: FastifyInstance): () => void {
+  const open = new Set<Socket>();
+  server.server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  return () => {
+    for (const socket of open) socket.destroy();
+  };
 }
 
 const routesByServer = new WeakMap<FastifyInstance, readonly ServedRoute[]>();

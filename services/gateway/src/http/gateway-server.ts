@@ -1,15 +1,8 @@
-import type { Socket } from 'node:net';
 import { streamAsyncApi } from '@runlog/schema/documents/asyncapi';
 import { gatewayOpenApi } from '@runlog/schema/documents/openapi-gateway';
 import { STREAM_PATH } from '@runlog/schema/stream/subprotocol';
 import type { Clock } from '@runlog/service-kit/clock';
-import {
-  createHttpServer,
-  type FastifyInstance,
-  HttpFault,
-  listen,
-  routesOf,
-} from '@runlog/service-kit/http-server';
+import { createHttpServer, HttpFault, listen, routesOf } from '@runlog/service-kit/http-server';
 import { addCompression } from '@runlog/service-kit/http-server-compression';
 import { addDocsRoutes } from '@runlog/service-kit/http-server-docs';
 import type { AnsweredHosts } from '@runlog/service-kit/http-server-hosts';
@@ -34,9 +27,6 @@ import { addPageRoutes } from './web-bundle.ts';
 
 /** The largest body is a request for a token. */
 const BODY_BYTES_MAX = 1_024;
-
-/** How long a closing server waits for answers that are being sent. */
-const FINISH_MS_MAX = 1_000;
 
 /** The sources of what the server shows. They are null until the feed has caught up. */
 export interface GatewayView extends FeedView {
@@ -122,7 +112,6 @@ export async function serveGateway(options: {
   });
   server.get('/asyncapi.json', (request, reply) => asyncApi.send(request, reply));
   await addPageRoutes(server, options.embedOrigins);
-  const cutAll = trackSockets(server);
   const url = await listen(server, options.at);
   return {
     url,
@@ -134,9 +123,7 @@ export async function serveGateway(options: {
       await connections.drain();
       stopTelling();
       sockets[Symbol.dispose]();
-      const cancel = clock.after(FINISH_MS_MAX, cutAll);
       await server.close();
-      cancel();
     },
   };
 }
@@ -148,19 +135,4 @@ function tellOfFeed(connections: Connections, feed: FeedView): () => void {
     if (state.state === 'stalled') connection.push(encode({ feed: state }));
   });
   return feed.onState((state) => connections.broadcast(encode({ feed: state })));
-}
-
-/**
- * Returns a function that cuts every connection of the server, upgraded ones too. The server waits for all of them when
- * it closes, and some would never end: those that sent no request yet, and those whose client keeps its side open.
- */
-function trackSockets(server: FastifyInstance): () => void {
-  const open = new Set<Socket>();
-  server.server.on('connection', (socket: Socket) => {
-    open.add(socket);
-    socket.once('close', () => open.delete(socket));
-  });
-  return () => {
-    for (const socket of open) socket.destroy();
-  };
 }
