@@ -25,7 +25,7 @@ import { SharedAnswers } from './shared-answers.ts';
 
 /** The least time between two flushes. Changes of a run within it are merged into one delta. */
 const FLUSH_INTERVAL_MS = 10;
-/** The answers that are kept while they are asked for. One takes up to a megabyte, in most cases a tenth of that. */
+/** The newest answers, which are kept until others take their place. One takes up to a megabyte, in most cases a tenth of that. */
 const SHARED_ANSWERS_MAX = 64;
 const ACTIVITY_BUCKET_MS = ACTIVITY_BUCKET_SECONDS * 1_000;
 /** How often it is looked which runs have fallen silent. */

@@ -39,8 +39,6 @@ export interface GatewayServer extends AsyncDisposable {
   readonly url: string;
   readonly routes: readonly ServedRoute[];
   readonly connections: Connections;
-  /** Ends every stream, because the hub that fed them is gone. Their clients come back and resume. */
-  endStreams(): void;
 }
 
 /**
@@ -117,7 +115,6 @@ export async function serveGateway(options: {
     url,
     routes: routesOf(server),
     connections,
-    endStreams: () => connections.closeAll('server_error'),
     async [Symbol.asyncDispose]() {
       closing = true;
       await connections.drain();

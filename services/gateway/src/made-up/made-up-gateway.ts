@@ -84,7 +84,7 @@ export async function startMadeUpGateway(
     connections: server.connections,
     append: (key: string, events: readonly MadeUpEvent[]) => hub.apply([runs.append(key, events)]),
     retire: (key: string) => hub.apply([runs.retire(key)]),
-    endStreams: () => server.endStreams(),
+    endStreams: () => server.connections.closeAll('server_error'),
     setStalled: (sinceMs: number | null) => {
       feed.state = feedStateOf(sinceMs);
       for (const listener of feed.listeners) listener(feed.state);
