@@ -76,8 +76,9 @@ async function judge(
 ): Promise<HerdVerdict> {
   const faultOf = ({ run, followed }: (typeof herd)[number]): string | null => {
     const wanted = due[run] ?? [];
-    const { seqs, violations } = followed;
-    if (violations.length > 0) return violations[0]!;
+    const { seqs } = followed;
+    const [fault] = followed.faults(0);
+    if (fault !== undefined) return fault;
     const at = wanted.findIndex((seq, index) => seqs[index] !== seq);
     if (at === -1 && seqs.length === wanted.length) return null;
     return `a client of ${run} has ${seqs.length} entries of ${wanted.length}; at ${at} it has ${seqs[at]}, not ${wanted[at]}`;

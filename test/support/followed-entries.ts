@@ -1,4 +1,4 @@
-import type { ChannelRefusal, RunUpdate } from '@runlog/client/run-update';
+import type { ChannelRefusal, GapReason, RunUpdate } from '@runlog/client/run-update';
 import type { DeliveredSnapshot, Position } from '@runlog/schema/run/snapshot';
 
 /** What one subscriber of a run was handed over since the run began, and what was wrong with it. */
@@ -10,7 +10,8 @@ export class FollowedEntries {
   position: Position | null = null;
   /** How often the run began anew. */
   lives = 0;
-  readonly violations: string[] = [];
+  readonly #violations: string[] = [];
+  readonly #gaps: { readonly after: number; readonly before: number; readonly reason: GapReason }[] = [];
   readonly #name: string;
 
   constructor(name: string) {
@@ -30,8 +31,7 @@ export class FollowedEntries {
         this.#hold(update);
         return;
       case 'gap':
-        // The log still has everything, so nothing may be given up.
-        this.#violated(`has a gap from ${update.after} to ${update.before}: ${update.reason}`);
+        this.#gaps.push(update);
         this.position = update.position;
         return;
       case 'refused':
@@ -46,6 +46,18 @@ export class FollowedEntries {
     }
   };
 
+  /**
+   * Returns what was wrong. The log still has everything since `firstSeq`, where the run's present life began, so nothing
+   * of it may be given up. A life that was deleted may end in a gap: the entries that were still to be fetched are gone.
+   */
+  faults(firstSeq: number): string[] {
+    const givenUp = this.#gaps.filter(({ before, reason }) => reason !== 'no_such_run' || before > firstSeq);
+    return [
+      ...this.#violations,
+      ...givenUp.map((gap) => `${this.#name} has a gap from ${gap.after} to ${gap.before}: ${gap.reason}`),
+    ];
+  }
+
   #hold(update: Extract<RunUpdate, { kind: 'snapshot' | 'step' }>): void {
     for (const { seq } of update.entries) {
       const last = this.seqs.at(-1);
@@ -57,6 +69,6 @@ export class FollowedEntries {
   }
 
   #violated(what: string): void {
-    if (this.violations.length < 20) this.violations.push(`${this.#name} ${what}`);
+    if (this.#violations.length < 20) this.#violations.push(`${this.#name} ${what}`);
   }
 }

@@ -179,6 +179,7 @@ type Step =
   | { readonly do: 'disconnect' }
   | { readonly do: 'connect'; readonly isOld: boolean }
   | { readonly do: 'retire' }
+  | { readonly do: 'subscribe anew' }
   | { readonly do: 'consume' }
   | { readonly do: 'page'; readonly limit: number; readonly behind: number }
   | { readonly do: 'fail' }
@@ -189,11 +190,13 @@ type Step =
 class ModelClient {
   readonly updates: RunUpdate[] = [];
   readonly gateway: ModelGateway;
-  readonly replica = new RunReplica();
-  readonly delivery: EntryDelivery;
+  replica = new RunReplica();
+  delivery: EntryDelivery;
+  readonly #from: 'recent' | 'beginning';
+  readonly #entriesMax: number;
   readonly #isEager: boolean;
-  readonly #asked: { after: number; answer: (answer: HistoryAnswer) => void }[] = [];
-  readonly #stop = new AbortController();
+  #asked: { after: number; answer: (answer: HistoryAnswer) => void }[] = [];
+  #stop = new AbortController();
   #filling: Promise<void> | null = null;
   #isConnected = false;
   #isOld = false;
@@ -208,11 +211,28 @@ class ModelClient {
   }) {
     this.gateway = new ModelGateway(options);
     this.#isEager = options.isEager;
-    this.delivery = new EntryDelivery({
-      from: options.from,
-      entriesMax: options.entriesMax,
-      waitingMax: { entries: 150, bytes: 1e9 },
-    });
+    this.#from = options.from;
+    this.#entriesMax = options.entriesMax;
+    this.delivery = this.#newDelivery(options.from);
+  }
+
+  #newDelivery(from: 'recent' | 'beginning' | Position): EntryDelivery {
+    const entriesMax = this.#entriesMax;
+    return new EntryDelivery({ from, entriesMax, waitingMax: { entries: 150, bytes: 1e9 } });
+  }
+
+  /** Ends the subscription, and begins another one where this one was, with nothing else in memory. */
+  async #subscribeAnew(): Promise<void> {
+    this.#stop.abort();
+    for (const { answer } of this.#asked) answer({ kind: 'failed', retryAfterMs: 0 });
+    this.#asked = [];
+    await this.#filling;
+    this.#stop = new AbortController();
+    this.#isConnected = false;
+    this.gateway.disconnect();
+    this.replica = new RunReplica();
+    const last = this.updates.findLast((update) => update.kind !== 'end');
+    this.delivery = this.#newDelivery(last?.position ?? this.#from);
   }
 
   async take(step: Step): Promise<void> {
@@ -243,6 +263,9 @@ class ModelClient {
         this.#isConnected = true;
         this.#isOld = step.isOld;
         this.#ask();
+        break;
+      case 'subscribe anew':
+        await this.#subscribeAnew();
         break;
       case 'retire':
         this.#receive(gateway.retire());
@@ -371,7 +394,7 @@ const benign: fc.Arbitrary<Step>[] = [
 ];
 const harmful: fc.Arbitrary<Step>[] = [
   ...benign,
-  fc.constantFrom<Step>({ do: 'retire' }, { do: 'refuse' }, { do: 'retention' }),
+  fc.constantFrom<Step>({ do: 'retire' }, { do: 'refuse' }, { do: 'retention' }, { do: 'subscribe anew' }),
 ];
 
 interface Segment {
@@ -477,7 +500,7 @@ describe('the entries of a run', () => {
           judge(model, options.from);
         },
       ),
-      { numRuns: 120 },
+      { numRuns: 400 },
     );
   });
 });

@@ -80,7 +80,8 @@ export class EntryDelivery {
     const { from } = options;
     this.#entriesMax = options.entriesMax;
     this.#waitingMax = options.waitingMax ?? { entries: WAITING_ENTRIES_MAX, bytes: WAITING_BYTES_MAX };
-    this.#from = typeof from === 'string' ? from : 'recent';
+    // Nothing may be left out behind a position, so a run that began anew since then is handed over whole.
+    this.#from = typeof from === 'string' ? from : 'beginning';
     if (typeof from === 'string') return;
     this.#epoch = from.epoch;
     this.#handed = from.seq;

@@ -69,7 +69,8 @@ export interface StreamClientOptions {
 export interface RunOptions {
   /**
    * Where to begin: `recent` (the default) with the entries of the run's event log, the newest 100; `beginning` with the
-   * first one; or the position that an earlier subscription reached, after which nothing is left out.
+   * first one; or the position that an earlier subscription reached, after which nothing is left out: a run that has begun
+   * anew since then starts over from its first entry.
    */
   readonly from?: 'recent' | 'beginning' | Position;
   readonly filter?: EntryFilter;
