@@ -157,6 +157,8 @@ describe('runlog up', () => {
     const answer = await fetch(url!, { method: 'POST', headers, body: body! });
     expect(await answer.json()).toMatchObject({ accepted: 1, rejected: 0 });
     await shown(started.env, 'hello', 1);
+    const hello = await fetch(`${started.env.RUNLOG_GATEWAY_URL}/v1/hello`);
+    expect(await hello.json()).toMatchObject({ ingest_url: started.env.RUNLOG_INGEST_URL });
   });
 
   test('names the variable of a port that is in use, and exits 1', async () => {

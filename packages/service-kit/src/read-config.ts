@@ -7,6 +7,11 @@ export const environment = {
   /** Port 0 means any free port. */
   port: () => integer(0, 65_535),
   integer,
+  /** An address, without the slashes at its end. */
+  url: (example: string) =>
+    z
+      .url({ protocol: /^https?$/, error: `must be an http or https URL, such as ${example}` })
+      .transform((text) => text.replace(/\/+$/, '')),
   flag: () =>
     z
       .enum(['true', 'false', '1', '0'], { error: 'must be true or false' })

@@ -51,6 +51,15 @@ describe('the configuration of the gateway', () => {
     ]);
   });
 
+  it('reads where ingest is, as an address without a slash at its end', () => {
+    expect(readGatewayConfig(env).ingestUrl).toBeUndefined();
+    const variables = { ...env, RUNLOG_INGEST_URL: 'https://runs.example/ingest/' };
+    expect(readGatewayConfig(variables).ingestUrl).toBe('https://runs.example/ingest');
+    expect(faultsOf({ RUNLOG_INGEST_URL: 'runs.example:4000' })).toEqual([
+      'RUNLOG_INGEST_URL must be an http or https URL, such as https://runs.example/ingest (is "runs.example:4000")',
+    ]);
+  });
+
   it.each(['0.0.0.0', '::', '192.168.1.4', 'gateway.example'])(
     'refuses to show runs on %s without being told',
     (host) => {

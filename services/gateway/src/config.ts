@@ -17,6 +17,7 @@ export const gatewayEnvironment = {
   RUNLOG_DRAIN_MS: environment.integer(0, 10_000).default(3_000),
   RUNLOG_OPEN: environment.flag().default(false),
   RUNLOG_KEYS_FILE: environment.text().optional(),
+  RUNLOG_INGEST_URL: environment.url('https://runs.example/ingest').optional(),
 };
 
 const gatewayVariables = z.object(gatewayEnvironment);
@@ -37,6 +38,8 @@ export interface GatewayConfig {
   readonly drainMs: number;
   /** If it is not set, the gateway is open. */
   readonly keysFile?: string | undefined;
+  /** Where viewers can publish. If it is not set, only a process that runs ingest too knows it. */
+  readonly ingestUrl?: string | undefined;
   readonly log: LogConfig;
 }
 
@@ -72,6 +75,7 @@ export function gatewayConfigOf(variables: GatewayVariables, log: LogConfig): Ga
     connectionsMax: variables.RUNLOG_CONNECTIONS_MAX,
     drainMs: variables.RUNLOG_DRAIN_MS,
     keysFile: variables.RUNLOG_KEYS_FILE,
+    ingestUrl: variables.RUNLOG_INGEST_URL,
     log,
   };
 }

@@ -12,7 +12,12 @@ const STOP_MS_MAX = 2_000;
  * Starts the gateway over a log that is already open. Rejects if it cannot listen. Disposing tells the clients, closes
  * their streams within `drainMs` and some seconds, and stops reading.
  */
-export async function startGateway(options: ServiceStart<GatewayConfig>): Promise<Running> {
+export async function startGateway(
+  options: ServiceStart<GatewayConfig> & {
+    /** Returns the address of the ingest in the same process, once it listens. The configured one goes before it. */
+    ingestUrl?: () => string | null;
+  },
+): Promise<Running> {
   const { config, logger, clock } = options;
   const stop = new AbortController();
   let caughtUp: () => void = () => undefined;
@@ -34,6 +39,7 @@ export async function startGateway(options: ServiceStart<GatewayConfig>): Promis
     embedOrigins: config.embedOrigins,
     connectionsMax: config.connectionsMax,
     drainMs: config.drainMs,
+    ingestUrl: () => config.ingestUrl ?? options.ingestUrl?.() ?? null,
     access: accessBy(keys, () => clock.now()),
     view: feed,
     clock,

@@ -34,6 +34,7 @@ export const command: Command = {
     ['RUNLOG_DATA_DIR', 'folder of the embedded log (./.runlog)'],
     ['RUNLOG_INGEST_PORT, _HOST', 'where events are published (4000, 127.0.0.1); port 0: any free one'],
     ['RUNLOG_GATEWAY_PORT, _HOST', 'dashboard, REST and streams (8080, 127.0.0.1)'],
+    ['RUNLOG_INGEST_URL', 'where the page says that events are published (the address of ingest here)'],
     ['RUNLOG_AGGREGATOR_PORT, _HOST', 'health and metrics (4001, 127.0.0.1)'],
     [
       'RUNLOG_KEYS_FILE',
@@ -105,8 +106,12 @@ async function startAll(
       await rebuildOlderFold(io, { config: config.log, logger: use.logger });
     }
     const shared = { io, fail: use.context.fail, ...processResources };
+    let ingestUrl: string | null = null;
     const gateway = await listening('RUNLOG_GATEWAY_PORT', () =>
-      startGateway({ config: config.gateway, logger: loggerOf('gateway'), ...shared }),
+      startGateway({
+        ...{ config: config.gateway, logger: loggerOf('gateway'), ...shared },
+        ingestUrl: () => ingestUrl,
+      }),
     );
     started.push(gateway);
     const aggregator = await listening('RUNLOG_AGGREGATOR_PORT', () =>
@@ -117,6 +122,7 @@ async function startAll(
       startIngest({ config: config.ingest, logger: loggerOf('ingest'), ...shared }),
     );
     started.push(ingest);
+    ingestUrl = ingest.addresses.ingest!;
     if (config.log.engine === 'embedded') {
       started.push(await serveOwnerControl({ io, config: config.log, logger: use.logger }));
     }

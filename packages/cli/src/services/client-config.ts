@@ -3,11 +3,7 @@ import { environment, readConfig } from '@runlog/service-kit/read-config';
 import { z } from 'zod';
 import { UsageError } from '../command.ts';
 
-const url = (fallback: string) =>
-  z
-    .url({ protocol: /^https?$/, error: `must be an http or https URL, such as ${fallback}` })
-    .transform((text) => text.replace(/\/+$/, ''))
-    .default(fallback);
+const url = (fallback: string) => environment.url(fallback).default(fallback);
 
 /** The variables that the commands which talk to the services read. */
 export const clientEnvironment = z.object({

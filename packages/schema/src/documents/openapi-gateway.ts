@@ -139,7 +139,11 @@ export const gatewayOpenApi = openApiDocument({
     },
     '/v1/hello': {
       get: {
-        ...{ operationId: 'hello', summary: 'Whether a page may open streams', security: [] },
+        ...{
+          operationId: 'hello',
+          summary: 'Whether a page may open streams, the time here, and where to publish',
+          security: [],
+        },
         parameters: queryParameters(helloQuerySchema),
         responses: {
           200: jsonResponse('It may', refTo('Hello')),

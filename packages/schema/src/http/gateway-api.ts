@@ -69,7 +69,14 @@ export const helloQuerySchema = z.strictObject({
 });
 
 /** The answer of `GET /v1/hello`. */
-export const helloSchema = z.object({ server: z.string() });
+export const helloSchema = z.object({
+  server: z.string(),
+  /** The time here, in UTC with milliseconds. */
+  now: z.iso.datetime({ precision: 3 }),
+  /** Where events are published, without `/v1/events`. Null if the gateway does not know. */
+  ingest_url: z.string().nullable(),
+});
+export type Hello = Readonly<z.infer<typeof helloSchema>>;
 
 /** The query of `GET /v1/runs/{cluster}/{run}/{group}`. */
 export const runQuerySchema = z.strictObject({

@@ -133,7 +133,10 @@ describe('pages of any other origin', () => {
     }
     for (const origin of [BOARD, gateway.url]) {
       const welcome = await rawGet(`${gateway.url}/v1/hello?origin=${encodeURIComponent(origin)}`);
-      expect([welcome.status, welcome.body.toString()]).toEqual([200, '{"server":"runlog/0.1.0"}']);
+      expect([welcome.status, JSON.parse(welcome.body.toString())]).toMatchObject([
+        200,
+        { server: 'runlog/0.1.0' },
+      ]);
     }
     expect((await rawGet(`${gateway.url}/v1/hello`, { headers: { origin: EVIL } })).status).toBe(403);
     expect((await rawGet(`${gateway.url}/v1/hello`)).status).toBe(200);

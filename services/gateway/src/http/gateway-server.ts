@@ -55,6 +55,8 @@ export async function serveGateway(options: {
   connectionsMax: number;
   /** The longest window over which streams are closed. */
   drainMs: number;
+  /** Where viewers can publish; null while it is not known. */
+  ingestUrl: () => string | null;
   access: Access;
   view: GatewayView;
   clock: Clock;
@@ -71,7 +73,7 @@ export async function serveGateway(options: {
     first: answerOrigins(options.allowedOrigins),
   });
   addCompression(server);
-  addHelloRoute(server, options.allowedOrigins);
+  addHelloRoute(server, { allowedOrigins: options.allowedOrigins, ingestUrl: options.ingestUrl, clock });
   addRestRoutes(server, { runs: view.runs, access, clock });
   addTokenRoute(server, { access, clock });
   server.get(STREAM_PATH, { exposeHeadRoute: false }, () => {

@@ -37,6 +37,7 @@ export async function startMadeUpGateway(
     embedOrigins?: readonly string[];
     connectionsMax?: number;
     drainMs?: number;
+    ingestUrl?: string;
     clock?: Clock;
     random?: () => number;
     logger?: PinoLogger;
@@ -58,6 +59,7 @@ export async function startMadeUpGateway(
     connectionsMax: options.connectionsMax ?? 10_000,
     drainMs: options.drainMs ?? 3_000,
     embedOrigins: options.embedOrigins ?? [],
+    ingestUrl: () => options.ingestUrl ?? null,
     access: accessBy(options.keys ?? null, () => clock.now()),
     view: {
       hub: () => (gateway.isCaughtUp ? hub : null),
