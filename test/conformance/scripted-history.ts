@@ -95,9 +95,11 @@ export class ScriptedHistory {
   #page(search: string): Page | null {
     const query = eventsQuerySchema.safeParse(queryOf(search));
     if (!query.success) return null;
-    const { before, after, limit, type, env, severity, q } = query.data;
+    const { before, after, limit, type, not_type, env, slot, severity, q } = query.data;
     const passes = ({ entry }: Item) =>
       (type === undefined || (entry !== null && type.includes(entry.event_type))) &&
+      (not_type === undefined || (entry !== null && !not_type.includes(entry.event_type))) &&
+      (slot === undefined || (entry !== null && slot.includes(String(entry.metadata.slot_id)))) &&
       (env === undefined || (entry !== null && entry.env_id !== null && env.includes(entry.env_id))) &&
       (severity === undefined || (entry !== null && severity.includes(entry.severity))) &&
       (q === undefined || JSON.stringify(entry).toLowerCase().includes(q.toLowerCase()));

@@ -140,7 +140,10 @@ async function follow(): Promise<void> {
   send(stream, {
     id: 3,
     sub: [
-      { ch: CH, since: position, type: ['NOTE'], env: [0], severity: ['info'], q: 'x', min_interval_ms: 100 },
+      {
+        ...{ ch: CH, since: position, type: ['NOTE'], not_type: ['ODD'], env: [0], slot: ['r0'] },
+        ...{ severity: ['info'], q: 'x', min_interval_ms: 100 },
+      },
     ],
   });
   await stream.next((frame) => frame.resume !== undefined);

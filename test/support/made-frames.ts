@@ -13,7 +13,8 @@ export interface Vocabulary {
 
 const FIELDS = [
   ...['id', 'sub', 'unsub', 'ping', 'auth', 'ack', 'ch', 'since', 'epoch', 'seq', 'limit', 'offset', 'q'],
-  ...['sort', 'status', 'type', 'env', 'severity', 'min_interval_ms', 'mode', '__proto__', 'constructor'],
+  ...['sort', 'status', 'type', 'not_type', 'env', 'slot', 'severity', 'min_interval_ms', 'mode'],
+  ...['__proto__', 'constructor'],
   ...['prototype', 'toString', 'hasOwnProperty', 'toJSON', 'then', 'length', '', 'ünï', '\u0000'],
 ];
 
@@ -79,7 +80,9 @@ function validFrame({ runs, epoch, secrets }: Vocabulary): fc.Arbitrary<object> 
       status: fc.subarray(['running', 'quiet', 'lost_contact', 'finished', 'failed', 'no']),
       sort: fc.constantFrom('-last_received_at', 'run_id', '-', '', '__proto__'),
       type: fc.subarray(['NOTE', 'EPOCH_COMPLETED', 'no']),
+      not_type: fc.subarray(['NOTE', 'no']),
       env: fc.subarray([0, 1, -1]),
+      slot: fc.subarray(['r0', 'a,b', '']),
       severity: fc.subarray(['info', 'error', 'no']),
       min_interval_ms: fc.constantFrom(0, 100, 60_000, 60_001),
     },

@@ -9,7 +9,11 @@ import type { GapReason } from './run-update.ts';
 /** Only these entries of a run. Each list means any of its values. */
 export interface EntryFilter {
   readonly type?: readonly string[];
+  /** No entries of these types. */
+  readonly not_type?: readonly string[];
   readonly env?: readonly number[];
+  /** The slots that metadata or values show. */
+  readonly slot?: readonly string[];
   readonly severity?: readonly Severity[];
   /** A part of the message, the type, the metadata or the values, in upper or lower case. */
   readonly q?: string;
@@ -39,7 +43,7 @@ export async function requestHistory(asked: {
   signal: AbortSignal;
 }): Promise<HistoryAnswer> {
   const query = new URLSearchParams({ after: String(asked.after), limit: String(EVENTS_PAGE_MAX) });
-  for (const name of ['type', 'env', 'severity'] as const) {
+  for (const name of ['type', 'not_type', 'env', 'slot', 'severity'] as const) {
     for (const value of asked.filter[name] ?? []) query.append(name, String(value));
   }
   if (asked.filter.q !== undefined) query.set('q', asked.filter.q);

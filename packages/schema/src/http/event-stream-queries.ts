@@ -9,6 +9,7 @@ import {
   STREAM_INDEX_ROWS_MAX,
   STREAM_MIN_INTERVAL_MS_MAX,
 } from '../limits.ts';
+import { askedSlotSchema } from '../run/asked-slot.ts';
 import { RUN_SORT_DEFAULT, runSortSchema, runStateSchema, severitySchema } from '../run/snapshot.ts';
 import { listOf, seqText, wholeNumber } from './query-values.ts';
 
@@ -26,9 +27,15 @@ const runOptions = {
   type: listOf(envelope.event_type, { max: FILTER_VALUES_MAX })
     .optional()
     .describe('Of a run only entries of these event types'),
+  not_type: listOf(envelope.event_type, { max: FILTER_VALUES_MAX })
+    .optional()
+    .describe('Of a run no entries of these event types'),
   env: listOf(seqText(), { max: FILTER_VALUES_MAX })
     .optional()
     .describe('Of a run only entries of these environments'),
+  slot: listOf(askedSlotSchema, { max: FILTER_VALUES_MAX })
+    .optional()
+    .describe('Of a run only entries whose metadata or values have one of these as `slot_id`'),
   severity: listOf(severitySchema, { max: FILTER_VALUES_MAX })
     .optional()
     .describe('Of a run only entries of exactly these severities'),

@@ -10,6 +10,7 @@ import {
   RUNS_PAGE_DEFAULT,
   RUNS_PAGE_MAX,
 } from '../limits.ts';
+import { askedSlotSchema } from '../run/asked-slot.ts';
 import {
   eventLogEntrySchema,
   positionSchema,
@@ -98,9 +99,15 @@ export const eventsQuerySchema = z
     type: listOf(envelope.event_type, { max: FILTER_VALUES_MAX })
       .optional()
       .describe('Only events of these types'),
+    not_type: listOf(envelope.event_type, { max: FILTER_VALUES_MAX })
+      .optional()
+      .describe('No events of these types'),
     env: listOf(seqText(), { max: FILTER_VALUES_MAX })
       .optional()
       .describe('Only events of these environments'),
+    slot: listOf(askedSlotSchema, { max: FILTER_VALUES_MAX })
+      .optional()
+      .describe('Only events whose metadata or values have one of these as `slot_id`'),
     severity: listOf(severitySchema, { max: FILTER_VALUES_MAX })
       .optional()
       .describe('Only events of exactly these severities'),

@@ -8,6 +8,7 @@ import {
   STREAM_INDEX_ROWS_MAX,
   STREAM_MIN_INTERVAL_MS_MAX,
 } from '../limits.ts';
+import { askedSlotSchema } from '../run/asked-slot.ts';
 import { isGlob } from '../run/run-glob.ts';
 import { parseRunKey } from '../run/run-key.ts';
 import {
@@ -30,8 +31,12 @@ export const runSubscriptionSchema = z.strictObject({
   since: positionSchema.strict().nullish(),
   /** Only entries of these event types. */
   type: values(envelope.event_type).nullish(),
+  /** No entries of these event types. */
+  not_type: values(envelope.event_type).nullish(),
   /** Only entries of these environments. */
   env: values(z.int().min(0)).nullish(),
+  /** Only entries whose metadata or values have one of these as `slot_id`. */
+  slot: values(askedSlotSchema).nullish(),
   /** Only entries of exactly these severities. */
   severity: values(severitySchema).nullish(),
   /** Only entries whose message, type, metadata or values have this part, in upper or lower case. */

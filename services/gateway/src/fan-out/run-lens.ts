@@ -15,14 +15,18 @@ export const wholeRun: RunLens = { name: '', test: null, minIntervalMs: 0 };
 /** Makes the lens of a subscription. Filters that list the same values in another order have the same name. */
 export function lensOf(asked: {
   readonly type?: readonly string[] | null | undefined;
+  readonly not_type?: readonly string[] | null | undefined;
   readonly env?: readonly number[] | null | undefined;
+  readonly slot?: readonly string[] | null | undefined;
   readonly severity?: readonly Severity[] | null | undefined;
   readonly q?: string | null | undefined;
   readonly min_interval_ms?: number | null | undefined;
 }): RunLens {
   const filter = {
     type: asked.type?.toSorted(),
+    not_type: asked.not_type?.toSorted(),
     env: asked.env?.toSorted((a, b) => a - b),
+    slot: asked.slot?.toSorted(),
     severity: asked.severity?.toSorted(),
     q: asked.q?.toLowerCase(),
   };

@@ -94,6 +94,8 @@ describe('a session answers one error to', () => {
     expect(of({ ch: `figures:${KEY}`, q: 'x' })).toMatchObject([badFrame(1, /no option "q"/)]);
     expect(of({ ch: CH, min_interval_ms: 60_001 })).toMatchObject([badFrame(1, /"min_interval_ms"/)]);
     expect(of({ ch: CH, severity: ['loud'] })).toMatchObject([badFrame(1, /"severity.0"/)]);
+    expect(of({ ch: CH, not_type: ['lower'] })).toMatchObject([badFrame(1, /"not_type.0"/)]);
+    expect(of({ ch: CH, slot: ['a,b'] })).toMatchObject([badFrame(1, /"slot.0".* comma/)]);
     expect(of({ ch: CH, since: { epoch: 'e1', seq: 1, more: 2 } })).toMatchObject([badFrame(1, /more/)]);
     expect(of({ ch: 'runs:*', sort: 'colour' })).toMatchObject([badFrame(1, /"sort"/)]);
     expect(of({ ch: 'runs:*', status: ['late'] })).toMatchObject([badFrame(1, /"status.0"/)]);
@@ -168,6 +170,14 @@ describe('a session', () => {
     const since = { epoch: 'e1', seq: 1 };
     expect(ask({ id: 1, sub: [{ ch: CH, since, q: 'pruned' }] })).toMatchObject([
       { resume: { filtered: 3, entries: [{ seq: 2 }, { seq: 5 }, { seq: 7 }] } },
+    ]);
+    expect(ask({ id: 1, sub: [{ ch: CH, since, not_type: ['SEED_PRUNED'] }] })).toMatchObject([
+      { resume: { filtered: 3, entries: [{ seq: 3 }, { seq: 4 }, { seq: 6 }] } },
+    ]);
+    const planted = { eventType: 'NOTE', data: { slot_id: 'r1' } };
+    hub.apply([runs.append(KEY, [planted, { ...planted, data: { slot_id: 'r2' } }])]);
+    expect(ask({ id: 1, sub: [{ ch: CH, since, slot: ['r2', 'r3'] }] })).toMatchObject([
+      { resume: { filtered: 7, entries: [{ seq: 9 }] } },
     ]);
   });
 

@@ -308,16 +308,27 @@ describe('a run that paused in a busy log', () => {
 describe('a filter', () => {
   const events = [
     ...training(300),
-    gateEvaluated({ data: { env_id: 3, gate: 'G5' } }),
+    gateEvaluated({ slot_id: 'r0c1', data: { env_id: 3, gate: 'G5' } }),
     otherEvent('NOTE', { severity: 'WARN', message: 'Disk nearly full' }),
-    otherEvent('NOTE', { message: 'all well', data: { free_gib: 42 } }),
+    otherEvent('NOTE', { message: 'all well', data: { free_gib: 42, slot_id: 7 } }),
+    otherEvent('SEED_WATERED', { data: { slot_id: 'r9' } }),
     ...training(300),
   ];
-  const places = { gate: 300, warning: 301, note: 302 };
+  const places = { gate: 300, warning: 301, note: 302, slot: 303 };
 
   it.each([
     ['types', { type: ['NOTE', 'SEED_GATE_EVALUATED'] }, [places.gate, places.warning, places.note]],
     ['an environment and a type', { env: [3], type: ['SEED_GATE_EVALUATED'] }, [places.gate]],
+    [
+      'types that are not wanted',
+      { not_type: [...new Set(training(300).map(({ event_type }) => event_type)), 'NOTE'] },
+      [places.gate, places.slot],
+    ],
+    ['a slot of the metadata', { slot: ['r0c1', 'none'] }, [places.gate]],
+    ['a slot of the values', { slot: ['r9'] }, [places.slot]],
+    ['a slot that is a number', { slot: ['7'] }, [places.note]],
+    ['a slot that no event has', { slot: ['undefined'] }, []],
+    ['a slot and what is left of it', { slot: ['r0c1', '7'], not_type: ['NOTE'] }, [places.gate]],
     ['a severity', { severity: ['warning'] as const }, [places.warning]],
     ['text of the message', { q: 'NEARLY' }, [places.warning]],
     ['text of the metadata', { q: 'g5' }, [places.gate]],

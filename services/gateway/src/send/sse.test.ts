@@ -65,16 +65,31 @@ describe('server-sent events of one run', () => {
     expect(next.entries.map(({ event_type }) => event_type)).toEqual(['METRICS']);
   });
 
-  it.each(['colour=red', 'limit=5', 'type=lower', 'env=x', 'min_interval_ms=60001', 'token=a&token=b'])(
-    'are refused with %s, which is named',
-    async (query) => {
-      await using gateway = await startMadeUpGateway();
-      const response = await fetch(runUrl(gateway.url, A, `?${query}`));
-      expect(response.status).toBe(400);
-      const message: unknown = expect.stringContaining(query.split('=')[0]!);
-      expect(await response.json()).toEqual({ error: { code: 'invalid_query', message } });
-    },
-  );
+  it('leave out the types that are not wanted, and other slots', async () => {
+    await using gateway = await startMadeUpGateway();
+    await using events = await EventStream.open(runUrl(gateway.url, A, '?not_type=METRICS&slot=r1,r2'));
+    await events.next(/snapshot/);
+    const data = { slot_id: 'r2' };
+    gateway.append(A, [{ eventType: 'METRICS', data }, { eventType: 'NOTE', data }, { eventType: 'NOTE' }]);
+    expect(dataOf(await events.next(/entries/))).toMatchObject({ filtered: 2, entries: [{ seq: 2 }] });
+  });
+
+  it.each([
+    'colour=red',
+    'limit=5',
+    'type=lower',
+    'not_type=lower',
+    'slot=',
+    'env=x',
+    'min_interval_ms=60001',
+    'token=a&token=b',
+  ])('are refused with %s, which is named', async (query) => {
+    await using gateway = await startMadeUpGateway();
+    const response = await fetch(runUrl(gateway.url, A, `?${query}`));
+    expect(response.status).toBe(400);
+    const message: unknown = expect.stringContaining(query.split('=')[0]!);
+    expect(await response.json()).toEqual({ error: { code: 'invalid_query', message } });
+  });
 });
 
 describe('server-sent events of several channels', () => {
@@ -159,6 +174,8 @@ describe('server-sent events of several channels', () => {
     ['ch=runs:a*&ch=runs:b*', 'more than one index'],
     [`ch=run:${A}&limit=5`, 'limit is an option of the index'],
     ['ch=runs:*&type=METRICS', 'type is an option of a run'],
+    ['ch=runs:*&not_type=METRICS', 'not_type is an option of a run'],
+    ['ch=runs:*&slot=r1', 'slot is an option of a run'],
     [`ch=runs:*&ch=run:${A}&q=x`, 'q is an option'],
     [`ch=figures:${A}&q=x`, 'q is an option'],
     ['ch=runs:*&sort=colour', 'sort'],

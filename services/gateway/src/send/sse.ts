@@ -91,7 +91,8 @@ export function addEventStreamRoutes(
 
 /** Returns what a query asks for. Throws 400 that names the channel or the option that cannot be served. */
 function subscriptionsOf(query: EventStreamQuery): SubscriptionRequest[] {
-  const { ch: channels, last_event_id: _, q, type, env, severity, min_interval_ms, ...ofIndex } = query;
+  const { ch: channels, last_event_id: _, q, ...others } = query;
+  const { type, not_type, env, slot, severity, min_interval_ms, ...ofIndex } = others;
   if (new Set(channels).size < channels.length)
     throw new HttpFault('invalid_query', 'ch names a channel twice');
   const kinds = channels.map((ch) => {
@@ -103,7 +104,7 @@ function subscriptionsOf(query: EventStreamQuery): SubscriptionRequest[] {
   if (kinds.filter((kind) => kind === 'runs').length > 1) {
     throw new HttpFault('invalid_query', 'ch names more than one index');
   }
-  const ofRun = { type, env, severity, min_interval_ms };
+  const ofRun = { type, not_type, env, slot, severity, min_interval_ms };
   if (!has('run')) refuseOptions(ofRun, 'is an option of a run, and ch names none');
   if (!has('runs')) refuseOptions(ofIndex, 'is an option of the index, and ch names none');
   if (has('run') === has('runs'))
