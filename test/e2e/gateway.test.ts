@@ -238,6 +238,13 @@ describe('the gateway over a real log', () => {
       attempts: whole.attempts,
       activity: whole.activity,
     });
+    const verified = await fetch(`${url}/proof`, { method: 'POST' });
+    expect(await verified.json()).toMatchObject({
+      position: whole.position,
+      received: written.length,
+      verified: { seq: written.at(-1)!.offset, is_equal: true },
+    });
+    expect(await get(`${url}/proof`)).toMatchObject({ verified: { is_equal: true } });
     const refusals = [
       [`${url}?at=-1`, 400, 'invalid_query'],
       [`${url}?as=1`, 400, 'invalid_query'],

@@ -259,6 +259,15 @@ describe('the documents and the services', () => {
     await get(`${at}/figures`, `${run}/figures`, { 'if-none-match': '"e1.2"' });
     await get(`${at}/figures?points=0`, `${run}/figures`);
     await get(`${open.url}/v1/runs/c1/none/default/figures`, `${run}/figures`);
+    for (const [url, method] of [
+      [`${at}/proof`, 'get'],
+      [`${at}/proof?no=1`, 'get'],
+      [`${open.url}/v1/runs/c1/none/default/proof`, 'get'],
+      [`${at}/proof`, 'post'],
+      [`${open.url}/v1/runs/c1/none/default/proof`, 'post'],
+    ] as const) {
+      await check(await fetch(url, { method }), { method, path: `${run}/proof` });
+    }
     await get(`${open.url}/v1/stream`.replace('/v1/stream', '/v1/runs/c1/-/default/stream'), `${run}/stream`);
     for (const [headers, url, path] of [
       [{}, '/v1/runs', '/v1/runs'],
@@ -268,6 +277,7 @@ describe('the documents and the services', () => {
       [{ authorization: 'Bearer some' }, '/v1/runs/c2/r1/default/events', `${run}/events`],
       [{ authorization: 'Bearer some' }, '/v1/runs/c2/r1/default/timeline', `${run}/timeline`],
       [{ authorization: 'Bearer some' }, '/v1/runs/c2/r1/default/figures', `${run}/figures`],
+      [{ authorization: 'Bearer some' }, '/v1/runs/c2/r1/default/proof', `${run}/proof`],
       [{ authorization: 'Bearer some' }, '/v1/runs/c2/r1/default/stream', `${run}/stream`],
       [{}, '/metrics', '/metrics'],
     ] as const) {

@@ -53,7 +53,7 @@ describe('REST when keys are required', () => {
     expect((await gateway.get('/v1/runs/c1/a/default', 'some')).status).toBe(200);
     expect((await gateway.get('/v1/runs/c1/none/default', 'some')).status).toBe(404);
     for (const run of ['c2/vit/default', 'c2/none/default']) {
-      for (const of of ['', '?at=0', '/events', '/timeline', '/figures', '/stream']) {
+      for (const of of ['', '?at=0', '/events', '/timeline', '/figures', '/proof', '/stream']) {
         expect((await gateway.get(`/v1/runs/${run}${of}`, 'some')).status).toBe(403);
       }
     }

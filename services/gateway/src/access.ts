@@ -13,6 +13,8 @@ export interface Viewer {
   readonly standing: () => 'current' | 'changed' | 'revoked';
   /** When it ends, if it does so by itself. */
   readonly expiresAtMs?: number;
+  /** The id of its key, or of the key in whose name its token was made. */
+  readonly keyId?: string;
 }
 
 /** The viewer if no keys are required. */
@@ -76,16 +78,16 @@ export function accessBy(keys: NamedKeyRing | null, now: () => number): Access {
       if (now?.role !== 'view') return 'revoked';
       return scopeOf(now.runs) === scopeOf(key.runs) ? 'current' : 'changed';
     };
-    return { ...sightOf(key), standing };
+    return { ...sightOf(key), standing, keyId: key.id };
   };
   const viewerOfToken = (token: string): Viewer | null => {
     const read = () => readToken(token, { keyOf: (id) => keys.withId(id), nowMs: now() });
     const allowed = read();
     if (allowed === null) return null;
-    const { runs, expiresAtMs } = allowed;
+    const { runs, expiresAtMs, keyId } = allowed;
     return {
       ...sightOfGlobs([runs]),
-      expiresAtMs,
+      ...{ expiresAtMs, keyId },
       standing: () => (read() === null ? 'revoked' : 'current'),
     };
   };

@@ -17,7 +17,7 @@ const read = (token: string, key: ViewKey | null = viewKey(), nowMs = NOW_MS) =>
 
 describe('a token', () => {
   it('allows what it was made for, and fits into a frame and an address whatever it names', () => {
-    expect(read(makeToken(viewKey(), later))).toEqual(later);
+    expect(read(makeToken(viewKey(), later))).toEqual({ ...later, keyId: 'ops' });
     const key = viewKey({ id: 'k'.repeat(64), runs: ['*'] });
     const token = makeToken(key, { ...later, runs: 'r'.repeat(200) });
     expect(token.length).toBeLessThanOrEqual(TOKEN_CHARS_MAX);
@@ -32,7 +32,7 @@ describe('a token', () => {
     expect(read(token, null)).toBeNull();
     expect(read(token, viewKey({ secret: 'another' }))).toBeNull();
     expect(read(token, viewKey({ runs: ['c1/r2/*'] }))).toBeNull();
-    expect(read(token, viewKey({ runs: ['c2/*', 'c1/r1/*'] }))).toEqual(later);
+    expect(read(token, viewKey({ runs: ['c2/*', 'c1/r1/*'] }))).toMatchObject(later);
   });
 
   it('is refused with any character changed, added or left out', () => {

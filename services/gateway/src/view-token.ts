@@ -34,11 +34,14 @@ export function makeToken(key: ViewKey, { runs, expiresAtMs }: ViewToken): strin
   return `${signed}.${signatureOf(key, signed).toString('base64url')}`;
 }
 
-/** Returns what a token allows now, or null if it allows nothing: forged, expired, or its key gone or narrowed. */
+/**
+ * Returns what a token allows now, and the id of its key, or null if it allows nothing: forged, expired, or its key gone or
+ * narrowed.
+ */
 export function readToken(
   token: string,
   by: { keyOf: (id: string) => Key | null; nowMs: number },
-): ViewToken | null {
+): (ViewToken & { readonly keyId: string }) | null {
   const signed = token.slice(0, token.lastIndexOf('.'));
   const [id, runs, expiresAtMs] = claimsOf(signed) ?? [];
   if (id === undefined || runs === undefined || expiresAtMs === undefined) return null;
@@ -47,7 +50,7 @@ export function readToken(
   const sent = Buffer.from(token.slice(signed.length + 1), 'base64url');
   const expected = signatureOf(key, signed);
   if (sent.length !== expected.length || !timingSafeEqual(sent, expected)) return null;
-  return expiresAtMs > by.nowMs && coversGlob(key, runs) ? { runs, expiresAtMs } : null;
+  return expiresAtMs > by.nowMs && coversGlob(key, runs) ? { runs, expiresAtMs, keyId: id } : null;
 }
 
 function claimsOf(signed: string): z.infer<typeof claims> | null {

@@ -10,6 +10,7 @@ import {
   runsQuerySchema,
   runTimelineSchema,
 } from '../http/gateway-api.ts';
+import { runProofSchema } from '../http/proof-api.ts';
 import { tokenAnswerSchema, tokenRequestSchema } from '../http/tokens-api.ts';
 import { TOKEN_CHARS_MAX } from '../limits.ts';
 import { runFiguresSchema } from '../run/figures.ts';
@@ -37,6 +38,7 @@ const schemas = {
   EventsPage: eventsPageSchema,
   RunTimeline: runTimelineSchema,
   RunFigures: runFiguresSchema,
+  RunProof: runProofSchema,
   TokenRequest: tokenRequestSchema,
   TokenAnswer: tokenAnswerSchema,
 };
@@ -235,6 +237,35 @@ export const gatewayOpenApi = openApiDocument({
           200: { ...jsonResponse('The figures', refTo('RunFigures')), headers: etag },
           304: held,
           ...faultResponses({ ...runFaults, invalid_query: 'an invalid or unknown parameter' }),
+        },
+      },
+    },
+    '/v1/runs/{cluster}/{run}/{group}/proof': {
+      get: {
+        operationId: 'getRunProof',
+        summary: 'How complete the run is, who watches it, and the newest verification',
+        parameters: [...runParts, token],
+        responses: {
+          200: jsonResponse('The proof', refTo('RunProof')),
+          ...faultResponses({ ...runFaults, invalid_query: 'an unknown parameter' }),
+        },
+      },
+      post: {
+        operationId: 'verifyRun',
+        summary: "Folds the run's history from its beginning, and compares it with the run as it is live",
+        parameters: [...runParts, token],
+        responses: {
+          200: jsonResponse('The proof, as of the position that was compared', refTo('RunProof')),
+          ...faultResponses({
+            ...runFaults,
+            invalid_query: 'an unknown parameter',
+            invalid_body: 'there is a body',
+            body_too_large: 'a body over 1 KiB',
+            unsupported_media_type: 'a body that is not JSON',
+            log_unavailable: 'the log does not answer',
+            overloaded: 'too many reads of history',
+            too_far: 'the fold did not reach the position in 5 s; the same request goes on from there',
+          }),
         },
       },
     },

@@ -1,6 +1,7 @@
 import type { FrameFaultCode } from '@runlog/schema/faults';
 import { frameFaults } from '@runlog/schema/faults';
 import { STREAM_CHANNELS_MAX, STREAM_HEARTBEAT_MS, STREAM_VIEWS_MAX } from '@runlog/schema/limits';
+import { figuresChannel, runChannel } from '@runlog/schema/stream/channels';
 import { type ClientRequest, parseClientFrame } from '@runlog/schema/stream/client-frames';
 import { parseSubscription, type SubscriptionRequest } from '@runlog/schema/stream/subscriptions';
 import type { Clock } from '@runlog/service-kit/clock';
@@ -84,6 +85,11 @@ export class Session {
   /** The client's viewer; null if it has not shown a key yet. */
   get viewer(): Viewer | null {
     return this.#viewer;
+  }
+
+  /** Whether the client follows the run with this key, or its figures. */
+  watches(key: string): boolean {
+    return this.#channels.has(runChannel(key)) || this.#channels.has(figuresChannel(key));
   }
 
   /** Receives one message: a frame, or several separated by newlines. Whatever it holds, the session continues. */

@@ -292,7 +292,7 @@ describe('REST', () => {
   it('says why a place in the past cannot be shown', async () => {
     const kinds: PastState[] = [{ kind: 'too_far', seq: 2 }, { kind: 'gone' }];
     const at = () => Promise.resolve(kinds.shift()!);
-    await using gateway = await startMadeUpGateway({ pastStates: { at } });
+    await using gateway = await startMadeUpGateway({ pastStates: { at, whole: at } });
     gateway.append('c1/r0/default', many(1));
     gateway.append(KEY, many(3));
     for (const [seq, status, code, message] of [

@@ -74,7 +74,10 @@ export async function serveGateway(options: {
   });
   addCompression(server);
   addHelloRoute(server, { allowedOrigins: options.allowedOrigins, ingestUrl: options.ingestUrl, clock });
-  addRestRoutes(server, { runs: view.runs, access, clock });
+  addRestRoutes(server, {
+    ...{ runs: view.runs, access, clock },
+    watching: (key) => connections.watching(key),
+  });
   addTokenRoute(server, { access, clock });
   server.get(STREAM_PATH, { exposeHeadRoute: false }, () => {
     throw new HttpFault('not_found', `${STREAM_PATH} accepts only requests for a WebSocket`);

@@ -11,7 +11,7 @@ import {
   runQuerySchema,
   runsQuerySchema,
 } from '@runlog/schema/http/gateway-api';
-import { PAST_FOLD_MS_MAX } from '@runlog/schema/limits';
+import type { RunProof } from '@runlog/schema/http/proof-api';
 import { formatPosition } from '@runlog/schema/run/position-text';
 import type { Position, RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
@@ -29,6 +29,8 @@ import type { RunsAtHand } from '../read/runs-at-hand.ts';
 import { SharedReads } from '../read/shared-reads.ts';
 import { listRuns } from './list-runs.ts';
 import { OpenReads } from './open-reads.ts';
+import { cannotRead, tooFar } from './past-faults.ts';
+import { addProofRoutes } from './proof.ts';
 import { readQuery, takeToken } from './read-query.ts';
 import { noSuchRun, type RunRoute, runKeyOf } from './run-route.ts';
 
@@ -42,10 +44,15 @@ const PAST_FOLDS_MAX = 2;
 const RUN_PATH = '/v1/runs/:cluster/:run/:group';
 type RunRequest = FastifyRequest<RunRoute>;
 
-/** `GET /v1/runs`, `/v1/runs/{cluster}/{run}/{group}` and its `/events`, `/timeline` and `/figures`. */
+/** `GET /v1/runs`, `/v1/runs/{cluster}/{run}/{group}` and its `/events`, `/timeline`, `/figures` and `/proof`. */
 export function addRestRoutes(
   server: FastifyInstance,
-  options: { runs: () => RunsAtHand | null; access: Access; clock: Clock },
+  options: {
+    runs: () => RunsAtHand | null;
+    access: Access;
+    clock: Clock;
+    watching: (key: string) => RunProof['watching'];
+  },
 ): void {
   const { access, clock } = options;
   const pages = new LogReads({ clock, max: PAGES_MAX, waitingMax: PAGES_WAITING_MAX });
@@ -71,6 +78,13 @@ export function addRestRoutes(
     if (run === undefined) throw noSuchRun(request.params);
     return { key, runs, query, run };
   };
+
+  addProofRoutes(server, {
+    readRun: (request) => readRequest(request, noQuerySchema),
+    foldInTurn: (request, fold) => openReads.of(request.raw.socket, (gone) => pastFolds.read(gone, fold)),
+    watching: options.watching,
+    clock,
+  });
 
   server.get('/v1/runs', (request) => {
     const { maySee } = access.viewerOfRequest(request);
@@ -160,11 +174,7 @@ async function stateAt(past: {
     case 'reached':
       return reached.state;
     case 'too_far':
-      throw new HttpFault(
-        'too_far',
-        `${PAST_FOLD_MS_MAX / 1_000} s were enough to fold this run up to ${reached.seq} of ${seq}; ` +
-          'the same request goes on from there',
-      );
+      throw tooFar(reached.seq, seq);
     case 'gone':
       throw new HttpFault('history_gone', "the log no longer holds this run's beginning");
     default: {
@@ -192,8 +202,4 @@ function isHeld(
 
 function noSuchEvent(run: RunSnapshot, seq: number): HttpFault {
   return new HttpFault('no_such_event', `this run begins at ${run.first_seq}, after ${seq}`);
-}
-
-function cannotRead(): HttpFault {
-  return new HttpFault('log_unavailable', 'the log cannot be read here');
 }

@@ -120,6 +120,32 @@ describe('a state of the past', () => {
     expect(await states.at({ run, seq: 99, signal })).toEqual({ kind: 'reached', state: run });
   });
 
+  it('is the whole run if all of its history is folded, and not what is held of it', async () => {
+    await using log = await openPastLog(repeating(3_000).map(recordToAppend));
+    const run = foldedLive(log.records, KEY).state;
+    const states = statesOf(log);
+    const held = { ...run, missing: 7 };
+    const whole = await states.whole({ run: held, signal });
+    expect(whole.kind === 'reached' && JSON.stringify(whole.state)).toBe(JSON.stringify(run));
+    expect(log.cost.records).toBeGreaterThanOrEqual(3_000);
+  });
+
+  it('is not the whole run any more once the beginning is gone, whatever is kept of it', async () => {
+    await using log = await openPastLog(repeating(100).map(recordToAppend));
+    const run = foldedLive(log.records, KEY).state;
+    let startOffset = 0;
+    const io = Object.assign(Object.create(log.io) as typeof log.io, {
+      reader: log.io.reader.bind(log.io),
+      bounds: async (topic: string) =>
+        (await log.io.bounds(topic)).map((bounds) => ({ ...bounds, startOffset })),
+    });
+    const states = statesOf({ ...log, io });
+    expect(await states.whole({ run, signal })).toEqual({ kind: 'reached', state: run });
+    startOffset = 1;
+    expect(await states.whole({ run, signal })).toEqual({ kind: 'gone' });
+    expect(await states.at({ run, seq: 99, signal })).toMatchObject({ kind: 'reached' });
+  });
+
   it('stops reading when nobody waits for it any more', async () => {
     await using log = await openPastLog(repeating(20_000).map(recordToAppend));
     const run = foldedLive(log.records, KEY).state;

@@ -54,7 +54,27 @@ export class PastStates {
   /** Returns the state as of an offset, which must not be below the first record. `run` is the run as it is now. */
   async at(query: { run: RunSnapshot; seq: number; signal: AbortSignal }): Promise<PastState> {
     const { run, seq } = query;
-    if (seq >= run.position.seq) return { kind: 'reached', state: run };
+    return seq >= run.position.seq ? { kind: 'reached', state: run } : this.#reach(query);
+  }
+
+  /**
+   * Returns the fold of everything that the log has of the run up to its present position. What is kept of an earlier fold
+   * counts only as long as the log still holds the run's first record.
+   */
+  async whole(query: { run: RunSnapshot; signal: AbortSignal }): Promise<PastState> {
+    const { run, signal } = query;
+    const folded = await this.#reach({ run, seq: run.position.seq, signal });
+    const log = { io: this.#io, clock: this.#clock, signal };
+    const holdsBeginning = await whileLogAnswers(log, async (io) => {
+      const bounds = await io.bounds(this.#topic.name);
+      const partition = partitionOf(formatRunKey(run), this.#topic.partitions);
+      return (bounds[partition]?.startOffset ?? Number.POSITIVE_INFINITY) <= run.first_seq;
+    });
+    return holdsBeginning ? folded : { kind: 'gone' };
+  }
+
+  async #reach(query: { run: RunSnapshot; seq: number; signal: AbortSignal }): Promise<PastState> {
+    const { run, seq } = query;
     const start = this.#nearest(run, seq);
     if (start !== null && seq < start.next) return { kind: 'reached', state: start.state };
     const log = { io: this.#io, clock: this.#clock, signal: query.signal };

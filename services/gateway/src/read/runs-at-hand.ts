@@ -8,5 +8,5 @@ export interface RunsAtHand {
   readonly states: ReadonlyRunStates;
   readonly figures: ReadonlyFigureStates;
   readonly history: Pick<History, 'page'> | null;
-  readonly pastStates: Pick<PastStates, 'at'> | null;
+  readonly pastStates: Pick<PastStates, 'at' | 'whole'> | null;
 }

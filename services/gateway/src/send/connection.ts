@@ -94,6 +94,11 @@ export class Connection {
     return this.#isClosing ? null : this.#pingedAtMs;
   }
 
+  /** Returns the client's viewer if it follows the run with this key, or its figures, else null. */
+  watcherOf(key: string): Viewer | null {
+    return this.#session.watches(key) ? this.#session.viewer : null;
+  }
+
   /** Receives a message of the client. */
   receive(message: string): void {
     this.#hear(() => this.#session.receive(message));

@@ -76,6 +76,19 @@ export class Connections {
     return load;
   }
 
+  /** Who follows a run now: the number of connections, and the ids of their keys, sorted. */
+  watching(key: string): { connections: number; keys: string[] } {
+    let connections = 0;
+    const keys = new Set<string>();
+    for (const connection of this.#connections.keys()) {
+      const viewer = connection.watcherOf(key);
+      if (viewer === null) continue;
+      connections += 1;
+      if (viewer.keyId !== undefined) keys.add(viewer.keyId);
+    }
+    return { connections, keys: [...keys].sort() };
+  }
+
   /** The bytes written to all connections since the start, framing included. */
   get bytesSent(): number {
     let bytes = this.#bytesSentBefore;
