@@ -1,0 +1,82 @@
+import { useSignal } from '@preact/signals';
+import { useEffect, useMemo } from 'preact/hooks';
+import { EventLogLines } from '../event-log-lines.ts';
+import { EventLog } from '../log/event-log.tsx';
+import { connection } from '../shell/connection.ts';
+import { Failure } from '../shell/failure.tsx';
+import { route } from '../shell/route.ts';
+import { useTitle } from '../shell/title.ts';
+import { BackToRuns, TopBar } from '../shell/top-bar.tsx';
+import { behind } from '../shell/top-bar-facts.ts';
+import { type FollowedRun, followRun } from './followed-run.ts';
+import { RunHeader } from './run-header.tsx';
+
+/** One run: its header, the strip of its whole life, the log, and the panes beside it. The page makes a new one for each key. */
+export function RunView() {
+  const address = route.value;
+  if (address.view !== 'run') return null;
+  return (
+    <>
+      <TopBar>
+        <BackToRuns />
+      </TopBar>
+      <main class="view run-view" tabIndex={-1}>
+        <Followed key={address.key} runKey={address.key} />
+      </main>
+    </>
+  );
+}
+
+function Followed({ runKey }: { runKey: string }) {
+  const run = useMemo(() => followRun(runKey, { connection: connection() }), [runKey]);
+  useEffect(() => () => run[Symbol.dispose](), [run]);
+  useEffect(
+    () =>
+      run.behindMs.subscribe((ms) => {
+        behind.value = ms;
+      }),
+    [run],
+  );
+  useEffect(
+    () => () => {
+      behind.value = null;
+    },
+    [],
+  );
+  const failure = run.failure.value;
+  const [, name = ''] = runKey.split('/');
+  const { glyph, word } = run.standing.value;
+  useTitle(failure === null ? `${glyph} ${word}` : '', name);
+  if (failure !== null) return <Failure of={{ ...failure, key: runKey }} />;
+  if (run.snapshot.value === null) return <p class="hint">Loading {runKey} …</p>;
+  return (
+    <>
+      <RunHeader run={run} />
+      <OldLog run={run} />
+    </>
+  );
+}
+
+/** Stands here until the log of rows does. */
+function OldLog({ run }: { run: FollowedRun }) {
+  const lines = useSignal({ eventLog: new EventLogLines() });
+  useEffect(
+    () =>
+      run.onLog((update) => {
+        const eventLog = update.kind === 'start' ? new EventLogLines() : lines.peek().eventLog;
+        if (update.kind === 'gap') eventLog.addGap(update);
+        if (update.kind === 'start' || update.kind === 'entries') {
+          for (const entry of update.entries) eventLog.add(entry);
+        }
+        lines.value = { eventLog };
+      }),
+    [run, lines],
+  );
+  return (
+    <EventLog
+      lines={lines.value.eventLog}
+      events={run.snapshot.value?.total_events_received ?? 0}
+      eventsPerSecond={run.eventsPerSecond.value ?? 0}
+    />
+  );
+}
