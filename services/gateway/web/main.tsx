@@ -1,9 +1,22 @@
 import { render } from 'preact';
 import { Page } from './page.tsx';
-import { start } from './store.ts';
+import { openConnection } from './shell/connection.ts';
+import { startRoute } from './shell/route.ts';
+import { listenForShortcuts } from './shell/shortcuts.ts';
+import { tabStore } from './shell/view-key.ts';
 
 const root = document.getElementById('app');
 if (root === null) throw new Error('the page has no #app');
 root.replaceChildren();
-start();
+startRoute(window);
+openConnection({
+  // The page may be served under a path, so every address is relative to its own.
+  url: new URL('.', document.baseURI).href,
+  origin: location.origin,
+  store: tabStore(),
+  monotonicMs: () => performance.now(),
+  fetch,
+  reload: () => location.reload(),
+});
+listenForShortcuts(window);
 render(<Page />, root);

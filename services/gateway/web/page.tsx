@@ -1,50 +1,80 @@
-import { EventLog } from './event-log.tsx';
-import { FirstSteps } from './first-steps.tsx';
-import { KeyPrompt } from './key-prompt.tsx';
-import { LinkState } from './link-state.tsx';
-import { RunHeader } from './run-header.tsx';
-import { RunList } from './run-list.tsx';
-import { refusal, selected, shown, totalRuns } from './store.ts';
-import { keyWanted } from './view-key.ts';
+import { CompareView } from './compare/compare-view.tsx';
+import { Fleet } from './fleet/fleet.tsx';
+import { RunView } from './run/run-view.tsx';
+import { connection } from './shell/connection.ts';
+import { Failure } from './shell/failure.tsx';
+import { HelpSheet } from './shell/help-sheet.tsx';
+import { KeyPrompt } from './shell/key-prompt.tsx';
+import { route } from './shell/route.ts';
+import { BackToRuns, TopBar } from './shell/top-bar.tsx';
 
+/** The whole page. While a key is wanted nothing else is in it, so nothing of the runs stays after a key was revoked. */
 export function Page() {
-  const isEmpty = totalRuns.value === 0 && selected.value === null;
   return (
-    <div class="page">
-      <header class="bar">
-        <span class="brand">
-          run<span class="brand-log">log</span>
-        </span>
-        <LinkState />
-      </header>
-      <nav class="side" aria-label="Runs">
-        <RunList />
-      </nav>
-      <main class="main">
-        {refusal.value !== null ? (
-          <p class="hint" role="alert">
-            {refusal.value}
-          </p>
-        ) : keyWanted.value !== null ? (
-          <KeyPrompt />
-        ) : isEmpty ? (
-          <FirstSteps />
-        ) : (
-          <SelectedRun />
-        )}
-      </main>
+    <div class={route.value.embed ? 'page page-embedded' : 'page'}>
+      <Shown />
+      <HelpSheet />
     </div>
   );
 }
 
-function SelectedRun() {
-  const run = shown.value;
-  if (selected.value === null) return <p class="hint">Select a run.</p>;
-  if (run === null) return <p class="hint">Loading {selected.value} …</p>;
+function Shown() {
+  const { hasOpened, keyWanted, link, refusedOrigin } = connection();
+  const address = route.value;
+  if (keyWanted.value !== null)
+    return (
+      <Alone>
+        <KeyPrompt />
+      </Alone>
+    );
+  if (refusedOrigin.value !== null) {
+    return (
+      <Alone>
+        <Failure of={{ kind: 'refused_origin', message: refusedOrigin.value }} />
+      </Alone>
+    );
+  }
+  const { state } = link.value;
+  if (!hasOpened.value && (state === 'waiting' || state === 'stopped')) {
+    return (
+      <Alone>
+        <Failure of={{ kind: 'server_away' }} />
+      </Alone>
+    );
+  }
+  switch (address.view) {
+    case 'fleet':
+      return <Fleet />;
+    case 'run':
+      // Another run is another store, and nothing of the one before.
+      return <RunView key={address.key} />;
+    case 'compare':
+      return <CompareView />;
+    case 'unknown': {
+      const kind = address.why === 'name_too_long' ? 'name_too_long' : 'unknown_address';
+      return (
+        <Alone>
+          <Failure of={{ kind, text: address.text }} />
+        </Alone>
+      );
+    }
+    default: {
+      const unreachable: never = address;
+      throw new Error(`unknown view ${String(unreachable)}`);
+    }
+  }
+}
+
+/** What stands where a view would. */
+function Alone({ children }: { children: preact.ComponentChildren }) {
   return (
     <>
-      <RunHeader run={run} />
-      <EventLog run={run} />
+      <TopBar>
+        <BackToRuns />
+      </TopBar>
+      <main class="view view-alone" tabIndex={-1}>
+        {children}
+      </main>
     </>
   );
 }
