@@ -1,15 +1,14 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import { EventLogLines } from '../event-log-lines.ts';
 import { EventLog } from '../log/event-log.tsx';
-import { connection } from '../shell/connection.ts';
 import { Failure } from '../shell/failure.tsx';
 import { route } from '../shell/route.ts';
 import { useTitle } from '../shell/title.ts';
 import { BackToRuns, TopBar } from '../shell/top-bar.tsx';
-import { behind } from '../shell/top-bar-facts.ts';
-import { type FollowedRun, followRun } from './followed-run.ts';
+import type { FollowedRun } from './followed-run.ts';
 import { RunHeader } from './run-header.tsx';
+import { useFollowedRun } from './use-followed-run.ts';
 
 /** One run: its header, the strip of its whole life, the log, and the panes beside it. The page makes a new one for each key. */
 export function RunView() {
@@ -28,21 +27,7 @@ export function RunView() {
 }
 
 function Followed({ runKey }: { runKey: string }) {
-  const run = useMemo(() => followRun(runKey, { connection: connection() }), [runKey]);
-  useEffect(() => () => run[Symbol.dispose](), [run]);
-  useEffect(
-    () =>
-      run.behindMs.subscribe((ms) => {
-        behind.value = ms;
-      }),
-    [run],
-  );
-  useEffect(
-    () => () => {
-      behind.value = null;
-    },
-    [],
-  );
+  const run = useFollowedRun(runKey);
   const failure = run.failure.value;
   const [, name = ''] = runKey.split('/');
   const { glyph, word } = run.standing.value;

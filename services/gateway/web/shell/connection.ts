@@ -6,6 +6,8 @@ import {
   type StreamClientOptions,
   type StreamStatus,
 } from '@runlog/client/stream-client';
+import type { HttpFaultBody } from '@runlog/schema/faults';
+import type { Hello as HelloAnswer } from '@runlog/schema/http/gateway-api';
 import { closeCodes } from '@runlog/schema/stream/close-codes';
 import { type Answer, type AskOptions, ask } from './ask.ts';
 import { createServerClock, type ServerClock, serverTimeIn } from './server-clock.ts';
@@ -118,13 +120,13 @@ function connect(world: ConnectionWorld): Connection {
         signal: AbortSignal.timeout(HELLO_MS_MAX),
       });
       const answeredMs = world.monotonicMs();
-      const body = (await response.json().catch(() => null)) as HelloAnswer | null;
+      const body = (await response.json().catch(() => null)) as Partial<HelloAnswer & HttpFaultBody> | null;
       const time = serverTimeIn({ now: body?.now, date: response.headers.get('date') });
       batch(() => {
         if (time !== null) clock.learn({ sentMs, answeredMs, ...time });
         refusedOrigin.value = response.status === 403 ? (body?.error?.message ?? 'refused') : null;
         if (response.ok) {
-          hello.value = { ingestUrl: typeof body?.ingest_url === 'string' ? body.ingest_url : null };
+          hello.value = { ingestUrl: body?.ingest_url ?? null };
         }
       });
     } catch {
@@ -210,12 +212,6 @@ function connect(world: ConnectionWorld): Connection {
       clock[Symbol.dispose]();
     },
   };
-}
-
-interface HelloAnswer {
-  readonly now?: unknown;
-  readonly ingest_url?: unknown;
-  readonly error?: { readonly message?: string };
 }
 
 function linkOf(status: StreamStatus, nowMs: number): LinkStatus {
