@@ -1,0 +1,56 @@
+import { instantOf } from '@runlog/schema/events/instant';
+import { percentagePoints } from '@runlog/schema/events/line-span';
+import type { EventLogEntry } from '@runlog/schema/run/snapshot';
+
+/** The types of the events that tell the life of a seed. */
+export const SEED_EVENT_TYPES = [
+  'SEED_GERMINATED',
+  'SEED_STAGE_CHANGED',
+  'SEED_GATE_EVALUATED',
+  'SEED_FOSSILIZED',
+  'SEED_PRUNED',
+  'SEED_CULLED',
+] as const;
+
+const kinds: Readonly<Record<string, SeedEvent['kind']>> = {
+  SEED_GERMINATED: 'germinated',
+  SEED_STAGE_CHANGED: 'changed',
+  SEED_GATE_EVALUATED: 'gate',
+  SEED_FOSSILIZED: 'fossilised',
+  SEED_PRUNED: 'pruned',
+  SEED_CULLED: 'pruned',
+} satisfies Record<(typeof SEED_EVENT_TYPES)[number], SeedEvent['kind']>;
+
+/** What the drawings keep of a seed's event. */
+export interface SeedEvent {
+  readonly seq: number;
+  readonly eventId: string;
+  /** The event's own time, in milliseconds since 1970. */
+  readonly atMs: number;
+  /** Null if the event names no environment. */
+  readonly env: number | null;
+  /** Empty if the event names no slot. */
+  readonly slot: string;
+  readonly kind: 'germinated' | 'changed' | 'gate' | 'fossilised' | 'pruned';
+  /** The stages of a change; null in all others, or where a change names none. */
+  readonly from: string | null;
+  readonly to: string | null;
+  /** The blueprint, the improvement or the reason, as text. */
+  readonly note: string;
+}
+
+/** Returns null for an entry of any other type. Entries of older emitters have the same metadata. */
+export function seedEventOf(entry: EventLogEntry): SeedEvent | null {
+  const { event_type: type, metadata, seq, env_id: env, occurred_at: occurredAt } = entry;
+  const kind = Object.hasOwn(kinds, type) ? kinds[type] : undefined;
+  if (kind === undefined) return null;
+  const text = (name: string) => (metadata[name] === undefined ? null : String(metadata[name]));
+  const isChange = kind === 'changed';
+  return {
+    ...{ seq, eventId: String(metadata.event_id), atMs: instantOf(occurredAt), env, kind },
+    slot: text('slot_id') ?? '',
+    from: isChange ? text('from') : null,
+    to: isChange ? text('to') : null,
+    note: text('blueprint') ?? text('reason') ?? percentagePoints(metadata.improvement),
+  };
+}

@@ -1,0 +1,128 @@
+import type { RunTimeline } from '@runlog/schema/http/gateway-api';
+import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
+import type { SeedEvent } from '../side/seed-events.ts';
+import { abandonedParts, type SeqRange } from './abandoned.ts';
+import { gapPlaces, type KnownGap } from './gap-places.ts';
+import { eventsBefore, fractionOfSeq, fractionOfTime, type RunAxis, seqAt, timeAt } from './run-axis.ts';
+
+/** From `x0` to `x1`, in pixels. */
+export interface StripSpan {
+  readonly x0: number;
+  readonly x1: number;
+}
+
+export interface StripMark {
+  readonly x: number;
+  readonly kind: 'fossilised' | 'pruned';
+}
+
+/** The strip of a run's whole life at a width, in CSS pixels. */
+export interface StripModel {
+  readonly width: number;
+  readonly barWidth: number;
+  /** The height of each bar, from 0 to 1. Bar i begins at i × (barWidth + 1). */
+  readonly bars: readonly number[];
+  /** One a pixel and kind at most. */
+  readonly marks: readonly StripMark[];
+  readonly gaps: readonly (StripSpan & { readonly missing: number; readonly isEstimate: boolean })[];
+  /** Where attempts after the first one began. */
+  readonly attempts: readonly { readonly x: number; readonly attempt: number }[];
+  readonly abandoned: readonly StripSpan[];
+  /** What the log shows. */
+  readonly window: StripSpan | null;
+  /** Where the reader has travelled to. */
+  readonly at: number | null;
+}
+
+export interface StripInput {
+  readonly axis: RunAxis;
+  readonly timeline: Pick<RunTimeline, 'gaps' | 'attempts' | 'attempt' | 'landmarks' | 'first_seq'>;
+  readonly seeds: readonly SeedEvent[];
+  readonly emitters?: DeliveredSnapshot['emitters'] | undefined;
+  readonly knownGaps?: readonly KnownGap[] | undefined;
+  readonly window: SeqRange | null;
+  readonly at: number | null;
+  readonly width: number;
+}
+
+const BAR_PX = 3;
+const BAR_PITCH_PX = BAR_PX + 1;
+/** A gap and the window are seen and hit however short they are. */
+const GAP_PX_MIN = 7;
+const WINDOW_PX_MIN = 8;
+
+export function stripModel(input: StripInput): StripModel {
+  const { axis, timeline, width } = input;
+  const spanOf = ({ fromSeq, toSeq }: SeqRange, pxMin: number) =>
+    atLeast({ x0: xOfSeq(axis, fromSeq, width), x1: xOfSeq(axis, toSeq, width) }, { pxMin, width });
+  const gaps = gapPlaces(axis, { gaps: timeline.gaps, emitters: input.emitters, known: input.knownGaps });
+  return {
+    width,
+    barWidth: BAR_PX,
+    bars: barsOf(axis, width),
+    marks: marksOf(input.seeds, (seq) => Math.round(xOfSeq(axis, seq, width))),
+    gaps: gaps.map(({ missing, isEstimate, ...range }) => ({
+      ...spanOf(range, GAP_PX_MIN),
+      missing,
+      isEstimate,
+    })),
+    attempts: attemptsOf(timeline).map(({ seq, attempt }) => ({ x: xOfSeq(axis, seq, width), attempt })),
+    abandoned: abandonedParts(timeline).map((part) => spanOf(part, 0)),
+    window: input.window === null ? null : spanOf(input.window, WINDOW_PX_MIN),
+    at: input.at === null ? null : xOfSeq(axis, input.at, width),
+  };
+}
+
+/** Returns the pixel at which an offset of the log is. */
+export function xOfSeq(axis: RunAxis, seq: number, width: number): number {
+  return fractionOfSeq(axis, seq) * width;
+}
+
+/** Returns the offset at a pixel; it is one of the run's, or lies between two of them. */
+export function seqAtX(axis: RunAxis, x: number, width: number): number {
+  return Math.round(seqAt(axis, width === 0 ? 1 : x / width));
+}
+
+/** Returns the pixel at which a time by the axis' clock is. */
+export function xOfTime(axis: RunAxis, ms: number, width: number): number {
+  return fractionOfTime(axis, ms) * width;
+}
+
+/** Returns the time at a pixel, in milliseconds since 1970. */
+export function timeAtX(axis: RunAxis, x: number, width: number): number {
+  return timeAt(axis, width === 0 ? 1 : x / width);
+}
+
+/** Returns the marks of seeds that ended, one a place and kind at most. */
+export function marksOf(seeds: readonly SeedEvent[], placeOf: (seq: number) => number): StripMark[] {
+  const marks = new Map<string, StripMark>();
+  for (const { seq, kind } of seeds) {
+    if (kind !== 'fossilised' && kind !== 'pruned') continue;
+    const x = placeOf(seq);
+    marks.set(`${kind} ${x}`, { x, kind });
+  }
+  return [...marks.values()];
+}
+
+/** The height is the root of the number of events, so that one burst does not flatten all others. */
+function barsOf(axis: RunAxis, width: number): number[] {
+  const count = Math.floor((width + 1) / BAR_PITCH_PX);
+  if (count < 1) return [];
+  const before = Array.from({ length: count + 1 }, (_, index) => eventsBefore(axis, index / count));
+  const events = before.slice(1).map((value, index) => value - before[index]!);
+  const most = Math.max(...events);
+  return events.map((value) => (most > 0 ? Math.sqrt(value / most) : 0));
+}
+
+function attemptsOf({ attempts, attempt }: Pick<RunTimeline, 'attempts' | 'attempt'>) {
+  const first = attempt - attempts.length + 1;
+  return attempts
+    .map(({ seq }, index) => ({ seq, attempt: first + index }))
+    .filter(({ attempt: number }) => number > 1);
+}
+
+function atLeast({ x0, x1 }: StripSpan, { pxMin, width }: { pxMin: number; width: number }): StripSpan {
+  if (x1 - x0 >= pxMin) return { x0, x1 };
+  const from = Math.min(Math.max(0, (x0 + x1 - pxMin) / 2), Math.max(0, width - pxMin));
+  return { x0: from, x1: from + pxMin };
+}
