@@ -134,6 +134,34 @@ describe('the stream client', () => {
     await expect.poll(() => listener.snapshot?.position).toEqual({ epoch: 'e2', seq: 2 });
   });
 
+  it('hands on how many entries the filter left out', async () => {
+    await using gateway = await startMadeUpGateway();
+    const failure = { eventType: 'RUN_FAILED', data: { severity: 'critical' } };
+    gateway.append(KEY, [{}, {}, failure]);
+    const { client } = connect(gateway.url);
+    const listener = new Listener();
+    client.subscribeRun(KEY, listener.listen, { filter: { type: ['RUN_FAILED'] } });
+    await expect.poll(() => listener.seqs).toEqual([3]);
+    expect(listener.updates[0]).toMatchObject({ kind: 'snapshot', filtered: 2 });
+    gateway.append(KEY, [{}, failure, {}]);
+    await expect.poll(() => listener.snapshot?.position?.seq).toBe(6);
+    const steps = listener.updates.filter((update) => update.kind === 'step');
+    expect(steps.reduce((sum, { filtered }) => sum + (filtered ?? Number.NaN), 0)).toBe(2);
+    expect(listener.seqs).toEqual([3, 5]);
+  });
+
+  it('says nothing of filtered entries without a filter', async () => {
+    await using gateway = await startMadeUpGateway();
+    gateway.append(KEY, [{}]);
+    const { client } = connect(gateway.url);
+    const listener = new Listener();
+    client.subscribeRun(KEY, listener.listen);
+    await expect.poll(() => listener.seqs).toEqual([1]);
+    gateway.append(KEY, [{}]);
+    await expect.poll(() => listener.seqs).toEqual([1, 2]);
+    for (const update of listener.updates) expect(update).toMatchObject({ filtered: null });
+  });
+
   it('follows the index', async () => {
     await using gateway = await startMadeUpGateway();
     gateway.append(KEY, [{}]);
@@ -157,13 +185,12 @@ describe('the stream client', () => {
 /** Starts a server that sends what the test tells it to, to see how the client reacts. */
 async function startScripted(
   script: (frame: { id: number; sub?: { ch: string; since?: unknown }[] }) => object[],
+  reconnect = { min_ms: 1, max_ms: 2 },
 ) {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   const received: object[] = [];
   server.on('connection', (socket) => {
-    socket.send(
-      JSON.stringify({ hello: { server: 'x', heartbeat_ms: 25_000, reconnect: { min_ms: 1, max_ms: 2 } } }),
-    );
+    socket.send(JSON.stringify({ hello: { server: 'x', heartbeat_ms: 25_000, reconnect } }));
     socket.on('message', (data: Buffer) => {
       const frame = JSON.parse(data.toString('utf8')) as { id: number };
       received.push(frame);
@@ -184,6 +211,33 @@ async function startScripted(
     },
   };
 }
+
+describe('reconnectNow', () => {
+  it('ends the wait at once, goes on from what is held, and does nothing at any other time', async () => {
+    const hours = { min_ms: 36_000_000, max_ms: 36_000_000 };
+    await using server = await startScripted(
+      ({ id, sub }) => (sub === undefined ? [] : [{ id, ok: true }]),
+      hours,
+    );
+    const { client, statuses } = connect(server.url);
+    const states = () => statuses.map(({ state }) => state);
+    client.subscribeRun(KEY, () => undefined);
+    client.reconnectNow();
+    await expect.poll(states).toEqual(['connecting', 'open']);
+    client.reconnectNow();
+    server.closeAll(1012);
+    await expect.poll(states).toEqual(['connecting', 'open', 'waiting']);
+    client.reconnectNow();
+    client.reconnectNow();
+    await expect.poll(states).toEqual(['connecting', 'open', 'waiting', 'connecting', 'open']);
+    await expect.poll(() => server.received).toHaveLength(2);
+    server.closeAll(1012);
+    await expect.poll(() => states().at(-1)).toBe('waiting');
+    client.close();
+    client.reconnectNow();
+    expect(states().slice(5)).toEqual(['waiting', 'closed']);
+  });
+});
 
 describe('the stream client and a server that errs', () => {
   const ch = `run:${KEY}`;

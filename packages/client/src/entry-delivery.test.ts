@@ -504,3 +504,41 @@ describe('the entries of a run', () => {
     );
   });
 });
+
+describe('what the filter left out', () => {
+  const snapshotAt = (events: number) => {
+    const runs = new MadeUpRuns();
+    runs.append(
+      KEY,
+      Array.from({ length: events }, () => ({})),
+    );
+    return deliverSnapshot(runs.states.get(KEY)!, 0);
+  };
+  const step = (events: number, filtered: number | null) =>
+    ({ kind: 'step', snapshot: snapshotAt(events), entries: [], skipped: null, filtered }) as const;
+  const snapshot = (events: number, filtered: number | null) =>
+    ({ kind: 'snapshot', snapshot: snapshotAt(events), reason: null, filtered }) as const;
+
+  it('adds up over the steps that one update merges, and begins anew with a snapshot', () => {
+    const delivery = new EntryDelivery({ from: 'recent', entriesMax: 0 });
+    delivery.take(snapshot(1, 5));
+    delivery.take(step(2, 1));
+    expect(delivery.pull()).toMatchObject({ kind: 'snapshot', filtered: 6 });
+    delivery.take(step(3, 0));
+    expect(delivery.pull()).toMatchObject({ kind: 'step', filtered: 0 });
+    delivery.take(step(4, 2));
+    delivery.take(step(5, 3));
+    expect(delivery.pull()).toMatchObject({ kind: 'step', filtered: 5 });
+    delivery.take(step(6, 2));
+    delivery.take(snapshot(7, 4));
+    expect(delivery.pull()).toMatchObject({ kind: 'snapshot', filtered: 4 });
+  });
+
+  it('is unknown where nothing is said', () => {
+    const delivery = new EntryDelivery({ from: 'recent', entriesMax: 0 });
+    delivery.take(snapshot(1, null));
+    expect(delivery.pull()).toMatchObject({ filtered: null });
+    delivery.take(step(2, null));
+    expect(delivery.pull()).toMatchObject({ filtered: null });
+  });
+});

@@ -54,6 +54,8 @@ export class EntryDelivery {
   readonly #entriesMax: number;
   readonly #waitingMax: { readonly entries: number; readonly bytes: number };
   #state: DeliveredSnapshot | null = null;
+  /** The entries that the filter left out since the subscriber was last told a state. */
+  #filtered: number | null = null;
   /** Whether the subscriber has seen `#state`. */
   #isTold = true;
   #announced: { startsOver: boolean; reason: string | null } | null = null;
@@ -93,8 +95,13 @@ export class EntryDelivery {
   }
 
   take(update: ReplicaUpdate): void {
-    if (update.kind === 'snapshot') this.#replace(update.snapshot, update.reason);
-    else this.#step(update);
+    if (update.kind === 'snapshot') {
+      this.#filtered = update.filtered;
+      this.#replace(update.snapshot, update.reason);
+    } else {
+      if (update.filtered !== null) this.#filtered = (this.#filtered ?? 0) + update.filtered;
+      this.#step(update);
+    }
     this.#noteEnd();
     this.#bound();
   }
@@ -274,7 +281,9 @@ export class EntryDelivery {
 
   #stateWith(entries: readonly DeliveredEntry[]) {
     this.#isTold = true;
-    return { snapshot: this.#state!, entries, position: this.#position };
+    const filtered = this.#filtered;
+    this.#filtered = filtered === null ? null : 0;
+    return { snapshot: this.#state!, entries, position: this.#position, filtered };
   }
 
   #handedUpTo(seq: number): void {

@@ -46,7 +46,7 @@ const snapshot = fields({
 });
 const skipped = fields({ after: isSeq, before: isSeq, count: orNull(isSeq) });
 const step = { prev: orNull(isSeq), seq: isSeq, epoch: optional(isText) };
-const runStep = { ...step, entries, set: isFields };
+const runStep = { ...step, entries, set: isFields, filtered: optional(isSeq) };
 const figure = fields({ name: isText, x: Array.isArray, t: Array.isArray, count: Array.isArray });
 const figures = fields({ position: orNull(position), figures: listOf(figure) });
 const rows = listOf(fields({ cluster_id: isText, run_id: isText, group_id: isText }));
@@ -57,6 +57,7 @@ const known: Readonly<Record<string, Check>> = {
   tips: (value) => isFields(value) && Object.values(value).every(orNull(isSeq)),
   ch: isText,
   snapshot,
+  filtered: isSeq,
   resume: fields({ ...runStep, skipped: optional(skipped) }),
   // Either the state of the figures, or what changed of each.
   figures: (value) => Array.isArray(value) || figures(value),

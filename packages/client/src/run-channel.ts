@@ -41,7 +41,8 @@ export class RunChannel {
   add(subscriber: RunSubscriber): void {
     this.subscribers.add(subscriber);
     const { snapshot } = this.#replica;
-    if (snapshot !== null) subscriber.subscription.take({ kind: 'snapshot', snapshot, reason: null });
+    if (snapshot === null) return;
+    subscriber.subscription.take({ kind: 'snapshot', snapshot, reason: null, filtered: null });
   }
 
   /** Returns the item of a `sub` frame with that id. */

@@ -5,7 +5,12 @@ import type { RunDelta, ServerFrameFields, Skipped } from '@runlog/schema/stream
 /** What a frame did to the state. */
 export type ReplicaUpdate =
   /** Start over from this snapshot. `reason` says why, if the server sent it without being asked. */
-  | { readonly kind: 'snapshot'; readonly snapshot: DeliveredSnapshot; readonly reason: string | null }
+  | {
+      readonly kind: 'snapshot';
+      readonly snapshot: DeliveredSnapshot;
+      readonly reason: string | null;
+      readonly filtered: number | null;
+    }
   /**
    * One step. If `skipped` is not null, entries were left out, and `entries` holds only some of those in that range: the
    * milestones that the state needs.
@@ -15,6 +20,8 @@ export type ReplicaUpdate =
       readonly snapshot: DeliveredSnapshot;
       readonly entries: readonly DeliveredEntry[];
       readonly skipped: Skipped | null;
+      /** The entries that the filter left out, as the server counts them. Null if it says nothing: there is no filter. */
+      readonly filtered: number | null;
     };
 
 /**
@@ -62,9 +69,11 @@ export class RunReplica {
 
   receive(frame: ServerFrameFields): RunReaction {
     const { reset } = frame;
-    if (reset !== undefined && 'snapshot' in reset) return this.#replace(reset.snapshot, reset.reason);
+    if (reset !== undefined && 'snapshot' in reset)
+      return this.#replace(reset.snapshot, { reason: reset.reason });
     if (this.#awaited !== null && frame.id !== this.#awaited) return nothing;
-    if (frame.snapshot !== undefined) return this.#replace(frame.snapshot, null);
+    const { filtered } = frame;
+    if (frame.snapshot !== undefined) return this.#replace(frame.snapshot, { filtered });
     if (frame.resume !== undefined) {
       this.#awaited = null;
       return this.#step(frame.resume, frame.resume.skipped ?? null);
@@ -81,6 +90,7 @@ export class RunReplica {
       ...{ prev, seq, entries, set },
       ...(epoch === undefined ? {} : { epoch }),
       ...(replaces === undefined ? {} : { replaces }),
+      ...(filtered === undefined ? {} : { filtered }),
     };
     return this.#step(delta, skipped);
   }
@@ -90,13 +100,17 @@ export class RunReplica {
     return this.#awaited === null && this.#snapshot !== null && tip !== this.#seq();
   }
 
-  #replace(snapshot: DeliveredSnapshot, reason: string | null): RunReaction {
+  #replace(
+    snapshot: DeliveredSnapshot,
+    said: { reason?: string; filtered?: number | undefined },
+  ): RunReaction {
+    const { reason = null, filtered = null } = said;
     this.#awaited = null;
     this.#startOver = false;
     this.#mismatched = false;
     this.#skipped = null;
     this.#snapshot = snapshot;
-    return { updates: [{ kind: 'snapshot', snapshot, reason }], ask: false };
+    return { updates: [{ kind: 'snapshot', snapshot, reason, filtered }], ask: false };
   }
 
   #step(delta: RunDelta, skipped: Skipped | null): RunReaction {
@@ -109,8 +123,11 @@ export class RunReplica {
     }
     this.#mismatched = false;
     this.#snapshot = applyDelta(held, { delta, epoch });
-    const { entries } = delta;
-    return { updates: [{ kind: 'step', snapshot: this.#snapshot, entries, skipped }], ask: false };
+    const { entries, filtered = null } = delta;
+    return {
+      updates: [{ kind: 'step', snapshot: this.#snapshot, entries, skipped, filtered }],
+      ask: false,
+    };
   }
 
   #seq(): number | null {

@@ -19,6 +19,10 @@ export type GapReason =
  * What a subscriber of a run gets, in order. The entries of all updates, one after the other, are the run's entries: each
  * once, none out of order, and none missing that no `gap` covers.
  *
+ * `filtered` is the number of entries that the filter left out since the update before, as far as the gateway counts them: in a
+ * `snapshot` those of its event log, and none among what was fetched. It is null without a filter, and where the gateway said
+ * nothing.
+ *
  * `snapshot` is the newest state of the run. While entries are being fetched it is ahead of the entries. `position` is that
  * up to which all entries were handed over: a client that stores it can go on from there (`from`). It is null while the
  * run has no event.
@@ -33,6 +37,7 @@ export type RunUpdate =
       readonly snapshot: DeliveredSnapshot;
       readonly entries: readonly DeliveredEntry[];
       readonly position: Position | null;
+      readonly filtered: number | null;
       readonly startsOver: boolean;
       readonly reason: string | null;
     }
@@ -42,6 +47,7 @@ export type RunUpdate =
       readonly snapshot: DeliveredSnapshot;
       readonly entries: readonly DeliveredEntry[];
       readonly position: Position | null;
+      readonly filtered: number | null;
     }
   /** Entries with `after` < seq < `before` are missing here: `count` of them, null if that is not known. */
   | {

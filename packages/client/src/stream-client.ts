@@ -113,6 +113,8 @@ export interface StreamClient {
     glob: string,
     options?: { readonly view?: IndexView; readonly signal?: AbortSignal },
   ): AsyncIterable<IndexUpdate>;
+  /** Ends the wait for the next attempt to connect, and makes it now. If nothing waits, this changes nothing. */
+  reconnectNow(): void;
   close(): void;
 }
 
@@ -249,6 +251,12 @@ class ReconnectingClient implements StreamClient {
         options.view,
       ),
     );
+  }
+
+  reconnectNow(): void {
+    if (this.#retryTimer === undefined) return;
+    clearTimeout(this.#retryTimer);
+    this.#retry();
   }
 
   close(): void {
@@ -424,13 +432,19 @@ class ReconnectingClient implements StreamClient {
     const { min_ms, max_ms } = this.#reconnect;
     const retryInMs = this.#random() * Math.min(max_ms, min_ms * 2 ** this.#attempt);
     this.#attempt += 1;
-    this.#retryTimer = setTimeout(() => this.#connect(), retryInMs);
+    this.#retryTimer = setTimeout(() => this.#retry(), retryInMs);
     this.#say({ state: 'waiting', retryInMs });
+  }
+
+  #retry(): void {
+    this.#retryTimer = undefined;
+    this.#connect();
   }
 
   #stop(status: StreamStatus, failure: Error | null): void {
     this.#ended = { failure };
     clearTimeout(this.#retryTimer);
+    this.#retryTimer = undefined;
     clearTimeout(this.#settleTimer);
     clearTimeout(this.#drainTimer);
     clearTimeout(this.#ackTimer);

@@ -14,12 +14,15 @@ function snapshotUpdate(
 ): RunUpdate {
   return {
     ...{ kind: 'snapshot', snapshot: deliveredSnapshot(), entries: entriesOf(seqs), position },
-    ...{ startsOver: true, reason: null, ...overrides },
+    ...{ startsOver: true, reason: null, filtered: null, ...overrides },
   };
 }
 
 function step(seqs: readonly number[], snapshot: Partial<DeliveredSnapshot> = {}): RunUpdate {
-  return { kind: 'step', snapshot: deliveredSnapshot(snapshot), entries: entriesOf(seqs), position };
+  return {
+    ...{ kind: 'step', snapshot: deliveredSnapshot(snapshot), entries: entriesOf(seqs) },
+    ...{ position, filtered: null },
+  };
 }
 
 const absent = snapshotUpdate([], {
