@@ -1,8 +1,9 @@
 /**
- * Builds packages/client for those who install it: `dist/index.js`, one ES module with the code of ours that it needs and
- * nothing else, and `dist/index.d.ts`. `npm pack -w packages/client` does this first.
+ * Builds packages/client for those who install it, as a package of its own in `dist`: `index.js`, one ES module with the code
+ * of ours that it needs and nothing else, `index.d.ts`, and a manifest that exports these. The manifest beside the source
+ * exports the source. `npm run tarball -w packages/client` packs `dist`.
  */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { eventNames, eventTypes, isMilestone } from '@runlog/schema/events/event-types';
@@ -12,7 +13,8 @@ import { build, type Plugin } from 'esbuild';
 import { declarations } from './declarations.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const dist = join(root, 'packages/client/dist');
+const source = join(root, 'packages/client');
+const dist = join(source, 'dist');
 
 /** What is exported to those who install the package, by file. Types come from the same files. */
 const exported = {
@@ -49,12 +51,24 @@ const ownCode: Plugin = {
   },
 };
 
+/** Whatever else the manifest of the source says is of no use to those who install the package. */
+async function manifest(): Promise<object> {
+  const { name, version, description, license, type, sideEffects, engines } = JSON.parse(
+    await readFile(join(source, 'package.json'), 'utf8'),
+  ) as Record<string, unknown>;
+  return {
+    ...{ name, version, description, license, type, sideEffects, engines },
+    exports: { '.': { types: './index.d.ts', default: './index.js' } },
+  };
+}
+
+await rm(dist, { recursive: true, force: true });
 const { errors } = await build({
   stdin: {
     contents: Object.entries(exported)
       .map(([file, names]) => `export { ${names.join(', ')} } from './${file}.ts';`)
       .join('\n'),
-    resolveDir: join(root, 'packages/client/src'),
+    resolveDir: join(source, 'src'),
     loader: 'ts',
   },
   outfile: join(dist, 'index.js'),
@@ -67,5 +81,6 @@ const { errors } = await build({
 });
 if (errors.length > 0) process.exit(1);
 await mkdir(dist, { recursive: true });
-await rm(join(dist, 'index.d.ts'), { force: true });
 await writeFile(join(dist, 'index.d.ts'), await declarations(Object.values(exported).flat()));
+await writeFile(join(dist, 'package.json'), `${JSON.stringify(await manifest(), null, 2)}\n`);
+for (const file of ['README.md', 'LICENSE']) await copyFile(join(source, file), join(dist, file));

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -56,9 +57,8 @@ beforeAll(async () => {
   });
   expect(await response.json()).toMatchObject({ accepted: EVENTS });
 
-  await run('npm', ['pack', '--silent', '--workspace', 'packages/client', '--pack-destination', folder], {
-    cwd: root,
-  });
+  const tarball = ['run', '-s', 'tarball', '-w', 'packages/client', '--', '--pack-destination', folder];
+  await run('npm', tarball, { cwd: root });
   await writeFile(join(folder, 'package.json'), '{"name":"consumer","private":true,"type":"module"}');
   const install = ['install', '--offline', '--no-audit', '--no-fund', './runlog-client-0.1.0.tgz'];
   await run('npm', install, { cwd: folder });
@@ -107,11 +107,44 @@ describe('the package of the client', () => {
       unknown
     >;
     expect(manifest.dependencies).toBeUndefined();
-    const module = await readFile(join(place, 'dist/index.js'), 'utf8');
+    const module = await readFile(join(place, 'index.js'), 'utf8');
     expect(module).not.toMatch(/^import|\bzod\b|require\(/m);
     expect(module.length).toBeLessThan(70_000);
     const { stdout } = await run('npm', ['ls', '--all', '--parseable'], { cwd: folder });
     expect(stdout.trim().split('\n')).toHaveLength(2);
+  });
+
+  it('exports what is there, in the tarball and in the workspace', async () => {
+    for (const place of [join(folder, 'node_modules/@runlog/client'), fromRoot('packages/client')]) {
+      const manifest = JSON.parse(await readFile(join(place, 'package.json'), 'utf8')) as {
+        exports: Record<string, string | Record<string, string>>;
+      };
+      for (const target of Object.values(manifest.exports).flatMap((to) =>
+        typeof to === 'string' ? [to] : Object.values(to),
+      )) {
+        // A star stands for any module of ours.
+        expect(existsSync(join(place, target.replace('*', 'stream-client'))), target).toBe(true);
+      }
+    }
+    const imported = async (from: string, name: string) => {
+      const program = `import(${JSON.stringify(name)}).then(({ createStreamClient }) => console.log(typeof createStreamClient), ({ code }) => console.log(code))`;
+      const { stdout } = await run(
+        process.execPath,
+        ['--import', import.meta.resolve('tsx'), '--input-type=module', '-e', program],
+        { cwd: from },
+      );
+      return stdout.trim();
+    };
+    const notExported = 'ERR_PACKAGE_PATH_NOT_EXPORTED';
+    expect(await imported(folder, '@runlog/client')).toBe('function');
+    expect(await imported(folder, '@runlog/client/stream-client')).toBe(notExported);
+    expect(await imported(root, '@runlog/client/stream-client')).toBe('function');
+    expect(await imported(root, '@runlog/client')).toBe(notExported);
+  });
+
+  it('is not packed from the source, which nobody could import', async () => {
+    const packed = run('npm', ['pack', '-w', 'packages/client', '--dry-run'], { cwd: root });
+    await expect(packed).rejects.toThrow('npm run tarball -w packages/client');
   });
 
   it('runs the programs of the README in Node, which pass a type check', async () => {
