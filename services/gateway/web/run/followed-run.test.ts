@@ -67,7 +67,7 @@ function whole(
 ): RunUpdate {
   return {
     ...{ kind: 'snapshot', snapshot, entries: snapshot.event_log, startsOver: true, reason: null },
-    position: snapshot.position,
+    ...{ position: snapshot.position, filtered: null },
     ...overrides,
   };
 }
@@ -76,7 +76,7 @@ function step(
   entries: readonly DeliveredEntry[],
   handed = snapshot.position,
 ): RunUpdate {
-  return { kind: 'step', snapshot, entries, position: handed };
+  return { kind: 'step', snapshot, entries, position: handed, filtered: null };
 }
 const send = (update: RunUpdate) => connection.runs[0]!.send(update);
 async function drawn(...updates: RunUpdate[]): Promise<void> {
