@@ -3,6 +3,7 @@ import { Fleet } from './fleet/fleet.tsx';
 import { RunView } from './run/run-view.tsx';
 import { connection } from './shell/connection.ts';
 import { Failure } from './shell/failure.tsx';
+import { GoToBox } from './shell/go-to-box.tsx';
 import { HelpSheet } from './shell/help-sheet.tsx';
 import { KeyPrompt } from './shell/key-prompt.tsx';
 import { route } from './shell/route.ts';
@@ -71,6 +72,7 @@ function Alone({ children }: { children: preact.ComponentChildren }) {
     <>
       <TopBar>
         <BackToRuns />
+        <GoToBox />
       </TopBar>
       <main class="view view-alone" tabIndex={-1}>
         {children}

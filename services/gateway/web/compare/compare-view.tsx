@@ -1,3 +1,4 @@
+import { GoToBox } from '../shell/go-to-box.tsx';
 import { route } from '../shell/route.ts';
 import { useTitle } from '../shell/title.ts';
 import { BackToRuns, TopBar } from '../shell/top-bar.tsx';
@@ -11,6 +12,7 @@ export function CompareView() {
     <>
       <TopBar>
         <BackToRuns />
+        <GoToBox />
       </TopBar>
       <main class="view compare" tabIndex={-1}>
         <p class="hint">{address.runs.length} runs are marked.</p>

@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { EventLogLines } from '../event-log-lines.ts';
 import { EventLog } from '../log/event-log.tsx';
 import { Failure } from '../shell/failure.tsx';
+import { GoToBox } from '../shell/go-to-box.tsx';
 import { route } from '../shell/route.ts';
 import { useTitle } from '../shell/title.ts';
 import { BackToRuns, TopBar } from '../shell/top-bar.tsx';
@@ -18,6 +19,7 @@ export function RunView() {
     <>
       <TopBar>
         <BackToRuns />
+        <GoToBox />
       </TopBar>
       <main class="view run-view" tabIndex={-1}>
         <Followed key={address.key} runKey={address.key} />

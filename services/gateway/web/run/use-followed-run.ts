@@ -1,18 +1,20 @@
 import { useEffect, useMemo } from 'preact/hooks';
 import { connection } from '../shell/connection.ts';
-import { behind } from '../shell/top-bar-facts.ts';
+import { behind, shownRun } from '../shell/top-bar-facts.ts';
 import { type FollowedRun, followRun } from './followed-run.ts';
 
-/** Follows a run for as long as the component is in the page, and has the top bar say how far behind it is. */
+/** Follows a run for as long as the component is in the page, and has the top bar know it and how far behind it is. */
 export function useFollowedRun(key: string): FollowedRun {
   const run = useMemo(() => followRun(key, { connection: connection() }), [key]);
   useEffect(() => {
+    shownRun.value = run;
     const unwatch = run.behindMs.subscribe((ms) => {
       behind.value = ms;
     });
     return () => {
       unwatch();
       behind.value = null;
+      shownRun.value = null;
       run[Symbol.dispose]();
     };
   }, [run]);

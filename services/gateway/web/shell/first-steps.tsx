@@ -12,13 +12,21 @@ export function FirstSteps() {
       <pre>{firstEventCommand(ingestUrl ?? '$INGEST')}</pre>
       {ingestUrl === null && (
         <p class="dim">
-          This gateway does not know where its ingest is. Put its address for <code>$INGEST</code>: it is the{' '}
-          <code>url</code> in the first line that <code>runlog ingest</code> writes. Whoever runs the gateway
-          can set <code>RUNLOG_INGEST_URL</code>, and it stands here.
+          This gateway does not know where its ingest is. Put its address for <code>$INGEST</code>: ingest
+          writes it when it starts. Whoever runs the gateway can set <code>RUNLOG_INGEST_URL</code>, and it
+          stands here.
         </p>
       )}
       <p>Or watch believable training runs:</p>
-      <pre>npx runlog simulate</pre>
+      <pre>{simulateCommand(ingestUrl)}</pre>
     </section>
   );
+}
+
+/** Where `runlog simulate` sends without being told. */
+const INGEST_DEFAULT = 'http://127.0.0.1:4000';
+
+function simulateCommand(ingestUrl: string | null): string {
+  const isTold = ingestUrl !== INGEST_DEFAULT;
+  return `${isTold ? `RUNLOG_INGEST_URL=${ingestUrl ?? '$INGEST'} ` : ''}npx runlog simulate`;
 }

@@ -1,13 +1,18 @@
+import type { RunsPage } from '@runlog/schema/http/gateway-api';
 import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
 import { counted } from '../text/numbers.ts';
 import { fleetAddress } from './address.ts';
+import { connection } from './connection.ts';
 import { isHelpShown } from './help-sheet.tsx';
 import { LinkState } from './link-state.tsx';
 import { linkTo, route } from './route.ts';
-import { runsTotal, watching } from './top-bar-facts.ts';
+import { runsTotal } from './top-bar-facts.ts';
+import { Watching } from './watching.tsx';
 
 /** The bar at the top of every view. `children` is what the view has there: its search, or the way back. */
 export function TopBar({ children }: { children?: ComponentChildren }) {
+  const address = route.value;
   return (
     <header class="top-bar">
       <a class="brand" href={linkTo(fleetAddress())} aria-label="runlog: all runs">
@@ -15,11 +20,7 @@ export function TopBar({ children }: { children?: ComponentChildren }) {
       </a>
       <div class="top-bar-middle">{children}</div>
       <div class="top-bar-end">
-        {watching.value !== null && (
-          <span class="dim top-bar-watching" title="connections that show this run">
-            {watching.value.toLocaleString('en')} watching
-          </span>
-        )}
+        {address.view === 'run' && <Watching runKey={address.key} />}
         <LinkState />
         <button
           class="key-button"
@@ -37,9 +38,20 @@ export function TopBar({ children }: { children?: ComponentChildren }) {
   );
 }
 
-/** The way back to the table of runs, as it was left. */
+/** The way back to the table of runs. */
 export function BackToRuns() {
-  if (route.value.view === 'fleet') return null;
+  const { link } = connection();
+  const { state } = link.value;
+  useEffect(() => {
+    if (state !== 'open' || runsTotal.peek() !== null) return;
+    const stop = new AbortController();
+    void connection()
+      .ask<RunsPage>('v1/runs', { query: { limit: 1 }, signal: stop.signal })
+      .then((answer) => {
+        if (answer.kind === 'ok') runsTotal.value = answer.body.total;
+      });
+    return () => stop.abort();
+  }, [state]);
   return (
     <a class="back" href={linkTo(fleetAddress())}>
       ‹ {runsTotal.value === null ? 'all runs' : counted(runsTotal.value, 'run')}
