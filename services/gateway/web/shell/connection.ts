@@ -196,10 +196,7 @@ function connect(world: ConnectionWorld): Connection {
       return answer;
     },
     secondClient: () => createStreamClient(clientOptions),
-    reconnectNow() {
-      // A client of an older package waits for its own time.
-      (client as { reconnectNow?: () => void }).reconnectNow?.();
-    },
+    reconnectNow: () => client.reconnectNow(),
     useKey(entered) {
       storeKey(world.store, entered);
       world.reload();
