@@ -7,7 +7,8 @@ import { eventTypeOf, eventTypes, olderShapeOf, unknownEventType } from '@runlog
 import { validateEvent } from '@runlog/schema/events/validate-event';
 import { describe, expect, it } from 'vitest';
 import { toJSONSchema } from 'zod';
-import { EventLogLines } from '../../services/gateway/web/event-log-lines.ts';
+import { lineOf } from '../../services/gateway/web/log/line-text.ts';
+import { LogRows } from '../../services/gateway/web/log/log-rows.ts';
 import { epochCompleted, foldEvents, otherEvent, recordOf } from '../support/event-factory.ts';
 import { type EventTypeCase, eventTypeCases, fixtureTypes } from '../support/event-type-cases.ts';
 
@@ -91,9 +92,16 @@ describe('every event type', () => {
   it.each(cases)('$type, case $index, is drawn as its fixture says', ({ type, ...each }) => {
     const before = foldEvents([epochCompleted()]);
     const after = foldEvents([eventOf(type, each)], before);
-    const eventLog = new EventLogLines();
-    for (const entry of after.event_log.slice(before.event_log.length)) eventLog.add(entry);
-    const lines = eventLog.lines.map(({ spans }) => spans.map(({ text }) => text).join(''));
+    const log = new LogRows();
+    log.add(after.event_log.slice(before.event_log.length));
+    const lines = log.rows
+      .filter((row) => row.kind === 'event' || row.kind === 'rollup')
+      .map((row) => {
+        const { slot, kind, text } = lineOf(row);
+        return [slot, kind.text, text.map((span) => span.text).join('')]
+          .filter((part) => part !== '')
+          .join(' ');
+      });
     expect(lines).toEqual(each.line === null ? [] : [each.line]);
   });
 

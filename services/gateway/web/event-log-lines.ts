@@ -51,11 +51,14 @@ export class EventLogLines {
     const envIds = entry.env_id === null ? [] : [entry.env_id];
     const { page } = eventTypeOf(entry.event_type);
     if (page.class === 'individual') {
-      const spans = page.line(entry.metadata);
+      const { kind, text } = page.line(entry);
+      const slot = entry.metadata.slot_id;
+      const spans: Span[] = slot === undefined ? [] : [{ text: `${slot} `, tone: 'slot' }];
+      spans.push(kind, { text: ' ', tone: 'plain' }, ...text);
       this.#insert({ secondMs, eventType: entry.event_type, spans, events: 1, envIds });
       return;
     }
-    const tone = page.class === 'aggregated' ? page.tone : 'plain';
+    const tone = page.class === 'unlogged' ? 'plain' : page.line(entry).kind.tone;
     const key = `${secondMs} ${entry.event_type}`;
     const rolledUp = this.#rollUps.get(key);
     if (rolledUp === undefined) {

@@ -1,7 +1,7 @@
 import type * as z from 'zod/mini';
 import type { EventLogEntry, RunSnapshot, RunStatus } from '../run/snapshot.ts';
 import type { TelemetryEvent } from './event.ts';
-import type { Span, Tone } from './line-span.ts';
+import type { EventLine, LineEntry } from './line-span.ts';
 
 export type EntryMetadata = EventLogEntry['metadata'];
 
@@ -55,13 +55,26 @@ export type FigureColumn<Event> =
 type FieldOf<Event> = Event extends { readonly data?: infer Data } ? keyof NonNullable<Data> & string : never;
 
 /**
- * The type's class, and how the page writes it. Individual events are shown one by one and kept as milestones.
- * Aggregated ones are rolled up by second and type. Unlogged ones are counted and are never an entry.
+ * The type's class, and how the page writes it. The class is part of the fold: entries of individual events are kept as
+ * milestones, and unlogged events are counted and are never an entry. How a type is drawn is free: the page rolls up those
+ * types that have a `rollUp`, whatever their class.
  */
 export type PageLine =
-  | { readonly class: 'individual'; readonly line: (metadata: EntryMetadata) => readonly Span[] }
-  | { readonly class: 'aggregated'; readonly tone: Tone }
+  | {
+      readonly class: 'individual' | 'aggregated';
+      /** The short name of the type; null if it is the type without its ending. */
+      readonly kind: string | null;
+      readonly line: (entry: LineEntry) => EventLine;
+      readonly rollUp: RollUp | null;
+    }
   | { readonly class: 'unlogged' };
+
+/** Ordinary events of one second and of this type share a row of the page, which says the range of one of their values. */
+export interface RollUp {
+  readonly value: string;
+  readonly unit: '%' | '';
+  readonly digits: number;
+}
 
 /** A payload that emitters of December 2025 sent under the same type. */
 export interface OlderShape<Data = unknown> {

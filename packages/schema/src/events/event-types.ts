@@ -2,8 +2,23 @@ import * as z from 'zod/mini';
 import { ATTEMPTS_MAX, SLOT_IDS_MAX } from '../limits.ts';
 import { cutName, cutSlotId } from '../run/cut-text.ts';
 import type { TelemetryEvent } from './event.ts';
-import { type EntryMetadata, type EventType, eventType, type OlderShape, olderShape } from './event-type.ts';
-import { percentagePoints, type Span, shortened, slotSpans, stageName, textOf } from './line-span.ts';
+import { type EventType, eventType, type OlderShape, olderShape } from './event-type.ts';
+import {
+  type EventLine,
+  figureSpan,
+  isNotANumber,
+  joined,
+  kindOf,
+  type LineEntry,
+  messageSpans,
+  oddValueSpans,
+  percentagePoints,
+  plainLine,
+  type Span,
+  stageName,
+  textOf,
+  valueSpans,
+} from './line-span.ts';
 
 /**
  * The event types that runlog knows. The fold, the documents and the page read this table. Events of a type that is not in
@@ -42,8 +57,6 @@ type PpoUpdate = z.infer<typeof ppoUpdateCompleted>;
 /** The older shape has no count. */
 type AnyPpoUpdate = Omit<PpoUpdate, 'nan_grad_count'> & { nan_grad_count: number | null };
 
-const BLUEPRINT_LETTERS_SHOWN = 10;
-const REASON_LETTERS_SHOWN = 8;
 /** Above it the clip fraction of a PPO update is shown as a warning. */
 const CLIP_FRACTION_HIGH = 0.2;
 
@@ -54,7 +67,7 @@ const CLIP_FRACTION_HIGH = 0.2;
 const plain = {
   payload: null,
   older: null,
-  page: { class: 'aggregated', tone: 'plain' },
+  page: { class: 'aggregated', kind: null, line: plainLine(null), rollUp: null },
   scope: 'environment',
   status: 'running',
   entry: null,
@@ -69,10 +82,12 @@ const pruning = {
   payload: seedPruned,
   page: {
     class: 'individual',
-    line: (metadata) => [
-      ...slotSpans(metadata),
-      { text: `PRUNE ${shortened(metadata.reason, REASON_LETTERS_SHOWN)}`.trimEnd(), tone: 'bad' },
-    ],
+    kind: 'PRUNE',
+    line: ({ metadata }) => ({
+      kind: { text: 'PRUNE', tone: 'bad' },
+      text: joined([{ text: textOf(metadata.reason), tone: 'plain' }]),
+    }),
+    rollUp: null,
   },
   scope: 'environment',
   status: 'running',
@@ -110,7 +125,7 @@ export const eventTypes = {
       start_episode: z.nullish(count),
     }),
     older: null,
-    page: { class: 'individual', line: () => [{ text: '▶ TRAINING STARTED', tone: 'good' }] },
+    page: { class: 'individual', kind: 'START', line: startLine, rollUp: null },
     scope: 'run',
     status: 'running',
     entry: null,
@@ -152,13 +167,12 @@ export const eventTypes = {
     }),
     page: {
       class: 'individual',
-      line: (metadata) => [
-        ...slotSpans(metadata),
-        {
-          text: `GERM ${shortened(metadata.blueprint, BLUEPRINT_LETTERS_SHOWN)}`.trimEnd(),
-          tone: 'germinated',
-        },
-      ],
+      kind: 'GERM',
+      line: ({ metadata, values }) => ({
+        kind: { text: 'GERM', tone: 'germinated' },
+        text: joined([{ text: textOf(metadata.blueprint), tone: 'germinated' }, paramsSpan(values.params)]),
+      }),
+      rollUp: null,
     },
     scope: 'environment',
     status: 'running',
@@ -189,10 +203,12 @@ export const eventTypes = {
     }),
     page: {
       class: 'individual',
-      line: (metadata) => [
-        ...slotSpans(metadata),
-        { text: `${stageName(metadata.from)}→${stageName(metadata.to)}`, tone: 'changed' },
-      ],
+      kind: 'STAGE',
+      line: ({ metadata }) => ({
+        kind: { text: 'STAGE', tone: 'changed' },
+        text: [{ text: `${stageName(metadata.from)}→${stageName(metadata.to)}`, tone: 'changed' }],
+      }),
+      rollUp: null,
     },
     scope: 'environment',
     status: 'running',
@@ -219,7 +235,7 @@ export const eventTypes = {
       message: z.nullish(text),
     }),
     older: null,
-    page: { class: 'individual', line: gateLine },
+    page: { class: 'individual', kind: 'GATE', line: gateLine, rollUp: null },
     scope: 'environment',
     status: 'running',
     entry(event, metadata) {
@@ -253,10 +269,18 @@ export const eventTypes = {
     }),
     page: {
       class: 'individual',
-      line: (metadata) => [
-        ...slotSpans(metadata),
-        { text: `FOSS ${percentagePoints(metadata.improvement)}`.trimEnd(), tone: 'good' },
-      ],
+      kind: 'FOSS',
+      line: ({ metadata, values }) => ({
+        kind: { text: 'FOSS', tone: 'good' },
+        text: joined([
+          {
+            text: percentagePoints(metadata.improvement),
+            tone: isNotANumber(metadata.improvement) ? 'bad' : 'good',
+          },
+          { text: textOf(values.blueprint_id), tone: 'dim' },
+        ]),
+      }),
+      rollUp: null,
     },
     scope: 'environment',
     status: 'running',
@@ -303,7 +327,7 @@ export const eventTypes = {
         nan_grad_count: null,
       }),
     }),
-    page: { class: 'individual', line: ppoLine },
+    page: { class: 'individual', kind: 'PPO', line: ppoLine, rollUp: null },
     scope: 'run',
     status: 'running',
     entry({ data }, metadata) {
@@ -367,10 +391,17 @@ export const eventTypes = {
     older: null,
     page: {
       class: 'individual',
-      line: (metadata) => [
-        { text: `ROUND #${textOf(metadata.batch) || '?'}`, tone: 'epoch' },
-        { text: ` +${textOf(metadata.episodes) || '?'}eps`, tone: 'dim' },
-      ],
+      kind: 'ROUND',
+      line: (entry) => ({
+        kind: { text: 'ROUND', tone: 'epoch' },
+        text: joined([
+          { text: `#${textOf(entry.metadata.batch) || '?'}`, tone: 'epoch' },
+          { text: `${textOf(entry.metadata.episodes) || '?'} eps`, tone: 'dim' },
+          figureSpan('acc', entry.values.avg_accuracy, { digits: 1, unit: '%' }),
+          ...oddValueSpans(entry, ['avg_accuracy']),
+        ]),
+      }),
+      rollUp: null,
     },
     scope: 'run',
     status: 'running',
@@ -395,7 +426,12 @@ export const eventTypes = {
   EPOCH_COMPLETED: eventType({
     payload: z.object({ env_id: envId, val_accuracy: float, val_loss: float, inner_epoch: count }),
     older: null,
-    page: { class: 'aggregated', tone: 'epoch' },
+    page: {
+      class: 'aggregated',
+      kind: null,
+      line: valueLine('val_accuracy', { kind: { text: 'EPOCH', tone: 'epoch' }, unit: '%', digits: 1 }),
+      rollUp: { value: 'val_accuracy', unit: '%', digits: 1 },
+    },
     scope: 'environment',
     status: 'running',
     entry: null,
@@ -410,7 +446,12 @@ export const eventTypes = {
   REWARD_COMPUTED: eventType({
     payload: z.object({ env_id: envId, total_reward: z.nullish(float) }),
     older: null,
-    page: { class: 'aggregated', tone: 'dim' },
+    page: {
+      class: 'aggregated',
+      kind: null,
+      line: valueLine('total_reward', { kind: { text: 'REWARD', tone: 'dim' }, unit: '', digits: 2 }),
+      rollUp: { value: 'total_reward', unit: '', digits: 2 },
+    },
     scope: 'environment',
     status: 'running',
     entry: null,
@@ -421,19 +462,40 @@ export const eventTypes = {
   }),
   RUN_FINISHED: eventType({
     ...plain,
-    page: { class: 'aggregated', tone: 'good' },
+    page: {
+      class: 'aggregated',
+      kind: 'FINISHED',
+      line: endLine({ text: 'FINISHED', tone: 'good' }),
+      rollUp: null,
+    },
     status: 'finished',
   }),
   RUN_FAILED: eventType({
     ...plain,
-    page: { class: 'aggregated', tone: 'bad' },
+    page: {
+      class: 'aggregated',
+      kind: 'FAILED',
+      line: endLine({ text: 'FAILED', tone: 'bad' }),
+      rollUp: null,
+    },
     status: 'failed',
   }),
   /** Shows that a silent run is alive. Only its arrival and its number matter. */
   RUN_HEARTBEAT: eventType({ ...plain, page: { class: 'unlogged' } }),
-  LOG_RECORD: eventType({ ...plain }),
+  LOG_RECORD: eventType({
+    ...plain,
+    page: { class: 'aggregated', kind: 'LOG', line: plainLine({ text: 'LOG', tone: 'dim' }), rollUp: null },
+  }),
   METRICS: eventType({ ...plain, figures: 'own_names' }),
-  EMITTER_EVENTS_LOST: eventType({ ...plain }),
+  EMITTER_EVENTS_LOST: eventType({
+    ...plain,
+    page: {
+      class: 'aggregated',
+      kind: 'LOST',
+      line: plainLine({ text: 'LOST', tone: 'warn' }),
+      rollUp: null,
+    },
+  }),
 } satisfies Record<string, EventType>;
 
 export type KnownEventType = keyof typeof eventTypes;
@@ -458,6 +520,12 @@ const byName: ReadonlyMap<string, EventType> = new Map(Object.entries(eventTypes
 /** Returns the row of a type, or `unknownEventType` if the table does not have it. */
 export function eventTypeOf(name: string): EventType {
   return byName.get(name) ?? unknownEventType;
+}
+
+/** Returns the short name of a type, as the log shows it: `GATE`, `PRUNE`, `REWARD`. */
+export function shortNameOf(name: string): string {
+  const { page } = eventTypeOf(name);
+  return page.class === 'unlogged' || page.kind === null ? kindOf(name) : page.kind;
 }
 
 /** Says whether entries of this type are kept as milestones. */
@@ -486,28 +554,79 @@ function figure(value: Float): number | null {
   return typeof value === 'number' ? value + 0 : null;
 }
 
-function gateLine(metadata: EntryMetadata): readonly Span[] {
-  const isPassed = metadata.result === 'PASS';
-  const spans: Span[] = [
-    ...slotSpans(metadata),
-    { text: `${textOf(metadata.gate)} `, tone: 'changed' },
-    { text: isPassed ? '✓' : '✗', tone: isPassed ? 'good' : 'bad' },
-    { text: ` →${stageName(metadata.target_stage)}`, tone: 'changed' },
-  ];
-  if (metadata.failed_checks !== undefined) {
-    spans.push({ text: ` (${metadata.failed_checks} failed)`, tone: 'bad' });
-  }
-  return spans;
+function startLine(entry: LineEntry): EventLine {
+  const { task, n_envs: envs, seed } = entry.values;
+  return {
+    kind: { text: 'START', tone: 'good' },
+    text: joined([
+      { text: '▶ TRAINING STARTED', tone: 'good' },
+      ...messageSpans(entry),
+      { text: textOf(task), tone: 'dim' },
+      { text: envs === undefined ? '' : `${envs} envs`, tone: 'dim' },
+      { text: seed === undefined ? '' : `seed ${seed}`, tone: 'dim' },
+      ...oddValueSpans(entry, ['seed']),
+    ]),
+  };
 }
 
-function ppoLine(metadata: EntryMetadata): readonly Span[] {
-  const { entropy, clip_fraction: clipFraction, reason } = metadata;
-  const spans: Span[] = [{ text: 'PPO', tone: 'ppo' }];
-  if (reason !== undefined) spans.push({ text: ` skipped (${reason})`, tone: 'warn' });
-  if (typeof entropy === 'number') spans.push({ text: ` ent:${entropy.toFixed(2)}`, tone: 'plain' });
-  if (typeof clipFraction === 'number') {
-    const tone = clipFraction > CLIP_FRACTION_HIGH ? 'warn' : 'good';
-    spans.push({ text: ` clip:${Math.round(clipFraction * 100)}%`, tone });
-  }
-  return spans;
+function gateLine({ metadata }: LineEntry): EventLine {
+  const isPassed = metadata.result === 'PASS';
+  const failed = metadata.failed_checks;
+  return {
+    kind: { text: textOf(metadata.gate) || 'GATE', tone: 'changed' },
+    text: joined([
+      { text: isPassed ? '✓' : '✗', tone: isPassed ? 'good' : 'bad' },
+      { text: `→${stageName(metadata.target_stage)}`, tone: 'changed' },
+      failed === undefined ? null : { text: `(${failed} failed)`, tone: 'bad' },
+      { text: textOf(metadata.detail), tone: 'dim' },
+    ]),
+  };
+}
+
+function ppoLine(entry: LineEntry): EventLine {
+  const { entropy, clip_fraction: clip, reason } = entry.metadata;
+  const kind = { text: 'PPO', tone: 'ppo' } as const;
+  if (reason !== undefined) return { kind, text: [{ text: `skipped (${reason})`, tone: 'warn' }] };
+  const clipTone = typeof clip === 'number' && clip > CLIP_FRACTION_HIGH ? 'warn' : 'good';
+  return {
+    kind,
+    text: joined([
+      figureSpan('ent', entropy, { digits: 2 }),
+      figureSpan('clip', clip, { digits: 0, tone: clipTone, unit: '%', scale: 100 }),
+      figureSpan('kl', entry.values.kl_divergence, { digits: 3, tone: 'dim' }),
+      ...oddValueSpans(entry, ['kl_divergence']),
+    ]),
+  };
+}
+
+/** The line of a type that has one value in the first place. */
+function valueLine(
+  name: string,
+  { kind, unit, digits }: { kind: Span; unit: string; digits: number },
+): (entry: LineEntry) => EventLine {
+  return (entry) => ({
+    kind,
+    text: joined([
+      ...messageSpans(entry),
+      figureSpan('', entry.values[name], { digits, unit }),
+      ...valueSpans(entry, [name]),
+    ]),
+  });
+}
+
+/** The reason of an end is in its message, or else in its data. */
+function endLine(kind: Span): (entry: LineEntry) => EventLine {
+  return (entry) => {
+    const message = messageSpans(entry);
+    const reason =
+      message.length > 0 ? message : [{ text: textOf(entry.values.reason), tone: 'plain' } as const];
+    const told = message.length > 0 ? [] : ['reason'];
+    return { kind, text: joined([...reason, ...valueSpans(entry, told)]) };
+  };
+}
+
+function paramsSpan(params: LineEntry['values'][string] | undefined): Span | null {
+  if (params === undefined) return null;
+  if (typeof params !== 'number') return figureSpan('params', params, { digits: 0 });
+  return { text: `${params.toLocaleString('en')} params`, tone: 'dim' };
 }

@@ -1,0 +1,629 @@
+import { eventTypeOf } from '@runlog/schema/events/event-types';
+import { instantOf } from '@runlog/schema/events/instant';
+import { isNotANumber } from '@runlog/schema/events/line-span';
+import type { EventLogEntry } from '@runlog/schema/run/snapshot';
+import type { GapRow } from './gap-rows.ts';
+import { isAlarm, isRolledUp } from './line-text.ts';
+
+/**
+ * The log as rows, in the order of arrival (`seq`). The rows follow from the entries that are loaded and from nothing else:
+ * not from the pages in which they came, nor from their order.
+ *
+ * Every entry belongs to one group. The key of a group is the second of the sender's clock, and for events that are rolled
+ * up their type, for all others whether they have a severity of warning and above. An entry joins the newest group of its
+ * key if that is among the last twelve that began (some forty rows) and is not full, else it begins a group. A group of
+ * rolled-up events is one row. Of other events each is a row, until there are more than twelve; then they are one row too.
+ *
+ * So the oldest group can be dropped as a whole, and the entries above a seq can be dropped, without a change of any other
+ * row.
+ */
+
+const OPEN_GROUPS_MAX = 12;
+const ROWS_OF_A_GROUP_MAX = 12;
+/** A sender whose clock stands still would grow one row for ever. */
+export const GROUP_ENTRIES_MAX = 5_000;
+/** The environments that a row names. All are counted. */
+const ENVS_NAMED_MAX = 64;
+/** A minute that was named so many rows before is named again. */
+const HEADING_ROWS_MAX = 40;
+const MINUTE_MS = 60_000;
+
+interface Shown {
+  /** Stays the same for as long as the row begins with the same entry. */
+  readonly id: string;
+  /** Of the first entry. */
+  readonly seq: number;
+  /** The whole second of the sender's clock, in milliseconds since 1970. */
+  readonly secondMs: number;
+  /** `full` where the second is not of the minute that the last date row names: senders' clocks differ. */
+  readonly clock: 'second' | 'full';
+}
+
+interface Folded extends Shown {
+  readonly lastSeq: number;
+  readonly events: number;
+  readonly envs: number;
+  /** In order of arrival, at most 64. */
+  readonly envIds: readonly number[];
+  readonly isOpen: boolean;
+  /** Whether there may be more of these events in a part of the history that is not loaded. */
+  readonly isAtLeast: boolean;
+}
+
+export interface EventRow extends Shown {
+  readonly kind: 'event';
+  readonly entry: EventLogEntry;
+  /** The id of the open row to which this one belongs, or null. */
+  readonly within: string | null;
+}
+
+export interface RollUpRow extends Folded {
+  readonly kind: 'rollup';
+  readonly eventType: string;
+  /** The first of them. */
+  readonly entry: EventLogEntry;
+  /** The range of the main value of the type; null if no event has it. */
+  readonly low: number | null;
+  readonly high: number | null;
+  /** How many events have a value that is NaN or infinite. */
+  readonly odd: number;
+}
+
+export interface BurstRow extends Folded {
+  readonly kind: 'burst';
+  /** Event types and how many there are of each, most first. */
+  readonly counts: readonly (readonly [eventType: string, count: number])[];
+  readonly isAlarm: boolean;
+}
+
+export interface DateRow {
+  readonly kind: 'date';
+  readonly id: string;
+  /** The minute that begins with the next row, in milliseconds since 1970. */
+  readonly minuteMs: number;
+}
+
+export interface EdgeRow {
+  readonly kind: 'edge';
+  readonly id: string;
+  readonly at: 'top' | 'bottom';
+  readonly state: EdgeState;
+}
+
+/**
+ * What is beyond the first or the last row: `beginning` of the run, older history that is `gone`, `more` that can be
+ * loaded, is `loading`, or `failed` to load; `searching`: a filter has found nothing in many pages, and waits to be told
+ * to go on.
+ */
+export type EdgeState = 'beginning' | 'gone' | 'more' | 'loading' | 'failed' | 'searching';
+
+export type LogRow = DateRow | EventRow | RollUpRow | BurstRow | GapRow | EdgeRow;
+
+/** An entry and the group that it belongs to. It is drawn as a row if its group is not. */
+class Placed {
+  readonly isGroup = false;
+  /** Its place in `#tops`. */
+  at = -1;
+  row: EventRow | null = null;
+  group: Group = noGroup;
+  readonly entry: EventLogEntry;
+  readonly seq: number;
+  readonly secondMs: number;
+  /** The event type of rolled-up events, else `one` or `alarm`, which are no event types. */
+  readonly key: string;
+
+  constructor(entry: EventLogEntry) {
+    const ms = instantOf(entry.occurred_at);
+    this.entry = entry;
+    this.seq = entry.seq;
+    this.secondMs = Number.isNaN(ms) ? 0 : Math.floor(ms / 1_000) * 1_000;
+    this.key = isRolledUp(entry) ? entry.event_type : isAlarm(entry) ? ALARM : ONE;
+  }
+}
+
+class Group {
+  readonly isGroup = true;
+  at = -1;
+  row: RollUpRow | BurstRow | null = null;
+  isOpen = false;
+  readonly placed: Placed[] = [];
+  /** Of the first `counted` entries; null until the group is drawn as a row. */
+  stats: Stats | null = null;
+  readonly key: string;
+  readonly secondMs: number;
+  readonly isRolledUp: boolean;
+  /** How many groups began before it since the rows were last laid out. */
+  readonly ordinal: number;
+
+  constructor({ key, secondMs }: Pick<Placed, 'key' | 'secondMs'>, ordinal: number) {
+    this.key = key;
+    this.secondMs = secondMs;
+    this.isRolledUp = key !== ONE && key !== ALARM;
+    this.ordinal = ordinal;
+  }
+
+  get seq(): number {
+    return this.placed[0]!.seq;
+  }
+
+  /** Whether it is drawn as one row. */
+  get isFolded(): boolean {
+    return this.isRolledUp || this.placed.length > ROWS_OF_A_GROUP_MAX;
+  }
+
+  get id(): string {
+    return `${this.isRolledUp ? 'r' : 'b'}${this.seq}`;
+  }
+}
+
+interface Stats {
+  readonly envs: Set<number>;
+  readonly counts: Map<string, number>;
+  counted: number;
+  low: number;
+  high: number;
+  odd: number;
+}
+
+const ONE = 'one';
+const ALARM = 'alarm';
+const noGroup = new Group({ key: ONE, secondMs: 0 }, -1);
+
+/** What is drawn: a group as one row, or one event. */
+type Top = Group | Placed;
+
+/** Where the rows of a top begin, and the minute that is named before it. */
+interface Begin {
+  readonly at: number;
+  readonly minute: number;
+}
+
+export class LogRows {
+  /** In the order of seq. */
+  #entries: Placed[] = [];
+  /** In the order in which they began. */
+  #groups: Group[] = [];
+  /** In the order of their first seq. */
+  #tops: Top[] = [];
+  #nextOrdinal = 0;
+  /** As they were given, and in the order of their places. */
+  #gapsGiven: readonly GapRow[] = [];
+  #gaps: readonly GapRow[] = [];
+  #edges: { readonly top: EdgeState | null; readonly bottom: EdgeState | null } = { top: null, bottom: null };
+  #rows: LogRow[] = [];
+  /** Of each top whose rows are drawn, and of what stands behind the last. */
+  #begins: Begin[] = [{ at: 0, minute: Number.NaN }];
+  /** The rows of the tops before this one are as they should be. */
+  #valid = 0;
+  #isDirty = false;
+  #version = 0;
+
+  /** Grows with every change. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** How many entries are loaded. */
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  /** The lowest and the highest seq that are loaded, or null if there are none. */
+  get range(): { readonly first: number; readonly last: number } | null {
+    const first = this.#entries[0];
+    return first === undefined ? null : { first: first.seq, last: this.#entries.at(-1)!.seq };
+  }
+
+  /** The rows as of now. Rows are not changed: a row that changed is another object with the same id. */
+  get rows(): readonly LogRow[] {
+    if (this.#isDirty) this.#draw();
+    return this.#rows;
+  }
+
+  /** Adds entries of any place, in any order. Those that are loaded already are left out. */
+  add(entries: readonly EventLogEntry[]): void {
+    if (entries.length === 0) return;
+    let last = this.#entries.at(-1)?.seq ?? -1;
+    let isBehindAll = true;
+    for (let at = 0; at < entries.length && isBehindAll; at += 1) {
+      isBehindAll = entries[at]!.seq > last;
+      last = entries[at]!.seq;
+    }
+    if (isBehindAll) for (const entry of entries) this.#append(new Placed(entry));
+    else this.#insert(entries);
+    this.#changed(this.#tops.length);
+  }
+
+  /**
+   * Drops the oldest groups until at most `entriesMax` entries are left, but none that has an entry at or above
+   * `keepFrom`, and never the newest. Returns the highest seq that was dropped, or null. Entries below it may still be
+   * loaded, so the page before the rows is the one below that seq.
+   */
+  trimStart(entriesMax: number, { keepFrom = Number.POSITIVE_INFINITY } = {}): number | null {
+    let dropped = 0;
+    let left = this.#entries.length;
+    let lastSeq: number | null = null;
+    while (left > entriesMax && this.#groups.length - dropped > 1) {
+      const { placed } = this.#groups[dropped]!;
+      const groupLast = placed.at(-1)!.seq;
+      if (groupLast >= keepFrom) break;
+      lastSeq = Math.max(lastSeq ?? 0, groupLast);
+      left -= placed.length;
+      dropped += 1;
+    }
+    if (lastSeq === null) return null;
+    const oldest = this.#groups[dropped]!.ordinal;
+    this.#groups = this.#groups.slice(dropped);
+    this.#entries = this.#entries.filter(({ group }) => group.ordinal >= oldest);
+    this.#setTops(this.#tops.filter((top) => groupOf(top).ordinal >= oldest));
+    this.#changed(0);
+    return lastSeq;
+  }
+
+  /** Drops the newest entries until `entriesMax` are left, but none at or below `keepTo`. Returns them, oldest first. */
+  trimEnd(entriesMax: number, { keepTo = Number.NEGATIVE_INFINITY } = {}): EventLogEntry[] {
+    let end = Math.min(entriesMax, this.#entries.length);
+    while (end < this.#entries.length && this.#entries[end]!.seq <= keepTo) end += 1;
+    const dropped = this.#truncate(end);
+    if (dropped.length > 0) this.#changed(0);
+    return dropped.map(({ entry }) => entry);
+  }
+
+  clear(): void {
+    this.#truncate(0);
+    this.#changed(0);
+  }
+
+  /** Opens or closes a roll-up or a burst. Its events then stand under it. Other rows are not touched. */
+  toggle(id: string): void {
+    const seq = Number(id.slice(1));
+    const placed = this.#entries[this.#indexOf(seq)];
+    if (placed?.seq !== seq) return;
+    const { group } = placed;
+    if (!group.isFolded || group.id !== id) return;
+    group.isOpen = !group.isOpen;
+    group.row = null;
+    this.#changed(group.at);
+  }
+
+  /** The gaps, in any order. Each stands behind its seq `after`. */
+  setGaps(gaps: readonly GapRow[]): void {
+    const given = this.#gapsGiven;
+    if (gaps.length === given.length && gaps.every((gap, at) => gap === given[at])) return;
+    const before = this.#gaps;
+    this.#gapsGiven = [...gaps];
+    this.#gaps = [...gaps].sort((one, other) => one.after - other.after || (one.id < other.id ? -1 : 1));
+    let same = 0;
+    while (same < before.length && before[same] === this.#gaps[same]) same += 1;
+    const lowest = Math.min(
+      before[same]?.after ?? Number.POSITIVE_INFINITY,
+      this.#gaps[same]?.after ?? Number.POSITIVE_INFINITY,
+    );
+    this.#changed(this.#topBehind(lowest));
+  }
+
+  setEdges(edges: { readonly top: EdgeState | null; readonly bottom: EdgeState | null }): void {
+    if (edges.top === this.#edges.top && edges.bottom === this.#edges.bottom) return;
+    this.#edges = edges;
+    this.#changed(0);
+  }
+
+  /**
+   * The index of the row that shows the entry, else of the row of the next newer entry that is loaded; -1 if there is none.
+   * An entry in a closed row is shown by that row.
+   */
+  rowOf(seq: number): number {
+    const placed = this.#entries[this.#indexOf(seq)];
+    if (placed === undefined) return -1;
+    const { group } = placed;
+    const id = group.isFolded && !group.isOpen ? group.id : `e${placed.seq}`;
+    return this.rows.findIndex((row) => row.id === id);
+  }
+
+  /** The entry of a seq, if it is loaded. */
+  entryOf(seq: number): EventLogEntry | null {
+    const placed = this.#entries[this.#indexOf(seq)];
+    return placed?.seq === seq ? placed.entry : null;
+  }
+
+  /** The entries that a row stands for, oldest first. */
+  entriesOf(row: LogRow): readonly EventLogEntry[] {
+    if (row.kind === 'event') return [row.entry];
+    if (row.kind !== 'rollup' && row.kind !== 'burst') return [];
+    const placed = this.#entries[this.#indexOf(row.seq)];
+    return placed?.seq === row.seq ? placed.group.placed.map(({ entry }) => entry) : [];
+  }
+
+  /** `from`: the rows of the tops before it stay as they are. */
+  #changed(from: number): void {
+    this.#valid = Math.min(this.#valid, from);
+    this.#isDirty = true;
+    this.#version += 1;
+  }
+
+  /** The index of the first entry at or above a seq. */
+  #indexOf(seq: number): number {
+    return firstIndex(this.#entries, (placed) => placed.seq >= seq);
+  }
+
+  /** The index of the first top that begins behind a seq. */
+  #topBehind(seq: number): number {
+    return firstIndex(this.#tops, (top) => top.seq > seq);
+  }
+
+  #insert(entries: readonly EventLogEntry[]): void {
+    const added = new Map<number, Placed>();
+    for (const entry of entries) {
+      if (this.#entries[this.#indexOf(entry.seq)]?.seq !== entry.seq) added.set(entry.seq, new Placed(entry));
+    }
+    if (added.size === 0) return;
+    const fresh = [...added.values()].sort((one, other) => one.seq - other.seq);
+    const open = this.#groups.filter(({ isOpen }) => isOpen).map(({ placed }) => placed[0]!);
+    let next = 0;
+    for (const placed of this.#truncate(this.#indexOf(fresh[0]!.seq))) {
+      for (; next < fresh.length && fresh[next]!.seq < placed.seq; next += 1) this.#append(fresh[next]!);
+      this.#append(placed);
+    }
+    for (; next < fresh.length; next += 1) this.#append(fresh[next]!);
+    for (const { group } of open) {
+      group.isOpen = group.isFolded;
+      group.row = null;
+    }
+  }
+
+  /** Puts an entry behind all others. */
+  #append(placed: Placed): void {
+    const group = this.#openGroup(placed) ?? this.#begin(placed);
+    placed.group = group;
+    group.row = null;
+    this.#entries.push(placed);
+    const events = group.placed.push(placed);
+    if (group.isRolledUp) {
+      if (events === 1) group.at = this.#tops.push(group) - 1;
+    } else if (events <= ROWS_OF_A_GROUP_MAX) {
+      placed.at = this.#tops.push(placed) - 1;
+    } else if (events === ROWS_OF_A_GROUP_MAX + 1) {
+      this.#fold(group);
+    }
+    this.#valid = Math.min(this.#valid, group.isFolded ? group.at : placed.at);
+  }
+
+  #openGroup({ key, secondMs }: Placed): Group | null {
+    const groups = this.#groups;
+    const oldest = Math.max(0, groups.length - OPEN_GROUPS_MAX);
+    for (let at = groups.length - 1; at >= oldest; at -= 1) {
+      const group = groups[at]!;
+      if (group.secondMs !== secondMs || group.key !== key) continue;
+      return group.placed.length < GROUP_ENTRIES_MAX ? group : null;
+    }
+    return null;
+  }
+
+  #begin(placed: Placed): Group {
+    const group = new Group(placed, this.#nextOrdinal);
+    this.#nextOrdinal += 1;
+    this.#groups.push(group);
+    return group;
+  }
+
+  /** Draws a group as one row, in the place of its first. All its rows are near the end. */
+  #fold(group: Group): void {
+    const { at } = group.placed[0]!;
+    const behind = this.#tops.splice(at);
+    this.#tops.push(group);
+    for (const top of behind) if (groupOf(top) !== group) this.#tops.push(top);
+    for (let index = at; index < this.#tops.length; index += 1) this.#tops[index]!.at = index;
+  }
+
+  #setTops(tops: Top[]): void {
+    this.#tops = tops;
+    for (let at = 0; at < tops.length; at += 1) tops[at]!.at = at;
+  }
+
+  /** Takes away all entries from an index on and returns them. */
+  #truncate(end: number): Placed[] {
+    if (end >= this.#entries.length) return [];
+    this.#valid = 0;
+    const taken = this.#entries.splice(end);
+    if (end === 0) {
+      this.#groups = [];
+      this.#tops = [];
+      this.#nextOrdinal = 0;
+      return taken;
+    }
+    const touched = new Set<Group>();
+    for (let at = taken.length - 1; at >= 0; at -= 1) {
+      const { group } = taken[at]!;
+      group.placed.pop();
+      touched.add(group);
+    }
+    // A group that began later has only later entries.
+    while (this.#groups.length > 0 && this.#groups.at(-1)!.placed.length === 0) this.#groups.pop();
+    for (const group of touched) {
+      group.row = null;
+      group.stats = null;
+      if (!group.isFolded) group.isOpen = false;
+    }
+    this.#nextOrdinal = this.#groups.length === 0 ? 0 : this.#groups.at(-1)!.ordinal + 1;
+    this.#setTops(topsOf(this.#entries));
+    return taken;
+  }
+
+  /** Draws the rows of the tops that changed, and of those behind them. */
+  #draw(): void {
+    const tops = this.#tops;
+    const from = Math.min(this.#valid, tops.length);
+    const gaps = this.#gapsShown();
+    const atLeast = this.#atLeast();
+    let { at: begin, minute: named } = this.#begins[from]!;
+    const rows = from === 0 ? [] : this.#rows.slice(0, begin);
+    this.#begins.length = from;
+    if (from === 0) {
+      named = Number.NaN;
+      if (this.#edges.top !== null) rows.push(edgeRow('top', this.#edges.top));
+    }
+    const namedAt = new Map<number, number>();
+    for (let at = Math.max(0, from - HEADING_ROWS_MAX); at < from; at += 1)
+      namedAt.set(minuteOf(tops[at]!), at);
+    let gap = from === 0 ? 0 : firstIndex(gaps, ({ after }) => after >= tops[from - 1]!.seq);
+    for (let at = from; at < tops.length; at += 1) {
+      const top = tops[at]!;
+      begin = rows.length;
+      this.#begins.push({ at: begin, minute: named });
+      for (; gap < gaps.length && gaps[gap]!.after < top.seq; gap += 1) rows.push(gaps[gap]!);
+      const minute = minuteOf(top);
+      if (minute !== named && at - (namedAt.get(minute) ?? Number.NEGATIVE_INFINITY) > HEADING_ROWS_MAX) {
+        named = minute;
+        rows.push({ kind: 'date', id: `d${top.seq}`, minuteMs: minute * MINUTE_MS });
+      }
+      namedAt.set(minute, at);
+      pushTop(rows, top, { clock: minute === named ? 'second' : 'full', atLeast });
+    }
+    this.#begins.push({ at: rows.length, minute: named });
+    for (; gap < gaps.length; gap += 1) rows.push(gaps[gap]!);
+    if (this.#edges.bottom !== null) rows.push(edgeRow('bottom', this.#edges.bottom));
+    this.#rows = rows;
+    this.#valid = tops.length;
+    this.#isDirty = false;
+  }
+
+  /** Those that stand behind an entry which is loaded, or behind one that was before all of them. */
+  #gapsShown(): readonly GapRow[] {
+    const { range } = this;
+    if (!hasMore(this.#edges.top) || range === null) return this.#gaps;
+    return this.#gaps.slice(firstIndex(this.#gaps, ({ after }) => after >= range.first));
+  }
+
+  /** Which rows may go on in what is not loaded: those of the oldest second at the top, and of the newest at the bottom. */
+  #atLeast(): (group: Group) => boolean {
+    const first = hasMore(this.#edges.top) ? this.#entries[0] : undefined;
+    const last = hasMore(this.#edges.bottom) ? this.#entries.at(-1) : undefined;
+    const newest = this.#nextOrdinal - OPEN_GROUPS_MAX;
+    return ({ ordinal, secondMs }) =>
+      (first !== undefined && ordinal < OPEN_GROUPS_MAX && secondMs === first.secondMs) ||
+      (last !== undefined && ordinal >= newest && secondMs === last.secondMs);
+  }
+}
+
+/** The index of the first item for which something holds that then holds for all behind it. */
+function firstIndex<Item>(items: readonly Item[], holds: (item: Item) => boolean): number {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (holds(items[middle]!)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function groupOf(top: Top): Group {
+  return top.isGroup ? top : top.group;
+}
+
+function minuteOf({ secondMs }: Top): number {
+  return Math.floor(secondMs / MINUTE_MS);
+}
+
+function hasMore(edge: EdgeState | null): boolean {
+  return edge !== null && edge !== 'beginning' && edge !== 'gone';
+}
+
+function edgeRow(at: EdgeRow['at'], state: EdgeState): EdgeRow {
+  return { kind: 'edge', id: `edge-${at}`, at, state };
+}
+
+function topsOf(entries: readonly Placed[]): Top[] {
+  const tops: Top[] = [];
+  for (const placed of entries) {
+    const { group } = placed;
+    if (!group.isFolded) tops.push(placed);
+    else if (group.placed[0] === placed) tops.push(group);
+  }
+  return tops;
+}
+
+function pushTop(
+  rows: LogRow[],
+  top: Top,
+  { clock, atLeast }: { clock: Shown['clock']; atLeast: (group: Group) => boolean },
+): void {
+  if (!top.isGroup) {
+    rows.push(eventRow(top, { clock, within: null }));
+    return;
+  }
+  const row = groupRow(top, { clock, isAtLeast: atLeast(top) });
+  rows.push(row);
+  if (top.isOpen) for (const placed of top.placed) rows.push(eventRow(placed, { clock, within: row.id }));
+}
+
+function eventRow(placed: Placed, { clock, within }: Pick<EventRow, 'clock' | 'within'>): EventRow {
+  const { row, entry, seq, secondMs } = placed;
+  if (row !== null && row.clock === clock && row.within === within) return row;
+  placed.row = { kind: 'event', id: `e${seq}`, seq, secondMs, clock, entry, within };
+  return placed.row;
+}
+
+function groupRow(
+  group: Group,
+  { clock, isAtLeast }: Pick<Folded, 'clock' | 'isAtLeast'>,
+): RollUpRow | BurstRow {
+  const { row, placed, secondMs, isOpen, id, seq } = group;
+  if (row !== null && row.clock === clock && row.isAtLeast === isAtLeast) return row;
+  const { envs, counts, low, high, odd } = statsOf(group);
+  const folded = {
+    ...{ id, seq, lastSeq: placed.at(-1)!.seq, secondMs, clock, events: placed.length },
+    ...{ envs: envs.size, envIds: firstOf(envs, ENVS_NAMED_MAX), isOpen, isAtLeast },
+  };
+  if (group.isRolledUp) {
+    const hasRange = low <= high;
+    group.row = {
+      ...{ kind: 'rollup', ...folded, eventType: group.key, entry: placed[0]!.entry, odd },
+      ...{ low: hasRange ? low : null, high: hasRange ? high : null },
+    };
+  } else {
+    const most = [...counts].sort(([, one], [, other]) => other - one);
+    group.row = { kind: 'burst', ...folded, counts: most, isAlarm: group.key === ALARM };
+  }
+  return group.row;
+}
+
+/** Counts what came since the group was drawn last. */
+function statsOf(group: Group): Stats {
+  group.stats ??= {
+    ...{ envs: new Set(), counts: new Map(), counted: 0 },
+    ...{ low: Number.POSITIVE_INFINITY, high: Number.NEGATIVE_INFINITY, odd: 0 },
+  };
+  const { stats, placed, isRolledUp, key } = group;
+  const { page } = eventTypeOf(key);
+  const name = isRolledUp && page.class !== 'unlogged' ? (page.rollUp?.value ?? '') : '';
+  for (; stats.counted < placed.length; stats.counted += 1) {
+    const { entry } = placed[stats.counted]!;
+    if (entry.env_id !== null) stats.envs.add(entry.env_id);
+    if (isRolledUp) countValues(stats, entry.values, name);
+    else stats.counts.set(entry.event_type, (stats.counts.get(entry.event_type) ?? 0) + 1);
+  }
+  return stats;
+}
+
+function countValues(stats: Stats, values: EventLogEntry['values'], name: string): void {
+  const value = values[name];
+  if (typeof value === 'number') {
+    stats.low = Math.min(stats.low, value);
+    stats.high = Math.max(stats.high, value);
+  }
+  for (const each in values) {
+    if (!isNotANumber(values[each])) continue;
+    stats.odd += 1;
+    return;
+  }
+}
+
+function firstOf<Item>(items: Iterable<Item>, max: number): Item[] {
+  const first: Item[] = [];
+  for (const item of items) {
+    if (first.length === max) break;
+    first.push(item);
+  }
+  return first;
+}
