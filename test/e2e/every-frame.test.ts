@@ -125,7 +125,13 @@ async function follow(): Promise<void> {
   await using stream = await open({ key: secrets.all });
   send(stream, {
     id: 1,
-    sub: [{ ch: CH }, { ch: FIGURES }, { ch: INDEX, limit: 10, sort: '-last_received_at' }],
+    sub: [
+      ...[{ ch: CH }, { ch: FIGURES }],
+      {
+        ...{ ch: INDEX, cluster: 'local', where: ['events>=1'], sort: 'state', group_by: 'state' },
+        limit: 10,
+      },
+    ],
   });
   const { snapshot } = await stream.next((frame) => frame.snapshot !== undefined);
   await stream.next((frame) => frame.figures !== undefined);

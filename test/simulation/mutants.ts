@@ -183,5 +183,13 @@ export const mutants: readonly Mutant[] = [
     mutations: { garble: (message) => message.replaceAll(/,"skipped":\{[^}]*\}/g, '') },
     historiesMax: 2_000,
   },
+  {
+    name: 'a gateway that tells the groups of a view in its first answer only',
+    mutations: {
+      garble: (message) =>
+        message.replaceAll(/("gone":.*"total":\d+,"counts":\{[^}]*\}),"groups":.*?\]\]/g, '$1'),
+    },
+    historiesMax: 20,
+  },
   { name: 'a gateway that skips records', mutations: forGateways(skipRecords), historiesMax: 20 },
 ];

@@ -2,6 +2,8 @@ import { IndexWindow } from '@runlog/client/index-window';
 import { type ReplicaUpdate, RunReplica } from '@runlog/client/run-replica';
 import { deliverSnapshot, rowOf } from '@runlog/run-state/delivery';
 import { runOrder } from '@runlog/run-state/run-order';
+import { formatRunKey } from '@runlog/schema/run/run-key';
+import { compileWhere } from '@runlog/schema/run/run-where';
 import {
   type DeliveredEntry,
   type DeliveredSnapshot,
@@ -12,6 +14,7 @@ import {
   runStateSchema,
 } from '@runlog/schema/run/snapshot';
 import type { ServerFrameFields, Skipped, StateCounts } from '@runlog/schema/stream/server-frames';
+import type { IndexSubscription as AskedView } from '@runlog/schema/stream/subscriptions';
 import type { GatewayProgram } from './gateway-program.ts';
 import type { Resume } from './plan.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -19,8 +22,16 @@ import type { SimulatedSocket, SocketClient } from './simulated-socket.ts';
 import { holds } from './violation.ts';
 import type { World } from './world.ts';
 
-const INDEX = 'runs:*';
 const RECONNECT_MS_MAX = 2_000;
+
+/** The view that each client has beside that of all runs by time. It is another one in another history. */
+const OTHER_VIEWS: readonly Omit<AskedView, 'ch'>[] = [
+  { sort: 'state' },
+  { sort: '-state', group_by: 'cluster_id' },
+  { sort: 'state', group_by: 'task_name' },
+  { sort: 'run_id', group_by: 'state' },
+  { sort: 'state', group_by: 'state', where: ['missing=0', 'events>2'] },
+];
 
 /** A client with the real replica of every run. Each step that it is told is compared with the fold. */
 export class SimulatedClient implements SocketClient {
@@ -31,7 +42,9 @@ export class SimulatedClient implements SocketClient {
   readonly #random: SeededRandom;
   readonly #gateways: () => readonly GatewayProgram[];
   #replicas = new Map<string, RunReplica>();
-  #index = new IndexWindow();
+  readonly #asked: readonly AskedView[];
+  /** By channel. */
+  #indexes = new Map<string, IndexWindow>();
   #socket: SimulatedSocket | null = null;
   #resume: Resume = 'since';
   #nextId = 1;
@@ -45,6 +58,9 @@ export class SimulatedClient implements SocketClient {
     this.isHeavy = options.isHeavy;
     this.#random = world.random.fork(options.name);
     this.#gateways = options.gateways;
+    const other = OTHER_VIEWS[world.plan.seed % OTHER_VIEWS.length]!;
+    // Two views of one connection need two channels.
+    this.#asked = [{ ch: 'runs:*' }, { ...other, ch: 'runs:c1/*' }];
     this.#forget();
     this.#connectLater();
   }
@@ -90,20 +106,23 @@ export class SimulatedClient implements SocketClient {
         );
       }
     }
-    return [...faults, ...this.#unsettledIndex()];
+    return [...faults, ...this.#asked.flatMap((asked) => this.#unsettledIndex(asked))];
   }
 
-  /** Compares the whole index with the fold: its rows, their order, the total, and the counts by state. */
-  #unsettledIndex(): string[] {
+  /** Compares a view with the fold: its rows, their order, the total, the counts by state, and the groups. */
+  #unsettledIndex(asked: AskedView): string[] {
     const nowMs = this.#world.scheduler.nowMs;
     const { oracle, plan } = this.#world;
-    const order = runOrder(RUN_SORT_DEFAULT);
-    const expected = plan.runs
-      .map((key) => ({ key, truth: oracle.latest(key) }))
-      .flatMap(({ key, truth }) => (truth === null ? [] : [{ key, truth, value: order.valueOf(truth) }]))
-      .sort(order.compare)
-      .map(({ truth }) => rowOf(truth, { nowMs, spark: [] }));
-    const { rows, total, counts } = this.#index;
+    const order = runOrder(asked.sort ?? RUN_SORT_DEFAULT, asked.group_by);
+    const meets = compileWhere(asked.where)?.test ?? (() => true);
+    const found = plan.runs
+      .flatMap((key) => oracle.latest(key) ?? [])
+      .filter(meets)
+      .map((truth) => rowOf(truth, { nowMs, spark: [] }))
+      .map((row) => ({ row, place: order.placeOf(formatRunKey(row), row, row.state) }))
+      .sort((left, right) => order.compare(left.place, right.place));
+    const expected = found.map(({ row }) => row);
+    const { rows, total, counts, groups } = this.#indexes.get(asked.ch)!;
     const faults: string[] = [];
     const shown = rows.map(steady);
     if (canonical(shown) !== canonical(expected.map(steady))) {
@@ -115,12 +134,18 @@ export class SimulatedClient implements SocketClient {
     if (total !== expected.length || runStateSchema.options.some((state) => told[state] !== byState(state))) {
       faults.push(`${this.name} was told ${total} runs, ${JSON.stringify(told)}, of ${expected.length}`);
     }
+    const sizes = new Map<string | null, number>();
+    for (const { place } of found) sizes.set(place.group, (sizes.get(place.group) ?? 0) + 1);
+    const grouped = asked.group_by == null ? [] : [...sizes];
+    if (JSON.stringify(groups) !== JSON.stringify(grouped)) {
+      faults.push(`${this.name} has the groups ${JSON.stringify(groups)}, not ${JSON.stringify(grouped)}`);
+    }
     return faults;
   }
 
   #forget(): void {
     this.#replicas = new Map(this.#world.plan.runs.map((key) => [key, new RunReplica()]));
-    this.#index = new IndexWindow();
+    this.#indexes = new Map(this.#asked.map((asked) => [asked.ch, new IndexWindow(asked)]));
   }
 
   #connectLater(): void {
@@ -135,7 +160,7 @@ export class SimulatedClient implements SocketClient {
       this.#world.note(() => `${this.name} connects to ${gateway?.process.name} with ${this.#resume}`);
       if (this.#resume === 'nothing') this.#forget();
       this.#ask([...this.#replicas.keys()], this.#resume === 'other epoch' ? 'another-epoch' : null);
-      this.#socket.ask(JSON.stringify({ id: this.#takeId(), sub: [{ ch: INDEX }] }));
+      this.#socket.ask(JSON.stringify({ id: this.#takeId(), sub: this.#asked }));
       this.#resume = 'since';
     });
   }
@@ -169,8 +194,9 @@ export class SimulatedClient implements SocketClient {
       return;
     }
     if (ch === undefined) return;
-    if (ch === INDEX) {
-      this.#receiveRows(frame);
+    const index = this.#indexes.get(ch);
+    if (index !== undefined) {
+      receiveRows(index, frame);
       return;
     }
     const key = ch.slice('run:'.length);
@@ -180,12 +206,6 @@ export class SimulatedClient implements SocketClient {
     const { updates, ask } = replica.receive(frame);
     for (const update of updates) this.#check(key, { before, update });
     if (ask) this.#ask([key]);
-  }
-
-  #receiveRows(frame: ServerFrameFields): void {
-    const { rows, gone, total, counts } = frame;
-    if (rows === undefined || total === undefined || counts === undefined) return;
-    this.#index.receive({ rows, total, counts, ...(gone === undefined ? {} : { gone }) });
   }
 
   /**
@@ -213,6 +233,16 @@ export class SimulatedClient implements SocketClient {
     const expected = truth!.entries.filter((entry) => entry > from && entry <= seq);
     checkEntries(update, expected, () => `${this.name}, ${key} from ${from} to ${seq}`);
   }
+}
+
+function receiveRows(index: IndexWindow, frame: ServerFrameFields): void {
+  const { rows, gone, total, counts, groups } = frame;
+  if (rows === undefined || total === undefined || counts === undefined) return;
+  index.receive({
+    ...{ rows, total, counts },
+    ...(gone === undefined ? {} : { gone }),
+    ...(groups === undefined ? {} : { groups }),
+  });
 }
 
 function checkEntries(

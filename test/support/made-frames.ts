@@ -14,7 +14,7 @@ export interface Vocabulary {
 const FIELDS = [
   ...['id', 'sub', 'unsub', 'ping', 'auth', 'ack', 'ch', 'since', 'epoch', 'seq', 'limit', 'offset', 'q'],
   ...['sort', 'status', 'type', 'not_type', 'env', 'slot', 'severity', 'min_interval_ms', 'mode'],
-  ...['__proto__', 'constructor'],
+  ...['cluster', 'task', 'where', 'group_by', '__proto__', 'constructor'],
   ...['prototype', 'toString', 'hasOwnProperty', 'toJSON', 'then', 'length', '', 'ünï', '\u0000'],
 ];
 
@@ -78,7 +78,11 @@ function validFrame({ runs, epoch, secrets }: Vocabulary): fc.Arbitrary<object> 
       offset: fc.constantFrom(0, 10, -1),
       q: fc.constantFrom('', 'n', '*', '('),
       status: fc.subarray(['running', 'quiet', 'lost_contact', 'finished', 'failed', 'no']),
-      sort: fc.constantFrom('-last_received_at', 'run_id', '-', '', '__proto__'),
+      sort: fc.constantFrom('-last_received_at', 'run_id', 'state', '-', '', '__proto__'),
+      cluster: fc.constantFrom('local', 'c2', ''),
+      task: fc.constantFrom('cifar', '*', ''),
+      where: fc.subarray(['accuracy>80', 'missing=0', 'acc>80', '', '__proto__=1']),
+      group_by: fc.constantFrom('state', 'task_name', 'cluster_id', 'run_id', '__proto__'),
       type: fc.subarray(['NOTE', 'EPOCH_COMPLETED', 'no']),
       not_type: fc.subarray(['NOTE', 'no']),
       env: fc.subarray([0, 1, -1]),

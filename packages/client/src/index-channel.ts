@@ -1,4 +1,4 @@
-import type { RunRow } from '@runlog/schema/run/snapshot';
+import type { RunGroup, RunRow } from '@runlog/schema/run/snapshot';
 import type { ServerFrameFields, StateCounts } from '@runlog/schema/stream/server-frames';
 import type { IndexSubscription } from '@runlog/schema/stream/subscriptions';
 import { IndexWindow } from './index-window.ts';
@@ -16,6 +16,8 @@ export interface IndexUpdate {
   readonly total: number;
   /** The number of runs in each state that match, whatever `status` asks for. Empty from an older gateway. */
   readonly counts: Partial<StateCounts>;
+  /** With `group_by`: the groups in order, 200 at most, each with the number of its runs that match. Else empty. */
+  readonly groups: readonly RunGroup[];
 }
 
 export type IndexListener = (update: IndexUpdate | ChannelRefusal) => void;
@@ -32,7 +34,7 @@ export class IndexChannel {
   constructor(ch: string, view: IndexView) {
     this.ch = ch;
     this.view = view;
-    this.#window = new IndexWindow(view.sort ?? undefined);
+    this.#window = new IndexWindow(view);
   }
 
   /** Throws if the runs are followed by another view. */
@@ -42,8 +44,8 @@ export class IndexChannel {
   }
 
   get held(): IndexUpdate | null {
-    const { rows, total, counts } = this.#window;
-    return total === null ? null : { kind: 'rows', rows, total, counts: counts ?? {} };
+    const { rows, total, counts, groups } = this.#window;
+    return total === null ? null : { kind: 'rows', rows, total, counts: counts ?? {}, groups };
   }
 
   ask(id: number): IndexSubscription {
@@ -52,7 +54,7 @@ export class IndexChannel {
   }
 
   receive(frame: ServerFrameFields): IndexUpdate | null {
-    const { id, rows, gone, total, counts } = frame;
+    const { id, rows, gone, total, counts, groups } = frame;
     if (rows === undefined || (this.#awaited !== null && id !== this.#awaited)) return null;
     this.#awaited = null;
     this.#window.receive({
@@ -60,6 +62,7 @@ export class IndexChannel {
       ...(gone === undefined ? {} : { gone }),
       total: total ?? this.#window.total ?? rows.length,
       counts: counts ?? this.#window.counts ?? ({} as StateCounts),
+      ...(groups === undefined ? {} : { groups }),
     });
     return this.held;
   }

@@ -24,8 +24,29 @@ describe('the window of an index view', () => {
     expect(window.counts).toEqual(counts);
   });
 
+  it('keeps the rows of each group together, in the order of the groups, and says how many there are', () => {
+    const window = new IndexWindow({ sort: '-state', group_by: 'task_name' });
+    const counts = stateCounts();
+    const rows = [
+      indexRow({ run_id: 'a', task_name: null }),
+      indexRow({ run_id: 'b', task_name: 'y', state: 'failed' }),
+      indexRow({ run_id: 'c', task_name: 'x' }),
+      indexRow({ run_id: 'd', task_name: 'y', ...at(1) }),
+      indexRow({ run_id: 'e', task_name: 'y', ...at(2) }),
+    ];
+    const groups = [['x', 1] as const, ['y', 30] as const, [null, 1] as const];
+    window.receive({ rows, total: 32, counts, groups });
+    expect(ids(window)).toEqual(['c', 'e', 'd', 'b', 'a']);
+    expect(window.groups).toEqual(groups);
+    window.receive({ rows: [], gone: ['c1/c/default'], total: 31, counts, groups: groups.slice(1) });
+    expect(window.groups).toEqual([
+      ['y', 30],
+      [null, 1],
+    ]);
+  });
+
   it('drops rows that left, and everything at a new answer', () => {
-    const window = new IndexWindow('run_id');
+    const window = new IndexWindow({ sort: 'run_id' });
     const counts = stateCounts();
     const rows = ['a', 'b', 'c'].map((run_id) => indexRow({ run_id }));
     window.receive({ rows, total: 3, counts });

@@ -1,6 +1,12 @@
-import { runOrder, type SortValue } from '@runlog/run-state/run-order';
+import { type RunPlace, runOrder } from '@runlog/run-state/run-order';
 import { formatRunKey } from '@runlog/schema/run/run-key';
-import { RUN_SORT_DEFAULT, type RunRow, type RunSort } from '@runlog/schema/run/snapshot';
+import {
+  RUN_SORT_DEFAULT,
+  type RunGroup,
+  type RunGroupField,
+  type RunRow,
+  type RunSort,
+} from '@runlog/schema/run/snapshot';
 import type { StateCounts } from '@runlog/schema/stream/server-frames';
 
 /** The answer to the subscription of an index view, or what changed since. */
@@ -10,11 +16,12 @@ export interface IndexStep {
   readonly gone?: readonly string[];
   readonly total: number;
   readonly counts: StateCounts;
+  /** Absent if the view is not grouped. */
+  readonly groups?: readonly RunGroup[];
 }
 
 interface PlacedRow {
-  readonly key: string;
-  readonly value: SortValue;
+  readonly place: RunPlace;
   readonly row: RunRow;
 }
 
@@ -25,14 +32,18 @@ export class IndexWindow {
   #sorted: readonly RunRow[] | null = [];
   #total: number | null = null;
   #counts: StateCounts | null = null;
+  #groups: readonly RunGroup[] = [];
 
-  constructor(sort: RunSort = RUN_SORT_DEFAULT) {
-    this.#order = runOrder(sort);
+  constructor(view: { sort?: RunSort | null | undefined; group_by?: RunGroupField | null | undefined } = {}) {
+    this.#order = runOrder(view.sort ?? RUN_SORT_DEFAULT, view.group_by ?? null);
   }
 
   /** The rows of the window, in order. The array is the same until the next step. */
   get rows(): readonly RunRow[] {
-    this.#sorted ??= [...this.#placed.values()].sort(this.#order.compare).map(({ row }) => row);
+    const { compare } = this.#order;
+    this.#sorted ??= [...this.#placed.values()]
+      .sort((left, right) => compare(left.place, right.place))
+      .map(({ row }) => row);
     return this.#sorted;
   }
 
@@ -46,15 +57,21 @@ export class IndexWindow {
     return this.#counts;
   }
 
+  /** The groups of the view, in order, each with the number of its runs. Empty if it is not grouped. */
+  get groups(): readonly RunGroup[] {
+    return this.#groups;
+  }
+
   receive(step: IndexStep): void {
     if (step.gone === undefined) this.#placed.clear();
     else for (const key of step.gone) this.#placed.delete(key);
     for (const row of step.rows) {
       const key = formatRunKey(row);
-      this.#placed.set(key, { key, value: this.#order.valueOf(row), row });
+      this.#placed.set(key, { place: this.#order.placeOf(key, row, row.state), row });
     }
     this.#sorted = null;
     this.#total = step.total;
     this.#counts = step.counts;
+    this.#groups = step.groups ?? [];
   }
 }

@@ -1,5 +1,12 @@
 import { instantOf } from '@runlog/schema/events/instant';
-import type { RunRow, RunSort, RunSortField } from '@runlog/schema/run/snapshot';
+import {
+  type RunGroupField,
+  type RunRow,
+  type RunSort,
+  type RunSortField,
+  type RunState,
+  runStatesByNeed,
+} from '@runlog/schema/run/snapshot';
 
 /** The fields that runs are sorted by. Heads and rows both have them. */
 export type SortableRun = Pick<
@@ -22,17 +29,31 @@ export type SortableRun = Pick<
 
 export type SortValue = string | number | null;
 
-/** The place of a run in an order: its sort value, and its key `cluster/run/group`, which decides between equal values. */
+/** A value of the field that runs are grouped by. Null if the run has none, or if nothing is grouped. */
+export type GroupValue = string | null;
+
+/**
+ * The place of a run in an order: its group, its sort value, and its key `cluster/run/group`, which decides between equal
+ * values.
+ */
 export interface RunPlace {
+  readonly group: GroupValue;
   readonly value: SortValue;
   readonly key: string;
 }
 
 /** An order of runs that the gateway and its clients share. */
 export interface RunOrder {
-  readonly valueOf: (run: SortableRun) => SortValue;
+  /** Whether the place of a run depends on its state, and so on time. */
+  readonly usesState: boolean;
+  readonly placeOf: (key: string, run: SortableRun, state: RunState) => RunPlace;
+  readonly valueOf: (run: SortableRun, state: RunState) => SortValue;
   readonly compare: (left: RunPlace, right: RunPlace) => number;
 }
+
+/** Greater than any time of arrival that a run of these millennia has, in ms, and small enough for exact sums. */
+const RANK_MS = 1e14;
+const ranks: ReadonlyMap<string, number> = new Map(runStatesByNeed.map((state, rank) => [state, rank]));
 
 const sortValues = {
   last_received_at: (run) => run.last_received_at,
@@ -40,6 +61,11 @@ const sortValues = {
   run_id: (run) => run.run_id,
   group_id: (run) => run.group_id,
   status: (run) => run.status,
+  state: (run, { state, isDescending }) => {
+    const receivedAtMs = Math.min(Date.parse(run.last_received_at), RANK_MS - 1);
+    // The newest comes first among equals, whatever the direction.
+    return ranks.get(state)! * RANK_MS + (isDescending ? receivedAtMs : -receivedAtMs);
+  },
   task_name: (run) => run.task_name,
   started_at: (run) => (run.started_at === null ? null : instantOf(run.started_at)),
   events: (run) => run.total_events_received,
@@ -49,16 +75,47 @@ const sortValues = {
   batch: (run) => run.current_batch,
   accuracy: (run) => run.batch_avg_accuracy,
   reward: (run) => run.batch_avg_reward,
-} as const satisfies Record<RunSortField, (run: SortableRun) => SortValue>;
+} as const satisfies Record<
+  RunSortField,
+  (run: SortableRun, by: { state: RunState; isDescending: boolean }) => SortValue
+>;
 
-/** Returns the order that a sort names. Equal values are in the order of their keys, whatever the direction. */
-export function runOrder(sort: RunSort): RunOrder {
+export const groupValues = {
+  cluster_id: (run) => run.cluster_id,
+  task_name: (run) => run.task_name,
+  state: (_run, state) => state,
+} as const satisfies Record<RunGroupField, (run: SortableRun, state: RunState) => GroupValue>;
+
+/**
+ * Returns the order that a sort names, with the runs of each group together if they are grouped. Equal values are in the
+ * order of their keys, whatever the direction, which is that of the sort and not of the groups.
+ */
+export function runOrder(sort: RunSort, groupBy: RunGroupField | null = null): RunOrder {
   const isDescending = sort.startsWith('-');
+  const field = (isDescending ? sort.slice(1) : sort) as RunSortField;
+  const byState = (run: SortableRun, state: RunState) => sortValues.state(run, { state, isDescending });
+  const sortedBy = field === 'state' ? byState : sortValues[field];
+  const groupedBy = groupBy === null ? () => null : groupValues[groupBy];
+  const compareGroups = groupOrder(groupBy);
   return {
-    valueOf: sortValues[(isDescending ? sort.slice(1) : sort) as RunSortField],
+    usesState: field === 'state' || groupBy === 'state',
+    placeOf: (key, run, state) => ({ group: groupedBy(run, state), value: sortedBy(run, state), key }),
+    valueOf: sortedBy,
     compare: (left, right) =>
-      compareValues(left.value, right.value, isDescending) || compareKeys(left.key, right.key),
+      compareGroups(left.group, right.group) ||
+      compareValues(left.value, right.value, isDescending) ||
+      compareKeys(left.key, right.key),
   };
+}
+
+/** Returns the order of groups: states by need, others by value with those that have none at the end. */
+export function groupOrder(groupBy: RunGroupField | null): (left: GroupValue, right: GroupValue) => number {
+  if (groupBy !== 'state') return (left, right) => compareValues(left, right, false);
+  return (left, right) => compareValues(rankOf(left), rankOf(right), false);
+}
+
+function rankOf(state: GroupValue): number | null {
+  return state === null ? null : (ranks.get(state) ?? null);
 }
 
 /** Unknown values come last, whatever the direction. */

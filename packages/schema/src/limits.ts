@@ -117,5 +117,10 @@ export const EVENTS_PAGE_LOG_BYTES_MAX = 4 * MIB;
 export const FILTER_VALUES_MAX = 64;
 /** The longest text that a query may search for. */
 export const QUERY_CHARS_MAX = 256;
+/** The conditions of one `where`, and the characters of each. */
+export const WHERE_CONDITIONS_MAX = 8;
+export const WHERE_CHARS_MAX = 64;
+/** The groups that an answer lists. The runs of any others are in its total. */
+export const RUN_GROUPS_MAX = 200;
 /** How long a run is folded up to a place in its past before the answer says how far that came. */
 export const PAST_FOLD_MS_MAX = 5_000;

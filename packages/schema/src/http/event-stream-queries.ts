@@ -8,9 +8,17 @@ import {
   STREAM_INDEX_ROWS_DEFAULT,
   STREAM_INDEX_ROWS_MAX,
   STREAM_MIN_INTERVAL_MS_MAX,
+  WHERE_CONDITIONS_MAX,
 } from '../limits.ts';
 import { askedSlotSchema } from '../run/asked-slot.ts';
-import { RUN_SORT_DEFAULT, runSortSchema, runStateSchema, severitySchema } from '../run/snapshot.ts';
+import { runWhereSchema } from '../run/run-where.ts';
+import {
+  RUN_SORT_DEFAULT,
+  runGroupFieldSchema,
+  runSortSchema,
+  runStateSchema,
+  severitySchema,
+} from '../run/snapshot.ts';
 import { listOf, seqText, wholeNumber } from './query-values.ts';
 
 /** The queries of streams of server-sent events. Their options are those of a `sub` frame's items. */
@@ -63,6 +71,24 @@ export const eventStreamQuerySchema = z.strictObject({
   status: listOf(runStateSchema, { max: runStateSchema.options.length })
     .optional()
     .describe('Of the index only runs in these states'),
+  cluster: z
+    .string()
+    .min(1)
+    .max(QUERY_CHARS_MAX)
+    .optional()
+    .describe('Of the index only runs of this cluster'),
+  task: z
+    .string()
+    .min(1)
+    .max(QUERY_CHARS_MAX)
+    .optional()
+    .describe('Of the index only runs whose task has this part, in upper or lower case'),
+  where: listOf(runWhereSchema, { max: WHERE_CONDITIONS_MAX })
+    .optional()
+    .describe('Of the index only runs that meet all of these conditions, such as accuracy>80'),
+  group_by: runGroupFieldSchema
+    .optional()
+    .describe('Sorts the index by this field first, and tells the number of runs of each group'),
   sort: runSortSchema
     .optional()
     .describe(`Field to sort the index by, with a leading - for descending (${RUN_SORT_DEFAULT})`),

@@ -9,12 +9,16 @@ import {
   RUNS_CURSOR_CHARS_MAX,
   RUNS_PAGE_DEFAULT,
   RUNS_PAGE_MAX,
+  WHERE_CONDITIONS_MAX,
 } from '../limits.ts';
 import { askedSlotSchema } from '../run/asked-slot.ts';
+import { runWhereFields, runWhereOperators, runWhereSchema } from '../run/run-where.ts';
 import {
   eventLogEntrySchema,
   positionSchema,
   RUN_SORT_DEFAULT,
+  runGroupFieldSchema,
+  runGroupsSchema,
   runRowSchema,
   runSnapshotSchema,
   runSortSchema,
@@ -30,6 +34,8 @@ export const runsPageSchema = z.object({
   runs: z.array(runRowSchema),
   /** The number of runs that match, on all pages. */
   total: count,
+  /** With `group_by`: the groups on all pages. */
+  groups: runGroupsSchema.exactOptional(),
   /** The `cursor` of the next page; null if this is the last one. */
   next: z.string().nullable(),
 });
@@ -47,9 +53,18 @@ export const runsQuerySchema = z.strictObject({
     .optional()
     .describe('Only runs in one of these states'),
   q: text.optional().describe('A part of the key or of the task name, in upper or lower case'),
+  task: text.optional().describe('A part of the task name, in upper or lower case'),
+  where: listOf(runWhereSchema, { max: WHERE_CONDITIONS_MAX })
+    .optional()
+    .describe(
+      `Only runs that meet these conditions, all of them: one of ${runWhereFields.join(', ')}, one of ${runWhereOperators.join(' ')}, and a number, such as accuracy>80`,
+    ),
   sort: runSortSchema
     .default(RUN_SORT_DEFAULT)
     .describe(`Field to sort by, with a leading - for descending (${RUN_SORT_DEFAULT})`),
+  group_by: runGroupFieldSchema
+    .optional()
+    .describe('Sorts by this field first, and tells the number of runs of each group'),
   limit: wholeNumber({ min: 1, max: RUNS_PAGE_MAX })
     .default(RUNS_PAGE_DEFAULT)
     .describe(`Runs of a page (${RUNS_PAGE_DEFAULT})`),

@@ -7,6 +7,7 @@ import {
   LANDMARKS_MAX,
   MILESTONES_MAX,
   REPEAT_RANGES_MAX,
+  RUN_GROUPS_MAX,
   SLOT_IDS_MAX,
   SPARK_POINTS_MAX,
 } from '../limits.ts';
@@ -318,6 +319,7 @@ export const runSortFields = [
   'run_id',
   'group_id',
   'status',
+  'state',
   'task_name',
   'started_at',
   'events',
@@ -337,3 +339,17 @@ export const runSortSchema = z.enum(
 );
 export type RunSort = RunSortField | `-${RunSortField}`;
 export const RUN_SORT_DEFAULT = '-last_received_at' satisfies RunSort;
+
+/** The states as runs are sorted and grouped by them: what needs somebody comes first. */
+export const runStatesByNeed = ['failed', 'lost_contact', 'quiet', 'running', 'finished'] as const;
+
+/** The fields that a list of runs can be grouped by. */
+export const runGroupFieldSchema = z.enum(['cluster_id', 'task_name', 'state']);
+export type RunGroupField = z.infer<typeof runGroupFieldSchema>;
+
+/** A value of the field that runs are grouped by, null if they have none, and the number of runs that have it. */
+export const runGroupSchema = z.tuple([z.string().nullable(), count]);
+export type RunGroup = Readonly<z.infer<typeof runGroupSchema>>;
+
+/** The groups of a list, in order, and the first of them if there are more than the bound. */
+export const runGroupsSchema = z.array(runGroupSchema).max(RUN_GROUPS_MAX);

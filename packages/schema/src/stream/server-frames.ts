@@ -7,7 +7,9 @@ import {
   type DeliveredSnapshot,
   deliveredEntrySchema,
   deliveredSnapshotSchema,
+  type RunGroup,
   type RunRow,
+  runGroupsSchema,
   runRowSchema,
   runStateSchema,
   runStatusSchema,
@@ -23,6 +25,7 @@ const snapshot: z.ZodType<DeliveredSnapshot> = deliveredSnapshotSchema;
 const entries: z.ZodType<readonly DeliveredEntry[]> = z.array(deliveredEntrySchema);
 const rows: z.ZodType<readonly RunRow[]> = z.array(runRowSchema);
 const figures: z.ZodType<RunFigures> = runFiguresSchema;
+const groups: z.ZodType<readonly RunGroup[]> = runGroupsSchema;
 const keys: z.ZodType<readonly string[]> = z.array(z.string());
 const faultCodes = Object.keys(frameFaults) as [FrameFaultCode, ...FrameFaultCode[]];
 
@@ -106,7 +109,11 @@ export const serverFrameSchemas = {
   snapshot: z.object({ id, ch, snapshot, filtered }),
   resume: z.object({ id, ch, resume: resumeSchema }),
   figures: z.object({ id, ch, figures }),
-  rows: z.object({ id, ch, rows, total: z.int(), counts: stateCountsSchema.exactOptional() }),
+  /** `groups` is there if the view has `group_by`. */
+  rows: z.object({
+    ...{ id, ch, rows, total: z.int(), counts: stateCountsSchema.exactOptional() },
+    groups: groups.exactOptional(),
+  }),
   error: z.object({
     id: id.nullable(),
     ch: ch.exactOptional(),
@@ -121,6 +128,7 @@ export const serverFrameSchemas = {
     gone: keys,
     total: z.int().exactOptional(),
     counts: stateCountsSchema.exactOptional(),
+    groups: groups.exactOptional(),
   }),
   reset: z.object({ ch, reset: z.object({ reason: z.string(), snapshot }) }),
   figures_reset: z.object({ ch, reset: z.object({ reason: z.string(), figures }) }),

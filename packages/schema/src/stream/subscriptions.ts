@@ -11,9 +11,11 @@ import {
 import { askedSlotSchema } from '../run/asked-slot.ts';
 import { isGlob } from '../run/run-glob.ts';
 import { parseRunKey } from '../run/run-key.ts';
+import { runWheresSchema } from '../run/run-where.ts';
 import {
   positionSchema,
   RUN_SORT_DEFAULT,
+  runGroupFieldSchema,
   runSortSchema,
   runStateSchema,
   severitySchema,
@@ -53,10 +55,18 @@ export const indexSubscriptionSchema = z.strictObject({
   ch,
   /** Only runs whose key or task has this part, in upper or lower case. */
   q: z.string().min(1).max(QUERY_CHARS_MAX).nullish(),
+  /** Only runs of this cluster. */
+  cluster: z.string().min(1).max(QUERY_CHARS_MAX).nullish(),
+  /** Only runs whose task has this part, in upper or lower case. */
+  task: z.string().min(1).max(QUERY_CHARS_MAX).nullish(),
+  /** Only runs that meet all of these conditions, such as `accuracy>80`. */
+  where: runWheresSchema.nullish(),
   /** Only runs in one of these states. */
   status: z.array(runStateSchema).min(1).max(runStateSchema.options.length).nullish(),
   /** A field, or `-` and a field for the greatest first. */
   sort: runSortSchema.nullish().default(RUN_SORT_DEFAULT),
+  /** Sorts by this field first, and has the number of runs of each group told. */
+  group_by: runGroupFieldSchema.nullish(),
   /** The window: so many rows from `offset` on. */
   limit: z.int().min(1).max(STREAM_INDEX_ROWS_MAX).nullish().default(STREAM_INDEX_ROWS_DEFAULT),
   offset: z.int().min(0).nullish().default(0),

@@ -3,10 +3,12 @@ import { rowOf } from '@runlog/run-state/delivery';
 import { conditionOf } from '@runlog/run-state/run-condition';
 import { runOrder } from '@runlog/run-state/run-order';
 import { compileGlob } from '@runlog/schema/run/run-glob';
+import { compileWhere } from '@runlog/schema/run/run-where';
 import {
   RUN_SORT_DEFAULT,
   type RunRow,
   type RunState,
+  runGroupFieldSchema,
   runSortSchema,
   runStateSchema,
 } from '@runlog/schema/run/snapshot';
@@ -34,7 +36,7 @@ class TestClient implements IndexListener {
 
   constructor(views: IndexViews, of: { asked: AskedView; viewer?: Viewer }) {
     this.asked = of.asked;
-    this.window = new IndexWindow(of.asked.sort ?? RUN_SORT_DEFAULT);
+    this.window = new IndexWindow(of.asked);
     this.#views = views;
     const glob = of.asked.ch.slice('runs:'.length);
     this.#subscription = views.attach({ glob, asked: of.asked, viewer: of.viewer ?? everyone }, this);
@@ -62,10 +64,11 @@ class TestClient implements IndexListener {
   #receive({ text }: EncodedFrame): void {
     const frame = JSON.parse(text) as ServerFrameFields;
     this.frames.push(frame);
-    const { rows, gone, total, counts } = frame;
+    const { rows, gone, total, counts, groups } = frame;
     this.window.receive({
       ...{ rows: rows!, total: total!, counts: counts! },
       ...(gone === undefined ? {} : { gone }),
+      ...(groups === undefined ? {} : { groups }),
     });
   }
 }
@@ -215,6 +218,108 @@ describe('an index view', () => {
     expect(slow.frames[2]).toEqual(swift.frames.at(-1));
   });
 
+  it('moves a run whose state only time changes, in an order by state and between groups', () => {
+    const { clock, append, join } = setUp();
+    append('beating', [{ eventType: 'RUN_HEARTBEAT' }]);
+    append('failed', [{ eventType: 'RUN_FAILED' }]);
+    append('silent');
+    clock.advance(30_000);
+    append('running');
+    append('over', [{ eventType: 'RUN_FINISHED' }]);
+    const byState = join({ sort: 'state' });
+    const grouped = join({ sort: 'run_id', group_by: 'state' });
+    expect(idsOf(byState)).toEqual(['failed', 'running', 'beating', 'silent', 'over']);
+    expect(grouped.window.groups).toEqual([
+      ['failed', 1],
+      ['running', 3],
+      ['finished', 1],
+    ]);
+    clock.advance(32_000);
+    expect(idsOf(byState)).toEqual(['failed', 'beating', 'silent', 'running', 'over']);
+    expect(idsOf(grouped)).toEqual(['failed', 'beating', 'silent', 'running', 'over']);
+    expect(grouped.window.groups).toEqual([
+      ['failed', 1],
+      ['lost_contact', 1],
+      ['quiet', 1],
+      ['running', 1],
+      ['finished', 1],
+    ]);
+    append('silent');
+    clock.advance(1_000);
+    expect(idsOf(byState)).toEqual(['failed', 'beating', 'silent', 'running', 'over']);
+    expect(byState.window.rows.map((row) => row.state)[2]).toBe('running');
+  });
+
+  it('shows a window of a grouped list, and tells every group that has runs in the states asked for', () => {
+    const { clock, append, join } = setUp();
+    const started = (task: string) => ({ eventType: 'TRAINING_STARTED', data: { task } });
+    for (const [run, task] of Object.entries({ a: 'x', b: 'y', c: 'x', d: 'y', e: 'z' })) {
+      append(run, [started(task)]);
+    }
+    append('f');
+    append('e', [{ eventType: 'RUN_FAILED' }]);
+    const asked = { sort: '-run_id', group_by: 'task_name', status: ['running'] } as const;
+    const client = join({ ...asked, status: [...asked.status], offset: 1, limit: 2 });
+    expect(idsOf(client)).toEqual(['a', 'd']);
+    expect(client.window.groups).toEqual([
+      ['x', 2],
+      ['y', 2],
+      [null, 1],
+    ]);
+    append('a', [started('z')]);
+    clock.advance(1_000);
+    expect(client.frames.at(-1)).toMatchObject({
+      ...{ rows: [{ run_id: 'b' }], gone: [keyOf('a')], total: 5 },
+      groups: [
+        ['x', 1],
+        ['y', 2],
+        ['z', 1],
+        [null, 1],
+      ],
+    });
+  });
+
+  it('tells the first 200 groups, and shows the runs of the others too', () => {
+    const { append, join } = setUp();
+    for (let at = 100; at < 350; at += 1) {
+      append(`r${at}`, [{ eventType: 'TRAINING_STARTED', data: { task: `task-${at}` } }]);
+    }
+    const { window } = join({ group_by: 'task_name', limit: 1_000 });
+    expect(window.total).toBe(250);
+    expect(window.groups).toHaveLength(200);
+    expect(window.groups.at(-1)).toEqual(['task-299', 1]);
+    expect(window.rows.at(-1)?.task_name).toBe('task-349');
+  });
+
+  it('takes runs of a cluster, of a task, and whose figures meet every condition', () => {
+    const { clock, append, join, runs, views } = setUp();
+    const completed = (avg_accuracy: number) => ({
+      eventType: 'BATCH_EPOCH_COMPLETED',
+      data: { avg_accuracy },
+    });
+    append('a', [{ eventType: 'TRAINING_STARTED', data: { task: 'CIFAR-10' } }, completed(79)]);
+    append('b', [completed(85)]);
+    views.touch([runs.append('c10/a/default', [{ ...completed(90), receivedAtMs: clock.now() }])]);
+    clock.advance(1_000);
+    expect(idsOf(join({ cluster: 'c1', sort: 'run_id' }))).toEqual(['a', 'b']);
+    expect(idsOf(join({ cluster: 'c' }))).toEqual([]);
+    expect(idsOf(join({ task: 'cifar' }))).toEqual(['a']);
+    expect(idsOf(join({ task: 'cifar', q: 'c10' }))).toEqual([]);
+    const client = join({ cluster: 'c1', sort: 'run_id', where: ['accuracy>80', 'missing=0'] });
+    expect([idsOf(client), client.window.total, client.window.counts]).toEqual([
+      ['b'],
+      1,
+      counts({ running: 1 }),
+    ]);
+    append('a', [completed(81)]);
+    append('b', [completed(80)]);
+    clock.advance(1_000);
+    expect(client.frames.at(-1)).toMatchObject({ rows: [{ run_id: 'a' }], gone: [keyOf('b')], total: 1 });
+    append('b', [completed(80.5)]);
+    clock.advance(1_000);
+    expect(idsOf(client)).toEqual(['a', 'b']);
+  });
+
   it('is computed and encoded once for all who share it', () => {
     const { clock, append, join, runs } = setUp();
     for (let at = 0; at < 20; at += 1) append(`r${at}`);
@@ -294,6 +399,11 @@ describe('index views', () => {
             ...['EPOCH_COMPLETED', 'RUN_HEARTBEAT', 'RUN_FINISHED', 'RUN_FAILED'],
             ...['TRAINING_STARTED', 'BATCH_EPOCH_COMPLETED'],
           ),
+          data: fc.constantFrom<MadeUpEvent['data'] & object>(
+            {},
+            { task: 'cifar', avg_accuracy: 40 },
+            { task: 'mnist', avg_accuracy: 60, batch_idx: 9 },
+          ),
         }),
       },
       fc.record({ kind: fc.constant('retire' as const), run }),
@@ -308,7 +418,11 @@ describe('index views', () => {
           ch: fc.constantFrom('runs:*', 'runs:c1/*', 'runs:*/net*', 'runs:other/*'),
           q: fc.constantFrom(null, 'NET', 'o'),
           status: fc.constantFrom(null, ...[['running'], ['quiet', 'lost_contact'], ['failed']]),
-          sort: fc.constantFrom(null, ...runSortSchema.options),
+          cluster: fc.constantFrom(null, null, 'c1', 'other'),
+          task: fc.constantFrom(null, null, 'CIF', 'none'),
+          where: fc.constantFrom(null, null, ['accuracy>50'], ['events>2', 'attempt=1'], ['batch<=3']),
+          sort: fc.constantFrom(null, 'state', '-state', ...runSortSchema.options),
+          group_by: fc.constantFrom(null, ...runGroupFieldSchema.options),
           limit: fc.constantFrom(1, 2, 200),
           offset: fc.constantFrom(0, 1, 3),
         }) as fc.Arbitrary<AskedView>,
@@ -327,7 +441,9 @@ describe('index views', () => {
           switch (each.kind) {
             case 'append':
               views.touch([
-                runs.append(keyOf(each.run), [{ eventType: each.eventType, receivedAtMs: clock.now() }]),
+                runs.append(keyOf(each.run), [
+                  { eventType: each.eventType, data: each.data, receivedAtMs: clock.now() },
+                ]),
               ]);
               break;
             case 'retire':
@@ -363,9 +479,9 @@ describe('index views', () => {
         clock.advance(2_000);
         for (const client of clients) {
           client.read();
-          const { rows, total, counts: held } = client.window;
+          const { rows, total, counts: held, groups } = client.window;
           const expected = expectedOf(client.asked, { runs, nowMs: clock.now() });
-          expect({ rows: rows.map(steady), total, counts: held }).toEqual(expected);
+          expect({ rows: rows.map(steady), total, counts: held, groups }).toEqual(expected);
         }
         for (const client of clients) client.leave();
         expect(clock.pending).toBe(0);
@@ -386,21 +502,31 @@ function expectedOf(asked: AskedView, of: { runs: MadeUpRuns; nowMs: number }) {
   const isInGlob = compileGlob(asked.ch.slice('runs:'.length));
   const part = asked.q?.toLowerCase() ?? '';
   const found = [...runs.states.heads()].filter(
-    ([key, head]) => isInGlob(key) && `${key}\n${head.task_name ?? ''}`.toLowerCase().includes(part),
+    ([key, head]) =>
+      isInGlob(key) &&
+      `${key}\n${head.task_name ?? ''}`.toLowerCase().includes(part) &&
+      (asked.cluster == null || head.cluster_id === asked.cluster) &&
+      (asked.task == null || (head.task_name?.toLowerCase().includes(asked.task.toLowerCase()) ?? false)) &&
+      (compileWhere(asked.where)?.test(head) ?? true),
   );
   const held = Object.fromEntries(runStateSchema.options.map((state) => [state, 0])) as Record<
     RunState,
     number
   >;
   for (const [, head] of found) held[conditionOf(head, nowMs).state] += 1;
-  const order = runOrder(asked.sort ?? RUN_SORT_DEFAULT);
+  const order = runOrder(asked.sort ?? RUN_SORT_DEFAULT, asked.group_by ?? null);
   const wanted = found
     .filter(([, head]) => asked.status?.includes(conditionOf(head, nowMs).state) ?? true)
-    .map(([key, head]) => ({ key, head, value: order.valueOf(head) }))
-    .sort(order.compare);
+    .map(([key, head]) => ({ head, place: order.placeOf(key, head, conditionOf(head, nowMs).state) }))
+    .sort((left, right) => order.compare(left.place, right.place));
   const from = asked.offset ?? 0;
   const rows = wanted
     .slice(from, from + (asked.limit ?? 200))
-    .map(({ key, head }) => steady(rowOf(head, { nowMs, spark: runs.figures.spark(key) })));
-  return { rows, total: wanted.length, counts: held };
+    .map(({ place, head }) => steady(rowOf(head, { nowMs, spark: runs.figures.spark(place.key) })));
+  const groups = new Map<string | null, number>();
+  for (const { place } of wanted) groups.set(place.group, (groups.get(place.group) ?? 0) + 1);
+  return {
+    ...{ rows, total: wanted.length, counts: held },
+    groups: asked.group_by == null ? [] : [...groups],
+  };
 }

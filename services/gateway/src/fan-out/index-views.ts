@@ -1,6 +1,13 @@
 import type { RunChange } from '@runlog/run-feed/run-change';
 import { STREAM_INDEX_ROWS_DEFAULT } from '@runlog/schema/limits';
-import { RUN_SORT_DEFAULT, type RunSort, type RunState } from '@runlog/schema/run/snapshot';
+import { compileWhere } from '@runlog/schema/run/run-where';
+import {
+  RUN_SORT_DEFAULT,
+  type RunGroup,
+  type RunGroupField,
+  type RunSort,
+  type RunState,
+} from '@runlog/schema/run/snapshot';
 import type { IndexSubscription as AskedView } from '@runlog/schema/stream/subscriptions';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Viewer } from '../access.ts';
@@ -13,6 +20,7 @@ import {
   runStates,
 } from './indexed-runs.ts';
 import { OrderedRuns } from './ordered-runs.ts';
+import { RunGroups } from './run-groups.ts';
 import { RunSelection } from './run-selection.ts';
 
 /** The least time between two frames of one view. */
@@ -44,6 +52,8 @@ interface Window {
   readonly total: number;
   /** As JSON. */
   readonly counts: string;
+  /** The member of frames that has the groups; empty if the view is not grouped. */
+  readonly groups: string;
 }
 
 interface IndexView {
@@ -51,6 +61,8 @@ interface IndexView {
   readonly ch: string;
   readonly selection: RunSelection;
   readonly order: OrderedRuns;
+  /** Null if the view is not grouped. */
+  readonly groups: RunGroups | null;
   readonly states: ReadonlySet<RunState>;
   readonly limit: number;
   readonly offset: number;
@@ -65,7 +77,8 @@ interface IndexView {
 }
 
 /**
- * The run index. A view shows the runs that a glob and a text select, in some states, in one order, through a window. A
+ * The run index. A view shows the runs that a glob, names and figures select, in some states, in one order, through a
+ * window. A
  * subscriber gets the rows of the window, then at most once a second those that are new or changed. A view is computed
  * once for all its subscribers. What is held for a slow one is bounded by its window, not by what happens meanwhile.
  */
@@ -75,6 +88,7 @@ export class IndexViews {
   readonly #views = new Map<string, IndexView>();
   readonly #selections = new Map<string, RunSelection>();
   readonly #orders = new Map<RunSort, OrderedRuns>();
+  readonly #groups = new Map<RunGroupField, RunGroups>();
   /** Null while nobody looks. */
   #runs: IndexedRuns | null = null;
   #version = 0;
@@ -99,6 +113,7 @@ export class IndexViews {
     this.#runs = this.#newRuns();
     for (const selection of this.#selections.values()) selection.restart(this.#runs);
     for (const order of this.#orders.values()) order.restart(this.#runs);
+    for (const groups of this.#groups.values()) groups.restart(this.#runs);
     for (const view of this.#views.values()) view.isStale = true;
     this.#look();
   }
@@ -119,6 +134,7 @@ export class IndexViews {
     this.#views.delete(view.name);
     release(this.#selections, view.selection);
     release(this.#orders, view.order);
+    if (view.groups !== null) release(this.#groups, view.groups);
     if (this.#views.size > 0) return;
     this.dispose();
     this.#runs = null;
@@ -161,16 +177,20 @@ export class IndexViews {
   #viewOf(of: { glob: string; viewer: Viewer; asked: AskedView }, runs: IndexedRuns): IndexView {
     const { glob, viewer, asked } = of;
     const q = asked.q?.toLowerCase() ?? null;
+    const task = asked.task?.toLowerCase() ?? null;
+    const cluster = asked.cluster ?? null;
+    const where = compileWhere(asked.where);
     const sort = asked.sort ?? RUN_SORT_DEFAULT;
+    const groupBy = asked.group_by ?? null;
     const states = new Set(runStates.filter((state) => asked.status?.includes(state) ?? true));
     const limit = asked.limit ?? STREAM_INDEX_ROWS_DEFAULT;
     const offset = asked.offset ?? 0;
-    const selectionName = JSON.stringify([glob, viewer.scope, q]);
-    const name = JSON.stringify([selectionName, [...states], sort, limit, offset]);
+    const selectionName = JSON.stringify([glob, viewer.scope, q, task, cluster, where?.name ?? null]);
+    const name = JSON.stringify([selectionName, [...states], sort, groupBy, limit, offset]);
     let view = this.#views.get(name);
     if (view === undefined) {
       const selection = obtain(this.#selections, selectionName, () => {
-        const made = new RunSelection({ glob, q, viewer });
+        const made = new RunSelection({ glob, q, task, cluster, where, viewer });
         made.restart(runs);
         return made;
       });
@@ -179,8 +199,16 @@ export class IndexViews {
         made.restart(runs);
         return made;
       });
+      const groups =
+        groupBy === null
+          ? null
+          : obtain(this.#groups, groupBy, () => {
+              const made = new RunGroups(groupBy);
+              made.restart(runs);
+              return made;
+            });
       view = {
-        ...{ name, ch: asked.ch, selection, order, states, limit, offset },
+        ...{ name, ch: asked.ch, selection, order, groups, states, limit, offset },
         ...{ subscriptions: new Set(), runs: [], window: null, answer: null, isStale: true },
       };
       this.#views.set(name, view);
@@ -218,6 +246,7 @@ export class IndexViews {
       if (selection.apply(changes, runs.slots)) touched.add(selection);
     }
     for (const order of this.#orders.values()) order.apply(changes);
+    for (const groups of this.#groups.values()) groups.apply(changes, runs.slots);
     for (const view of this.#views.values()) if (touched.has(view.selection)) view.isStale = true;
   }
 
@@ -241,38 +270,55 @@ export class IndexViews {
   }
 
   #refresh(view: IndexView): void {
-    const { selection, order, states, offset, limit } = view;
+    const { selection, states } = view;
     const nowMs = this.#clock.now();
     const total = selection.totalOf(states);
-    // There is nothing to find beyond the total.
-    view.runs = selection.slice(order, { states, from: offset, to: Math.min(total, offset + limit) });
+    const groups = this.#select(view, total);
     view.isStale = false;
     const versions = new Map<string, number>();
     for (const run of view.runs) {
       this.#runs!.textOf(run, nowMs);
       versions.set(run.key, run.version);
     }
-    view.window = { versions, total, counts: JSON.stringify(selection.counts) };
+    view.window = {
+      ...{ versions, total, counts: JSON.stringify(selection.counts) },
+      groups: groups === null ? '' : `,"groups":${JSON.stringify(groups)}`,
+    };
     view.answer = null;
   }
 
+  /** Takes the runs of the window anew. Returns the groups of a view that is grouped. */
+  #select(view: IndexView, total: number): readonly RunGroup[] | null {
+    const { selection, order, groups, states, offset, limit } = view;
+    // There is nothing to find beyond the total.
+    const window = { states, from: offset, to: Math.min(total, offset + limit) };
+    if (groups === null) {
+      view.runs = selection.slice(order, window);
+      return null;
+    }
+    const slice = selection.groupedSlice(order, { groups, ...window });
+    view.runs = slice.runs;
+    return slice.groups;
+  }
+
   #answerOf(view: IndexView): string {
-    const { total, counts } = view.window!;
+    const { total, counts, groups } = view.window!;
     const rows = view.runs.map((run) => run.text).join(',');
-    return `{"ch":${JSON.stringify(view.ch)},"rows":[${rows}],"total":${total},"counts":${counts}}`;
+    return `{"ch":${JSON.stringify(view.ch)},"rows":[${rows}],"total":${total},"counts":${counts}${groups}}`;
   }
 
   /** Returns null if nothing differs. */
   #stepFrom(held: Window, view: IndexView): EncodedFrame | null {
-    const { versions, total, counts } = view.window!;
+    const { versions, total, counts, groups } = view.window!;
     const rows: string[] = [];
     for (const run of view.runs) if (held.versions.get(run.key) !== run.version) rows.push(run.text);
     const gone: string[] = [];
     for (const key of held.versions.keys()) if (!versions.has(key)) gone.push(key);
-    if (rows.length + gone.length === 0 && held.total === total && held.counts === counts) return null;
+    const isToldOf = held.total === total && held.counts === counts && held.groups === groups;
+    if (rows.length + gone.length === 0 && isToldOf) return null;
     return encoded(
       `{"ch":${JSON.stringify(view.ch)},"rows":[${rows.join(',')}],"gone":${JSON.stringify(gone)},` +
-        `"total":${total},"counts":${counts}}`,
+        `"total":${total},"counts":${counts}${groups}}`,
     );
   }
 

@@ -49,7 +49,7 @@ export class OrderedRuns {
     const placed: PlacedRun[] = [];
     for (const run of moved) {
       const before = this.#placeOf[run.slot]!;
-      if (Object.is(before.value, this.#order.valueOf(run.head))) continue;
+      if (Object.is(before.value, this.#order.valueOf(run.head, run.state))) continue;
       left.add(before);
       placed.push(this.#place(run));
     }
@@ -60,7 +60,8 @@ export class OrderedRuns {
   }
 
   #place(run: IndexedRun): PlacedRun {
-    const place = { run, key: run.key, value: this.#order.valueOf(run.head) };
+    const value = this.#order.valueOf(run.head, run.state);
+    const place = { run, key: run.key, group: null, value };
     this.#placeOf[run.slot] = place;
     return place;
   }

@@ -99,6 +99,13 @@ describe('a session answers one error to', () => {
     expect(of({ ch: CH, since: { epoch: 'e1', seq: 1, more: 2 } })).toMatchObject([badFrame(1, /more/)]);
     expect(of({ ch: 'runs:*', sort: 'colour' })).toMatchObject([badFrame(1, /"sort"/)]);
     expect(of({ ch: 'runs:*', status: ['late'] })).toMatchObject([badFrame(1, /"status.0"/)]);
+    expect(of({ ch: 'runs:*', group_by: 'run_id' })).toMatchObject([
+      badFrame(1, /"group_by" .*"cluster_id"/),
+    ]);
+    expect(of({ ch: 'runs:*', where: [] })).toMatchObject([badFrame(1, /"where"/)]);
+    expect(of({ ch: 'runs:*', where: ['batch>1', 'acc>80'] })).toMatchObject([
+      badFrame(1, /"where.1" is not valid: there is no field "acc" to compare; there are accuracy, reward,/),
+    ]);
   });
 });
 

@@ -165,6 +165,18 @@ describe('server-sent events of several channels', () => {
     expect(dataOf(await events.next(/"ch":"run:.*"entries"/))).toMatchObject({ entries: [] });
   });
 
+  it('give a grouped index with its conditions', async () => {
+    await using gateway = await startMadeUpGateway();
+    for (const run of ['x', 'y']) gateway.append(`c1/${run}/default`, [{}, {}]);
+    gateway.append('c1/z/default', [{}]);
+    gateway.append('c2/x/default', [{}, {}]);
+    const query = 'ch=runs:*&cluster=c1&where=events>1,missing=0&group_by=cluster_id&sort=-run_id';
+    await using events = await EventStream.open(eventsUrl(gateway.url, query));
+    const frame = dataOf(await events.next(/"ch":"runs:/)) as { rows: { run_id: string }[] };
+    expect(frame).toMatchObject({ total: 2, groups: [['c1', 2]] });
+    expect(frame.rows.map((row) => row.run_id)).toEqual(['y', 'x']);
+  });
+
   it.each([
     ['', 'ch'],
     ['ch=', 'ch'],
@@ -179,6 +191,10 @@ describe('server-sent events of several channels', () => {
     [`ch=runs:*&ch=run:${A}&q=x`, 'q is an option'],
     [`ch=figures:${A}&q=x`, 'q is an option'],
     ['ch=runs:*&sort=colour', 'sort'],
+    ['ch=runs:*&where=acc>80', 'there is no field "acc"'],
+    ['ch=runs:*&group_by=run_id', 'group_by'],
+    [`ch=run:${A}&task=x`, 'task is an option of the index'],
+    [`ch=run:${A}&cluster=c1`, 'cluster is an option of the index'],
     ['ch=runs:*&colour=red', 'colour'],
     [`ch=${Array.from({ length: 33 }, (_, at) => `run:c/r${at}/g`).join(',')}`, 'ch'],
   ])('are refused with "%s"', async (query, named) => {
