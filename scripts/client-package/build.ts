@@ -7,8 +7,6 @@ import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { eventNames, eventTypes, isMilestone } from '@runlog/schema/events/event-types';
-import { formatRunKey } from '@runlog/schema/run/run-key';
-import { RUN_SORT_DEFAULT } from '@runlog/schema/run/snapshot';
 import { build, type Plugin } from 'esbuild';
 import { declarations } from './declarations.ts';
 
@@ -31,8 +29,6 @@ const withoutSchemas: Readonly<Record<string, string>> = {
   'events/event-types': `const milestones = new Set(${JSON.stringify(milestones)});
     export const eventNames = ${JSON.stringify(eventNames)};
     export const isMilestone = (name) => milestones.has(name);`,
-  'run/run-key': `export ${String(formatRunKey)}`,
-  'run/snapshot': `export const RUN_SORT_DEFAULT = ${JSON.stringify(RUN_SORT_DEFAULT)};`,
 };
 
 const ownCode: Plugin = {

@@ -1,12 +1,7 @@
 import { type RunPlace, runOrder } from '@runlog/run-state/run-order';
 import { formatRunKey } from '@runlog/schema/run/run-key';
-import {
-  RUN_SORT_DEFAULT,
-  type RunGroup,
-  type RunGroupField,
-  type RunRow,
-  type RunSort,
-} from '@runlog/schema/run/snapshot';
+import { RUN_SORT_DEFAULT } from '@runlog/schema/run/run-sorting';
+import type { RunGroup, RunGroupField, RunRow, RunSort } from '@runlog/schema/run/snapshot';
 import type { StateCounts } from '@runlog/schema/stream/server-frames';
 
 /** The answer to the subscription of an index view, or what changed since. */

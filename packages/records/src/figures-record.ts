@@ -2,7 +2,7 @@ import type { RunFiguresState } from '@runlog/run-state/figures/run-figures';
 import { columnOf, columnsAt, type Series } from '@runlog/run-state/figures/series';
 import { sparkFigures, sparkFrom } from '@runlog/run-state/figures/spark';
 import { FIGURE_POINTS_MAX, FIGURES_MAX, FIGURES_REFUSED_MAX, SPARK_POINTS_MAX } from '@runlog/schema/limits';
-import { runKeyPart } from '@runlog/schema/run/run-key';
+import { runKeyPart } from '@runlog/schema/run/run-key-part';
 import { type Position, positionSchema } from '@runlog/schema/run/snapshot';
 import { parseJson } from '@runlog/topic-io/parse-json';
 import type { LogRecord, RecordToAppend } from '@runlog/topic-io/topic-io';

@@ -1,12 +1,6 @@
 import { instantOf } from '@runlog/schema/events/instant';
-import {
-  type RunGroupField,
-  type RunRow,
-  type RunSort,
-  type RunSortField,
-  type RunState,
-  runStatesByNeed,
-} from '@runlog/schema/run/snapshot';
+import { runStatesByNeed } from '@runlog/schema/run/run-sorting';
+import type { RunGroupField, RunRow, RunSort, RunSortField, RunState } from '@runlog/schema/run/snapshot';
 
 /** The fields that runs are sorted by. Heads and rows both have them. */
 export type SortableRun = Pick<

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { runKeyPart } from './run/run-key.ts';
+import { runKeyPart } from './run/run-key-part.ts';
 
 /** The longest key that a client may send. Generated ones are far shorter. */
 export const KEY_CHARS_MAX = 512;

@@ -6,7 +6,8 @@ import type { EventFaultCode, HttpFaultCode } from '@runlog/schema/faults';
 import type { EventError } from '@runlog/schema/http/ingest-api';
 import { BODY_EVENTS_MAX, EVENT_BYTES_MAX, EVENT_DEPTH_MAX, EVENT_ID_CHARS_MAX } from '@runlog/schema/limits';
 import { cutLetters } from '@runlog/schema/run/cut-text';
-import { DEFAULT_GROUP, formatRunKey, runKeyPart } from '@runlog/schema/run/run-key';
+import { DEFAULT_GROUP, formatRunKey } from '@runlog/schema/run/run-key';
+import { runKeyPart } from '@runlog/schema/run/run-key-part';
 import { messageOf } from '@runlog/topic-io/error-message';
 import { duplicateName, type EventRange, quoteNonFinite, splitJson, splitLines } from './split-body.ts';
 

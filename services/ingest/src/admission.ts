@@ -1,6 +1,6 @@
 import type { HttpFaultCode } from '@runlog/schema/faults';
 import type { PublishKey } from '@runlog/schema/keys';
-import { runKeyPart } from '@runlog/schema/run/run-key';
+import { runKeyPart } from '@runlog/schema/run/run-key-part';
 import { bearerOf, type KeyRing } from '@runlog/service-kit/keys';
 import { Quota, type Rate } from './quota.ts';
 

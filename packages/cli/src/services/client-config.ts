@@ -1,4 +1,4 @@
-import { runKeyPart } from '@runlog/schema/run/run-key';
+import { runKeyPart } from '@runlog/schema/run/run-key-part';
 import { environment, readConfig } from '@runlog/service-kit/read-config';
 import { z } from 'zod';
 import { UsageError } from '../command.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { EMITTER_SEQ_MAX, EVENT_ID_CHARS_MAX } from '../limits.ts';
-import { runKeyPart } from '../run/run-key.ts';
+import { runKeyPart } from '../run/run-key-part.ts';
 import { timestampPattern } from './instant.ts';
 import { timestampFault } from './timestamp-fault.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FIGURE_NAME_CHARS_MAX, FIGURE_POINTS_MAX, FIGURES_MAX, FIGURES_REFUSED_MAX } from '../limits.ts';
-import { runKeyPart } from './run-key.ts';
+import { runKeyPart } from './run-key-part.ts';
 import { positionSchema } from './snapshot.ts';
 
 /** Topics that an older version of the fold wrote have no figures. */

@@ -1,18 +1,8 @@
-import { z } from 'zod';
-
-/** One part of a run key, as a regular expression and for JSON Schema. */
-export const RUN_KEY_PART_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$';
-
 /**
- * One part of a run key. It is case-sensitive and has no slash and no leading dot or dash, so a key is also a safe path
- * and channel name.
+ * One part of a run key, as a regular expression and for JSON Schema. It is case-sensitive and has no slash and no leading dot
+ * or dash, so a key is also a safe path and channel name.
  */
-export const runKeyPart = z
-  .string()
-  .regex(
-    new RegExp(RUN_KEY_PART_PATTERN),
-    'must be 1 to 64 characters of A-Z a-z 0-9 . _ - and begin with a letter or digit',
-  );
+export const RUN_KEY_PART_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$';
 
 export interface RunKey {
   readonly cluster_id: string;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { runKeyPart } from './run-key.ts';
+import { runKeyPart } from './run-key-part.ts';
 
 /**
  * A run's snapshot as version 1 of the fold stored it, with the bounds of that version. It never changes: topics that nobody

@@ -11,7 +11,7 @@ import {
   SLOT_IDS_MAX,
   SPARK_POINTS_MAX,
 } from '../limits.ts';
-import { runKeyPart } from './run-key.ts';
+import { runKeyPart } from './run-key-part.ts';
 
 /**
  * Version of what the fold makes of a record: of the snapshot's fields and of the rows of `eventTypes`. It is part of every
@@ -338,10 +338,7 @@ export const runSortSchema = z.enum(
   `must be one of ${runSortFields.join(', ')}, with a leading - for descending`,
 );
 export type RunSort = RunSortField | `-${RunSortField}`;
-export const RUN_SORT_DEFAULT = '-last_received_at' satisfies RunSort;
-
-/** The states as runs are sorted and grouped by them: what needs somebody comes first. */
-export const runStatesByNeed = ['failed', 'lost_contact', 'quiet', 'running', 'finished'] as const;
+export { RUN_SORT_DEFAULT, runStatesByNeed } from './run-sorting.ts';
 
 /** The fields that a list of runs can be grouped by. */
 export const runGroupFieldSchema = z.enum(['cluster_id', 'task_name', 'state']);
