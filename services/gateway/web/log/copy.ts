@@ -1,0 +1,55 @@
+import { clockOf } from '@runlog/schema/events/instant';
+import { visibleText } from '../text/visible-text.ts';
+import { lineOf } from './line-text.ts';
+import type { LogRow } from './log-rows.ts';
+
+/** Writes rows as text to be pasted: one line each, without the headings and edges, which are no part of the log. */
+export function copyText(rows: readonly LogRow[]): string {
+  return rows
+    .map(copyLine)
+    .filter((line) => line !== null)
+    .join('\n');
+}
+
+/** `2026-01-03 23:59:47Z  e02  r0c1  STAGE  TRAIN→BLEND  seq 1234`; null for a row that says nothing by itself. */
+export function copyLine(row: LogRow): string | null {
+  switch (row.kind) {
+    case 'date':
+    case 'edge':
+      return null;
+    case 'gap':
+      return oneLine(['--', gapText(row), `behind seq ${row.after}`]);
+    case 'event':
+    case 'rollup':
+    case 'burst': {
+      const { env, slot, kind, text } = lineOf(row);
+      const said = text.map((span) => span.text).join('');
+      const seqs = row.kind === 'event' || row.seq === row.lastSeq ? row.seq : `${row.seq}–${row.lastSeq}`;
+      return oneLine([timeOf(row.secondMs), env, slot, kind.text, said, `seq ${seqs}`]);
+    }
+    default: {
+      const unreachable: never = row;
+      throw new Error(`unknown row ${String(unreachable)}`);
+    }
+  }
+}
+
+const stateWords = { waiting: 'waiting', recovered: 'recovered', not_coming: 'not coming' } as const;
+
+function gapText({ cause, emitterId, from, to, missing, state }: Extract<LogRow, { kind: 'gap' }>): string {
+  const many = missing === null ? 'an unknown number' : String(missing);
+  if (cause === 'stream') return `${many} of the events ${from}–${to} were not shown`;
+  return `numbers ${from}–${to} of emitter ${emitterId}: ${many} missing, ${stateWords[state]}`;
+}
+
+function timeOf(secondMs: number): string {
+  return `${new Date(secondMs).toISOString().split('T')[0]} ${clockOf(secondMs)}Z`;
+}
+
+/** Text of others may not begin a line, move to another column, or reverse what follows. */
+function oneLine(parts: readonly string[]): string {
+  return parts
+    .filter((part) => part !== '')
+    .map((part) => visibleText(part).trimEnd())
+    .join('  ');
+}
