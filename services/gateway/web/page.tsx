@@ -20,7 +20,7 @@ export function Page() {
 }
 
 function Shown() {
-  const { hasOpened, keyWanted, link, refusedOrigin } = connection();
+  const { isAway, keyWanted, refusedOrigin } = connection();
   const address = route.value;
   if (keyWanted.value !== null)
     return (
@@ -35,8 +35,7 @@ function Shown() {
       </Alone>
     );
   }
-  const { state } = link.value;
-  if (!hasOpened.value && (state === 'waiting' || state === 'stopped')) {
+  if (isAway.value) {
     return (
       <Alone>
         <Failure of={{ kind: 'server_away' }} />

@@ -15,6 +15,7 @@ export interface MadeUpConnection extends Connection {
   readonly feed: Signal<FeedState>;
   readonly unknownSinceMs: Signal<number | null>;
   readonly hasOpened: Signal<boolean>;
+  readonly isAway: Signal<boolean>;
   readonly hello: Signal<Hello | null>;
   readonly refusedOrigin: Signal<string | null>;
   readonly keyWanted: Signal<'missing' | 'refused' | null>;
@@ -83,6 +84,7 @@ export function madeUpConnection(): MadeUpConnection {
     feed: signal<FeedState>({ state: 'live' }),
     unknownSinceMs: signal<number | null>(null),
     hasOpened: signal(true),
+    isAway: signal(false),
     hello: signal<Hello | null>({ ingestUrl: null }),
     refusedOrigin: signal<string | null>(null),
     keyWanted: signal<'missing' | 'refused' | null>(null),

@@ -137,6 +137,19 @@ describe('the connection of the page', () => {
     vi.restoreAllMocks();
   });
 
+  it('says that nobody answers until somebody does, and not that of a connection that was lost', () => {
+    start();
+    expect(connection.isAway.value).toBe(false);
+    socket().end(1_006);
+    expect(connection.isAway.value).toBe(true);
+    connection.reconnectNow();
+    expect(connection.isAway.value).toBe(true);
+    socket().open();
+    expect(connection.isAway.value).toBe(false);
+    socket().end(1_006);
+    expect(connection.isAway.value).toBe(false);
+  });
+
   it('says since when nothing is known: since it was lost, or since the log does not answer', async () => {
     start();
     await settled();

@@ -48,6 +48,8 @@ export interface Connection {
   readonly unknownSinceMs: ReadonlySignal<number | null>;
   /** Whether the gateway was ever reached. */
   readonly hasOpened: ReadonlySignal<boolean>;
+  /** Whether the first attempts have failed: there is nothing to show yet. */
+  readonly isAway: ReadonlySignal<boolean>;
   /** Null until the gateway has answered. */
   readonly hello: ReadonlySignal<Hello | null>;
   /** Why the gateway streams nothing to pages of this origin, and what to set; null if it does, or has not said. */
@@ -101,6 +103,7 @@ function connect(world: ConnectionWorld): Connection {
   const link = signal<LinkStatus>({ state: 'connecting' });
   const feed = signal<FeedState>({ state: 'live' });
   const hasOpened = signal(false);
+  const isAway = signal(false);
   const lostAtMs = signal<number | null>(null);
   const hello = signal<Hello | null>(null);
   const refusedOrigin = signal<string | null>(null);
@@ -151,9 +154,12 @@ function connect(world: ConnectionWorld): Connection {
       feed.value = { state: 'live' };
       if (status.state === 'open') {
         hasOpened.value = true;
+        isAway.value = false;
         lostAtMs.value = null;
       } else if (wasOpen) {
         lostAtMs.value = clock.at() ?? Number.NaN;
+      } else if (status.state === 'waiting') {
+        isAway.value = !hasOpened.peek();
       }
       if (status.state === 'stopped') {
         if (status.code === closeCodes.bad_key.close) wantKey('refused');
@@ -180,7 +186,7 @@ function connect(world: ConnectionWorld): Connection {
   });
 
   return {
-    ...{ client, clock, link, feed, hasOpened, hello, refusedOrigin, keyWanted },
+    ...{ client, clock, link, feed, hasOpened, isAway, hello, refusedOrigin, keyWanted },
     unknownSinceMs: computed(() =>
       lostAtMs.value !== null
         ? lostAtMs.value
