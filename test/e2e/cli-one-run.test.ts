@@ -76,6 +76,22 @@ describe('one run, as a person reads it', () => {
     expect(lines[3]).toBe('23:59:47  GPU_STATE              --  WARNING  temperature 91');
   });
 
+  it('is followed and listed by filters, and a wrong one is named', async () => {
+    const tail = startCli(['tail', RUN, '--until-end', '--severity', 'warning', '--entries', '100'], env);
+    expect(await tail.ended).toBe(1);
+    expect(tail.stdout()).toBe('23:59:47  GPU_STATE              --  WARNING  temperature 91\n');
+    expect(await runCli(['tail', RUN, '--not-type', 'lower'], env)).toMatchObject({
+      ...{ code: 2, stderr: expect.stringContaining('not_type.0') as unknown },
+    });
+    const listed = async (where: string) =>
+      (await runCli(['runs', '--json', '--sort', 'state', '--where', where], env)).stdout;
+    expect(JSON.parse(await listed('missing=2,attempt=2'))).toMatchObject({ run_id: 'r1' });
+    expect(await listed('missing>2')).toBe('');
+    expect(await runCli(['runs', '--where', 'acc>80'], env)).toMatchObject({
+      ...{ code: 1, stderr: expect.stringContaining('there is no field "acc" to compare') as unknown },
+    });
+  });
+
   it('has the figures of its whole life: a list, one as a table, CSV and JSON', async () => {
     const list = await runCli(['figures', RUN], env);
     expect(list.code).toBe(0);

@@ -1,4 +1,5 @@
 import { formatRunKey } from '@runlog/schema/run/run-key';
+import { runWhereFields } from '@runlog/schema/run/run-where';
 import { type RunRow, runStateSchema } from '@runlog/schema/run/snapshot';
 import { type Command, exitCodes, parseCommandLine, wholeNumber } from '../command.ts';
 import { formatAge, formatCount, formatFigure, formatRate } from '../format.ts';
@@ -17,6 +18,18 @@ const options = {
     value: 'STATES',
     help: `only runs that are ${runStateSchema.options.join(', ')}: one of these, or several with commas`,
   },
+  text: { type: 'string', value: 'TEXT', help: 'only runs that have this part in their key or task' },
+  task: { type: 'string', value: 'TEXT', help: 'only runs that have this part in their task' },
+  where: {
+    type: 'string',
+    value: 'CONDITIONS',
+    help: `only runs that meet these, such as "accuracy>80,missing=0"; there are ${runWhereFields.join(', ')}`,
+  },
+  sort: {
+    type: 'string',
+    value: 'FIELD',
+    help: 'what to sort by, with - before it for descending, such as -accuracy, or state for what failed first',
+  },
   limit: { type: 'string', value: 'N', help: 'the first N runs (default: 50)' },
   json: { type: 'boolean', help: 'one JSON object per line' },
   url: { type: 'string', value: 'URL', help: 'address of the gateway; overrides RUNLOG_GATEWAY_URL' },
@@ -24,22 +37,21 @@ const options = {
 
 export const command: Command = {
   usage: '[options]',
-  description: 'Lists runs; the run with the newest event comes first.',
+  description: 'Lists runs; the run with the newest event comes first unless --sort says otherwise.',
   options,
   examples: [
     'runlog runs',
     'runlog runs --status quiet,lost_contact',
     'runlog runs --run "sim-*" --limit 500',
+    'runlog runs --where "accuracy>80,missing=0" --sort -accuracy',
+    'runlog runs --sort state --task cifar',
   ],
   environment: gatewayVariables,
   run: async (args, env) => {
     const { values } = parseCommandLine(args, options);
     const target = readClientConfig(env, { gatewayUrl: values.url });
     const limit = wholeNumber({ name: 'limit', text: values.limit, fallback: 50, min: 1, max: 1_000_000 });
-    const filter: Record<string, string> = {};
-    for (const name of ['cluster', 'run', 'status'] as const) {
-      if (values[name] !== undefined) filter[name] = values[name];
-    }
+    const filter = filterOf(values);
     const rows: RunRow[] = [];
     let total = 0;
     let cursor: string | null = null;
@@ -61,6 +73,13 @@ export const command: Command = {
     return exitCodes.ok;
   },
 };
+
+/** Returns the parameters of the list that the options ask for. */
+function filterOf(values: Readonly<Partial<Record<keyof typeof options, string | boolean>>>) {
+  const { cluster, run, status, text: q, task, where, sort } = values;
+  const asked = Object.entries({ cluster, run, status, q, task, where, sort });
+  return Object.fromEntries(asked.filter(([, value]) => value !== undefined)) as Record<string, string>;
+}
 
 /** Formats the list for a person. */
 export function runsText(rows: readonly RunRow[], at: { total: number; nowMs: number }): string {

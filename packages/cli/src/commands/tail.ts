@@ -8,6 +8,7 @@ import { closeCodes } from '@runlog/schema/stream/close-codes';
 import { printable, printableJson } from '@runlog/service-kit/printable';
 import { WebSocket } from 'ws';
 import { type Command, CommandError, exitCodes, parseCommandLine, wholeNumber } from '../command.ts';
+import { entryFilterOf, entryFilterOptions } from '../entry-filter.ts';
 import { entryLine } from '../entry-text.ts';
 import { createProgress } from '../progress.ts';
 import { gatewayVariables, readClientConfig } from '../services/client-config.ts';
@@ -16,6 +17,7 @@ import { stopSignal } from '../stop-signal.ts';
 
 const options = {
   entries: { type: 'string', value: 'N', help: 'begin with the newest N entries (default: 10)' },
+  ...entryFilterOptions,
   'until-end': {
     type: 'boolean',
     help: 'stop when the run ends: exit code 0 if it finished, 1 if it failed',
@@ -29,12 +31,18 @@ export const command: Command = {
   description:
     'Follows the event log of one run until Ctrl-C. After a lost connection it continues where it stopped, without a gap or a repeat: what it missed is fetched from the history. If entries cannot be had, stderr says how many and where. If there is no run cluster/run/group yet, the command says so on stderr and waits for it. RUN is written as for "runlog show".',
   options,
-  examples: ['runlog tail run-7', 'runlog tail c1/run-7/A --json', 'runlog tail run-7 --until-end && deploy'],
+  examples: [
+    'runlog tail run-7',
+    'runlog tail c1/run-7/A --json',
+    'runlog tail run-7 --not-type EPOCH_COMPLETED,REWARD_COMPUTED',
+    'runlog tail run-7 --until-end && deploy',
+  ],
   environment: gatewayVariables,
   run: async (args, env) => {
     const { values, positionals } = parseCommandLine(args, options, { argumentsMax: 1 });
     const target = readClientConfig(env, { gatewayUrl: values.url });
     const entries = wholeNumber({ name: 'entries', text: values.entries, fallback: 10, min: 0, max: 100 });
+    const filter = entryFilterOf(values);
     const key = formatRunKey(await selectRun(positionals[0], target));
     const print = (entry: DeliveredEntry) =>
       process.stdout.write(
@@ -52,7 +60,7 @@ export const command: Command = {
       onStatus: (status) => noteStatus(status, (text) => progress.trouble(`${key}: ${text}`)),
     });
     try {
-      for await (const update of client.run(key, { signal, acknowledge: true })) {
+      for await (const update of client.run(key, { signal, acknowledge: true, filter })) {
         const status = follower.receive(update);
         if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
         if (values['until-end'] === true && status !== 'running') {
