@@ -1,6 +1,6 @@
 import type { Figure, RunFigures } from '@runlog/schema/run/figures';
 import { eventsBefore, fractionsOfTimes, type RunAxis, seqAt, timeAt } from '../strip/run-axis.ts';
-import { figureLabel } from './figure-text.ts';
+import { EVENT_RATE, figureLabel } from './figure-text.ts';
 
 /** A figure as it is drawn: one point a bucket, in the order of the log. */
 export interface ChartSeries {
@@ -23,8 +23,6 @@ export interface ChartSeries {
   readonly high: number | null;
 }
 
-/** The name of the series that is made of the run's events, and not of its figures. */
-export const EVENT_RATE = 'events/s';
 const RATE_POINTS = 64;
 
 /** The figures that a chart shows unless others are chosen. Of each line the first that the run has is taken. */

@@ -1,0 +1,134 @@
+import type { RunTimeline } from '@runlog/schema/http/gateway-api';
+import type { RunFigures } from '@runlog/schema/run/figures';
+import { memo } from 'preact/compat';
+import { useMemo } from 'preact/hooks';
+import { abandonedParts } from '../strip/abandoned.ts';
+import { fractionOfSeq, type RunAxis } from '../strip/run-axis.ts';
+import { marksOf } from '../strip/strip-model.ts';
+import { Chart } from './chart.tsx';
+import {
+  availableNames,
+  CHARTS_MAX,
+  type ChartPlace,
+  type ChartSeries,
+  chosenNames,
+  eventRateSeries,
+  noSeries,
+  seriesOf,
+} from './chart-model.ts';
+import type { PlotMarks } from './figure-plot.ts';
+import { EVENT_RATE, figureLabel } from './figure-text.ts';
+import type { SeedEvent } from './seed-events.ts';
+import type { SharedCursor } from './shared-cursor.ts';
+import { useThrottled } from './throttled.ts';
+
+export interface ChartsProps {
+  readonly axis: RunAxis;
+  /** Null while they are on their way. */
+  readonly figures: RunFigures | null;
+  readonly timeline: Pick<RunTimeline, 'attempts' | 'attempt' | 'landmarks' | 'first_seq'>;
+  readonly seeds: readonly SeedEvent[];
+  /** The names of the figures to draw; null for those that a run is usually judged by. */
+  readonly chosen: readonly string[] | null;
+  readonly cursor: SharedCursor;
+  onChoose(names: readonly string[] | null): void;
+  onPlace(place: ChartPlace): void;
+}
+
+const REDRAW_MS_MIN = 1_000;
+/** Places of marks are told apart as finely as a pixel of the widest pane. */
+const MARK_PLACES = 1_024;
+
+/** The figures of a run. New values are drawn at most once a second. */
+export const Charts = memo((props: ChartsProps) => {
+  const { axis, figures, timeline, seeds, chosen, cursor } = props;
+  const drawn = useThrottled(
+    useMemo(() => ({ axis, figures, timeline, seeds }), [axis, figures, timeline, seeds]),
+    REDRAW_MS_MIN,
+  );
+  const marks = useMemo(() => marksFor(drawn), [drawn]);
+  const available = availableNames(drawn.figures);
+  const names = chosenNames(available, chosen);
+  return (
+    <section class="charts" aria-label="Figures">
+      <Choice {...{ available, names, chosen, figures }} onChoose={props.onChoose} />
+      <div class="charts-grid">
+        {names.map((name) => (
+          <FigureChart key={name} {...{ name, cursor, marks }} {...drawn} onPlace={props.onPlace} />
+        ))}
+      </div>
+    </section>
+  );
+});
+
+/** The series is made again only if this figure or the axis has changed. */
+function FigureChart(props: {
+  name: string;
+  axis: RunAxis;
+  figures: RunFigures | null;
+  marks: PlotMarks;
+  cursor: SharedCursor;
+  onPlace(place: ChartPlace): void;
+}) {
+  const { name, axis, figures, marks, cursor, onPlace } = props;
+  const figure = figures?.figures.find((held) => held.name === name);
+  const series = useMemo((): ChartSeries => {
+    if (name === EVENT_RATE) return eventRateSeries(axis);
+    return figure === undefined ? noSeries(name) : seriesOf(axis, figure);
+  }, [name, axis, figure]);
+  return <Chart {...{ series, axis, marks, cursor, onPlace }} />;
+}
+
+function Choice(props: {
+  available: readonly string[];
+  names: readonly string[];
+  chosen: readonly string[] | null;
+  figures: RunFigures | null;
+  onChoose(names: readonly string[] | null): void;
+}) {
+  const { available, names, chosen, figures, onChoose } = props;
+  const all = [...new Set([...available, ...names])];
+  const toggled = (name: string) =>
+    names.includes(name) ? names.filter((held) => held !== name) : [...names, name];
+  const refused = figures?.figures_refused ?? 0;
+  return (
+    <details class="charts-choice">
+      <summary>
+        {names.length} of {all.length} figures
+      </summary>
+      <div class="charts-names">
+        {all.map((name) => (
+          <label key={name}>
+            <input
+              type="checkbox"
+              checked={names.includes(name)}
+              disabled={!names.includes(name) && names.length >= CHARTS_MAX}
+              onChange={() => onChoose(toggled(name))}
+            />
+            <bdi>{figureLabel(name)}</bdi>
+          </label>
+        ))}
+        {chosen !== null && (
+          <button type="button" onClick={() => onChoose(null)}>
+            The usual ones
+          </button>
+        )}
+        {refused > 0 && <p class="charts-refused">{refused} more are not kept: a run keeps its first 48.</p>}
+      </div>
+    </details>
+  );
+}
+
+function marksFor({ axis, timeline, seeds }: Pick<ChartsProps, 'axis' | 'timeline' | 'seeds'>): PlotMarks {
+  const place = (seq: number) => fractionOfSeq(axis, seq);
+  return {
+    marks: marksOf(seeds, (seq) => Math.round(place(seq) * MARK_PLACES) / MARK_PLACES),
+    abandoned: abandonedParts(timeline).map(({ fromSeq, toSeq }) => ({
+      x0: place(fromSeq),
+      x1: place(toSeq),
+    })),
+    attempts: timeline.attempts
+      .slice(timeline.attempt > timeline.attempts.length ? 0 : 1)
+      .map(({ seq }) => place(seq)),
+  };
+}
