@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { indexRow } from '../../../../test/support/index-factory.ts';
+import { WHERE_CHARS_MAX } from '../limits.ts';
 import {
   compileWhere,
   parseRunWhere,
@@ -20,6 +21,16 @@ describe('a condition', () => {
   ])('%j is read', (text, expected) => {
     expect(parseRunWhere(text)).toEqual(expected);
     expect(runWhereSchema.safeParse(text).success).toBe(true);
+  });
+
+  it('is read if it is written as the documents say', () => {
+    const { pattern } = runWhereSchema.meta() as { pattern: string };
+    fc.assert(
+      fc.property(fc.stringMatching(new RegExp(pattern)), (text) => {
+        fc.pre(text.length <= WHERE_CHARS_MAX);
+        expect(runWhereSchema.safeParse(text).error).toBeUndefined();
+      }),
+    );
   });
 
   it.each([

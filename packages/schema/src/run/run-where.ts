@@ -73,6 +73,9 @@ function numberOf(text: string): number | null {
   return Number.isFinite(value) ? value + 0 : null;
 }
 
+/** How conditions are written, for the documents. Spaces around each part are read too. */
+const WRITTEN = `^(${runWhereFields.join('|')})(>=|<=|>|<|=)[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,2})?$`;
+
 /** One condition as text. */
 export const runWhereSchema = z
   .string()
@@ -80,7 +83,8 @@ export const runWhereSchema = z
   .superRefine((text, context) => {
     const parsed = parseRunWhere(text);
     if ('fault' in parsed) context.addIssue({ code: 'custom', message: parsed.fault });
-  });
+  })
+  .meta({ pattern: WRITTEN });
 
 /** The conditions of a query or a subscription. A run must meet all of them. */
 export const runWheresSchema = z.array(runWhereSchema).min(1).max(WHERE_CONDITIONS_MAX);
