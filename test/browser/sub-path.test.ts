@@ -39,6 +39,7 @@ describe('behind a proxy that serves the gateway under a path', () => {
     await open(`${proxy.origin}${PATH}/#c1/resnet-a/default`);
     await page.getByText('r0c1').waitFor();
     await page.getByText('connected').waitFor();
+    await page.getByRole('link', { name: /2 runs/ }).click();
     await page.getByRole('link', { name: /vit/ }).click();
     await page.getByText('r9c9').waitFor();
     gateway.append('c2/vit/b', [event('r7c7')]);
@@ -78,7 +79,7 @@ describe('behind a proxy that serves the gateway under a path', () => {
     await using other = await startReverseProxy({ upstream: gateway.url, path: PATH, passesHost: false });
     allowedOrigins.push(other.origin);
     gateway.append('c1/resnet-a/default', [event('r0c1')]);
-    await open(`${other.origin}${PATH}/`);
+    await open(`${other.origin}${PATH}/#c1/resnet-a/default`);
     await page.getByText('r0c1').waitFor();
     await page.getByText('connected').waitFor();
   });
