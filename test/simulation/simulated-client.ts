@@ -3,11 +3,11 @@ import { type ReplicaUpdate, RunReplica } from '@runlog/client/run-replica';
 import { deliverSnapshot, rowOf } from '@runlog/run-state/delivery';
 import { runOrder } from '@runlog/run-state/run-order';
 import { formatRunKey } from '@runlog/schema/run/run-key';
+import { RUN_SORT_DEFAULT } from '@runlog/schema/run/run-sorting';
 import { compileWhere } from '@runlog/schema/run/run-where';
 import {
   type DeliveredEntry,
   type DeliveredSnapshot,
-  RUN_SORT_DEFAULT,
   type RunRow,
   type RunSnapshot,
   type RunState,

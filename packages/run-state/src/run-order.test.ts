@@ -1,11 +1,11 @@
 import { formatRunKey } from '@runlog/schema/run/run-key';
+import { runStatesByNeed } from '@runlog/schema/run/run-sorting';
 import {
   type RunGroupField,
   type RunSort,
   type RunState,
   runGroupFieldSchema,
   runSortSchema,
-  runStatesByNeed,
 } from '@runlog/schema/run/snapshot';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -11,14 +11,9 @@ import {
   WHERE_CONDITIONS_MAX,
 } from '../limits.ts';
 import { askedSlotSchema } from '../run/asked-slot.ts';
+import { RUN_SORT_DEFAULT } from '../run/run-sorting.ts';
 import { runWhereSchema } from '../run/run-where.ts';
-import {
-  RUN_SORT_DEFAULT,
-  runGroupFieldSchema,
-  runSortSchema,
-  runStateSchema,
-  severitySchema,
-} from '../run/snapshot.ts';
+import { runGroupFieldSchema, runSortSchema, runStateSchema, severitySchema } from '../run/snapshot.ts';
 import { listOf, seqText, wholeNumber } from './query-values.ts';
 
 /** The queries of streams of server-sent events. Their options are those of a `sub` frame's items. */

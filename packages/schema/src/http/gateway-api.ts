@@ -12,11 +12,11 @@ import {
   WHERE_CONDITIONS_MAX,
 } from '../limits.ts';
 import { askedSlotSchema } from '../run/asked-slot.ts';
+import { RUN_SORT_DEFAULT } from '../run/run-sorting.ts';
 import { runWhereFields, runWhereOperators, runWhereSchema } from '../run/run-where.ts';
 import {
   eventLogEntrySchema,
   positionSchema,
-  RUN_SORT_DEFAULT,
   runGroupFieldSchema,
   runGroupsSchema,
   runRowSchema,

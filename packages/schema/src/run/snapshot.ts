@@ -338,7 +338,6 @@ export const runSortSchema = z.enum(
   `must be one of ${runSortFields.join(', ')}, with a leading - for descending`,
 );
 export type RunSort = RunSortField | `-${RunSortField}`;
-export { RUN_SORT_DEFAULT, runStatesByNeed } from './run-sorting.ts';
 
 /** The fields that a list of runs can be grouped by. */
 export const runGroupFieldSchema = z.enum(['cluster_id', 'task_name', 'state']);

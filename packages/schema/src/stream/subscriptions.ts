@@ -11,10 +11,10 @@ import {
 import { askedSlotSchema } from '../run/asked-slot.ts';
 import { isGlob } from '../run/run-glob.ts';
 import { parseRunKey } from '../run/run-key.ts';
+import { RUN_SORT_DEFAULT } from '../run/run-sorting.ts';
 import { runWheresSchema } from '../run/run-where.ts';
 import {
   positionSchema,
-  RUN_SORT_DEFAULT,
   runGroupFieldSchema,
   runSortSchema,
   runStateSchema,

@@ -3,9 +3,9 @@ import { rowOf } from '@runlog/run-state/delivery';
 import { conditionOf } from '@runlog/run-state/run-condition';
 import { runOrder } from '@runlog/run-state/run-order';
 import { compileGlob } from '@runlog/schema/run/run-glob';
+import { RUN_SORT_DEFAULT } from '@runlog/schema/run/run-sorting';
 import { compileWhere } from '@runlog/schema/run/run-where';
 import {
-  RUN_SORT_DEFAULT,
   type RunRow,
   type RunState,
   runGroupFieldSchema,

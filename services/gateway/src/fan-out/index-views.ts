@@ -1,13 +1,8 @@
 import type { RunChange } from '@runlog/run-feed/run-change';
 import { STREAM_INDEX_ROWS_DEFAULT } from '@runlog/schema/limits';
+import { RUN_SORT_DEFAULT } from '@runlog/schema/run/run-sorting';
 import { compileWhere } from '@runlog/schema/run/run-where';
-import {
-  RUN_SORT_DEFAULT,
-  type RunGroup,
-  type RunGroupField,
-  type RunSort,
-  type RunState,
-} from '@runlog/schema/run/snapshot';
+import type { RunGroup, RunGroupField, RunSort, RunState } from '@runlog/schema/run/snapshot';
 import type { IndexSubscription as AskedView } from '@runlog/schema/stream/subscriptions';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Viewer } from '../access.ts';
