@@ -1,3 +1,4 @@
+import { runGroupsSchema } from '@runlog/schema/run/snapshot';
 import { z } from 'zod';
 import { abilities } from './scenario.ts';
 
@@ -20,6 +21,7 @@ export const reportSchemas = {
       rows: z.array(z.string()),
       total: z.int(),
       counts: z.record(z.string(), z.int()).optional(),
+      groups: runGroupsSchema.optional(),
     }),
   }),
   figures: z.object({

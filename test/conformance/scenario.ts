@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runGroupsSchema } from '@runlog/schema/run/snapshot';
 import { runChannel } from '@runlog/schema/stream/channels';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -99,6 +100,7 @@ const expectation = z.strictObject({
       rows: z.array(z.string()).optional(),
       total: z.int().optional(),
       counts: z.record(z.string(), z.int()).optional(),
+      groups: runGroupsSchema.optional(),
     })
     .optional(),
   /** By figure, the `last` of its buckets. */

@@ -91,14 +91,16 @@ export function runOrder(sort: RunSort, groupBy: RunGroupField | null = null): R
   const sortedBy = field === 'state' ? byState : sortValues[field];
   const groupedBy = groupBy === null ? () => null : groupValues[groupBy];
   const compareGroups = groupOrder(groupBy);
+  const compareInGroup = (left: RunPlace, right: RunPlace) =>
+    compareValues(left.value, right.value, isDescending) || compareKeys(left.key, right.key);
   return {
     usesState: field === 'state' || groupBy === 'state',
     placeOf: (key, run, state) => ({ group: groupedBy(run, state), value: sortedBy(run, state), key }),
     valueOf: sortedBy,
-    compare: (left, right) =>
-      compareGroups(left.group, right.group) ||
-      compareValues(left.value, right.value, isDescending) ||
-      compareKeys(left.key, right.key),
+    compare:
+      groupBy === null
+        ? compareInGroup
+        : (left, right) => compareGroups(left.group, right.group) || compareInGroup(left, right),
   };
 }
 

@@ -124,8 +124,8 @@ export class DrivenClient {
     const ch = indexChannel(glob);
     const listener: Parameters<StreamClient['subscribeIndex']>[1] = (update) => {
       if (update.kind === 'refused') return report({ refused: { ch, code: update.code } });
-      const { rows, total, counts } = update;
-      report({ index: { glob, rows: rows.map(formatRunKey), total, counts } });
+      const { rows, total, counts, groups } = update;
+      report({ index: { glob, rows: rows.map(formatRunKey), total, counts, groups } });
     };
     this.#endings.set(ch, this.#client!.subscribeIndex(glob, listener, view));
   }
