@@ -1,0 +1,102 @@
+import { useSignal } from '@preact/signals';
+import type { Span } from '@runlog/schema/events/line-span';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import type { FollowedRun } from '../run/followed-run.ts';
+import { clockText, minuteHeadText } from '../text/dates.ts';
+import { visibleText } from '../text/visible-text.ts';
+import type { GapRow } from './gap-rows.ts';
+import { GapRows } from './gap-rows.ts';
+import { lineOf } from './line-text.ts';
+import { type LogRow, LogRows } from './log-rows.ts';
+
+/** Without virtualisation no more rows than this can be drawn. */
+const ENTRIES_MAX = 300;
+/** A scroll position nearer to the end than this counts as at the end. */
+const END_TOLERANCE_PX = 24;
+
+/** Draws the newest rows of a run's log, all of them. It stands here until the log that draws only what is in view does. */
+export function SimpleLog({ run }: { run: FollowedRun }) {
+  const shown = useSignal<readonly LogRow[]>([]);
+  const isFollowing = useSignal(true);
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    const rows = new LogRows();
+    const gaps = new GapRows();
+    return run.onLog((update) => {
+      if (update.kind === 'start') {
+        rows.clear();
+        gaps.clear();
+      }
+      if (update.kind === 'gap') gaps.noteStream(update, Date.now());
+      if (update.kind === 'start' || update.kind === 'entries') rows.add(update.entries);
+      rows.trimStart(ENTRIES_MAX);
+      rows.setGaps(gaps.rows);
+      shown.value = rows.rows;
+    });
+  }, [run, shown]);
+  useLayoutEffect(() => {
+    if (isFollowing.value && list.current !== null) list.current.scrollTop = list.current.scrollHeight;
+  });
+  return (
+    <section class="log" aria-label="Event log">
+      <div
+        class="lines"
+        ref={list}
+        role="log"
+        aria-live="off"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
+        tabIndex={0}
+        onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
+          isFollowing.value = scrollHeight - scrollTop - clientHeight < END_TOLERANCE_PX;
+        }}
+      >
+        {shown.value.length === 0 && <p class="hint">Waiting for events...</p>}
+        {shown.value.map((row) => (
+          <Row key={row.id} row={row} />
+        ))}
+      </div>
+      {!isFollowing.value && (
+        <button
+          class="to-end"
+          type="button"
+          onClick={() => {
+            isFollowing.value = true;
+          }}
+        >
+          ↓ newest
+        </button>
+      )}
+    </section>
+  );
+}
+
+function Row({ row }: { row: LogRow }) {
+  if (row.kind === 'edge') return null;
+  if (row.kind === 'date') return <div class="line-head">{minuteHeadText(row.minuteMs)}</div>;
+  if (row.kind === 'gap') return <div class="line-head tone-warn">{gapText(row)}</div>;
+  const { env, slot, kind, text } = lineOf(row);
+  const clock = clockText(row.secondMs);
+  return (
+    <div class="line">
+      <span class="clock">{row.clock === 'full' ? clock : clock.slice(5)}</span>
+      <span class="text">
+        {slot !== '' && <Piece of={{ text: `${slot} `, tone: 'slot' }} />}
+        <Piece of={{ text: `${kind.text} `, tone: kind.tone }} />
+        {text.map((span, at) => (
+          <Piece key={at} of={span} />
+        ))}
+      </span>
+      <span class="envs">{env}</span>
+    </div>
+  );
+}
+
+function Piece({ of }: { of: Span }) {
+  return <bdi class={`tone-${of.tone}`}>{visibleText(of.text)}</bdi>;
+}
+
+function gapText({ missing }: GapRow): string {
+  return missing === null
+    ? '… events are missing here'
+    : `… ${missing.toLocaleString('en')} events not shown`;
+}
