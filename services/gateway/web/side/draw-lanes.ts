@@ -6,7 +6,7 @@ import type { StageClass } from './lanes-model.ts';
 
 const BAR_PX = 9;
 const BAR_TOP_PX = (LANE_PX - BAR_PX) / 2;
-const END_PX = 3.5;
+const END_PX = 4;
 /** The widest segment that is drawn without a line at its end, so that neighbours are told apart without colours. */
 const LINE_PX_MIN = 4;
 
@@ -92,7 +92,12 @@ function drawEnd(
     context.lineTo(x + END_PX + 0.5, y);
     context.lineTo(x, y + END_PX + 0.5);
     context.lineTo(x - END_PX - 0.5, y);
+    context.closePath();
     context.fill();
+    // Its edge tells it from the stage before it, where both have one colour.
+    context.strokeStyle = colour('--lane-back');
+    context.lineWidth = 1;
+    context.stroke();
   } else if (end === 'pruned') {
     context.strokeStyle = colour('--lane-pruned');
     context.lineWidth = 1.5;

@@ -1,25 +1,19 @@
+import { eventNames } from '@runlog/schema/events/event-types';
 import { instantOf } from '@runlog/schema/events/instant';
 import { percentagePoints } from '@runlog/schema/events/line-span';
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 
-/** The types of the events that tell the life of a seed. */
-export const SEED_EVENT_TYPES = [
-  'SEED_GERMINATED',
-  'SEED_STAGE_CHANGED',
-  'SEED_GATE_EVALUATED',
-  'SEED_FOSSILIZED',
-  'SEED_PRUNED',
-  'SEED_CULLED',
-] as const;
-
 const kinds: Readonly<Record<string, SeedEvent['kind']>> = {
-  SEED_GERMINATED: 'germinated',
-  SEED_STAGE_CHANGED: 'changed',
-  SEED_GATE_EVALUATED: 'gate',
-  SEED_FOSSILIZED: 'fossilised',
-  SEED_PRUNED: 'pruned',
-  SEED_CULLED: 'pruned',
-} satisfies Record<(typeof SEED_EVENT_TYPES)[number], SeedEvent['kind']>;
+  [eventNames.SEED_GERMINATED]: 'germinated',
+  [eventNames.SEED_STAGE_CHANGED]: 'changed',
+  [eventNames.SEED_GATE_EVALUATED]: 'gate',
+  [eventNames.SEED_FOSSILIZED]: 'fossilised',
+  [eventNames.SEED_PRUNED]: 'pruned',
+  [eventNames.SEED_CULLED]: 'pruned',
+};
+
+/** The types of the events that tell the life of a seed. */
+export const SEED_EVENT_TYPES: readonly string[] = Object.keys(kinds);
 
 /** What the drawings keep of a seed's event. */
 export interface SeedEvent {
