@@ -107,8 +107,13 @@ export type Fetched =
   | {
       readonly kind: 'records';
       readonly partition: number;
-      /** May be empty, if the position moved past control records or the partition answered for the first time. */
+      /**
+       * May be empty, if the position moved past control records or past records of other keys, or if the partition
+       * answered for the first time.
+       */
       readonly records: readonly LogRecord[];
+      /** About the size of all that was read for it, also of the records that `ReaderOptions.key` leaves out. */
+      readonly bytes: number;
       /**
        * The offset where the next fetch begins. The reader is at the end of the log exactly when this equals
        * `stableEnd`.
@@ -176,6 +181,8 @@ export interface GroupMember extends AsyncDisposable, AsyncIterable<Assignment> 
 
 export interface ReaderOptions {
   readonly topic: string;
+  /** Yields only the records of this key, which costs far less than to yield all and leave most of them aside. */
+  readonly key?: string;
   readonly signal?: AbortSignal;
   /**
    * Is told of a passing fault that the reader is retrying: once when it begins, and once, with null, when it is over.
