@@ -175,7 +175,7 @@ describe('a page of history', () => {
         log.cost.forget();
         const answer = await page(each);
         expect(log.cost.bytes).toBeLessThanOrEqual(EVENTS_PAGE_LOG_BYTES_MAX + 64 * 1024);
-        expect(answer.events.length).toBeGreaterThan(50);
+        if (answer.next !== null) expect(answer.events.length).toBeGreaterThan(50);
         return answer;
       }, asked);
       expect(all).toHaveLength(1_000);

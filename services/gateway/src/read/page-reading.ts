@@ -37,7 +37,6 @@ export class PageReading implements AsyncDisposable {
   /** Where the run ends, as far as it is folded. */
   readonly end: number;
   readonly #state: RunSnapshot;
-  readonly #key: string;
   readonly #reader: PartitionReader;
   readonly #isLate: () => boolean;
   readonly #signal: AbortSignal;
@@ -56,8 +55,7 @@ export class PageReading implements AsyncDisposable {
     },
   ) {
     this.#state = options.state;
-    this.#key = formatRunKey(options.state);
-    this.#reader = new PartitionReader(io, options);
+    this.#reader = new PartitionReader(io, { ...options, key: formatRunKey(options.state) });
     this.#isLate = options.isLate;
     this.#signal = options.signal;
     this.known = new KnownEpisodes(options.state);
@@ -83,9 +81,8 @@ export class PageReading implements AsyncDisposable {
   /** Yields the run's events of a range as they are read. */
   async *read(range: OffsetRange): AsyncGenerator<{ events: readonly PastEvent[]; nextOffset: number }> {
     for await (const { records, nextOffset } of this.#reader.read(range)) {
-      const own = records.filter(({ key }) => key === this.#key);
       const events: PastEvent[] = [];
-      for (const [index, record] of own.entries()) {
+      for (const [index, record] of records.entries()) {
         if (index > 0 && index % DECODED_AT_ONCE === 0) await ownTurn();
         const event = pastEvent(record, this.#state);
         if (event !== null) events.push(event);
