@@ -87,6 +87,17 @@ export function describeReading(context: ContractContext): void {
       expect((await readToEnd(io, { topic, offset: 20 })).records).toEqual([]);
     });
 
+    it('reads as far as it is needed, and on from there if more is asked for', async () => {
+      const io = context.io();
+      const topic = await createTopic(io);
+      await appendAll(io, { topic, records: numbered('to', 20) });
+      const reader = openReader(io, topic);
+      reader.add({ partition: 0, offset: 3, to: 7 });
+      const answers = await fetchedUntil(reader, (one) => one.kind === 'records' && one.nextOffset === 20);
+      const read = answers.flatMap((one) => (one.kind === 'records' ? textOf(one.records) : []));
+      expect(read).toEqual(Array.from({ length: 17 }, (_, index) => `to-${3 + index}`));
+    });
+
     it('bounds the size of one answer', async () => {
       const io = context.io();
       const topic = await createTopic(io);

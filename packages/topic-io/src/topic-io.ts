@@ -143,7 +143,8 @@ export type Fetched =
  * the reader is disposed or aborted.
  */
 export interface TopicReader extends AsyncDisposable, AsyncIterable<Fetched> {
-  add(position: { partition: number; offset: number }): void;
+  /** With `to`, nothing is needed from there on: an answer may end there, so that less is read. */
+  add(position: { partition: number; offset: number; to?: number }): void;
   /**
    * Removes a partition. Nothing that was fetched before is yielded any more, even if the partition is added again at
    * another offset.

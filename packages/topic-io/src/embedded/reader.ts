@@ -6,6 +6,8 @@ import type { LogView } from './view.ts';
 
 interface Position {
   offset: number;
+  /** An answer ends there. */
+  readonly to: number;
   answered: boolean;
 }
 
@@ -66,8 +68,16 @@ export class EmbeddedReader implements TopicReader {
     if (this.#signal?.aborted === true) this.#close();
   }
 
-  add({ partition, offset }: { partition: number; offset: number }): void {
-    this.#positions.set(partition, { offset, answered: false });
+  add({
+    partition,
+    offset,
+    to = Number.POSITIVE_INFINITY,
+  }: {
+    partition: number;
+    offset: number;
+    to?: number;
+  }): void {
+    this.#positions.set(partition, { offset, to, answered: false });
     this.#wake?.();
   }
 
@@ -153,7 +163,10 @@ export class EmbeddedReader implements TopicReader {
       return { kind: 'out_of_range', partition, requestedOffset: position.offset, startOffset, stableEnd };
     }
     if (position.answered && position.offset === stableEnd) return null;
-    const limits = { fromOffset: position.offset, ...answerLimits };
+    const { offset, to } = position;
+    const left = offset < to ? to - offset : Number.POSITIVE_INFINITY;
+    const recordsMax = Math.min(left, answerLimits.recordsMax);
+    const limits = { fromOffset: offset, ...answerLimits, recordsMax };
     const read = this.#view.read(place, limits, this.#key);
     position.offset = read.nextOffset;
     position.answered = true;

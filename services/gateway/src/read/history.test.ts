@@ -133,7 +133,7 @@ describe('a page of history', () => {
       const { events } = await page(asked);
       expect(events).toHaveLength(asked.limit ?? 100);
       expectLive(events, live);
-      expect(log.cost.records).toBeLessThanOrEqual(13_000);
+      expect(log.cost.records).toBeLessThanOrEqual(7_000);
       expect(log.cost.bytes).toBeLessThanOrEqual(EVENTS_PAGE_LOG_BYTES_MAX);
     }
   }, 120_000);

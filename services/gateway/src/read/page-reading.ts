@@ -12,8 +12,6 @@ const RECORDS_MAX_AT_FIRST = 8_192;
 /** A window is so much larger than what it is expected to need. */
 const RESERVE = 1.25;
 const RESERVE_RECORDS = 16;
-/** A window may become so much longer to begin where the episode is known. */
-const STRETCH_MAX = 2;
 /** An engine of the log answers with about so many bytes at once, whatever is needed of them. */
 const ANSWER_BYTES = 1024 * 1024;
 /** A window that turns out to be too large is made anew to take this part of what is left. */
@@ -92,15 +90,15 @@ export class PageReading implements AsyncDisposable {
   }
 
   /**
-   * Reads the window of about so many records that ends at `to`. It begins where the episode is known, if that is not much
-   * further, and is smaller if the page may not read so much. Returns null if the page may not read it at all, or on abort.
-   * With `isFirst` it reads one record at least, because every page must get on.
+   * Reads the window of so many records that ends at `to`. It is smaller if the page may not read so much. Returns null if
+   * the page may not read it at all, or on abort. With `isFirst` it reads one record at least, because every page must get
+   * on.
    */
   async window(wanted: { to: number; records: number; isFirst?: boolean }): Promise<Window | null> {
     const { to, isFirst = false } = wanted;
     let records = Math.max(1, Math.min(wanted.records, this.#recordsThatFit() ?? RECORDS_MAX_AT_FIRST));
     for (;;) {
-      const from = this.#beginning({ to, records });
+      const from = Math.max(this.oldest, to - records);
       const window = await this.#readWindow({ from, to });
       if (window !== 'too_large') return window;
       if (this.isSpent && !isFirst) return null;
@@ -130,13 +128,6 @@ export class PageReading implements AsyncDisposable {
     }
     if (this.#signal.aborted) return null;
     return { events, from, records: to - from };
-  }
-
-  #beginning({ to, records }: { to: number; records: number }): number {
-    const from = Math.max(this.oldest, to - records);
-    const place = this.known.below(from);
-    const stretched = place === null ? from : Math.max(this.oldest, place.seq);
-    return to - stretched <= records * STRETCH_MAX ? stretched : from;
   }
 
   /** The records that can still be read, by the size of those that were. Null if none was. */

@@ -42,13 +42,13 @@ export class PartitionReader implements AsyncDisposable {
     if (from >= to) return;
     const partition = this.#partition;
     let offset = from;
-    this.#reader.add({ partition, offset });
+    this.#reader.add({ partition, offset, to });
     try {
       for await (const fetched of this.#reader) {
         if (fetched.kind === 'out_of_range') {
           if (fetched.startOffset >= to || fetched.startOffset <= offset) return;
           offset = fetched.startOffset;
-          this.#reader.add({ partition, offset });
+          this.#reader.add({ partition, offset, to });
           continue;
         }
         const bytesAnOffset = fetched.bytes / Math.max(1, fetched.nextOffset - offset);
