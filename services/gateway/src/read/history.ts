@@ -206,13 +206,15 @@ async function collectBackward(
     events = [...window.events, ...events];
     to = window.from;
     setEpisodes(events, { before: known.at(to), known });
-    page = [...window.events.filter(isWanted), ...page].slice(-query.limit);
+    const wanted = window.events.filter(isWanted);
+    page = [...wanted, ...page].slice(-query.limit);
     if (page.length >= query.limit) break;
     const newest = page.at(-1);
     // Some of the page can be given in any case. Otherwise something must be left for finding the episode.
     if (newest !== undefined && newest.episode !== null) reading.release();
     if (reading.isSpent) break;
-    records = window.records * 2;
+    const missing = wanted.length === 0 ? Number.POSITIVE_INFINITY : query.limit - page.length;
+    records = Math.min(window.records * 2, reading.recordsHolding(missing, { before: to }));
   }
   return { events, page, to };
 }

@@ -7,8 +7,8 @@ import { type OffsetRange, PartitionReader } from './partition-reader.ts';
 import { type PastEvent, pastEvent } from './past-event.ts';
 import { ownTurn } from './turns.ts';
 
-/** The most records of a window before the size of records here is known: 4 MiB if each has half a kilobyte. */
-const RECORDS_MAX_AT_FIRST = 8_192;
+/** The most records of a window before the size of records here is known. If it turns out too large, it was read in vain. */
+const RECORDS_MAX_AT_FIRST = 1_000;
 /** A window is so much larger than what it is expected to need. */
 const RESERVE = 1.25;
 const RESERVE_RECORDS = 16;
