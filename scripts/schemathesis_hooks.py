@@ -63,8 +63,12 @@ def filter_failure(
 ) -> bool:
     """Ignores invalid data that was rejected in another way: with 413, event by event in a 200, or as HTTP allows.
 
+    An address that is too long together with its header fields is rejected before any operation sees it.
+
     Ignores also valid parameters that do not go together: an option, and channels of another kind.
     """
+    if response.status_code == 431:
+        return False
     if type(failure).__name__ == "RejectedPositiveData" and case.path == "/v1/stream/events":
         return response.status_code != 400
     if type(failure).__name__ != "AcceptedNegativeData" or case.path != "/v1/events":
