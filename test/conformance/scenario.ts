@@ -30,7 +30,7 @@ const hello = z.strictObject({
 /** What one request for history gets instead of the page that it asked for. */
 const answer = z.union([
   /** An error, with the body that the gateway gives it. */
-  z.enum(['overloaded', 'log_unavailable', 'history_gone', 'forbidden', 'no_such_run']),
+  z.enum(['overloaded', 'log_unavailable', 'history_gone', 'unauthorized', 'forbidden', 'no_such_run']),
   /** `hold`: the page, but only after the step `release`. */
   z.enum(['page', 'hold', 'cut', 'empty']),
   /** What a gateway answers that has read the run only up to this seq. */

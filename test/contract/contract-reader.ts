@@ -87,6 +87,17 @@ export function describeReading(context: ContractContext): void {
       expect((await readToEnd(io, { topic, offset: 20 })).records).toEqual([]);
     });
 
+    it('reads as far as it is needed, and on from there if more is asked for', async () => {
+      const io = context.io();
+      const topic = await createTopic(io);
+      await appendAll(io, { topic, records: numbered('to', 20) });
+      const reader = openReader(io, topic);
+      reader.add({ partition: 0, offset: 3, to: 7 });
+      const answers = await fetchedUntil(reader, (one) => one.kind === 'records' && one.nextOffset === 20);
+      const read = answers.flatMap((one) => (one.kind === 'records' ? textOf(one.records) : []));
+      expect(read).toEqual(Array.from({ length: 17 }, (_, index) => `to-${3 + index}`));
+    });
+
     it('bounds the size of one answer', async () => {
       const io = context.io();
       const topic = await createTopic(io);
@@ -101,6 +112,55 @@ export function describeReading(context: ContractContext): void {
         (one) => one.kind === 'records' && one.nextOffset === one.stableEnd,
       );
       expect(answers.length).toBeGreaterThan(1);
+    });
+
+    it('yields only the records of a key if it has one, and counts what it read of the others', async () => {
+      const io = context.io();
+      const topic = await createTopic(io);
+      // Large and small ones, and keys of which one begins with the other.
+      const sizes = [0, 1, 10_000, 300_000];
+      const all = Array.from({ length: 40 }, (_, index) =>
+        record({ key: ['k', 'kk', 'other'][index % 3]!, value: Buffer.alloc(sizes[index % 4]!, index) }),
+      );
+      for (const records of [all.slice(0, 20), all.slice(20)]) await appendAll(io, { topic, records });
+      const own = all.flatMap((one, offset) => (one.key === 'k' ? [{ ...one, offset }] : []));
+      for (const [key, expected] of [
+        ['k', own],
+        ['nobody', []],
+      ] as const) {
+        await using reader = io.reader({ topic, key, signal: AbortSignal.timeout(60_000) });
+        reader.add({ partition: 0, offset: 0 });
+        const answers = await fetchedUntil(
+          reader,
+          (one) => one.kind === 'records' && one.nextOffset === one.stableEnd,
+        );
+        const read = answers.flatMap((one) => (one.kind === 'records' ? [one] : []));
+        const found = read.flatMap(({ records }) => records);
+        expect(found.map(({ offset }) => offset)).toEqual(expected.map(({ offset }) => offset));
+        expect(textOf(found)).toEqual(textOf(expected));
+        const bytes = read.reduce((sum, one) => sum + one.bytes, 0);
+        const valueBytes = all.reduce((sum, { value }) => sum + value!.length, 0);
+        expect(bytes).toBeGreaterThanOrEqual(valueBytes);
+        expect(bytes).toBeLessThan(valueBytes + all.length * 1_000);
+      }
+    });
+
+    it('gives a reader with a key its records also while they are written', async () => {
+      const io = context.io();
+      const topic = await createTopic(io);
+      await using reader = io.reader({ topic, key: 'k', signal: AbortSignal.timeout(60_000) });
+      reader.add({ partition: 0, offset: 0 });
+      await nextRecords(reader);
+      await using writer = await io.writer();
+      const records = ['k', 'other', 'k'].map((key, index) =>
+        record({ key, value: Buffer.from(String(index)) }),
+      );
+      expectAcknowledged(await writer.append({ topic, partition: 0, records }), 3);
+      const answers = await fetchedUntil(reader, (one) => one.kind === 'records' && one.nextOffset === 3);
+      expect(answers.flatMap((one) => (one.kind === 'records' ? textOf(one.records) : []))).toEqual([
+        '0',
+        '2',
+      ]);
     });
 
     it('wakes up within a second when a record arrives', async () => {

@@ -22,7 +22,7 @@ import { runCli } from '../support/cli-process.ts';
 import { noteText } from '../support/embedded-ingest.ts';
 import { FollowedEntries } from '../support/followed-entries.ts';
 import { freePorts } from '../support/free-ports.ts';
-import { fuzzMs } from '../support/fuzzed-system.ts';
+import { fuzzMs, fuzzTimeout } from '../support/fuzzed-system.ts';
 import { makeKeyFile, type TestKeyFile } from '../support/key-file.ts';
 import { ServiceProcess } from '../support/service-process.ts';
 import { silentLogger } from '../support/silent-logger.ts';
@@ -57,20 +57,24 @@ const reached = {
 };
 
 describe('over real sockets', () => {
-  it('every client holds what the topic holds and what REST shows, whatever happens to it', async () => {
-    const first = chosenSeed(process.env);
-    const endsMs = performance.now() + fuzzMs(HISTORIES_MS);
-    let histories = 0;
-    for (; histories === 0 || performance.now() < endsMs; histories += 1) {
-      process.stdout.write(`stream oracle SEED=${first + histories}\n`);
-      // The end of a long output is what one sees of it.
-      expect(await history(new SeededRandom(first + histories)), `SEED=${first + histories}`).toEqual([]);
-    }
-    process.stdout.write(`stream oracle: ${histories} histories, ${JSON.stringify(reached)}\n`);
-    // Otherwise nothing was shown.
-    expect(reached.resumes).toBeGreaterThan(0);
-    expect(reached.skips + reached.lags).toBeGreaterThan(0);
-  });
+  it(
+    'every client holds what the topic holds and what REST shows, whatever happens to it',
+    async () => {
+      const first = chosenSeed(process.env);
+      const endsMs = performance.now() + fuzzMs(HISTORIES_MS);
+      let histories = 0;
+      for (; histories === 0 || performance.now() < endsMs; histories += 1) {
+        process.stdout.write(`stream oracle SEED=${first + histories}\n`);
+        // The end of a long output is what one sees of it.
+        expect(await history(new SeededRandom(first + histories)), `SEED=${first + histories}`).toEqual([]);
+      }
+      process.stdout.write(`stream oracle: ${histories} histories, ${JSON.stringify(reached)}\n`);
+      // Otherwise nothing was shown.
+      expect(reached.resumes).toBeGreaterThan(0);
+      expect(reached.skips + reached.lags).toBeGreaterThan(0);
+    },
+    fuzzTimeout(HISTORIES_MS),
+  );
 });
 
 /** Returns what was wrong. */

@@ -84,7 +84,7 @@ export class SimulatedPartition {
   read(
     from: number,
     limits: { recordsMax: number; bytesMax: number },
-  ): { records: LogRecord[]; nextOffset: number } {
+  ): { records: LogRecord[]; bytes: number; nextOffset: number } {
     const { stableEnd } = this;
     const records: LogRecord[] = [];
     let bytes = 0;
@@ -93,12 +93,12 @@ export class SimulatedPartition {
       if (entry.offset >= stableEnd) break;
       if (!isVisible(entry)) continue;
       if (records.length >= limits.recordsMax || bytes >= limits.bytesMax) {
-        return { records, nextOffset: entry.offset };
+        return { records, bytes, nextOffset: entry.offset };
       }
       records.push(entry.record);
       bytes += entry.record.value?.length ?? 0;
     }
-    return { records, nextOffset: stableEnd };
+    return { records, bytes, nextOffset: stableEnd };
   }
 
   offsetAtTime(timestampMs: number): number {

@@ -30,6 +30,7 @@ interface Position {
 export class SimulatedReader implements TopicReader {
   readonly #connection: Connection;
   readonly #topic: string;
+  readonly #key: string | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #onFault: ((fault: TopicIoError | null) => void) | undefined;
   readonly #onAnswer: ((answer: FetchAnswered) => void) | undefined;
@@ -44,6 +45,7 @@ export class SimulatedReader implements TopicReader {
   constructor(connection: Connection, options: ReaderOptions) {
     this.#connection = connection;
     this.#topic = options.topic;
+    this.#key = options.key;
     this.#signal = options.signal;
     this.#onFault = options.onFault;
     this.#onAnswer = options.onAnswer;
@@ -168,7 +170,8 @@ export class SimulatedReader implements TopicReader {
         this.#notice(position, at);
         const recordsMax = process.random.integer(1, limits.recordsMax);
         const read = at.read(requestedOffset, { recordsMax, bytesMax: limits.bytesMax });
-        return { kind: 'records', partition, ...read, stableEnd, startOffset };
+        const records = read.records.filter(({ key }) => this.#key === undefined || key === this.#key);
+        return { kind: 'records', partition, ...read, records, stableEnd, startOffset };
       });
     } catch (error) {
       if (this.#closed) return null;

@@ -25,7 +25,7 @@ export interface PastLog extends AsyncDisposable {
   readonly io: TopicIo;
   readonly topic: { readonly name: string; readonly partitions: number };
   readonly records: readonly LogRecord[];
-  /** The bytes of keys and values, and the records, that were read since `forget`. */
+  /** The bytes and the records, of all keys, that were read since `forget`. */
   readonly cost: { bytes: number; records: number; forget(): void };
 }
 
@@ -111,8 +111,12 @@ function counting(io: TopicIo, cost: { bytes: number; records: number }): TopicI
   const counted: Pick<TopicIo, 'reader'> = {
     reader(options) {
       const reader = io.reader(options);
+      let from = 0;
       return {
-        add: (position) => reader.add(position),
+        add(position) {
+          from = position.offset;
+          reader.add(position);
+        },
         remove: (partition) => reader.remove(partition),
         [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
         async *[Symbol.asyncIterator]() {
@@ -121,9 +125,9 @@ function counting(io: TopicIo, cost: { bytes: number; records: number }): TopicI
             const next = await iterator.next();
             if (next.done === true) return;
             if (next.value.kind === 'records') {
-              cost.records += next.value.records.length;
-              for (const { key, value } of next.value.records)
-                cost.bytes += key.length + (value?.length ?? 0);
+              cost.records += next.value.nextOffset - from;
+              cost.bytes += next.value.bytes;
+              from = next.value.nextOffset;
             }
             yield next.value;
           }

@@ -17,8 +17,8 @@ export type HistoryAnswer =
     }
   /** It will not give this page. */
   | { readonly kind: 'refused'; readonly reason: GapReason }
-  /** It could not be asked, or cannot answer now. */
-  | { readonly kind: 'failed'; readonly retryAfterMs: number };
+  /** It could not be asked, or does not answer now. The reason is that of the gap if it never does. */
+  | { readonly kind: 'failed'; readonly reason: GapReason; readonly retryAfterMs: number };
 
 /** What a backfill needs of the world. */
 export interface BackfillWorld {
@@ -72,7 +72,9 @@ export async function backfill(
           told = 0;
         }
         standingStill = outcome.reached > after ? 0 : standingStill + 1;
-        if (standingStill > STANDING_STILL_MAX) delivery.missing(wanted, unavailable(wanted));
+        if (standingStill > STANDING_STILL_MAX) {
+          delivery.missing(wanted, { before: wanted.before, reason: 'unavailable' });
+        }
         break;
       }
       case 'missing':
@@ -82,7 +84,7 @@ export async function backfill(
         if (outcome.retryAfterMs > 0) told += 1;
         else failures += 1;
         if (failures >= ATTEMPTS_MAX || told >= ATTEMPTS_TOLD_MAX) {
-          delivery.missing(wanted, unavailable(wanted));
+          delivery.missing(wanted, { before: wanted.before, reason: outcome.reason });
           failures = 0;
           told = 0;
           break;
@@ -110,15 +112,17 @@ type Outcome =
     }
   /** The part of the range below `before` cannot be fetched. */
   | { readonly kind: 'missing'; readonly before: number; readonly reason: GapReason }
-  | { readonly kind: 'again'; readonly retryAfterMs: number };
+  | { readonly kind: 'again'; readonly reason: GapReason; readonly retryAfterMs: number };
+
+const againSoon: Outcome = { kind: 'again', reason: 'unavailable', retryAfterMs: 0 };
 
 /** Says how far a page goes. That it is the last one says nothing if its gateway is behind. */
 function judge(answer: HistoryAnswer, of: { wanted: WantedRange; epoch: string | null }): Outcome {
   const { wanted, epoch } = of;
   if (answer.kind === 'refused') return { kind: 'missing', before: wanted.before, reason: answer.reason };
-  if (answer.kind === 'failed') return { kind: 'again', retryAfterMs: answer.retryAfterMs };
+  if (answer.kind === 'failed') return { ...answer, kind: 'again' };
   const { events, next, position, oldest } = answer;
-  if (position !== undefined && position.epoch !== epoch) return { kind: 'again', retryAfterMs: 0 };
+  if (position !== undefined && position.epoch !== epoch) return againSoon;
   if (oldest !== undefined && oldest > wanted.after + 1) {
     return { kind: 'missing', before: oldest, reason: 'history_gone' };
   }
@@ -126,9 +130,7 @@ function judge(answer: HistoryAnswer, of: { wanted: WantedRange; epoch: string |
   const seen = events.at(-1)?.seq ?? wanted.after;
   if (next !== null) return { kind: 'fetched', events, reached: Math.max(next, seen) };
   if (position === undefined || position.seq >= last) return { kind: 'fetched', events, reached: last };
-  return seen > wanted.after
-    ? { kind: 'fetched', events, reached: seen }
-    : { kind: 'again', retryAfterMs: 0 };
+  return seen > wanted.after ? { kind: 'fetched', events, reached: seen } : againSoon;
 }
 
 function pastEntries(events: readonly StoredEvent[], world: BackfillWorld): PastEntry[] {
@@ -139,10 +141,6 @@ function pastEntries(events: readonly StoredEvent[], world: BackfillWorld): Past
     entries.push({ entry, eventId: String(stored.event.event_id), duplicate: stored.duplicate });
   }
   return entries;
-}
-
-function unavailable({ before }: WantedRange): { before: number; reason: GapReason } {
-  return { before, reason: 'unavailable' };
 }
 
 function retryInMs(of: { attempts: number; least: number; random: () => number }): number {

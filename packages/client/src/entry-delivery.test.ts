@@ -224,7 +224,7 @@ class ModelClient {
   /** Ends the subscription, and begins another one where this one was, with nothing else in memory. */
   async #subscribeAnew(): Promise<void> {
     this.#stop.abort();
-    for (const { answer } of this.#asked) answer({ kind: 'failed', retryAfterMs: 0 });
+    for (const { answer } of this.#asked) answer({ kind: 'failed', reason: 'unavailable', retryAfterMs: 0 });
     this.#asked = [];
     await this.#filling;
     this.#stop = new AbortController();
@@ -277,7 +277,7 @@ class ModelClient {
         this.#answer((after) => gateway.page({ ...step, after, oldest: this.#oldest }));
         break;
       case 'fail':
-        this.#answer(() => ({ kind: 'failed', retryAfterMs: 0 }));
+        this.#answer(() => ({ kind: 'failed', reason: 'unavailable', retryAfterMs: 0 }));
         break;
       case 'refuse':
         this.#answer(() => ({ kind: 'refused', reason: 'unavailable' }));

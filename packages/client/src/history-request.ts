@@ -4,7 +4,6 @@ import type { StoredEvent } from '@runlog/schema/http/gateway-api';
 import { EVENTS_PAGE_MAX } from '@runlog/schema/limits';
 import type { DeliveredEntry, Position, Severity } from '@runlog/schema/run/snapshot';
 import type { HistoryAnswer } from './backfill.ts';
-import type { GapReason } from './run-update.ts';
 
 /** Only these entries of a run. Each list means any of its values. */
 export interface EntryFilter {
@@ -58,11 +57,9 @@ export async function requestHistory(asked: {
     });
     if (response.status === 200) return pageOf(await response.json());
     await response.json().catch(() => undefined);
-    const reason = reasonOf(response.status);
-    if (reason !== null) return { kind: 'refused', reason };
-    return { kind: 'failed', retryAfterMs: retryAfterMs(response.headers.get('retry-after')) };
+    return refusalOf(response.status, retryAfterMs(response.headers.get('retry-after')));
   } catch {
-    return { kind: 'failed', retryAfterMs: 0 };
+    return { kind: 'failed', reason: 'unavailable', retryAfterMs: 0 };
   }
 }
 
@@ -72,20 +69,21 @@ export function deliveredEntryOf({ entry }: StoredEvent, nowMs: number): Deliver
   return { ...entry, relative_time: relativeTime({ occurredAtMs: instantOf(entry.occurred_at), nowMs }) };
 }
 
-/** Returns null if the same request may succeed later. */
-function reasonOf(status: number): GapReason | null {
+function refusalOf(status: number, retryAfterMs: number): HistoryAnswer {
   switch (status) {
     case 400:
-      return 'not_supported';
+      return { kind: 'refused', reason: 'not_supported' };
     case 401:
     case 403:
-      return 'forbidden';
+      // A gateway ends the connection of a key that is not valid any more, or shows other runs. Until then nothing is given
+      // up: a client that comes back with another key goes on from what was handed over.
+      return { kind: 'failed', reason: 'forbidden', retryAfterMs };
     case 404:
-      return 'no_such_run';
+      return { kind: 'refused', reason: 'no_such_run' };
     case 410:
-      return 'history_gone';
+      return { kind: 'refused', reason: 'history_gone' };
     default:
-      return null;
+      return { kind: 'failed', reason: 'unavailable', retryAfterMs };
   }
 }
 
@@ -98,7 +96,7 @@ function pageOf(answer: unknown): HistoryAnswer {
   const { events, next, position, oldest } = (answer ?? {}) as Partial<Record<string, unknown>>;
   const isPage =
     Array.isArray(events) && events.every(isStored) && (next === null || Number.isSafeInteger(next));
-  if (!isPage) return { kind: 'failed', retryAfterMs: 0 };
+  if (!isPage) return { kind: 'failed', reason: 'unavailable', retryAfterMs: 0 };
   return {
     ...{ kind: 'page', events: events as StoredEvent[], next: next as number | null },
     position: isPosition(position) ? position : undefined,

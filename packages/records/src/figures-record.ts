@@ -34,9 +34,13 @@ const headerSchema = z.object({
 type Header = z.infer<typeof headerSchema>;
 const compiledHeader = z.compile(headerSchema);
 
-/** Figures as they are stored, with only the head parsed. */
+const headSchema = headerSchema.pick({ cluster_id: true, run_id: true, group_id: true, position: true });
+type Head = z.infer<typeof headSchema>;
+const compiledHead = z.compile(headSchema);
+
+/** Figures as they are stored, with only the beginning of their header parsed. */
 export interface DormantFigures {
-  readonly head: Header;
+  readonly head: Head;
   readonly bytes: Buffer;
 }
 
@@ -45,6 +49,8 @@ interface FiguresRecord extends RecordToAppend {
 }
 
 const NEWLINE = 0x0a;
+/** The first field of the header after those of `Head`. No text inside a JSON string can look like it. */
+const ORDINAL_FIELD = Buffer.from(',"ordinal":');
 const DOUBLE_BYTES = 8;
 /** The bucket in one byte, the attempt in four. */
 const ATTEMPT_BYTES = 5;
@@ -100,12 +106,17 @@ function seriesBytes({ stride, buckets, attempts }: Series): number {
   return columnsAt(stride).length * buckets * DOUBLE_BYTES + attempts.length * ATTEMPT_BYTES;
 }
 
-/** Returns null if the checksum does not prove that an aggregator wrote the bytes, or if they cannot be read. */
+/**
+ * Returns null if the checksum does not prove that an aggregator wrote the bytes, or if the beginning of their header cannot
+ * be read. The rest of it names every figure, and reading it takes longer than reading a snapshot's head.
+ */
 export function decodeDormantFigures(record: LogRecord): DormantFigures | null {
   const { value: bytes, headers } = record;
   if (bytes === null || headers[snapshotHeaders.checksum] !== checksumOf(bytes)) return null;
-  const head = headOf(bytes);
-  return head === null ? null : { head: head.header, bytes };
+  const headEnd = bytes.indexOf(ORDINAL_FIELD);
+  if (headEnd === -1) return null;
+  const head = compiledHead.safeParse(parseJson(`${bytes.toString('utf8', 0, headEnd)}}`)).data;
+  return head === undefined ? null : { head, bytes };
 }
 
 /** Returns the position of stored figures without reading their columns, or null if they cannot be read. */

@@ -104,7 +104,15 @@ describe('a watch of the log', () => {
     const { next } = reading(log);
     log.waiting[0]!({
       done: false,
-      value: { kind: 'records', partition: 0, records: [], nextOffset: 0, stableEnd: 0, startOffset: 0 },
+      value: {
+        kind: 'records',
+        partition: 0,
+        records: [],
+        bytes: 0,
+        nextOffset: 0,
+        stableEnd: 0,
+        startOffset: 0,
+      },
     });
     await next;
     log.pass(10_000);

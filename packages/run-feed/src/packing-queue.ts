@@ -6,8 +6,12 @@ const PACKED_BYTES_MIN = 8 * 1024;
 const DELAYED_BYTES = 4 * 1024 * 1024;
 /** So many bytes wait at most; beyond that, this thread packs too, and whoever puts in more waits for it. */
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
-/** So many are handed to other threads at once, so that these have work while this one decodes an answer of the log. */
-const IN_WORK_MAX = 64;
+/**
+ * So many are handed to other threads at once, so that these have work while this one decodes an answer of the log. With 16
+ * or more, each costs half as much CPU time again: the compressors hold so much memory together that it goes back to the
+ * system and comes from it each time.
+ */
+const IN_WORK_MAX = 8;
 
 /**
  * Packs the bytes of sleeping runs on other threads, a little later than they come: a topic that is not compacted yet holds

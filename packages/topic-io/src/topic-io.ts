@@ -107,8 +107,13 @@ export type Fetched =
   | {
       readonly kind: 'records';
       readonly partition: number;
-      /** May be empty, if the position moved past control records or the partition answered for the first time. */
+      /**
+       * May be empty, if the position moved past control records or past records of other keys, or if the partition
+       * answered for the first time.
+       */
       readonly records: readonly LogRecord[];
+      /** About the size of all that was read for it, also of the records that `ReaderOptions.key` leaves out. */
+      readonly bytes: number;
       /**
        * The offset where the next fetch begins. The reader is at the end of the log exactly when this equals
        * `stableEnd`.
@@ -138,7 +143,8 @@ export type Fetched =
  * the reader is disposed or aborted.
  */
 export interface TopicReader extends AsyncDisposable, AsyncIterable<Fetched> {
-  add(position: { partition: number; offset: number }): void;
+  /** With `to`, nothing is needed from there on: an answer may end there, so that less is read. */
+  add(position: { partition: number; offset: number; to?: number }): void;
   /**
    * Removes a partition. Nothing that was fetched before is yielded any more, even if the partition is added again at
    * another offset.
@@ -176,6 +182,8 @@ export interface GroupMember extends AsyncDisposable, AsyncIterable<Assignment> 
 
 export interface ReaderOptions {
   readonly topic: string;
+  /** Yields only the records of this key, which costs far less than to yield all and leave most of them aside. */
+  readonly key?: string;
   readonly signal?: AbortSignal;
   /**
    * Is told of a passing fault that the reader is retrying: once when it begins, and once, with null, when it is over.

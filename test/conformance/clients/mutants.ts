@@ -61,6 +61,10 @@ export const mutants = {
     found: { by: 'backfill-busy', fault: /gap after 41/ },
     change: asking((response) => (response.status === 503 ? new Response('{}', { status: 410 }) : response)),
   },
+  takes_forbidden_for_good: {
+    found: { by: 'backfill-forbidden', fault: /gap after 41/ },
+    change: asking((response) => (response.status === 401 ? new Response('{}', { status: 410 }) : response)),
+  },
   asks_again_for_what_is_gone: {
     found: { by: 'backfill-gone', fault: /requests for history|seen \["snapshot 41"\]|"entry 42"/ },
     change: asking((response) => (response.status === 410 ? new Response('{}', { status: 503 }) : response)),

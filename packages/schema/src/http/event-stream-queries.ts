@@ -14,7 +14,7 @@ import { askedSlotSchema } from '../run/asked-slot.ts';
 import { RUN_SORT_DEFAULT } from '../run/run-sorting.ts';
 import { runWhereSchema } from '../run/run-where.ts';
 import { runGroupFieldSchema, runSortSchema, runStateSchema, severitySchema } from '../run/snapshot.ts';
-import { listOf, seqText, wholeNumber } from './query-values.ts';
+import { listedText, listOf, seqText, wholeNumber } from './query-values.ts';
 
 /** The queries of streams of server-sent events. Their options are those of a `sub` frame's items. */
 
@@ -58,7 +58,7 @@ export const runStreamQuerySchema = z.strictObject({
 
 /** The query of `GET /v1/stream/events`. */
 export const eventStreamQuerySchema = z.strictObject({
-  ch: listOf(z.string().min(1).max(256), { max: EVENT_STREAM_CHANNELS_MAX }).describe(
+  ch: listOf(listedText({ charsMax: 256 }), { max: EVENT_STREAM_CHANNELS_MAX }).describe(
     `Channels, ${EVENT_STREAM_CHANNELS_MAX} at most, of which one may be an index: run:…, figures:… and runs:…`,
   ),
   last_event_id: lastEventId,

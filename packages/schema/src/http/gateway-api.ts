@@ -25,7 +25,7 @@ import {
   runStateSchema,
   severitySchema,
 } from '../run/snapshot.ts';
-import { listOf, seqText, wholeNumber } from './query-values.ts';
+import { listedText, listOf, seqText, wholeNumber } from './query-values.ts';
 
 const count = z.int().min(0);
 
@@ -140,7 +140,7 @@ export type EventsQuery = Readonly<z.infer<typeof eventsQuerySchema>>;
 
 /** The query of `GET /v1/runs/{cluster}/{run}/{group}/figures`. */
 export const figuresQuerySchema = z.strictObject({
-  name: listOf(z.string().min(1).max(QUERY_CHARS_MAX), { max: FILTER_VALUES_MAX })
+  name: listOf(listedText({ charsMax: QUERY_CHARS_MAX }), { max: FILTER_VALUES_MAX })
     .optional()
     .describe('Only figures of these names; names that the run does not have are left out'),
   points: wholeNumber({ min: 1, max: FIGURE_POINTS_MAX })

@@ -19,6 +19,15 @@ export function seqText({ min = 0 }: { min?: 0 | -1 } = {}) {
   return wholeNumber({ min, max: SEQ_MAX });
 }
 
+/** Text as an item of a list: a comma would separate it. */
+export function listedText({ charsMax }: { charsMax: number }) {
+  return z
+    .string()
+    .min(1)
+    .max(charsMax)
+    .regex(/^[^,]*$/, 'must not contain a comma');
+}
+
 /** One or more values: separated by commas, or in parameters of the same name. */
 export function listOf<Item extends z.ZodType>(item: Item, { max }: { max: number }) {
   return (

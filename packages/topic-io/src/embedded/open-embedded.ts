@@ -189,6 +189,7 @@ class EmbeddedTopicIo implements TopicIo {
     const reader = new EmbeddedReader({
       view: this.#view,
       topic: options.topic,
+      key: options.key ?? null,
       signal: options.signal,
       onFault: options.onFault,
       onAnswer: options.onAnswer,

@@ -6,6 +6,8 @@ import type { LogView } from './view.ts';
 
 interface Position {
   offset: number;
+  /** An answer ends there. */
+  readonly to: number;
   answered: boolean;
 }
 
@@ -20,6 +22,7 @@ const answerLimits = { recordsMax: 1_000, bytesMax: 1024 * 1024 };
 export class EmbeddedReader implements TopicReader {
   readonly #view: LogView;
   readonly #topic: string;
+  readonly #key: string | null;
   readonly #signal: AbortSignal | undefined;
   readonly #onFault: ((fault: TopicIoError | null) => void) | undefined;
   readonly #onAnswer: ((answer: FetchAnswered) => void) | undefined;
@@ -30,7 +33,7 @@ export class EmbeddedReader implements TopicReader {
   readonly #onAbort = (): void => this.#close();
   readonly #stopListening: () => void;
   #wake: (() => void) | null = null;
-  #servedRecords = false;
+  #hasRead = false;
   #hasFault = false;
   #closed = false;
   readonly #iterator = lastingIterator<Fetched>(() => this.#next());
@@ -38,6 +41,8 @@ export class EmbeddedReader implements TopicReader {
   constructor(options: {
     view: LogView;
     topic: string;
+    /** Is null if records of all keys are read. */
+    key: string | null;
     signal: AbortSignal | undefined;
     onFault: ((fault: TopicIoError | null) => void) | undefined;
     onAnswer: ((answer: FetchAnswered) => void) | undefined;
@@ -47,6 +52,7 @@ export class EmbeddedReader implements TopicReader {
   }) {
     this.#view = options.view;
     this.#topic = options.topic;
+    this.#key = options.key;
     this.#signal = options.signal;
     this.#onFault = options.onFault;
     this.#onAnswer = options.onAnswer;
@@ -62,8 +68,16 @@ export class EmbeddedReader implements TopicReader {
     if (this.#signal?.aborted === true) this.#close();
   }
 
-  add({ partition, offset }: { partition: number; offset: number }): void {
-    this.#positions.set(partition, { offset, answered: false });
+  add({
+    partition,
+    offset,
+    to = Number.POSITIVE_INFINITY,
+  }: {
+    partition: number;
+    offset: number;
+    to?: number;
+  }): void {
+    this.#positions.set(partition, { offset, to, answered: false });
     this.#wake?.();
   }
 
@@ -91,12 +105,12 @@ export class EmbeddedReader implements TopicReader {
 
   async #next(): Promise<IteratorResult<Fetched>> {
     // A reader that is catching up must not keep others from the event loop.
-    if (this.#servedRecords) await nextTurn();
-    this.#servedRecords = false;
+    if (this.#hasRead) await nextTurn();
+    this.#hasRead = false;
     while (!this.#closed) {
       const fetched = this.#fetch();
       if (fetched !== null) {
-        this.#servedRecords = fetched.kind === 'records' && fetched.records.length > 0;
+        this.#hasRead = fetched.kind === 'records' && fetched.bytes > 0;
         return { done: false, value: fetched };
       }
       await this.#change();
@@ -149,10 +163,14 @@ export class EmbeddedReader implements TopicReader {
       return { kind: 'out_of_range', partition, requestedOffset: position.offset, startOffset, stableEnd };
     }
     if (position.answered && position.offset === stableEnd) return null;
-    const { records, nextOffset } = this.#view.read(place, { fromOffset: position.offset, ...answerLimits });
-    position.offset = nextOffset;
+    const { offset, to } = position;
+    const left = offset < to ? to - offset : Number.POSITIVE_INFINITY;
+    const recordsMax = Math.min(left, answerLimits.recordsMax);
+    const limits = { fromOffset: offset, ...answerLimits, recordsMax };
+    const read = this.#view.read(place, limits, this.#key);
+    position.offset = read.nextOffset;
     position.answered = true;
     this.#view.passed(place);
-    return { kind: 'records', partition, records, nextOffset, stableEnd, startOffset };
+    return { kind: 'records', partition, ...read, stableEnd, startOffset };
   }
 }

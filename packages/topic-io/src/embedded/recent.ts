@@ -13,6 +13,13 @@ export interface WrittenBatch {
   readonly encoded: readonly Buffer[];
 }
 
+export interface RecordsRead {
+  readonly records: readonly LogRecord[];
+  /** The stored size of all records below `nextOffset` that were read. */
+  readonly bytes: number;
+  readonly nextOffset: number;
+}
+
 interface Kept {
   readonly tail: Tail;
   readonly baseOffset: number;
@@ -66,7 +73,7 @@ export class RecentRecords {
   read(
     place: { topicId: number; partition: number },
     limits: { fromOffset: number; recordsMax: number; bytesMax: number },
-  ): { records: readonly LogRecord[]; nextOffset: number } | null {
+  ): RecordsRead | null {
     const tail = this.#tails.get(nameOf(place.topicId, place.partition));
     const oldest = tail?.[0];
     if (tail === undefined || oldest === undefined || limits.fromOffset < oldest.baseOffset) return null;
@@ -77,10 +84,10 @@ export class RecentRecords {
       for (let at = Math.max(0, limits.fromOffset - kept.baseOffset); at < kept.records.length; at += 1) {
         records.push(kept.records[at]!);
         bytes += kept.bytes[at]!;
-        if (records.length >= limits.recordsMax || bytes >= limits.bytesMax) return answerOf(records);
+        if (records.length >= limits.recordsMax || bytes >= limits.bytesMax) return answerOf(records, bytes);
       }
     }
-    return records.length === 0 ? null : answerOf(records);
+    return records.length === 0 ? null : answerOf(records, bytes);
   }
 
   /**
@@ -101,8 +108,8 @@ export class RecentRecords {
   }
 }
 
-function answerOf(records: readonly LogRecord[]): { records: readonly LogRecord[]; nextOffset: number } {
-  return { records, nextOffset: records.at(-1)!.offset + 1 };
+function answerOf(records: readonly LogRecord[], bytes: number): RecordsRead {
+  return { records, bytes, nextOffset: records.at(-1)!.offset + 1 };
 }
 
 function endOf(kept: Kept): number {

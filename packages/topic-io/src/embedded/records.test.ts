@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   decodeRecord,
   encodeRecords,
+  hasKey,
   isTombstone,
   keyBytesOf,
   readRecordKey,
@@ -37,6 +38,7 @@ describe('the record codec', () => {
         );
         for (const [index, one] of encoded.entries()) {
           expect(keyBytesOf(one).toString()).toBe(batch[index]?.key);
+          for (const { key } of batch) expect(hasKey(one, Buffer.from(key))).toBe(key === batch[index]?.key);
           expect(timestampOf(one)).toBe(batch[index]?.timestampMs);
           expect(isTombstone(one)).toBe(batch[index]?.value === null);
         }

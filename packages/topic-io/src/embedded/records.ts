@@ -139,6 +139,16 @@ export function isTombstone(encoded: Buffer): boolean {
 
 /** Returns the record's key as bytes, without decoding the rest. */
 export function keyBytesOf(encoded: Buffer): Buffer {
+  const { start, end } = keyRangeOf(encoded);
+  return encoded.subarray(start, end);
+}
+
+export function hasKey(encoded: Buffer, key: Buffer): boolean {
+  const { start, end } = keyRangeOf(encoded);
+  return end - start === key.length && key.compare(encoded, start, end) === 0;
+}
+
+function keyRangeOf(encoded: Buffer): { start: number; end: number } {
   const start = fixedBytes + encoded.readUInt16LE(13) * 8;
-  return encoded.subarray(start, start + encoded.readUInt32LE(9));
+  return { start, end: start + encoded.readUInt32LE(9) };
 }

@@ -28,6 +28,11 @@ export type WriteOutcome =
 export interface EmbeddedStore extends AsyncDisposable {
   /** Records by topic id, partition and offset. */
   readonly records: Bytes;
+  /**
+   * The same, for scans that need few of what they read: lmdb copies none. A value is lmdb's own buffer, of which `length`
+   * bytes are the value until the next one is read from the store.
+   */
+  readonly passingRecords: Pick<Bytes, 'getRange'>;
   /** Start and next offset by topic id and partition. */
   readonly bounds: Bytes;
   /** Topics, writer epochs and group offsets. */
@@ -58,6 +63,13 @@ const reserveBytes = 16 * 1024 * 1024;
 /** Pages that any transaction rewrites: a branch of every tree and the free list. */
 const transactionBytes = 128 * 1024;
 const changeOverheadBytes = 48;
+/** lmdb does not copy values for a decoder of ours, which may hand on what it gets. Its types do not know the option. */
+const passingOptions = {
+  name: 'records',
+  encoding: 'binary',
+  keyEncoding: 'binary',
+  encoder: { encode: (value: Buffer) => value, decode: (value: Buffer) => value },
+} as const;
 const databaseNames = ['records', 'bounds', 'meta', 'newest', 'tombstones'] as const;
 
 export function openStore(options: {
@@ -78,6 +90,7 @@ export function openStore(options: {
     return database;
   });
   const [records, bounds, meta, newest, tombstones] = databases as [Bytes, Bytes, Bytes, Bytes, Bytes];
+  const passingRecords = root.openDB<Buffer, Buffer>(passingOptions);
   const statsOf = (): StoreStats => sumStats(root, databases);
 
   const room = new Room({ folder, mapBytesMax, statsOf });
@@ -85,6 +98,7 @@ export function openStore(options: {
 
   return {
     records,
+    passingRecords,
     bounds,
     meta,
     newest,

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LogRecord, PartitionBounds } from '../topic-io.ts';
 import { closedFault } from './committer.ts';
-import { RecentRecords } from './recent.ts';
-import { decodeRecord, readRecordKey, timestampOf, writeRecordKey } from './records.ts';
+import { RecentRecords, type RecordsRead } from './recent.ts';
+import { decodeRecord, hasKey, readRecordKey, timestampOf, writeRecordKey } from './records.ts';
 import { readBounds, type Stage, type StoredTopic } from './stage.ts';
 import type { EmbeddedStore } from './store.ts';
 import { checkPlace, type TopicCatalog } from './topics.ts';
@@ -51,25 +51,35 @@ export class LogView {
     return { topic, partition, bounds: readBounds(this.#store, topic.id, partition) };
   }
 
-  /** Reads at least one record if there is one, and more as the limits allow. Values are copies. */
+  /**
+   * Reads at least one record if there is one, and more as the limits allow. Of what it reads it returns the records of
+   * `key`, or all if that is null. Values are copies.
+   */
   read(
     place: PartitionPlace,
     limits: { fromOffset: number; recordsMax: number; bytesMax: number },
-  ): { records: readonly LogRecord[]; nextOffset: number } {
-    const { stableEnd } = place.bounds;
+    key: string | null,
+  ): RecordsRead {
     const recent = this.#recent.read({ topicId: place.topic.id, partition: place.partition }, limits);
-    if (recent !== null) return recent;
+    if (recent !== null) {
+      return key === null
+        ? recent
+        : { ...recent, records: recent.records.filter((record) => record.key === key) };
+    }
+    const wanted = key === null ? null : Buffer.from(key);
     const records: LogRecord[] = [];
+    let count = 0;
     let bytes = 0;
-    for (const { key, value } of this.#range(place, limits.fromOffset)) {
-      const { offset } = readRecordKey(key);
-      records.push(decodeRecord(value, offset));
+    for (const { key: at, value } of this.#range(place, limits.fromOffset)) {
+      const { offset } = readRecordKey(at);
+      if (wanted === null || hasKey(value, wanted)) records.push(decodeRecord(copyOf(value), offset));
+      count += 1;
       bytes += value.length;
-      if (records.length >= limits.recordsMax || bytes >= limits.bytesMax)
-        return { records, nextOffset: offset + 1 };
+      if (count >= limits.recordsMax || bytes >= limits.bytesMax)
+        return { records, bytes, nextOffset: offset + 1 };
     }
     // After the last record there may be offsets whose records were compacted away.
-    return { records, nextOffset: stableEnd };
+    return { records, bytes, nextOffset: place.bounds.stableEnd };
   }
 
   async offsetAtTime(position: { topic: string; partition: number; timestampMs: number }): Promise<number> {
@@ -120,6 +130,7 @@ export class LogView {
     }
   }
 
+  /** A value holds only until the next one is read. */
   #range(place: PartitionPlace, fromOffset: number): Iterable<{ key: Buffer; value: Buffer }> {
     const { topic, partition, bounds } = place;
     const start = writeRecordKey({
@@ -128,6 +139,11 @@ export class LogView {
       offset: Math.max(fromOffset, bounds.startOffset),
     });
     const end = writeRecordKey({ topicId: topic.id, partition, offset: bounds.stableEnd });
-    return this.#store.records.getRange({ start, end });
+    return this.#store.passingRecords.getRange({ start, end });
   }
+}
+
+/** lmdb's buffer is longer than it says. */
+function copyOf(passing: Buffer): Buffer {
+  return Buffer.from(passing.subarray(0, passing.length));
 }

@@ -66,10 +66,10 @@ export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
       refuseWhenClosed();
       return KafkaFencedWriter.open({ session: transactions, id, lostIds });
     },
-    reader({ topic, signal, onFault, onAnswer }) {
+    reader({ topic, key, signal, onFault, onAnswer }) {
       refuseWhenClosed();
       const own = session();
-      return keep(new KafkaReader({ session: own, topic, signal, onFault, onAnswer }), own);
+      return keep(new KafkaReader({ session: own, topic, key, signal, onFault, onAnswer }), own);
     },
     async groupMember({ group, topic, signal }) {
       refuseWhenClosed();

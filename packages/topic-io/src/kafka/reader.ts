@@ -1,6 +1,12 @@
 import { setMaxListeners } from 'node:events';
 import { lastingIterator } from '../lasting-iterator.ts';
-import { type FetchAnswered, type Fetched, TopicIoError, type TopicReader } from '../topic-io.ts';
+import {
+  type FetchAnswered,
+  type Fetched,
+  type LogRecord,
+  TopicIoError,
+  type TopicReader,
+} from '../topic-io.ts';
 import { BOUNDS } from './config.ts';
 import { KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './faults.ts';
 import { type FetchedPartition, fetchPartitions } from './fetch.ts';
@@ -59,6 +65,7 @@ interface QueuedItem extends PositionedItem {
 export class KafkaReader implements TopicReader {
   readonly #session: KafkaSession;
   readonly #topic: string;
+  readonly #key: string | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #onFault: ((fault: TopicIoError | null) => void) | undefined;
   readonly #onAnswer: ((answer: FetchAnswered) => void) | undefined;
@@ -82,12 +89,14 @@ export class KafkaReader implements TopicReader {
   constructor(options: {
     session: KafkaSession;
     topic: string;
+    key: string | undefined;
     signal: AbortSignal | undefined;
     onFault: ((fault: TopicIoError | null) => void) | undefined;
     onAnswer: ((answer: FetchAnswered) => void) | undefined;
   }) {
     this.#session = options.session;
     this.#topic = options.topic;
+    this.#key = options.key;
     this.#signal = options.signal;
     this.#onFault = options.onFault;
     this.#onAnswer = options.onAnswer;
@@ -299,7 +308,10 @@ export class KafkaReader implements TopicReader {
     position.atEnd = atEnd;
     position.answered = true;
     if (!isNews) return null;
-    return { kind: 'records', partition, records: decoded.records, nextOffset, stableEnd, startOffset };
+    return {
+      ...{ kind: 'records', partition, records: recordsOf(decoded.records, this.#key) },
+      ...{ bytes: sizeOf(decoded.records), nextOffset, stableEnd, startOffset },
+    };
   }
 
   #decode({ partition, bytes, aborted }: FetchedPartition, fetchOffset: number): DecodedBatches {
@@ -405,4 +417,12 @@ export class KafkaReader implements TopicReader {
 
 function isIdle(position: Position): boolean {
   return !position.inFlight && !position.blocked;
+}
+
+function recordsOf(records: readonly LogRecord[], key: string | undefined): readonly LogRecord[] {
+  return key === undefined ? records : records.filter((record) => record.key === key);
+}
+
+function sizeOf(records: readonly LogRecord[]): number {
+  return records.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
 }

@@ -171,6 +171,34 @@ describe('the hub', () => {
     expect(deltas.map((delta) => delta.entries?.length)).toEqual([1, 2]);
   });
 
+  it('delivers a change at once after one that came late', () => {
+    const { runs, clock, hub } = setUp();
+    const client = new TestClient({ hub, clock });
+    client.subscribe(KEY);
+    const nextAfter = (ms: number) => {
+      clock.advance(ms);
+      hub.apply([runs.append(KEY, [{}])]);
+      client.turn();
+      return client.seen.get(`run:${KEY}`)!.length;
+    };
+    const seen = [0, 17, 3, 10, 10, 10].map(nextAfter);
+    expect(seen).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('sends a hundred deltas a second on average, however often a run changes', () => {
+    const { runs, clock, hub } = setUp();
+    const client = new TestClient({ hub, clock });
+    client.subscribe(KEY);
+    client.turn();
+    const before = client.frames.length;
+    for (let ms = 0; ms < 1_000; ms += 1) {
+      hub.apply([runs.append(KEY, [{}])]);
+      clock.advance(1);
+      client.turn();
+    }
+    expect(client.frames.length - before).toBe(101);
+  });
+
   it('delivers all of a batch of 1,000 entries, once and in order', () => {
     const { runs, clock, hub, stateOf } = setUp();
     const client = new TestClient({ hub, clock });

@@ -23,8 +23,13 @@ import { IndexViews } from './index-views.ts';
 import { type RunLens, wholeRun } from './run-lens.ts';
 import { SharedAnswers } from './shared-answers.ts';
 
-/** The least time between two flushes. Changes of a run within it are merged into one delta. */
+/** The least time between two flushes, on average. Changes of a run within it are merged into one delta. */
 const FLUSH_INTERVAL_MS = 10;
+/**
+ * A flush may come so much sooner. Without it, the lateness of one flush would pass to all that follow, while the changes
+ * themselves come as often as flushes may.
+ */
+const FLUSH_EARLY_MS_MAX = 8;
 /** The newest answers, which are kept until others take their place. One takes up to a megabyte, in most cases a tenth of that. */
 const SHARED_ANSWERS_MAX = 64;
 const ACTIVITY_BUCKET_MS = ACTIVITY_BUCKET_SECONDS * 1_000;
@@ -127,7 +132,8 @@ export class Hub {
   #cancelFlush: (() => void) | null = null;
   #cancelActivity: (() => void) | null = null;
   #cancelSilence: (() => void) | null = null;
-  #flushedAtMs = Number.NEGATIVE_INFINITY;
+  /** When the next flush is due. It may come `FLUSH_EARLY_MS_MAX` sooner. */
+  #flushDueMs = Number.NEGATIVE_INFINITY;
 
   /** `states` and `figures` may be ahead of the changes that are handed to `apply`, but never behind them. */
   constructor(options: FoldedRuns & { clock: Clock }) {
@@ -181,8 +187,8 @@ export class Hub {
   }
 
   /**
-   * Takes the changes of a batch of records, of which there may be none. Flushes at once if the last flush was long enough
-   * ago, or else soon.
+   * Takes the changes of a batch of records, of which there may be none. Flushes at once if the last flushes were long
+   * enough ago, or else soon.
    */
   apply(changes: readonly RunChange[]): void {
     this.index.touch(changes);
@@ -197,16 +203,18 @@ export class Hub {
     }
     this.#releasePassed();
     if (this.#changed.size === 0 || this.#cancelFlush !== null) return;
-    const dueInMs = this.#flushedAtMs + FLUSH_INTERVAL_MS - this.#clock.now();
-    if (dueInMs <= 0) this.flush();
-    else this.#cancelFlush = this.#clock.after(Math.min(dueInMs, FLUSH_INTERVAL_MS), () => this.flush());
+    const inMs = this.#flushDueMs - FLUSH_EARLY_MS_MAX - this.#clock.now();
+    if (inMs <= 0) this.flush();
+    else this.#cancelFlush = this.#clock.after(Math.min(inMs, FLUSH_INTERVAL_MS), () => this.flush());
   }
 
   /** Sends every pending change now. */
   flush(): void {
     this.#cancelFlush?.();
     this.#cancelFlush = null;
-    this.#flushedAtMs = this.#clock.now();
+    const nowMs = this.#clock.now();
+    const dueMs = Math.min(Math.max(nowMs, this.#flushDueMs), nowMs + FLUSH_EARLY_MS_MAX);
+    this.#flushDueMs = dueMs + FLUSH_INTERVAL_MS;
     for (const channel of this.#changed) this.#flushChannel(channel);
   }
 

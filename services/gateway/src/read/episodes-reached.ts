@@ -9,6 +9,8 @@ export interface ReachedPlace {
   readonly seq: number;
   /** The run's episode before it. Null if the log no longer says it, however far back it is read. */
   readonly episode: number | null;
+  /** Where the reading was on its way to when it ended here; null if nothing was sought. */
+  readonly sought: number | null;
 }
 
 /** Where the reading of pages ended, so that the next page need not find the episode again. */

@@ -133,7 +133,7 @@ describe('a page of history', () => {
       const { events } = await page(asked);
       expect(events).toHaveLength(asked.limit ?? 100);
       expectLive(events, live);
-      expect(log.cost.records).toBeLessThanOrEqual(13_000);
+      expect(log.cost.records).toBeLessThanOrEqual(7_000);
       expect(log.cost.bytes).toBeLessThanOrEqual(EVENTS_PAGE_LOG_BYTES_MAX);
     }
   }, 120_000);
@@ -175,7 +175,7 @@ describe('a page of history', () => {
         log.cost.forget();
         const answer = await page(each);
         expect(log.cost.bytes).toBeLessThanOrEqual(EVENTS_PAGE_LOG_BYTES_MAX + 64 * 1024);
-        expect(answer.events.length).toBeGreaterThan(50);
+        if (answer.next !== null) expect(answer.events.length).toBeGreaterThan(50);
         return answer;
       }, asked);
       expect(all).toHaveLength(1_000);

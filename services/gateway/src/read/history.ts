@@ -95,13 +95,18 @@ export class History {
     const { oldest, end } = reading;
     const from = Math.max(after + 1, oldest);
     if (from >= end) return { events: [], next: null };
-    const lead = await leadIn(reading, { run: query.state, seq: from, reached: this.#reached });
+    const lead = await leadIn(reading, {
+      run: query.state,
+      seq: from,
+      reached: this.#reached,
+      mayGoOn: true,
+    });
     // What was reached is kept, also if nothing is left now for the events themselves.
     if (lead === 'further' || reading.isSpent) return { events: [], next: from - 1 };
     reading.release();
     const { events, reached, episode } = await collectForward(reading, { query, from, ...lead });
     if (reached >= end) return { events, next: null };
-    this.#reached.add(query.state, { seq: reached, episode });
+    this.#reached.add(query.state, { seq: reached, episode, sought: null });
     return { events, next: reached - 1 };
   }
 
@@ -112,16 +117,16 @@ export class History {
     const first = page[0];
     if (first === undefined) return { events: [], next: to > oldest ? to : null };
     const withEpisode = page.filter(({ episode }) => episode !== null);
-    if (withEpisode.length === 0) {
-      const lead = await leadIn(reading, { run: query.state, seq: first.seq, reached: this.#reached });
-      if (lead === 'further') return { events: [], next: begin };
+    if (withEpisode.length < page.length) {
+      const lowestKnown = withEpisode[0]?.seq;
+      const way = { seq: first.seq, reached: this.#reached, mayGoOn: lowestKnown === undefined };
+      const lead = await leadIn(reading, { run: query.state, ...way });
+      // The others come with the next page, which goes on from here with a whole 4 MiB.
+      if (lead === 'further') return { events: withEpisode, next: lowestKnown ?? begin };
       setEpisodes(
         events.filter(({ seq }) => seq >= first.seq),
         { before: lead.episode, known },
       );
-    } else if (withEpisode.length < page.length) {
-      // The others come with the next page, which goes on from here with a whole 4 MiB.
-      return { events: withEpisode, next: withEpisode[0]!.seq };
     }
     const lowest = page.length >= query.limit ? first.seq : to;
     return { events: page, next: lowest > oldest ? lowest : null };
@@ -172,7 +177,7 @@ async function collectForward(
   return { events, reached, episode };
 }
 
-/** Reads down from `begin` until the page is full and the episode before it known, or as far as the page may read. */
+/** Reads down from `begin` until the page is full, or as far as the page may read. */
 async function collectBackward(
   reading: PageReading,
   { query, begin }: { query: HistoryQuery; begin: number },
@@ -201,13 +206,15 @@ async function collectBackward(
     events = [...window.events, ...events];
     to = window.from;
     setEpisodes(events, { before: known.at(to), known });
-    page = [...window.events.filter(isWanted), ...page].slice(-query.limit);
-    if (page.length >= query.limit && page[0]!.episode !== null) break;
+    const wanted = window.events.filter(isWanted);
+    page = [...wanted, ...page].slice(-query.limit);
+    if (page.length >= query.limit) break;
     const newest = page.at(-1);
     // Some of the page can be given in any case. Otherwise something must be left for finding the episode.
     if (newest !== undefined && newest.episode !== null) reading.release();
     if (reading.isSpent) break;
-    records = window.records * 2;
+    const missing = wanted.length === 0 ? Number.POSITIVE_INFINITY : query.limit - page.length;
+    records = Math.min(window.records * 2, reading.recordsHolding(missing, { before: to }));
   }
   return { events, page, to };
 }

@@ -7,13 +7,11 @@ import { type OffsetRange, PartitionReader } from './partition-reader.ts';
 import { type PastEvent, pastEvent } from './past-event.ts';
 import { ownTurn } from './turns.ts';
 
-/** The most records of a window before the size of records here is known: 4 MiB if each has half a kilobyte. */
-const RECORDS_MAX_AT_FIRST = 8_192;
+/** The most records of a window before the size of records here is known. If it turns out too large, it was read in vain. */
+const RECORDS_MAX_AT_FIRST = 1_000;
 /** A window is so much larger than what it is expected to need. */
 const RESERVE = 1.25;
 const RESERVE_RECORDS = 16;
-/** A window may become so much longer to begin where the episode is known. */
-const STRETCH_MAX = 2;
 /** An engine of the log answers with about so many bytes at once, whatever is needed of them. */
 const ANSWER_BYTES = 1024 * 1024;
 /** A window that turns out to be too large is made anew to take this part of what is left. */
@@ -37,7 +35,6 @@ export class PageReading implements AsyncDisposable {
   /** Where the run ends, as far as it is folded. */
   readonly end: number;
   readonly #state: RunSnapshot;
-  readonly #key: string;
   readonly #reader: PartitionReader;
   readonly #isLate: () => boolean;
   readonly #signal: AbortSignal;
@@ -56,8 +53,7 @@ export class PageReading implements AsyncDisposable {
     },
   ) {
     this.#state = options.state;
-    this.#key = formatRunKey(options.state);
-    this.#reader = new PartitionReader(io, options);
+    this.#reader = new PartitionReader(io, { ...options, key: formatRunKey(options.state) });
     this.#isLate = options.isLate;
     this.#signal = options.signal;
     this.known = new KnownEpisodes(options.state);
@@ -83,9 +79,8 @@ export class PageReading implements AsyncDisposable {
   /** Yields the run's events of a range as they are read. */
   async *read(range: OffsetRange): AsyncGenerator<{ events: readonly PastEvent[]; nextOffset: number }> {
     for await (const { records, nextOffset } of this.#reader.read(range)) {
-      const own = records.filter(({ key }) => key === this.#key);
       const events: PastEvent[] = [];
-      for (const [index, record] of own.entries()) {
+      for (const [index, record] of records.entries()) {
         if (index > 0 && index % DECODED_AT_ONCE === 0) await ownTurn();
         const event = pastEvent(record, this.#state);
         if (event !== null) events.push(event);
@@ -95,15 +90,15 @@ export class PageReading implements AsyncDisposable {
   }
 
   /**
-   * Reads the window of about so many records that ends at `to`. It begins where the episode is known, if that is not much
-   * further, and is smaller if the page may not read so much. Returns null if the page may not read it at all, or on abort.
-   * With `isFirst` it reads one record at least, because every page must get on.
+   * Reads the window of so many records that ends at `to`. It is smaller if the page may not read so much. Returns null if
+   * the page may not read it at all, or on abort. With `isFirst` it reads one record at least, because every page must get
+   * on.
    */
   async window(wanted: { to: number; records: number; isFirst?: boolean }): Promise<Window | null> {
     const { to, isFirst = false } = wanted;
     let records = Math.max(1, Math.min(wanted.records, this.#recordsThatFit() ?? RECORDS_MAX_AT_FIRST));
     for (;;) {
-      const from = this.#beginning({ to, records });
+      const from = Math.max(this.oldest, to - records);
       const window = await this.#readWindow({ from, to });
       if (window !== 'too_large') return window;
       if (this.isSpent && !isFirst) return null;
@@ -133,13 +128,6 @@ export class PageReading implements AsyncDisposable {
     }
     if (this.#signal.aborted) return null;
     return { events, from, records: to - from };
-  }
-
-  #beginning({ to, records }: { to: number; records: number }): number {
-    const from = Math.max(this.oldest, to - records);
-    const place = this.known.below(from);
-    const stretched = place === null ? from : Math.max(this.oldest, place.seq);
-    return to - stretched <= records * STRETCH_MAX ? stretched : from;
   }
 
   /** The records that can still be read, by the size of those that were. Null if none was. */

@@ -11,6 +11,7 @@ export interface OffsetRange {
 
 /** A part of a range, as far as it has been read. */
 export interface RangeRead {
+  /** The records of the key. */
   readonly records: readonly LogRecord[];
   /** Is above the offset that was to come next if retention has deleted what was there. */
   readonly from: number;
@@ -18,18 +19,19 @@ export interface RangeRead {
   readonly nextOffset: number;
 }
 
-/** Reads ranges of one partition, one after the other, and counts what it has read of the log. */
+/** Reads the records of one key in ranges of its partition, one after the other, and counts what it has read of the log. */
 export class PartitionReader implements AsyncDisposable {
   readonly #reader: ReturnType<TopicIo['reader']>;
   readonly #partition: number;
-  /** Keys and values of all records that were read, also of those behind the range that was asked for. */
+  /** The size of all records that were read, also of other keys and of those behind the range that was asked for. */
   bytes = 0;
   /** The offsets that they take. */
   offsets = 0;
 
-  constructor(io: TopicIo, options: { topic: string; partition: number; signal: AbortSignal }) {
-    this.#reader = io.reader({ topic: options.topic, signal: options.signal });
-    this.#partition = options.partition;
+  constructor(io: TopicIo, options: { topic: string; partition: number; key: string; signal: AbortSignal }) {
+    const { topic, partition, key, signal } = options;
+    this.#reader = io.reader({ topic, key, signal });
+    this.#partition = partition;
   }
 
   /**
@@ -40,18 +42,19 @@ export class PartitionReader implements AsyncDisposable {
     if (from >= to) return;
     const partition = this.#partition;
     let offset = from;
-    this.#reader.add({ partition, offset });
+    this.#reader.add({ partition, offset, to });
     try {
       for await (const fetched of this.#reader) {
         if (fetched.kind === 'out_of_range') {
           if (fetched.startOffset >= to || fetched.startOffset <= offset) return;
           offset = fetched.startOffset;
-          this.#reader.add({ partition, offset });
+          this.#reader.add({ partition, offset, to });
           continue;
         }
+        const bytesAnOffset = fetched.bytes / Math.max(1, fetched.nextOffset - offset);
         for (const { records, nextOffset } of partsOf(fetched)) {
           if (offset > from) await ownTurn();
-          for (const { key, value } of records) this.bytes += key.length + (value?.length ?? 0);
+          this.bytes += bytesAnOffset * (nextOffset - offset);
           this.offsets += nextOffset - offset;
           const wanted = records.filter((record) => record.offset < to);
           yield { records: wanted, from: offset, nextOffset: Math.min(nextOffset, to) };

@@ -99,11 +99,10 @@ export class PastStates {
     const deadlineMs = this.#clock.now() + PAST_FOLD_MS_MAX;
     const draft = new RunDraft(start?.state ?? null);
     let next = start?.next ?? run.first_seq;
-    await using reader = new PartitionReader(io, { topic: this.#topic.name, partition, signal });
+    await using reader = new PartitionReader(io, { topic: this.#topic.name, partition, key, signal });
     for await (const { records, from, nextOffset } of reader.read({ from: next, to: seq + 1 })) {
       if (from > next) return null;
-      const own = records.filter((record) => record.key === key);
-      for (const [index, record] of own.entries()) {
+      for (const [index, record] of records.entries()) {
         if (index > 0 && index % FOLDED_AT_ONCE === 0) await ownTurn();
         foldRecord(draft, { record, run });
       }
