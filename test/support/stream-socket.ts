@@ -86,8 +86,11 @@ export class StreamSocket implements AsyncDisposable {
     this.socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame));
   }
 
-  /** Takes the next frame that fits and skips frames before it. Rejects if the socket closes. */
-  async next(fits: (frame: AnyFrame) => boolean = () => true): Promise<AnyFrame> {
+  /**
+   * Takes the next frame that fits and skips frames before it. A heartbeat may come at any moment, so it must be asked for.
+   * Rejects if the socket closes.
+   */
+  async next(fits: (frame: AnyFrame) => boolean = ({ tips }) => tips === undefined): Promise<AnyFrame> {
     for (;;) {
       while (this.#read < this.frames.length) {
         const frame = this.frames[this.#read] as AnyFrame;

@@ -102,7 +102,7 @@ describe('the WebSocket when keys are required', () => {
     await using stream = await StreamSocket.open(gateway.url);
     stream.send(`{"id":0,"auth":"${key}"}\n{"id":0,"auth":"ops"}\n{"id":1,"sub":[{"ch":"runs:*"}]}`);
     expect((await stream.closed).code).toBe(4500);
-    expect(stream.frames).toHaveLength(1);
+    expect(stream.frames.filter((frame) => !('tips' in frame))).toHaveLength(1);
   });
 
   it('closes with 4502 when no key arrives in time', async () => {
