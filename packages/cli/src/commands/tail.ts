@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { GapReason, RunUpdate } from '@runlog/client/run-update';
 import { createStreamClient, type FeedState, type StreamStatus } from '@runlog/client/stream-client';
 import { ChannelRefusedError, StreamStoppedError } from '@runlog/client/stream-errors';
+import { eventNames } from '@runlog/schema/events/event-types';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { DeliveredEntry, DeliveredSnapshot, RunStatus } from '@runlog/schema/run/snapshot';
 import { closeCodes } from '@runlog/schema/stream/close-codes';
@@ -34,7 +35,7 @@ export const command: Command = {
   examples: [
     'runlog tail run-7',
     'runlog tail c1/run-7/A --json',
-    'runlog tail run-7 --not-type EPOCH_COMPLETED,REWARD_COMPUTED',
+    `runlog tail run-7 --not-type ${eventNames.EPOCH_COMPLETED},${eventNames.REWARD_COMPUTED}`,
     'runlog tail run-7 --until-end && deploy',
   ],
   environment: gatewayVariables,

@@ -92,19 +92,30 @@ describe('pages of any other origin', () => {
     expect((await rawGet(`${gateway.url}/v1/runs`, { method: 'OPTIONS' })).status).toBe(405);
   });
 
-  it('change nothing by a request that needs no preflight, because no route of that kind changes anything', async () => {
-    const keys = new MadeUpKeys({ secret: { role: 'view', runs: ['*'] } });
-    await using gateway = await startMadeUpGateway({ keys });
+  it('have nothing done by a request that needs no preflight', async () => {
+    await using gateway = await startMadeUpGateway({ allowedOrigins: [BOARD] });
+    gateway.append(KEY, [{}]);
     const changing = gateway.routes.filter(({ method }) => method !== 'GET' && method !== 'HEAD');
-    // It asks for a key, and the header of a key needs a preflight.
-    expect(changing).toEqual([{ method: 'POST', url: '/v1/tokens' }]);
-    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', null]) {
-      const response = await fetch(`${gateway.url}/v1/tokens`, {
+    const paths = changing.map(({ url }) => url.replace(':cluster/:run/:group', KEY));
+    expect(paths.toSorted()).toEqual([`/v1/runs/${KEY}/proof`, '/v1/tokens']);
+    for (const path of paths) {
+      for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', null]) {
+        const response = await fetch(gateway.url + path, {
+          method: 'POST',
+          ...(type === null ? {} : { body: Buffer.from('{"runs":"*"}') }),
+          headers: { origin: EVIL, ...(type === null ? {} : { 'content-type': type }) },
+        });
+        expect([path, response.status]).toEqual([path, 403]);
+        expect(await response.text()).toContain(`pages of ${EVIL} may not read`);
+      }
+    }
+    for (const origin of [new URL(gateway.url).origin, BOARD]) {
+      const verified = await fetch(`${gateway.url}/v1/runs/${KEY}/proof`, {
         method: 'POST',
-        body: Buffer.from('{"runs":"*"}'),
-        headers: { origin: EVIL, ...(type === null ? {} : { 'content-type': type }) },
+        headers: { origin },
       });
-      expect(response.status).toBeGreaterThanOrEqual(400);
+      // It is judged by what it asks: this gateway has no history to verify by.
+      expect(verified.status).toBe(503);
     }
   });
 

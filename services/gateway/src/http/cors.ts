@@ -1,6 +1,6 @@
 import { type FastifyReply, type FastifyRequest, sendFault } from '@runlog/service-kit/http-server';
 import { addVary } from '@runlog/service-kit/http-server-compression';
-import { isListed, unlistedOrigin } from './origins.ts';
+import { isListed, originRefusal, unlistedOrigin } from './origins.ts';
 
 /** How long a browser may keep the answer to a preflight. No browser keeps it for longer than a day, Chromium for two hours. */
 const PREFLIGHT_SECONDS = 7_200;
@@ -15,7 +15,8 @@ const preflightAnswer = {
 /**
  * Lets pages of the allowed origins read what the gateway answers, errors too, and answers their preflights. A page of
  * another origin cannot read anything: its browser keeps the answer from it, and its preflights get 403. Keys come in a
- * header that a page must set itself, never in a cookie, so no page can use the key of another.
+ * header that a page must set itself, never in a cookie, so no page can use the key of another. A POST can do without a
+ * preflight and without a key, and a verification costs work, so a POST of any other origin is refused too.
  */
 export function answerOrigins(
   allowed: readonly string[],
@@ -33,6 +34,10 @@ export function answerOrigins(
     }
     const isPreflight =
       request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined;
+    if (request.method === 'POST') {
+      const refusal = originRefusal(request.headers, allowed);
+      return refusal === null ? undefined : sendFault(reply, 'forbidden', refusal);
+    }
     if (!isPreflight) return undefined;
     if (!mayRead) return sendFault(reply, 'forbidden', unlistedOrigin(origin));
     return reply.code(204).headers(preflightAnswer).send();
