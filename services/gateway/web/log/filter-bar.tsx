@@ -1,0 +1,5 @@
+import type { RunScreen } from '../run/run-screen.ts';
+
+export function FilterBar(_props: { screen: RunScreen }) {
+  return null;
+}

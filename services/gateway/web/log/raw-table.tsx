@@ -1,0 +1,5 @@
+import type { RunScreen } from '../run/run-screen.ts';
+
+export function RawTable(_props: { screen: RunScreen }) {
+  return null;
+}
