@@ -16,14 +16,17 @@ export const PAGE_WAIT_MS_MAX = 60_000;
 /**
  * Launches a headless Chromium: the one that `RUNLOG_CHROMIUM` names, else one that is installed on this machine, else
  * the one from npm (@sparticuz/chromium), which brings its own shared libraries and is unpacked into ~/.cache/runlog.
+ * `env` is added to its environment, `args` to its arguments.
  */
-export async function launchChromium(): Promise<Browser> {
+export async function launchChromium(
+  options: { env?: Readonly<Record<string, string>>; args?: readonly string[] } = {},
+): Promise<Browser> {
   const installed = process.env.RUNLOG_CHROMIUM ?? (await findInstalled());
   const { executablePath, env } =
     installed === null ? await unpackFromPackage() : { executablePath: installed, env: {} };
   return chromium.launch({
     executablePath,
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...env, ...options.env },
     headless: true,
     timeout: LAUNCH_MS_MAX,
     // Containers rarely allow Chromium's sandbox, and we trust the page under test.
@@ -33,6 +36,7 @@ export async function launchChromium(): Promise<Browser> {
       '--disable-gpu',
       '--disable-dev-shm-usage',
       '--font-render-hinting=none',
+      ...(options.args ?? []),
     ],
   });
 }

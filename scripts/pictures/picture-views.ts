@@ -1,0 +1,91 @@
+import type { Page } from 'playwright-core';
+import { shownRuns as runs } from './picture-fleets.ts';
+
+/** What a gateway of the pictures serves. */
+export type Scene = 'empty' | 'one' | 'usual' | 'many' | 'flood' | 'keys';
+
+/** One view of the page. */
+export interface PictureView {
+  readonly name: string;
+  readonly scene: Scene;
+  /** The address from its `#` on, or a query and the rest. */
+  readonly address: string;
+  /** What is done before the picture is taken. */
+  readonly prepare?: (page: Page, gateway: { viewerKey: string }) => Promise<unknown>;
+  /** The gateway is ended before the picture is taken. */
+  readonly withoutGateway?: boolean;
+  readonly media?: 'print' | 'forced-colors';
+  /** A larger scale, at which less of the page has room. */
+  readonly zoom?: number;
+}
+
+const press = (key: string) => (page: Page) => page.keyboard.press(key);
+const marked = [runs.live, runs.other, runs.finished].join(',');
+
+export const pictureViews: readonly PictureView[] = [
+  { name: 'fleet-0', scene: 'empty', address: '' },
+  { name: 'fleet-1', scene: 'one', address: '' },
+  { name: 'fleet-71', scene: 'usual', address: '' },
+  { name: 'fleet-grouped', scene: 'usual', address: '#?by=cluster' },
+  { name: 'fleet-filtered', scene: 'usual', address: '#?q=state:failed,quiet' },
+  { name: 'fleet-sorted', scene: 'usual', address: '#?q=acc>60&sort=-accuracy' },
+  { name: 'fleet-no-match', scene: 'usual', address: '#?q=nothing-like-this' },
+  { name: 'fleet-fault', scene: 'usual', address: '#?q=accc>80' },
+  { name: 'fleet-marked', scene: 'usual', address: `#?marked=${marked}` },
+  { name: 'fleet-zoomed', scene: 'usual', address: '', zoom: 2 },
+  { name: 'fleet-10000', scene: 'many', address: '' },
+  { name: 'run-live', scene: 'usual', address: `#${runs.live}` },
+  { name: 'run-paused', scene: 'usual', address: `#${runs.live}`, prepare: press(' ') },
+  { name: 'run-beginning', scene: 'usual', address: `#${runs.live}`, prepare: press('g') },
+  { name: 'run-filtered', scene: 'usual', address: `#${runs.live}?log=type:gate%20env:2` },
+  { name: 'run-no-match', scene: 'usual', address: `#${runs.live}?log=%22no%20such%20words%22` },
+  { name: 'run-raw-rows', scene: 'usual', address: `#${runs.live}?raw=1` },
+  { name: 'run-event', scene: 'usual', address: `#${runs.live}?pane=event`, prepare: selectEvent },
+  { name: 'run-ab', scene: 'usual', address: `#${runs.live}?pane=ab` },
+  { name: 'run-raw', scene: 'usual', address: `#${runs.live}?pane=raw` },
+  { name: 'run-proof', scene: 'usual', address: `#${runs.live}?pane=proof` },
+  { name: 'run-travel', scene: 'usual', address: `#${runs.live}`, prepare: travel },
+  { name: 'run-failed', scene: 'usual', address: `#${runs.failed}` },
+  { name: 'run-finished', scene: 'usual', address: `#${runs.finished}` },
+  { name: 'run-gaps', scene: 'usual', address: `#${runs.gaps}` },
+  { name: 'run-gaps-proof', scene: 'usual', address: `#${runs.gaps}?pane=proof` },
+  { name: 'run-quiet', scene: 'usual', address: `#${runs.quiet}` },
+  { name: 'run-lost-contact', scene: 'usual', address: `#${runs.lost}` },
+  { name: 'run-clock-set-back', scene: 'usual', address: `#${runs.clockBack}` },
+  { name: 'run-restarted', scene: 'usual', address: `#${runs.restarted}` },
+  { name: 'run-hostile', scene: 'usual', address: `#${runs.hostile}` },
+  { name: 'run-one-event', scene: 'one', address: `#${runs.one}` },
+  { name: 'run-flood', scene: 'flood', address: '#c1/flood/default' },
+  { name: 'run-zoomed', scene: 'usual', address: `#${runs.live}`, zoom: 2 },
+  { name: 'run-embedded', scene: 'usual', address: `?embed=1#${runs.live}` },
+  { name: 'run-printed', scene: 'usual', address: `#${runs.live}`, media: 'print' },
+  { name: 'run-forced-colors', scene: 'usual', address: `#${runs.live}`, media: 'forced-colors' },
+  { name: 'fleet-forced-colors', scene: 'usual', address: '', media: 'forced-colors' },
+  { name: 'fleet-printed', scene: 'usual', address: '', media: 'print' },
+  { name: 'fleet-embedded', scene: 'usual', address: '?embed=1#' },
+  { name: 'compare', scene: 'usual', address: `#compare?runs=${marked}` },
+  { name: 'compare-time', scene: 'usual', address: `#compare?runs=${marked}&x=time` },
+  { name: 'compare-nothing', scene: 'usual', address: '#compare' },
+  { name: 'compare-missing-run', scene: 'usual', address: `#compare?runs=${runs.live},c9/gone/default` },
+  { name: 'help', scene: 'usual', address: `#${runs.live}`, prepare: press('?') },
+  { name: 'unknown-run', scene: 'usual', address: '#c1/never-was/default' },
+  { name: 'unknown-address', scene: 'usual', address: '#%' },
+  { name: 'key-wanted', scene: 'keys', address: '' },
+  { name: 'forbidden', scene: 'keys', address: `#${runs.live}`, prepare: enterKey },
+  // These end the gateway, and so come last.
+  { name: 'reconnecting-run', scene: 'usual', address: `#${runs.live}`, withoutGateway: true },
+  { name: 'reconnecting-fleet', scene: 'usual', address: '', withoutGateway: true },
+];
+
+async function enterKey(page: Page, { viewerKey }: { viewerKey: string }): Promise<void> {
+  await page.locator('#key').fill(viewerKey);
+  await page.keyboard.press('Enter');
+}
+
+async function selectEvent(page: Page): Promise<void> {
+  for (const key of ['k', 'k', 'k', 'Enter']) await page.keyboard.press(key);
+}
+
+async function travel(page: Page): Promise<void> {
+  for (const key of ['k', 'k', 'k', 'k', 't']) await page.keyboard.press(key);
+}
