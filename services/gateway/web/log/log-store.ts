@@ -51,12 +51,16 @@ export interface LogStore extends Disposable {
   pause(): void;
   /** Goes to the end and follows it. */
   follow(): void;
+  /** Somebody reads: rows do not move by themselves any more. */
+  leaveEnd(): void;
   goTo(seq: number): void;
   goToBeginning(): void;
   /** Asks again for what failed. */
   retry(): void;
   /** Opens or closes a roll-up or a burst. */
   toggle(rowId: string): void;
+  /** The index of the row that shows an event, or that of the next newer one; -1 if there is none. */
+  rowOf(seq: number): number;
   /** The entry of a seq, if it is loaded. */
   entryOf(seq: number): EventLogEntry | null;
   /** The entries that a row stands for, oldest first. */
@@ -191,10 +195,12 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     takeTarget: () => changed(() => window.takeTarget()),
     pause: () => changed(() => window.pause()),
     follow: () => changed(() => window.follow()),
+    leaveEnd: () => changed(() => window.leaveEnd()),
     goTo: (seq) => changed(() => window.goTo(seq)),
     goToBeginning: () => changed(() => window.goToBeginning()),
     retry: () => changed(() => window.retry()),
     toggle: (rowId) => changed(() => window.rows.toggle(rowId)),
+    rowOf: (seq) => window.rows.rowOf(seq),
     entryOf: (seq) => window.rows.entryOf(seq),
     entriesOf: (row) => window.rows.entriesOf(row),
     setFilter: (text) => setOptions('run', { log: text }),

@@ -1,74 +1,200 @@
-import type { Span } from '@runlog/schema/events/line-span';
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { useComputed, useSignal } from '@preact/signals';
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import type { RunScreen } from '../run/run-screen.ts';
-import { clockText, minuteHeadText } from '../text/dates.ts';
-import { visibleText } from '../text/visible-text.ts';
-import type { GapRow } from './gap-rows.ts';
-import { lineOf } from './line-text.ts';
+import { setOptions } from '../shell/route.ts';
+import { useShortcut } from '../shell/shortcuts.ts';
+import { minuteHeadText } from '../text/dates.ts';
+import { counted } from '../text/numbers.ts';
+import { GapDetails } from './gap-details.tsx';
 import type { LogRow } from './log-rows.ts';
+import { LogSummary } from './log-summary.tsx';
+import { type RowActions, RowView, rowElementId } from './row-view.tsx';
+import { type Anchor, anchorOf, heldTop, minuteAt, rowsInView } from './rows-in-view.ts';
+import { useScrollBox } from './use-scroll-box.ts';
 
-/** Without virtualisation no more rows than this can be drawn. */
-const ROWS_MAX = 300;
-/** A scroll position nearer to the end than this counts as at the end. */
-const END_TOLERANCE_PX = 24;
-
-/** Draws the rows of a run's log, all of them. It stands here until the log that draws only what is in view does. */
+/** The rows of a run's log. Only those in view are in the page; one tab stop, and the keys of the run's view. */
 export function LogView({ screen }: { screen: RunScreen }) {
   const { log } = screen;
-  const rows = log.rows.value;
-  const { isFollowing } = log.state.value;
   const list = useRef<HTMLDivElement>(null);
+  const { box, scrollTo } = useScrollBox(list);
+  /** The row that the keys act on, by its id. */
+  const activeId = useSignal<string | null>(null);
+  const explained = useSignal<string | null>(null);
+  const anchor = useRef<Anchor | null>(null);
+  const rows = log.rows.value;
+  const { isFollowing, target, newCount, isPaused } = log.state.value;
+  const held = isFollowing || target !== null ? null : heldTop(anchor.current, rows, box.value);
+  const end = Math.max(0, rows.length * box.value.rowHeight - box.value.height);
+  const top = isFollowing ? end : (held ?? box.value.top);
+  const seen = rowsInView({ ...box.value, top }, rows.length);
+
   useLayoutEffect(() => {
-    if (isFollowing && list.current !== null) list.current.scrollTop = list.current.scrollHeight;
+    if (target !== null) {
+      const at = log.rowOf(target);
+      if (at < 0) return;
+      log.takeTarget();
+      scrollTo(centred(at, box.peek()), rows.length);
+      activeId.value = rows[at]!.id;
+      return;
+    }
+    if (top !== box.peek().top) scrollTo(top, rows.length);
+    anchor.current = anchorOf(rows, { ...box.peek(), top });
   });
+  useEffect(() => {
+    log.view({ first: seen.first, last: seen.last, isAtEnd: seen.isAtEnd });
+  }, [log, seen.first, seen.last, seen.isAtEnd, rows.length]);
+
+  const selected = useComputed(() => {
+    const seq = screen.selected.value;
+    return seq === null ? null : `e${seq}`;
+  });
+  const actions = useMemo(
+    (): RowActions => ({
+      press(row) {
+        activeId.value = row.id;
+        pressRow(row, screen);
+      },
+      explain(rowId) {
+        explained.value = rowId;
+      },
+      retry: () => log.retry(),
+    }),
+    [screen, log, activeId, explained],
+  );
+  useLogKeys(screen, {
+    activeId,
+    reveal: (at) => scrollTo(revealed(at, box.peek()), log.rows.peek().length),
+  });
+  const minuteMs = minuteAt(rows, seen.first);
+  const isDateFirst = rows[seen.first]?.kind === 'date' && top % box.value.rowHeight === 0;
   return (
-    <div
-      class="lines"
-      ref={list}
-      role="log"
-      aria-live="off"
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
-      tabIndex={0}
-      onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
-        const isAtEnd = scrollHeight - scrollTop - clientHeight < END_TOLERANCE_PX;
-        log.view({ first: Math.max(0, rows.length - ROWS_MAX), last: rows.length - 1, isAtEnd });
-      }}
-    >
-      {rows.length === 0 && <p class="hint">Waiting for events...</p>}
-      {rows.slice(-ROWS_MAX).map((row) => (
-        <Row key={row.id} row={row} />
-      ))}
+    <div class="lines-frame">
+      {minuteMs !== null && !isDateFirst && (
+        <div class="line line-date-head" aria-hidden="true">
+          <span class="line-date">{minuteHeadText(minuteMs)}</span>
+        </div>
+      )}
+      <div
+        class="lines"
+        ref={list}
+        role="grid"
+        aria-label="Events, oldest first"
+        aria-rowcount={rows.length}
+        aria-readonly="true"
+        aria-activedescendant={activeId.value === null ? undefined : rowElementId(activeId.value)}
+        tabIndex={0}
+      >
+        <div
+          class="lines-all"
+          role="presentation"
+          style={{ height: `calc(${rows.length} * var(--row-height))` }}
+        >
+          {rows.slice(seen.drawnFrom, seen.drawnTo).map((row, at) => (
+            <RowView
+              key={row.id}
+              row={row}
+              index={seen.drawnFrom + at}
+              isActive={row.id === activeId.value}
+              isSelected={row.id === selected.value}
+              actions={actions}
+            />
+          ))}
+        </div>
+        {rows.length === 0 && <EmptyLog screen={screen} />}
+      </div>
+      {!isFollowing && (newCount > 0 || !seen.isAtEnd || isPaused) && (
+        <button class="to-end" type="button" onClick={() => log.follow()}>
+          {newCount > 0 ? `${newCount.toLocaleString('en')} new` : 'to the end'} ↓
+        </button>
+      )}
+      <GapDetails screen={screen} rowId={explained} />
+      <LogSummary screen={screen} />
     </div>
   );
 }
 
-function Row({ row }: { row: LogRow }) {
-  if (row.kind === 'edge') return null;
-  if (row.kind === 'date') return <div class="line-head">{minuteHeadText(row.minuteMs)}</div>;
-  if (row.kind === 'gap') return <div class="line-head tone-warn">{gapText(row)}</div>;
-  const { env, slot, kind, text } = lineOf(row);
-  const clock = clockText(row.secondMs);
+function EmptyLog({ screen }: { screen: RunScreen }) {
+  const { total } = screen.log.counts.value;
+  const isFiltered = Object.values(screen.log.filter.value).some((part) => part.length > 0);
+  if (!isFiltered || total === 0)
+    return <p class="hint">No event has come yet. They appear here by themselves.</p>;
   return (
-    <div class="line">
-      <span class="clock">{row.clock === 'full' ? clock : clock.slice(5)}</span>
-      <span class="text">
-        {slot !== '' && <Piece of={{ text: `${slot} `, tone: 'slot' }} />}
-        <Piece of={{ text: `${kind.text} `, tone: kind.tone }} />
-        {text.map((span, at) => (
-          <Piece key={at} of={span} />
-        ))}
-      </span>
-      <span class="envs">{env}</span>
-    </div>
+    <p class="hint">
+      None of {counted(total, 'event')} matches the filter.{' '}
+      <button type="button" class="text-button" onClick={() => screen.log.setFilter('')}>
+        Show all
+      </button>
+    </p>
   );
 }
 
-function Piece({ of }: { of: Span }) {
-  return <bdi class={`tone-${of.tone}`}>{visibleText(of.text)}</bdi>;
+/** A press selects an event; on the selected one it opens the pane that shows it. A folded row opens or closes. */
+function pressRow(row: LogRow, screen: RunScreen): void {
+  if (row.kind === 'rollup' || row.kind === 'burst') screen.log.toggle(row.id);
+  if (row.kind !== 'event') return;
+  // Whoever drags over text to copy it does not press.
+  if (!(document.getSelection()?.isCollapsed ?? true)) return;
+  if (screen.selected.peek() === row.seq) setOptions('run', { pane: 'event' });
+  else screen.select(row.seq);
 }
 
-function gapText({ missing }: GapRow): string {
-  return missing === null
-    ? '… events are missing here'
-    : `… ${missing.toLocaleString('en')} events not shown`;
+interface LogKeys {
+  readonly activeId: { value: string | null; peek(): string | null };
+  /** Scrolls as little as needed to have a row in view. */
+  reveal(index: number): void;
+}
+
+function useLogKeys(screen: RunScreen, { activeId, reveal }: LogKeys): void {
+  const { log } = screen;
+  const act = useMemo(() => {
+    const step = (by: 1 | -1) => () => {
+      const rows = log.rows.peek();
+      const held = rows.findIndex(({ id }) => id === activeId.peek());
+      const from = held >= 0 ? held : by > 0 ? -1 : rows.length;
+      const at = nextRow(rows, from, by);
+      if (at < 0) return;
+      if (by < 0 || at < rows.length - 1) log.leaveEnd();
+      activeId.value = rows[at]!.id;
+      const row = rows[at]!;
+      if (row.kind === 'event') screen.select(row.seq);
+      reveal(at);
+    };
+    return {
+      next: step(1),
+      previous: step(-1),
+      expand() {
+        const row = log.rows.peek().find(({ id }) => id === activeId.peek());
+        if (row !== undefined) pressRow(row, screen);
+      },
+      first: () => log.goToBeginning(),
+      last: () => log.follow(),
+      follow: () => (log.state.peek().isFollowing ? log.pause() : log.follow()),
+    };
+  }, [screen, log, activeId, reveal]);
+  useShortcut('run.next', act.next);
+  useShortcut('run.previous', act.previous);
+  useShortcut('run.expand', act.expand);
+  useShortcut('run.first', act.first);
+  useShortcut('run.last', act.last);
+  useShortcut('run.follow', act.follow);
+}
+
+/** Dates and edges are not rows that something can be done with. */
+function nextRow(rows: readonly LogRow[], from: number, by: 1 | -1): number {
+  for (let at = from + by; at >= 0 && at < rows.length; at += by) {
+    const { kind } = rows[at]!;
+    if (kind !== 'date' && kind !== 'edge') return at;
+  }
+  return -1;
+}
+
+const centred = (index: number, { height, rowHeight }: { height: number; rowHeight: number }): number =>
+  Math.max(0, (index + 0.5) * rowHeight - height / 2);
+
+/** The date of the minute covers the first row in view. */
+function revealed(index: number, box: { top: number; height: number; rowHeight: number }): number {
+  const { top, height, rowHeight } = box;
+  if ((index - 1) * rowHeight < top) return Math.max(0, (index - 1) * rowHeight);
+  if ((index + 1) * rowHeight > top + height) return (index + 1) * rowHeight - height;
+  return top;
 }

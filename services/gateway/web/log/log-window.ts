@@ -216,6 +216,11 @@ export class LogWindow {
     this.#isFollowing = false;
   }
 
+  /** Somebody reads without having scrolled: rows do not change by themselves any more. */
+  leaveEnd(): void {
+    this.#isFollowing = false;
+  }
+
   /** Goes to the end and follows it. What waits is shown at once; older entries are fetched. */
   follow(): void {
     this.#isPaused = false;

@@ -1,0 +1,122 @@
+import type { Span } from '@runlog/schema/events/line-span';
+import { memo } from 'preact/compat';
+import { clockText, minuteHeadText } from '../text/dates.ts';
+import { visibleText } from '../text/visible-text.ts';
+import { EdgeLine } from './edge-line.tsx';
+import { GapLine } from './gap-line.tsx';
+import { lineOf } from './line-text.ts';
+import type { BurstRow, EventRow, LogRow, RollUpRow } from './log-rows.ts';
+
+export interface RowActions {
+  /** A row was pressed: an event is selected, a roll-up or a burst opens or closes. */
+  press(row: LogRow, by: { readonly extend: boolean }): void;
+  explain(rowId: string): void;
+  retry(): void;
+}
+
+export interface RowProps {
+  readonly row: LogRow;
+  readonly index: number;
+  /** Whether the keys of the list act on this row. */
+  readonly isActive: boolean;
+  readonly isSelected: boolean;
+  readonly actions: RowActions;
+}
+
+/** One row of the log. It is drawn again only if it changes: rows are never changed in place. */
+export const RowView = memo((props: RowProps) => {
+  const { row, index, isActive, isSelected, actions } = props;
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are those of the grid, which has the focus
+    <div
+      id={rowElementId(row.id)}
+      class={classOf(props)}
+      role="row"
+      aria-rowindex={index + 1}
+      aria-selected={isSelected || isActive}
+      style={{ transform: `translateY(calc(${index} * var(--row-height)))` }}
+      onClick={(event) => actions.press(row, { extend: event.shiftKey })}
+    >
+      <Inside row={row} actions={actions} />
+    </div>
+  );
+});
+
+/** The id of a row's element, which `aria-activedescendant` names. */
+export function rowElementId(rowId: string): string {
+  return `log-${rowId}`;
+}
+
+function classOf({ row, isActive, isSelected }: RowProps): string {
+  const classes = ['line', `line-${row.kind}`];
+  if (row.kind === 'event' && row.within !== null) classes.push('line-within');
+  if ((row.kind === 'burst' && row.isAlarm) || (row.kind === 'event' && row.entry.severity !== 'info')) {
+    classes.push(`line-${row.kind === 'burst' ? 'warning' : row.entry.severity}`);
+  }
+  if (isActive) classes.push('line-active');
+  if (isSelected) classes.push('line-selected');
+  return classes.join(' ');
+}
+
+function Inside({ row, actions }: { row: LogRow; actions: RowActions }) {
+  switch (row.kind) {
+    case 'date':
+      return (
+        <span class="line-date" role="gridcell">
+          {minuteHeadText(row.minuteMs)}
+        </span>
+      );
+    case 'edge':
+      return <EdgeLine row={row} onRetry={actions.retry} />;
+    case 'gap':
+      return <GapLine row={row} onExplain={() => actions.explain(row.id)} />;
+    case 'event':
+    case 'rollup':
+    case 'burst':
+      return <Columns row={row} />;
+    default: {
+      const unreachable: never = row;
+      throw new Error(`unknown row ${String(unreachable)}`);
+    }
+  }
+}
+
+function Columns({ row }: { row: EventRow | RollUpRow | BurstRow }) {
+  const { env, slot, kind, text } = lineOf(row);
+  const clock = clockText(row.secondMs);
+  const isFolded = row.kind !== 'event';
+  const whole = text.map((span) => span.text).join('');
+  return (
+    <>
+      <span class="clock" role="gridcell">
+        {row.clock === 'full' ? clock : clock.slice(5)}
+      </span>
+      <span class="env" role="gridcell">
+        {env}
+        {isFolded && (
+          <span class="twisty" aria-hidden="true">
+            {row.isOpen ? '▾' : '▸'}
+          </span>
+        )}
+      </span>
+      <span class="slot tone-slot" role="gridcell">
+        <bdi>{visibleText(slot)}</bdi>
+      </span>
+      <span class={`kind tone-${kind.tone}`} role="gridcell">
+        <bdi>{visibleText(kind.text)}</bdi>
+      </span>
+      <span class="text" role="gridcell" title={visibleText(whole)}>
+        {text.map((span, at) => (
+          <Piece key={at} of={span} />
+        ))}
+      </span>
+      <span class="seq" role="gridcell">
+        {row.seq}
+      </span>
+    </>
+  );
+}
+
+function Piece({ of }: { of: Span }) {
+  return <bdi class={`tone-${of.tone}`}>{visibleText(of.text)}</bdi>;
+}
