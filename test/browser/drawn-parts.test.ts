@@ -234,7 +234,7 @@ describe('the strip', () => {
   it('is a slider for the keyboard, and says where it is', async () => {
     await open();
     await show(run, { at: 1_500 });
-    const slider = page.getByRole('slider');
+    const slider = page.locator('.strip').getByRole('slider');
     await slider.focus();
     for (const [key, isRight] of [
       ['ArrowLeft', (seq: number) => seq < 1_500 && seq > 1_300],

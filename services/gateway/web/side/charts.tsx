@@ -1,7 +1,7 @@
 import type { RunTimeline } from '@runlog/schema/http/gateway-api';
 import type { RunFigures } from '@runlog/schema/run/figures';
 import { memo } from 'preact/compat';
-import { useMemo } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { abandonedParts } from '../strip/abandoned.ts';
 import { fractionOfSeq, type RunAxis } from '../strip/run-axis.ts';
 import { marksOf } from '../strip/strip-model.ts';
@@ -49,17 +49,43 @@ export const Charts = memo((props: ChartsProps) => {
   const marks = useMemo(() => marksFor(drawn), [drawn]);
   const available = availableNames(drawn.figures);
   const names = chosenNames(available, chosen);
+  const [stop, setStop] = useState<string | null>(null);
   return (
     <section class="charts" aria-label="Figures">
       <Choice {...{ available, names, chosen, figures }} onChoose={props.onChoose} />
-      <div class="charts-grid">
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: the charts have the focus, and the arrows go from one to the next */}
+      <div
+        class="charts-grid"
+        onFocusIn={({ target }) => {
+          const focused = (target as HTMLElement).closest<HTMLElement>('.chart')?.dataset.figure;
+          if (focused !== undefined) setStop(focused);
+        }}
+        onKeyDown={(event) => focusBeside(event)}
+      >
         {names.map((name) => (
-          <FigureChart key={name} {...{ name, cursor, marks }} {...drawn} onPlace={props.onPlace} />
+          <FigureChart
+            key={name}
+            {...{ name, cursor, marks }}
+            {...drawn}
+            onPlace={props.onPlace}
+            isTabStop={name === (stop !== null && names.includes(stop) ? stop : names[0])}
+          />
         ))}
       </div>
     </section>
   );
 });
+
+/** Up and down go to the chart before and after the one that has the focus. */
+function focusBeside(event: KeyboardEvent & { readonly currentTarget: HTMLElement }): void {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key !== 'ArrowUp' && event.key !== 'ArrowDown') return;
+  const charts = [...event.currentTarget.querySelectorAll<HTMLElement>('.chart-box')];
+  const at = charts.indexOf(event.target as HTMLElement);
+  if (at === -1) return;
+  event.preventDefault();
+  charts[at + (event.key === 'ArrowUp' ? -1 : 1)]?.focus();
+}
 
 /** The series is made again only if this figure or the axis has changed. */
 function FigureChart(props: {
@@ -68,15 +94,16 @@ function FigureChart(props: {
   figures: RunFigures | null;
   marks: PlotMarks;
   cursor: SharedCursor;
+  isTabStop: boolean;
   onPlace(place: ChartPlace): void;
 }) {
-  const { name, axis, figures, marks, cursor, onPlace } = props;
+  const { name, axis, figures, marks, cursor, isTabStop, onPlace } = props;
   const figure = figures?.figures.find((held) => held.name === name);
   const series = useMemo((): ChartSeries => {
     if (name === EVENT_RATE) return eventRateSeries(axis);
     return figure === undefined ? noSeries(name) : seriesOf(axis, figure);
   }, [name, axis, figure]);
-  return <Chart {...{ series, axis, marks, cursor, onPlace }} />;
+  return <Chart {...{ series, axis, marks, cursor, isTabStop, onPlace }} />;
 }
 
 function Choice(props: {

@@ -24,7 +24,7 @@ const events = [
   event(700, 'germinated', 1),
 ];
 const model = lanesOf({ events, attempts: [] });
-const layout = lanesLayout(axis, model, 1_000);
+const layout = lanesLayout(axis, model, { width: 1_000 });
 
 describe('the layout of lanes', () => {
   it('puts lives where they are on the axis; an open one reaches the end, a short one can be seen', () => {

@@ -48,15 +48,21 @@ export function laneTops(lanes: LanesModel['lanes']): { height: number; tops: nu
   return { height, tops };
 }
 
-export function lanesLayout(axis: RunAxis, { lanes }: LanesModel, width: number): LanesLayout {
+/** Open lives reach to `untilSeq`, as of which the lanes are drawn; without it to the end. */
+export function lanesLayout(
+  axis: RunAxis,
+  { lanes }: LanesModel,
+  { width, untilSeq = null }: { width: number; untilSeq?: number | null },
+): LanesLayout {
   const { height, tops } = laneTops(lanes);
   const xOf = (seq: number) => fractionOfSeq(axis, seq) * width;
+  const endX = untilSeq === null ? width : xOf(untilSeq);
   return {
     ...{ width, height },
     lanes: lanes.map(({ env, lives }, index) => ({
       top: tops[index]!,
       isFirstOfEnv: index > 0 && lanes[index - 1]!.env !== env,
-      lives: lives.map((life) => lifeBox(life, { xOf, width })),
+      lives: lives.map((life) => lifeBox(life, { xOf, width, endX })),
     })),
   };
 }
@@ -93,13 +99,16 @@ export function nextLife(
   return { lane: toLane, life: distances.indexOf(Math.min(...distances)) };
 }
 
-function lifeBox(life: SeedLife, { xOf, width }: { xOf: (seq: number) => number; width: number }): LifeBox {
+function lifeBox(
+  life: SeedLife,
+  { xOf, width, endX }: { xOf: (seq: number) => number; width: number; endX: number },
+): LifeBox {
   const x0 = xOf(life.fromSeq);
-  const x1 = life.end === null ? width : xOf(life.toSeq);
+  const x1 = life.end === null ? endX : xOf(life.toSeq);
   const segments = life.segments.map(({ stage, fromSeq, toSeq }) => ({
     stage,
     x0: xOf(fromSeq),
-    x1: toSeq === null ? width : xOf(toSeq),
+    x1: toSeq === null ? endX : xOf(toSeq),
   }));
   const { end, hasBeginning } = life;
   if (x1 - x0 >= LIFE_PX_MIN) return { x0, x1, segments, end, hasBeginning };

@@ -37,6 +37,8 @@ export interface LanesProps {
   readonly seeds: readonly SeedEvent[];
   readonly history: SeedHistoryState;
   readonly cursor: SharedCursor;
+  /** The event as of which the lanes are drawn: open lives end there. */
+  readonly untilSeq?: number | null;
   onLife(life: LifePlace): void;
   /** Asks for the events again that could not be read. */
   onRetry?(): void;
@@ -47,7 +49,7 @@ const REDRAW_MS_MIN = 1_000;
 
 /** The lives of a run's seeds: a row an environment and slot. New events are drawn at most once a second. */
 export const Lanes = memo((props: LanesProps) => {
-  const { axis, timeline, seeds, history } = useThrottled(useAlike(props), REDRAW_MS_MIN);
+  const { axis, timeline, seeds, history, untilSeq } = useThrottled(useAlike(props), REDRAW_MS_MIN);
   const model = useMemo(
     () => lanesOf({ events: seeds, attempts: timeline.attempts }),
     [seeds, timeline.attempts],
@@ -59,7 +61,11 @@ export const Lanes = memo((props: LanesProps) => {
       {model.lanes.length > 0 && (
         <div class="lanes-body">
           <LaneNames lanes={model.lanes} />
-          <LanesDrawing {...{ axis, timeline, model, history }} cursor={props.cursor} onLife={props.onLife} />
+          <LanesDrawing
+            {...{ axis, timeline, model, history, untilSeq }}
+            cursor={props.cursor}
+            onLife={props.onLife}
+          />
         </div>
       )}
     </section>
@@ -67,8 +73,11 @@ export const Lanes = memo((props: LanesProps) => {
 });
 
 /** Returns the same object while what is drawn stays the same. */
-function useAlike({ axis, timeline, seeds, history }: LanesProps) {
-  return useMemo(() => ({ axis, timeline, seeds, history }), [axis, timeline, seeds, history]);
+function useAlike({ axis, timeline, seeds, history, untilSeq = null }: LanesProps) {
+  return useMemo(
+    () => ({ axis, timeline, seeds, history, untilSeq }),
+    [axis, timeline, seeds, history, untilSeq],
+  );
 }
 
 function Legend() {
@@ -148,18 +157,20 @@ interface HeldLife {
 
 interface DrawingProps extends Pick<LanesProps, 'axis' | 'timeline' | 'history' | 'cursor' | 'onLife'> {
   readonly model: LanesModel;
+  readonly untilSeq: number | null;
 }
 
-function LanesDrawing({ axis, timeline, model, history, cursor, onLife }: DrawingProps) {
+function LanesDrawing(props: DrawingProps) {
+  const { axis, timeline, model, history, untilSeq, cursor, onLife } = props;
   const box = useRef<HTMLDivElement>(null);
   const [held, setHeld] = useState<HeldLife | null>(null);
   const chosen = useMemo(() => addressOf(model, held), [model, held]);
   const setChosen = (address: LifeAddress | null) => setHeld(heldOf(model, address));
-  const layout = useDrawnLanes(box, { axis, timeline, model, history, chosen });
+  const layout = useDrawnLanes(box, { axis, timeline, model, history, untilSeq, chosen });
   const lane = chosen === null ? undefined : model.lanes[chosen.lane];
   const life = chosen === null ? undefined : lane?.lives[chosen.life];
   const open = (address: LifeAddress | null) => {
-    const place = address === null ? null : lifePlace(model, { address, lastSeq: axis.lastSeq });
+    const place = address === null ? null : lifePlace(model, { address, lastSeq: untilSeq ?? axis.lastSeq });
     if (place !== null) onLife(place);
   };
   return (
@@ -216,13 +227,15 @@ function LanesDrawing({ axis, timeline, model, history, cursor, onLife }: Drawin
 /** Draws the lanes, and above them what is chosen, so that the pointer draws no lane again. */
 function useDrawnLanes(
   box: RefObject<HTMLDivElement | null>,
-  of: Pick<DrawingProps, 'axis' | 'timeline' | 'model' | 'history'> & { chosen: LifeAddress | null },
+  of: Pick<DrawingProps, 'axis' | 'timeline' | 'model' | 'history' | 'untilSeq'> & {
+    chosen: LifeAddress | null;
+  },
 ): LanesLayout | null {
-  const { axis, timeline, model, history, chosen } = of;
+  const { axis, timeline, model, history, untilSeq, chosen } = of;
   const surface = useSurface(box);
   const layout = useMemo(
-    () => (surface === null ? null : lanesLayout(axis, model, surface.width)),
-    [axis, model, surface],
+    () => (surface === null ? null : lanesLayout(axis, model, { width: surface.width, untilSeq })),
+    [axis, model, surface, untilSeq],
   );
   const canvasAt = (index: number) => box.current?.querySelectorAll('canvas')[index] ?? null;
   useLayoutEffect(() => {

@@ -1,31 +1,59 @@
+import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
 import type { RunScreen } from '../run/run-screen.ts';
-import { Charts } from './charts.tsx';
-import { Lanes } from './lanes.tsx';
-import './usable-language.ts';
+import { type Pane, panes } from '../shell/address.ts';
+import { route, setOptions } from '../shell/route.ts';
+import { onShortcut } from '../shell/shortcuts.ts';
+import { ChartsPane } from './charts-pane.tsx';
+import { panelId, paneShortcut, SideTabs, tabId } from './side-tabs.tsx';
 
-/** The panes beside the log. */
+/** The panes beside the log. The address says which one is shown (`pane=`). */
 export function SidePane({ screen }: { screen: RunScreen }) {
-  const axis = screen.axis.value;
-  const timeline = screen.timeline.value;
-  const { cursor } = screen;
-  if (axis === null || timeline === null) return <aside class="side" />;
+  const pane = shownPane();
+  useEffect(() => {
+    const unlisten = panes.map((each) => onShortcut(paneShortcut(each), () => showPane(each)));
+    return () => {
+      for (const end of unlisten) end();
+    };
+  }, []);
   return (
-    <aside class="side">
-      <Charts
-        {...{ axis, timeline, cursor }}
-        figures={screen.figures().value}
-        seeds={screen.seeds.value}
-        chosen={null}
-        onChoose={() => undefined}
-        onPlace={({ seq }) => screen.log.goTo(Math.round(seq))}
-      />
-      <Lanes
-        {...{ axis, timeline, cursor }}
-        seeds={screen.seeds.value}
-        history={screen.seedHistory.value}
-        onLife={screen.showLife}
-        onRetry={screen.retrySeedHistory}
-      />
+    <aside class="side" aria-label="Beside the log">
+      <SideTabs pane={pane} onPane={showPane} />
+      <div
+        class="side-panel"
+        role="tabpanel"
+        id={panelId(pane)}
+        aria-labelledby={tabId(pane)}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
+        tabIndex={0}
+      >
+        {paneOf(pane, screen)}
+      </div>
     </aside>
   );
+}
+
+function shownPane(): Pane {
+  const address = route.value;
+  return (address.view === 'run' ? address.pane : null) ?? 'charts';
+}
+
+function showPane(pane: Pane): void {
+  setOptions('run', { pane: pane === 'charts' ? null : pane });
+}
+
+function paneOf(pane: Pane, screen: RunScreen): ComponentChildren {
+  switch (pane) {
+    case 'charts':
+      return <ChartsPane screen={screen} />;
+    case 'event':
+    case 'ab':
+    case 'raw':
+    case 'proof':
+      return null;
+    default: {
+      const unreachable: never = pane;
+      throw new Error(`unknown pane ${String(unreachable)}`);
+    }
+  }
 }
