@@ -5,6 +5,7 @@ import { type Pane, panes } from '../shell/address.ts';
 import { route, setOptions } from '../shell/route.ts';
 import { onShortcut } from '../shell/shortcuts.ts';
 import { ChartsPane } from './charts-pane.tsx';
+import { ProofPane } from './proof-pane.tsx';
 import { panelId, paneShortcut, SideTabs, tabId } from './side-tabs.tsx';
 
 /** The panes beside the log. The address says which one is shown (`pane=`). */
@@ -49,8 +50,9 @@ function paneOf(pane: Pane, screen: RunScreen): ComponentChildren {
     case 'event':
     case 'ab':
     case 'raw':
-    case 'proof':
       return null;
+    case 'proof':
+      return <ProofPane screen={screen} />;
     default: {
       const unreachable: never = pane;
       throw new Error(`unknown pane ${String(unreachable)}`);
