@@ -1,7 +1,7 @@
 import { type Signal, signal } from '@preact/signals';
 import type { FiguresListener } from '@runlog/client/figures-channel';
 import type { IndexListener, IndexView } from '@runlog/client/index-channel';
-import type { RunUpdate } from '@runlog/client/run-update';
+import type { ChannelRefusal, RunUpdate } from '@runlog/client/run-update';
 import type { FeedState, RunOptions, StreamClient } from '@runlog/client/stream-client';
 import type { Answer, AskOptions } from '../shell/ask.ts';
 import type { Connection, Hello, LinkStatus } from '../shell/connection.ts';
@@ -22,6 +22,13 @@ export interface MadeUpConnection extends Connection {
   /** The runs that are followed, in the order in which that began. */
   readonly runs: readonly MadeUpStream[];
   readonly indexes: readonly { glob: string; view: IndexView; listener: IndexListener; isEnded: boolean }[];
+  /** The runs that are followed by a listener. */
+  readonly listened: readonly {
+    key: string;
+    options: RunOptions;
+    listener: (update: RunUpdate | ChannelRefusal) => void;
+    isEnded: boolean;
+  }[];
   readonly figures: readonly { key: string; listener: FiguresListener; isEnded: boolean }[];
   /** What was asked for. */
   readonly asked: readonly { path: string; options: AskOptions }[];
@@ -49,6 +56,7 @@ export function madeUpConnection(): MadeUpConnection {
   const runs: MadeUpStream[] = [];
   const indexes: { glob: string; view: IndexView; listener: IndexListener; isEnded: boolean }[] = [];
   const figures: { key: string; listener: FiguresListener; isEnded: boolean }[] = [];
+  const listened: MadeUpConnection['listened'][number][] = [];
   const asked: { path: string; options: AskOptions }[] = [];
   const client = {
     run(key: string, options: RunOptions & { signal?: AbortSignal } = {}) {
@@ -61,6 +69,17 @@ export function madeUpConnection(): MadeUpConnection {
       indexes.push(index);
       return () => {
         index.isEnded = true;
+      };
+    },
+    subscribeRun(
+      key: string,
+      listener: (update: RunUpdate | ChannelRefusal) => void,
+      options: RunOptions = {},
+    ) {
+      const followed = { key, options, listener, isEnded: false };
+      listened.push(followed);
+      return () => {
+        followed.isEnded = true;
       };
     },
     subscribeFigures(key: string, listener: FiguresListener) {
@@ -79,7 +98,7 @@ export function madeUpConnection(): MadeUpConnection {
     [Symbol.dispose]: () => undefined,
   };
   return {
-    ...{ client, clock, runs, indexes, figures, asked },
+    ...{ client, clock, runs, indexes, listened, figures, asked },
     link: signal<LinkStatus>({ state: 'open' }),
     feed: signal<FeedState>({ state: 'live' }),
     unknownSinceMs: signal<number | null>(null),

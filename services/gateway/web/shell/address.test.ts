@@ -49,6 +49,8 @@ const addresses: fc.Arbitrary<Address> = fc.oneof(
           typed.filter((name) => name !== ''),
           { maxLength: 48 },
         ),
+        sort: fc.option(typed.filter((name) => name !== '')),
+        allFields: fc.boolean(),
         embed,
       }),
     )
@@ -82,6 +84,10 @@ describe('an address', () => {
     [
       '#compare?runs=c1/a/default,c1/b/default&x=time&figures=accuracy,a%2Cb',
       compareAddress(['c1/a/default', 'c1/b/default'], { x: 'time', figures: ['accuracy', 'a,b'] }),
+    ],
+    [
+      '#compare?sort=-best:accuracy&fields=all',
+      compareAddress([], { sort: '-best:accuracy', allFields: true }),
     ],
     ['#compare', compareAddress([])],
   ])('%s is read', (hash, address) => {

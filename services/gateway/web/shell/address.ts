@@ -54,6 +54,10 @@ export interface CompareAddress {
   readonly x: Axis;
   /** The names of the figures; empty: the usual ones. */
   readonly figures: readonly string[];
+  /** A column, or `-` and a column; null: the order of `runs`. */
+  readonly sort: string | null;
+  /** Whether the settings that are the same in all runs are shown too. */
+  readonly allFields: boolean;
   readonly embed: boolean;
 }
 
@@ -83,7 +87,10 @@ export const runAddress = (
 export const compareAddress = (
   runs: readonly string[],
   options: Partial<Omit<CompareAddress, 'view' | 'runs'>> = {},
-): CompareAddress => ({ ...{ view: 'compare', runs, x: 'round', figures: [], embed: false }, ...options });
+): CompareAddress => ({
+  ...{ view: 'compare', runs, x: 'round', figures: [], sort: null, allFields: false, embed: false },
+  ...options,
+});
 
 /**
  * Reads the part of an address from its `#` on. It never throws: what is no address of this page is `unknown`. Options that
@@ -134,6 +141,8 @@ export function formatAddress(address: Address): string {
         runs: list(address.runs),
         x: address.x === 'round' ? null : address.x,
         figures: list(address.figures),
+        sort: text(address.sort),
+        fields: address.allFields ? 'all' : null,
         embed,
       });
     case 'unknown':
@@ -173,6 +182,8 @@ function compareOf(options: ReadonlyMap<string, string>, embed: boolean): Compar
   return compareAddress(keysOf(options, 'runs'), {
     x: oneOf(axes, options.get('x')) ?? 'round',
     figures: listOf(options, 'figures', FIGURES_MAX),
+    sort: textOf(options, 'sort') || null,
+    allFields: options.get('fields') === 'all',
     embed,
   });
 }

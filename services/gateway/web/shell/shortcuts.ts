@@ -47,6 +47,15 @@ export const shortcuts = {
   'run.other': { scope: 'run', keys: ['a'], does: 'from A to B, and back' },
 
   'compare.axis': { scope: 'compare', keys: ['x'], does: 'over rounds, steps or time' },
+  'compare.next': { scope: 'compare', keys: ['j', 'ArrowDown'], does: 'next run' },
+  'compare.previous': { scope: 'compare', keys: ['k', 'ArrowUp'], does: 'previous run' },
+  'compare.open': { scope: 'compare', keys: ['Enter', 'o'], does: 'open the run' },
+  'compare.remove': { scope: 'compare', keys: ['d', 'Delete'], does: 'remove the run' },
+  'compare.add': { scope: 'compare', keys: ['a'], does: 'add a run' },
+  'compare.sort': { scope: 'compare', keys: ['s'], does: 'sort by the next column' },
+  'compare.figures': { scope: 'compare', keys: ['f'], does: 'choose the figures' },
+  'compare.settings': { scope: 'compare', keys: ['e'], does: 'all settings, or those that differ' },
+  'compare.leave': { scope: 'compare', keys: ['Escape'], does: 'look at all runs alike' },
 } as const satisfies Record<string, Shortcut>;
 
 export type ShortcutName = keyof typeof shortcuts;
