@@ -1,74 +1,99 @@
+import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import type { ComponentChildren } from 'preact';
-import { figureText, percentText, rateText } from '../text/numbers.ts';
-import type { FollowedRun } from './followed-run.ts';
+import { useMemo } from 'preact/hooks';
+import { runAddress } from '../shell/address.ts';
+import { linkTo } from '../shell/route.ts';
+import { useShortcut } from '../shell/shortcuts.ts';
+import { nameParts } from '../text/names.ts';
+import { counted, countText } from '../text/numbers.ts';
+import { visibleText } from '../text/visible-text.ts';
+import { otherKeyOf } from './other-run.ts';
+import { factsOf, type HeaderFact } from './run-facts.ts';
+import type { RunScreen } from './run-screen.ts';
 
-export function RunHeader({ run }: { run: FollowedRun }) {
-  const snapshot = run.snapshot.value;
-  if (snapshot === null) return null;
-  const { max_batches: maxBatches } = snapshot;
+/** The run's name and state, why it failed, and its figures in one line. */
+export function RunHeader({ screen }: { screen: RunScreen }) {
+  const snapshot = screen.shown.value;
+  if (snapshot === null) return <div class="run-head" />;
   return (
-    <section class="head" aria-label="Run">
-      <div class="head-title">
-        <h1>
-          <span class="crumb">{snapshot.cluster_id} / </span>
-          {snapshot.run_id}
-          <span class="crumb"> / {snapshot.group_id}</span>
-        </h1>
-        <Standing run={run} />
-      </div>
-      <div class="tags">
-        {snapshot.task_name !== null && <span class="tag">{snapshot.task_name}</span>}
-        {snapshot.reward_mode !== null && <span class="tag">reward: {snapshot.reward_mode}</span>}
-        {snapshot.n_envs !== null && <span class="tag">{snapshot.n_envs} envs</span>}
-        {snapshot.attempt > 1 && <span class="tag">attempt {count(snapshot.attempt)}</span>}
-        {snapshot.partial === true && (
-          <span
-            class="tag tag-warn"
-            title={
-              snapshot.partial_because === null ? undefined : beginningEvidence[snapshot.partial_because]
-            }
-          >
-            beginning not kept
-          </span>
-        )}
-      </div>
-      {snapshot.status !== 'running' && snapshot.end !== null && snapshot.end.reason !== null && (
-        <p class={`reason reason-${snapshot.status}`} dir="auto">
-          {snapshot.end.reason}
-        </p>
-      )}
-      <dl class="facts">
-        <Fact name="Batch" wide>
-          {count(snapshot.current_batch)}
-          {maxBatches !== null && <span class="of"> / {count(maxBatches)}</span>}
-          {maxBatches !== null && maxBatches > 0 && (
-            <progress value={Math.min(snapshot.current_batch, maxBatches)} max={maxBatches} />
-          )}
-        </Fact>
-        <Fact name="Episode">{count(snapshot.current_episode)}</Fact>
-        <Fact name="Accuracy">{percentText(snapshot.batch_avg_accuracy)}</Fact>
-        <Fact name="Reward">{figureText(snapshot.batch_avg_reward)}</Fact>
-        <Fact name="Germinated">{count(snapshot.cumulative_germinated)}</Fact>
-        <Fact name="Fossilised">{count(snapshot.cumulative_fossilized)}</Fact>
-        <Fact name="Pruned">{count(snapshot.cumulative_pruned)}</Fact>
-        <Fact name="Events">{count(snapshot.total_events_received)}</Fact>
-        <Fact name="Events/s">{rateText(run.eventsPerSecond.value)}</Fact>
-        <Fact name="Duplicates">{count(snapshot.duplicates)}</Fact>
-        <Fact name="Missing" isBad={snapshot.missing > 0}>
-          {!snapshot.missing_is_exact && <span class="of">about </span>}
-          {count(snapshot.missing)}
-        </Fact>
+    <>
+      <section class="run-head" aria-label="Run">
+        <div class="run-title">
+          <h1>
+            <span class="crumb">
+              <bdi>{snapshot.cluster_id}</bdi> /{' '}
+            </span>
+            <Name name={snapshot.run_id} />
+          </h1>
+          <Groups screen={screen} />
+          {screen.at.value === null && <Standing screen={screen} />}
+          <Tags snapshot={snapshot} />
+        </div>
+        <Reason snapshot={snapshot} />
+      </section>
+      <dl class="run-figures">
+        {factsOf(snapshot, {
+          perSecond: screen.at.value === null ? screen.run.eventsPerSecond.value : null,
+          accuracies: screen.accuracies.value,
+        }).map((fact) => (
+          <Fact key={fact.name} of={fact} />
+        ))}
       </dl>
-    </section>
+    </>
   );
 }
 
-function Standing({ run }: { run: FollowedRun }) {
-  const { state, glyph, word, detail } = run.standing.value;
+function Name({ name }: { name: string }) {
+  const { head, tail } = nameParts(name);
+  return (
+    <bdi class="name" title={name}>
+      <span class="name-head">{head}</span>
+      <span>{tail}</span>
+    </bdi>
+  );
+}
+
+/** The group, the run beside it, and the way to see both. */
+function Groups({ screen }: { screen: RunScreen }) {
+  const { key } = screen.run;
+  const other = otherKeyOf(key, screen.beside.value);
+  const swap = useMemo(
+    () => () => {
+      if (other !== null) location.hash = linkTo(runAddress(other, { b: key }));
+    },
+    [other, key],
+  );
+  useShortcut('run.other', swap);
+  const group = key.split('/')[2]!;
+  if (other === null) return group === 'default' ? null : <span class="tag group">{group}</span>;
+  const [own, beside] = [labelOf(key, other), labelOf(other, key)];
+  return (
+    <span class="groups">
+      <span class="tag group" aria-current="true">
+        <bdi>{own}</bdi>
+      </span>
+      <a class="tag" href={linkTo(runAddress(other, { b: key }))} title={`${other} (a)`}>
+        <bdi>{beside}</bdi>
+      </a>
+      <a class="tag" href={linkTo(runAddress(key, { b: other, pane: 'ab' }))}>
+        {own} and {beside}
+      </a>
+    </span>
+  );
+}
+
+/** The group alone for two groups of one run; else the run's name. */
+function labelOf(key: string, other: string): string {
+  const [cluster, run, group] = key.split('/') as [string, string, string];
+  return other.startsWith(`${cluster}/${run}/`) ? group : run;
+}
+
+function Standing({ screen }: { screen: RunScreen }) {
+  const { state, glyph, word, detail } = screen.run.standing.value;
   return (
     <p class="standing">
       <span class={`state state-${state}`}>
-        {glyph} {word}
+        <span aria-hidden="true">{glyph}</span> {word}
       </span>{' '}
       <span class="dim">{detail}</span>
     </p>
@@ -81,15 +106,61 @@ const beginningEvidence = {
   resumed_from_elsewhere: 'the run resumed from an episode that is not there',
 } as const;
 
-function Fact(props: { name: string; children: ComponentChildren; isBad?: boolean; wide?: boolean }) {
+function Tags({ snapshot }: { snapshot: DeliveredSnapshot }) {
+  const { task_name: task, reward_mode: mode, n_envs: envs, slot_ids: slots, attempt } = snapshot;
+  const size = [
+    envs === null ? null : counted(envs, 'env'),
+    slots.length > 0 ? counted(slots.length, 'slot') : null,
+  ];
+  const sizes = size.filter((part) => part !== null).join(' · ');
   return (
-    <div class={props.wide ? 'fact fact-wide' : 'fact'}>
-      <dt>{props.name}</dt>
-      <dd class={props.isBad ? 'bad' : ''}>{props.children}</dd>
+    <div class="tags">
+      {task !== null && (
+        <span class="tag">
+          <bdi>{visibleText(task)}</bdi>
+        </span>
+      )}
+      {mode !== null && (
+        <span class="tag">
+          reward: <bdi>{visibleText(mode)}</bdi>
+        </span>
+      )}
+      {sizes !== '' && <span class="tag">{sizes}</span>}
+      {attempt > 1 && <span class="tag">attempt {countText(attempt)}</span>}
+      {snapshot.partial === true && (
+        <span
+          class="tag tag-warn"
+          title={snapshot.partial_because === null ? undefined : beginningEvidence[snapshot.partial_because]}
+        >
+          beginning not kept
+        </span>
+      )}
     </div>
   );
 }
 
-function count(value: number): string {
-  return value.toLocaleString('en');
+function Reason({ snapshot: { status, end } }: { snapshot: DeliveredSnapshot }) {
+  if (status === 'running' || end === null || end.reason === null) return null;
+  return (
+    <p class={`reason reason-${status}`} title={visibleText(end.reason)}>
+      <bdi>{visibleText(end.reason)}</bdi>
+    </p>
+  );
+}
+
+function Fact({ of: { name, title, value, note, tone, part } }: { of: HeaderFact }) {
+  return (
+    <div class="fact">
+      <dt title={title}>{name}</dt>
+      <dd class={tone === null ? '' : `tone-${tone}`}>
+        {value}
+        {note !== null && <Note>{note}</Note>}
+        {part !== null && <progress value={part} max={1} aria-label={title} />}
+      </dd>
+    </div>
+  );
+}
+
+function Note({ children }: { children: ComponentChildren }) {
+  return <span class="of">{children}</span>;
 }

@@ -1,4 +1,4 @@
-import { computed, effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals';
+import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { EventsPage, RunTimeline } from '@runlog/schema/http/gateway-api';
 import type { RunFigures } from '@runlog/schema/run/figures';
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
@@ -11,7 +11,10 @@ import type { SeedEvent } from '../side/seed-events.ts';
 import { createSeedHistory, type SeedHistory, type SeedHistoryState } from '../side/seed-history.ts';
 import { createSharedCursor, type SharedCursor } from '../side/shared-cursor.ts';
 import { type RunAxis, runAxisOf } from '../strip/run-axis.ts';
+import { createTravel, type Travel } from '../travel/travel.ts';
+import { figuresThrough } from './cut-figures.ts';
 import type { FollowedRun } from './followed-run.ts';
+import { counterpartOf } from './other-run.ts';
 
 /** What the parts of one run's view share. */
 export interface RunScreen extends Disposable {
@@ -24,11 +27,19 @@ export interface RunScreen extends Disposable {
   readonly timeline: ReadonlySignal<RunTimeline | null>;
   /** Strip, charts and lanes share it; null until the timeline is there. */
   readonly axis: ReadonlySignal<RunAxis | null>;
+  /** Those that came until `at`. */
   readonly seeds: ReadonlySignal<readonly SeedEvent[]>;
+  /** Those of the whole run, for the strip. */
+  readonly allSeeds: ReadonlySignal<readonly SeedEvent[]>;
   readonly seedHistory: ReadonlySignal<SeedHistoryState>;
   retrySeedHistory(): void;
-  /** Subscribed to from the first call on. */
+  /** Those of the run until `at`, subscribed to when somebody reads them. */
   figures(): ReadonlySignal<RunFigures | null>;
+  readonly travel: Travel;
+  /** The run beside it that the address names (`b=`), and the other group of this run, if there is one. */
+  readonly beside: ReadonlySignal<{ readonly named: string | null; readonly counterpart: string | null }>;
+  /** The newest values of the accuracy, oldest first. */
+  readonly accuracies: ReadonlySignal<readonly number[]>;
   readonly cursor: SharedCursor;
   /** The seq of the selected event (`event=`). */
   readonly selected: ReadonlySignal<number | null>;
@@ -45,34 +56,37 @@ export function createRunScreen(run: FollowedRun, { connection }: { connection: 
   const log = createLogStore({ run, connection });
   const history = signal<SeedHistory | null>(null);
   const unlisten = followSeeds(run, { connection, history });
-  const seeds = computed(() => history.value?.events.value ?? []);
+  const allSeeds = computed(() => history.value?.events.value ?? []);
   const at = computed(() => (route.value.view === 'run' ? route.value.at : null));
-  const past = signal<DeliveredSnapshot | null>(null);
-  const axis = computed(() => axisOf(run, seeds.value));
-  const stopTravel = effect(() => {
+  const axis = computed(() => axisOf(run, allSeeds.value));
+  const seeds = computed(() => {
     const seq = at.value;
-    return untracked(() => {
-      past.value = null;
-      if (seq === null) {
-        log.showLive();
-        return undefined;
-      }
-      log.showAsOf(seq);
-      const stop = new AbortController();
-      void connection
-        .ask<DeliveredSnapshot>(`v1/runs/${run.key}`, { query: { at: seq }, signal: stop.signal })
-        .then((answer) => {
-          if (answer.kind === 'ok' && !stop.signal.aborted) past.value = answer.body;
-        });
-      return () => stop.abort();
-    });
+    return seq === null ? allSeeds.value : allSeeds.value.filter((seed) => seed.seq <= seq);
+  });
+  const figures = computed(() => {
+    const held = run.figures().value;
+    const seq = at.value;
+    if (held === null || seq === null) return held;
+    return axis.value === null ? null : figuresThrough(held, { axis: axis.value, seq });
+  });
+  const travel = createTravel({ key: run.key, at, log, connection });
+  const counterpart = signal<string | null>(null);
+  const stop = new AbortController();
+  void findCounterpart(run.key, { connection, signal: stop.signal }).then((key) => {
+    counterpart.value = key;
   });
   return {
-    ...{ run, at, axis, seeds, log, timeline: run.timeline },
-    shown: computed(() => (at.value === null ? run.snapshot.value : past.value)),
+    ...{ run, at, axis, seeds, allSeeds, log, timeline: run.timeline },
+    travel,
+    shown: computed(() => (at.value === null ? run.snapshot.value : travel.past.value)),
+    beside: computed(() => ({
+      named: route.value.view === 'run' ? route.value.b : null,
+      counterpart: counterpart.value,
+    })),
+    accuracies: computed(() => accuraciesOf(figures.value)),
     seedHistory: computed(() => history.value?.state.value ?? 'loading'),
     retrySeedHistory: () => history.peek()?.retry(),
-    figures: () => run.figures(),
+    figures: () => figures,
     cursor: createSharedCursor(),
     selected: computed(() => (route.value.view === 'run' ? route.value.event : null)),
     select: (seq) => setOptions('run', { event: seq }),
@@ -83,12 +97,31 @@ export function createRunScreen(run: FollowedRun, { connection }: { connection: 
       log.goTo(toSeq);
     },
     [Symbol.dispose]() {
-      stopTravel();
+      stop.abort();
+      travel[Symbol.dispose]();
       unlisten();
       history.peek()?.dispose();
       log[Symbol.dispose]();
     },
   };
+}
+
+async function findCounterpart(
+  key: string,
+  { connection, signal }: { connection: Connection; signal: AbortSignal },
+): Promise<string | null> {
+  const other = counterpartOf(key);
+  if (other === null) return null;
+  const answer = await connection.ask(`v1/runs/${other}/proof`, { signal });
+  return answer.kind === 'ok' ? other : null;
+}
+
+/** The figure that the header's accuracy is a value of. */
+const ACCURACY = 'accuracy';
+
+function accuraciesOf(figures: RunFigures | null): readonly number[] {
+  const figure = figures?.figures.find(({ name }) => name === ACCURACY);
+  return (figure?.last.slice(-2) ?? []).filter((value) => value !== null);
 }
 
 /** Keeps the history of the seeds, a new one for each beginning of the run. */

@@ -1,3 +1,5 @@
+import { useComputed } from '@preact/signals';
+import { memo } from 'preact/compat';
 import { useEffect, useMemo } from 'preact/hooks';
 import { LogPanel } from '../log/log-panel.tsx';
 import { connection } from '../shell/connection.ts';
@@ -8,9 +10,11 @@ import { useTitle } from '../shell/title.ts';
 import { BackToRuns, TopBar } from '../shell/top-bar.tsx';
 import { SidePane } from '../side/side-pane.tsx';
 import { Strip } from '../strip/strip.tsx';
+import { TravelBand } from '../travel/travel-band.tsx';
 import type { FollowedRun } from './followed-run.ts';
 import { RunHeader } from './run-header.tsx';
 import { createRunScreen, type RunScreen } from './run-screen.ts';
+import { StatusLine } from './status-line.tsx';
 import { useFollowedRun } from './use-followed-run.ts';
 
 /** One run: its header, the strip of its whole life, the log, and the panes beside it. The page makes a new one for each key. */
@@ -23,36 +27,48 @@ export function RunView() {
         <BackToRuns />
         <GoToBox />
       </TopBar>
-      <main class="view run-view" tabIndex={-1}>
-        <Followed key={address.key} runKey={address.key} />
-      </main>
+      <Followed key={address.key} runKey={address.key} />
     </>
   );
 }
 
 function Followed({ runKey }: { runKey: string }) {
   const run = useFollowedRun(runKey);
+  const isThere = useComputed(() => run.snapshot.value !== null);
   const failure = run.failure.value;
   const [, name = ''] = runKey.split('/');
   const { glyph, word } = run.standing.value;
   useTitle(failure === null ? `${glyph} ${word}` : '', name);
-  if (failure !== null) return <Failure of={{ ...failure, key: runKey }} />;
-  if (run.snapshot.value === null) return <p class="hint">Loading {runKey} …</p>;
-  return <Shown run={run} />;
-}
-
-function Shown({ run }: { run: FollowedRun }) {
-  const screen = useMemo(() => createRunScreen(run, { connection: connection() }), [run]);
-  useEffect(() => () => screen[Symbol.dispose](), [screen]);
+  if (isThere.value) return <Shown run={run} />;
   return (
-    <>
-      <RunHeader run={run} />
-      <RunStrip screen={screen} />
-      <LogPanel screen={screen} />
-      <SidePane screen={screen} />
-    </>
+    <main class="view view-alone" tabIndex={-1}>
+      {failure === null ? (
+        <p class="hint">Loading {runKey} …</p>
+      ) : (
+        <Failure of={{ ...failure, key: runKey }} />
+      )}
+    </main>
   );
 }
+
+const Shown = memo(({ run }: { run: FollowedRun }) => {
+  const screen = useMemo(() => createRunScreen(run, { connection: connection() }), [run]);
+  useEffect(() => () => screen[Symbol.dispose](), [screen]);
+  const pane = route.value.view === 'run' ? route.value.pane : null;
+  return (
+    <>
+      {/* Where there is little room, the panes give way unless one was asked for. */}
+      <main class="view run-view" tabIndex={-1} data-pane={pane ?? 'none'}>
+        <RunHeader screen={screen} />
+        <TravelBand screen={screen} />
+        <RunStrip screen={screen} />
+        <LogPanel screen={screen} />
+        <SidePane screen={screen} />
+      </main>
+      <StatusLine screen={screen} />
+    </>
+  );
+});
 
 function RunStrip({ screen }: { screen: RunScreen }) {
   const axis = screen.axis.value;
@@ -63,7 +79,7 @@ function RunStrip({ screen }: { screen: RunScreen }) {
   return (
     <Strip
       {...{ axis, timeline, at, cursor }}
-      seeds={screen.seeds.value}
+      seeds={screen.allSeeds.value}
       emitters={screen.run.snapshot.value?.emitters}
       window={log.inView.value}
       isLive={at === null && screen.run.snapshot.value?.status === 'running'}

@@ -1,0 +1,64 @@
+import { instantOf } from '@runlog/schema/events/instant';
+import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
+import { connection } from '../shell/connection.ts';
+import { runProof } from '../shell/top-bar-facts.ts';
+import { agoText } from '../text/ages.ts';
+import { counted, countText } from '../text/numbers.ts';
+import { missingRanges } from './missing-ranges.ts';
+import type { RunScreen } from './run-screen.ts';
+
+/** So many characters tell the epochs apart that somebody may have seen. */
+const EPOCH_CHARS = 4;
+
+/** The position, what the log shows of all, what is missing, and the last verification. */
+export function StatusLine({ screen }: { screen: RunScreen }) {
+  const snapshot = screen.shown.value;
+  const position = snapshot?.position ?? null;
+  const { shown, total } = screen.log.counts.value;
+  return (
+    <footer class="status-line">
+      {position !== null && (
+        <span title={`offset ${position.seq} of epoch ${position.epoch}`}>
+          seq {position.epoch.slice(0, EPOCH_CHARS)}:<b>{countText(position.seq)}</b>
+        </span>
+      )}
+      <span>
+        log shows {countText(shown)} of {counted(total, 'event')}
+        {shown < total && ' · scroll up for the rest'}
+      </span>
+      {snapshot !== null && snapshot.missing > 0 && <Missing snapshot={snapshot} />}
+      {screen.at.value === null && <Verified />}
+      <span class="status-line-end">1–5 panes · space follow · f filter · t time · c copy link · ? keys</span>
+    </footer>
+  );
+}
+
+function Missing({ snapshot }: { snapshot: DeliveredSnapshot }) {
+  const ranges = missingRanges(snapshot.emitters);
+  return (
+    <span class="warn">
+      {snapshot.missing_is_exact ? '' : '≥ '}
+      {countText(snapshot.missing)} missing{ranges === '' ? '' : `: ${ranges}`}
+    </span>
+  );
+}
+
+function Verified() {
+  const verified = runProof.value?.verified ?? null;
+  if (verified === null) return <span>not verified</span>;
+  const nowMs = connection().clock.now.value;
+  const age = nowMs === null ? '' : ` · ${agoText(nowMs - instantOf(verified.at))}`;
+  if (!verified.is_equal)
+    return (
+      <span class="bad">
+        ✗ differs from its events at seq {countText(verified.seq)}
+        {age}
+      </span>
+    );
+  return (
+    <span class="good">
+      ✓ verified to seq {countText(verified.seq)}
+      {age}
+    </span>
+  );
+}
