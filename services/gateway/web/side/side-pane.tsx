@@ -40,7 +40,8 @@ function shownPane(): Pane {
 }
 
 function showPane(pane: Pane): void {
-  setOptions('run', { pane: pane === 'charts' ? null : pane });
+  // Where there is little room, only a pane that the address names is shown, the charts too.
+  setOptions('run', { pane });
 }
 
 function paneOf(pane: Pane, screen: RunScreen): ComponentChildren {
