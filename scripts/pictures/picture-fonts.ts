@@ -16,6 +16,8 @@ export async function pictureFonts(folder: string): Promise<Record<string, strin
     [
       '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>',
       `<dir>${fonts}</dir><cachedir>${join(folder, 'fonts-cache')}</cachedir>`,
+      // Whatever is asked for, nothing else is there to be taken.
+      `<selectfont><rejectfont><glob>${fonts}/*Serif*</glob><glob>${fonts}/*Condensed*</glob><glob>${fonts}/*Math*</glob><glob>${fonts}/*ExtraLight*</glob></rejectfont></selectfont>`,
       prefers('monospace', 'DejaVu Sans Mono'),
       ...['sans-serif', 'system-ui'].map((family) => prefers(family, 'DejaVu Sans')),
       '</fontconfig>\n',
