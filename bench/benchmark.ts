@@ -4,6 +4,8 @@ import { cpus } from 'node:os';
 export interface BenchOptions {
   /** The approximate length of the measured part of one comparison. */
   readonly seconds: number;
+  /** How long growth is watched, for those who watch it. */
+  readonly minutes?: number | undefined;
 }
 
 /**
@@ -27,6 +29,8 @@ export interface Benchmark {
   readonly name: string;
   /** One sentence for the list of benchmarks. */
   readonly summary: string;
+  /** How long its measured part lasts unless it is said. */
+  readonly seconds?: number;
   run(options: BenchOptions): Promise<Result>;
 }
 

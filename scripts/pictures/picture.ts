@@ -65,7 +65,9 @@ export async function pictureTheView(
 async function loaded(page: Page, faults: string[]): Promise<void> {
   await page.locator('main').waitFor();
   await page
-    .waitForFunction('!/Loading|Waiting for/.test(document.querySelector("main").innerText)')
+    .locator('main')
+    .filter({ hasNotText: /Loading|Waiting for/ })
+    .waitFor()
     .catch(() => faults.push('it says for ever that it loads'));
   await delay(SETTLE_MS);
 }
