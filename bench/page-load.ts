@@ -85,7 +85,7 @@ async function atFixedTimes(seconds: number, send: (at: number, dueMs: number) =
 /** Warnings are lines of their own, however many other events come. */
 const probe = (number: number, timestamp: string) => ({
   ...{ event_id: `probe-${number}`, event_type: 'BENCH_PROBE', run_id: `run-${RUN}`, group_id: 'default' },
-  ...{ timestamp, severity: 'warning', message: `probe ${number}` },
+  ...{ timestamp, severity: 'warning', message: `probe ${number};` },
 });
 
 function epochOf(run: number, atMs: number): string {

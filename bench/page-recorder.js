@@ -3,7 +3,8 @@
  * are in the document, and how long a key takes. It reads the text of what was added only.
  */
 (() => {
-  const PROBE = /probe (\d+)/g;
+  // The text of what follows in a row comes right behind it.
+  const PROBE = /probe (\d+);/g;
   const recorder = { frames: [], longTasks: [], probes: {}, keys: [], firstRowMs: null, rows: null };
   window.recorder = recorder;
   /** Begins anew. */

@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core';
 import { shownRuns as runs } from './picture-fleets.ts';
 
 /** What a gateway of the pictures serves. */
-export type Scene = 'empty' | 'one' | 'usual' | 'many' | 'flood' | 'keys';
+export type Scene = 'empty' | 'one' | 'usual' | 'many' | 'flood' | 'keys' | 'ending';
 
 /** One view of the page. */
 export interface PictureView {
@@ -72,9 +72,9 @@ export const pictureViews: readonly PictureView[] = [
   { name: 'unknown-address', scene: 'usual', address: '#%' },
   { name: 'key-wanted', scene: 'keys', address: '' },
   { name: 'forbidden', scene: 'keys', address: `#${runs.live}`, prepare: enterKey },
-  // These end the gateway, and so come last.
+  // Each of these ends the gateway of its scene, and so comes last.
   { name: 'reconnecting-run', scene: 'usual', address: `#${runs.live}`, withoutGateway: true },
-  { name: 'reconnecting-fleet', scene: 'usual', address: '', withoutGateway: true },
+  { name: 'reconnecting-fleet', scene: 'ending', address: '', withoutGateway: true },
 ];
 
 async function enterKey(page: Page, { viewerKey }: { viewerKey: string }): Promise<void> {

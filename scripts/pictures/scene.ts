@@ -31,6 +31,7 @@ const scenes: Readonly<Record<Scene, (nowMs: number) => Made>> = {
   empty: () => ({ runs: [], perSecond: 0 }),
   one: (nowMs) => ({ runs: fleetOf1(nowMs), perSecond: 0 }),
   usual: (nowMs) => ({ runs: fleetOf71(nowMs), perSecond: 4 }),
+  ending: (nowMs) => ({ runs: fleetOf71(nowMs), perSecond: 4 }),
   many: (nowMs) => ({ runs: fleetOf10000(nowMs), perSecond: 0.1 }),
   flood: (nowMs) => ({ runs: [...fleetOf1(nowMs), flood(nowMs)], perSecond: 1_500 }),
   keys: (nowMs) => ({ runs: fleetOf71(nowMs), perSecond: 0, hasKeys: true }),
