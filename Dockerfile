@@ -17,6 +17,14 @@ COPY services/ingest/package.json services/ingest/
 # Native parts come prebuilt as packages of their own. No install script is needed, so none may run.
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 
+# The page is bundled here, so that a gateway need not do it at each start. Its sources stay behind.
+FROM dependencies AS page
+COPY tsconfig.json ./
+COPY packages packages
+COPY services services
+COPY scripts/build-page.ts scripts/
+RUN node --import tsx scripts/build-page.ts && rm -r services/gateway/web
+
 FROM node:20-bookworm-slim
 ENV NODE_ENV=production
 # npm does not link a command whose file does not exist yet, and the sources are copied last.
@@ -25,7 +33,7 @@ WORKDIR /app
 COPY --from=dependencies /app ./
 COPY tsconfig.json ./
 COPY packages packages
-COPY services services
+COPY --from=page /app/services services
 # The sources belong to root: the service can read them, but cannot change them.
 USER node
 # The command is in exec form, and `runlog` replaces itself by node, so SIGTERM reaches the process that drains.
