@@ -14,6 +14,8 @@ const contentSecurityPolicy = (embedOrigins: readonly string[]) =>
     "style-src 'self'",
     "connect-src 'self'",
     "img-src 'self' data:",
+    // The style holds the font of the page's signs.
+    'font-src data:',
     "base-uri 'none'",
     "form-action 'none'",
     `frame-ancestors ${embedOrigins.length === 0 ? "'none'" : ["'self'", ...embedOrigins].join(' ')}`,

@@ -90,7 +90,7 @@ function usePlot(box: { readonly current: HTMLDivElement | null }, props: Compar
     const { surface: first } = latest.current;
     if (box.current === null || first === null || !isLaidOut) return;
     const made = comparePlot(box.current, {
-      ...{ width: first.width, height: first.height, axis, font: '10px sans-serif' },
+      ...{ width: first.width, height: first.height, axis, font: '10px system-ui, sans-serif' },
       shown: () => latest.current.figure,
       highlighted: () => focus.highlighted.peek(),
       colour: (name) => latest.current.surface?.colour(name) ?? '',
