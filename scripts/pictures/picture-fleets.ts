@@ -23,7 +23,7 @@ export const shownRuns = {
 const live = (nowMs: number): MadeRun =>
   madeRun(
     {
-      ...{ key: shownRuns.live, seed: 31, events: 1_140, everyMs: 260, isAlive: true },
+      ...{ key: shownRuns.live, seed: 31, batches: 90, events: 1_140, everyMs: 260, isAlive: true },
       edit: edited(
         without(812, 37),
         withEvent(880, {
@@ -48,7 +48,10 @@ const live = (nowMs: number): MadeRun =>
 export function fleetOf71(nowMs: number): MadeRun[] {
   const special = [
     live(nowMs),
-    madeRun({ key: shownRuns.other, seed: 32, events: 1_010, everyMs: 280, isAlive: true }, nowMs),
+    madeRun(
+      { key: shownRuns.other, seed: 32, batches: 90, events: 1_010, everyMs: 280, isAlive: true },
+      nowMs,
+    ),
     madeRun(
       { key: shownRuns.failed, seed: 33, failsInBatch: 21, endedAgoMs: 9 * MINUTE_MS, task: 'imagenet_tiny' },
       nowMs,

@@ -47,7 +47,7 @@ export const pictureViews: readonly PictureView[] = [
   { name: 'run-travel', scene: 'usual', address: `#${runs.live}`, prepare: travel },
   { name: 'run-failed', scene: 'usual', address: `#${runs.failed}` },
   { name: 'run-finished', scene: 'usual', address: `#${runs.finished}` },
-  { name: 'run-gaps', scene: 'usual', address: `#${runs.gaps}` },
+  { name: 'run-gaps', scene: 'usual', address: `#${runs.gaps}`, prepare: scrollToGap },
   { name: 'run-gaps-proof', scene: 'usual', address: `#${runs.gaps}?pane=proof` },
   { name: 'run-quiet', scene: 'usual', address: `#${runs.quiet}` },
   { name: 'run-lost-contact', scene: 'usual', address: `#${runs.lost}` },
@@ -84,6 +84,16 @@ async function enterKey(page: Page, { viewerKey }: { viewerKey: string }): Promi
 
 async function selectEvent(page: Page): Promise<void> {
   for (const key of ['k', 'k', 'k', 'Enter']) await page.keyboard.press(key);
+}
+
+/** Scrolls up until a row of missing events is in view. */
+async function scrollToGap(page: Page): Promise<void> {
+  await page.mouse.move(300, 500);
+  for (let turns = 0; turns < 60; turns += 1) {
+    if ((await page.locator('.line-gap-text').count()) > 0) break;
+    await page.mouse.wheel(0, -400);
+    await page.waitForTimeout(60);
+  }
 }
 
 async function travel(page: Page): Promise<void> {

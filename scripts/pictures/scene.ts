@@ -18,7 +18,7 @@ export interface SceneGateway extends AsyncDisposable {
 }
 
 const READY_MS_MAX = 300_000;
-const WARM_MS = 3_000;
+const WARM_MS = 6_000;
 
 interface Made {
   readonly runs: readonly MadeRun[];
