@@ -69,6 +69,8 @@ export function createFleetStore(connection: Connection): FleetStore {
   const missing = signal<number | null>(null);
   const order = new HeldOrder();
   let newest: IndexUpdate | null = null;
+  /** Runs while what was typed is not in the address yet. */
+  let timer: ReturnType<typeof setTimeout> | null = null;
 
   /** The view that was valid last: a filter with a fault finds what the one before it found. */
   let asked: IndexView = {};
@@ -107,7 +109,6 @@ export function createFleetStore(connection: Connection): FleetStore {
     void [filter.value, sort.value, by.value];
     offset.value = 0;
   });
-  let timer: ReturnType<typeof setTimeout> | null = null;
 
   return {
     ...{ shown, typed, filter, missing, sort, by },
