@@ -289,7 +289,8 @@ const arrivals = fc
       severity: fc.constantFrom('info', 'info', 'info', 'info', 'warning', 'error'),
       message: fc.constantFrom(null, null, null, 'words'),
     }),
-    { maxLength: 400 },
+    // Without a size, arrays have some ten items, and hardly a group is left open.
+    { maxLength: 400, size: 'max' },
   )
   .map((made) => {
     let seq = 0;
@@ -303,6 +304,8 @@ const arrivals = fc
     });
   });
 
+type EdgesOfRows = Parameters<LogRows['setEdges']>[0];
+
 const fresh = (entries: readonly EventLogEntry[]) => rowsOf(...entries).rows;
 const seqsOf = (log: LogRows) =>
   log.rows.flatMap((row) => log.entriesOf(row).map(({ seq }) => seq)).sort((one, other) => one - other);
@@ -312,16 +315,22 @@ const eventsOf = (row: LogRow) =>
 describe('whatever arrives', () => {
   it('the same entries give the same rows, whatever the pages and their order', () => {
     fc.assert(
-      fc.property(arrivals, fc.array(fc.nat()), fc.integer({ min: 1, max: 60 }), (entries, order, size) => {
-        const pages: EventLogEntry[][] = [];
-        for (let from = 0; from < entries.length; from += size) pages.push(entries.slice(from, from + size));
-        const log = new LogRows();
-        while (pages.length > 0) {
-          const [page] = pages.splice((order.pop() ?? 0) % pages.length, 1);
-          log.add(page!);
-        }
-        expect(log.rows).toEqual(fresh(entries));
-      }),
+      fc.property(
+        arrivals,
+        fc.array(fc.nat(), { maxLength: 60, size: 'max' }),
+        fc.integer({ min: 1, max: 60 }),
+        (entries, order, size) => {
+          const pages: EventLogEntry[][] = [];
+          for (let from = 0; from < entries.length; from += size)
+            pages.push(entries.slice(from, from + size));
+          const log = new LogRows();
+          while (pages.length > 0) {
+            const [page] = pages.splice((order.pop() ?? 0) % pages.length, 1);
+            log.add(page!);
+          }
+          expect(log.rows).toEqual(fresh(entries));
+        },
+      ),
       { numRuns: 200 },
     );
   });
@@ -348,6 +357,7 @@ describe('whatever arrives', () => {
         does: fc.constantFrom('append', 'append', 'prepend', 'trimStart', 'trimEnd'),
         size: fc.integer({ min: 0, max: 80 }),
       }),
+      { maxLength: 30, size: 'max' },
     );
     fc.assert(
       fc.property(arrivals, fc.double({ min: 0, max: 1, noNaN: true }), steps, (entries, begin, todo) => {
@@ -381,6 +391,50 @@ describe('whatever arrives', () => {
     );
   });
 
+  it('gaps and edges that change between pages give the rows that they give at once', () => {
+    const edge = fc.constantFrom(null, 'beginning', 'more', 'loading');
+    const steps = fc.array(
+      fc.record({
+        does: fc.constantFrom('append', 'prepend', 'prepend', 'gaps', 'edges'),
+        size: fc.integer({ min: 0, max: 80 }),
+        gapsAfter: fc.uniqueArray(fc.integer({ min: 0, max: 800 }), { maxLength: 6 }),
+        edges: fc.record({ top: edge, bottom: edge }),
+        isDrawn: fc.boolean(),
+      }),
+      { maxLength: 30, size: 'max' },
+    );
+    fc.assert(
+      fc.property(arrivals, fc.double({ min: 0, max: 1, noNaN: true }), steps, (entries, begin, todo) => {
+        const log = new LogRows();
+        let from = Math.floor(entries.length * begin);
+        let to = from;
+        let gaps: readonly GapRow[] = [];
+        let edges: EdgesOfRows = { top: null, bottom: null };
+        for (const step of todo) {
+          if (step.does === 'append') {
+            log.add(entries.slice(to, to + step.size));
+            to = Math.min(entries.length, to + step.size);
+          } else if (step.does === 'prepend') {
+            log.add(entries.slice(Math.max(0, from - step.size), from));
+            from = Math.max(0, from - step.size);
+          } else if (step.does === 'gaps') {
+            gaps = step.gapsAfter.map(gap);
+          } else {
+            edges = step.edges;
+          }
+          log.setGaps(gaps);
+          log.setEdges(edges);
+          if (!step.isDrawn) continue;
+          const once = rowsOf(...entries.slice(from, to));
+          once.setGaps(gaps);
+          once.setEdges(edges);
+          expect(log.rows).toEqual(once.rows);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('ids stay while entries are added behind, except of events that a burst takes in', () => {
     fc.assert(
       fc.property(arrivals, fc.integer({ min: 1, max: 40 }), (entries, size) => {
@@ -399,7 +453,7 @@ describe('whatever arrives', () => {
           }
         }
       }),
-      { numRuns: 100 },
+      { numRuns: 30 },
     );
   });
 });

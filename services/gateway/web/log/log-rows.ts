@@ -133,7 +133,7 @@ class Group {
   readonly secondMs: number;
   readonly isRolledUp: boolean;
   /** How many groups began before it since the rows were last laid out. */
-  readonly ordinal: number;
+  ordinal: number;
 
   constructor({ key, secondMs }: Pick<Placed, 'key' | 'secondMs'>, ordinal: number) {
     this.key = key;
@@ -172,10 +172,12 @@ const noGroup = new Group({ key: ONE, secondMs: 0 }, -1);
 /** What is drawn: a group as one row, or one event. */
 type Top = Group | Placed;
 
-/** Where the rows of a top begin, and the minute that is named before it. */
-interface Begin {
-  readonly at: number;
-  readonly minute: number;
+interface Drawn {
+  readonly rows: LogRow[];
+  /** Where the rows of each top begin, and what stands behind the last. */
+  readonly begins: number[];
+  /** The minute that is named before each of them. */
+  readonly minutes: number[];
 }
 
 export class LogRows {
@@ -190,11 +192,12 @@ export class LogRows {
   #gapsGiven: readonly GapRow[] = [];
   #gaps: readonly GapRow[] = [];
   #edges: { readonly top: EdgeState | null; readonly bottom: EdgeState | null } = { top: null, bottom: null };
-  #rows: LogRow[] = [];
-  /** Of each top whose rows are drawn, and of what stands behind the last. */
-  #begins: Begin[] = [{ at: 0, minute: Number.NaN }];
-  /** The rows of the tops before this one are as they should be. */
+  #drawn: Drawn = { rows: [], begins: [0], minutes: [Number.NaN] };
+  /** The rows of the tops before this one are as they should be, but for those of the front. */
   #valid = 0;
+  /** So many tops at the start are to be drawn anew. Those behind them stood `#shift` places before where they are now. */
+  #front = 0;
+  #shift = 0;
   #isDirty = false;
   #version = 0;
 
@@ -217,7 +220,7 @@ export class LogRows {
   /** The rows as of now. Rows are not changed: a row that changed is another object with the same id. */
   get rows(): readonly LogRow[] {
     if (this.#isDirty) this.#draw();
-    return this.#rows;
+    return this.#drawn.rows;
   }
 
   /** Adds entries of any place, in any order. Those that are loaded already are left out. */
@@ -229,6 +232,7 @@ export class LogRows {
       isBehindAll = entries[at]!.seq > last;
       last = entries[at]!.seq;
     }
+    if (hasMore(this.#edges.bottom)) this.#valid = Math.min(this.#valid, this.#newestFolded());
     if (isBehindAll) for (const entry of entries) this.#append(new Placed(entry));
     else this.#insert(entries);
     this.#changed(this.#tops.length);
@@ -252,11 +256,18 @@ export class LogRows {
       dropped += 1;
     }
     if (lastSeq === null) return null;
+    if (this.#isDirty) this.#draw();
     const oldest = this.#groups[dropped]!.ordinal;
     this.#groups = this.#groups.slice(dropped);
-    this.#entries = this.#entries.filter(({ group }) => group.ordinal >= oldest);
-    this.#setTops(this.#tops.filter((top) => groupOf(top).ordinal >= oldest));
-    this.#changed(0);
+    const isKept = (group: Group) => group.ordinal >= oldest;
+    // Behind the last that goes, all stay.
+    const end = this.#indexOf(lastSeq + 1);
+    const kept = this.#entries.slice(0, end).filter(({ group }) => isKept(group));
+    this.#entries = kept.concat(this.#entries.slice(end));
+    const topsEnd = this.#topBehind(lastSeq);
+    const keptTops = this.#tops.slice(0, topsEnd).filter((top) => isKept(groupOf(top)));
+    this.#setTops(keptTops.concat(this.#tops.slice(topsEnd)));
+    this.#redrawFront(keptTops.length, { shift: keptTops.length - topsEnd });
     return lastSeq;
   }
 
@@ -304,8 +315,11 @@ export class LogRows {
 
   setEdges(edges: { readonly top: EdgeState | null; readonly bottom: EdgeState | null }): void {
     if (edges.top === this.#edges.top && edges.bottom === this.#edges.bottom) return;
+    const isTopSame = edges.top === this.#edges.top;
+    const isBottomSame = edges.bottom === this.#edges.bottom;
     this.#edges = edges;
-    this.#changed(0);
+    if (!isTopSame) this.#front = Math.max(this.#front, this.#oldestFolded());
+    this.#changed(isBottomSame ? this.#tops.length : this.#newestFolded());
   }
 
   /**
@@ -341,6 +355,33 @@ export class LogRows {
     this.#version += 1;
   }
 
+  /** Has the first tops drawn anew after the others moved by `shift` places. All rows must have been drawn. */
+  #redrawFront(tops: number, { shift }: { shift: number }): void {
+    this.#shift = shift;
+    this.#front = Math.max(tops, this.#oldestFolded());
+    this.#valid = this.#tops.length;
+    this.#changed(this.#tops.length);
+  }
+
+  /** How many tops there are until the last of those that may go on in older history. */
+  #oldestFolded(): number {
+    let end = 1;
+    for (let at = 0; at < OPEN_GROUPS_MAX && at < this.#groups.length; at += 1) {
+      const group = this.#groups[at]!;
+      if (group.isFolded) end = Math.max(end, group.at + 1);
+    }
+    return end;
+  }
+
+  /** The index of the first top of those that may go on in newer history. */
+  #newestFolded(): number {
+    let first = this.#tops.length;
+    for (const group of this.#groups.slice(-OPEN_GROUPS_MAX)) {
+      if (group.isFolded) first = Math.min(first, group.at);
+    }
+    return first;
+  }
+
   /** The index of the first entry at or above a seq. */
   #indexOf(seq: number): number {
     return firstIndex(this.#entries, (placed) => placed.seq >= seq);
@@ -359,16 +400,91 @@ export class LogRows {
     if (added.size === 0) return;
     const fresh = [...added.values()].sort((one, other) => one.seq - other.seq);
     const open = this.#groups.filter(({ isOpen }) => isOpen).map(({ placed }) => placed[0]!);
-    let next = 0;
-    for (const placed of this.#truncate(this.#indexOf(fresh[0]!.seq))) {
-      for (; next < fresh.length && fresh[next]!.seq < placed.seq; next += 1) this.#append(fresh[next]!);
-      this.#append(placed);
-    }
-    for (; next < fresh.length; next += 1) this.#append(fresh[next]!);
+    const at = this.#indexOf(fresh[0]!.seq);
+    if (at === 0) this.#insertBefore(fresh);
+    else this.#merge(this.#truncate(at), { fresh, until: () => false });
     for (const { group } of open) {
       group.isOpen = group.isFolded;
       group.row = null;
     }
+  }
+
+  /**
+   * Puts entries behind all others, in the order of seq, until something holds after one of `placed` with nothing left of
+   * `fresh`. Returns how many of `placed` were taken.
+   */
+  #merge(
+    placed: readonly Placed[],
+    { fresh, until }: { fresh: readonly Placed[]; until: (placed: Placed) => boolean },
+  ): number {
+    let next = 0;
+    for (let at = 0; at < placed.length; at += 1) {
+      const each = placed[at]!;
+      for (; next < fresh.length && fresh[next]!.seq < each.seq; next += 1) this.#append(fresh[next]!);
+      const isReached = until(each);
+      if (isReached && next === fresh.length) return at;
+      this.#append(each);
+    }
+    for (; next < fresh.length; next += 1) this.#append(fresh[next]!);
+    return placed.length;
+  }
+
+  /**
+   * Adds entries of which the first is the first of all. What follows is laid out anew until the groups that an entry can
+   * join are those which it could join before: from there on everything stays.
+   */
+  #insertBefore(fresh: readonly Placed[]): void {
+    if (this.#isDirty) this.#draw();
+    const held = { entries: this.#entries, groups: this.#groups, tops: this.#tops.length };
+    this.#truncateAll();
+    const taken = new Map<Group, number>();
+    let begun = 0;
+    const end = this.#merge(held.entries, {
+      fresh,
+      until: ({ group }) => {
+        if (this.#agrees(held.groups.slice(Math.max(0, begun - OPEN_GROUPS_MAX), begun), taken)) return true;
+        const events = (taken.get(group) ?? 0) + 1;
+        taken.set(group, events);
+        if (events === 1) begun += 1;
+        return false;
+      },
+    });
+    if (end === held.entries.length) {
+      this.#changed(0);
+      return;
+    }
+    const tail = held.entries.slice(end);
+    this.#joinTail({ tail, groups: held.groups.slice(begun - OPEN_GROUPS_MAX) });
+    const front = this.#topBehind(tail[0]!.seq - 1);
+    this.#redrawFront(front, { shift: this.#tops.length - held.tops });
+  }
+
+  /** Whether the newest groups are the same as those of a former layout, of which so many entries were `taken`. */
+  #agrees(former: readonly Group[], taken: ReadonlyMap<Group, number>): boolean {
+    if (former.length < OPEN_GROUPS_MAX || this.#groups.length < OPEN_GROUPS_MAX) return false;
+    for (let at = 1; at <= OPEN_GROUPS_MAX; at += 1) {
+      const { placed } = this.#groups.at(-at)!;
+      const held = former.at(-at)!;
+      if (placed[0] !== held.placed[0] || placed.length !== taken.get(held)) return false;
+    }
+    return true;
+  }
+
+  /** Goes on with a former layout. The first of its groups take the places of the newest of this one. */
+  #joinTail({ tail, groups }: { tail: readonly Placed[]; groups: readonly Group[] }): void {
+    const replaced = this.#groups.splice(-OPEN_GROUPS_MAX);
+    let ordinal = replaced[0]!.ordinal;
+    for (const group of groups) {
+      group.ordinal = ordinal;
+      ordinal += 1;
+      this.#groups.push(group);
+    }
+    for (let at = 0; at < OPEN_GROUPS_MAX; at += 1) {
+      for (const placed of groups[at]!.placed) placed.group = groups[at]!;
+    }
+    this.#nextOrdinal = ordinal;
+    this.#entries = this.#entries.concat(tail);
+    this.#setTops(topsOf(this.#entries));
   }
 
   /** Puts an entry behind all others. */
@@ -424,13 +540,8 @@ export class LogRows {
   #truncate(end: number): Placed[] {
     if (end >= this.#entries.length) return [];
     this.#valid = 0;
+    if (end === 0) return this.#truncateAll();
     const taken = this.#entries.splice(end);
-    if (end === 0) {
-      this.#groups = [];
-      this.#tops = [];
-      this.#nextOrdinal = 0;
-      return taken;
-    }
     const touched = new Set<Group>();
     for (let at = taken.length - 1; at >= 0; at -= 1) {
       const { group } = taken[at]!;
@@ -449,27 +560,43 @@ export class LogRows {
     return taken;
   }
 
+  #truncateAll(): Placed[] {
+    const taken = this.#entries;
+    this.#entries = [];
+    this.#groups = [];
+    this.#tops = [];
+    this.#nextOrdinal = 0;
+    this.#valid = 0;
+    return taken;
+  }
+
   /** Draws the rows of the tops that changed, and of those behind them. */
   #draw(): void {
     const tops = this.#tops;
-    const from = Math.min(this.#valid, tops.length);
+    const valid = Math.min(this.#valid, tops.length);
+    const before = this.#drawn;
+    let isFront = this.#front > 0 || valid === 0;
+    const drawn = isFront ? this.#drawnNothing() : drawnUntil(before, valid);
+    const { rows, begins, minutes } = drawn;
     const gaps = this.#gapsShown();
     const atLeast = this.#atLeast();
-    let { at: begin, minute: named } = this.#begins[from]!;
-    const rows = from === 0 ? [] : this.#rows.slice(0, begin);
-    this.#begins.length = from;
-    if (from === 0) {
-      named = Number.NaN;
-      if (this.#edges.top !== null) rows.push(edgeRow('top', this.#edges.top));
-    }
-    const namedAt = new Map<number, number>();
-    for (let at = Math.max(0, from - HEADING_ROWS_MAX); at < from; at += 1)
-      namedAt.set(minuteOf(tops[at]!), at);
-    let gap = from === 0 ? 0 : firstIndex(gaps, ({ after }) => after >= tops[from - 1]!.seq);
-    for (let at = from; at < tops.length; at += 1) {
+    let named = isFront ? Number.NaN : before.minutes[valid]!;
+    let at = isFront ? 0 : valid;
+    let namedAt = minutesBefore(tops, at);
+    let gap = gapsBefore(gaps, tops, at);
+    for (; at < tops.length; at += 1) {
+      if (isFront && this.#isAsBefore(at, { valid, named })) {
+        this.#keep(drawn, { from: at, to: valid });
+        isFront = false;
+        at = valid;
+        named = before.minutes[valid - this.#shift]!;
+        namedAt = minutesBefore(tops, at);
+        gap = gapsBefore(gaps, tops, at);
+        if (at === tops.length) break;
+      }
       const top = tops[at]!;
-      begin = rows.length;
-      this.#begins.push({ at: begin, minute: named });
+      begins.push(rows.length);
+      minutes.push(named);
       for (; gap < gaps.length && gaps[gap]!.after < top.seq; gap += 1) rows.push(gaps[gap]!);
       const minute = minuteOf(top);
       if (minute !== named && at - (namedAt.get(minute) ?? Number.NEGATIVE_INFINITY) > HEADING_ROWS_MAX) {
@@ -479,12 +606,39 @@ export class LogRows {
       namedAt.set(minute, at);
       pushTop(rows, top, { clock: minute === named ? 'second' : 'full', atLeast });
     }
-    this.#begins.push({ at: rows.length, minute: named });
+    begins.push(rows.length);
+    minutes.push(named);
     for (; gap < gaps.length; gap += 1) rows.push(gaps[gap]!);
     if (this.#edges.bottom !== null) rows.push(edgeRow('bottom', this.#edges.bottom));
-    this.#rows = rows;
+    this.#drawn = drawn;
     this.#valid = tops.length;
+    this.#front = 0;
+    this.#shift = 0;
     this.#isDirty = false;
+  }
+
+  #drawnNothing(): Drawn {
+    const { top } = this.#edges;
+    return { rows: top === null ? [] : [edgeRow('top', top)], begins: [], minutes: [] };
+  }
+
+  /** Whether the rows from a top on are those that were drawn before: all that decides about them is the same. */
+  #isAsBefore(at: number, { valid, named }: { valid: number; named: number }): boolean {
+    if (at >= valid || at < this.#front + HEADING_ROWS_MAX) return false;
+    return this.#drawn.minutes[at - this.#shift] === named;
+  }
+
+  /** Takes over the rows of some tops as they were drawn before. */
+  #keep({ rows, begins, minutes }: Drawn, { from, to }: { from: number; to: number }): void {
+    const before = this.#drawn;
+    const start = before.begins[from - this.#shift]!;
+    const end = before.begins[to - this.#shift]!;
+    const moved = rows.length - start;
+    for (let at = start; at < end; at += 1) rows.push(before.rows[at]!);
+    for (let at = from; at < to; at += 1) {
+      begins.push(before.begins[at - this.#shift]! + moved);
+      minutes.push(before.minutes[at - this.#shift]!);
+    }
   }
 
   /** Those that stand behind an entry which is loaded, or behind one that was before all of them. */
@@ -515,6 +669,23 @@ function firstIndex<Item>(items: readonly Item[], holds: (item: Item) => boolean
     else low = middle + 1;
   }
   return low;
+}
+
+/** What is drawn of the tops before one. */
+function drawnUntil({ rows, begins, minutes }: Drawn, top: number): Drawn {
+  return { rows: rows.slice(0, begins[top]), begins: begins.slice(0, top), minutes: minutes.slice(0, top) };
+}
+
+/** Each minute of the tops right before one, and the last top of it. */
+function minutesBefore(tops: readonly Top[], end: number): Map<number, number> {
+  const namedAt = new Map<number, number>();
+  for (let at = Math.max(0, end - HEADING_ROWS_MAX); at < end; at += 1) namedAt.set(minuteOf(tops[at]!), at);
+  return namedAt;
+}
+
+/** How many gaps stand before the last of the first `end` tops. */
+function gapsBefore(gaps: readonly GapRow[], tops: readonly Top[], end: number): number {
+  return end === 0 ? 0 : firstIndex(gaps, ({ after }) => after >= tops[end - 1]!.seq);
 }
 
 function groupOf(top: Top): Group {
