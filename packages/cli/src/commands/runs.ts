@@ -25,7 +25,11 @@ const options = {
     value: 'STATES',
     help: `only runs that are ${runStateSchema.options.join(', ')}: one of these, or several with commas`,
   },
-  text: { type: 'string', value: 'TEXT', help: 'only runs that have this part in their key or task' },
+  text: {
+    type: 'string',
+    value: 'TEXT',
+    help: 'only runs that have each of these words in their key or task',
+  },
   task: { type: 'string', value: 'TEXT', help: 'only runs that have this part in their task' },
   where: {
     type: 'string',

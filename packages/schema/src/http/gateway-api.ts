@@ -52,7 +52,7 @@ export const runsQuerySchema = z.strictObject({
   status: listOf(runStateSchema, { max: runStateSchema.options.length })
     .optional()
     .describe('Only runs in one of these states'),
-  q: text.optional().describe('A part of the key or of the task name, in upper or lower case'),
+  q: text.optional().describe('Words, each a part of the key or of the task name, in upper or lower case'),
   task: text.optional().describe('A part of the task name, in upper or lower case'),
   where: listOf(runWhereSchema, { max: WHERE_CONDITIONS_MAX })
     .optional()

@@ -53,7 +53,7 @@ export type FiguresSubscription = Readonly<z.infer<typeof figuresSubscriptionSch
 
 export const indexSubscriptionSchema = z.strictObject({
   ch,
-  /** Only runs whose key or task has this part, in upper or lower case. */
+  /** Only runs whose key or task has each of these words as a part, in upper or lower case. */
   q: z.string().min(1).max(QUERY_CHARS_MAX).nullish(),
   /** Only runs of this cluster. */
   cluster: z.string().min(1).max(QUERY_CHARS_MAX).nullish(),

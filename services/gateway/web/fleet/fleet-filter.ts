@@ -4,7 +4,7 @@ import type { RunState } from '@runlog/schema/run/snapshot';
 
 /**
  * Which runs the table shows, as it is typed: `cluster:c1 state:failed,quiet task:cifar acc>80 missing>0 resnet`. All of it
- * must hold. Words stand in a run's key or task, in this order and with the blanks between them.
+ * must hold. Each word is a part of a run's key or task.
  */
 export interface FleetFilter {
   readonly cluster: string | null;
