@@ -196,6 +196,38 @@ describe('a loop over a run', () => {
     for await (const _ of client.run(KEY, { signal: stop.signal })) throw new Error('the signal is aborted');
   });
 
+  it('that is busy when its signal aborts leaves the run at once to whoever wants it otherwise', async () => {
+    await using gateway = await startMadeUpGateway();
+    gateway.append(KEY, [{}]);
+    const client = connect(gateway);
+    const stop = new AbortController();
+    let finish = () => {};
+    const busy = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    let updates = 0;
+    const loop = (async () => {
+      for await (const _ of client.run(KEY, { signal: stop.signal })) {
+        updates += 1;
+        await busy;
+      }
+    })();
+    await expect.poll(() => updates).toBe(1);
+    stop.abort();
+    const others: RunUpdate['kind'][] = [];
+    client.subscribeRun(
+      KEY,
+      (update) => {
+        if (update.kind !== 'refused') others.push(update.kind);
+      },
+      { minIntervalMs: 1_000 },
+    );
+    await expect.poll(() => others).toEqual(['snapshot']);
+    finish();
+    await loop;
+    expect(updates).toBe(1);
+  });
+
   it('ends when the client is closed, and rejects if the server refuses the run', async () => {
     await using gateway = await startMadeUpGateway();
     const client = connect(gateway);

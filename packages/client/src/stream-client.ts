@@ -182,7 +182,11 @@ class ReconnectingClient implements StreamClient {
       sink: null,
       refused: (refusal) => over(new ChannelRefusedError(refusal)),
     });
-    const stop = this.#untilEnd(options.signal, over);
+    // A loop that is busy must not keep the channel: somebody else may want it with another filter.
+    const stop = this.#untilEnd(options.signal, (error) => {
+      over(error);
+      end();
+    });
     try {
       while (!isOver) {
         const update = subscription.pull();
