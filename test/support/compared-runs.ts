@@ -43,13 +43,14 @@ export class ComparedRuns implements AsyncDisposable {
 
   #history(): RunsAtHand['history'] {
     return {
-      page: async ({ state }) => {
+      page: async ({ state, after = -1, before = Number.POSITIVE_INFINITY }) => {
         const key = formatRunKey(state);
         this.asked.push(key);
         const data = this.#starts.get(key);
-        if (data === undefined) return { events: [], next: null, oldest: 0 };
+        const seq = state.first_seq;
+        if (data === undefined || seq <= after || seq >= before) return { events: [], next: null, oldest: 0 };
         const event = { event_id: 'first', event_type: eventNames.TRAINING_STARTED, data };
-        const stored = { seq: state.first_seq, received_at: null, entry: null, duplicate: false, event };
+        const stored = { seq, received_at: null, entry: null, duplicate: false, event };
         return { events: [JSON.stringify(stored)], next: null, oldest: 0 };
       },
     };
