@@ -5,7 +5,7 @@ import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { formatFilter, noFilter } from '../log/log-filter.ts';
 import { createLogStore, type LogStore } from '../log/log-store.ts';
 import type { Connection } from '../shell/connection.ts';
-import { route, setOptions } from '../shell/route.ts';
+import { goTo, route, setOptions } from '../shell/route.ts';
 import type { LifePlace } from '../side/lanes.tsx';
 import type { SeedEvent } from '../side/seed-events.ts';
 import { createSeedHistory, type SeedHistory, type SeedHistoryState } from '../side/seed-history.ts';
@@ -69,7 +69,14 @@ export function createRunScreen(run: FollowedRun, { connection }: { connection: 
     if (held === null || seq === null) return held;
     return axis.value === null ? null : figuresThrough(held, { axis: axis.value, seq });
   });
-  const travel = createTravel({ key: run.key, at, log, connection });
+  const travelTo = (seq: number | null) => {
+    const address = route.peek();
+    if (address.view !== 'run') return;
+    // To leave the present, and to come back to it, is a step of its own; moving about in the past is not.
+    if ((address.at === null) === (seq === null)) setOptions('run', { at: seq });
+    else goTo({ ...address, at: seq });
+  };
+  const travel = createTravel({ key: run.key, at, log, connection, onPresent: () => travelTo(null) });
   const counterpart = signal<string | null>(null);
   const stop = new AbortController();
   void findCounterpart(run.key, { connection, signal: stop.signal }).then((key) => {
@@ -90,7 +97,7 @@ export function createRunScreen(run: FollowedRun, { connection }: { connection: 
     cursor: createSharedCursor(),
     selected: computed(() => (route.value.view === 'run' ? route.value.event : null)),
     select: (seq) => setOptions('run', { event: seq }),
-    travelTo: (seq) => setOptions('run', { at: seq }),
+    travelTo,
     showLife({ env, slot, toSeq }) {
       const envs = env === null ? [] : [env];
       log.setFilter(formatFilter({ ...noFilter, envs, slots: slot === '' ? [] : [slot] }));

@@ -1,10 +1,6 @@
 import { useSignal } from '@preact/signals';
-import { instantOf } from '@runlog/schema/events/instant';
-import type { EventsPage } from '@runlog/schema/http/gateway-api';
 import { useCallback, useRef } from 'preact/hooks';
-import type { FollowedRun } from '../run/followed-run.ts';
-import { seqAtTime, type TimedEvent } from '../run/seq-at-time.ts';
-import { connection } from './connection.ts';
+import { findSeq, lastMsOf } from '../run/find-seq.ts';
 import { type Goal, goalOf, goalText } from './go-to.ts';
 import { goTo, setOptions } from './route.ts';
 import { useShortcut } from './shortcuts.ts';
@@ -88,33 +84,8 @@ async function reach(goal: Goal): Promise<string | null> {
 
 async function reachTime(ms: number): Promise<string | null> {
   const run = shownRun.peek();
-  const snapshot = run?.snapshot.peek();
-  if (run === null || snapshot === null || snapshot === undefined || snapshot.position === null) {
-    return 'there is no run here yet';
-  }
-  const range = { firstSeq: snapshot.first_seq, lastSeq: snapshot.position.seq };
-  try {
-    const seq = await seqAtTime(ms, range, (after) => oldestAfter(run.key, after));
-    if (seq === null) return 'this run has no event at that time';
-    if (shownRun.peek() === run) setOptions('run', { event: seq });
-    return null;
-  } catch (error) {
-    return error instanceof Error ? error.message : 'the gateway does not answer';
-  }
-}
-
-async function oldestAfter(key: string, after: number): Promise<TimedEvent | null> {
-  const query = { after, limit: 1 };
-  const answer = await connection().ask<EventsPage>(`v1/runs/${key}/events`, { query });
-  if (answer.kind === 'away') throw new Error('the gateway does not answer');
-  if (answer.kind === 'refused') throw new Error(answer.message);
-  const [event] = answer.body.events;
-  return event === undefined ? null : { seq: event.seq, ms: instantOf(String(event.event.timestamp)) };
-}
-
-function lastMsOf(run: FollowedRun | null): number | null {
-  const snapshot = run?.snapshot.value;
-  if (snapshot === null || snapshot === undefined || snapshot.position === null) return null;
-  const ms = instantOf(snapshot.last_event_at ?? snapshot.last_received_at);
-  return Number.isNaN(ms) ? null : ms;
+  const found = await findSeq(run, ms);
+  if (found.kind === 'fault') return found.sentence;
+  if (shownRun.peek() === run) setOptions('run', { event: found.seq });
+  return null;
 }

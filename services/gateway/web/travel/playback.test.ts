@@ -1,4 +1,5 @@
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PAUSE_MS_MAX, Playback } from './playback.ts';
 
@@ -46,5 +47,45 @@ describe('playing a log', () => {
     playback.push([entry(1, 1_000)]);
     expect(seqs(playback.advance(999))).toEqual([]);
     expect(seqs(playback.advance(1))).toEqual([1]);
+  });
+
+  it('has an event that is a little older follow at once, and loses no time by it', () => {
+    const playback = new Playback(0);
+    playback.push([entry(1, 2_000), entry(2, 1_500), entry(3, 3_000)]);
+    expect(seqs(playback.advance(2_000))).toEqual([1, 2]);
+    expect(seqs(playback.advance(999))).toEqual([]);
+    expect(seqs(playback.advance(1))).toEqual([3]);
+  });
+
+  it('goes on from a clock that was set back', () => {
+    const playback = new Playback(0);
+    playback.push([entry(1, 1_000), entry(2, -7_200_000), entry(3, -7_199_000)]);
+    expect(seqs(playback.advance(1_000))).toEqual([1, 2]);
+    expect(seqs(playback.advance(999))).toEqual([]);
+    expect(seqs(playback.advance(1))).toEqual([3]);
+  });
+
+  it('begins with an event whose time is not known', () => {
+    const playback = new Playback(Number.NaN);
+    playback.push([entry(1, 5_000), entry(2, 5_500)]);
+    expect(seqs(playback.advance(0))).toEqual([1]);
+    expect(seqs(playback.advance(500))).toEqual([2]);
+  });
+
+  it('hands over each entry once, in order, and waits for none longer than the bound', () => {
+    const times = fc.array(fc.integer({ min: -1e9, max: 1e9 }), { maxLength: 40 });
+    fc.assert(
+      fc.property(times, (all) => {
+        const playback = new Playback(0);
+        playback.push(all.map((ms, at) => entry(at, ms)));
+        const got: number[] = [];
+        for (let step = 0; step < all.length; step += 1) {
+          const before = got.length;
+          got.push(...seqs(playback.advance(PAUSE_MS_MAX)));
+          expect(got.length > before || got.length === all.length).toBe(true);
+        }
+        expect(got).toEqual(all.map((_, at) => at));
+      }),
+    );
   });
 });

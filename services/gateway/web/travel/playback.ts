@@ -3,6 +3,11 @@ import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 
 /** Nobody wants to sit through a night: a longer pause between two events takes so long. */
 export const PAUSE_MS_MAX = 3_000;
+/**
+ * The clocks of a run's processes differ a little, so an event may be older than the one before it. One that is older by more
+ * comes from a clock that was set back, and time goes on from there.
+ */
+const CLOCKS_DIFFER_MS_MAX = 10_000;
 
 /**
  * Lets entries go at the pace of the times that they say. A sender's clock that goes back counts as no time, and a pause
@@ -10,11 +15,12 @@ export const PAUSE_MS_MAX = 3_000;
  */
 export class Playback {
   #waiting: EventLogEntry[] = [];
+  /** The time that has been reached. */
   #lastMs: number;
   /** How much of the time since the last entry has passed. */
   #passedMs = 0;
 
-  /** `fromMs` is the time of the entry that is shown last. */
+  /** `fromMs` is the time of the entry that is shown last; NaN if it has none. */
   constructor(fromMs: number) {
     this.#lastMs = fromMs;
   }
@@ -36,7 +42,7 @@ export class Playback {
       const waitMs = this.#pauseBefore(entry).shownMs;
       if (waitMs > this.#passedMs) break;
       this.#passedMs -= waitMs;
-      this.#lastMs = timeOf(entry, this.#lastMs);
+      this.#reach(entry);
       count += 1;
     }
     // Time that passes while nothing waits does not bring what comes later at once.
@@ -53,12 +59,15 @@ export class Playback {
   }
 
   #pauseBefore(entry: EventLogEntry): { wholeMs: number; shownMs: number } {
-    const wholeMs = Math.max(0, timeOf(entry, this.#lastMs) - this.#lastMs);
+    const sinceMs = instantOf(entry.occurred_at) - this.#lastMs;
+    const wholeMs = Number.isNaN(sinceMs) ? 0 : Math.max(0, sinceMs);
     return { wholeMs, shownMs: Math.min(wholeMs, PAUSE_MS_MAX) };
   }
-}
 
-function timeOf(entry: EventLogEntry, otherwiseMs: number): number {
-  const ms = instantOf(entry.occurred_at);
-  return Number.isNaN(ms) ? otherwiseMs : ms;
+  #reach(entry: EventLogEntry): void {
+    const ms = instantOf(entry.occurred_at);
+    if (Number.isNaN(ms)) return;
+    const isSetBack = ms < this.#lastMs - CLOCKS_DIFFER_MS_MAX;
+    if (isSetBack || !(ms <= this.#lastMs)) this.#lastMs = ms;
+  }
 }

@@ -1,20 +1,17 @@
-import { effect, type ReadonlySignal, signal, untracked } from '@preact/signals';
+import { batch, effect, type ReadonlySignal, signal, untracked } from '@preact/signals';
 import { instantOf } from '@runlog/schema/events/instant';
 import type { EventsPage } from '@runlog/schema/http/gateway-api';
 import { EVENTS_PAGE_MAX } from '@runlog/schema/limits';
-import type { EventLogEntry, RunDocument } from '@runlog/schema/run/snapshot';
+import type { RunDocument } from '@runlog/schema/run/snapshot';
 import { serverFilterOf } from '../log/log-filter.ts';
 import type { LogStore } from '../log/log-store.ts';
 import type { Connection } from '../shell/connection.ts';
 import { setOptions } from '../shell/route.ts';
-import { Playback } from './playback.ts';
+import { Player, type PlayerOptions } from './player.ts';
+import { type TravelFailure, travelFailureOf } from './travel-failure.ts';
 
-/** How often the log goes on while it is played. */
-const TICK_MS = 50;
-/** How often the state above the log follows while it is played: each costs the server a fold. */
+/** How often the state above the log follows while it is played: each costs the server the difference to the one before. */
 const STATE_EVERY_MS = 1_000;
-/** A page is asked for when fewer entries than this wait. */
-const WAITING_MIN = 100;
 
 /** How fast the past is played; 0: it stands still. */
 export type Speed = 0 | 1 | 10;
@@ -22,15 +19,16 @@ const nextSpeed: Readonly<Record<Speed, Speed>> = { 0: 1, 1: 10, 10: 0 };
 
 /** A run as of an event that is not its newest. */
 export interface Travel extends Disposable {
-  /** The state as of the event; null while it is on its way, and live. */
+  /** The newest state in the past that was reached; null until there is one, in a failure, and live. */
   readonly past: ReadonlySignal<RunDocument | null>;
-  /** Why it cannot be shown, as a sentence. */
-  readonly failure: ReadonlySignal<string | null>;
+  readonly failure: ReadonlySignal<TravelFailure | null>;
   readonly speed: ReadonlySignal<Speed>;
-  /** How long the pause is that is being shortened, in milliseconds. */
-  readonly shortenedMs: ReadonlySignal<number | null>;
+  /** What keeps it from going on while it is played. */
+  readonly hold: ReadonlySignal<{ readonly shortenedMs: number } | 'no_answer' | null>;
   /** From standing still to 1x, 10x, and back. */
   changeSpeed(): void;
+  /** Asks again for the state. */
+  retry(): void;
 }
 
 /** Has a log and a state follow `at` until it is disposed of. What is played moves `at`, by the address. */
@@ -39,86 +37,105 @@ export function createTravel(of: {
   at: ReadonlySignal<number | null>;
   log: LogStore;
   connection: Connection;
+  /** The player has reached the newest event. */
+  onPresent: () => void;
 }): Travel {
   const { key, at, log, connection } = of;
   const past = signal<RunDocument | null>(null);
-  const failure = signal<string | null>(null);
+  const failure = signal<TravelFailure | null>(null);
   const speed = signal<Speed>(0);
-  const shortenedMs = signal<number | null>(null);
+  const hold = signal<{ shortenedMs: number } | 'no_answer' | null>(null);
   let asked = new AbortController();
+  let isAsking = false;
   let player: Player | null = null;
   /** The event that the log ends at, which may be ahead of the address while it is played. */
   let shownSeq: number | null = null;
 
-  async function readState(seq: number, signal: AbortSignal): Promise<void> {
+  async function readState(seq: number): Promise<void> {
+    asked.abort();
+    asked = new AbortController();
+    const { signal } = asked;
+    isAsking = true;
     const answer = await connection.ask<RunDocument>(`v1/runs/${key}`, { query: { at: seq }, signal });
     if (signal.aborted) return;
-    if (answer.kind === 'ok') {
-      past.value = answer.body;
-      failure.value = null;
-      return;
-    }
-    stop();
-    past.value = null;
-    failure.value =
-      answer.kind === 'away'
-        ? 'The gateway does not answer, so this state cannot be had now.'
-        : answer.message;
+    isAsking = false;
+    batch(() => {
+      if (answer.kind === 'ok') {
+        past.value = answer.body;
+        failure.value = null;
+        return;
+      }
+      stop();
+      past.value = null;
+      failure.value = travelFailureOf(answer, seq);
+    });
   }
 
   function stop(): void {
     player?.[Symbol.dispose]();
     player = null;
     speed.value = 0;
-    shortenedMs.value = null;
+    hold.value = null;
   }
 
   function follow(seq: number | null): void {
     if (seq === shownSeq) return;
     stop();
     shownSeq = seq;
-    asked.abort();
-    asked = new AbortController();
     failure.value = null;
     if (seq === null) {
+      asked.abort();
       past.value = null;
       log.showLive();
       return;
     }
     log.showAsOf(seq);
-    void readState(seq, asked.signal);
+    void readState(seq);
   }
 
-  /** Called with what is played now; `isOver` when the present is reached. */
-  function played({ entries, isOver }: { entries: readonly EventLogEntry[]; isOver: boolean }): void {
-    shortenedMs.value = player?.shortenedMs ?? null;
+  const played: PlayerOptions['played'] = ({ entries, isOver, shortenedMs, isStuck }) => {
+    const next = isStuck ? 'no_answer' : shortenedMs === null ? null : { shortenedMs };
+    if (JSON.stringify(next) !== JSON.stringify(hold.peek())) hold.value = next;
     if (entries.length > 0) {
       log.play(entries);
       shownSeq = entries.at(-1)!.seq;
     }
-    if (isOver) setOptions('run', { at: null });
-  }
+    if (isOver) of.onPresent();
+  };
 
-  /** The address and the state follow once a second. */
+  /** The address and the state follow what is played. A state that is on its way is waited for, so that one comes at all. */
   function catchUp(): void {
     const seq = shownSeq;
-    if (seq === null || seq === at.peek()) return;
+    if (seq === null || seq === at.peek() || (isAsking && player !== null)) return;
     setOptions('run', { at: seq });
-    asked.abort();
-    asked = new AbortController();
-    void readState(seq, asked.signal);
+    void readState(seq);
   }
 
   const unfollow = effect(() => {
     const seq = at.value;
     untracked(() => follow(seq));
   });
+  const unfilter = log.filter.subscribe(() => {
+    if (player === null) return;
+    // What was read ahead is that of the filter before.
+    stop();
+    catchUp();
+  });
+  const unwatch = connection.link.subscribe(({ state }) => {
+    if (state === 'open' && untracked(() => failure.value?.retry) === 'try again') retry();
+  });
   const timer = setInterval(() => {
     if (player !== null) catchUp();
   }, STATE_EVERY_MS);
 
+  function retry(): void {
+    if (shownSeq === null) return;
+    failure.value = null;
+    void readState(shownSeq);
+  }
+
   return {
-    ...{ past, failure, speed, shortenedMs },
+    ...{ past, failure, speed, hold, retry },
     changeSpeed() {
       if (shownSeq === null) return;
       const next = nextSpeed[speed.peek()];
@@ -131,8 +148,7 @@ export function createTravel(of: {
       player ??= new Player({
         fromSeq: shownSeq,
         fromMs: instantOf(past.peek()?.last_event_at ?? ''),
-        speed,
-        played,
+        ...{ speed, played, monotonicMs: () => connection.monotonicMs() },
         read: async (after, signal) => {
           const query = { after, limit: EVENTS_PAGE_MAX, ...serverFilterOf(log.filter.peek()) };
           const answer = await connection.ask<EventsPage>(`v1/runs/${key}/events`, { query, signal });
@@ -142,68 +158,11 @@ export function createTravel(of: {
     },
     [Symbol.dispose]() {
       unfollow();
+      unfilter();
+      unwatch();
       clearInterval(timer);
       asked.abort();
       stop();
     },
   };
-}
-
-interface Played {
-  readonly speed: ReadonlySignal<Speed>;
-  played(what: { entries: readonly EventLogEntry[]; isOver: boolean }): void;
-  /** Returns null if the page cannot be had; it is asked for again. */
-  read(after: number, signal: AbortSignal): Promise<EventsPage | null>;
-}
-
-/** Reads ahead in the history and lets its entries go. */
-class Player implements Disposable {
-  readonly #of: Played;
-  readonly #stop = new AbortController();
-  readonly #timer: ReturnType<typeof setInterval>;
-  readonly #playback: Playback;
-  #after: number;
-  #isReading = false;
-  #isAllRead = false;
-  #tickedAtMs = performance.now();
-
-  constructor(of: Played & { readonly fromSeq: number; readonly fromMs: number }) {
-    this.#of = of;
-    this.#after = of.fromSeq;
-    this.#playback = new Playback(of.fromMs);
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
-    void this.#read();
-  }
-
-  get shortenedMs(): number | null {
-    return this.#playback.shortenedMs;
-  }
-
-  #tick(): void {
-    const nowMs = performance.now();
-    const elapsedMs = (nowMs - this.#tickedAtMs) * this.#of.speed.peek();
-    this.#tickedAtMs = nowMs;
-    const entries = this.#playback.advance(elapsedMs);
-    const { waiting } = this.#playback;
-    this.#of.played({ entries, isOver: waiting === 0 && this.#isAllRead });
-    if (waiting < WAITING_MIN) void this.#read();
-  }
-
-  async #read(): Promise<void> {
-    if (this.#isReading || this.#isAllRead || this.#stop.signal.aborted) return;
-    this.#isReading = true;
-    const page = await this.#of.read(this.#after, this.#stop.signal);
-    this.#isReading = false;
-    if (page === null || this.#stop.signal.aborted) return;
-    this.#playback.push(
-      page.events.flatMap(({ entry, duplicate }) => (entry === null || duplicate === true ? [] : [entry])),
-    );
-    if (page.next === null) this.#isAllRead = true;
-    else this.#after = page.next;
-  }
-
-  [Symbol.dispose](): void {
-    this.#stop.abort();
-    clearInterval(this.#timer);
-  }
 }
