@@ -1,6 +1,6 @@
 import { instantOf } from '@runlog/schema/events/instant';
-import { runStatesByNeed } from '@runlog/schema/run/run-sorting';
-import type { RunGroupField, RunRow, RunSort, RunSortField, RunState } from '@runlog/schema/run/snapshot';
+import { type RunSortField, runStatesByNeed } from '@runlog/schema/run/run-sorting';
+import type { RunGroupField, RunRow, RunSort, RunState } from '@runlog/schema/run/snapshot';
 
 /** The fields that runs are sorted by. Heads and rows both have them. */
 export type SortableRun = Pick<

@@ -12,6 +12,7 @@ import {
   SPARK_POINTS_MAX,
 } from '../limits.ts';
 import { runKeyPart } from './run-key-part.ts';
+import { runSortFields } from './run-sorting.ts';
 
 /**
  * Version of what the fold makes of a record: of the snapshot's fields and of the rows of `eventTypes`. It is part of every
@@ -312,32 +313,12 @@ export const runRowSchema = z.object({
 });
 export type RunRow = Readonly<z.infer<typeof runRowSchema>>;
 
-/** The fields that a list of runs can be sorted by. */
-export const runSortFields = [
-  'last_received_at',
-  'cluster_id',
-  'run_id',
-  'group_id',
-  'status',
-  'state',
-  'task_name',
-  'started_at',
-  'events',
-  'duplicates',
-  'missing',
-  'episode',
-  'batch',
-  'accuracy',
-  'reward',
-] as const;
-export type RunSortField = (typeof runSortFields)[number];
-
 /** A field to sort by, with `-` before it for descending. */
 export const runSortSchema = z.enum(
-  runSortFields.flatMap((field): RunSort[] => [field, `-${field}`]) as [RunSort, ...RunSort[]],
+  runSortFields.flatMap((field) => [field, `-${field}`] as const),
   `must be one of ${runSortFields.join(', ')}, with a leading - for descending`,
 );
-export type RunSort = RunSortField | `-${RunSortField}`;
+export type RunSort = z.infer<typeof runSortSchema>;
 
 /** The fields that a list of runs can be grouped by. */
 export const runGroupFieldSchema = z.enum(['cluster_id', 'task_name', 'state']);

@@ -1,4 +1,4 @@
-import type { RunSortField } from '@runlog/schema/run/snapshot';
+import type { RunSortField } from '@runlog/schema/run/run-sorting';
 
 /** A column of the table. */
 export interface FleetColumn {

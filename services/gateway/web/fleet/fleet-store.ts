@@ -1,7 +1,8 @@
 import { computed, effect, type ReadonlySignal, signal, untracked } from '@preact/signals';
 import type { IndexUpdate, IndexView } from '@runlog/client/index-channel';
 import type { RunsPage } from '@runlog/schema/http/gateway-api';
-import { type RunGroup, type RunGroupField, type RunSort, runSortFields } from '@runlog/schema/run/snapshot';
+import { runSortFields } from '@runlog/schema/run/run-sorting';
+import type { RunGroup, RunGroupField, RunSort } from '@runlog/schema/run/snapshot';
 import type { StateCounts } from '@runlog/schema/stream/server-frames';
 import { type FleetAddress, fleetAddress, type Grouping } from '../shell/address.ts';
 import type { Connection } from '../shell/connection.ts';
