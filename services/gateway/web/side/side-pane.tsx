@@ -5,6 +5,7 @@ import { type Pane, panes } from '../shell/address.ts';
 import { route, setOptions } from '../shell/route.ts';
 import { onShortcut } from '../shell/shortcuts.ts';
 import { ChartsPane } from './charts-pane.tsx';
+import { EventPane } from './event-pane.tsx';
 import { ProofPane } from './proof-pane.tsx';
 import { panelId, paneShortcut, SideTabs, tabId } from './side-tabs.tsx';
 
@@ -49,6 +50,7 @@ function paneOf(pane: Pane, screen: RunScreen): ComponentChildren {
     case 'charts':
       return <ChartsPane screen={screen} />;
     case 'event':
+      return <EventPane screen={screen} />;
     case 'ab':
     case 'raw':
       return null;
