@@ -1,5 +1,59 @@
 import type { RunScreen } from '../run/run-screen.ts';
+import { countText } from '../text/numbers.ts';
+import { visibleText } from '../text/visible-text.ts';
+import { CopyLink } from './copy-link.tsx';
+import { FilterBox } from './filter-box.tsx';
+import { type Chip, chipsOf, formatFilter, withChip } from './log-filter.ts';
 
-export function FilterBar(_props: { screen: RunScreen }) {
-  return null;
+/** What stands above the log: its filter, the classes of its events, and whether it goes on. */
+export function FilterBar({ screen }: { screen: RunScreen }) {
+  return (
+    <div class="log-bar" role="toolbar" aria-label="Log">
+      <FilterBox screen={screen} />
+      <ClassChips screen={screen} />
+      <FollowButton screen={screen} />
+      <CopyLink screen={screen} />
+    </div>
+  );
+}
+
+/** The classes of events with how many the run has of each. A press leaves one out. */
+function ClassChips({ screen }: { screen: RunScreen }) {
+  const snapshot = screen.shown.value ?? screen.run.snapshot.value;
+  const filter = screen.log.filter.value;
+  const press = (chip: Chip) => screen.log.setFilter(formatFilter(withChip(filter, chip)));
+  return (
+    <div class="log-chips" role="group" aria-label="Classes of events">
+      {chipsOf(snapshot?.counts ?? {}, filter).map((chip) => (
+        <button
+          key={chip.name}
+          type="button"
+          class="chip"
+          aria-pressed={chip.isOn}
+          title={chip.isOn ? `leave out ${visibleText(chip.name)}` : `show ${visibleText(chip.name)} again`}
+          onClick={() => press(chip)}
+        >
+          <bdi>{visibleText(chip.name)}</bdi> {countText(chip.count)}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function FollowButton({ screen }: { screen: RunScreen }) {
+  const { isFollowing, isPaused } = screen.log.state.value;
+  if (screen.at.value !== null) return null;
+  const word = isFollowing ? 'following' : isPaused ? 'paused' : 'reading';
+  return (
+    <button
+      type="button"
+      class="chip log-follow"
+      aria-pressed={isPaused}
+      aria-label={isFollowing ? 'Pause the log' : 'Follow the log'}
+      title={isFollowing ? 'pause the log' : 'follow the log'}
+      onClick={() => (isFollowing ? screen.log.pause() : screen.log.follow())}
+    >
+      {word} <kbd>space</kbd>
+    </button>
+  );
 }
