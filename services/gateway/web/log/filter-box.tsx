@@ -12,9 +12,6 @@ import { parseFilter } from './log-filter.ts';
 /** The log is asked for anew when nothing was typed for so long. */
 const TYPED_MS = 200;
 
-/** It has its suggestions from a list box of its own, not from a `<datalist>`, with which alone a search is a combo box by itself. */
-const comboBox = { role: 'combobox', list: undefined } as const;
-
 /** The box that filters the log: suggestions for the word at the caret, and what is wrong with what stands in it. */
 export function FilterBox({ screen }: { screen: RunScreen }) {
   const input = useRef<HTMLInputElement>(null);
@@ -47,12 +44,8 @@ export function FilterBox({ screen }: { screen: RunScreen }) {
         ref={input}
         type="search"
         class="field"
-        {...comboBox}
+        {...comboBox({ isOpen, chosen })}
         aria-label="Filter the log"
-        aria-expanded={isOpen}
-        aria-controls="log-filter-suggestions"
-        aria-autocomplete="list"
-        aria-activedescendant={chosen < 0 ? undefined : `log-filter-${chosen}`}
         aria-invalid={fault !== null}
         aria-describedby={fault === null ? undefined : 'log-filter-fault'}
         placeholder={'type:gate env:2 "stagnation" -type:reward'}
@@ -96,6 +89,18 @@ export function FilterBox({ screen }: { screen: RunScreen }) {
       )}
     </div>
   );
+}
+
+/** What makes a box with a list box below it one thing. A `<datalist>` would not let the suggestions follow the caret. */
+function comboBox({ isOpen, chosen }: { isOpen: boolean; chosen: number }) {
+  return {
+    role: 'combobox',
+    list: undefined,
+    'aria-expanded': isOpen,
+    'aria-controls': 'log-filter-suggestions',
+    'aria-autocomplete': 'list',
+    'aria-activedescendant': chosen < 0 ? undefined : `log-filter-${chosen}`,
+  } as const;
 }
 
 /** What was typed goes into the address once it is valid. What the address says comes into the box. */
