@@ -1,6 +1,6 @@
 import './usable-language.ts';
 
-import { useCallback, useMemo, useState } from 'preact/hooks';
+import { useCallback, useState } from 'preact/hooks';
 import type { RunScreen } from '../run/run-screen.ts';
 import { tabStore } from '../shell/view-key.ts';
 import type { ChartPlace } from './chart-model.ts';
@@ -22,8 +22,7 @@ export function ChartsPane({ screen }: { screen: RunScreen }) {
   const axis = screen.axis.value;
   const timeline = screen.timeline.value;
   const at = screen.at.value;
-  const all = screen.seeds.value;
-  const seeds = useMemo(() => (at === null ? all : all.filter(({ seq }) => seq <= at)), [all, at]);
+  const seeds = screen.seeds.value;
   if (axis === null || timeline === null) return <p class="hint">Reading the outline of the run …</p>;
   return (
     <>

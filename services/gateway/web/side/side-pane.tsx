@@ -7,6 +7,7 @@ import { onShortcut } from '../shell/shortcuts.ts';
 import { ChartsPane } from './charts-pane.tsx';
 import { EventPane } from './event-pane.tsx';
 import { ProofPane } from './proof-pane.tsx';
+import { RawPane } from './raw-pane.tsx';
 import { panelId, paneShortcut, SideTabs, tabId } from './side-tabs.tsx';
 
 /** The panes beside the log. The address says which one is shown (`pane=`). */
@@ -52,8 +53,9 @@ function paneOf(pane: Pane, screen: RunScreen): ComponentChildren {
     case 'event':
       return <EventPane screen={screen} />;
     case 'ab':
-    case 'raw':
       return null;
+    case 'raw':
+      return <RawPane screen={screen} />;
     case 'proof':
       return <ProofPane screen={screen} />;
     default: {
