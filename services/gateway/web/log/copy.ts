@@ -1,6 +1,7 @@
 import { clockOf } from '@runlog/schema/events/instant';
+import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 import { visibleText } from '../text/visible-text.ts';
-import { lineOf } from './line-text.ts';
+import { envText, lineOf } from './line-text.ts';
 import type { LogRow } from './log-rows.ts';
 
 /** Writes rows as text to be pasted: one line each, without the headings and edges, which are no part of the log. */
@@ -32,6 +33,20 @@ export function copyLine(row: LogRow): string | null {
       throw new Error(`unknown row ${String(unreachable)}`);
     }
   }
+}
+
+/** `2026-01-03T23:59:47.9+00:00  EPOCH_COMPLETED  e02  ep 12  message  {"val_accuracy":83.1}  seq 1234`: an event as the raw table has it. */
+export function rawLine(entry: EventLogEntry): string {
+  const { occurred_at, event_type, env_id, episode, message, seq } = entry;
+  const env = env_id === null ? '--' : envText(env_id);
+  const said = message === event_type ? '' : message;
+  return oneLine([occurred_at, event_type, env, `ep ${episode}`, said, detailsText(entry), `seq ${seq}`]);
+}
+
+/** What else is known of an event, as one line of JSON. */
+export function detailsText({ metadata, values }: Pick<EventLogEntry, 'metadata' | 'values'>): string {
+  const { event_id: _, ...told } = metadata;
+  return JSON.stringify({ ...told, ...values });
 }
 
 const stateWords = { waiting: 'waiting', recovered: 'recovered', not_coming: 'not coming' } as const;

@@ -1,9 +1,14 @@
+import { useCallback } from 'preact/hooks';
 import type { RunScreen } from '../run/run-screen.ts';
-import { countText } from '../text/numbers.ts';
+import { setOptions } from '../shell/route.ts';
+import { useShortcut } from '../shell/shortcuts.ts';
+import { CopyButton } from '../side/copy-button.tsx';
+import { counted, countText } from '../text/numbers.ts';
 import { visibleText } from '../text/visible-text.ts';
 import { CopyLink } from './copy-link.tsx';
 import { FilterBox } from './filter-box.tsx';
 import { type Chip, chipsOf, formatFilter, withChip } from './log-filter.ts';
+import { markedText } from './marked-rows.ts';
 
 /** What stands above the log: its filter, the classes of its events, and whether it goes on. */
 export function FilterBar({ screen }: { screen: RunScreen }) {
@@ -11,7 +16,11 @@ export function FilterBar({ screen }: { screen: RunScreen }) {
     <div class="log-bar" role="toolbar" aria-label="Log">
       <FilterBox screen={screen} />
       <ClassChips screen={screen} />
-      <FollowButton screen={screen} />
+      <span class="log-bar-end">
+        <CopyMarked screen={screen} />
+        <RawButton screen={screen} />
+        <FollowButton screen={screen} />
+      </span>
       <CopyLink screen={screen} />
     </div>
   );
@@ -37,6 +46,39 @@ function ClassChips({ screen }: { screen: RunScreen }) {
         </button>
       ))}
     </div>
+  );
+}
+
+/** Copies the rows that are marked with shift, one line each. */
+function CopyMarked({ screen: { log } }: { screen: RunScreen }) {
+  // Rows that come between the marked ones are copied with them.
+  void log.rows.value;
+  const marked = markedText(log, log.marked.value);
+  if (marked === null) return null;
+  return (
+    <CopyButton
+      what={`copy ${counted(marked.lines, 'line')}`}
+      text={() => markedText(log, log.marked.peek())?.text ?? ''}
+    />
+  );
+}
+
+function RawButton({ screen: { log } }: { screen: RunScreen }) {
+  const toggle = useCallback(() => {
+    log.marked.value = null;
+    setOptions('run', { raw: !log.isRaw.peek() });
+  }, [log]);
+  useShortcut('run.rows.raw', toggle);
+  return (
+    <button
+      type="button"
+      class="chip"
+      aria-pressed={log.isRaw.value}
+      title="every event raw"
+      onClick={toggle}
+    >
+      raw <kbd>r</kbd>
+    </button>
   );
 }
 

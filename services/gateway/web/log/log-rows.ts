@@ -340,6 +340,11 @@ export class LogRows {
     return placed?.seq === seq ? placed.entry : null;
   }
 
+  /** The entry of a place among those that are loaded, the oldest first. */
+  entryAt(index: number): EventLogEntry | null {
+    return this.#entries[index]?.entry ?? null;
+  }
+
   /** The entries that a row stands for, oldest first. */
   entriesOf(row: LogRow): readonly EventLogEntry[] {
     if (row.kind === 'event') return [row.entry];

@@ -1,4 +1,4 @@
-import { computed, effect, type ReadonlySignal, signal, untracked } from '@preact/signals';
+import { computed, effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals';
 import type { RunUpdate } from '@runlog/client/run-update';
 import { ChannelRefusedError } from '@runlog/client/stream-errors';
 import type { EventsPage } from '@runlog/schema/http/gateway-api';
@@ -17,6 +17,7 @@ import {
 } from './log-filter.ts';
 import type { LogRow } from './log-rows.ts';
 import { LogWindow, type PageRequest, type Viewed } from './log-window.ts';
+import type { MarkedRows } from './marked-rows.ts';
 
 /** How the log stands to its end. */
 export interface LogState {
@@ -65,6 +66,10 @@ export interface LogStore extends Disposable {
   entryOf(seq: number): EventLogEntry | null;
   /** The entries that a row stands for, oldest first. */
   entriesOf(row: LogRow): readonly EventLogEntry[];
+  /** The entry of a place among all that are loaded (`counts.shown`), the oldest first. */
+  entryAt(index: number): EventLogEntry | null;
+  /** The rows that are marked to be copied, from one to the other; null if none are. */
+  readonly marked: Signal<MarkedRows | null>;
   /** Writes the filter into the address. */
   setFilter(typed: string): void;
   /** Shows the log as it was at an event, which is its last. Nothing live is added. */
@@ -203,6 +208,8 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     rowOf: (seq) => window.rows.rowOf(seq),
     entryOf: (seq) => window.rows.entryOf(seq),
     entriesOf: (row) => window.rows.entriesOf(row),
+    entryAt: (index) => window.rows.entryAt(index),
+    marked: signal<MarkedRows | null>(null),
     setFilter: (text) => setOptions('run', { log: text }),
     showAsOf(seq) {
       asOf = seq;
