@@ -72,7 +72,7 @@ describe('what the page cannot show', () => {
     await using gateway = await startMadeUpGateway();
     gateway.append(KEY, [{ eventType: 'SEED_PRUNED', data: { slot_id: 'r9c9' }, receivedAtMs: Date.now() }]);
     await open(`${gateway.url}/#${KEY}`);
-    await page.getByText('r9c9').waitFor();
+    await page.getByText('r9c9', { exact: true }).waitFor();
     gateway.retire(KEY);
     await heading('Deleted').waitFor();
     expect(await said()).not.toContain('r9c9');
@@ -265,11 +265,11 @@ describe('ways around', () => {
     await page.getByRole('link', { name: /resnet-a/ }).click();
     await expect.poll(() => page.title()).toBe('✗ failed · resnet-a · runlog');
     await page.getByRole('link', { name: '1 run', exact: false }).first().click();
-    await expect.poll(() => page.title()).toBe('runlog');
+    await expect.poll(() => page.title()).toBe('✗ 1 failed · runlog');
     await page.goBack();
     await expect.poll(() => page.title()).toBe('✗ failed · resnet-a · runlog');
     await page.goForward();
-    await expect.poll(() => page.title()).toBe('runlog');
+    await expect.poll(() => page.title()).toBe('✗ 1 failed · runlog');
   });
 
   it('the box goes to a run and to an event', async () => {

@@ -45,7 +45,7 @@ export const FleetRow = memo(({ row, line, above, isActive, isMarked }: FleetRow
             <span class="visually-hidden">marked</span>
           </span>
         )}
-        <a href={linkTo(runAddress(key))} tabIndex={-1} title={key}>
+        <a href={linkTo(runAddress(key))} tabIndex={-1} title={key} aria-label={key}>
           <span class="dim">
             <bdi>{row.cluster_id}</bdi> /{' '}
           </span>

@@ -19,7 +19,8 @@ export function RunHeader({ screen }: { screen: RunScreen }) {
     <>
       <section class="run-head" aria-label="Run">
         <div class="run-title">
-          <h1>
+          {/* The parts of a name are boxes, which would be read as words. */}
+          <h1 aria-label={`${snapshot.cluster_id} / ${snapshot.run_id}`}>
             <span class="crumb">
               <bdi>{snapshot.cluster_id}</bdi> /{' '}
             </span>
