@@ -132,7 +132,7 @@ function accuraciesOf(figures: RunFigures | null): readonly number[] {
 }
 
 /** Keeps the history of the seeds, a new one for each beginning of the run. */
-function followSeeds(
+export function followSeeds(
   run: FollowedRun,
   { connection, history }: { connection: Connection; history: Signal<SeedHistory | null> },
 ): () => void {
@@ -152,7 +152,8 @@ function followSeeds(
   });
 }
 
-function axisOf(run: FollowedRun, seeds: readonly SeedEvent[]): RunAxis | null {
+/** The axis of a run as it is now; null until its timeline is there. */
+export function axisOf(run: FollowedRun, seeds: readonly SeedEvent[]): RunAxis | null {
   const timeline = run.timeline.value;
   const snapshot = run.snapshot.value;
   if (timeline === null || snapshot === null || snapshot.position === null) return null;

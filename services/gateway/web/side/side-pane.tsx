@@ -4,6 +4,7 @@ import type { RunScreen } from '../run/run-screen.ts';
 import { type Pane, panes } from '../shell/address.ts';
 import { route, setOptions } from '../shell/route.ts';
 import { onShortcut } from '../shell/shortcuts.ts';
+import { AbPane } from './ab-pane.tsx';
 import { ChartsPane } from './charts-pane.tsx';
 import { EventPane } from './event-pane.tsx';
 import { ProofPane } from './proof-pane.tsx';
@@ -53,7 +54,7 @@ function paneOf(pane: Pane, screen: RunScreen): ComponentChildren {
     case 'event':
       return <EventPane screen={screen} />;
     case 'ab':
-      return null;
+      return <AbPane screen={screen} />;
     case 'raw':
       return <RawPane screen={screen} />;
     case 'proof':

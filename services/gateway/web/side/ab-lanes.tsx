@@ -1,0 +1,56 @@
+import { useCallback, useMemo } from 'preact/hooks';
+import { formatFilter, noFilter } from '../log/log-filter.ts';
+import type { RunScreen } from '../run/run-screen.ts';
+import { runAddress } from '../shell/address.ts';
+import { goTo } from '../shell/route.ts';
+import type { BesideRun } from './beside-run.ts';
+import { Lanes, type LifePlace } from './lanes.tsx';
+import { createSharedCursor } from './shared-cursor.ts';
+
+/** The seeds of A and of B beside each other. A life of A is shown in the log, one of B in the log of B. */
+export function AbLanes({ screen, beside }: { screen: RunScreen; beside: BesideRun }) {
+  const otherCursor = useMemo(createSharedCursor, []);
+  const onLife = useCallback((life: LifePlace) => screen.showLife(life), [screen]);
+  const onRetry = useCallback(() => screen.retrySeedHistory(), [screen]);
+  const onOtherLife = useCallback(
+    ({ env, slot, toSeq }: LifePlace) => {
+      const filter = { ...noFilter, envs: env === null ? [] : [env], slots: slot === '' ? [] : [slot] };
+      const { key } = beside.run;
+      goTo(runAddress(key, { log: formatFilter(filter), event: toSeq, pane: 'ab', b: screen.run.key }));
+    },
+    [beside, screen],
+  );
+  const onOtherRetry = useCallback(() => beside.retrySeedHistory(), [beside]);
+  const [axis, timeline] = [screen.axis.value, screen.timeline.value];
+  const [otherAxis, otherTimeline] = [beside.axis.value, beside.run.timeline.value];
+  return (
+    <div class="ab-lanes">
+      <div>
+        <p class="ab-a">A</p>
+        {axis !== null && timeline !== null && (
+          <Lanes
+            {...{ axis, timeline, onLife, onRetry }}
+            seeds={screen.seeds.value}
+            history={screen.seedHistory.value}
+            cursor={screen.cursor}
+            untilSeq={screen.at.value}
+          />
+        )}
+      </div>
+      <div>
+        <p class="ab-b">B</p>
+        {otherAxis !== null && otherTimeline !== null && (
+          <Lanes
+            axis={otherAxis}
+            timeline={otherTimeline}
+            seeds={beside.seeds.value}
+            history={beside.seedHistory.value}
+            cursor={otherCursor}
+            onLife={onOtherLife}
+            onRetry={onOtherRetry}
+          />
+        )}
+      </div>
+    </div>
+  );
+}
