@@ -4,7 +4,6 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium, PAGE_WAIT_MS_MAX } from '../support/chromium.ts';
 import { freePort } from '../support/free-ports.ts';
-import { MadeUpHistory } from '../support/made-up-history.ts';
 
 const KEY = 'c1/resnet-a/default';
 
@@ -164,24 +163,6 @@ describe('the page', () => {
     await page.getByText('connected').waitFor();
     // There are two epochs of one second, two seeds, a start, and two later events.
     await expect.poll(async () => (await lines()).length).toBeGreaterThanOrEqual(6);
-  });
-
-  it('shows what happened while it was away, also what the event log no longer holds', async () => {
-    const port = await freePort();
-    const history = new MadeUpHistory();
-    const nowMs = Math.floor(Date.now() / 1_000) * 1_000;
-    const first = await startMadeUpGateway({ port, history });
-    const { runs } = first;
-    const epochs = (events: number) => Array.from({ length: events }, () => ({ receivedAtMs: nowMs }));
-    history.add(runs.append(KEY, epochs(20)).entries);
-    await open(`${first.url}/#${KEY}`);
-    await page.getByText('EPOCH ×20').waitFor();
-    await first[Symbol.asyncDispose]();
-    await page.getByText('connection lost').waitFor();
-    history.add(runs.append(KEY, epochs(480)).entries);
-    await using _second = await startMadeUpGateway({ runs, port, history });
-    await page.getByText('EPOCH ×500').waitFor();
-    expect(history.reads).toEqual([20]);
   });
 
   it('says that events are missing if the gateway cannot read them', async () => {

@@ -2,11 +2,11 @@ import type { RunUpdate } from '@runlog/client/run-update';
 import { createStreamClient, type StreamClientOptions } from '@runlog/client/stream-client';
 import { ChannelRefusedError, StreamStoppedError } from '@runlog/client/stream-errors';
 import { type MadeUpGateway, startMadeUpGateway } from '@runlog/gateway/made-up/made-up-gateway';
+import { MadeUpHistory } from '@runlog/gateway/made-up/made-up-history';
 import { MadeUpKeys } from '@runlog/gateway/made-up/made-up-keys';
 import { MadeUpRuns } from '@runlog/gateway/made-up/made-up-runs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { MadeUpHistory } from '../support/made-up-history.ts';
 
 const KEY = 'c1/r1/default';
 const open: { close(): void }[] = [];
@@ -30,19 +30,15 @@ function connect(gateway: { url: string }, options: Partial<StreamClientOptions>
 async function startWithHistory(): Promise<{
   gateway: MadeUpGateway;
   append: (events: number) => void;
-  reads: readonly number[];
+  reads: readonly (number | null)[];
 }> {
-  const runs = new MadeUpRuns();
   const history = new MadeUpHistory();
-  const gateway = await startMadeUpGateway({ runs, history });
-  const append = (events: number) => {
-    const change = runs.append(
+  const gateway = await startMadeUpGateway({ runs: new MadeUpRuns({ history }) });
+  const append = (events: number) =>
+    gateway.append(
       KEY,
       Array.from({ length: events }, () => ({})),
     );
-    history.add(change.entries);
-    gateway.hub.apply([change]);
-  };
   return { gateway, append, reads: history.reads };
 }
 

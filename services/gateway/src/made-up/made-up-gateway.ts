@@ -10,6 +10,7 @@ import { Hub } from '../fan-out/hub.ts';
 import { serveGateway } from '../http/gateway-server.ts';
 import type { RunsAtHand } from '../read/runs-at-hand.ts';
 import type { Connections } from '../send/connections.ts';
+import { MadeUpHistory } from './made-up-history.ts';
 import { type MadeUpEvent, MadeUpRuns } from './made-up-runs.ts';
 
 /** The real server over runs that are made by hand, for tests. */
@@ -42,12 +43,13 @@ export async function startMadeUpGateway(
     random?: () => number;
     logger?: PinoLogger;
     keys?: NamedKeyRing;
+    /** That of `runs`, if nothing else is said. Null: nobody can read the past. */
     history?: RunsAtHand['history'];
     pastStates?: RunsAtHand['pastStates'];
   } = {},
 ): Promise<MadeUpGateway> {
-  const runs = options.runs ?? new MadeUpRuns();
-  const { history = null, pastStates = null } = options;
+  const runs = options.runs ?? new MadeUpRuns({ history: new MadeUpHistory() });
+  const { history = runs.history, pastStates = null } = options;
   const clock = options.clock ?? systemClock;
   const hub = new Hub({ epoch: runs.epoch, states: runs.states, figures: runs.figures, clock });
   const gateway = { isCaughtUp: true };

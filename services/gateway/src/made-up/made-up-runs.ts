@@ -9,16 +9,20 @@ import type { TelemetryEvent } from '@runlog/schema/events/event';
 import { parseRunKey, type RunKey } from '@runlog/schema/run/run-key';
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 import { eventTypeCases } from '../../../../test/support/event-type-cases.ts';
+import type { MadeUpHistory } from './made-up-history.ts';
 
 /** A feed for tests: the fold of events made by hand. Its states move before the changes are handed out. */
 export class MadeUpRuns {
   readonly epoch: string;
+  /** Keeps every event; null if nobody reads the past. */
+  readonly history: MadeUpHistory | null;
   readonly states = new RunStates();
   readonly figures = new FigureStates();
   #offset = 0;
 
-  constructor(options: { epoch?: string } = {}) {
+  constructor(options: { epoch?: string; history?: MadeUpHistory } = {}) {
     this.epoch = options.epoch ?? 'e1';
+    this.history = options.history ?? null;
   }
 
   /** Appends events of one run and returns the change. */
@@ -36,7 +40,10 @@ export class MadeUpRuns {
       const record = this.#recordOf(event, { run, key, eventId });
       const folded = foldInto(draft, record);
       foldFigures(figures, record, { isRepeat: folded === 'repeated' });
-      if (typeof folded === 'object') entries.push(folded);
+      const entry = typeof folded === 'object' ? folded : null;
+      if (entry !== null) entries.push(entry);
+      const { seq, receivedAt, event: sent } = record;
+      this.history?.add(key, { seq, receivedAt, entry, event: sent, isDuplicate: folded === 'repeated' });
     }
     const after = draft.state;
     if (after === null) throw new Error('append needs an event');
@@ -49,6 +56,7 @@ export class MadeUpRuns {
     this.#offset += 1;
     this.states.delete(key);
     this.figures.delete(key);
+    this.history?.forget(key);
     return { key, before, after: null, entries: [] };
   }
 
