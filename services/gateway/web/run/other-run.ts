@@ -1,20 +1,31 @@
+import type { RunsPage } from '@runlog/schema/http/gateway-api';
 import { formatRunKey, parseRunKey } from '@runlog/schema/run/run-key';
+import type { Connection } from '../shell/connection.ts';
 
-/** The groups of a run that are compared with each other unless somebody says otherwise. */
-const counterparts: Readonly<Record<string, string>> = { A: 'B', B: 'A', a: 'b', b: 'a' };
+const GROUPS_MAX = 50;
 
-/** Returns the key of the group that a run's own is compared with by its name: A with B; null for any other. */
-export function counterpartOf(key: string): string | null {
+/** Asks for the keys of all groups of a run, its own too, in the order of their names. Null if nobody says. */
+export async function groupsOf(
+  key: string,
+  { connection, signal }: { connection: Connection; signal: AbortSignal },
+): Promise<readonly string[] | null> {
   const run = parseRunKey(key);
-  const group = run === null ? undefined : counterparts[run.group_id];
-  return run === null || group === undefined ? null : formatRunKey({ ...run, group_id: group });
+  if (run === null) return null;
+  const { cluster_id: cluster, run_id: id } = run;
+  const query = { cluster, run: id, sort: 'group_id', limit: GROUPS_MAX };
+  const answer = await connection.ask<RunsPage>('v1/runs', { query, signal });
+  if (answer.kind !== 'ok') return null;
+  return answer.body.runs
+    .filter((row) => row.cluster_id === cluster && row.run_id === id)
+    .map((row) => formatRunKey(row));
 }
 
-/** Returns the run beside one: the one that the address names, else the other group if there is one. */
+/** Returns the run beside one: the one that the address names, else the next group of the same run, the first after the last. */
 export function otherKeyOf(
   key: string,
-  { named, counterpart }: { named: string | null; counterpart: string | null },
+  { named, groups }: { readonly named: string | null; readonly groups: readonly string[] },
 ): string | null {
-  const other = named ?? counterpart;
-  return other === key ? null : other;
+  if (named !== null) return named === key ? null : named;
+  const others = groups.filter((each) => each !== key);
+  return others.find((each) => each > key) ?? others[0] ?? null;
 }

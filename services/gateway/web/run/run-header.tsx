@@ -1,42 +1,46 @@
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
-import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { runAddress } from '../shell/address.ts';
-import { linkTo } from '../shell/route.ts';
+import { goTo, linkTo, route } from '../shell/route.ts';
 import { useShortcut } from '../shell/shortcuts.ts';
 import { nameParts } from '../text/names.ts';
 import { counted, countText } from '../text/numbers.ts';
 import { visibleText } from '../text/visible-text.ts';
+import { stateGlyphs, stateWords } from './evidence.ts';
 import { otherKeyOf } from './other-run.ts';
-import { factsOf, type HeaderFact } from './run-facts.ts';
+import { factsOf, type HeaderFact, unknownFacts } from './run-facts.ts';
 import type { RunScreen } from './run-screen.ts';
 
 /** The run's name and state, why it failed, and its figures in one line. */
 export function RunHeader({ screen }: { screen: RunScreen }) {
-  const snapshot = screen.shown.value;
-  if (snapshot === null) return <div class="run-head" />;
+  const shown = screen.shown.value;
+  // What is shown of the run as it is now does not change with time, so it may stand while a past state is on its way.
+  const snapshot = shown ?? screen.run.snapshot.value;
+  if (snapshot === null) return null;
+  const { at, run } = screen;
+  const facts =
+    shown === null
+      ? unknownFacts(snapshot)
+      : factsOf(shown, { perSecond: at.value === null ? run.eventsPerSecond.value : null });
   return (
     <>
       <section class="run-head" aria-label="Run">
         <div class="run-title">
           {/* The parts of a name are boxes, which would be read as words. */}
-          <h1 aria-label={`${snapshot.cluster_id} / ${snapshot.run_id}`}>
+          <h1 title={run.key} aria-label={`${snapshot.cluster_id} / ${snapshot.run_id}`}>
             <span class="crumb">
               <bdi>{snapshot.cluster_id}</bdi> /{' '}
             </span>
             <Name name={snapshot.run_id} />
           </h1>
           <Groups screen={screen} />
-          {screen.at.value === null && <Standing screen={screen} />}
+          {at.value === null ? <Standing screen={screen} /> : <StoodAs snapshot={shown} />}
           <Tags snapshot={snapshot} />
         </div>
-        <Reason snapshot={snapshot} />
+        {shown !== null && <Reason snapshot={shown} />}
       </section>
       <dl class="run-figures">
-        {factsOf(snapshot, {
-          perSecond: screen.at.value === null ? screen.run.eventsPerSecond.value : null,
-          accuracies: screen.accuracies.value,
-        }).map((fact) => (
+        {facts.map((fact) => (
           <Fact key={fact.name} of={fact} />
         ))}
       </dl>
@@ -54,39 +58,69 @@ function Name({ name }: { name: string }) {
   );
 }
 
-/** The group, the run beside it, and the way to see both. */
+/** The groups of the run, or the run that the address names beside it, and the way to see both. */
 function Groups({ screen }: { screen: RunScreen }) {
   const { key } = screen.run;
-  const other = otherKeyOf(key, screen.beside.value);
+  const { named, groups } = screen.beside.value;
+  const other = otherKeyOf(key, { named, groups });
   const swap = useMemo(
     () => () => {
-      if (other !== null) location.hash = linkTo(runAddress(other, { b: key }));
+      const address = route.peek();
+      if (other === null || address.view !== 'run') return;
+      goTo(runAddress(other, { log: address.log, pane: address.pane, b: named === null ? null : key }));
     },
-    [other, key],
+    [other, key, named],
   );
   useShortcut('run.other', swap);
-  const group = key.split('/')[2]!;
-  if (other === null) return group === 'default' ? null : <span class="tag group">{group}</span>;
-  const [own, beside] = [labelOf(key, other), labelOf(other, key)];
+  if (other === null) {
+    const group = key.split('/')[2]!;
+    return group === 'default' ? null : <span class="tag group">{group}</span>;
+  }
+  const keys = named === null ? groups.slice(0, GROUPS_SHOWN) : [key, other];
+  const labelOf = (each: string) => each.split('/')[named === null || isGroupOf(each, key) ? 2 : 1]!;
+  const linkOf = (each: string) => linkTo(runAddress(each, { b: named === null ? null : key }));
   return (
-    <span class="groups">
-      <span class="tag group" aria-current="true">
-        <bdi>{own}</bdi>
-      </span>
-      <a class="tag" href={linkTo(runAddress(other, { b: key }))} title={`${other} (a)`}>
-        <bdi>{beside}</bdi>
+    <nav class="groups" aria-label="Groups">
+      {[...new Set([...keys, key])].map((each) =>
+        each === key ? (
+          <span key={each} class="tag group" aria-current="page">
+            <Name name={labelOf(each)} />
+          </span>
+        ) : (
+          <a key={each} class="tag" href={linkOf(each)} title={each === other ? `${each} (a)` : each}>
+            <Name name={labelOf(each)} />
+          </a>
+        ),
+      )}
+      <a
+        class="tag"
+        href={linkTo(runAddress(key, { b: other, pane: 'ab' }))}
+        title={`${labelOf(key)} beside ${labelOf(other)}`}
+      >
+        A ⇄ B
       </a>
-      <a class="tag" href={linkTo(runAddress(key, { b: other, pane: 'ab' }))}>
-        {own} and {beside}
-      </a>
-    </span>
+    </nav>
   );
 }
 
-/** The group alone for two groups of one run; else the run's name. */
-function labelOf(key: string, other: string): string {
-  const [cluster, run, group] = key.split('/') as [string, string, string];
-  return other.startsWith(`${cluster}/${run}/`) ? group : run;
+const GROUPS_SHOWN = 4;
+
+function isGroupOf(key: string, other: string): boolean {
+  return key.slice(0, key.lastIndexOf('/')) === other.slice(0, other.lastIndexOf('/'));
+}
+
+/** How the run stood in the past. Its age then says nothing. */
+function StoodAs({ snapshot }: { snapshot: DeliveredSnapshot | null }) {
+  if (snapshot === null) return null;
+  const { status } = snapshot;
+  return (
+    <p class="standing">
+      <span class={`state state-${status}`}>
+        <span aria-hidden="true">{stateGlyphs[status]}</span> {stateWords[status]}
+      </span>{' '}
+      <span class="dim">then</span>
+    </p>
+  );
 }
 
 function Standing({ screen }: { screen: RunScreen }) {
@@ -149,19 +183,15 @@ function Reason({ snapshot: { status, end } }: { snapshot: DeliveredSnapshot }) 
   );
 }
 
-function Fact({ of: { name, title, value, note, tone, part } }: { of: HeaderFact }) {
+function Fact({ of: { name, title, value, note, noteTone, tone, part } }: { of: HeaderFact }) {
   return (
     <div class="fact">
       <dt title={title}>{name}</dt>
-      <dd class={tone === null ? '' : `tone-${tone}`}>
+      <dd class={tone ?? undefined}>
         {value}
-        {note !== null && <Note>{note}</Note>}
+        {note !== null && <span class={noteTone ?? 'of'}>{note}</span>}
         {part !== null && <progress value={part} max={1} aria-label={title} />}
       </dd>
     </div>
   );
-}
-
-function Note({ children }: { children: ComponentChildren }) {
-  return <span class="of">{children}</span>;
 }

@@ -3,6 +3,7 @@ import type { EventsPage, RunTimeline } from '@runlog/schema/http/gateway-api';
 import type { RunFigures } from '@runlog/schema/run/figures';
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { formatFilter, noFilter } from '../log/log-filter.ts';
+import type { LogRow } from '../log/log-rows.ts';
 import { createLogStore, type LogStore } from '../log/log-store.ts';
 import type { Connection } from '../shell/connection.ts';
 import { goTo, route, setOptions } from '../shell/route.ts';
@@ -10,11 +11,13 @@ import type { LifePlace } from '../side/lanes.tsx';
 import type { SeedEvent } from '../side/seed-events.ts';
 import { createSeedHistory, type SeedHistory, type SeedHistoryState } from '../side/seed-history.ts';
 import { createSharedCursor, type SharedCursor } from '../side/shared-cursor.ts';
+import type { KnownGap } from '../strip/gap-places.ts';
 import { type RunAxis, runAxisOf } from '../strip/run-axis.ts';
 import { createTravel, type Travel } from '../travel/travel.ts';
+import { atMostEach } from './at-most-each.ts';
 import { figuresThrough } from './cut-figures.ts';
 import type { FollowedRun } from './followed-run.ts';
-import { counterpartOf } from './other-run.ts';
+import { groupsOf } from './other-run.ts';
 
 /** What the parts of one run's view share. */
 export interface RunScreen extends Disposable {
@@ -36,10 +39,12 @@ export interface RunScreen extends Disposable {
   /** Those of the run until `at`, subscribed to when somebody reads them. */
   figures(): ReadonlySignal<RunFigures | null>;
   readonly travel: Travel;
-  /** The run beside it that the address names (`b=`), and the other group of this run, if there is one. */
-  readonly beside: ReadonlySignal<{ readonly named: string | null; readonly counterpart: string | null }>;
-  /** The newest values of the accuracy, oldest first. */
-  readonly accuracies: ReadonlySignal<readonly number[]>;
+  /** The emitters, as of when the axis was made. */
+  readonly emitters: ReadonlySignal<DeliveredSnapshot['emitters'] | undefined>;
+  /** Where gaps lie, as far as the log knows it. */
+  readonly knownGaps: ReadonlySignal<readonly KnownGap[]>;
+  /** The run that the address names beside it (`b=`), and the keys of all groups of this run; empty until they are known. */
+  readonly beside: ReadonlySignal<{ readonly named: string | null; readonly groups: readonly string[] }>;
   readonly cursor: SharedCursor;
   /** The seq of the selected event (`event=`). */
   readonly selected: ReadonlySignal<number | null>;
@@ -58,7 +63,17 @@ export function createRunScreen(run: FollowedRun, { connection }: { connection: 
   const unlisten = followSeeds(run, { connection, history });
   const allSeeds = computed(() => history.value?.events.value ?? []);
   const at = computed(() => (route.value.view === 'run' ? route.value.at : null));
-  const axis = computed(() => axisOf(run, allSeeds.value));
+  // Whoever draws the whole run draws it again when this changes, and a fast run changes with each frame.
+  const whole = atMostEach(
+    computed(() => wholeOf(run, allSeeds.value)),
+    WHOLE_EVERY_MS,
+    (held, next) => axisOfWhole(held) === null && axisOfWhole(next) !== null,
+  );
+  const axis = computed(() => axisOfWhole(whole.value.value));
+  const knownGaps = computed(() => {
+    void whole.value.value;
+    return knownGapsIn(log.rows.peek());
+  });
   const seeds = computed(() => {
     const seq = at.value;
     return seq === null ? allSeeds.value : allSeeds.value.filter((seed) => seed.seq <= seq);
@@ -77,20 +92,17 @@ export function createRunScreen(run: FollowedRun, { connection }: { connection: 
     else goTo({ ...address, at: seq });
   };
   const travel = createTravel({ key: run.key, at, log, connection, onPresent: () => travelTo(null) });
-  const counterpart = signal<string | null>(null);
-  const stop = new AbortController();
-  void findCounterpart(run.key, { connection, signal: stop.signal }).then((key) => {
-    counterpart.value = key;
-  });
+  const groups = signal<readonly string[]>([]);
+  const endGroups = followGroups(run.key, { connection, groups });
   return {
     ...{ run, at, axis, seeds, allSeeds, log, timeline: run.timeline },
-    travel,
+    ...{ travel, knownGaps },
+    emitters: computed(() => whole.value.value.snapshot?.emitters),
     shown: computed(() => (at.value === null ? run.snapshot.value : travel.past.value)),
     beside: computed(() => ({
       named: route.value.view === 'run' ? route.value.b : null,
-      counterpart: counterpart.value,
+      groups: groups.value,
     })),
-    accuracies: computed(() => accuraciesOf(figures.value)),
     seedHistory: computed(() => history.value?.state.value ?? 'loading'),
     retrySeedHistory: () => history.peek()?.retry(),
     figures: () => figures,
@@ -104,7 +116,8 @@ export function createRunScreen(run: FollowedRun, { connection }: { connection: 
       log.goTo(toSeq);
     },
     [Symbol.dispose]() {
-      stop.abort();
+      endGroups();
+      whole.end();
       travel[Symbol.dispose]();
       unlisten();
       history.peek()?.dispose();
@@ -113,22 +126,25 @@ export function createRunScreen(run: FollowedRun, { connection }: { connection: 
   };
 }
 
-async function findCounterpart(
+/** How often a group that has begun since is noticed. */
+const GROUPS_EVERY_MS = 60_000;
+
+function followGroups(
   key: string,
-  { connection, signal }: { connection: Connection; signal: AbortSignal },
-): Promise<string | null> {
-  const other = counterpartOf(key);
-  if (other === null) return null;
-  const answer = await connection.ask(`v1/runs/${other}/proof`, { signal });
-  return answer.kind === 'ok' ? other : null;
-}
-
-/** The figure that the header's accuracy is a value of. */
-const ACCURACY = 'accuracy';
-
-function accuraciesOf(figures: RunFigures | null): readonly number[] {
-  const figure = figures?.figures.find(({ name }) => name === ACCURACY);
-  return (figure?.last.slice(-2) ?? []).filter((value) => value !== null);
+  { connection, groups }: { connection: Connection; groups: Signal<readonly string[]> },
+): () => void {
+  const stop = new AbortController();
+  const look = async () => {
+    const found = await groupsOf(key, { connection, signal: stop.signal });
+    if (stop.signal.aborted || found === null || found.join() === groups.peek().join()) return;
+    groups.value = found;
+  };
+  void look();
+  const timer = setInterval(look, GROUPS_EVERY_MS);
+  return () => {
+    stop.abort();
+    clearInterval(timer);
+  };
 }
 
 /** Keeps the history of the seeds, a new one for each beginning of the run. */
@@ -152,10 +168,24 @@ export function followSeeds(
   });
 }
 
+interface Whole {
+  readonly timeline: RunTimeline | null;
+  readonly snapshot: DeliveredSnapshot | null;
+  readonly seeds: readonly SeedEvent[];
+}
+
+const WHOLE_EVERY_MS = 1_000;
+
+function wholeOf(run: FollowedRun, seeds: readonly SeedEvent[]): Whole {
+  return { timeline: run.timeline.value, snapshot: run.snapshot.value, seeds };
+}
+
 /** The axis of a run as it is now; null until its timeline is there. */
 export function axisOf(run: FollowedRun, seeds: readonly SeedEvent[]): RunAxis | null {
-  const timeline = run.timeline.value;
-  const snapshot = run.snapshot.value;
+  return axisOfWhole(wholeOf(run, seeds));
+}
+
+function axisOfWhole({ timeline, snapshot, seeds }: Whole): RunAxis | null {
   if (timeline === null || snapshot === null || snapshot.position === null) return null;
   return runAxisOf({
     timeline,
@@ -167,4 +197,13 @@ export function axisOf(run: FollowedRun, seeds: readonly SeedEvent[]): RunAxis |
       events: snapshot.total_events_received - snapshot.duplicates,
     },
   });
+}
+
+/** A row of the log says behind which event a gap opened; the event that opened it is the next one. */
+function knownGapsIn(rows: readonly LogRow[]): readonly KnownGap[] {
+  return rows.flatMap((row) =>
+    row.kind === 'gap' && row.emitterId !== null
+      ? [{ emitter_id: row.emitterId, from: row.from, fromSeq: row.after, toSeq: row.after + 1 }]
+      : [],
+  );
 }

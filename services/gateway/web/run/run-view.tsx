@@ -8,12 +8,12 @@ import { GoToBox } from '../shell/go-to-box.tsx';
 import { route } from '../shell/route.ts';
 import { useTitle } from '../shell/title.ts';
 import { BackToRuns, TopBar } from '../shell/top-bar.tsx';
-import { SidePane } from '../side/side-pane.tsx';
 import { Strip } from '../strip/strip.tsx';
 import { TravelBand } from '../travel/travel-band.tsx';
 import type { FollowedRun } from './followed-run.ts';
 import { RunHeader } from './run-header.tsx';
 import { createRunScreen, type RunScreen } from './run-screen.ts';
+import { SideFrame } from './side-frame.tsx';
 import { StatusLine } from './status-line.tsx';
 import { useFollowedRun } from './use-followed-run.ts';
 
@@ -36,7 +36,9 @@ function Followed({ runKey }: { runKey: string }) {
   const run = useFollowedRun(runKey);
   const isThere = useComputed(() => run.snapshot.value !== null);
   const failure = run.failure.value;
-  const [, name = ''] = runKey.split('/');
+  const [, runId = '', group = ''] = runKey.split('/');
+  // Of tabs with the groups of one run, each says which it is.
+  const name = group === 'default' ? runId : `${runId} ${group}`;
   const { glyph, word } = run.standing.value;
   useTitle(failure === null ? `${glyph} ${word}` : '', name);
   if (isThere.value) return <Shown run={run} />;
@@ -63,7 +65,7 @@ const Shown = memo(({ run }: { run: FollowedRun }) => {
         <TravelBand screen={screen} />
         <RunStrip screen={screen} />
         <LogPanel screen={screen} />
-        <SidePane screen={screen} />
+        <SideFrame screen={screen} />
       </main>
       <StatusLine screen={screen} />
     </>
@@ -71,6 +73,9 @@ const Shown = memo(({ run }: { run: FollowedRun }) => {
 });
 
 function RunStrip({ screen }: { screen: RunScreen }) {
+  const inView = screen.log.inView.value;
+  // The same part is the same object, so that nothing is drawn again for it.
+  const shownPart = useMemo(() => inView, [inView?.fromSeq, inView?.toSeq]);
   const axis = screen.axis.value;
   const timeline = screen.timeline.value;
   if (axis === null || timeline === null) return <div class="strip" />;
@@ -80,8 +85,9 @@ function RunStrip({ screen }: { screen: RunScreen }) {
     <Strip
       {...{ axis, timeline, at, cursor }}
       seeds={screen.allSeeds.value}
-      emitters={screen.run.snapshot.value?.emitters}
-      window={log.inView.value}
+      emitters={screen.emitters.value}
+      knownGaps={screen.knownGaps.value}
+      window={shownPart}
       isLive={at === null && screen.run.snapshot.value?.status === 'running'}
       onTravel={(seq) => screen.travelTo(seq >= axis.lastSeq ? null : seq)}
       onWindow={(seq) => log.goTo(Math.round(seq))}

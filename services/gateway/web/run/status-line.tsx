@@ -1,6 +1,7 @@
 import { instantOf } from '@runlog/schema/events/instant';
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { connection } from '../shell/connection.ts';
+import { setOptions } from '../shell/route.ts';
 import { runProof } from '../shell/top-bar-facts.ts';
 import { agoText } from '../text/ages.ts';
 import { counted, countText } from '../text/numbers.ts';
@@ -45,7 +46,18 @@ function Missing({ snapshot }: { snapshot: DeliveredSnapshot }) {
 
 function Verified() {
   const verified = runProof.value?.verified ?? null;
-  if (verified === null) return <span>not verified</span>;
+  if (verified === null) {
+    return (
+      <button
+        type="button"
+        class="text-button"
+        title="the proof: its pane folds the whole history again and compares it (5)"
+        onClick={() => setOptions('run', { pane: 'proof' })}
+      >
+        not verified
+      </button>
+    );
+  }
   const nowMs = connection().clock.now.value;
   const age = nowMs === null ? '' : ` · ${agoText(nowMs - instantOf(verified.at))}`;
   if (!verified.is_equal)

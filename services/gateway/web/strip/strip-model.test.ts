@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { recordedRun, simulatedRun } from '../../../../test/support/drawn-run.ts';
 import { seedEventOf } from '../side/seed-events.ts';
 import { fractionOfSeq, runAxisOf } from './run-axis.ts';
-import { type StripInput, seqAtX, stripModel, timeAtX, xOfSeq, xOfTime } from './strip-model.ts';
+import { type StripInput, seqAtX, stripModel, stripPlaces, timeAtX, xOfSeq, xOfTime } from './strip-model.ts';
 
 const WIDTH = 1_340;
 
@@ -12,7 +12,7 @@ function inputOf(run: ReturnType<typeof simulatedRun>, overrides: Partial<StripI
   const axis = runAxisOf({ timeline: run.timeline, head: run.head, anchors: seeds });
   return {
     ...{ axis, timeline: run.timeline, seeds, emitters: run.emitters },
-    ...{ window: null, at: null, width: WIDTH },
+    width: WIDTH,
     ...overrides,
   };
 }
@@ -77,12 +77,13 @@ describe('the strip', () => {
 
   it('shows attempts after the first, what was abandoned, and the window at a width that can be hit', () => {
     const run = simulatedRun({ restartsAt: 500 });
-    const input = inputOf(run, { window: { fromSeq: 1_500, toSeq: 1_501 }, at: 1_200 });
+    const input = inputOf(run);
     const model = stripModel(input);
+    const places = stripPlaces({ ...input, window: { fromSeq: 1_500, toSeq: 1_501 }, at: 1_200 });
     expect(model.attempts.map(({ attempt }) => attempt)).toEqual([2]);
     expect(model.abandoned).toEqual([{ x0: 0, x1: model.attempts[0]!.x }]);
-    expect(model.window!.x1 - model.window!.x0).toBe(8);
-    expect(model.at).toBe(xOfSeq(input.axis, 1_200, WIDTH));
+    expect(places.window!.x1 - places.window!.x0).toBe(8);
+    expect(places.at).toBe(xOfSeq(input.axis, 1_200, WIDTH));
   });
 
   it('leads from pixels to events and times, and back', () => {
@@ -106,7 +107,7 @@ describe('the strip', () => {
   });
 
   it('is nothing where there is no room', () => {
-    const model = stripModel(inputOf(simulatedRun(), { width: 0, window: { fromSeq: 0, toSeq: 9 } }));
+    const model = stripModel(inputOf(simulatedRun(), { width: 0 }));
     expect(model.bars).toEqual([]);
   });
 });

@@ -17,7 +17,10 @@ export interface StripMark {
 }
 
 /** The strip of a run's whole life at a width, in CSS pixels. */
-export interface StripModel {
+export interface StripModel extends WholeStrip, StripPlaces {}
+
+/** What changes as the run goes on. */
+export interface WholeStrip {
   readonly width: number;
   readonly barWidth: number;
   /** The height of each bar, from 0 to 1. Bar i begins at i × (barWidth + 1). */
@@ -28,6 +31,10 @@ export interface StripModel {
   /** Where attempts after the first one began. */
   readonly attempts: readonly { readonly x: number; readonly attempt: number }[];
   readonly abandoned: readonly StripSpan[];
+}
+
+/** What changes as somebody reads. */
+export interface StripPlaces {
   /** What the log shows. */
   readonly window: StripSpan | null;
   /** Where the reader has travelled to. */
@@ -40,6 +47,11 @@ export interface StripInput {
   readonly seeds: readonly SeedEvent[];
   readonly emitters?: DeliveredSnapshot['emitters'] | undefined;
   readonly knownGaps?: readonly KnownGap[] | undefined;
+  readonly width: number;
+}
+
+export interface StripPlacesInput {
+  readonly axis: RunAxis;
   readonly window: SeqRange | null;
   readonly at: number | null;
   readonly width: number;
@@ -51,10 +63,9 @@ const BAR_PITCH_PX = BAR_PX + 1;
 const GAP_PX_MIN = 7;
 const WINDOW_PX_MIN = 8;
 
-export function stripModel(input: StripInput): StripModel {
+export function stripModel(input: StripInput): WholeStrip {
   const { axis, timeline, width } = input;
-  const spanOf = ({ fromSeq, toSeq }: SeqRange, pxMin: number) =>
-    atLeast({ x0: xOfSeq(axis, fromSeq, width), x1: xOfSeq(axis, toSeq, width) }, { pxMin, width });
+  const spanOf = (range: SeqRange, pxMin: number) => spanOn(axis, range, { pxMin, width });
   const gaps = gapPlaces(axis, { gaps: timeline.gaps, emitters: input.emitters, known: input.knownGaps });
   return {
     width,
@@ -68,9 +79,22 @@ export function stripModel(input: StripInput): StripModel {
     })),
     attempts: attemptsOf(timeline).map(({ seq, attempt }) => ({ x: xOfSeq(axis, seq, width), attempt })),
     abandoned: abandonedParts(timeline).map((part) => spanOf(part, 0)),
-    window: input.window === null ? null : spanOf(input.window, WINDOW_PX_MIN),
-    at: input.at === null ? null : xOfSeq(axis, input.at, width),
   };
+}
+
+export function stripPlaces({ axis, window, at, width }: StripPlacesInput): StripPlaces {
+  return {
+    window: window === null ? null : spanOn(axis, window, { pxMin: WINDOW_PX_MIN, width }),
+    at: at === null ? null : xOfSeq(axis, at, width),
+  };
+}
+
+function spanOn(
+  axis: RunAxis,
+  { fromSeq, toSeq }: SeqRange,
+  size: { pxMin: number; width: number },
+): StripSpan {
+  return atLeast({ x0: xOfSeq(axis, fromSeq, size.width), x1: xOfSeq(axis, toSeq, size.width) }, size);
 }
 
 /** Returns the pixel at which an offset of the log is. */

@@ -5,11 +5,11 @@ import { CursorLine } from './cursor-line.tsx';
 import { drawStrip } from './draw-strip.ts';
 import { axisTimeText, placeText } from './place-text.ts';
 import { fractionOfSeq, type RunAxis, seqAt } from './run-axis.ts';
-import { type StripInput, stripModel } from './strip-model.ts';
+import { type StripInput, type StripPlacesInput, stripModel, stripPlaces } from './strip-model.ts';
 import { useStripPointer } from './strip-pointer.ts';
 import { paint, useSurface } from './surface.ts';
 
-export interface StripProps extends Omit<StripInput, 'width'> {
+export interface StripProps extends Omit<StripInput & StripPlacesInput, 'width'> {
   readonly cursor: SharedCursor;
   /** Whether the newest event of the axis is the run's present. */
   readonly isLive: boolean;
@@ -28,12 +28,16 @@ export const Strip = memo((props: StripProps) => {
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const surface = useSurface(box);
-  const model = useMemo(
+  const whole = useMemo(
     () =>
       surface === null
         ? null
-        : stripModel({ axis, timeline, seeds, emitters, knownGaps, window, at, width: surface.width }),
-    [axis, timeline, seeds, emitters, knownGaps, window, at, surface],
+        : stripModel({ axis, timeline, seeds, emitters, knownGaps, width: surface.width }),
+    [axis, timeline, seeds, emitters, knownGaps, surface],
+  );
+  const model = useMemo(
+    () => (whole === null ? null : { ...whole, ...stripPlaces({ axis, window, at, width: whole.width }) }),
+    [whole, axis, window, at],
   );
   useLayoutEffect(() => {
     if (model === null || surface === null) return;
