@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import type { RunProof, Verification } from '@runlog/schema/http/proof-api';
 import { connection } from '../shell/connection.ts';
+import { runProof } from '../shell/top-bar-facts.ts';
 import { ageText, agoText } from '../text/ages.ts';
 import { countText } from '../text/numbers.ts';
 import { visibleText } from '../text/visible-text.ts';
@@ -16,6 +17,9 @@ export function VerifyLine({ asked, runKey }: { asked: Asked<RunProof>; runKey: 
     begunMs.value = monotonicMs();
     await asked.ask((signal) => ask(`v1/runs/${runKey}/proof`, { method: 'POST', signal }));
     begunMs.value = null;
+    const answered = asked.state.peek();
+    // The last line of the view says it at once too.
+    if (answered.kind === 'ok') runProof.value = answered.body;
   };
   return (
     <p class="proof-verify">
