@@ -164,7 +164,7 @@ async function ofFleet({ url, ingest, load, browser, seconds }: Parts) {
   };
 }
 
-/** The bytes of script and style as they are served. */
+/** The bytes of script and style as they are served, which the page loads before it shows anything. */
 async function bundle(url: string) {
   const html = await (await fetch(url)).text();
   const files = [...html.matchAll(/assets\/[\w.-]+/g)].map(([file]) => file);

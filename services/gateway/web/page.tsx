@@ -1,4 +1,3 @@
-import { CompareView } from './compare/compare-view.tsx';
 import { Fleet } from './fleet/fleet.tsx';
 import { RunView } from './run/run-view.tsx';
 import { connection } from './shell/connection.ts';
@@ -6,8 +5,11 @@ import { Failure } from './shell/failure.tsx';
 import { GoToBox } from './shell/go-to-box.tsx';
 import { HelpSheet } from './shell/help-sheet.tsx';
 import { KeyPrompt } from './shell/key-prompt.tsx';
+import { later } from './shell/later.tsx';
 import { route } from './shell/route.ts';
 import { BackToRuns, TopBar } from './shell/top-bar.tsx';
+
+const CompareView = later(async () => (await import('./compare/compare-view.tsx')).CompareView);
 
 /** The whole page. While a key is wanted nothing else is in it, so nothing of the runs stays after a key was revoked. */
 export function Page() {

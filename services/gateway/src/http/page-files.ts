@@ -14,19 +14,32 @@ export const webFolder = new URL('../../web/', import.meta.url);
 /** Where `npm pack` puts the page. A checkout has no use for it. */
 export const builtPageFolder = new URL('../../dist/page/', import.meta.url);
 
-/** Names the script and the style of a page by their content. `html` loads them as `assets/main.js` and `assets/style.css`. */
-export function namedByContent(of: { html: string; script: string; style: string }): PageFiles {
+/** The bundle of a page. `html` loads `assets/main.js` and `assets/style.css`. */
+export interface PageBundle {
+  readonly html: string;
+  readonly script: string;
+  readonly style: string;
+  /** What the script loads, at once or later. The names hold hashes of the contents already. */
+  readonly parts: ReadonlyMap<string, string>;
+  /** The parts that the script cannot begin without. */
+  readonly neededParts: readonly string[];
+}
+
+/** Names the script and the style of a page by their content, and has browsers load the script's parts beside it. */
+export function namedByContent({ html, script, style, parts, neededParts }: PageBundle): PageFiles {
   const assets = new Map<string, string>();
-  let { html } = of;
+  let named = html;
   for (const [name, ending, body] of [
-    ['main', 'js', of.script],
-    ['style', 'css', of.style],
+    ['main', 'js', script],
+    ['style', 'css', style],
   ] as const) {
     const file = `${name}-${contentHash(body)}.${ending}`;
     assets.set(file, body);
-    html = html.replace(`assets/${name}.${ending}`, `assets/${file}`);
+    named = named.replace(`assets/${name}.${ending}`, `assets/${file}`);
   }
-  return { html, assets };
+  for (const [file, body] of parts) assets.set(file, body);
+  const links = neededParts.map((file) => `  <link rel="modulepreload" href="assets/${file}" />\n  `);
+  return { html: named.replace('</head>', `${links.join('')}</head>`), assets };
 }
 
 /** Reads the page that a tarball brought along. */

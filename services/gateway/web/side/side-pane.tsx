@@ -2,14 +2,17 @@ import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { RunScreen } from '../run/run-screen.ts';
 import { type Pane, panes } from '../shell/address.ts';
+import { later } from '../shell/later.tsx';
 import { route, setOptions } from '../shell/route.ts';
 import { onShortcut } from '../shell/shortcuts.ts';
-import { AbPane } from './ab-pane.tsx';
-import { ChartsPane } from './charts-pane.tsx';
 import { EventPane } from './event-pane.tsx';
 import { ProofPane } from './proof-pane.tsx';
 import { RawPane } from './raw-pane.tsx';
 import { panelId, paneShortcut, SideTabs, tabId } from './side-tabs.tsx';
+
+/** With their library, charts are as large as all the rest of a run's view. The log need not wait for them. */
+const ChartsPane = later(async () => (await import('./charts-pane.tsx')).ChartsPane);
+const AbPane = later(async () => (await import('./ab-pane.tsx')).AbPane);
 
 /** The panes beside the log. The address says which one is shown (`pane=`). */
 export function SidePane({ screen }: { screen: RunScreen }) {
