@@ -16,7 +16,11 @@ const ownPackages = Object.fromEntries(
 
 const options = {
   bundle: true,
-  alias: { ...ownPackages, 'zod/mini': inWeb('shell/no-schemas.ts') },
+  alias: {
+    ...ownPackages,
+    'preact/compat': inWeb('shell/memo.ts'),
+    'zod/mini': inWeb('shell/no-schemas.ts'),
+  },
   // The page has no room for schemas: whatever imports zod itself does not belong into it.
   external: ['zod'],
   write: false,

@@ -5,14 +5,14 @@ import { type Pane, panes } from '../shell/address.ts';
 import { later } from '../shell/later.tsx';
 import { route, setOptions } from '../shell/route.ts';
 import { onShortcut } from '../shell/shortcuts.ts';
-import { EventPane } from './event-pane.tsx';
-import { ProofPane } from './proof-pane.tsx';
-import { RawPane } from './raw-pane.tsx';
 import { panelId, paneShortcut, SideTabs, tabId } from './side-tabs.tsx';
 
-/** With their library, charts are as large as all the rest of a run's view. The log need not wait for them. */
+// Each pane is loaded when it is first shown; charts alone are as large as half of the page. The log need not wait for any.
 const ChartsPane = later(async () => (await import('./charts-pane.tsx')).ChartsPane);
 const AbPane = later(async () => (await import('./ab-pane.tsx')).AbPane);
+const EventPane = later(async () => (await import('./event-pane.tsx')).EventPane);
+const ProofPane = later(async () => (await import('./proof-pane.tsx')).ProofPane);
+const RawPane = later(async () => (await import('./raw-pane.tsx')).RawPane);
 
 /** The panes beside the log. The address says which one is shown (`pane=`). */
 export function SidePane({ screen }: { screen: RunScreen }) {
