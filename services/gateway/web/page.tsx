@@ -1,5 +1,3 @@
-import { Fleet } from './fleet/fleet.tsx';
-import { RunView } from './run/run-view.tsx';
 import { connection } from './shell/connection.ts';
 import { Failure } from './shell/failure.tsx';
 import { GoToBox } from './shell/go-to-box.tsx';
@@ -9,6 +7,9 @@ import { later } from './shell/later.tsx';
 import { route } from './shell/route.ts';
 import { BackToRuns, TopBar } from './shell/top-bar.tsx';
 
+// The page loads the view that the address names.
+const Fleet = later(async () => (await import('./fleet/fleet.tsx')).Fleet);
+const RunView = later(async () => (await import('./run/run-view.tsx')).RunView);
 const CompareView = later(async () => (await import('./compare/compare-view.tsx')).CompareView);
 
 /** The whole page. While a key is wanted nothing else is in it, so nothing of the runs stays after a key was revoked. */

@@ -7,12 +7,15 @@ import { useEffect, useState } from 'preact/hooks';
  */
 export function later<Props extends object>(load: () => Promise<ComponentType<Props>>): ComponentType<Props> {
   let loaded: ComponentType<Props> | null = null;
+  let loading: Promise<ComponentType<Props>> | null = null;
   return function Later(props: Props) {
     const [Part, setPart] = useState<{ readonly is: ComponentType<Props> } | null>(loaded && { is: loaded });
     const [isMissing, setIsMissing] = useState(false);
+    // Loading need not wait until the rest is drawn.
+    loading ??= load();
     useEffect(() => {
       if (Part !== null) return;
-      load().then(
+      loading?.then(
         (part) => {
           loaded = part;
           setPart({ is: part });
