@@ -2,7 +2,7 @@ import type { Figure, RunFigures } from '@runlog/schema/run/figures';
 import { describe, expect, it } from 'vitest';
 import { timelineOf } from '../../../../test/support/timeline-factory.ts';
 import { runAxisOf } from '../strip/run-axis.ts';
-import { commonRound, counterRows, figureRows, lineUntil, overlaidNames, seqOfRound } from './ab-model.ts';
+import { commonRound, counterRows, endOfRound, figureRows, lineUntil, overlaidNames } from './ab-model.ts';
 
 const START_MS = Date.parse('2026-11-27T07:00:00Z');
 
@@ -85,14 +85,17 @@ describe('the place of a round', () => {
 
   it('is near the event that ended it', () => {
     const figures = figuresOf(figure('accuracy', [1, 2, 3]));
-    const seq = seqOfRound(figures, axis, 2)!;
-    expect(seq).toBeGreaterThanOrEqual(19);
-    expect(seq).toBeLessThanOrEqual(21);
+    const end = endOfRound(figures, axis, 2)!;
+    expect(end.seq).toBeGreaterThanOrEqual(19);
+    expect(end.seq).toBeLessThanOrEqual(21);
+    expect(end.atMs).toBe(START_MS + 20_000);
+    expect(end.beforeSeq).toBe(1_001);
+    expect(endOfRound(figures, axis, 1)!.beforeSeq).toBeGreaterThan(28);
   });
 
   it('is not known of a round that the figures do not have', () => {
-    expect(seqOfRound(figuresOf(figure('accuracy', [1])), axis, 9)).toBeNull();
-    expect(seqOfRound(figuresOf(figure('loss', [1])), axis, 1)).toBeNull();
-    expect(seqOfRound(null, axis, 1)).toBeNull();
+    expect(endOfRound(figuresOf(figure('accuracy', [1])), axis, 9)).toBeNull();
+    expect(endOfRound(figuresOf(figure('loss', [1])), axis, 1)).toBeNull();
+    expect(endOfRound(null, axis, 1)).toBeNull();
   });
 });

@@ -5,6 +5,7 @@ import { fractionsOfTimes, type RunAxis, seqAt } from '../strip/run-axis.ts';
 import { countText, NO_NUMBER } from '../text/numbers.ts';
 import { chosenNames } from './chart-model.ts';
 import { EVENT_RATE, figureLabel, figureValueText } from './figure-text.ts';
+import type { RoundEnd } from './state-at-round.ts';
 
 /** Two runs, A and B, as of the round that both have reached. */
 
@@ -98,17 +99,19 @@ export function counterRows(
   });
 }
 
-/**
- * Returns an offset near the end of a round, as the figures that come with it tell; null if they do not. The state there says
- * which round it is.
- */
-export function seqOfRound(figures: RunFigures | null, axis: RunAxis, round: number): number | null {
+/** Returns where a round ended, as the figures that come with it tell; null if they do not. */
+export function endOfRound(figures: RunFigures | null, axis: RunAxis, round: number): RoundEnd | null {
   if (figures === null) return null;
   const { rounds } = placesOf(figures, null);
   const at = rounds?.round.lastIndexOf(round) ?? -1;
   if (rounds === null || at === -1) return null;
-  const fraction = fractionsOfTimes(axis, rounds.t)[at]!;
-  return Math.max(axis.firstSeq, Math.min(axis.lastSeq, Math.ceil(seqAt(axis, fraction))));
+  const fractions = fractionsOfTimes(axis, rounds.t);
+  const behind = fractions[at + 2];
+  return {
+    seq: Math.max(axis.firstSeq, Math.min(axis.lastSeq, Math.ceil(seqAt(axis, fractions[at]!)))),
+    beforeSeq: behind === undefined ? axis.lastSeq + 1 : Math.ceil(seqAt(axis, behind)) + 1,
+    atMs: rounds.t[at]!,
+  };
 }
 
 function namesOf(figures: RunFigures | null): string[] {

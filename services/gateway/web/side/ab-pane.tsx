@@ -10,10 +10,11 @@ import { linkTo, setOptions } from '../shell/route.ts';
 import { countText } from '../text/numbers.ts';
 import { AbCharts } from './ab-charts.tsx';
 import { AbLanes } from './ab-lanes.tsx';
-import { type ComparedRow, commonRound, counterRows, figureRows, seqOfRound } from './ab-model.ts';
+import { type ComparedRow, commonRound, counterRows, endOfRound, figureRows } from './ab-model.ts';
 import { createAsked } from './asked.ts';
 import { type BesideRun, followBeside } from './beside-run.ts';
 import { PaneNote } from './pane-note.tsx';
+import { askStateAtRound } from './state-at-round.ts';
 import { useThrottled } from './throttled.ts';
 
 const REDRAW_MS_MIN = 1_000;
@@ -182,20 +183,20 @@ function useStateAtRound(of: {
   const source = ahead === 'a' ? screen : beside;
   const axis = source.axis.value;
   const figures = ahead === 'a' ? screen.figures().value : beside.run.figures().value;
-  const seq = useMemo(
-    () => (ahead === null || axis === null ? null : seqOfRound(figures, axis, round)),
+  const end = useMemo(
+    () => (ahead === null || axis === null ? null : endOfRound(figures, axis, round)),
     // The place of a round that is over stays, however far the run goes on.
     [ahead, round, axis === null, figures === null],
   );
   const { key } = source.run;
   const asked = useMemo(
     () =>
-      seq === null
+      end === null
         ? null
         : createAsked<DeliveredSnapshot>((signal) =>
-            connection().ask(`v1/runs/${key}`, { query: { at: seq }, signal }),
+            askStateAtRound({ key, end, ask: (path, options) => connection().ask(path, options) }, signal),
           ),
-    [key, seq],
+    [key, end],
   );
   useEffect(() => () => asked?.[Symbol.dispose](), [asked]);
   const state = asked?.state.value;
