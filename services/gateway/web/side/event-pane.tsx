@@ -1,5 +1,5 @@
 import type { EventsPage, StoredEvent } from '@runlog/schema/http/gateway-api';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { entryLine, envText } from '../log/line-text.ts';
 import { formatFilter } from '../log/log-filter.ts';
 import type { RunScreen } from '../run/run-screen.ts';
@@ -14,6 +14,9 @@ import { type EventLine, eventFields, lineOfEvent, narrowedBy } from './event-fi
 import { EventTimesLine } from './event-times.tsx';
 import { PaneNote } from './pane-note.tsx';
 import { type FoundEvent, type NoEvent, readBeside, readEvent } from './read-event.ts';
+import { useThrottled } from './throttled.ts';
+
+const ASK_AGAIN_MS_MIN = 5_000;
 
 /** The selected event: all that was sent, what narrows the log to its like, and what came before and after it. */
 export function EventPane({ screen }: { screen: RunScreen }) {
@@ -161,6 +164,8 @@ function BesideOne({ screen, stored: { seq }, line, to }: BesideProps) {
   );
   const state = asked.state.value;
   const at = screen.at.value;
+  const isLast = to === 'after' && state.kind === 'ok' && state.body.kind === 'none';
+  useAskAgain(asked, { screen, isWanted: isLast });
   const isLater =
     state.kind === 'ok' && state.body.kind === 'event' && at !== null && state.body.event.seq > at;
   return (
@@ -175,6 +180,20 @@ function BesideOne({ screen, stored: { seq }, line, to }: BesideProps) {
       )}
     </p>
   );
+}
+
+/** Asks again, now and then, while new events come: one of them may be what was not there. */
+function useAskAgain(
+  asked: Asked<FoundEvent>,
+  { screen, isWanted }: { screen: RunScreen; isWanted: boolean },
+): void {
+  const newest = useThrottled(screen.run.snapshot.value?.position?.seq ?? null, ASK_AGAIN_MS_MIN);
+  const askedFor = useRef(newest);
+  useEffect(() => {
+    if (!isWanted || newest === askedFor.current) return;
+    askedFor.current = newest;
+    void asked.ask();
+  }, [asked, isWanted, newest]);
 }
 
 function BesideFound({
