@@ -37,13 +37,13 @@ describe('behind a proxy that serves the gateway under a path', () => {
     gateway.append('c1/resnet-a/default', [event('r0c1')]);
     gateway.append('c2/vit/b', [event('r9c9')]);
     await open(`${proxy.origin}${PATH}/#c1/resnet-a/default`);
-    await page.getByText('r0c1').waitFor();
+    await page.getByText('r0c1').first().waitFor();
     await page.getByText('connected').waitFor();
     await page.getByRole('link', { name: /2 runs/ }).click();
     await page.getByRole('link', { name: /vit/ }).click();
-    await page.getByText('r9c9').waitFor();
+    await page.getByText('r9c9').first().waitFor();
     gateway.append('c2/vit/b', [event('r7c7')]);
-    await page.getByText('r7c7').waitFor();
+    await page.getByText('r7c7').first().waitFor();
     expect(new URL(page.url()).pathname).toBe(`${PATH}/`);
     expect(proxy.asked).toContain(`${PATH}/v1/stream`);
     expect(proxy.asked.filter((target) => !target.startsWith(`${PATH}/`))).toEqual([]);
@@ -80,7 +80,7 @@ describe('behind a proxy that serves the gateway under a path', () => {
     allowedOrigins.push(other.origin);
     gateway.append('c1/resnet-a/default', [event('r0c1')]);
     await open(`${other.origin}${PATH}/#c1/resnet-a/default`);
-    await page.getByText('r0c1').waitFor();
+    await page.getByText('r0c1').first().waitFor();
     await page.getByText('connected').waitFor();
   });
 });

@@ -1,42 +1,73 @@
-import type { RunSortField } from '@runlog/schema/run/run-sorting';
+import { type RunSortField, runSortFields } from '@runlog/schema/run/run-sorting';
+import type { RunGroupField, RunSort } from '@runlog/schema/run/snapshot';
+import type { Grouping } from '../shell/address.ts';
 
-/** A column of the table. */
+/** A column of the table, in its order. */
 export interface FleetColumn {
-  readonly name: string;
-  /** What the server sorts by; null if the column cannot be sorted. */
-  readonly sort: RunSortField | null;
-  /** Whether the greatest or newest comes first when the column is pressed for the first time. */
-  readonly isDescending: boolean;
-  readonly isNumber: boolean;
+  readonly id: string;
+  /** Empty: its head says nothing to the eye. */
+  readonly head: string;
+  /** What the head means, for a pointer and for screen readers. */
+  readonly title: string;
+  /** How it sorts when it is chosen; null: the server does not sort by it. */
+  readonly sort: RunSort | null;
 }
 
-/** In the order of the table. */
-export const fleetColumns: readonly FleetColumn[] = [
-  { name: 'state', sort: 'state', isDescending: false, isNumber: false },
-  { name: 'last event / why', sort: 'last_received_at', isDescending: true, isNumber: false },
-  { name: 'run', sort: 'run_id', isDescending: false, isNumber: false },
-  { name: 'task', sort: 'task_name', isDescending: false, isNumber: false },
-  { name: 'round', sort: 'batch', isDescending: true, isNumber: false },
-  { name: 'acc %', sort: 'accuracy', isDescending: true, isNumber: true },
-  { name: 'trend', sort: null, isDescending: false, isNumber: false },
-  { name: 'reward', sort: 'reward', isDescending: true, isNumber: true },
-  { name: 'ev/s', sort: null, isDescending: false, isNumber: true },
-  { name: 'events', sort: 'events', isDescending: true, isNumber: true },
-  { name: 'missing', sort: 'missing', isDescending: true, isNumber: true },
-];
+export const fleetColumns = [
+  { id: 'mark', head: '', title: 'marked for a comparison', sort: null },
+  { id: 'state', head: 'state', title: 'state: what needs somebody first', sort: 'state' },
+  {
+    id: 'why',
+    head: 'last event / why',
+    title: 'the last event, or why the run failed',
+    sort: '-last_received_at',
+  },
+  { id: 'run', head: 'run', title: 'cluster / run, and its group', sort: 'run_id' },
+  { id: 'task', head: 'task', title: 'task', sort: 'task_name' },
+  { id: 'round', head: 'round', title: 'rounds done of all', sort: '-batch' },
+  { id: 'accuracy', head: 'acc %', title: 'accuracy in percent', sort: '-accuracy' },
+  { id: 'spark', head: '', title: 'course of the accuracy', sort: null },
+  { id: 'reward', head: 'reward', title: 'average reward', sort: '-reward' },
+  { id: 'rate', head: 'ev/s', title: 'events a second', sort: null },
+  { id: 'events', head: 'events', title: 'events received', sort: '-events' },
+  { id: 'missing', head: 'missing', title: 'events that were sent and never came', sort: '-missing' },
+] as const satisfies readonly FleetColumn[];
 
-/** What a press on a column sorts by, when the table is sorted so; null: by the table's own order. */
-export function pressedSort({ sort, isDescending }: FleetColumn, now: string): string | null {
+/** The order of a table of which nobody has chosen one. */
+export const FLEET_SORT = 'state' satisfies RunSort;
+
+const fields: ReadonlySet<string> = new Set(runSortFields);
+
+/** The order that an address names; the usual one if the server has none of that name. */
+export function sortOf(named: string | null): RunSort {
+  return named !== null && fields.has(named.replace(/^-/, '')) ? (named as RunSort) : FLEET_SORT;
+}
+
+export const fieldOf = (sort: RunSort): RunSortField => sort.replace(/^-/, '') as RunSortField;
+
+/** What choosing a column does: its own order, then the other way round, then the usual order (null). */
+export function nextSort(column: Pick<FleetColumn, 'sort'>, held: RunSort): RunSort | null {
+  const { sort } = column;
   if (sort === null) return null;
-  const [first, second] = isDescending ? [`-${sort}`, sort] : [sort, `-${sort}`];
-  if (now === first) return second;
-  return now === second && sort !== 'state' ? null : first;
+  if (held === sort) return reversed(sort);
+  if (held === reversed(sort)) return null;
+  return sort === FLEET_SORT ? null : sort;
 }
 
-/** What the next column sorts by. */
-export function nextSort(now: string): string | null {
-  const columns = fleetColumns.filter(({ sort }) => sort !== null);
-  const at = columns.findIndex(({ sort }) => now === sort || now === `-${sort}`);
-  const next = columns[(at + 1) % columns.length]!;
-  return next.sort === 'state' ? null : `${next.isDescending ? '-' : ''}${next.sort}`;
+/** The order by the column after the one that is sorted by; after the last the usual one (null). */
+export function sortByNextColumn(held: RunSort): RunSort | null {
+  const sorts = fleetColumns.flatMap(({ sort }) => (sort === null ? [] : [sort]));
+  const at = sorts.findIndex((sort) => fieldOf(sort) === fieldOf(held));
+  return sorts[at + 1] ?? null;
 }
+
+function reversed(sort: RunSort): RunSort {
+  const field = fieldOf(sort);
+  return sort === field ? `-${field}` : field;
+}
+
+export const groupFields: Readonly<Record<Grouping, RunGroupField>> = {
+  cluster: 'cluster_id',
+  task: 'task_name',
+  state: 'state',
+};

@@ -1,142 +1,213 @@
-import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunRow } from '@runlog/schema/run/snapshot';
 import { memo } from 'preact/compat';
-import { evidenceOf } from '../run/evidence.ts';
-import { runAddress } from '../shell/address.ts';
-import { connection } from '../shell/connection.ts';
+import { evidenceOf, stateGlyphs, stateWords } from '../run/evidence.ts';
+import { type Grouping, runAddress } from '../shell/address.ts';
 import { linkTo } from '../shell/route.ts';
 import { nameParts } from '../text/names.ts';
-import { countText, figureText, rateText } from '../text/numbers.ts';
+import { counted, countText, figureText, NO_NUMBER, rateText } from '../text/numbers.ts';
 import { visibleText } from '../text/visible-text.ts';
+import { fleetColumns } from './fleet-columns.ts';
+import type { FleetGroup } from './fleet-layout.ts';
+import { whyOf } from './row-why.ts';
 import { Sparkline } from './sparkline.tsx';
 
-export interface FleetRowProps {
-  readonly row: RunRow;
-  /** Its line in the table, from 0. */
-  readonly line: number;
-  /** The name of the row above, from which this one must be told. */
-  readonly above: string | null;
-  readonly isActive: boolean;
-  readonly isMarked: boolean;
+export interface FleetRowActions {
+  open(key: string): void;
+  /** Writes what was typed to the address, so that the way back finds it. */
+  flush(): void;
+  mark(key: string): void;
+  point(position: number): void;
 }
 
-/** The id of a row's element, which `aria-activedescendant` names. */
-export const fleetRowId = (key: string): string => `run-${key}`;
+interface RowProps {
+  readonly row: RunRow;
+  readonly runKey: string;
+  readonly position: number;
+  /** The names around it, from which its own is told apart. */
+  readonly names: readonly string[];
+  readonly nowMs: number | null;
+  readonly unknownSinceMs: number | null;
+  readonly isActive: boolean;
+  readonly isMarked: boolean;
+  readonly actions: FleetRowActions;
+}
 
-/** One run. It is drawn again only if it changes; its age runs by itself. */
-export const FleetRow = memo(({ row, line, above, isActive, isMarked }: FleetRowProps) => {
-  const key = formatRunKey(row);
-  const accuracy = row.batch_avg_accuracy;
+/** The id of the element of a row. */
+export const rowElementId = (position: number): string => `run-at-${position}`;
+
+export const RowView = memo(
+  (props: RowProps) => {
+    const { row, runKey, position, isActive, isMarked, actions } = props;
+    const evidence = evidenceOf(row, props);
+    const why = whyOf(row, evidence, props.nowMs);
+    return (
+      <tr
+        id={rowElementId(position)}
+        class={`fleet-row${isActive ? ' fleet-row-active' : ''}${isMarked ? ' fleet-row-marked' : ''}`}
+        aria-rowindex={position + 2}
+        aria-selected={isActive}
+        data-key={runKey}
+        onClick={(event) => {
+          if ((event.target as Element).closest('a, input, label') !== null) return;
+          // Whoever drags over text to copy it does not press.
+          if (!(document.getSelection()?.isCollapsed ?? true)) return;
+          actions.point(position);
+          actions.open(runKey);
+        }}
+      >
+        <td class="cell-mark">
+          <label>
+            <input
+              type="checkbox"
+              tabIndex={-1}
+              checked={isMarked}
+              aria-label={`Mark ${row.run_id} for a comparison`}
+              onChange={(event) => {
+                // The address decides.
+                event.currentTarget.checked = isMarked;
+                actions.mark(runKey);
+              }}
+            />
+          </label>
+        </td>
+        <td class="cell-state" title={why.title}>
+          <span class={`state state-${evidence.state}`} aria-hidden="true">
+            {evidence.glyph}
+          </span>{' '}
+          {stateWords[evidence.state]}
+        </td>
+        <td class={why.isReason ? 'cell-why bad' : 'cell-why'} title={why.title}>
+          <bdi>{why.text}</bdi>
+        </td>
+        <th scope="row" class="cell-run">
+          <RunName row={row} runKey={runKey} names={props.names} onFollow={actions.flush} />
+        </th>
+        <Figures row={row} />
+      </tr>
+    );
+  },
+  (held, next) => isSame(held, next),
+);
+
+/** The names around a row matter only when its own is drawn anew. */
+function isSame(held: RowProps, next: RowProps): boolean {
   return (
-    <div
-      id={fleetRowId(key)}
-      class={`fleet-row${isActive ? ' fleet-row-active' : ''}${isMarked ? ' fleet-row-marked' : ''}`}
-      role="row"
-      aria-rowindex={line + 2}
-      aria-selected={isActive}
-      data-key={key}
-      style={{ transform: `translateY(calc(${line} * var(--fleet-row-height)))` }}
-    >
-      <StateCells row={row} />
-      <span class="fleet-run" role="gridcell">
-        {isMarked && (
-          <span class="fleet-mark" title="marked for a comparison (x)">
-            <span aria-hidden="true">×</span>
-            <span class="visually-hidden">marked</span>
-          </span>
-        )}
-        <a href={linkTo(runAddress(key))} tabIndex={-1} title={key} aria-label={key}>
-          <span class="dim">
-            <bdi>{row.cluster_id}</bdi> /{' '}
-          </span>
-          <Name name={row.run_id} above={above} />
-        </a>
-        {row.group_id !== 'default' && (
-          <span class="tag">
-            <bdi>{row.group_id}</bdi>
-          </span>
-        )}
-        {row.attempt > 1 && <span class="tag">attempt {countText(row.attempt)}</span>}
-      </span>
-      <span class="fleet-task" role="gridcell" title={row.task_name ?? undefined}>
-        <bdi>{visibleText(row.task_name ?? '')}</bdi>
-      </span>
-      <Round row={row} />
-      <span class="fleet-number fleet-accuracy" role="gridcell">
-        {accuracy === null ? '–' : accuracy.toFixed(1)}
-      </span>
-      <span class="fleet-spark" role="gridcell">
-        {row.spark.length > 1 && <Sparkline values={row.spark} />}
-      </span>
-      <span class="fleet-number fleet-reward" role="gridcell">
-        {figureText(row.batch_avg_reward)}
-      </span>
-      <span class="fleet-number fleet-rate dim" role="gridcell">
-        {row.events_per_second > 0 ? rateText(row.events_per_second) : '–'}
-      </span>
-      <span class="fleet-number fleet-events" role="gridcell">
-        {countText(row.total_events_received)}
-      </span>
-      <span class={`fleet-number fleet-missing ${row.missing > 0 ? 'warn' : 'faint'}`} role="gridcell">
-        {row.missing_is_exact ? '' : '≥ '}
-        {countText(row.missing)}
-      </span>
-    </div>
+    held.row === next.row &&
+    held.position === next.position &&
+    held.nowMs === next.nowMs &&
+    held.unknownSinceMs === next.unknownSinceMs &&
+    held.isActive === next.isActive &&
+    held.isMarked === next.isMarked
   );
-});
+}
 
-/** The state, and what it rests on: the reason of a failure, else the age of the newest event. */
-function StateCells({ row }: { row: RunRow }) {
-  const { clock, unknownSinceMs } = connection();
-  const { state, glyph, word, detail } = evidenceOf(row, {
-    nowMs: clock.now.value,
-    unknownSinceMs: unknownSinceMs.value,
-  });
-  const reason = state === 'failed' ? (row.end?.reason ?? null) : null;
+interface RunNameProps extends Pick<RowProps, 'row' | 'runKey' | 'names'> {
+  onFollow(): void;
+}
+
+function RunName({ row, runKey, names, onFollow }: RunNameProps) {
+  const { head, tail } = nameParts(row.run_id, names);
+  const { cluster_id: cluster, run_id: run, group_id: group } = row;
+  return (
+    <a
+      class="run-link"
+      href={linkTo(runAddress(runKey))}
+      tabIndex={-1}
+      aria-label={runKey}
+      title={`${cluster} / ${run}${group === 'default' ? '' : ` · ${group}`}`}
+      onClick={onFollow}
+    >
+      <span class="run-cluster">
+        <bdi>{cluster}</bdi> /{' '}
+      </span>
+      <bdi class="name run-name">
+        <span class="name-head">{head}</span>
+        <span>{tail}</span>
+      </bdi>
+      {group !== 'default' && (
+        <span class="tag run-group">
+          <bdi>{group}</bdi>
+        </span>
+      )}
+    </a>
+  );
+}
+
+function Figures({ row }: { row: RunRow }) {
+  const { task_name: task, batch_avg_accuracy: accuracy, batch_avg_reward: reward } = row;
+  const { events_per_second: rate, missing, missing_is_exact: isExact } = row;
   return (
     <>
-      <span class={`fleet-state state-${state}`} role="gridcell">
-        <span class="fleet-glyph" aria-hidden="true">
-          {glyph}
-        </span>
-        {word}
-      </span>
-      <span
-        class={`fleet-why ${reason === null ? 'dim' : 'bad'}`}
-        role="gridcell"
-        title={whyTitle(reason, detail)}
-      >
-        {reason === null ? detail : <bdi>{visibleText(reason)}</bdi>}
+      <td class="cell-task" title={task === null ? undefined : visibleText(task)}>
+        {task !== null && <bdi>{visibleText(task)}</bdi>}
+      </td>
+      <td class="cell-round">
+        <Round row={row} />
+      </td>
+      <td class={accuracy === null ? 'cell-accuracy dim' : 'cell-accuracy'}>
+        {accuracy === null ? NO_NUMBER : accuracy.toFixed(1)}
+      </td>
+      <td class="cell-spark">{row.spark.length > 1 && <Sparkline values={row.spark} />}</td>
+      <td class={reward === null ? 'cell-reward dim' : 'cell-reward'}>{figureText(reward)}</td>
+      <td class={rate > 0 ? 'cell-rate' : 'cell-rate dim'}>{rate > 0 ? rateText(rate) : NO_NUMBER}</td>
+      <td class="cell-events">{countText(row.total_events_received)}</td>
+      <td class={missing > 0 ? 'cell-missing warn' : 'cell-missing dim'}>
+        {isExact ? '' : '≥ '}
+        {countText(missing)}
+      </td>
+    </>
+  );
+}
+
+function Round({ row: { current_batch: batch, max_batches: of } }: { row: RunRow }) {
+  if (of === null || of <= 0) return batch > 0 ? <span class="round-count">{countText(batch)}</span> : null;
+  return (
+    <>
+      <progress value={Math.min(batch, of)} max={of} aria-hidden="true" />
+      <span class="round-count">
+        {batch}
+        <span class="dim">/{of}</span>
       </span>
     </>
   );
 }
 
-function whyTitle(reason: string | null, detail: string): string {
-  return reason === null ? detail : `${visibleText(reason)} · ${detail}`;
-}
-
-function Round({ row }: { row: RunRow }) {
-  const { current_batch: done, max_batches: all } = row;
+/** A row that the server has not sent yet. */
+export function UnknownRow({ position }: { position: number }) {
   return (
-    <span class="fleet-round" role="gridcell">
-      {all !== null && all > 0 && (
-        <progress value={Math.min(done, all)} max={all} aria-label={`round ${done} of ${all}`} />
-      )}
-      <span class="fleet-number">
-        {countText(done)}
-        {all !== null && <span class="dim">/{countText(all)}</span>}
-      </span>
-    </span>
+    <tr id={rowElementId(position)} class="fleet-row fleet-row-unknown" aria-rowindex={position + 2}>
+      <td class="cell-unknown" colSpan={fleetColumns.length}>
+        …
+      </td>
+    </tr>
   );
 }
 
-function Name({ name, above }: { name: string; above: string | null }) {
-  const { head, tail } = nameParts(name, above === null ? [] : [above]);
+export function GroupHead({ group, by }: { group: FleetGroup; by: Grouping }) {
   return (
-    <bdi class="name">
-      <span class="name-head">{head}</span>
-      <span>{tail}</span>
-    </bdi>
+    <tr class="fleet-group">
+      <th scope="rowgroup" class="group-name" colSpan={fleetColumns.length}>
+        {groupName(group, by)} <span class="dim">{counted(group.runs, 'run')}</span>
+      </th>
+    </tr>
+  );
+}
+
+function groupName({ value, isRest }: FleetGroup, by: Grouping) {
+  if (isRest) return 'other groups';
+  if (value === null) return `without ${by}`;
+  const glyph =
+    by === 'state' ? Object.entries(stateGlyphs).find(([state]) => state === value)?.[1] : undefined;
+  const word =
+    by === 'state' ? Object.entries(stateWords).find(([state]) => state === value)?.[1] : undefined;
+  return (
+    <>
+      {glyph !== undefined && (
+        <span class={`state-${value}`} aria-hidden="true">
+          {glyph}{' '}
+        </span>
+      )}
+      <bdi>{word ?? visibleText(value)}</bdi>
+    </>
   );
 }

@@ -1,223 +1,247 @@
-import { computed, effect, type ReadonlySignal, signal, untracked } from '@preact/signals';
-import type { IndexUpdate, IndexView } from '@runlog/client/index-channel';
-import type { RunsPage } from '@runlog/schema/http/gateway-api';
-import { runSortFields } from '@runlog/schema/run/run-sorting';
-import type { RunGroup, RunGroupField, RunSort } from '@runlog/schema/run/snapshot';
+import { batch, computed, effect, type ReadonlySignal, signal } from '@preact/signals';
+import type { IndexView } from '@runlog/client/index-channel';
+import { STREAM_INDEX_ROWS_MAX, WHERE_CONDITIONS_MAX } from '@runlog/schema/limits';
+import type { RunSort } from '@runlog/schema/run/snapshot';
 import type { StateCounts } from '@runlog/schema/stream/server-frames';
-import { type FleetAddress, fleetAddress, type Grouping } from '../shell/address.ts';
+import type { Grouping } from '../shell/address.ts';
 import type { Connection } from '../shell/connection.ts';
 import { route, setOptions } from '../shell/route.ts';
-import { runsTotal } from '../shell/top-bar-facts.ts';
-import { indexViewOf, type ParsedFleetFilter, parseFleetFilter } from './fleet-filter.ts';
-import { FleetItems } from './fleet-items.ts';
-import { HeldOrder, type RowsFrom } from './held-order.ts';
+import { groupFields, sortOf } from './fleet-columns.ts';
+import { type FleetFilter, MISSING, parseFleetFilter, wantsMissing } from './fleet-filter.ts';
+import { type FleetRows, HeldOrder } from './held-order.ts';
+import { followViews } from './view-follower.ts';
 
-/** The rows that are asked for around those in view. */
-const WINDOW_ROWS = 300;
-/** The window moves in such steps, so that a little scrolling does not move it. */
-const WINDOW_STEP = 100;
-/** Whoever types for longer than this without a pause does not fill the history of the browser. */
+/** Whoever types faster than this writes the address once. */
 const ADDRESS_PAUSE_MS = 250;
-/** How often it is asked how many runs miss events: the index does not count them. */
-const MISSING_EVERY_MS = 10_000;
-const MISSING = 'missing>0';
+/** The least rows that are asked for, and so many times those that are drawn: a turn of the wheel finds its rows there. */
+const ROWS_ASKED_MIN = 100;
+const ROWS_ASKED_TIMES = 2.5;
+const OFFSET_STEP = 10;
+/** Rows are asked for before these many are all that is left. */
+const AHEAD = 12;
 
-/** What the table shows. */
-export interface ShownRuns extends RowsFrom {
-  readonly total: number;
-  readonly counts: Partial<StateCounts>;
-  readonly groups: readonly RunGroup[];
-  /** How many lines will show another run once the order is let go. */
-  readonly moved: number;
+/** Three globs that match every run: a client follows each by one view at a time. */
+const globs = { rows: '*', fleet: '**', missing: '***' } as const;
+
+/** Numbers of runs that the filter lets through but for the states that it names. Null until they are known. */
+export interface FleetCounts {
+  readonly all: number;
+  readonly states: Partial<StateCounts>;
+  readonly missing: number | null;
 }
 
-/** The table of runs, of which the server sends the part in view. */
+/** The table of runs: what is asked for, and what of it is drawn. */
 export interface FleetStore extends Disposable {
-  /** Null until the first answer. */
-  readonly shown: ReadonlySignal<ShownRuns | null>;
-  readonly items: ReadonlySignal<FleetItems>;
   readonly typed: ReadonlySignal<string>;
-  readonly filter: ReadonlySignal<ParsedFleetFilter>;
-  /** How many runs of those that the rest of the filter finds miss events; null until that is known. */
-  readonly missing: ReadonlySignal<number | null>;
+  readonly fault: ReadonlySignal<string | null>;
+  readonly filter: ReadonlySignal<FleetFilter>;
   readonly sort: ReadonlySignal<RunSort>;
   readonly by: ReadonlySignal<Grouping | null>;
-  type(text: string): void;
-  /** The runs in view, by their indexes in the server's order. */
-  view(first: number, last: number): void;
-  /** Holds the order of the rows while somebody points at them. */
-  hold(isHeld: boolean): void;
-  /** Shows the newest order now. */
+  /** Differs when other runs or another order are asked for. */
+  readonly view: ReadonlySignal<string>;
+  readonly rows: ReadonlySignal<FleetRows | null>;
+  /** The number of runs that match now, whatever is drawn. */
+  readonly total: ReadonlySignal<number | null>;
+  readonly counts: ReadonlySignal<FleetCounts | null>;
+  /** All runs, whatever the filter. */
+  readonly fleet: ReadonlySignal<{ readonly total: number; readonly failed: number } | null>;
+  readonly isHeld: ReadonlySignal<boolean>;
+  /** The number of rows in view. */
+  readonly inView: ReadonlySignal<number>;
+  setTyped(text: string): void;
+  /** Writes what was typed to the address without waiting. */
+  flush(): void;
+  /** Is told which positions are in view. */
+  show(positions: { readonly from: number; readonly to: number }): void;
+  /** Holds the order while the pointer or the focus is there. */
+  hold(by: 'pointer' | 'focus', isThere: boolean): void;
+  /** Lets the rows that wait go to their places. */
   release(): void;
 }
 
-const groupFields: Readonly<Record<Grouping, RunGroupField>> = {
-  cluster: 'cluster_id',
-  task: 'task_name',
-  state: 'state',
-};
+type AskedView = IndexView & { readonly offset: number; readonly limit: number };
 
-const otherAddress = fleetAddress();
+export function createFleetStore({
+  client,
+  noteRefusal,
+}: Pick<Connection, 'client' | 'noteRefusal'>): FleetStore {
+  const address = computed(() => (route.value.view === 'fleet' ? route.value : null));
+  const input = typedIn(address);
+  const parsed = computed(() => parseFleetFilter(input.typed.value));
+  /** While the filter has a fault, what it was before stays. */
+  const filter = signal(parsed.peek().filter);
+  const sort = computed(() => sortOf(address.value?.sort ?? null));
+  const by = computed(() => address.value?.by ?? null);
+  const asked = computed(() => ({
+    ...optionsOf(filter.value),
+    ...(filter.value.states.length === 0 ? {} : { status: [...filter.value.states] }),
+    sort: sort.value,
+    ...(by.value === null ? {} : { group_by: groupFields[by.value] }),
+  }));
+  const view = computed(() => JSON.stringify(asked.value));
+  const place = signal({ view: view.peek(), offset: 0, limit: ROWS_ASKED_MIN });
 
-export function createFleetStore(connection: Connection): FleetStore {
-  const address = computed((): FleetAddress => (route.value.view === 'fleet' ? route.value : otherAddress));
-  const typed = signal(address.peek().q);
-  const filter = computed(() => parseFleetFilter(typed.value));
-  const sort = computed(() => sortOf(address.value.sort));
-  const by = computed(() => address.value.by);
-  const offset = signal(0);
-  const shown = signal<ShownRuns | null>(null);
-  const missing = signal<number | null>(null);
   const order = new HeldOrder();
-  let newest: IndexUpdate | null = null;
-  /** Runs while what was typed is not in the address yet. */
-  let timer: ReturnType<typeof setTimeout> | null = null;
+  const rows = signal<FleetRows | null>(null);
+  const live = signal<{ total: number; counts: Partial<StateCounts> } | null>(null);
+  const fleet = signal<{ total: number; failed: number } | null>(null);
+  const missing = signal<number | null>(null);
+  const inView = signal(0);
+  const holders = signal({ pointer: false, focus: false });
+  const isHeld = computed(() => holders.value.pointer || holders.value.focus);
 
-  /** The view that was valid last: a filter with a fault finds what the one before it found. */
-  let asked: IndexView = {};
-  const wanted = computed((): IndexView => {
-    if (filter.value.kind === 'filter') asked = indexViewOf(filter.value.filter);
-    return {
-      ...asked,
-      sort: sort.value,
-      ...(by.value !== null && { group_by: groupFields[by.value] }),
-      ...{ limit: WINDOW_ROWS, offset: offset.value },
-    };
-  });
-
-  const publish = () => {
-    if (newest === null) return;
-    const { total, counts, groups } = newest;
-    shown.value = { ...order.shown, total, counts, groups, moved: order.moved };
+  const onRefused = noteRefusal;
+  const followed = {
+    rows: followViews<AskedView>({
+      ...{ client, glob: globs.rows, onRefused },
+      onUpdate({ total, counts, groups, rows: received }, { offset, limit, ...rest }) {
+        batch(() => {
+          live.value = { total, counts };
+          // Judged by what was asked: the filter may have changed since.
+          if (isOfAll(rest)) fleet.value = { total: sumOf(counts), failed: counts.failed ?? 0 };
+          rows.value = order.receive(
+            { view: JSON.stringify(rest), offset, rows: received, total, groups },
+            isHeld.peek(),
+          );
+        });
+      },
+    }),
+    fleet: followViews<IndexView>({
+      ...{ client, glob: globs.fleet, onRefused },
+      onUpdate({ total, counts }) {
+        fleet.value = { total, failed: counts.failed ?? 0 };
+      },
+    }),
+    missing: followViews<IndexView>({
+      ...{ client, glob: globs.missing, onRefused },
+      onUpdate({ total }) {
+        missing.value = total;
+      },
+    }),
   };
-  const unfollow = followIndex(connection, {
-    wanted,
-    take(update, view) {
-      newest = update;
-      order.take({ offset: view.offset ?? 0, rows: update.rows });
-      if (isEverything(view)) runsTotal.value = update.total;
-      publish();
-    },
-  });
-  const uncount = countMissing(connection, { wanted, missing });
-  const unsync = effect(() => {
-    const { q } = address.value;
-    untracked(() => {
-      if (timer === null) typed.value = q;
-    });
-  });
-  const unscroll = effect(() => {
-    void [filter.value, sort.value, by.value];
-    offset.value = 0;
-  });
+  const isWhole = computed(() => Object.keys(optionsOf(filter.value)).length === 0);
+  const ends = [
+    effect(() => {
+      const { filter: next, fault } = parsed.value;
+      if (fault === null && JSON.stringify(next) !== JSON.stringify(filter.peek())) filter.value = next;
+    }),
+    effect(() => {
+      const { offset, limit } = placeIn(place.value, view.value);
+      followed.rows.ask({ ...asked.value, offset, limit });
+    }),
+    effect(() => followed.fleet.ask(isWhole.value ? null : { limit: 1 })),
+    effect(() => followed.missing.ask(missingView(filter.value))),
+  ];
 
   return {
-    ...{ shown, typed, filter, missing, sort, by },
-    items: computed(() => new FleetItems(shown.value ?? { total: 0, groups: [] })),
-    type(text) {
-      typed.value = text;
-      if (timer !== null) clearTimeout(timer);
-      timer = setTimeout(() => {
-        timer = null;
-        setOptions('fleet', { q: typed.peek() });
-      }, ADDRESS_PAUSE_MS);
+    ...{ typed: input.typed, filter, sort, by, view, rows, fleet, isHeld, inView },
+    fault: computed(() => parsed.value.fault),
+    total: computed(() => live.value?.total ?? null),
+    counts: computed(() => {
+      if (live.value === null) return null;
+      const { counts } = live.value;
+      const all = sumOf(counts);
+      return { all, states: counts, missing: missing.value };
+    }),
+    setTyped: input.set,
+    flush: input.flush,
+    show({ from, to }) {
+      inView.value = to - from;
+      const held = placeIn(place.peek(), view.peek());
+      const limit = limitFor(to - from);
+      const isWithin = from - AHEAD >= held.offset || held.offset === 0;
+      if (limit === held.limit && isWithin && to + AHEAD <= held.offset + limit) return;
+      const middle = (from + to - limit) / 2;
+      const offset = Math.max(0, Math.floor(middle / OFFSET_STEP) * OFFSET_STEP);
+      if (offset !== held.offset || limit !== held.limit) place.value = { view: view.peek(), offset, limit };
     },
-    view(first, last) {
-      const from = offset.peek();
-      if (first >= from && last < from + WINDOW_ROWS) return;
-      const middle = first - (WINDOW_ROWS - (last - first)) / 2;
-      offset.value = Math.max(0, Math.floor(middle / WINDOW_STEP) * WINDOW_STEP);
-    },
-    hold(isHeld) {
-      order.hold(isHeld);
-      publish();
+    hold(holder, isThere) {
+      const wasHeld = isHeld.peek();
+      if (holders.peek()[holder] === isThere) return;
+      batch(() => {
+        holders.value = { ...holders.peek(), [holder]: isThere };
+        if (wasHeld && !isHeld.peek()) rows.value = order.release();
+      });
     },
     release() {
-      order.release();
-      publish();
+      rows.value = order.release();
     },
     [Symbol.dispose]() {
-      if (timer !== null) clearTimeout(timer);
-      for (const end of [unfollow, uncount, unsync, unscroll]) end();
+      input[Symbol.dispose]();
+      for (const end of ends) end();
+      for (const each of Object.values(followed)) each[Symbol.dispose]();
     },
   };
 }
 
-/** Follows the view that is wanted. While one is not answered yet, the next one waits, so typing fills no queue. */
-function followIndex(
-  { client, noteRefusal }: Connection,
-  { wanted, take }: { wanted: ReadonlySignal<IndexView>; take(update: IndexUpdate, view: IndexView): void },
-): () => void {
-  let unsubscribe: (() => void) | null = null;
-  let isWaiting = false;
-  let isOver = false;
-  function ask(): void {
-    if (isWaiting || isOver) return;
-    unsubscribe?.();
-    const view = wanted.peek();
-    isWaiting = true;
-    unsubscribe = client.subscribeIndex(
-      '*',
-      (update) => {
-        if (isOver) return;
-        isWaiting = false;
-        if (update.kind === 'refused') noteRefusal(update.code);
-        else take(update, view);
-        if (JSON.stringify(wanted.peek()) !== JSON.stringify(view)) queueMicrotask(ask);
-      },
-      view,
-    );
-  }
-  const unwatch = effect(() => {
-    void wanted.value;
-    untracked(ask);
+/** The text in the filter box. The address follows it after a pause, and it follows the address when that goes elsewhere. */
+function typedIn(address: ReadonlySignal<{ readonly q: string } | null>) {
+  const typed = signal(address.peek()?.q ?? '');
+  let written = typed.peek();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const flush = () => {
+    clearTimeout(timer);
+    written = typed.peek();
+    setOptions('fleet', { q: written });
+  };
+  const end = effect(() => {
+    const q = address.value?.q;
+    if (q === undefined || q === written) return;
+    clearTimeout(timer);
+    written = q;
+    typed.value = q;
   });
-  return () => {
-    isOver = true;
-    unwatch();
-    unsubscribe?.();
+  return {
+    typed,
+    flush,
+    set(text: string) {
+      typed.value = text;
+      clearTimeout(timer);
+      timer = setTimeout(flush, ADDRESS_PAUSE_MS);
+    },
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      end();
+    },
   };
 }
 
-/** Asks now and then, and when the filter changes, how many of the runs miss events. */
-function countMissing(
-  connection: Connection,
-  { wanted, missing }: { wanted: ReadonlySignal<IndexView>; missing: { value: number | null } },
-): () => void {
-  const query = computed(() => {
-    const { q, cluster, task, where = [] } = wanted.value;
-    const conditions = [...new Set([...(where ?? []), MISSING])];
-    return JSON.stringify({ q, cluster, task, where: conditions, limit: 1 });
-  });
-  let stop = new AbortController();
-  const ask = async () => {
-    stop.abort();
-    stop = new AbortController();
-    const { signal } = stop;
-    if (connection.link.peek().state !== 'open') return;
-    const answer = await connection.ask<RunsPage>('v1/runs', { query: JSON.parse(query.peek()), signal });
-    if (!signal.aborted && answer.kind === 'ok') missing.value = answer.body.total;
-  };
-  const timer = setInterval(ask, MISSING_EVERY_MS);
-  const unwatch = effect(() => {
-    void [query.value, connection.link.value.state];
-    untracked(ask);
-  });
-  return () => {
-    clearInterval(timer);
-    unwatch();
-    stop.abort();
+/** What the server is asked for but for the states. */
+function optionsOf({
+  q,
+  cluster,
+  task,
+  where,
+}: FleetFilter): Pick<IndexView, 'q' | 'cluster' | 'task' | 'where'> {
+  return {
+    ...(q === '' ? {} : { q }),
+    ...(cluster === null ? {} : { cluster }),
+    ...(task === null ? {} : { task }),
+    ...(where.length === 0 ? {} : { where: [...where] }),
   };
 }
 
-/** The order of the table itself: failed, lost contact, quiet, running, finished. */
-const OWN_ORDER: RunSort = 'state';
-
-function sortOf(text: string | null): RunSort {
-  const field = runSortFields.find((each) => each === text || `-${each}` === text);
-  return field === undefined ? OWN_ORDER : (text as RunSort);
+/** Whether a view's counts are those of all runs. */
+function isOfAll({ q, cluster, task, where }: IndexView): boolean {
+  return [q, cluster, task, where].every((part) => part === undefined);
 }
 
-function isEverything({ q, cluster, task, where, status }: IndexView): boolean {
-  return [q, cluster, task, where, status].every((part) => part === undefined);
+const sumOf = (counts: Partial<StateCounts>) => Object.values(counts).reduce((sum, count) => sum + count, 0);
+
+/** The view whose total is the number of runs that miss events; null if the filter has no room for that condition. */
+function missingView(filter: FleetFilter): IndexView | null {
+  const { where } = filter;
+  if (!wantsMissing(filter) && where.length >= WHERE_CONDITIONS_MAX) return null;
+  const all = wantsMissing(filter) ? where : [...where, MISSING];
+  return { ...optionsOf({ ...filter, where: all }), limit: 1 };
+}
+
+/** Where another view begins: at its top. */
+function placeIn(place: { view: string; offset: number; limit: number }, view: string) {
+  return place.view === view ? place : { ...place, view, offset: 0 };
+}
+
+function limitFor(drawn: number): number {
+  const wanted = Math.ceil((drawn * ROWS_ASKED_TIMES) / ROWS_ASKED_MIN) * ROWS_ASKED_MIN;
+  return Math.min(STREAM_INDEX_ROWS_MAX, Math.max(ROWS_ASKED_MIN, wanted));
 }

@@ -25,6 +25,8 @@ export const shortcuts = {
   'fleet.mark': { scope: 'fleet', keys: ['x'], does: 'mark the run for a comparison' },
   'fleet.compare': { scope: 'fleet', keys: ['c'], does: 'compare the marked runs' },
   'fleet.sort': { scope: 'fleet', keys: ['s'], does: 'sort by the next column' },
+  'fleet.reverse': { scope: 'fleet', keys: ['S'], does: 'turn the order round' },
+  'fleet.release': { scope: 'fleet', keys: ['u'], does: 'let rows that wait go to their places' },
   'fleet.group': { scope: 'fleet', keys: ['b'], does: 'group by cluster, task or state' },
 
   'run.charts': { scope: 'run', keys: ['1'], does: 'charts and seed lives' },
