@@ -89,13 +89,22 @@ async function selectEvent(page: Page): Promise<void> {
 /** Scrolls up until a row of missing events is in view. */
 async function scrollToGap(page: Page): Promise<void> {
   await page.mouse.move(300, 500);
-  for (let turns = 0; turns < 60; turns += 1) {
-    if ((await page.locator('.line-gap-text').count()) > 0) break;
-    await page.mouse.wheel(0, -400);
+  for (let turns = 0; turns < 80; turns += 1) {
+    const box = await page
+      .locator('.line-gap-text')
+      .first()
+      .boundingBox({ timeout: 50 })
+      .catch(() => null);
+    if (box !== null && box.y > 300 && box.y < 700) break;
+    await page.mouse.wheel(0, -200);
     await page.waitForTimeout(60);
   }
 }
 
+/** Goes to a place in the last third of the run's life. */
 async function travel(page: Page): Promise<void> {
-  for (const key of ['k', 'k', 'k', 'k', 't']) await page.keyboard.press(key);
+  const box = await page.locator('.strip').first().boundingBox();
+  if (box !== null) await page.mouse.click(box.x + box.width * 0.8, box.y + box.height / 2);
+  await page.locator('.log-rows, .lines, [role=grid]').first().waitFor();
+  await page.mouse.move(700, 20);
 }

@@ -19,6 +19,8 @@ export interface SceneGateway extends AsyncDisposable {
 
 const READY_MS_MAX = 300_000;
 const WARM_MS = 6_000;
+/** Runs are made up to so long from now, because the system takes a while to start: otherwise each has a pause in it. */
+const LEAD_MS = 6_000;
 
 interface Made {
   readonly runs: readonly MadeRun[];
@@ -40,7 +42,8 @@ const scenes: Readonly<Record<Scene, (nowMs: number) => Made>> = {
 /** Starts the whole system over the runs of a scene, in a folder below `work`. */
 export async function openScene(scene: Scene, work: string): Promise<SceneGateway> {
   const folder = await mkdtemp(join(work, `${scene}-`));
-  const { runs, perSecond, hasKeys = false } = scenes[scene](Date.now());
+  const nowMs = Date.now() + LEAD_MS;
+  const { runs, perSecond, hasKeys = false } = scenes[scene](nowMs);
   await writePictureLog(folder, runs);
   const opened: AsyncDisposable[] = [];
   const closeAll = async () => {
@@ -57,6 +60,7 @@ export async function openScene(scene: Scene, work: string): Promise<SceneGatewa
     }
     const up = await ServiceProcess.start('up', env, { readyMsMax: READY_MS_MAX });
     opened.push(up);
+    await delay(Math.max(0, nowMs - Date.now()));
     if (perSecond > 0) {
       opened.push(startLiveFeed({ ingestUrl: up.addresses.ingest!, runs, perSecond }));
       await delay(WARM_MS);
