@@ -28,6 +28,8 @@ export interface GapRow {
   readonly sinceMs: number | null;
   /** Why the stream left them out; null for numbers. */
   readonly reason: GapReason | null;
+  /** Whether the history was asked for them in vain. */
+  readonly hasFailed?: boolean;
 }
 
 /**
@@ -35,6 +37,11 @@ export interface GapRow {
  * waits for them any more.
  */
 export type GapState = 'waiting' | 'recovered' | 'not_coming';
+
+/** Whether the history may have what a gap of the stream left out. */
+export function canBeFilled({ cause, reason }: Pick<GapRow, 'cause' | 'reason'>): boolean {
+  return cause === 'stream' && (reason === 'too_many' || reason === 'unavailable');
+}
 
 /** Beyond it, gaps that are closed are dropped first, then the oldest. */
 const ROWS_MAX = 1_000;
@@ -112,12 +119,39 @@ export class GapRows {
     this.#bound();
   }
 
-  /** Forgets a gap of the stream, which has been filled. */
-  fillStream(after: number): void {
-    const left = this.#tracked.filter(({ row }) => row.id !== `gap-stream-${after}`);
-    if (left.length === this.#tracked.length) return;
-    this.#tracked = left;
+  /**
+   * A gap of the stream was filled with what the history has. It goes, unless the history itself begins behind its beginning
+   * (`oldest`): then what is no longer kept stays missing.
+   */
+  fillStream(after: number, oldest = 0): void {
+    const at = this.#tracked.findIndex(({ row }) => row.id === `gap-stream-${after}`);
+    const tracked = this.#tracked[at];
+    if (tracked === undefined) return;
+    const { row } = tracked;
+    if (oldest <= after + 1) this.#tracked.splice(at, 1);
+    else {
+      const to = Math.min(row.to, oldest - 1);
+      tracked.row = { ...row, to, count: null, missing: null, reason: 'history_gone' };
+    }
     this.#rows = null;
+  }
+
+  /** A gap of the stream could not be filled. */
+  failStream(after: number): void {
+    this.#setFailed(true, ({ id }) => id === `gap-stream-${after}`);
+  }
+
+  /** What could not be filled may be tried again. */
+  retryStream(): void {
+    this.#setFailed(false, ({ hasFailed }) => hasFailed === true);
+  }
+
+  #setFailed(hasFailed: boolean, isMeant: (row: GapRow) => boolean): void {
+    for (const tracked of this.#tracked) {
+      if (!isMeant(tracked.row)) continue;
+      tracked.row = { ...tracked.row, hasFailed };
+      this.#rows = null;
+    }
   }
 
   /** Finds the places of gaps in events of the history: each stands before the event whose number follows it. */

@@ -1,12 +1,13 @@
-import { computed, effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals';
+import { batch, computed, effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals';
+import type { EntryFilter } from '@runlog/client/history-request';
 import type { RunUpdate } from '@runlog/client/run-update';
 import { ChannelRefusedError } from '@runlog/client/stream-errors';
 import type { EventsPage } from '@runlog/schema/http/gateway-api';
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
-import type { FollowedRun, LogUpdate } from '../run/followed-run.ts';
+import { browserFrames, type FollowedRun, frame, type LogUpdate } from '../run/followed-run.ts';
 import type { Connection } from '../shell/connection.ts';
 import { route, setOptions } from '../shell/route.ts';
-import { GapRows } from './gap-rows.ts';
+import { canBeFilled, GapRows } from './gap-rows.ts';
 import {
   type FilterFault,
   isNoFilter,
@@ -43,6 +44,8 @@ export interface LogStore extends Disposable {
   readonly counts: ReadonlySignal<{ readonly shown: number; readonly total: number }>;
   /** The events in view, for the window of the strip; null if none are. */
   readonly inView: ReadonlySignal<{ readonly fromSeq: number; readonly toSeq: number } | null>;
+  /** The seq of the event whose surroundings are shown although the filter leaves them out; null: only what it lets through. */
+  readonly around: ReadonlySignal<number | null>;
   /** Whether every event is shown raw (`raw=1`). */
   readonly isRaw: ReadonlySignal<boolean>;
   /** What the reader sees, by indexes of `rows`. */
@@ -56,6 +59,10 @@ export interface LogStore extends Disposable {
   leaveEnd(): void;
   goTo(seq: number): void;
   goToBeginning(): void;
+  /** Shows what is around an event as if there were no filter, until the filter changes or `showMatches`. */
+  showAround(seq: number): void;
+  /** Back to what the filter lets through, to the same place. */
+  showMatches(): void;
   /** Asks again for what failed. */
   retry(): void;
   /** Opens or closes a roll-up or a burst. */
@@ -80,7 +87,10 @@ export interface LogStore extends Disposable {
   showLive(): void;
 }
 
-/** Reads the log of a followed run until it is disposed of. The filter is that of the address. */
+/**
+ * Reads the log of a followed run until it is disposed of. The filter is that of the address, and so is the selected event
+ * (`event=`): the log goes to it unless it is in view.
+ */
 export function createLogStore({ run, connection }: { run: FollowedRun; connection: Connection }): LogStore {
   const { key } = run;
   const rows = signal<readonly LogRow[]>([]);
@@ -88,32 +98,40 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
   const inView = signal<{ fromSeq: number; toSeq: number } | null>(null);
   const filter = signal<LogFilter>(noFilter);
   const typed = computed(() => (route.value.view === 'run' ? route.value.log : ''));
+  const selected = computed(() => (route.value.view === 'run' ? route.value.event : null));
   const parsed = computed(() => parseFilter(typed.value, { types: Object.keys(typesOf(run)) }));
+  const around = signal<number | null>(null);
   const stop = new AbortController();
   let window = new LogWindow();
   let gaps = new GapRows();
+  let viewed: Viewed | null = null;
   let asOf: number | null = null;
   let source: AbortController = new AbortController();
-  const stateOf = (): LogState => {
-    const { isFollowing, isPaused, isAttached, newCount, target } = window;
-    return { isFollowing, isPaused, isAttached, newCount, target };
-  };
-  const state = signal(stateOf());
+  /** Where somebody went before the first answer of a filtered stream, which begins the log anew. */
+  let early: { readonly seq: number } | null = null;
+  let hasStarted = false;
+  const state = signal(stateOf(window));
+  const server = (): EntryFilter => (around.peek() === null ? serverFilterOf(filter.peek()) : {});
 
   function publish(): void {
     for (const request of window.takeRequests()) void answer(window, request);
     window.rows.setGaps(gaps.rows);
-    rows.value = window.rows.rows;
-    counts.value = { shown: window.rows.size, total: eventsOf(run) };
-    const next = stateOf();
-    if (JSON.stringify(next) !== JSON.stringify(state.peek())) state.value = next;
+    const shown = window.rows.size;
+    const total = eventsOf(run);
+    const held = counts.peek();
+    const next = stateOf(window);
+    batch(() => {
+      rows.value = window.rows.rows;
+      if (held.shown !== shown || held.total !== total) counts.value = { shown, total };
+      if (!isSame(next, state.peek())) state.value = next;
+    });
   }
 
   async function answer(asker: LogWindow, { id, before, after, limit }: PageRequest): Promise<void> {
     const untilSeq = asOf;
     const bound = before ?? (untilSeq === null || after !== undefined ? undefined : untilSeq + 1);
     const got = await connection.ask<EventsPage>(`v1/runs/${key}/events`, {
-      query: { limit, before: bound, after, ...serverFilterOf(filter.peek()) },
+      query: { limit, before: bound, after, ...server() },
       signal: source.signal,
     });
     if (asker !== window || stop.signal.aborted) return;
@@ -121,34 +139,58 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
       const page = untilSeq === null ? got.body : cutAfter(got.body, untilSeq);
       gaps.noteHistory(page.events);
       const filled = asker.page(id, page);
-      if (filled !== null) gaps.fillStream(filled);
+      if (filled !== null) gaps.fillStream(filled, page.oldest);
     } else {
-      asker.pageFailed(id);
+      const unfilled = asker.pageFailed(id);
+      if (unfilled !== null) gaps.failStream(unfilled);
     }
+    fillGapInView();
     publish();
+  }
+
+  /** One at a time: the others are filled when it is. */
+  function fillGapInView(): void {
+    if (viewed === null) return;
+    const shown = window.rows.rows;
+    for (let at = viewed.first; at <= viewed.last && at < shown.length; at += 1) {
+      const row = shown[at]!;
+      if (row.kind === 'gap' && row.hasFailed !== true && canBeFilled(row)) {
+        window.fillGap({ after: row.after, before: row.to + 1 });
+        return;
+      }
+    }
   }
 
   function take(update: LogUpdate): void {
     const snapshot = run.snapshot.peek();
     const nowMs = connection.clock.at() ?? Date.now();
-    if (update.kind === 'start') {
-      gaps.clear();
-      const isEmpty = update.position === null;
-      window.start({ entries: update.entries, firstSeq: isEmpty ? null : update.firstSeq });
-    }
+    if (update.kind === 'start') start(update);
     if (update.kind === 'entries') window.live(update.entries);
     if (update.kind === 'gap') gaps.noteStream(update, nowMs);
     if (snapshot !== null) gaps.noteSnapshot(snapshot, nowMs);
     publish();
   }
 
+  function start({ entries, position, firstSeq }: Extract<LogUpdate, { kind: 'start' }>): void {
+    gaps.clear();
+    const place = hasStarted ? null : early;
+    const { isPaused } = window;
+    window.start({ entries, firstSeq: position === null ? null : firstSeq });
+    hasStarted = true;
+    early = null;
+    if (place !== null) window.goTo(place.seq);
+    // Whoever paused sees the end as it is now.
+    else if (isPaused && position !== null) window.goTo(position.seq);
+  }
+
   async function followFiltered(signal: AbortSignal): Promise<void> {
     try {
-      const options = { ...serverFilterOf(filter.peek()), acknowledge: true, signal };
+      const options = { ...server(), acknowledge: true, signal };
       for await (const update of connection.client.run(key, options)) {
+        await frame(browserFrames, signal);
         if (signal.aborted) return;
         const told = logUpdateOf(update);
-        if (told !== null) take(told);
+        if (told !== null) batch(() => take(told));
       }
     } catch (error) {
       // The run itself, and the connection, say why they are refused.
@@ -160,21 +202,45 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
   function restart(): void {
     source.abort();
     source = new AbortController();
-    const isPaused = window.isPaused;
+    const { isPaused } = window;
     window = new LogWindow();
     gaps = new GapRows();
+    viewed = null;
+    hasStarted = false;
+    early = null;
     if (isPaused) window.pause();
     const { signal } = source;
     if (asOf !== null) {
-      const firstSeq = run.snapshot.peek()?.first_seq ?? 0;
-      window.start({ entries: [], firstSeq });
-    } else if (isNoFilter(filter.peek())) {
+      hasStarted = true;
+      window.start({ entries: [], firstSeq: run.snapshot.peek()?.first_seq ?? 0 });
+    } else if (Object.keys(server()).length === 0) {
       const unlisten = run.onLog(take);
       signal.addEventListener('abort', unlisten, { once: true });
     } else {
       void followFiltered(signal);
     }
     publish();
+  }
+
+  function goTo(seq: number): void {
+    if (!hasStarted) early = { seq };
+    window.goTo(seq);
+    publish();
+  }
+
+  /** A filter may leave the event out, so what is around it is shown without it. */
+  function goToSelected(seq: number): void {
+    const at = window.rows.rowOf(seq);
+    if (viewed !== null && at >= viewed.first && at <= viewed.last && rows.peek()[at]?.id === `e${seq}`)
+      return;
+    if (isNoFilter(filter.peek()) || around.peek() !== null || window.rows.entryOf(seq) !== null) goTo(seq);
+    else showAround(seq);
+  }
+
+  function showAround(seq: number): void {
+    around.value = seq;
+    restart();
+    goTo(seq);
   }
 
   const changed = (change: () => void): void => {
@@ -186,24 +252,54 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
   });
   const unrestart = effect(() => {
     void filter.value;
-    untracked(restart);
+    untracked(() => {
+      around.value = null;
+      restart();
+    });
+  });
+  const unselect = effect(() => {
+    const seq = selected.value;
+    if (seq !== null) untracked(() => goToSelected(seq));
   });
 
   return {
-    ...{ rows, state, filter, counts, inView },
+    ...{ rows, state, filter, counts, inView, around },
     filterFault: computed(() => (parsed.value.kind === 'fault' ? parsed.value : null)),
     isRaw: computed(() => route.value.view === 'run' && route.value.raw),
-    view(viewed) {
-      changed(() => window.view(viewed));
-      inView.value = rangeOf(window.rows.rows.slice(viewed.first, viewed.last + 1));
+    view(next) {
+      viewed = next;
+      changed(() => {
+        window.view(next);
+        fillGapInView();
+      });
+      const range = rangeOf(window.rows.rows, next);
+      const held = inView.peek();
+      if (range?.fromSeq !== held?.fromSeq || range?.toSeq !== held?.toSeq) inView.value = range;
     },
     takeTarget: () => changed(() => window.takeTarget()),
     pause: () => changed(() => window.pause()),
-    follow: () => changed(() => window.follow()),
+    follow() {
+      early = null;
+      changed(() => window.follow());
+    },
     leaveEnd: () => changed(() => window.leaveEnd()),
-    goTo: (seq) => changed(() => window.goTo(seq)),
+    goTo,
     goToBeginning: () => changed(() => window.goToBeginning()),
-    retry: () => changed(() => window.retry()),
+    showAround,
+    showMatches() {
+      const seq = around.peek();
+      if (seq === null) return;
+      around.value = null;
+      restart();
+      goTo(seq);
+    },
+    retry() {
+      gaps.retryStream();
+      changed(() => {
+        window.retry();
+        fillGapInView();
+      });
+    },
     toggle: (rowId) => changed(() => window.rows.toggle(rowId)),
     rowOf: (seq) => window.rows.rowOf(seq),
     entryOf: (seq) => window.rows.entryOf(seq),
@@ -229,9 +325,18 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
       stop.abort();
       unfilter();
       unrestart();
+      unselect();
       source.abort();
     },
   };
+}
+
+function stateOf({ isFollowing, isPaused, isAttached, newCount, target }: LogWindow): LogState {
+  return { isFollowing, isPaused, isAttached, newCount, target };
+}
+
+function isSame(one: LogState, other: LogState): boolean {
+  return (Object.keys(one) as (keyof LogState)[]).every((name) => one[name] === other[name]);
 }
 
 /** How many events of each type the run has. */
@@ -275,10 +380,14 @@ function logUpdateOf(update: RunUpdate): LogUpdate | null {
   }
 }
 
-function rangeOf(rows: readonly LogRow[]): { fromSeq: number; toSeq: number } | null {
+function rangeOf(
+  rows: readonly LogRow[],
+  { first, last }: Viewed,
+): { fromSeq: number; toSeq: number } | null {
   let fromSeq = Number.POSITIVE_INFINITY;
   let toSeq = -1;
-  for (const row of rows) {
+  for (let at = first; at <= last && at < rows.length; at += 1) {
+    const row = rows[at]!;
     if (row.kind !== 'event' && row.kind !== 'rollup' && row.kind !== 'burst') continue;
     fromSeq = Math.min(fromSeq, row.seq);
     toSeq = Math.max(toSeq, row.kind === 'event' ? row.seq : row.lastSeq);

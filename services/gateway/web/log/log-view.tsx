@@ -1,48 +1,64 @@
 import { useComputed, useSignal } from '@preact/signals';
-import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import type { RunScreen } from '../run/run-screen.ts';
 import { setOptions } from '../shell/route.ts';
-import { useShortcut } from '../shell/shortcuts.ts';
 import { minuteHeadText } from '../text/dates.ts';
 import { counted } from '../text/numbers.ts';
+import { AroundBar } from './around-bar.tsx';
 import { GapDetails } from './gap-details.tsx';
+import { isNoFilter } from './log-filter.ts';
 import type { LogRow } from './log-rows.ts';
 import { LogSummary } from './log-summary.tsx';
+import { targetPlace } from './log-target.ts';
+import { RowSlots } from './row-slots.ts';
 import { type RowActions, RowView, rowElementId } from './row-view.tsx';
-import { type Anchor, anchorOf, heldTop, minuteAt, rowsInView } from './rows-in-view.ts';
+import { type Anchor, anchorOf, drawnRows, heldTop, minuteAt, revealed, rowsInView } from './rows-in-view.ts';
+import { useHold } from './use-hold.ts';
+import { useLogKeys } from './use-log-keys.ts';
 import { useScrollBox } from './use-scroll-box.ts';
 
 /** The rows of a run's log. Only those in view are in the page; one tab stop, and the keys of the run's view. */
 export function LogView({ screen }: { screen: RunScreen }) {
   const { log } = screen;
   const list = useRef<HTMLDivElement>(null);
-  const { box, scrollTo } = useScrollBox(list);
-  /** The row that the keys act on, by its id. */
+  const scrolled = useScrollBox(
+    list,
+    useCallback(() => log.leaveEnd(), [log]),
+  );
+  const hold = useHold(list, log);
+  const slots = useMemo(() => new RowSlots(), []);
   const activeId = useSignal<string | null>(null);
   const explained = useSignal<string | null>(null);
   const anchor = useRef<Anchor | null>(null);
+
   const rows = log.rows.value;
-  const { isFollowing, target, newCount, isPaused } = log.state.value;
-  const held = isFollowing || target !== null ? null : heldTop(anchor.current, rows, box.value);
-  const end = Math.max(0, rows.length * box.value.rowHeight - box.value.height);
-  const top = isFollowing ? end : (held ?? box.value.top);
-  const seen = rowsInView({ ...box.value, top }, rows.length);
+  const { isFollowing, target } = log.state.value;
+  void scrolled.box.value;
+  const box = scrolled.at();
+  const end = Math.max(0, rows.length * box.rowHeight - box.height);
+  const held = isFollowing || target !== null ? null : heldTop(anchor.current, rows, box);
+  const top = isFollowing ? end : Math.min(end, held ?? box.top);
+  const seen = rowsInView({ ...box, top }, rows.length);
+  const seenNow = useRef(seen);
 
   useLayoutEffect(() => {
+    seenNow.current = seen;
     if (target !== null) {
-      const at = log.rowOf(target);
-      if (at < 0) return;
-      log.takeTarget();
-      scrollTo(centred(at, box.peek()), rows.length);
-      activeId.value = rows[at]!.id;
+      const place = targetPlace(target, { log, rows, box });
+      if (place === null) return;
+      if (place.toOpen !== null) log.toggle(place.toOpen);
+      activeId.value = place.rowId;
+      scrolled.scrollTo(place.top, rows.length);
+      if (place.isSettled) log.takeTarget();
       return;
     }
-    if (top !== box.peek().top) scrollTo(top, rows.length);
-    anchor.current = anchorOf(rows, { ...box.peek(), top });
+    if (top !== box.top) scrolled.settle(top, rows.length);
+    anchor.current = anchorOf(rows, scrolled.at());
   });
   useEffect(() => {
-    log.view({ first: seen.first, last: seen.last, isAtEnd: seen.isAtEnd });
-  }, [log, seen.first, seen.last, seen.isAtEnd, rows.length]);
+    const isAtEnd = seen.isAtEnd && hold.text.peek() === null;
+    log.view({ first: seen.first, last: seen.last, isAtEnd });
+  }, [log, hold, seen.first, seen.last, seen.isAtEnd, rows.length]);
 
   const selected = useComputed(() => {
     const seq = screen.selected.value;
@@ -51,72 +67,113 @@ export function LogView({ screen }: { screen: RunScreen }) {
   const actions = useMemo(
     (): RowActions => ({
       press(row) {
+        // Whoever drags over text to copy it does not press.
+        if (hold.text.peek() !== null) return;
+        hold.keep();
+        log.leaveEnd();
         activeId.value = row.id;
-        pressRow(row, screen);
+        pressRow(row, { screen, explained });
       },
       explain(rowId) {
+        hold.keep();
         explained.value = rowId;
       },
+      showAround: (seq) => log.showAround(seq),
       retry: () => log.retry(),
     }),
-    [screen, log, activeId, explained],
+    [screen, log, hold, activeId, explained],
   );
-  useLogKeys(screen, {
-    activeId,
-    reveal: (at) => scrollTo(revealed(at, box.peek()), log.rows.peek().length),
-  });
-  const minuteMs = minuteAt(rows, seen.first);
-  const isDateFirst = rows[seen.first]?.kind === 'date' && top % box.value.rowHeight === 0;
+  useLogKeys(
+    screen,
+    useMemo(
+      () => ({
+        activeId,
+        inView: () => seenNow.current,
+        reveal: (index) => scrolled.scrollTo(revealed(index, scrolled.at()), log.rows.peek().length),
+        toTop() {
+          anchor.current = null;
+          scrolled.scrollTo(0, log.rows.peek().length);
+        },
+        press: (row) => pressRow(row, { screen, explained }),
+      }),
+      [screen, log, scrolled, activeId, explained],
+    ),
+  );
+
+  const drawn = drawnRows(seen, { rows, text: hold.text.value });
+  const keys = slots.of(drawn.map((index) => rows[index]!));
+  const isActiveDrawn = drawn.some((index) => rows[index]!.id === activeId.value);
+  const hasFilter = log.around.value === null && !isNoFilter(log.filter.value);
   return (
-    <div class="lines-frame">
-      {minuteMs !== null && !isDateFirst && (
-        <div class="line line-date-head" aria-hidden="true">
-          <span class="line-date">{minuteHeadText(minuteMs)}</span>
-        </div>
-      )}
-      <div
-        class="lines"
-        ref={list}
-        role="grid"
-        aria-label="Events, oldest first"
-        aria-rowcount={rows.length}
-        aria-readonly="true"
-        aria-activedescendant={activeId.value === null ? undefined : rowElementId(activeId.value)}
-        tabIndex={0}
-      >
+    <div class="lines-frame" role="log" aria-live="off" aria-label="Events of the run">
+      <AroundBar screen={screen} />
+      <div class="lines-box">
+        <DateHead minuteMs={headMinute(rows, { first: seen.first, isWhole: top % box.rowHeight === 0 })} />
         <div
-          class="lines-all"
-          role="presentation"
-          style={{ height: `calc(${rows.length} * var(--row-height))` }}
+          class="lines"
+          ref={list}
+          role="grid"
+          aria-label="Events, oldest first"
+          aria-rowcount={rows.length}
+          aria-readonly="true"
+          aria-activedescendant={isActiveDrawn ? rowElementId(activeId.value!) : undefined}
+          tabIndex={0}
         >
-          {rows.slice(seen.drawnFrom, seen.drawnTo).map((row, at) => (
-            <RowView
-              key={row.id}
-              row={row}
-              index={seen.drawnFrom + at}
-              isActive={row.id === activeId.value}
-              isSelected={row.id === selected.value}
-              actions={actions}
-            />
-          ))}
+          <div
+            class="lines-all"
+            role="presentation"
+            style={`height: calc(${rows.length} * var(--row-height))`}
+          >
+            {drawn.map((index, at) => {
+              const row = rows[index]!;
+              return (
+                <RowView
+                  key={keys[at]}
+                  {...{ row, index, hasFilter, actions }}
+                  isActive={row.id === activeId.value}
+                  isSelected={row.id === selected.value}
+                />
+              );
+            })}
+          </div>
+          {rows.length === 0 && <EmptyLog screen={screen} />}
         </div>
-        {rows.length === 0 && <EmptyLog screen={screen} />}
+        <ToEnd screen={screen} isAtEnd={seen.isAtEnd} />
       </div>
-      {!isFollowing && (newCount > 0 || !seen.isAtEnd || isPaused) && (
-        <button class="to-end" type="button" onClick={() => log.follow()}>
-          {newCount > 0 ? `${newCount.toLocaleString('en')} new` : 'to the end'} ↓
-        </button>
-      )}
       <GapDetails screen={screen} rowId={explained} />
       <LogSummary screen={screen} />
     </div>
   );
 }
 
+/** The minute of the rows in view, above them. */
+function DateHead({ minuteMs }: { minuteMs: number | null }) {
+  if (minuteMs === null) return null;
+  return (
+    <div class="line line-date-head" aria-hidden="true">
+      <span class="line-date">{minuteHeadText(minuteMs)}</span>
+    </div>
+  );
+}
+
+/** Nothing is named twice: not where the row of the date is itself the first. */
+function headMinute(rows: readonly LogRow[], { first, isWhole }: { first: number; isWhole: boolean }) {
+  return isWhole && rows[first]?.kind === 'date' ? null : minuteAt(rows, first);
+}
+
+function ToEnd({ screen: { log }, isAtEnd }: { screen: RunScreen; isAtEnd: boolean }) {
+  const { isFollowing, isPaused, newCount } = log.state.value;
+  if (isFollowing || (newCount === 0 && isAtEnd && !isPaused)) return null;
+  return (
+    <button class="to-end" type="button" onClick={() => log.follow()}>
+      {newCount > 0 ? `${newCount.toLocaleString('en')} new` : isAtEnd ? 'follow' : 'to the end'} ↓
+    </button>
+  );
+}
+
 function EmptyLog({ screen }: { screen: RunScreen }) {
   const { total } = screen.log.counts.value;
-  const isFiltered = Object.values(screen.log.filter.value).some((part) => part.length > 0);
-  if (!isFiltered || total === 0)
+  if (isNoFilter(screen.log.filter.value) || total === 0)
     return <p class="hint">No event has come yet. They appear here by themselves.</p>;
   return (
     <p class="hint">
@@ -129,72 +186,30 @@ function EmptyLog({ screen }: { screen: RunScreen }) {
 }
 
 /** A press selects an event; on the selected one it opens the pane that shows it. A folded row opens or closes. */
-function pressRow(row: LogRow, screen: RunScreen): void {
-  if (row.kind === 'rollup' || row.kind === 'burst') screen.log.toggle(row.id);
-  if (row.kind !== 'event') return;
-  // Whoever drags over text to copy it does not press.
-  if (!(document.getSelection()?.isCollapsed ?? true)) return;
-  if (screen.selected.peek() === row.seq) setOptions('run', { pane: 'event' });
-  else screen.select(row.seq);
-}
-
-interface LogKeys {
-  readonly activeId: { value: string | null; peek(): string | null };
-  /** Scrolls as little as needed to have a row in view. */
-  reveal(index: number): void;
-}
-
-function useLogKeys(screen: RunScreen, { activeId, reveal }: LogKeys): void {
-  const { log } = screen;
-  const act = useMemo(() => {
-    const step = (by: 1 | -1) => () => {
-      const rows = log.rows.peek();
-      const held = rows.findIndex(({ id }) => id === activeId.peek());
-      const from = held >= 0 ? held : by > 0 ? -1 : rows.length;
-      const at = nextRow(rows, from, by);
-      if (at < 0) return;
-      if (by < 0 || at < rows.length - 1) log.leaveEnd();
-      activeId.value = rows[at]!.id;
-      const row = rows[at]!;
-      if (row.kind === 'event') screen.select(row.seq);
-      reveal(at);
-    };
-    return {
-      next: step(1),
-      previous: step(-1),
-      expand() {
-        const row = log.rows.peek().find(({ id }) => id === activeId.peek());
-        if (row !== undefined) pressRow(row, screen);
-      },
-      first: () => log.goToBeginning(),
-      last: () => log.follow(),
-      follow: () => (log.state.peek().isFollowing ? log.pause() : log.follow()),
-    };
-  }, [screen, log, activeId, reveal]);
-  useShortcut('run.next', act.next);
-  useShortcut('run.previous', act.previous);
-  useShortcut('run.expand', act.expand);
-  useShortcut('run.first', act.first);
-  useShortcut('run.last', act.last);
-  useShortcut('run.follow', act.follow);
-}
-
-/** Dates and edges are not rows that something can be done with. */
-function nextRow(rows: readonly LogRow[], from: number, by: 1 | -1): number {
-  for (let at = from + by; at >= 0 && at < rows.length; at += by) {
-    const { kind } = rows[at]!;
-    if (kind !== 'date' && kind !== 'edge') return at;
+function pressRow(
+  row: LogRow,
+  { screen, explained }: { screen: RunScreen; explained: { value: string | null } },
+): void {
+  switch (row.kind) {
+    case 'rollup':
+    case 'burst':
+      screen.log.toggle(row.id);
+      break;
+    case 'gap':
+      explained.value = row.id;
+      break;
+    case 'edge':
+      screen.log.retry();
+      break;
+    case 'event':
+      if (screen.selected.peek() === row.seq) setOptions('run', { pane: 'event' });
+      else screen.select(row.seq);
+      break;
+    case 'date':
+      break;
+    default: {
+      const unreachable: never = row;
+      throw new Error(`unknown row ${String(unreachable)}`);
+    }
   }
-  return -1;
-}
-
-const centred = (index: number, { height, rowHeight }: { height: number; rowHeight: number }): number =>
-  Math.max(0, (index + 0.5) * rowHeight - height / 2);
-
-/** The date of the minute covers the first row in view. */
-function revealed(index: number, box: { top: number; height: number; rowHeight: number }): number {
-  const { top, height, rowHeight } = box;
-  if ((index - 1) * rowHeight < top) return Math.max(0, (index - 1) * rowHeight);
-  if ((index + 1) * rowHeight > top + height) return (index + 1) * rowHeight - height;
-  return top;
 }

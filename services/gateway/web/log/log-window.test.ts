@@ -435,6 +435,7 @@ it('whatever is done, what is loaded is whole, in order and bounded, and the end
       shown.answerAll();
       for (let at = 0; at < 200 && !(log.isFollowing && log.isAttached); at += 1) {
         if (log.isPaused) log.follow();
+        shown.view(0.9);
         shown.view(1);
         shown.answerAll();
       }

@@ -177,15 +177,20 @@ export class LogWindow {
     return filled;
   }
 
-  /** A request was refused, or not answered. `retry` asks again. */
-  pageFailed(id: number): void {
+  /**
+   * A request was refused, or not answered. `retry` asks again. Returns the `after` of the gap of the stream that it was to
+   * fill, else null.
+   */
+  pageFailed(id: number): number | null {
     for (const edge of [this.#older, this.#newer]) {
       if (edge.pending?.id !== id) continue;
       edge.pending = null;
       edge.hasFailed = true;
     }
-    if (this.#between?.request.id === id) this.#between = null;
+    const unfilled = this.#between?.request.id === id ? this.#between.after : null;
+    if (unfilled !== null) this.#between = null;
     this.#settle();
+    return unfilled;
   }
 
   /** Asks again for what failed, and goes on with a search that found nothing. */
@@ -200,11 +205,14 @@ export class LogWindow {
     this.#settle();
   }
 
-  /** What is in view. Near either end of the rows the next page is asked for; at the end of the log it is followed. */
+  /**
+   * What is in view. Near either end of the rows the next page is asked for. Whoever scrolls to the end of the log follows
+   * it; whoever began to read there does not.
+   */
   view(viewed: Viewed): void {
+    const arrives = viewed.isAtEnd && this.#viewed?.isAtEnd !== true;
     this.#viewed = viewed;
-    const isAtEnd = viewed.isAtEnd && this.#target === null;
-    if (isAtEnd && this.#isAttached && !this.#isPaused) this.#release();
+    if (arrives && this.#target === null && this.#isAttached && !this.#isPaused) this.#release();
     else if (!viewed.isAtEnd) this.#isFollowing = false;
     if (viewed.first < this.#sizes.rowsAhead) this.#ask('older');
     if (viewed.last >= this.rows.rows.length - this.#sizes.rowsAhead) this.#ask('newer');

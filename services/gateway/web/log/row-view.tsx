@@ -9,8 +9,10 @@ import type { BurstRow, EventRow, LogRow, RollUpRow } from './log-rows.ts';
 
 export interface RowActions {
   /** A row was pressed: an event is selected, a roll-up or a burst opens or closes. */
-  press(row: LogRow, by: { readonly extend: boolean }): void;
+  press(row: LogRow): void;
   explain(rowId: string): void;
+  /** Shows what is around an event, without the filter. */
+  showAround(seq: number): void;
   retry(): void;
 }
 
@@ -20,12 +22,14 @@ export interface RowProps {
   /** Whether the keys of the list act on this row. */
   readonly isActive: boolean;
   readonly isSelected: boolean;
+  /** Whether a filter leaves events out. */
+  readonly hasFilter: boolean;
   readonly actions: RowActions;
 }
 
 /** One row of the log. It is drawn again only if it changes: rows are never changed in place. */
 export const RowView = memo((props: RowProps) => {
-  const { row, index, isActive, isSelected, actions } = props;
+  const { row, index, isActive, isSelected, hasFilter, actions } = props;
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the keys are those of the grid, which has the focus
     <div
@@ -34,17 +38,41 @@ export const RowView = memo((props: RowProps) => {
       role="row"
       aria-rowindex={index + 1}
       aria-selected={isSelected || isActive}
-      style={{ transform: `translateY(calc(${index} * var(--row-height)))` }}
-      onClick={(event) => actions.press(row, { extend: event.shiftKey })}
+      style={`transform: translateY(calc(${index} * var(--row-height)))`}
+      onClick={() => actions.press(row)}
     >
       <Inside row={row} actions={actions} />
+      {hasFilter && row.kind === 'event' && (isActive || isSelected) && (
+        <span class="line-around" role="gridcell">
+          <button
+            type="button"
+            class="text-button"
+            tabIndex={-1}
+            title="what is around it, without the filter (x)"
+            onClick={(event) => {
+              event.stopPropagation();
+              actions.showAround(row.seq);
+            }}
+          >
+            around it
+          </button>
+        </span>
+      )}
     </div>
   );
 });
 
+const ELEMENT_ID = 'log-';
+
 /** The id of a row's element, which `aria-activedescendant` names. */
 export function rowElementId(rowId: string): string {
-  return `log-${rowId}`;
+  return `${ELEMENT_ID}${rowId}`;
+}
+
+/** The id of the row that a node stands in, or null. */
+export function rowIdOf(node: EventTarget | null): string | null {
+  const element = node instanceof Element ? node : node instanceof Node ? node.parentElement : null;
+  return element?.closest('.line[id]')?.id.slice(ELEMENT_ID.length) ?? null;
 }
 
 function classOf({ row, isActive, isSelected }: RowProps): string {
@@ -58,7 +86,8 @@ function classOf({ row, isActive, isSelected }: RowProps): string {
   return classes.join(' ');
 }
 
-function Inside({ row, actions }: { row: LogRow; actions: RowActions }) {
+/** What a row says does not change when it moves. */
+const Inside = memo(({ row, actions }: { row: LogRow; actions: RowActions }) => {
   switch (row.kind) {
     case 'date':
       return (
@@ -69,7 +98,7 @@ function Inside({ row, actions }: { row: LogRow; actions: RowActions }) {
     case 'edge':
       return <EdgeLine row={row} onRetry={actions.retry} />;
     case 'gap':
-      return <GapLine row={row} onExplain={() => actions.explain(row.id)} />;
+      return <GapLine row={row} onExplain={() => actions.explain(row.id)} onRetry={actions.retry} />;
     case 'event':
     case 'rollup':
     case 'burst':
@@ -79,7 +108,7 @@ function Inside({ row, actions }: { row: LogRow; actions: RowActions }) {
       throw new Error(`unknown row ${String(unreachable)}`);
     }
   }
-}
+});
 
 function Columns({ row }: { row: EventRow | RollUpRow | BurstRow }) {
   const { env, slot, kind, text } = lineOf(row);

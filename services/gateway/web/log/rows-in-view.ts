@@ -34,6 +34,44 @@ export function rowsInView({ top, height, rowHeight }: ScrollBox, rows: number):
   };
 }
 
+/** Rows with selected text stay in the page while they are out of view, up to so many; else those at its ends do. */
+const KEPT_ROWS_MAX = 500;
+
+/** Returns the indexes of the rows to draw: those in view and around it, and those with selected text. */
+export function drawnRows(
+  { drawnFrom, drawnTo }: RowsInView,
+  { rows, text }: { rows: readonly LogRow[]; text: { readonly from: string; readonly to: string } | null },
+): readonly number[] {
+  const drawn: number[] = [];
+  for (let at = drawnFrom; at < drawnTo; at += 1) drawn.push(at);
+  if (text === null) return drawn;
+  const ends = [text.from, text.to]
+    .map((id) => rows.findIndex((row) => row.id === id))
+    .filter((at) => at >= 0);
+  const first = Math.min(...ends);
+  const last = Math.max(...ends);
+  const isWhole = last - first < KEPT_ROWS_MAX;
+  for (let at = first; at <= last; at += isWhole ? 1 : Math.max(1, last - first)) {
+    if (at < drawnFrom || at >= drawnTo) drawn.push(at);
+  }
+  return drawn.sort((one, other) => one - other);
+}
+
+/** Returns where to scroll so that a row is in the middle. */
+export function centred(
+  index: number,
+  { height, rowHeight }: Pick<ScrollBox, 'height' | 'rowHeight'>,
+): number {
+  return Math.max(0, Math.round((index + 0.5) * rowHeight - height / 2));
+}
+
+/** Returns where to scroll so that a row is in view, as near as possible. The date of the minute covers the first row. */
+export function revealed(index: number, { top, height, rowHeight }: ScrollBox): number {
+  if ((index - 1) * rowHeight < top) return Math.max(0, (index - 1) * rowHeight);
+  if ((index + 1) * rowHeight > top + height) return (index + 1) * rowHeight - height;
+  return top;
+}
+
 /** The row that stays where it is when others come or go: the first whole one in view, and where it was. */
 export interface Anchor {
   readonly id: string;

@@ -1,33 +1,75 @@
-import { type Signal, useSignal } from '@preact/signals';
+import { type ReadonlySignal, signal } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useMemo } from 'preact/hooks';
 import type { ScrollBox } from './rows-in-view.ts';
 
 /** Until the style sheet is there. */
 const ROW_HEIGHT = 20;
+/** Zoomed pages scroll in fractions. */
+const ROUNDING = 1;
+
+export interface Scrolled {
+  readonly box: ReadonlySignal<ScrollBox>;
+  /** Where it is scrolled to, also where that was set without a new drawing. */
+  readonly at: () => ScrollBox;
+  /** Scrolls, if there is so much to scroll with so many rows. */
+  scrollTo(top: number, rows: number): void;
+  /** The same for what was drawn for this place already. */
+  settle(top: number, rows: number): void;
+}
 
 /**
  * Follows where a list is scrolled to. It is measured when the list or the size of its text changes, not when rows do: to
- * read it then would have the browser lay out the page once more.
+ * read it then would have the browser lay out the page once more. `onUp`: somebody scrolls towards the beginning.
  */
-export function useScrollBox(list: RefObject<HTMLElement | null>): {
-  box: Signal<ScrollBox>;
-  /** Scrolls, if there is so much to scroll with so many rows. */
-  scrollTo(top: number, rows: number): void;
-} {
-  const box = useSignal<ScrollBox>({ top: 0, height: 0, rowHeight: ROW_HEIGHT });
-  useLayoutEffect(() => {
-    const element = list.current;
-    if (element === null) return;
+export function useScrollBox(list: RefObject<HTMLElement | null>, onUp: () => void): Scrolled {
+  const scrolled = useMemo(() => new ScrolledList(list), [list]);
+  useLayoutEffect(() => scrolled.listen(onUp), [scrolled, onUp]);
+  return scrolled;
+}
+
+class ScrolledList implements Scrolled {
+  readonly #list: RefObject<HTMLElement | null>;
+  readonly #box = signal<ScrollBox>({ top: 0, height: 0, rowHeight: ROW_HEIGHT });
+  #top = 0;
+
+  constructor(list: RefObject<HTMLElement | null>) {
+    this.#list = list;
+  }
+
+  get box(): ReadonlySignal<ScrollBox> {
+    return this.#box;
+  }
+
+  readonly at = (): ScrollBox => ({ ...this.#box.peek(), top: this.#top });
+
+  settle(top: number, rows: number): void {
+    const { height, rowHeight } = this.#box.peek();
+    this.#top = Math.max(0, Math.min(top, rows * rowHeight - height));
+    if (this.#list.current !== null) this.#list.current.scrollTop = this.#top;
+  }
+
+  scrollTo(top: number, rows: number): void {
+    this.settle(top, rows);
+    this.#box.value = this.at();
+  }
+
+  listen(onUp: () => void): () => void {
+    const element = this.#list.current;
+    if (element === null) return () => undefined;
     const measure = () => {
       const rowHeight = Number.parseFloat(getComputedStyle(element).lineHeight) || ROW_HEIGHT;
       const height = element.clientHeight;
-      const held = box.peek();
-      if (held.height !== height || held.rowHeight !== rowHeight) box.value = { ...held, height, rowHeight };
+      const held = this.#box.peek();
+      if (held.height !== height || held.rowHeight !== rowHeight)
+        this.#box.value = { top: this.#top, height, rowHeight };
     };
     const scrolled = () => {
-      const top = element.scrollTop;
-      if (top !== box.peek().top) box.value = { ...box.peek(), top };
+      const { scrollTop } = element;
+      if (Math.abs(scrollTop - this.#top) < ROUNDING) return;
+      if (scrollTop < this.#top) onUp();
+      this.#top = scrollTop;
+      this.#box.value = this.at();
     };
     measure();
     const observer = new ResizeObserver(measure);
@@ -37,18 +79,5 @@ export function useScrollBox(list: RefObject<HTMLElement | null>): {
       observer.disconnect();
       element.removeEventListener('scroll', scrolled);
     };
-  }, [list, box]);
-  return useMemo(
-    () => ({
-      box,
-      scrollTo(top, rows) {
-        const held = box.peek();
-        const max = Math.max(0, rows * held.rowHeight - held.height);
-        const to = Math.min(top, max);
-        if (list.current !== null) list.current.scrollTop = to;
-        box.value = { ...held, top: to };
-      },
-    }),
-    [box, list],
-  );
+  }
 }

@@ -279,7 +279,7 @@ export const browserFrames: FrameWorld = {
 };
 
 /** Resolves before the next frame is drawn, or when the signal aborts. */
-function frame(frames: FrameWorld, signal: AbortSignal): Promise<void> {
+export function frame(frames: FrameWorld, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const end = () => {
