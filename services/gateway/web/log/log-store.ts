@@ -183,10 +183,11 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     else if (isPaused && position !== null) window.goTo(position.seq);
   }
 
+  /** A client has one subscription of a run, and the unfiltered one feeds what stands around the log. */
   async function followFiltered(signal: AbortSignal): Promise<void> {
+    const client = connection.secondClient();
     try {
-      const options = { ...server(), acknowledge: true, signal };
-      for await (const update of connection.client.run(key, options)) {
+      for await (const update of client.run(key, { filter: server(), acknowledge: true, signal })) {
         await frame(browserFrames, signal);
         if (signal.aborted) return;
         const told = logUpdateOf(update);
@@ -195,6 +196,8 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     } catch (error) {
       // The run itself, and the connection, say why they are refused.
       if (!(error instanceof ChannelRefusedError) && !signal.aborted) throw error;
+    } finally {
+      client.close();
     }
   }
 

@@ -22,11 +22,13 @@ export interface Scrolled {
  * Follows where a list is scrolled to. It is measured when the list or the size of its text changes, not when rows do: to
  * read it then would have the browser lay out the page once more. `onUp`: somebody scrolls towards the beginning.
  */
-export function useScrollBox(list: RefObject<HTMLElement | null>, onUp: () => void): Scrolled {
+export function useScrollBox(list: RefObject<HTMLElement | null>, onUp: () => void = nothing): Scrolled {
   const scrolled = useMemo(() => new ScrolledList(list), [list]);
   useLayoutEffect(() => scrolled.listen(onUp), [scrolled, onUp]);
   return scrolled;
 }
+
+const nothing = () => undefined;
 
 class ScrolledList implements Scrolled {
   readonly #list: RefObject<HTMLElement | null>;
@@ -43,16 +45,20 @@ class ScrolledList implements Scrolled {
 
   readonly at = (): ScrollBox => ({ ...this.#box.peek(), top: this.#top });
 
-  settle(top: number, rows: number): void {
+  readonly settle = (top: number, rows: number): void => {
     const { height, rowHeight } = this.#box.peek();
     this.#top = Math.max(0, Math.min(top, rows * rowHeight - height));
-    if (this.#list.current !== null) this.#list.current.scrollTop = this.#top;
-  }
+    const list = this.#list.current;
+    if (list === null) return;
+    list.scrollTop = this.#top;
+    // There may be less to scroll, while a new size is not measured yet.
+    this.#top = list.scrollTop;
+  };
 
-  scrollTo(top: number, rows: number): void {
+  readonly scrollTo = (top: number, rows: number): void => {
     this.settle(top, rows);
-    this.#box.value = this.at();
-  }
+    if (this.#top !== this.#box.peek().top) this.#box.value = this.at();
+  };
 
   listen(onUp: () => void): () => void {
     const element = this.#list.current;
@@ -65,9 +71,10 @@ class ScrolledList implements Scrolled {
         this.#box.value = { top: this.#top, height, rowHeight };
     };
     const scrolled = () => {
-      const { scrollTop } = element;
+      const { scrollTop, scrollHeight, clientHeight } = element;
       if (Math.abs(scrollTop - this.#top) < ROUNDING) return;
-      if (scrollTop < this.#top) onUp();
+      // A list that grew is scrolled by the browser, and is at its end as before.
+      if (scrollTop < this.#top && scrollTop + clientHeight < scrollHeight - ROUNDING) onUp();
       this.#top = scrollTop;
       this.#box.value = this.at();
     };
