@@ -1,4 +1,12 @@
-import { batch, computed, effect, type ReadonlySignal, type Signal, signal, untracked } from '@preact/signals';
+import {
+  batch,
+  computed,
+  effect,
+  type ReadonlySignal,
+  type Signal,
+  signal,
+  untracked,
+} from '@preact/signals';
 import type { EntryFilter } from '@runlog/client/history-request';
 import type { RunUpdate } from '@runlog/client/run-update';
 import { ChannelRefusedError } from '@runlog/client/stream-errors';
