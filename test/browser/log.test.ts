@@ -202,11 +202,10 @@ describe('the log of a run', () => {
     expect(await slots()).toEqual(expect.arrayContaining(['s4998', 's4999', 'p1', 's5000']));
     await page.getByRole('button', { name: /back to the matches/ }).click();
     await expect.poll(slots).toEqual(['p1']);
-    await page.keyboard.press('j');
-    await page.keyboard.press('x');
+    await page.keyboard.press('o');
     await expect.poll(slots).toEqual(expect.arrayContaining(['s4999', 'p1', 's5000']));
     await expect.poll(() => page.locator('.line-selected .slot').textContent()).toBe('p1');
-    await page.keyboard.press('x');
+    await page.keyboard.press('o');
     await expect.poll(slots).toEqual(['p1']);
   });
 

@@ -12,7 +12,7 @@ export function AroundBar({ screen: { log } }: { screen: RunScreen }) {
         around event {seq}, without the filter <bdi>{visibleText(formatFilter(log.filter.value))}</bdi>
       </span>
       <button type="button" class="text-button" onClick={() => log.showMatches()}>
-        back to the matches <kbd>x</kbd>
+        back to the matches <kbd>o</kbd>
       </button>
     </p>
   );

@@ -5,11 +5,14 @@ import { setOptions } from '../shell/route.ts';
 import { minuteHeadText } from '../text/dates.ts';
 import { counted } from '../text/numbers.ts';
 import { AroundBar } from './around-bar.tsx';
+import { copyRows } from './copied-rows.ts';
+import { copyText } from './copy.ts';
 import { GapDetails } from './gap-details.tsx';
 import { isNoFilter } from './log-filter.ts';
 import type { LogRow } from './log-rows.ts';
 import { LogSummary } from './log-summary.tsx';
 import { targetPlace } from './log-target.ts';
+import { extendedTo, markedRange, markedText } from './marked-rows.ts';
 import { RowSlots } from './row-slots.ts';
 import { type RowActions, RowView, rowElementId } from './row-view.tsx';
 import { type Anchor, anchorOf, drawnRows, heldTop, minuteAt, revealed, rowsInView } from './rows-in-view.ts';
@@ -21,11 +24,14 @@ import { useScrollBox } from './use-scroll-box.ts';
 export function LogView({ screen }: { screen: RunScreen }) {
   const { log } = screen;
   const list = useRef<HTMLDivElement>(null);
+  const hold = useHold(list, log);
   const scrolled = useScrollBox(
     list,
-    useCallback(() => log.leaveEnd(), [log]),
+    useCallback(() => {
+      hold.keep();
+      log.leaveEnd();
+    }, [hold, log]),
   );
-  const hold = useHold(list, log);
   const slots = useMemo(() => new RowSlots(), []);
   const activeId = useSignal<string | null>(null);
   const explained = useSignal<string | null>(null);
@@ -66,19 +72,25 @@ export function LogView({ screen }: { screen: RunScreen }) {
   });
   const actions = useMemo(
     (): RowActions => ({
-      press(row) {
+      press(row, { extend }) {
         // Whoever drags over text to copy it does not press.
         if (hold.text.peek() !== null) return;
         hold.keep();
         log.leaveEnd();
+        const from = activeId.peek() ?? row.id;
         activeId.value = row.id;
+        log.marked.value = extend ? extendedTo(log.marked.peek(), { from, to: row.id }) : null;
+        if (extend) return;
         pressRow(row, { screen, explained });
       },
       explain(rowId) {
         hold.keep();
         explained.value = rowId;
       },
-      showAround: (seq) => log.showAround(seq),
+      showAround(seq) {
+        log.showAround(seq);
+        screen.select(seq);
+      },
       retry: () => log.retry(),
     }),
     [screen, log, hold, activeId, explained],
@@ -103,6 +115,7 @@ export function LogView({ screen }: { screen: RunScreen }) {
   const drawn = drawnRows(seen, { rows, text: hold.text.value });
   const keys = slots.of(drawn.map((index) => rows[index]!));
   const isActiveDrawn = drawn.some((index) => rows[index]!.id === activeId.value);
+  const marked = markedRange(rows, log.marked.value);
   const hasFilter = log.around.value === null && !isNoFilter(log.filter.value);
   return (
     <div class="lines-frame" role="log" aria-live="off" aria-label="Events of the run">
@@ -118,6 +131,7 @@ export function LogView({ screen }: { screen: RunScreen }) {
           aria-readonly="true"
           aria-activedescendant={isActiveDrawn ? rowElementId(activeId.value!) : undefined}
           tabIndex={0}
+          onCopy={(event) => copyRows(event, event.currentTarget, copiedRows(screen))}
         >
           <div
             class="lines-all"
@@ -132,6 +146,7 @@ export function LogView({ screen }: { screen: RunScreen }) {
                   {...{ row, index, hasFilter, actions }}
                   isActive={row.id === activeId.value}
                   isSelected={row.id === selected.value}
+                  isMarked={marked !== null && index >= marked.from && index <= marked.to}
                 />
               );
             })}
@@ -144,6 +159,18 @@ export function LogView({ screen }: { screen: RunScreen }) {
       <LogSummary screen={screen} />
     </div>
   );
+}
+
+/** Rows that are selected may be more than are drawn: those between them belong to them. */
+function copiedRows({ log }: RunScreen) {
+  return {
+    ofIds(ids: readonly string[]) {
+      const rows = log.rows.peek();
+      const range = markedRange(rows, { anchor: ids[0]!, head: ids.at(-1)! });
+      return range === null ? null : copyText(rows.slice(range.from, range.to + 1));
+    },
+    ofMarked: () => markedText(log, log.marked.peek())?.text ?? null,
+  };
 }
 
 /** The minute of the rows in view, above them. */

@@ -9,7 +9,7 @@ import type { BurstRow, EventRow, LogRow, RollUpRow } from './log-rows.ts';
 
 export interface RowActions {
   /** A row was pressed: an event is selected, a roll-up or a burst opens or closes. */
-  press(row: LogRow): void;
+  press(row: LogRow, by: { readonly extend: boolean }): void;
   explain(rowId: string): void;
   /** Shows what is around an event, without the filter. */
   showAround(seq: number): void;
@@ -22,6 +22,8 @@ export interface RowProps {
   /** Whether the keys of the list act on this row. */
   readonly isActive: boolean;
   readonly isSelected: boolean;
+  /** Whether it is among those that are marked to be copied. */
+  readonly isMarked: boolean;
   /** Whether a filter leaves events out. */
   readonly hasFilter: boolean;
   readonly actions: RowActions;
@@ -39,7 +41,12 @@ export const RowView = memo((props: RowProps) => {
       aria-rowindex={index + 1}
       aria-selected={isSelected || isActive}
       style={`transform: translateY(calc(${index} * var(--row-height)))`}
-      onClick={() => actions.press(row)}
+      data-row={row.id}
+      onMouseDown={(event) => {
+        // With shift, rows are marked and not text.
+        if (event.shiftKey) event.preventDefault();
+      }}
+      onClick={(event) => actions.press(row, { extend: event.shiftKey })}
     >
       <Inside row={row} actions={actions} />
       {hasFilter && row.kind === 'event' && (isActive || isSelected) && (
@@ -48,7 +55,7 @@ export const RowView = memo((props: RowProps) => {
             type="button"
             class="text-button"
             tabIndex={-1}
-            title="what is around it, without the filter (x)"
+            title="what is around it, without the filter (o)"
             onClick={(event) => {
               event.stopPropagation();
               actions.showAround(row.seq);
@@ -75,7 +82,7 @@ export function rowIdOf(node: EventTarget | null): string | null {
   return element?.closest('.line[id]')?.id.slice(ELEMENT_ID.length) ?? null;
 }
 
-function classOf({ row, isActive, isSelected }: RowProps): string {
+function classOf({ row, isActive, isSelected, isMarked }: RowProps): string {
   const classes = ['line', `line-${row.kind}`];
   if (row.kind === 'event' && row.within !== null) classes.push('line-within');
   if ((row.kind === 'burst' && row.isAlarm) || (row.kind === 'event' && row.entry.severity !== 'info')) {
@@ -83,6 +90,7 @@ function classOf({ row, isActive, isSelected }: RowProps): string {
   }
   if (isActive) classes.push('line-active');
   if (isSelected) classes.push('line-selected');
+  if (isMarked) classes.push('line-marked');
   return classes.join(' ');
 }
 

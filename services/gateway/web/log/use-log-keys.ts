@@ -65,7 +65,9 @@ function actsOf(screen: RunScreen, { activeId, inView, reveal, toTop, press }: L
       }
       const row = log.rows.peek()[activeIndex()];
       const seq = row !== undefined && 'seq' in row ? row.seq : screen.selected.peek();
-      if (seq !== null) log.showAround(seq);
+      if (seq === null) return;
+      log.showAround(seq);
+      screen.select(seq);
     },
   };
 }

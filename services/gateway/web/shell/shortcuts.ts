@@ -37,7 +37,7 @@ export const shortcuts = {
   'run.follow': { scope: 'run', keys: [' '], does: 'pause the log, or follow it again' },
   'run.filter': { scope: 'run', keys: ['f'], does: 'filter the log' },
   'run.rows.raw': { scope: 'run', keys: ['r'], does: 'every event raw, newest first' },
-  'run.around': { scope: 'run', keys: ['x'], does: 'around the row, without the filter, and back' },
+  'run.around': { scope: 'run', keys: ['o'], does: 'around the row, without the filter, and back' },
   'run.next': { scope: 'run', keys: ['j', 'ArrowDown'], does: 'next row of the log' },
   'run.previous': { scope: 'run', keys: ['k', 'ArrowUp'], does: 'previous row of the log' },
   'run.expand': { scope: 'run', keys: ['Enter'], does: 'open the row: its events, or the event' },
