@@ -302,6 +302,14 @@ describe('a place in the log', () => {
     expect(shown.seqs.slice(0, 3)).toEqual([1, 2, 3]);
     expect(shown.edge('top')).toBe('beginning');
   });
+
+  it('is where the view goes also if all of it is loaded', () => {
+    const shown = new Shown({ events: 300 });
+    shown.answerAll();
+    shown.log.goToBeginning();
+    expect(shown.log.target).toBe(-1);
+    expect(shown.log.isFollowing).toBe(false);
+  });
 });
 
 describe('requests', () => {

@@ -263,6 +263,8 @@ export class LogWindow {
   /** Goes to the beginning of the run, or of what is left of it. */
   goToBeginning(): void {
     this.#isFollowing = false;
+    // Below every seq: the view shows the first row that is there.
+    this.#target = -1;
     if (this.#older.next !== null) {
       this.#leave();
       this.#older = edgeAt(null);
