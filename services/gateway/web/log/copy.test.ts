@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { entryOf } from '../../../../test/support/entry-factory.ts';
 import { pageCase } from '../../../../test/support/page-cases.ts';
-import { copyText } from './copy.ts';
+import { copyText, rawLine } from './copy.ts';
 import { LogRows } from './log-rows.ts';
 
 function copied(entries: Parameters<LogRows['add']>[0], open: readonly string[] = []): string[] {
@@ -62,4 +62,16 @@ it('writes gaps', () => {
   expect(
     copyText([{ ...gap, cause: 'stream', missing: null, state: 'not_coming', reason: 'too_many' }]),
   ).toBe('--  an unknown number of the events 812–848 were not shown  behind seq 7');
+});
+
+it('writes a row of the raw table as one line, with the rest as JSON, whatever its texts', () => {
+  const line = rawLine(
+    entryOf({
+      ...{ seq: 1_234, message: 'two\nlines \u202e', env_id: 2, values: { val_accuracy: 83.1 } },
+      metadata: { event_id: 'x', note: 'a\nb' },
+    }),
+  );
+  expect(line).toBe(
+    '2026-01-03T23:59:47.900000+00:00  EPOCH_COMPLETED  e02  ep 0  two␊lines <202E>  {"note":"a\\nb","val_accuracy":83.1}  seq 1234',
+  );
 });

@@ -6,6 +6,7 @@ import { CopyButton } from '../side/copy-button.tsx';
 import { counted, countText } from '../text/numbers.ts';
 import { visibleText } from '../text/visible-text.ts';
 import { CopyLink } from './copy-link.tsx';
+import type { DripState } from './drip-feed.ts';
 import { FilterBox } from './filter-box.tsx';
 import { type Chip, chipsOf, formatFilter, withChip } from './log-filter.ts';
 import { markedText } from './marked-rows.ts';
@@ -18,6 +19,7 @@ export function FilterBar({ screen }: { screen: RunScreen }) {
       <ClassChips screen={screen} />
       <span class="log-bar-end">
         <CopyMarked screen={screen} />
+        <DripButton screen={screen} />
         <RawButton screen={screen} />
         <FollowButton screen={screen} />
       </span>
@@ -62,6 +64,47 @@ function CopyMarked({ screen: { log } }: { screen: RunScreen }) {
     />
   );
 }
+
+/** The switch of the drip. While it holds events it says how late they are. */
+function DripButton({ screen: { log, at } }: { screen: RunScreen }) {
+  const state = log.drip.state.value;
+  if (at.value !== null) return null;
+  const isOn = state.kind !== 'off';
+  const late = state.kind === 'dripping' ? ` ${(state.delayMs / 1_000).toFixed(1)} s` : isOn ? ' –' : '';
+  return (
+    <button
+      type="button"
+      class="chip log-drip"
+      aria-pressed={isOn}
+      aria-label="Show events one after the other"
+      title={dripTitle(state)}
+      onClick={() => log.drip.toggle()}
+    >
+      drip{late}
+    </button>
+  );
+}
+
+function dripTitle(state: DripState): string {
+  switch (state.kind) {
+    case 'off':
+      return 'show events one after the other, a second later';
+    case 'dripping':
+      return 'events appear one after the other, so late; press to show them at once';
+    case 'resting':
+      return `shows all at once now: ${restingWords[state.because]}`;
+    default: {
+      const unreachable: never = state;
+      throw new Error(`unknown state ${String(unreachable)}`);
+    }
+  }
+}
+
+const restingWords = {
+  motion: 'this system asks for less motion',
+  reading: 'the log is not followed',
+  rate: 'more than 15 lines a second',
+} as const;
 
 function RawButton({ screen: { log } }: { screen: RunScreen }) {
   const toggle = useCallback(() => {

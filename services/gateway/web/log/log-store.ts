@@ -15,6 +15,7 @@ import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 import { browserFrames, type FollowedRun, frame, type LogUpdate } from '../run/followed-run.ts';
 import type { Connection } from '../shell/connection.ts';
 import { route, setOptions } from '../shell/route.ts';
+import { createDripFeed, type DripFeed } from './drip-feed.ts';
 import { canBeFilled, GapRows } from './gap-rows.ts';
 import {
   type FilterFault,
@@ -83,6 +84,8 @@ export interface LogStore extends Disposable {
   entriesOf(row: LogRow): readonly EventLogEntry[];
   /** The entry of a place among all that are loaded (`counts.shown`), the oldest first. */
   entryAt(index: number): EventLogEntry | null;
+  /** Lets individual events appear one after the other, where it is switched on. */
+  readonly drip: Pick<DripFeed, 'state' | 'toggle'>;
   /** The rows that are marked to be copied, from one to the other; null if none are. */
   readonly marked: Signal<MarkedRows | null>;
   /** Writes the filter into the address. */
@@ -120,6 +123,16 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
   let hasStarted = false;
   const state = signal(stateOf(window));
   const server = (): EntryFilter => (around.peek() === null ? serverFilterOf(filter.peek()) : {});
+
+  const drip = createDripFeed({
+    show(entries) {
+      window.live(entries);
+      publish();
+    },
+    isFollowing: () => window.isFollowing && asOf === null,
+    nowMs: connection.monotonicMs,
+    isMotionReduced: () => globalThis.matchMedia?.('(prefers-reduced-motion: reduce)').matches ?? false,
+  });
 
   function publish(): void {
     for (const request of window.takeRequests()) void answer(window, request);
@@ -173,13 +186,14 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     const snapshot = run.snapshot.peek();
     const nowMs = connection.clock.at() ?? Date.now();
     if (update.kind === 'start') start(update);
-    if (update.kind === 'entries') window.live(update.entries);
+    if (update.kind === 'entries') window.live(drip.push(update.entries));
     if (update.kind === 'gap') gaps.noteStream(update, nowMs);
     if (snapshot !== null) gaps.noteSnapshot(snapshot, nowMs);
     publish();
   }
 
   function start({ entries, position, firstSeq }: Extract<LogUpdate, { kind: 'start' }>): void {
+    drip.clear();
     gaps.clear();
     const place = hasStarted ? null : early;
     const { isPaused } = window;
@@ -211,6 +225,7 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
 
   /** Begins anew, with the filter and the end that are set. */
   function restart(): void {
+    drip.clear();
     source.abort();
     source = new AbortController();
     const { isPaused } = window;
@@ -316,6 +331,7 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     entryOf: (seq) => window.rows.entryOf(seq),
     entriesOf: (row) => window.rows.entriesOf(row),
     entryAt: (index) => window.rows.entryAt(index),
+    drip,
     marked: signal<MarkedRows | null>(null),
     setFilter: (text) => setOptions('run', { log: text }),
     showAsOf(seq) {
@@ -334,6 +350,7 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     },
     [Symbol.dispose]() {
       stop.abort();
+      drip[Symbol.dispose]();
       unfilter();
       unrestart();
       unselect();

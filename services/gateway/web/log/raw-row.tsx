@@ -105,6 +105,8 @@ export function RawWhole({ entry, line, lines }: { entry: EventLogEntry; line: n
   );
 }
 
-function wholeText(entry: EventLogEntry): string {
-  return JSON.stringify(entry, null, 2);
+/** How long ago it was when it was delivered is left out: it is not so any more. */
+function wholeText(entry: EventLogEntry & { readonly relative_time?: string }): string {
+  const { relative_time: _, ...kept } = entry;
+  return JSON.stringify(kept, null, 2);
 }
