@@ -95,7 +95,7 @@ export function LogView({ screen }: { screen: RunScreen }) {
     }),
     [screen, log, hold, activeId, explained],
   );
-  useLogKeys(
+  const { mark } = useLogKeys(
     screen,
     useMemo(
       () => ({
@@ -131,6 +131,12 @@ export function LogView({ screen }: { screen: RunScreen }) {
           aria-readonly="true"
           aria-activedescendant={isActiveDrawn ? rowElementId(activeId.value!) : undefined}
           tabIndex={0}
+          onKeyDown={(event) => {
+            const by = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
+            if (by === 0 || !event.shiftKey) return;
+            event.preventDefault();
+            mark(by);
+          }}
           onCopy={(event) => copyRows(event, event.currentTarget, copiedRows(screen))}
         >
           <div

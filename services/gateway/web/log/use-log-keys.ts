@@ -2,6 +2,7 @@ import { useMemo } from 'preact/hooks';
 import type { RunScreen } from '../run/run-screen.ts';
 import { useShortcut } from '../shell/shortcuts.ts';
 import type { LogRow } from './log-rows.ts';
+import { extendedTo } from './marked-rows.ts';
 
 export interface LogKeys {
   /** The row that the keys act on, by its id. */
@@ -14,8 +15,11 @@ export interface LogKeys {
   press(row: LogRow): void;
 }
 
-/** The keys of the log: up and down its rows, open, to its ends, pause and follow, and what is around a match. */
-export function useLogKeys(screen: RunScreen, keys: LogKeys): void {
+/**
+ * The keys of the log: up and down its rows, open, to its ends, pause and follow, and what is around a match. `mark` goes to
+ * the next row and marks those on the way.
+ */
+export function useLogKeys(screen: RunScreen, keys: LogKeys): { mark(by: 1 | -1): void } {
   const act = useMemo(() => actsOf(screen, keys), [screen, keys]);
   useShortcut('run.next', act.next);
   useShortcut('run.previous', act.previous);
@@ -24,12 +28,13 @@ export function useLogKeys(screen: RunScreen, keys: LogKeys): void {
   useShortcut('run.last', act.last);
   useShortcut('run.follow', act.follow);
   useShortcut('run.around', act.around);
+  return act;
 }
 
 function actsOf(screen: RunScreen, { activeId, inView, reveal, toTop, press }: LogKeys) {
   const { log } = screen;
   const activeIndex = () => log.rows.peek().findIndex(({ id }) => id === activeId.peek());
-  const step = (by: 1 | -1) => () => {
+  const step = (by: 1 | -1, { extend = false } = {}) => {
     const rows = log.rows.peek();
     const held = activeIndex();
     const { first, last } = inView();
@@ -38,13 +43,16 @@ function actsOf(screen: RunScreen, { activeId, inView, reveal, toTop, press }: L
     if (at < 0) return;
     log.leaveEnd();
     const row = rows[at]!;
+    const begun = rows[held]?.id ?? row.id;
+    log.marked.value = extend ? extendedTo(log.marked.peek(), { from: begun, to: row.id }) : null;
     activeId.value = row.id;
-    if (row.kind === 'event') screen.select(row.seq);
+    if (!extend && row.kind === 'event') screen.select(row.seq);
     reveal(at);
   };
   return {
-    next: step(1),
-    previous: step(-1),
+    next: () => step(1),
+    previous: () => step(-1),
+    mark: (by: 1 | -1) => step(by, { extend: true }),
     expand() {
       const row = log.rows.peek()[activeIndex()];
       if (row !== undefined) press(row);
