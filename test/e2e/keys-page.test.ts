@@ -27,10 +27,10 @@ describe('the page when keys are required', () => {
     await enter('nonsense');
     await page.getByText('This key is not valid').waitFor();
     await enter('ops');
-    await page.locator('.head h1').filter({ hasText: 'shown' }).waitFor();
+    await page.getByRole('link', { name: /shown/ }).waitFor();
     expect(await page.getByText('hidden').count()).toBe(0);
     await page.reload();
-    await page.locator('.head h1').filter({ hasText: 'shown' }).waitFor();
+    await page.getByRole('link', { name: /shown/ }).waitFor();
     keys.set({});
     await page.getByText('was revoked').waitFor();
     await expect.poll(() => page.evaluate('sessionStorage.length')).toBe(0);
