@@ -1,6 +1,7 @@
 import { render } from 'preact';
 import { Page } from './page.tsx';
 import { openConnection } from './shell/connection.ts';
+import { followPrinting } from './shell/printing.ts';
 import { startRoute } from './shell/route.ts';
 import { listenForShortcuts } from './shell/shortcuts.ts';
 import { tabStore } from './shell/view-key.ts';
@@ -19,4 +20,5 @@ openConnection({
   reload: () => location.reload(),
 });
 listenForShortcuts(window);
+followPrinting(window);
 render(<Page />, root);

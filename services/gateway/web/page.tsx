@@ -1,4 +1,5 @@
 import { connection } from './shell/connection.ts';
+import { LinkOut } from './shell/embed.tsx';
 import { Failure } from './shell/failure.tsx';
 import { GoToBox } from './shell/go-to-box.tsx';
 import { HelpSheet } from './shell/help-sheet.tsx';
@@ -17,6 +18,7 @@ export function Page() {
   return (
     <div class={route.value.embed ? 'page page-embedded' : 'page'}>
       <Shown />
+      <LinkOut />
       <HelpSheet />
     </div>
   );

@@ -2,6 +2,7 @@ import { formatRunKey } from '@runlog/schema/run/run-key';
 import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { runAddress } from '../shell/address.ts';
 import { connection } from '../shell/connection.ts';
+import { isPrinting } from '../shell/printing.ts';
 import { goTo } from '../shell/route.ts';
 import { counted } from '../text/numbers.ts';
 import { fleetColumns } from './fleet-columns.ts';
@@ -12,6 +13,9 @@ import { type FleetRowActions, GroupHead, RowView, rowElementId, UnknownRow } fr
 import type { FleetScreen } from './fleet-screen.ts';
 import { useFleetBox } from './use-fleet-box.ts';
 import { useFleetKeys } from './use-fleet-keys.ts';
+
+/** Some thousand rows: as many as the table holds. */
+const PRINTED_PX_MAX = 28_000;
 
 /** The rows of the runs. Only those in view are in the page; the table is one tab stop, and its keys are those of the view. */
 export function FleetTable({ screen }: { screen: FleetScreen }) {
@@ -25,7 +29,7 @@ export function FleetTable({ screen }: { screen: FleetScreen }) {
     const groups = isGrouped ? groupsOf(rows?.groups ?? [], total) : null;
     return new FleetLayout({ total, groups, heights: box.value.heights });
   }, [rows?.total, rows?.groups, isGrouped, box.value.heights]);
-  const slice = layout.slice(box.value);
+  const slice = layout.slice(isPrinting.value ? { top: 0, height: PRINTED_PX_MAX } : box.value);
   useEffect(() => store.show(slice), [store, slice.from, slice.to]);
   const view = store.view.value;
   useLayoutEffect(() => {

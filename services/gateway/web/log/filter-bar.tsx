@@ -1,6 +1,7 @@
 import { useCallback } from 'preact/hooks';
 import type { RunScreen } from '../run/run-screen.ts';
 import { setOptions } from '../shell/route.ts';
+import { useRoving } from '../shell/roving.ts';
 import { useShortcut } from '../shell/shortcuts.ts';
 import { CopyButton } from '../side/copy-button.tsx';
 import { counted, countText } from '../text/numbers.ts';
@@ -33,14 +34,17 @@ function ClassChips({ screen }: { screen: RunScreen }) {
   const snapshot = screen.shown.value ?? screen.run.snapshot.value;
   const filter = screen.log.filter.value;
   const press = (chip: Chip) => screen.log.setFilter(formatFilter(withChip(filter, chip)));
+  const chips = chipsOf(snapshot?.counts ?? {}, filter);
+  const roving = useRoving(chips.length);
   return (
-    <div class="log-chips" role="group" aria-label="Classes of events">
-      {chipsOf(snapshot?.counts ?? {}, filter).map((chip) => (
+    <div class="log-chips" role="group" aria-label="Classes of events" onKeyDown={roving.onKeyDown}>
+      {chips.map((chip, at) => (
         <button
           key={chip.name}
           type="button"
           class="chip"
           aria-pressed={chip.isOn}
+          tabIndex={roving.tabIndexOf(at)}
           title={chip.isOn ? `leave out ${visibleText(chip.name)}` : `show ${visibleText(chip.name)} again`}
           onClick={() => press(chip)}
         >
@@ -134,7 +138,6 @@ function FollowButton({ screen }: { screen: RunScreen }) {
       type="button"
       class="chip log-follow"
       aria-pressed={isPaused}
-      aria-label={isFollowing ? 'Pause the log' : 'Follow the log'}
       title={isFollowing ? 'pause the log' : 'follow the log'}
       onClick={() => (isFollowing ? screen.log.pause() : screen.log.follow())}
     >

@@ -1,6 +1,7 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import type { RunScreen } from '../run/run-screen.ts';
+import { isPrinting } from '../shell/printing.ts';
 import { setOptions } from '../shell/route.ts';
 import { minuteHeadText } from '../text/dates.ts';
 import { counted } from '../text/numbers.ts';
@@ -112,7 +113,8 @@ export function LogView({ screen }: { screen: RunScreen }) {
     ),
   );
 
-  const drawn = drawnRows(seen, { rows, text: hold.text.value });
+  const whole = { ...seen, drawnFrom: 0, drawnTo: rows.length };
+  const drawn = drawnRows(isPrinting.value ? whole : seen, { rows, text: hold.text.value });
   const keys = slots.of(drawn.map((index) => rows[index]!));
   const isActiveDrawn = drawn.some((index) => rows[index]!.id === activeId.value);
   const marked = markedRange(rows, log.marked.value);
@@ -209,12 +211,14 @@ function EmptyLog({ screen }: { screen: RunScreen }) {
   if (isNoFilter(screen.log.filter.value) || total === 0)
     return <p class="hint">No event has come yet. They appear here by themselves.</p>;
   return (
-    <p class="hint">
-      None of {counted(total, 'event')} matches the filter.{' '}
-      <button type="button" class="text-button" onClick={() => screen.log.setFilter('')}>
-        Show all
-      </button>
-    </p>
+    <div class="hint" role="row">
+      <span role="gridcell">
+        None of {counted(total, 'event')} matches the filter.{' '}
+        <button type="button" class="text-button" onClick={() => screen.log.setFilter('')}>
+          Show all
+        </button>
+      </span>
+    </div>
   );
 }
 

@@ -84,7 +84,7 @@ export function RawTable({ screen }: { screen: RunScreen }) {
     <div
       class="lines raw-lines"
       ref={list}
-      role="grid"
+      role="treegrid"
       aria-label="Raw events, newest first"
       aria-rowcount={shown + 1}
       aria-readonly="true"

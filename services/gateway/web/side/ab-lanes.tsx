@@ -29,6 +29,7 @@ export function AbLanes({ screen, beside }: { screen: RunScreen; beside: BesideR
         <p class="ab-a">A</p>
         {axis !== null && timeline !== null && (
           <Lanes
+            name="Seed lives of A"
             {...{ axis, timeline, onLife, onRetry }}
             seeds={screen.seeds.value}
             history={screen.seedHistory.value}
@@ -41,6 +42,7 @@ export function AbLanes({ screen, beside }: { screen: RunScreen; beside: BesideR
         <p class="ab-b">B</p>
         {otherAxis !== null && otherTimeline !== null && (
           <Lanes
+            name="Seed lives of B"
             axis={otherAxis}
             timeline={otherTimeline}
             seeds={beside.seeds.value}

@@ -32,6 +32,8 @@ export interface LifePlace {
 }
 
 export interface LanesProps {
+  /** What it is called if there are others beside it. */
+  readonly name?: string;
   readonly axis: RunAxis;
   readonly timeline: Pick<RunTimeline, 'attempts' | 'attempt' | 'landmarks' | 'first_seq'>;
   readonly seeds: readonly SeedEvent[];
@@ -55,7 +57,7 @@ export const Lanes = memo((props: LanesProps) => {
     [seeds, timeline.attempts],
   );
   return (
-    <section class="lanes" aria-label="Seed lives">
+    <section class="lanes" aria-label={props.name ?? 'Seed lives'}>
       <Legend />
       <LanesNote history={history} model={model} onRetry={props.onRetry} />
       {model.lanes.length > 0 && (

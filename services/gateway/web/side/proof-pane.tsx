@@ -84,9 +84,9 @@ function gapRowsIn(rows: readonly LogRow[]): readonly GapRow[] {
 function Section(props: { title: string; note: string; children: ComponentChildren }) {
   return (
     <section class="proof-section">
-      <h3>
+      <h2>
         {props.title} <span class="proof-note">{props.note}</span>
-      </h3>
+      </h2>
       {props.children}
     </section>
   );

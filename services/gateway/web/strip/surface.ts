@@ -14,6 +14,7 @@ export interface Surface {
 
 /** Queries whose answer changes the colours of a drawing. */
 const COLOUR_QUERIES = [
+  'print',
   '(prefers-color-scheme: dark)',
   '(forced-colors: active)',
   '(prefers-contrast: more)',
