@@ -7,7 +7,7 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 
-SIGNS = "✗✓▲▼▶◀▸▾●○◌◐◆◇★↑↓←→⇄↵┄×‹›…–−≥≤■□"
+SIGNS = "✗✓▲▼▶◀▸▾▴●○◌◐◆◇★↑↓←→⇄↵┄×‹›…–−≥≤■□"
 NAMES = ("NUL SOH STX ETX EOT ENQ ACK BEL BS HT LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC "
          "FS GS RS US SP DEL").split()
 font = TTFont(sys.argv[1])
