@@ -9,7 +9,7 @@ import {
 } from '@preact/signals';
 import type { EntryFilter } from '@runlog/client/history-request';
 import type { RunUpdate } from '@runlog/client/run-update';
-import { ChannelRefusedError } from '@runlog/client/stream-errors';
+import { ChannelRefusedError, StreamStoppedError } from '@runlog/client/stream-errors';
 import type { EventsPage } from '@runlog/schema/http/gateway-api';
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 import { browserFrames, type FollowedRun, frame, type LogUpdate } from '../run/followed-run.ts';
@@ -217,7 +217,8 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
       }
     } catch (error) {
       // The run itself, and the connection, say why they are refused.
-      if (!(error instanceof ChannelRefusedError) && !signal.aborted) throw error;
+      const isRefused = error instanceof ChannelRefusedError || error instanceof StreamStoppedError;
+      if (!isRefused && !signal.aborted) throw error;
     } finally {
       client.close();
     }
@@ -254,12 +255,23 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     publish();
   }
 
-  /** A filter may leave the event out, so what is around it is shown without it. */
   function goToSelected(seq: number): void {
     const at = window.rows.rowOf(seq);
     if (viewed !== null && at >= viewed.first && at <= viewed.last && rows.peek()[at]?.id === `e${seq}`)
       return;
     if (isNoFilter(filter.peek()) || around.peek() !== null || window.rows.entryOf(seq) !== null) goTo(seq);
+    else void goToMatch(seq);
+  }
+
+  /** If the filter leaves the event out, what is around it is shown without the filter. */
+  async function goToMatch(seq: number): Promise<void> {
+    const { signal } = source;
+    const got = await connection.ask<EventsPage>(`v1/runs/${key}/events`, {
+      query: { after: seq - 1, limit: 1, ...server() },
+      signal,
+    });
+    if (signal.aborted || selected.peek() !== seq) return;
+    if (got.kind === 'ok' && got.body.events[0]?.seq === seq) goTo(seq);
     else showAround(seq);
   }
 
@@ -273,6 +285,13 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     change();
     publish();
   };
+  function retry(): void {
+    gaps.retryStream();
+    changed(() => {
+      window.retry();
+      fillGapInView();
+    });
+  }
   const unfilter = effect(() => {
     if (parsed.value.kind === 'filter') filter.value = parsed.value.filter;
   });
@@ -286,6 +305,9 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
   const unselect = effect(() => {
     const seq = selected.value;
     if (seq !== null) untracked(() => goToSelected(seq));
+  });
+  const unwatch = effect(() => {
+    if (connection.link.value.state === 'open') untracked(retry);
   });
 
   return {
@@ -319,13 +341,7 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
       restart();
       goTo(seq);
     },
-    retry() {
-      gaps.retryStream();
-      changed(() => {
-        window.retry();
-        fillGapInView();
-      });
-    },
+    retry,
     toggle: (rowId) => changed(() => window.rows.toggle(rowId)),
     rowOf: (seq) => window.rows.rowOf(seq),
     entryOf: (seq) => window.rows.entryOf(seq),
@@ -354,6 +370,7 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
       unfilter();
       unrestart();
       unselect();
+      unwatch();
       source.abort();
     },
   };

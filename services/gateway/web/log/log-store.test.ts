@@ -1,0 +1,139 @@
+import type { RunUpdate } from '@runlog/client/run-update';
+import { StreamStoppedError } from '@runlog/client/stream-errors';
+import type { EventsPage } from '@runlog/schema/http/gateway-api';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { deliveredEntry, deliveredSnapshot } from '../../../../test/support/entry-factory.ts';
+import { type MadeUpConnection, madeUpConnection } from '../made-up/made-up-connection.ts';
+import { type FollowedRun, followRun } from '../run/followed-run.ts';
+import type { Answer, AskOptions } from '../shell/ask.ts';
+import { type RouteWindow, startRoute } from '../shell/route.ts';
+import { createLogStore, type LogStore } from './log-store.ts';
+
+const KEY = 'c1/r1/default';
+const LAST = 40;
+const entryOf = (seq: number) => deliveredEntry({ seq, event_type: 'SEED_PRUNED', env_id: seq % 2 });
+
+let connection: MadeUpConnection;
+let run: FollowedRun;
+let log: LogStore;
+let stopRoute: () => void;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  connection = madeUpConnection();
+  connection.answer(history);
+});
+afterEach(() => {
+  log[Symbol.dispose]();
+  run[Symbol.dispose]();
+  stopRoute();
+  vi.useRealTimers();
+});
+
+/** The history of a run of 40 events, of which every other one is of environment 1. */
+function history(path: string, { query = {} }: AskOptions): Answer<EventsPage> {
+  if (!path.endsWith('/events')) return { kind: 'away' };
+  const { before = LAST + 1, after = 0, limit = LAST, env } = query;
+  const wanted = Array.from({ length: LAST }, (_, at) => entryOf(at + 1)).filter(
+    ({ seq, env_id }) =>
+      seq < Number(before) &&
+      seq > Number(after) &&
+      (env === undefined || [env].flat().includes(env_id ?? -1)),
+  );
+  const events = query.after === undefined ? wanted.slice(-Number(limit)) : wanted.slice(0, Number(limit));
+  return {
+    kind: 'ok',
+    body: {
+      events: events.map((entry) => ({
+        ...{ seq: entry.seq, received_at: null, entry, event: {}, duplicate: false },
+      })),
+      ...{ next: null, position: { epoch: 'e1', seq: LAST }, oldest: 1 },
+    },
+  };
+}
+
+/** What a stream begins with: the run's state, and the newest entries that its filter lets through. */
+function beginning(seqs: readonly number[]): RunUpdate {
+  const entries = seqs.map(entryOf);
+  const position = { epoch: 'e1', seq: LAST };
+  const snapshot = deliveredSnapshot({ position, event_log: entries, total_events_received: LAST });
+  return { kind: 'snapshot', snapshot, entries, position, startsOver: true, reason: null, filtered: null };
+}
+
+/** Opens the page at an address, with the newest events of the run at hand. */
+async function opened(hash: string): Promise<void> {
+  const window: RouteWindow = {
+    location: { hash, search: '' },
+    history: { pushState: () => undefined, replaceState: () => undefined },
+    addEventListener: () => undefined,
+    removeEventListener: () => undefined,
+  };
+  stopRoute = startRoute(window);
+  const frames = {
+    nextFrame(callback: () => void) {
+      callback();
+      return () => undefined;
+    },
+  };
+  vi.stubGlobal('requestAnimationFrame', (callback: () => void) => setTimeout(callback));
+  vi.stubGlobal('cancelAnimationFrame', clearTimeout);
+  run = followRun(KEY, { connection, frames });
+  connection.runs[0]!.send(beginning([LAST - 1, LAST]));
+  await settled();
+  log = createLogStore({ run, connection });
+  await settled();
+}
+
+/** Lets everything happen that needs no time. */
+const settled = () => vi.advanceTimersByTimeAsync(0);
+const environments = () =>
+  new Set(Array.from({ length: log.counts.value.shown }, (_, at) => log.entryAt(at)!.env_id));
+const topEdge = () => {
+  const [row] = log.rows.value;
+  return row?.kind === 'edge' ? row.state : null;
+};
+
+describe('the log of a run', () => {
+  it('asks again for a page that could not be had while the gateway was away', async () => {
+    connection.answer(() => ({ kind: 'away' }));
+    await opened(`#${KEY}`);
+    expect(topEdge()).toBe('failed');
+    connection.answer(history);
+    connection.link.value = { state: 'waiting', retryAtMs: 0 };
+    connection.link.value = { state: 'open' };
+    await settled();
+    expect(topEdge()).toBe('beginning');
+    expect(log.counts.value.shown).toBe(LAST);
+  });
+
+  it('keeps the filter of its address where the selected event is a match', async () => {
+    await opened(`#${KEY}?log=env:1&event=5`);
+    connection.runs[1]!.send(beginning([LAST - 1]));
+    await vi.advanceTimersToNextTimerAsync();
+    expect(log.entryOf(5)).not.toBeNull();
+    expect(log.around.value).toBeNull();
+    expect(log.state.value.target).toBe(5);
+    expect(environments()).toEqual(new Set([1]));
+  });
+
+  it('shows what is around a selected event that its filter leaves out', async () => {
+    await opened(`#${KEY}?log=env:1&event=6`);
+    expect(log.around.value).toBe(6);
+    expect(environments()).toEqual(new Set([0, 1]));
+  });
+
+  it('ends without a fault of its own when the stream of its filter is refused for good', async () => {
+    const faults: unknown[] = [];
+    const note = (fault: unknown) => faults.push(fault);
+    process.on('unhandledRejection', note);
+    await opened(`#${KEY}?log=env:1`);
+    connection.runs[1]!.fail(new StreamStoppedError({ code: 4401, reason: 'this key was revoked' }));
+    await settled();
+    vi.useRealTimers();
+    // Node tells of it once nothing else is due.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', note);
+    expect(connection.runs[1]!.isEnded).toBe(true);
+    expect(faults).toEqual([]);
+  });
+});
