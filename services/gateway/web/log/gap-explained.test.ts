@@ -54,4 +54,11 @@ describe('an explained gap', () => {
     expect(explained.outlook).toMatch(outlook);
     expect(explained.facts.map(([name]) => name)).not.toContain('emitter');
   });
+
+  it('of the stream that could not be fetched says so, and where it is tried again', () => {
+    const row = gap({ cause: 'stream', emitterId: null, reason: 'unavailable', hasFailed: true });
+    const { outlook, advice } = explainGap(row, null);
+    expect(outlook).toMatch(/could not be read/);
+    expect(advice).toMatch(/“try again”/);
+  });
 });

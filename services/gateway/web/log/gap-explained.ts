@@ -63,7 +63,7 @@ function outlookOf({ state }: GapRow): Pick<GapExplained, 'outlook' | 'advice'> 
 }
 
 function explainStream(row: GapRow): GapExplained {
-  const { missing, sinceMs, after, from, to, reason } = row;
+  const { missing, sinceMs, after, from, to } = row;
   return {
     title: missing === null ? 'Events left out here' : `${counted(missing, 'event')} left out here`,
     facts: [
@@ -74,11 +74,17 @@ function explainStream(row: GapRow): GapExplained {
     ],
     meaning:
       'This page was behind or away, and was not handed these events. The run has received them: the figures above count them.',
-    ...streamOutlookOf(reason),
+    ...streamOutlookOf(row),
   };
 }
 
-function streamOutlookOf(reason: GapRow['reason']): Pick<GapExplained, 'outlook' | 'advice'> {
+function streamOutlookOf({ reason, hasFailed }: GapRow): Pick<GapExplained, 'outlook' | 'advice'> {
+  if (hasFailed === true) {
+    return {
+      outlook: 'They were asked for, and the history could not be read.',
+      advice: 'Press “try again” in the row. After an outage of the gateway this page does so by itself.',
+    };
+  }
   switch (reason) {
     case 'history_gone':
     case 'no_such_run':
