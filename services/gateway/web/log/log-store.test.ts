@@ -136,4 +136,21 @@ describe('the log of a run', () => {
     expect(connection.runs[1]!.isEnded).toBe(true);
     expect(faults).toEqual([]);
   });
+
+  it('knows a type that came after its filter was typed, and keeps its rows where that changes nothing', async () => {
+    await opened(`#${KEY}?log=type:my_own`);
+    expect(log.filter.value.types).toEqual([]);
+    const snapshot = deliveredSnapshot({ position: { epoch: 'e1', seq: LAST + 1 } });
+    const step = (counts: Record<string, number>): RunUpdate => ({
+      ...{ kind: 'step', snapshot: { ...snapshot, counts }, entries: [], filtered: null },
+      position: snapshot.position,
+    });
+    connection.runs[0]!.send(step({ MY_OWN: 1 }));
+    await settled();
+    expect(log.filter.value.types).toEqual(['MY_OWN']);
+    const followed = connection.runs.length;
+    connection.runs[0]!.send(step({ MY_OWN: 1, ANOTHER: 1 }));
+    await settled();
+    expect(connection.runs).toHaveLength(followed);
+  });
 });

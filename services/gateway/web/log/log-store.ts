@@ -17,14 +17,7 @@ import type { Connection } from '../shell/connection.ts';
 import { route, setOptions } from '../shell/route.ts';
 import { createDripFeed, type DripFeed } from './drip-feed.ts';
 import { canBeFilled, GapRows } from './gap-rows.ts';
-import {
-  type FilterFault,
-  isNoFilter,
-  type LogFilter,
-  noFilter,
-  parseFilter,
-  serverFilterOf,
-} from './log-filter.ts';
+import { isNoFilter, type LogFilter, noFilter, parseFilter, serverFilterOf } from './log-filter.ts';
 import type { LogRow } from './log-rows.ts';
 import { LogWindow, type PageRequest, type Viewed } from './log-window.ts';
 import type { MarkedRows } from './marked-rows.ts';
@@ -48,7 +41,6 @@ export interface LogStore extends Disposable {
   readonly state: ReadonlySignal<LogState>;
   /** What the address says (`log=`). A filter that is not valid changes nothing. */
   readonly filter: ReadonlySignal<LogFilter>;
-  readonly filterFault: ReadonlySignal<FilterFault | null>;
   /** Events in rows, and all events that the run has. */
   readonly counts: ReadonlySignal<{ readonly shown: number; readonly total: number }>;
   /** The events in view, for the window of the strip; null if none are. */
@@ -110,7 +102,9 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
   const filter = signal<LogFilter>(noFilter);
   const typed = computed(() => (route.value.view === 'run' ? route.value.log : ''));
   const selected = computed(() => (route.value.view === 'run' ? route.value.event : null));
-  const parsed = computed(() => parseFilter(typed.value, { types: Object.keys(typesOf(run)) }));
+  /** Joined, so that it changes only if there is another one. */
+  const types = computed(() => Object.keys(run.snapshot.value?.counts ?? {}).join(' '));
+  const parsed = computed(() => parseFilter(typed.value, { types: types.value.match(/\S+/g) ?? [] }));
   const around = signal<number | null>(null);
   const stop = new AbortController();
   let window = new LogWindow();
@@ -184,7 +178,8 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
 
   function take(update: LogUpdate): void {
     const snapshot = run.snapshot.peek();
-    const nowMs = connection.clock.at() ?? Date.now();
+    // Until the server has said what time it is, that of its newest event is the nearest.
+    const nowMs = connection.clock.at() ?? Date.parse(snapshot?.last_received_at ?? '');
     if (update.kind === 'start') start(update);
     if (update.kind === 'entries') window.live(drip.push(update.entries));
     if (update.kind === 'gap') gaps.noteStream(update, nowMs);
@@ -293,7 +288,9 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     });
   }
   const unfilter = effect(() => {
-    if (parsed.value.kind === 'filter') filter.value = parsed.value.filter;
+    if (parsed.value.kind === 'fault') return;
+    const { filter: next } = parsed.value;
+    if (JSON.stringify(next) !== JSON.stringify(filter.peek())) filter.value = next;
   });
   const unrestart = effect(() => {
     void filter.value;
@@ -312,7 +309,6 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
 
   return {
     ...{ rows, state, filter, counts, inView, around },
-    filterFault: computed(() => (parsed.value.kind === 'fault' ? parsed.value : null)),
     isRaw: computed(() => route.value.view === 'run' && route.value.raw),
     view(next) {
       viewed = next;
@@ -382,11 +378,6 @@ function stateOf({ isFollowing, isPaused, isAttached, newCount, target }: LogWin
 
 function isSame(one: LogState, other: LogState): boolean {
   return (Object.keys(one) as (keyof LogState)[]).every((name) => one[name] === other[name]);
-}
-
-/** How many events of each type the run has. */
-function typesOf(run: FollowedRun): Readonly<Record<string, number>> {
-  return run.snapshot.peek()?.counts ?? {};
 }
 
 function eventsOf(run: FollowedRun): number {
