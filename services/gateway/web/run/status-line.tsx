@@ -1,12 +1,14 @@
 import { instantOf } from '@runlog/schema/events/instant';
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
+import { isNoFilter } from '../log/log-filter.ts';
 import { connection } from '../shell/connection.ts';
 import { setOptions } from '../shell/route.ts';
 import { runProof } from '../shell/top-bar-facts.ts';
 import { agoText } from '../text/ages.ts';
-import { counted, countText } from '../text/numbers.ts';
+import { countText } from '../text/numbers.ts';
 import { missingRanges } from './missing-ranges.ts';
 import type { RunScreen } from './run-screen.ts';
+import { shownOfAll } from './shown-of-all.ts';
 
 /** So many characters tell the epochs apart that somebody may have seen. */
 const EPOCH_CHARS = 4;
@@ -15,7 +17,6 @@ const EPOCH_CHARS = 4;
 export function StatusLine({ screen }: { screen: RunScreen }) {
   const snapshot = screen.shown.value;
   const position = snapshot?.position ?? null;
-  const { shown, total } = screen.log.counts.value;
   return (
     <footer class="status-line">
       {position !== null && (
@@ -23,15 +24,25 @@ export function StatusLine({ screen }: { screen: RunScreen }) {
           seq {position.epoch.slice(0, EPOCH_CHARS)}:<b>{countText(position.seq)}</b>
         </span>
       )}
-      <span>
-        log shows {countText(shown)} of {counted(total, 'event')}
-        {shown < total && ' · scroll up for the rest'}
-      </span>
+      <LogShown screen={screen} snapshot={snapshot} />
       {snapshot !== null && snapshot.missing > 0 && <Missing snapshot={snapshot} />}
       {screen.at.value === null && <Verified />}
       <span class="status-line-end">1–5 panes · space follow · f filter · t time · c copy link · ? keys</span>
     </footer>
   );
+}
+
+function LogShown({ screen, snapshot }: { screen: RunScreen; snapshot: DeliveredSnapshot | null }) {
+  const { log, run, at } = screen;
+  const { shown, total } = log.counts.value;
+  const isPast = at.value !== null;
+  const counts = {
+    shown,
+    total: isPast && snapshot !== null ? snapshot.total_events_received - snapshot.duplicates : total,
+    isFiltered: log.around.value === null && !isNoFilter(log.filter.value),
+    isCatchingUp: !isPast && run.isCatchingUp.value,
+  };
+  return <span>{shownOfAll(counts)}</span>;
 }
 
 function Missing({ snapshot }: { snapshot: DeliveredSnapshot }) {
