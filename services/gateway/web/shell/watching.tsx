@@ -1,6 +1,7 @@
 import type { RunProof } from '@runlog/schema/http/proof-api';
 import { useEffect } from 'preact/hooks';
 import { counted, countText } from '../text/numbers.ts';
+import { visibleText } from '../text/visible-text.ts';
 import { connection } from './connection.ts';
 import { runProof } from './top-bar-facts.ts';
 
@@ -28,7 +29,7 @@ export function Watching({ runKey }: { runKey: string }) {
   }, [runKey, state]);
   if (runProof.value === null) return null;
   const { connections, keys } = runProof.value.watching;
-  const by = keys.length === 0 ? '' : `, with the keys ${keys.join(', ')}`;
+  const by = keys.length === 0 ? '' : `, with the keys ${keys.map(visibleText).join(', ')}`;
   return (
     <span class="dim top-bar-watching" title={`${counted(connections, 'connection')} to this gateway${by}`}>
       {countText(connections)} watching
