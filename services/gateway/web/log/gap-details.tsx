@@ -1,11 +1,12 @@
 import type { Signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { RunScreen } from '../run/run-screen.ts';
-import { connection } from '../shell/connection.ts';
+import { later } from '../shell/later.tsx';
 import { setOptions } from '../shell/route.ts';
-import { visibleText } from '../text/visible-text.ts';
-import { explainGap } from './gap-explained.ts';
 import type { GapRow } from './gap-rows.ts';
+
+// Its words are loaded when they are first read.
+const GapExplanation = later(async () => (await import('./gap-explanation.tsx')).GapExplanation);
 
 /** Explains a gap. `rowId` is that of its row; null while none is explained. */
 export function GapDetails({ screen, rowId }: { screen: RunScreen; rowId: Signal<string | null> }) {
@@ -41,7 +42,7 @@ export function GapDetails({ screen, rowId }: { screen: RunScreen; rowId: Signal
       }}
     >
       {row !== null && (
-        <Explained
+        <GapExplanation
           row={row}
           onProof={() => {
             close();
@@ -51,35 +52,5 @@ export function GapDetails({ screen, rowId }: { screen: RunScreen; rowId: Signal
         />
       )}
     </dialog>
-  );
-}
-
-function Explained({ row, onProof, onClose }: { row: GapRow; onProof(): void; onClose(): void }) {
-  const { title, facts, meaning, outlook, advice } = explainGap(row, connection().clock.now.value);
-  return (
-    <div class="gap-explained">
-      <h2 class={row.state === 'recovered' ? '' : 'warn'}>{title}</h2>
-      <dl>
-        {facts.map(([name, fact]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>
-              <bdi>{visibleText(fact)}</bdi>
-            </dd>
-          </div>
-        ))}
-      </dl>
-      <p>{meaning}</p>
-      <p>{outlook}</p>
-      <p>{advice}</p>
-      <p class="gap-explained-end">
-        <button type="button" onClick={onProof}>
-          Proof of what arrived
-        </button>
-        <button type="button" onClick={onClose}>
-          Close <kbd>esc</kbd>
-        </button>
-      </p>
-    </div>
   );
 }

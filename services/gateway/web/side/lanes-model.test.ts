@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { recordedRun, simulatedRun } from '../../../../test/support/drawn-run.ts';
 import { entryOf } from '../../../../test/support/entry-factory.ts';
-import { LANES_MAX, laneName, lanesOf, SEED_EVENTS_MAX } from './lanes-model.ts';
-import { type SeedEvent, seedEventOf } from './seed-events.ts';
+import { LANES_MAX, laneName, lanesOf } from './lanes-model.ts';
+import { SEED_EVENTS_MAX, type SeedEvent, seedEventOf } from './seed-events.ts';
 
 const event = (seq: number, overrides: Partial<SeedEvent> = {}): SeedEvent => ({
   ...{ seq, eventId: `event-${seq}`, atMs: seq * 1_000, env: 0, slot: 'r0c0', kind: 'germinated' },

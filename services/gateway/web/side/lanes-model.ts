@@ -1,8 +1,5 @@
-import { EVENTS_PAGE_MAX } from '@runlog/schema/limits';
-import type { SeedEvent } from './seed-events.ts';
+import { SEED_EVENTS_MAX, type SeedEvent } from './seed-events.ts';
 
-/** The newest events of seeds that the lanes are made of. */
-export const SEED_EVENTS_MAX = 4 * EVENTS_PAGE_MAX;
 /** The lanes that are drawn: those in which something happened last, if there are more. */
 export const LANES_MAX = 256;
 

@@ -1,7 +1,11 @@
 import { eventNames } from '@runlog/schema/events/event-types';
 import { instantOf } from '@runlog/schema/events/instant';
 import { percentagePoints } from '@runlog/schema/events/line-span';
+import { EVENTS_PAGE_MAX } from '@runlog/schema/limits';
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
+
+/** The newest events of seeds that the lanes are made of. */
+export const SEED_EVENTS_MAX = 4 * EVENTS_PAGE_MAX;
 
 const kinds: Readonly<Record<string, SeedEvent['kind']>> = {
   [eventNames.SEED_GERMINATED]: 'germinated',

@@ -2,8 +2,7 @@ import type { EventsPage, StoredEvent } from '@runlog/schema/http/gateway-api';
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 import { describe, expect, it, vi } from 'vitest';
 import { entryOf } from '../../../../test/support/entry-factory.ts';
-import { SEED_EVENTS_MAX } from './lanes-model.ts';
-import { SEED_EVENT_TYPES } from './seed-events.ts';
+import { SEED_EVENT_TYPES, SEED_EVENTS_MAX } from './seed-events.ts';
 import { createSeedHistory, type ReadEvents } from './seed-history.ts';
 
 const pruned = (seq: number, overrides: Partial<EventLogEntry> = {}) =>

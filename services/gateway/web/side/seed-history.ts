@@ -2,8 +2,7 @@ import { type ReadonlySignal, signal } from '@preact/signals';
 import type { EventsPage } from '@runlog/schema/http/gateway-api';
 import { EVENTS_PAGE_MAX } from '@runlog/schema/limits';
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
-import { SEED_EVENTS_MAX } from './lanes-model.ts';
-import { SEED_EVENT_TYPES, type SeedEvent, seedEventOf } from './seed-events.ts';
+import { SEED_EVENT_TYPES, SEED_EVENTS_MAX, type SeedEvent, seedEventOf } from './seed-events.ts';
 
 /**
  * How much of the past is there. `cut`: older events of seeds are left out, because the newest are as many as are kept, the log
