@@ -189,7 +189,7 @@ describe('the drip', () => {
     await expect.poll(kinds).toHaveLength(2);
     expect(await drip().getAttribute('title')).toContain('less motion');
     await page.emulateMedia({ reducedMotion: 'no-preference' });
-    await page.getByRole('button', { name: 'Pause the log' }).click();
+    await page.getByRole('button', { name: /^following/ }).click();
     await send(plateau());
     await page.getByRole('button', { name: /1 new/ }).waitFor();
     await expect.poll(() => drip().getAttribute('title')).toContain('not followed');
