@@ -1,4 +1,5 @@
 import { counted, countText } from '../text/numbers.ts';
+import { visibleText } from '../text/visible-text.ts';
 import { markedIn } from './fleet-marks.ts';
 import type { FleetScreen } from './fleet-screen.ts';
 
@@ -37,6 +38,14 @@ export function FleetStatus({ screen }: { screen: FleetScreen }) {
 function InView({ screen: { store } }: { screen: FleetScreen }) {
   const total = store.total.value;
   const seen = store.inView.value;
+  const refusal = store.refusal.value;
+  if (refusal !== null) {
+    return (
+      <span class="bad" role="alert">
+        the gateway does not show these runs: <bdi>{visibleText(refusal)}</bdi>
+      </span>
+    );
+  }
   if (total === null) return <span>asking for the runs …</span>;
   return (
     <span>

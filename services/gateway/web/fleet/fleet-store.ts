@@ -1,5 +1,6 @@
 import { batch, computed, effect, type ReadonlySignal, signal } from '@preact/signals';
 import type { IndexView } from '@runlog/client/index-channel';
+import type { ChannelRefusal } from '@runlog/client/run-update';
 import { STREAM_INDEX_ROWS_MAX, WHERE_CONDITIONS_MAX } from '@runlog/schema/limits';
 import type { RunSort } from '@runlog/schema/run/snapshot';
 import type { StateCounts } from '@runlog/schema/stream/server-frames';
@@ -43,6 +44,8 @@ export interface FleetStore extends Disposable {
   /** The number of runs that match now, whatever is drawn. */
   readonly total: ReadonlySignal<number | null>;
   readonly counts: ReadonlySignal<FleetCounts | null>;
+  /** Why the gateway does not show what is asked for; null if it does, or has not answered. */
+  readonly refusal: ReadonlySignal<string | null>;
   /** All runs, whatever the filter. */
   readonly fleet: ReadonlySignal<{ readonly total: number; readonly failed: number } | null>;
   readonly isHeld: ReadonlySignal<boolean>;
@@ -90,12 +93,18 @@ export function createFleetStore({
   const holders = signal({ pointer: false, focus: false });
   const isHeld = computed(() => holders.value.pointer || holders.value.focus);
 
-  const onRefused = noteRefusal;
+  const refusal = signal<string | null>(null);
+  const onRefused = ({ code }: ChannelRefusal) => noteRefusal(code);
   const followed = {
     rows: followViews<AskedView>({
-      ...{ client, glob: globs.rows, onRefused },
+      ...{ client, glob: globs.rows },
+      onRefused({ code, message }) {
+        noteRefusal(code);
+        refusal.value = message;
+      },
       onUpdate({ total, counts, groups, rows: received }, { offset, limit, ...rest }) {
         batch(() => {
+          refusal.value = null;
           live.value = { total, counts };
           // Judged by what was asked: the filter may have changed since.
           if (isOfAll(rest)) fleet.value = { total: sumOf(counts), failed: counts.failed ?? 0 };
@@ -134,7 +143,7 @@ export function createFleetStore({
   ];
 
   return {
-    ...{ typed: input.typed, filter, sort, by, view, rows, fleet, isHeld, inView },
+    ...{ typed: input.typed, filter, sort, by, view, rows, refusal, fleet, isHeld, inView },
     fault: computed(() => parsed.value.fault),
     total: computed(() => live.value?.total ?? null),
     counts: computed(() => {

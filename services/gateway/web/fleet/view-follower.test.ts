@@ -20,7 +20,7 @@ function world() {
     },
     glob: '*',
     onUpdate: ({ total }, { q }) => seen.push([q, total]),
-    onRefused: (code) => refused.push(code),
+    onRefused: ({ code }) => refused.push(code),
   });
   return {
     follower,

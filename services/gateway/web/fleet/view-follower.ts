@@ -1,4 +1,5 @@
 import type { IndexUpdate, IndexView } from '@runlog/client/index-channel';
+import type { ChannelRefusal } from '@runlog/client/run-update';
 import type { StreamClient } from '@runlog/client/stream-client';
 
 /** Follows one index view after the other. */
@@ -15,7 +16,7 @@ export function followViews<View extends IndexView>(of: {
   /** A client follows a glob by one view at a time. */
   glob: string;
   onUpdate: (update: IndexUpdate, view: View) => void;
-  onRefused: (code: string) => void;
+  onRefused: (refusal: ChannelRefusal) => void;
 }): ViewFollower<View> {
   const { client, glob, onUpdate, onRefused } = of;
   let end: (() => void) | null = null;
@@ -35,7 +36,7 @@ export function followViews<View extends IndexView>(of: {
       (update) => {
         if (asked !== view) return;
         isAwaited = false;
-        if (update.kind === 'refused') onRefused(update.code);
+        if (update.kind === 'refused') onRefused(update);
         else onUpdate(update, view);
         if (wish !== null) start(wish.view);
       },
