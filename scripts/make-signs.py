@@ -1,4 +1,4 @@
-"""Makes the font of services/gateway/web/shell/signs.css, which holds it in base64. Needs fonttools and brotli.
+"""Makes the font of services/gateway/web/shell/signs.ts, which holds it in base64. Needs fonttools and brotli.
 
     python3 scripts/make-signs.py node_modules/dejavu-fonts-ttf/ttf/DejaVuSansMono.ttf signs.woff2
 """

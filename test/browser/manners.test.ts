@@ -71,8 +71,8 @@ describe.each(pageViews)('$name', ({ hash, isThere }) => {
 
 /** The characters that no font draws: they look like one that no font has. */
 async function boxes(): Promise<string[]> {
-  return await page.evaluate(async () => {
-    await document.fonts.load('16px "runlog signs"', '●');
+  await page.waitForFunction(async () => (await document.fonts.load('16px "runlog signs"', '●')).length > 0);
+  return await page.evaluate(() => {
     const context = new OffscreenCanvas(32, 32).getContext('2d', { willReadFrequently: true })!;
     const { fontFamily } = getComputedStyle(document.body);
     const drawn = (text: string) => {

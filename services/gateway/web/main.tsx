@@ -22,3 +22,5 @@ openConnection({
 listenForShortcuts(window);
 followPrinting(window);
 render(<Page />, root);
+// A gateway that was replaced meanwhile has it no more; then signs are those of the machine.
+import('./shell/signs.ts').then(({ addSigns }) => addSigns()).catch(() => undefined);

@@ -14,7 +14,7 @@ const contentSecurityPolicy = (embedOrigins: readonly string[]) =>
     "style-src 'self'",
     "connect-src 'self'",
     "img-src 'self' data:",
-    // The style holds the font of the page's signs.
+    // A script holds the font of the page's signs.
     'font-src data:',
     "base-uri 'none'",
     "form-action 'none'",
