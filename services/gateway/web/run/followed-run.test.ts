@@ -1,5 +1,5 @@
 import type { RunUpdate } from '@runlog/client/run-update';
-import { ChannelRefusedError } from '@runlog/client/stream-errors';
+import { ChannelRefusedError, StreamStoppedError } from '@runlog/client/stream-errors';
 import type { DeliveredEntry, DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { deliveredEntry, deliveredSnapshot } from '../../../../test/support/entry-factory.ts';
@@ -104,6 +104,28 @@ describe('a followed run', () => {
     await frames.draw();
     expect(run.snapshot.value?.position?.seq).toBe(2);
     expect(connection.runs[0]!.dealtWith).toBe(1);
+  });
+
+  it.each([
+    ['hides no fault of the page', new Error('a broken invariant'), 1],
+    [
+      'leaves it to the connection to say that it was refused',
+      new StreamStoppedError({ code: 4401, reason: '' }),
+      0,
+    ],
+  ])('%s', async (_does, fault, faults) => {
+    const told: unknown[] = [];
+    const note = (reason: unknown) => told.push(reason);
+    const others = process.listeners('unhandledRejection');
+    process.removeAllListeners('unhandledRejection');
+    process.on('unhandledRejection', note);
+    connection.runs[0]!.fail(fault);
+    await settled();
+    vi.useRealTimers();
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', note);
+    for (const other of others) process.on('unhandledRejection', other);
+    expect(told).toHaveLength(faults);
   });
 
   it('is drawn once a frame, however many steps wait', async () => {

@@ -1,6 +1,6 @@
 import { batch, computed, type ReadonlySignal, signal } from '@preact/signals';
 import type { GapReason, RunUpdate } from '@runlog/client/run-update';
-import { ChannelRefusedError } from '@runlog/client/stream-errors';
+import { ChannelRefusedError, StreamStoppedError } from '@runlog/client/stream-errors';
 import type { RunTimeline } from '@runlog/schema/http/gateway-api';
 import type { RunFigures } from '@runlog/schema/run/figures';
 import type { DeliveredEntry, DeliveredSnapshot, Position, RunStatus } from '@runlog/schema/run/snapshot';
@@ -178,7 +178,8 @@ export function followRun(
       }
     } catch (error) {
       // A connection that was refused for good says so itself.
-      if (!(error instanceof ChannelRefusedError) || stop.signal.aborted) return;
+      if (error instanceof StreamStoppedError || stop.signal.aborted) return;
+      if (!(error instanceof ChannelRefusedError)) throw error;
       connection.noteRefusal(error.code);
       batch(() => {
         forget();
