@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { emptySnapshot, rowOf } from '@runlog/run-state/delivery';
 import { initialRun } from '@runlog/run-state/initial-run';
 import type { Figure } from '@runlog/schema/run/figures';
-import { formatRunKey, parseRunKey, type RunKey } from '@runlog/schema/run/run-key';
+import { parseRunKey, type RunKey } from '@runlog/schema/run/run-key';
 import { parseChannel } from '@runlog/schema/stream/channels';
 import { serverFrameSchemas } from '@runlog/schema/stream/server-frames';
 import { z } from 'zod';
@@ -114,11 +114,6 @@ function row(written: unknown): unknown {
 function runOf(ch: unknown): RunKey | null {
   const channel = typeof ch === 'string' ? parseChannel(ch) : null;
   return channel === null || channel.kind === 'runs' ? null : parseRunKey(channel.key);
-}
-
-/** Returns the key `cluster/run/group` of a row as it was sent. */
-export function keyOfRow(sent: RunKey): string {
-  return formatRunKey(sent);
 }
 
 /** A schema drops fields that it does not know. What it leaves unchanged is what the contract knows. */

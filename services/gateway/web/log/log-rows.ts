@@ -199,12 +199,6 @@ export class LogRows {
   #front = 0;
   #shift = 0;
   #isDirty = false;
-  #version = 0;
-
-  /** Grows with every change. */
-  get version(): number {
-    return this.#version;
-  }
 
   /** How many entries are loaded. */
   get size(): number {
@@ -357,7 +351,6 @@ export class LogRows {
   #changed(from: number): void {
     this.#valid = Math.min(this.#valid, from);
     this.#isDirty = true;
-    this.#version += 1;
   }
 
   /** Has the first tops drawn anew after the others moved by `shift` places. All rows must have been drawn. */
