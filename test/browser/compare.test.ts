@@ -155,6 +155,37 @@ describe('the address of a comparison', () => {
   });
 });
 
+it('a run that was left before it was drawn stands in no comparison’s way', async () => {
+  await using runs = await three();
+  await open(compareUrl(runs));
+  await row(KEYS[0]!).getByText('0.001').first().waitFor();
+  // Both views are loaded, so the next addresses are drawn at once.
+  await page.evaluate((key) => location.assign(`#${key}`), KEYS[0]);
+  await page.locator('.standing .state').waitFor();
+  await page.evaluate(() => location.assign('#'));
+  await page.getByText('resnet-a').first().waitFor();
+  await page.evaluate(
+    async (hashes) => {
+      await new Promise<void>((resolve) => {
+        addEventListener(
+          'hashchange',
+          () => {
+            // A message comes before the next frame.
+            const { port1, port2 } = new MessageChannel();
+            port1.onmessage = () => resolve();
+            port2.postMessage(null);
+          },
+          { once: true },
+        );
+        location.assign(hashes[0]!);
+      });
+      location.assign(hashes[1]!);
+    },
+    [`#${KEYS[0]}`, `#compare?runs=${KEYS.join(',')}`],
+  );
+  await row(KEYS[0]!).getByText('0.001').first().waitFor();
+});
+
 describe('the keys of a comparison', () => {
   it('go through the runs, open and remove them, and change what is shown', async () => {
     await using runs = await three();

@@ -1,6 +1,6 @@
 import { useComputed } from '@preact/signals';
 import { memo } from 'preact/compat';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useLayoutEffect, useMemo } from 'preact/hooks';
 import { LogPanel } from '../log/log-panel.tsx';
 import { connection } from '../shell/connection.ts';
 import { Failure } from '../shell/failure.tsx';
@@ -55,7 +55,7 @@ function Followed({ runKey }: { runKey: string }) {
 
 const Shown = memo(({ run }: { run: FollowedRun }) => {
   const screen = useMemo(() => createRunScreen(run, { connection: connection() }), [run]);
-  useEffect(() => () => screen[Symbol.dispose](), [screen]);
+  useLayoutEffect(() => () => screen[Symbol.dispose](), [screen]);
   const pane = route.value.view === 'run' ? route.value.pane : null;
   return (
     <>
