@@ -58,6 +58,10 @@ describe('the figures that are drawn', () => {
     expect(chosenNames(available, chosen)).toEqual(expected);
   });
 
+  it('have the rate of the events once, in a run with few figures', () => {
+    expect(chosenNames(availableNames(null), null)).toEqual([EVENT_RATE]);
+  });
+
   it('are bounded', () => {
     const many = Array.from({ length: 99 }, (_, at) => `figure ${at}`);
     expect(chosenNames(many, many)).toHaveLength(CHARTS_MAX);

@@ -45,7 +45,7 @@ export function chosenNames(available: readonly string[], chosen: readonly strin
   if (chosen !== null) return [...new Set(chosen)].slice(0, CHARTS_MAX);
   const usual = defaults.flatMap((names) => names.filter((name) => available.includes(name)).slice(0, 1));
   const alike = new Set(defaults.flat());
-  const own = available.filter((name) => !alike.has(name));
+  const own = available.filter((name) => !alike.has(name) && name !== EVENT_RATE);
   return [...[...usual, ...own].slice(0, CHARTS_DEFAULT - 1), EVENT_RATE];
 }
 
