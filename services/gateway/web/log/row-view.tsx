@@ -125,7 +125,7 @@ function Columns({ row }: { row: EventRow | RollUpRow | BurstRow }) {
   const whole = text.map((span) => span.text).join('');
   return (
     <>
-      <span class="clock" role="gridcell">
+      <span class={row.clock === 'full' ? 'clock clock-full' : 'clock'} role="gridcell">
         {row.clock === 'full' ? clock : clock.slice(5)}
       </span>
       <span class="env" role="gridcell">
