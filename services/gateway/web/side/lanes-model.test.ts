@@ -95,6 +95,10 @@ describe('the lanes', () => {
     ]);
   });
 
+  it('have names that show what a slot’s text would hide or turn round', () => {
+    expect(laneName({ env: 3, slot: '\u202er0\u0007c1' })).toBe('e03 <202E>r0␇c1');
+  });
+
   it('are made of the newest events, and those that changed last if there are too many', () => {
     const events = Array.from({ length: SEED_EVENTS_MAX + 10 }, (_, seq) => event(seq, { env: seq % 300 }));
     const model = lanesOf({ events, attempts: [] });

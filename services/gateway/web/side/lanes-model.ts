@@ -1,3 +1,4 @@
+import { visibleText } from '../text/visible-text.ts';
 import { SEED_EVENTS_MAX, type SeedEvent } from './seed-events.ts';
 
 /** The lanes that are drawn: those in which something happened last, if there are more. */
@@ -214,7 +215,7 @@ export function stageClass(stage: string): StageClass {
 
 /** Returns `e02 r0c1`. */
 export function laneName({ env, slot }: Pick<Lane, 'env' | 'slot'>): string {
-  return `e${env === null ? '--' : String(env).padStart(2, '0')} ${slot || '?'}`;
+  return `e${env === null ? '--' : String(env).padStart(2, '0')} ${visibleText(slot) || '?'}`;
 }
 
 function newestOf({ lives }: Lane): number {
