@@ -155,15 +155,25 @@ describe('the address of a comparison', () => {
   });
 });
 
-it('a run that was left before it was drawn stands in no comparison’s way', async () => {
+it.each([
+  { what: 'a run', hurried: `#${KEYS[0]}`, left: '#' },
+  {
+    what: 'a run beside another',
+    hurried: `#${KEYS[1]}?pane=ab&b=${KEYS[0]}`,
+    left: `#${KEYS[1]}?pane=raw`,
+  },
+])('$what that was left before it was drawn stands in no comparison’s way', async ({ hurried, left }) => {
   await using runs = await three();
   await open(compareUrl(runs));
   await row(KEYS[0]!).getByText('0.001').first().waitFor();
   // Both views are loaded, so the next addresses are drawn at once.
-  await page.evaluate((key) => location.assign(`#${key}`), KEYS[0]);
+  await page.evaluate((to) => location.assign(to), hurried);
   await page.locator('.standing .state').waitFor();
-  await page.evaluate(() => location.assign('#'));
-  await page.getByText('resnet-a').first().waitFor();
+  await page.evaluate((to) => location.assign(to), left);
+  await page
+    .getByText(left === '#' ? 'resnet-a' : 'resnet-b')
+    .first()
+    .waitFor();
   await page.evaluate(
     async (hashes) => {
       await new Promise<void>((resolve) => {
@@ -181,7 +191,7 @@ it('a run that was left before it was drawn stands in no comparison’s way', as
       });
       location.assign(hashes[1]!);
     },
-    [`#${KEYS[0]}`, `#compare?runs=${KEYS.join(',')}`],
+    [hurried, `#compare?runs=${KEYS.join(',')}`],
   );
   await row(KEYS[0]!).getByText('0.001').first().waitFor();
 });

@@ -1,5 +1,5 @@
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useState } from 'preact/hooks';
 import { AddRun } from '../compare/add-run.tsx';
 import { otherKeyOf } from '../run/other-run.ts';
 import type { RunScreen } from '../run/run-screen.ts';
@@ -76,7 +76,7 @@ function Chooser({ keys, onChoose }: { keys: readonly string[]; onChoose(key: st
 
 function Both({ screen, other }: { screen: RunScreen; other: string }) {
   const beside = useMemo(() => followBeside(other, { connection: connection() }), [other]);
-  useEffect(() => () => beside[Symbol.dispose](), [beside]);
+  useLayoutEffect(() => () => beside[Symbol.dispose](), [beside]);
   const failure = beside.run.failure.value;
   const a = useThrottled(screen.shown.value, REDRAW_MS_MIN);
   const b = useThrottled(beside.run.snapshot.value, REDRAW_MS_MIN);
