@@ -287,7 +287,10 @@ describe('rows', () => {
     await expect.poll(hash).toBe('#compare?runs=c1/a/default,c1/c/default');
     await page.goBack();
     await page.getByText('2 runs marked').waitFor();
+    // The address says which runs are marked before the gateway says which there are.
+    await expect.poll(names).toEqual(['a', 'b', 'c']);
     await page.keyboard.press('j');
+    await expect.poll(active).toBe('a');
     await page.keyboard.press('Enter');
     await page.locator('h1').filter({ hasText: 'a' }).waitFor();
     expect(hash()).toBe('#c1/a/default');
