@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useLayoutEffect, useMemo } from 'preact/hooks';
 import { type Pane, panes } from '../shell/address.ts';
 import { setOptions } from '../shell/route.ts';
 import { onShortcut } from '../shell/shortcuts.ts';
@@ -45,7 +45,7 @@ export function SideFrame({ screen }: { screen: RunScreen }) {
 }
 
 function ClosedPanes({ onOpen }: { onOpen(): void }) {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const open = (pane: Pane) => () => {
       setOptions('run', { pane });
       onOpen();

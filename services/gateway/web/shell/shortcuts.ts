@@ -1,4 +1,4 @@
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 import { route } from './route.ts';
 
 /** Where keys mean something: in every view, or in one. */
@@ -85,9 +85,9 @@ export function onShortcut(name: ShortcutName, does: () => void): () => void {
   };
 }
 
-/** The same for as long as a component is in the page. */
+/** The same for as long as a component is in the page. What can be seen takes keys: an effect would come a frame later. */
 export function useShortcut(name: ShortcutName, does: () => void): void {
-  useEffect(() => onShortcut(name, does), [name, does]);
+  useLayoutEffect(() => onShortcut(name, does), [name, does]);
 }
 
 /** What of a pressed key is needed to know what it means. */

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useLayoutEffect } from 'preact/hooks';
 import type { RunScreen } from '../run/run-screen.ts';
 import { type Pane, panes } from '../shell/address.ts';
 import { later } from '../shell/later.tsx';
@@ -17,7 +17,7 @@ const RawPane = later(async () => (await import('./raw-pane.tsx')).RawPane);
 /** The panes beside the log. The address says which one is shown (`pane=`). */
 export function SidePane({ screen }: { screen: RunScreen }) {
   const pane = shownPane();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const unlisten = panes.map((each) => onShortcut(paneShortcut(each), () => showPane(each)));
     return () => {
       for (const end of unlisten) end();
