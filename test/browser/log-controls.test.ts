@@ -160,7 +160,7 @@ describe('the raw table', () => {
 });
 
 describe('the drip', () => {
-  const drip = () => page.getByRole('button', { name: 'Show events one after the other' });
+  const drip = () => page.getByRole('button', { name: 'drip: show events one after the other' });
 
   it('shows events a second later, one after the other, and says how late they are', async () => {
     await open([trainingStarted()]);

@@ -80,7 +80,7 @@ function DripButton({ screen: { log, at } }: { screen: RunScreen }) {
       type="button"
       class="chip log-drip"
       aria-pressed={isOn}
-      aria-label="Show events one after the other"
+      aria-label="drip: show events one after the other"
       title={dripTitle(state)}
       onClick={() => log.drip.toggle()}
     >
