@@ -1,4 +1,4 @@
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo } from 'preact/hooks';
 import { connection } from '../shell/connection.ts';
 import { FirstSteps } from '../shell/first-steps.tsx';
 import { useTitle } from '../shell/title.ts';
@@ -19,7 +19,8 @@ export function Fleet() {
     const store = createFleetStore(connection());
     return { store, cursor: createFleetCursor(store.rows), marks: createFleetMarks() };
   }, []);
-  useEffect(() => () => screen.store[Symbol.dispose](), [screen]);
+  // Not after the next frame: what is left before it would never be let go of.
+  useLayoutEffect(() => () => screen.store[Symbol.dispose](), [screen]);
   const { store } = screen;
   const fleet = store.fleet.value;
   useEffect(() => {

@@ -134,7 +134,7 @@ export function listenForShortcuts(window: Window): () => void {
   return () => window.removeEventListener('keydown', listener);
 }
 
-type Described = Partial<Pick<HTMLElement, 'tagName' | 'isContentEditable' | 'getAttribute'>> & {
+type Described = Partial<Pick<HTMLElement, 'tagName' | 'isContentEditable' | 'closest'>> & {
   type?: string;
 };
 
@@ -151,7 +151,10 @@ const pressedInputs = new Set([
 ]);
 
 function takesText(target: EventTarget | null): boolean {
-  const { tagName, isContentEditable, type } = (target ?? {}) as Described;
+  const element = (target ?? {}) as Described;
+  const { tagName, isContentEditable, type } = element;
+  // A dialog that was closed keeps the focus until the next frame.
+  if (element.closest?.('dialog:not([open])') != null) return false;
   if (isContentEditable === true || tagName === 'TEXTAREA' || tagName === 'SELECT') return true;
   return tagName === 'INPUT' && !pressedInputs.has(type ?? 'text');
 }

@@ -1,5 +1,5 @@
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
-import { useEffect, useLayoutEffect, useMemo, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useState } from 'preact/hooks';
 import { AddRun } from '../compare/add-run.tsx';
 import { otherKeyOf } from '../run/other-run.ts';
 import type { RunScreen } from '../run/run-screen.ts';
@@ -198,7 +198,8 @@ function useStateAtRound(of: {
           ),
     [key, end],
   );
-  useEffect(() => () => asked?.[Symbol.dispose](), [asked]);
+  // Not after the next frame: what is left before it would never be let go of.
+  useLayoutEffect(() => () => asked?.[Symbol.dispose](), [asked]);
   const state = asked?.state.value;
   return state?.kind === 'ok' ? state.body : null;
 }

@@ -1,5 +1,5 @@
 import type { EventsPage, StoredEvent } from '@runlog/schema/http/gateway-api';
-import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { entryLine, envText } from '../log/line-text.ts';
 import { formatFilter } from '../log/log-filter.ts';
 import type { RunScreen } from '../run/run-screen.ts';
@@ -85,7 +85,8 @@ function askEvents(
 
 function useAsked<Body>(create: () => Asked<Body>): Asked<Body> {
   const asked = useMemo(create, []);
-  useEffect(() => () => asked[Symbol.dispose](), [asked]);
+  // Not after the next frame: what is left before it would never be let go of.
+  useLayoutEffect(() => () => asked[Symbol.dispose](), [asked]);
   return asked;
 }
 
