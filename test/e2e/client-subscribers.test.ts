@@ -177,6 +177,41 @@ describe('a loop over a run', () => {
     expect(reads.length).toBeGreaterThan(5);
   });
 
+  it('at a pace of its own has in one update all that came until its turn', async () => {
+    await using gateway = await startMadeUpGateway();
+    gateway.append(KEY, [{}]);
+    const client = connect(gateway);
+    let arrived = 0;
+    client.subscribeRun(KEY, (update) => {
+      if (update.kind !== 'snapshot' && update.kind !== 'step') return;
+      arrived = update.snapshot.position?.seq ?? 0;
+    });
+    const turns: (() => void)[] = [];
+    const pace = () => new Promise<void>((resolve) => turns.push(resolve));
+    const handed: number[][] = [];
+    const stop = new AbortController();
+    const loop = (async () => {
+      for await (const update of client.run(KEY, { pace, signal: stop.signal })) handed.push(seqsOf(update));
+    })();
+    const turn = async () => {
+      await expect.poll(() => turns.length).toBe(1);
+      turns.shift()!();
+    };
+    await expect.poll(() => arrived).toBe(1);
+    await turn();
+    await expect.poll(() => handed).toEqual([[1]]);
+    for (const seq of [2, 3, 4]) {
+      gateway.append(KEY, [{}]);
+      gateway.hub.flush();
+      await expect.poll(() => arrived).toBe(seq);
+    }
+    await turn();
+    await expect.poll(() => handed).toEqual([[1], [2, 3, 4]]);
+    stop.abort();
+    await turn();
+    await loop;
+  });
+
   it('ends on its signal, and unsubscribes', async () => {
     await using gateway = await startMadeUpGateway();
     gateway.append(KEY, [{}]);

@@ -84,6 +84,16 @@ export interface RunOptions {
   readonly backfill?: BackfillOptions;
 }
 
+export interface RunLoopOptions extends RunOptions {
+  /** Ends the loop. */
+  readonly signal?: AbortSignal;
+  /**
+   * Is awaited before each update is made, which then has all that came until that moment. A page gives what resolves in its
+   * next frame. It must resolve or reject after the signal.
+   */
+  readonly pace?: () => Promise<void>;
+}
+
 export interface StreamClient {
   /**
    * Calls the listener with the run's state and entries, and then with every step, across reconnects (see RunUpdate). The
@@ -98,7 +108,7 @@ export interface StreamClient {
    * The same as an iterable, which ends on the signal and on `close`, and rejects if the server refuses. A loop that is
    * slower than the run holds a bounded part of it: what is beyond is fetched when it is its turn.
    */
-  run(key: string, options?: RunOptions & { readonly signal?: AbortSignal }): AsyncIterable<RunUpdate>;
+  run(key: string, options?: RunLoopOptions): AsyncIterable<RunUpdate>;
   /** Calls the listener with all figures of a run after each change. */
   subscribeFigures(key: string, listener: FiguresListener): () => void;
   /** The same as an iterable, which leaves out what a slow loop has no time for. */
@@ -167,10 +177,7 @@ class ReconnectingClient implements StreamClient {
     return this.#follow(key, options, { sink: tell, refused: (refusal) => tell(refusalOf(refusal)) }).end;
   }
 
-  async *run(
-    key: string,
-    options: RunOptions & { readonly signal?: AbortSignal } = {},
-  ): AsyncGenerator<RunUpdate> {
+  async *run(key: string, options: RunLoopOptions = {}): AsyncGenerator<RunUpdate> {
     let isOver = options.signal?.aborted ?? false;
     let failure: Error | null = null;
     const over = (error: Error | null) => {
@@ -189,6 +196,8 @@ class ReconnectingClient implements StreamClient {
     });
     try {
       while (!isOver) {
+        await options.pace?.();
+        if (isOver) break;
         const update = subscription.pull();
         if (update === null) {
           await subscription.arrival();

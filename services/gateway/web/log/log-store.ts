@@ -204,9 +204,8 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
   async function followFiltered(signal: AbortSignal): Promise<void> {
     const client = connection.secondClient();
     try {
-      for await (const update of client.run(key, { filter: server(), acknowledge: true, signal })) {
-        await frame(browserFrames, signal);
-        if (signal.aborted) return;
+      const pace = () => frame(browserFrames, signal);
+      for await (const update of client.run(key, { filter: server(), acknowledge: true, signal, pace })) {
         const told = logUpdateOf(update);
         if (told !== null) batch(() => take(told));
       }

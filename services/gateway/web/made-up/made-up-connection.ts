@@ -2,7 +2,7 @@ import { type Signal, signal } from '@preact/signals';
 import type { FiguresListener } from '@runlog/client/figures-channel';
 import type { IndexListener, IndexView } from '@runlog/client/index-channel';
 import type { ChannelRefusal, RunUpdate } from '@runlog/client/run-update';
-import type { FeedState, RunOptions, StreamClient } from '@runlog/client/stream-client';
+import type { FeedState, RunLoopOptions, RunOptions, StreamClient } from '@runlog/client/stream-client';
 import type { Answer, AskOptions } from '../shell/ask.ts';
 import type { Connection, Hello, LinkStatus } from '../shell/connection.ts';
 import type { ServerClock } from '../shell/server-clock.ts';
@@ -59,7 +59,7 @@ export function madeUpConnection(): MadeUpConnection {
   const listened: MadeUpConnection['listened'][number][] = [];
   const asked: { path: string; options: AskOptions }[] = [];
   const client = {
-    run(key: string, options: RunOptions & { signal?: AbortSignal } = {}) {
+    run(key: string, options: RunLoopOptions = {}) {
       const { stream, loop } = madeUpStream(key, options);
       runs.push(stream);
       return loop;
@@ -127,7 +127,7 @@ export function madeUpConnection(): MadeUpConnection {
   };
 }
 
-function madeUpStream(key: string, options: RunOptions & { signal?: AbortSignal }) {
+function madeUpStream(key: string, options: RunLoopOptions) {
   const queue: (RunUpdate | Error)[] = [];
   let wake: () => void = () => undefined;
   const stream = {
@@ -141,21 +141,22 @@ function madeUpStream(key: string, options: RunOptions & { signal?: AbortSignal 
       wake();
     },
   };
+  const isAborted = () => options.signal?.aborted === true;
   options.signal?.addEventListener('abort', () => wake());
   async function* loop(): AsyncGenerator<RunUpdate> {
     try {
-      while (options.signal?.aborted !== true) {
-        const next = queue.shift();
-        if (next === undefined) {
+      while (!isAborted()) {
+        if (queue.length === 0) {
           await new Promise<void>((resolve) => {
             wake = resolve;
           });
-        } else if (next instanceof Error) {
-          throw next;
-        } else {
-          yield next;
-          stream.dealtWith += 1;
+          continue;
         }
+        if (queue[0] instanceof Error) throw queue[0];
+        await options.pace?.();
+        if (isAborted()) return;
+        yield queue.shift() as RunUpdate;
+        stream.dealtWith += 1;
       }
     } finally {
       stream.isEnded = true;

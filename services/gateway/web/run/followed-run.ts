@@ -171,9 +171,9 @@ export function followRun(
 
   async function follow(): Promise<void> {
     try {
-      for await (const update of client.run(key, { acknowledge: true, signal: stop.signal })) {
-        await frame(frames, stop.signal);
-        if (stop.signal.aborted) return;
+      const { signal } = stop;
+      const pace = () => frame(frames, signal);
+      for await (const update of client.run(key, { acknowledge: true, signal, pace })) {
         batch(() => take(update));
       }
     } catch (error) {
