@@ -98,6 +98,8 @@ describe('the log of a run', () => {
     add(many(100));
     await open(url);
     await expect.poll(lastSlot).toBe('s99');
+    // The date above the log covers one row and not parts of two.
+    expect((await inView())[0]!.top).toBe(0);
     add([germinated('t1')]);
     await expect.poll(lastSlot).toBe('t1');
     await page.keyboard.press(' ');

@@ -1,5 +1,5 @@
-import { clockOf } from '@runlog/schema/events/instant';
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
+import { datedClockText } from '../text/dates.ts';
 import { visibleText } from '../text/visible-text.ts';
 import { envText, lineOf } from './line-text.ts';
 import type { LogRow } from './log-rows.ts';
@@ -26,7 +26,7 @@ export function copyLine(row: LogRow): string | null {
       const { env, slot, kind, text } = lineOf(row);
       const said = text.map((span) => span.text).join('');
       const seqs = row.kind === 'event' || row.seq === row.lastSeq ? row.seq : `${row.seq}–${row.lastSeq}`;
-      return oneLine([timeOf(row.secondMs), env, slot, kind.text, said, `seq ${seqs}`]);
+      return oneLine([`${datedClockText(row.secondMs)}Z`, env, slot, kind.text, said, `seq ${seqs}`]);
     }
     default: {
       const unreachable: never = row;
@@ -55,10 +55,6 @@ function gapText({ cause, emitterId, from, to, missing, state }: Extract<LogRow,
   const many = missing === null ? 'an unknown number' : String(missing);
   if (cause === 'stream') return `${many} of the events ${from}–${to} were not shown`;
   return `numbers ${from}–${to} of emitter ${emitterId}: ${many} missing, ${stateWords[state]}`;
-}
-
-function timeOf(secondMs: number): string {
-  return `${new Date(secondMs).toISOString().split('T')[0]} ${clockOf(secondMs)}Z`;
 }
 
 /** Text of others may not begin a line, move to another column, or reverse what follows. */

@@ -151,6 +151,21 @@ describe('the order', () => {
   });
 });
 
+const dayOf = (ms: number) => Math.floor(ms / 86_400_000);
+const hasClock = (row: LogRow) => row.kind === 'event' || row.kind === 'rollup' || row.kind === 'burst';
+const daysOf = (rows: readonly LogRow[]) => rows.filter(hasClock).map(({ secondMs }) => dayOf(secondMs));
+
+/** The day that a reader takes each row for: its own, if it tells it, else that of the date row above it. */
+function daysRead(rows: readonly LogRow[]): number[] {
+  let namedMs = Number.NaN;
+  const days: number[] = [];
+  for (const row of rows) {
+    if (row.kind === 'date') namedMs = row.minuteMs;
+    if (hasClock(row)) days.push(dayOf(row.clock === 'dated' ? row.secondMs : namedMs));
+  }
+  return days;
+}
+
 describe('date rows', () => {
   it('stand before the first row, each new minute and each new day', () => {
     const log = rowsOf(
@@ -160,6 +175,24 @@ describe('date rows', () => {
       pruned(4, { second: 86_413 }),
     );
     expect(ids(log)).toEqual(['d1', 'e1', 'e2', 'd3', 'e3', 'd4', 'e4']);
+  });
+
+  it('or the row itself tell the day of every row, however far the clocks of senders jump', () => {
+    const [old, ahead, today, further] = [
+      '1970-01-01T00:00:00Z',
+      '2100-06-01T12:00:00Z',
+      '2026-11-28T07:30:00Z',
+      '2099-12-31T23:59:59Z',
+    ];
+    const clocks = [old, ahead, today, '1970-01-01T00:00:01Z', further].map((clock) => Date.parse(clock!));
+    const jumping = [...clocks, ...clocks].flatMap((ms) => Array.from({ length: 30 }, () => ms));
+    const log = rowsOf(
+      ...jumping.map((ms, index) =>
+        entryOf({ event_type: 'SEED_PRUNED', seq: index + 1, occurred_at: new Date(ms).toISOString() }),
+      ),
+    );
+    expect(daysRead(log.rows)).toEqual(daysOf(log.rows));
+    expect(log.rows.some((row) => row.kind === 'burst' && row.clock === 'dated')).toBe(true);
   });
 
   it('are gone when the rows before them name the same minute', () => {
@@ -275,7 +308,7 @@ const arrivals = fc
     fc.record({
       gapToNext: fc.integer({ min: 1, max: 3 }),
       goesOn: fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 1),
-      skew: fc.constantFrom(0, 0, 0, 0, -1, -70, 600),
+      skew: fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 0, -1, -70, 600, -90_000, 3_000_000_000),
       event_type: fc.constantFrom(
         'EPOCH_COMPLETED',
         'REWARD_COMPUTED',
@@ -346,6 +379,16 @@ describe('whatever arrives', () => {
         expect(new Set(ids(log)).size).toBe(log.rows.length);
       }),
       { numRuns: 200 },
+    );
+  });
+
+  it('the day of every row can be read', () => {
+    fc.assert(
+      fc.property(arrivals, (entries) => {
+        const log = rowsOf(...entries);
+        expect(daysRead(log.rows)).toEqual(daysOf(log.rows));
+      }),
+      { numRuns: 100 },
     );
   });
 

@@ -4,6 +4,7 @@ import { isNotANumber } from '@runlog/schema/events/line-span';
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 import type { GapRow } from './gap-rows.ts';
 import { isAlarm, isRolledUp } from './line-text.ts';
+import { HEADING_ROWS_MAX, MinuteHeadings, type RowClock } from './minute-headings.ts';
 
 /**
  * The log as rows, in the order of arrival (`seq`). The rows follow from the entries that are loaded and from nothing else:
@@ -24,9 +25,6 @@ const ROWS_OF_A_GROUP_MAX = 12;
 export const GROUP_ENTRIES_MAX = 5_000;
 /** The environments that a row names. All are counted. */
 const ENVS_NAMED_MAX = 64;
-/** A minute that was named so many rows before is named again. */
-const HEADING_ROWS_MAX = 40;
-const MINUTE_MS = 60_000;
 
 interface Shown {
   /** Stays the same for as long as the row begins with the same entry. */
@@ -35,8 +33,8 @@ interface Shown {
   readonly seq: number;
   /** The whole second of the sender's clock, in milliseconds since 1970. */
   readonly secondMs: number;
-  /** `full` where the second is not of the minute that the last date row names: senders' clocks differ. */
-  readonly clock: 'second' | 'full';
+  /** More than `second` where the second is not of the minute that the last date row names: senders' clocks differ. */
+  readonly clock: RowClock;
 }
 
 interface Folded extends Shown {
@@ -578,34 +576,28 @@ export class LogRows {
     const { rows, begins, minutes } = drawn;
     const gaps = this.#gapsShown();
     const atLeast = this.#atLeast();
-    let named = isFront ? Number.NaN : before.minutes[valid]!;
     let at = isFront ? 0 : valid;
-    let namedAt = minutesBefore(tops, at);
+    let headings = new MinuteHeadings(tops, { at, named: isFront ? Number.NaN : before.minutes[valid]! });
     let gap = gapsBefore(gaps, tops, at);
     for (; at < tops.length; at += 1) {
-      if (isFront && this.#isAsBefore(at, { valid, named })) {
+      if (isFront && this.#isAsBefore(at, { valid, named: headings.named })) {
         this.#keep(drawn, { from: at, to: valid });
         isFront = false;
         at = valid;
-        named = before.minutes[valid - this.#shift]!;
-        namedAt = minutesBefore(tops, at);
+        headings = new MinuteHeadings(tops, { at, named: before.minutes[valid - this.#shift]! });
         gap = gapsBefore(gaps, tops, at);
         if (at === tops.length) break;
       }
       const top = tops[at]!;
       begins.push(rows.length);
-      minutes.push(named);
+      minutes.push(headings.named);
       for (; gap < gaps.length && gaps[gap]!.after < top.seq; gap += 1) rows.push(gaps[gap]!);
-      const minute = minuteOf(top);
-      if (minute !== named && at - (namedAt.get(minute) ?? Number.NEGATIVE_INFINITY) > HEADING_ROWS_MAX) {
-        named = minute;
-        rows.push({ kind: 'date', id: `d${top.seq}`, minuteMs: minute * MINUTE_MS });
-      }
-      namedAt.set(minute, at);
-      pushTop(rows, top, { clock: minute === named ? 'second' : 'full', atLeast });
+      const { headingMs, clock } = headings.next(at);
+      if (headingMs !== null) rows.push({ kind: 'date', id: `d${top.seq}`, minuteMs: headingMs });
+      pushTop(rows, top, { clock, atLeast });
     }
     begins.push(rows.length);
-    minutes.push(named);
+    minutes.push(headings.named);
     for (; gap < gaps.length; gap += 1) rows.push(gaps[gap]!);
     if (this.#edges.bottom !== null) rows.push(edgeRow('bottom', this.#edges.bottom));
     this.#drawn = drawn;
@@ -674,13 +666,6 @@ function drawnUntil({ rows, begins, minutes }: Drawn, top: number): Drawn {
   return { rows: rows.slice(0, begins[top]), begins: begins.slice(0, top), minutes: minutes.slice(0, top) };
 }
 
-/** Each minute of the tops right before one, and the last top of it. */
-function minutesBefore(tops: readonly Top[], end: number): Map<number, number> {
-  const namedAt = new Map<number, number>();
-  for (let at = Math.max(0, end - HEADING_ROWS_MAX); at < end; at += 1) namedAt.set(minuteOf(tops[at]!), at);
-  return namedAt;
-}
-
 /** How many gaps stand before the last of the first `end` tops. */
 function gapsBefore(gaps: readonly GapRow[], tops: readonly Top[], end: number): number {
   return end === 0 ? 0 : firstIndex(gaps, ({ after }) => after >= tops[end - 1]!.seq);
@@ -688,10 +673,6 @@ function gapsBefore(gaps: readonly GapRow[], tops: readonly Top[], end: number):
 
 function groupOf(top: Top): Group {
   return top.isGroup ? top : top.group;
-}
-
-function minuteOf({ secondMs }: Top): number {
-  return Math.floor(secondMs / MINUTE_MS);
 }
 
 function hasMore(edge: EdgeState | null): boolean {

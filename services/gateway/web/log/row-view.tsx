@@ -1,6 +1,6 @@
 import type { Span } from '@runlog/schema/events/line-span';
 import { memo } from 'preact/compat';
-import { clockText, minuteHeadText } from '../text/dates.ts';
+import { clockText, datedClockText, minuteHeadText } from '../text/dates.ts';
 import { visibleText } from '../text/visible-text.ts';
 import { EdgeLine } from './edge-line.tsx';
 import { GapLine } from './gap-line.tsx';
@@ -120,13 +120,12 @@ const Inside = memo(({ row, actions }: { row: LogRow; actions: RowActions }) => 
 
 function Columns({ row }: { row: EventRow | RollUpRow | BurstRow }) {
   const { env, slot, kind, text } = lineOf(row);
-  const clock = clockText(row.secondMs);
   const isFolded = row.kind !== 'event';
   const whole = text.map((span) => span.text).join('');
   return (
     <>
-      <span class={row.clock === 'full' ? 'clock clock-full' : 'clock'} role="gridcell">
-        {row.clock === 'full' ? clock : clock.slice(5)}
+      <span class={`clock clock-${row.clock}`} role="gridcell">
+        {clockOfRow(row)}
       </span>
       <span class="env" role="gridcell">
         {env}
@@ -152,6 +151,21 @@ function Columns({ row }: { row: EventRow | RollUpRow | BurstRow }) {
       </span>
     </>
   );
+}
+
+function clockOfRow({ clock, secondMs }: Pick<EventRow, 'clock' | 'secondMs'>): string {
+  switch (clock) {
+    case 'second':
+      return clockText(secondMs).slice(5);
+    case 'full':
+      return clockText(secondMs);
+    case 'dated':
+      return datedClockText(secondMs);
+    default: {
+      const unreachable: never = clock;
+      throw new Error(`unknown clock ${String(unreachable)}`);
+    }
+  }
 }
 
 function Piece({ of }: { of: Span }) {

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { clockText, dayText, instantText, minuteHeadText, minuteText, momentText } from './dates.ts';
+import {
+  clockText,
+  datedClockText,
+  dayText,
+  instantText,
+  minuteHeadText,
+  minuteText,
+  momentText,
+} from './dates.ts';
 
 const MS = Date.UTC(2026, 10, 27, 7, 12, 38, 900);
 
@@ -9,6 +17,7 @@ describe('dates', () => {
     expect(minuteText(MS)).toBe('07:12');
     expect(clockText(MS)).toBe('07:12:38');
     expect(minuteHeadText(MS)).toBe('Fri 27 Nov 2026 · 07:12 UTC');
+    expect(datedClockText(MS)).toBe('2026-11-27 07:12:38');
     expect(instantText(MS)).toBe('Fri 27 Nov 2026 07:12:38 UTC');
   });
 
@@ -21,5 +30,6 @@ describe('dates', () => {
   it('that are none say so', () => {
     expect(dayText(Number.NaN)).toBe('no date');
     expect(clockText(Number.NaN)).toBe('--:--:--');
+    expect(datedClockText(Number.NaN)).toBe('no date');
   });
 });

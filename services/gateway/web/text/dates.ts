@@ -26,6 +26,11 @@ export function clockText(ms: number): string {
   return Number.isFinite(ms) ? clockOf(ms) : '--:--:--';
 }
 
+/** `2026-11-27 07:12:38`: a moment in a column, as short as it can be with its day. */
+export function datedClockText(ms: number): string {
+  return Number.isFinite(ms) ? `${new Date(ms).toISOString().split('T')[0]} ${clockOf(ms)}` : 'no date';
+}
+
 /** `Fri 27 Nov 2026 · 07:12 UTC`: the head of a minute in the log. */
 export function minuteHeadText(ms: number): string {
   return `${dayText(ms)} · ${minuteText(ms)} UTC`;
