@@ -1,5 +1,5 @@
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import type { EventsPage, RunTimeline } from '@runlog/schema/http/gateway-api';
+import type { RunTimeline } from '@runlog/schema/http/gateway-api';
 import type { RunFigures } from '@runlog/schema/run/figures';
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { formatFilter, noFilter } from '../log/log-filter.ts';
@@ -7,9 +7,10 @@ import type { LogRow } from '../log/log-rows.ts';
 import { createLogStore, type LogStore } from '../log/log-store.ts';
 import type { Connection } from '../shell/connection.ts';
 import { goTo, route, setOptions } from '../shell/route.ts';
+import { followSeeds } from '../side/follow-seeds.ts';
 import type { LifePlace } from '../side/lanes.tsx';
 import type { SeedEvent } from '../side/seed-events.ts';
-import { createSeedHistory, type SeedHistory, type SeedHistoryState } from '../side/seed-history.ts';
+import type { SeedHistory, SeedHistoryState } from '../side/seed-history.ts';
 import { createSharedCursor, type SharedCursor } from '../side/shared-cursor.ts';
 import type { KnownGap } from '../strip/gap-places.ts';
 import { type RunAxis, runAxisOf } from '../strip/run-axis.ts';
@@ -60,7 +61,7 @@ export interface RunScreen extends Disposable {
 export function createRunScreen(run: FollowedRun, { connection }: { connection: Connection }): RunScreen {
   const log = createLogStore({ run, connection });
   const history = signal<SeedHistory | null>(null);
-  const unlisten = followSeeds(run, { connection, history });
+  const endSeeds = followSeeds(run, { connection, history });
   const allSeeds = computed(() => history.value?.events.value ?? []);
   const at = computed(() => (route.value.view === 'run' ? route.value.at : null));
   // Whoever draws the whole run draws it again when this changes, and a fast run changes with each frame.
@@ -119,8 +120,7 @@ export function createRunScreen(run: FollowedRun, { connection }: { connection: 
       endGroups();
       whole.end();
       travel[Symbol.dispose]();
-      unlisten();
-      history.peek()?.dispose();
+      endSeeds();
       log[Symbol.dispose]();
     },
   };
@@ -145,27 +145,6 @@ function followGroups(
     stop.abort();
     clearInterval(timer);
   };
-}
-
-/** Keeps the history of the seeds, a new one for each beginning of the run. */
-export function followSeeds(
-  run: FollowedRun,
-  { connection, history }: { connection: Connection; history: Signal<SeedHistory | null> },
-): () => void {
-  return run.onLog((update) => {
-    if (update.kind === 'start') {
-      history.peek()?.dispose();
-      history.value = createSeedHistory({
-        firstSeq: update.firstSeq,
-        readEvents: async (query, signal) => {
-          const answer = await connection.ask<EventsPage>(`v1/runs/${run.key}/events`, { query, signal });
-          if (answer.kind !== 'ok') throw new Error('the history cannot be read');
-          return answer.body;
-        },
-      });
-    }
-    if (update.kind === 'start' || update.kind === 'entries') history.peek()?.add(update.entries);
-  });
 }
 
 interface Whole {

@@ -1,8 +1,9 @@
 import { computed, type ReadonlySignal, signal } from '@preact/signals';
 import { type FollowedRun, followRun } from '../run/followed-run.ts';
-import { axisOf, followSeeds } from '../run/run-screen.ts';
+import { axisOf } from '../run/run-screen.ts';
 import type { Connection } from '../shell/connection.ts';
 import type { RunAxis } from '../strip/run-axis.ts';
+import { followSeeds } from './follow-seeds.ts';
 import type { SeedEvent } from './seed-events.ts';
 import type { SeedHistory, SeedHistoryState } from './seed-history.ts';
 
@@ -19,7 +20,7 @@ export interface BesideRun extends Disposable {
 export function followBeside(key: string, { connection }: { connection: Connection }): BesideRun {
   const run = followRun(key, { connection });
   const history = signal<SeedHistory | null>(null);
-  const unlisten = followSeeds(run, { connection, history });
+  const endSeeds = followSeeds(run, { connection, history });
   const seeds = computed(() => history.value?.events.value ?? []);
   return {
     ...{ run, seeds },
@@ -27,8 +28,7 @@ export function followBeside(key: string, { connection }: { connection: Connecti
     seedHistory: computed(() => history.value?.state.value ?? 'loading'),
     retrySeedHistory: () => history.peek()?.retry(),
     [Symbol.dispose]() {
-      unlisten();
-      history.peek()?.dispose();
+      endSeeds();
       run[Symbol.dispose]();
     },
   };

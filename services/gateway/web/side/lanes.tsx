@@ -120,10 +120,11 @@ function LanesNote({
   onRetry: (() => void) | undefined;
 }) {
   const notes: string[] = [];
-  if (history === 'loading') notes.push('Reading older seeds…');
+  if (history === 'loading') notes.push('Reading seeds that are not here yet …');
   if (history === 'complete' && model.lanes.length === 0) notes.push('No seed has germinated.');
   if (history === 'cut') notes.push('Older seeds are left out.');
-  if (history === 'failed') notes.push('Older seeds could not be read.');
+  if (history === 'holed') notes.push('Seeds may be missing: not all events reached this page.');
+  if (history === 'failed') notes.push('Not all seeds could be read.');
   if (model.lanesLeftOut > 0) notes.push(`${model.lanesLeftOut} lanes are left out.`);
   if (notes.length === 0) return null;
   return (

@@ -129,6 +129,84 @@ describe('the history of seeds', () => {
     expect(asked).toEqual([undefined, 9, 9]);
   });
 
+  it('reads what the stream left out, and is not complete until then', async () => {
+    const asked: (number | undefined)[] = [];
+    const pages = [
+      pageOf([stored(pruned(3))]),
+      pageOf([stored(pruned(6_000))], { next: 5_000 }),
+      pageOf([stored(pruned(11))], { next: 11 }),
+    ];
+    const history = createSeedHistory({
+      firstSeq: 0,
+      readEvents: async ({ before }) => {
+        asked.push(before);
+        return pages[asked.length - 1]!;
+      },
+    });
+    await settled(history);
+    history.missed({ after: 10, before: 7_000, isInLog: true });
+    expect(history.state.value).toBe('loading');
+    history.add([pruned(7_001)]);
+    expect(history.state.value).toBe('loading');
+    await settled(history);
+    expect(history.state.value).toBe('complete');
+    expect(seqsOf(history)).toEqual([3, 11, 6_000, 7_001]);
+    expect(asked).toEqual([undefined, 7_000, 5_000]);
+  });
+
+  it('says that seeds may be missing where the log does not have what the stream left out', async () => {
+    const history = createSeedHistory({ firstSeq: 0, readEvents: async () => pageOf([]) });
+    await settled(history);
+    history.missed({ after: 10, before: 7_000, isInLog: false });
+    expect(history.state.value).toBe('holed');
+  });
+
+  it('says so too where the log has dropped a part of it meanwhile', async () => {
+    const pages = [pageOf([]), pageOf([stored(pruned(6_000))], { oldest: 5_500 })];
+    const history = createSeedHistory({ firstSeq: 0, readEvents: async () => pages.shift()! });
+    await settled(history);
+    history.missed({ after: 10, before: 7_000, isInLog: true });
+    await settled(history);
+    expect(history.state.value).toBe('holed');
+  });
+
+  it('reads many gaps one after the other, and what lies between the last ones with them', async () => {
+    const asked: (number | undefined)[] = [];
+    const history = createSeedHistory({
+      firstSeq: 0,
+      readEvents: async ({ before }) => {
+        asked.push(before);
+        return pageOf([]);
+      },
+    });
+    const gaps = Array.from({ length: 40 }, (_, at) => ({
+      ...{ after: at * 10_000 + 1_000, before: at * 10_000 + 9_000, isInLog: true },
+    }));
+    for (const gap of gaps) history.missed(gap);
+    await settled(history);
+    expect(history.state.value).toBe('complete');
+    expect(asked).toEqual([undefined, ...gaps.slice(0, 15).map(({ before }) => before), 399_000]);
+  });
+
+  it('does not go on by itself after a failure, and reads gaps too when it is asked to', async () => {
+    let isAway = true;
+    const history = createSeedHistory({
+      firstSeq: 0,
+      readEvents: async ({ before }) => {
+        if (isAway) throw new Error('503');
+        return pageOf([stored(pruned(before === undefined ? 5 : 6_000))]);
+      },
+    });
+    await settled(history);
+    history.missed({ after: 10, before: 7_000, isInLog: true });
+    expect(history.state.value).toBe('failed');
+    isAway = false;
+    history.retry();
+    await settled(history);
+    expect(history.state.value).toBe('complete');
+    expect(seqsOf(history)).toEqual([5, 6_000]);
+  });
+
   it('ends when it is disposed of, and changes nothing afterwards', async () => {
     let aborted = false;
     const history = createSeedHistory({

@@ -6,9 +6,10 @@ import { SEED_EVENT_TYPES, SEED_EVENTS_MAX, type SeedEvent, seedEventOf } from '
 
 /**
  * How much of the past is there. `cut`: older events of seeds are left out, because the newest are as many as are kept, the log
- * no longer has older ones, or the search for them took too many pages. `failed`: a page could not be read.
+ * no longer has older ones, or the search for them took too many pages. `holed`: so are some between, which the stream did not
+ * hand over and the log does not give. `failed`: a page could not be read.
  */
-export type SeedHistoryState = 'loading' | 'complete' | 'cut' | 'failed';
+export type SeedHistoryState = 'loading' | 'complete' | 'cut' | 'holed' | 'failed';
 
 export interface SeedHistory {
   /** In the order of the log, each event once; the newest 4,000. */
@@ -16,6 +17,8 @@ export interface SeedHistory {
   readonly state: ReadonlySignal<SeedHistoryState>;
   /** Adds what came live. Other entries and those that are known are skipped. */
   add(entries: readonly EventLogEntry[]): void;
+  /** Reads what the stream did not hand over between these two events, or says that it is not there. */
+  missed(gap: { readonly after: number; readonly before: number; readonly isInLog: boolean }): void;
   /** Goes on after a failure, from the page that failed. */
   retry(): void;
   dispose(): void;
@@ -33,10 +36,20 @@ export type ReadEvents = (
 
 /** A run whose seeds are rare has many pages without any of their events: each covers 4 MiB of the log. */
 const PAGES_MAX = 64;
+/** Beyond it, what lies between two gaps is read again with them. */
+const GAPS_MAX = 16;
+
+/** A part of the log that is still to be read, its newest page first: `after` < seq < `before`. */
+interface Unread {
+  readonly after: number;
+  before: number | undefined;
+  pages: number;
+}
 
 /**
  * Reads the events of a run's seeds, the newest page first, and goes on with what comes live. If the run begins anew, make
- * another one. History is read below `before`, or all of it; above it everything must be added. `firstSeq` is the run's.
+ * another one. History is read below `before`, or all of it; above it everything must be added, or be named as missed.
+ * `firstSeq` is the run's.
  */
 export function createSeedHistory(of: {
   readEvents: ReadEvents;
@@ -47,31 +60,59 @@ export function createSeedHistory(of: {
   const kept = new KeptEvents();
   const events = signal<readonly SeedEvent[]>(kept.all);
   const state = signal<SeedHistoryState>('loading');
-  let before = of.before;
-  let pages = 0;
+  const past: Unread = { after: of.firstSeq - 1, before: of.before, pages: 0 };
+  const unread: Unread[] = [past];
+  let isCut = false;
+  let isHoled = false;
+  let isReading = false;
 
   const keep = (found: readonly SeedEvent[]) => {
     kept.add(found);
     events.value = kept.all;
   };
-  const readOn = async (): Promise<SeedHistoryState> => {
-    while (!kept.isFull && pages < PAGES_MAX) {
-      pages += 1;
+  const settle = () => {
+    if (isReading || unread.length > 0) return;
+    state.value = isHoled ? 'holed' : isCut || kept.isFull ? 'cut' : 'complete';
+  };
+  /** Returns whether all of a part was there to be read. */
+  const readPart = async (part: Unread): Promise<boolean> => {
+    while (part.pages < PAGES_MAX && !kept.isBeyond(part.before)) {
+      part.pages += 1;
       const query = { type: SEED_EVENT_TYPES, limit: EVENTS_PAGE_MAX };
-      const page = await of.readEvents(before === undefined ? query : { ...query, before }, ended.signal);
-      if (ended.signal.aborted) return 'cut';
+      const page = await of.readEvents(
+        part.before === undefined ? query : { ...query, before: part.before },
+        ended.signal,
+      );
+      if (ended.signal.aborted) return false;
       keep(seedEventsOf(page));
-      if (page.next === null) return page.oldest > of.firstSeq || kept.isFull ? 'cut' : 'complete';
-      before = page.next;
+      if (page.next === null || page.next <= part.after + 1) return page.oldest <= part.after + 1;
+      part.before = page.next;
     }
-    return 'cut';
+    return kept.isBeyond(part.before);
+  };
+  const readAll = async () => {
+    for (let part = unread[0]; part !== undefined && !ended.signal.aborted; part = unread[0]) {
+      const isWhole = await readPart(part);
+      if (!isWhole && part === past) isCut = true;
+      if (!isWhole && part !== past) isHoled = true;
+      unread.shift();
+    }
   };
   const start = () => {
+    if (isReading) return;
+    isReading = true;
     state.value = 'loading';
-    const end = (result: SeedHistoryState) => {
-      if (!ended.signal.aborted) state.value = result;
+    const end = () => {
+      if (ended.signal.aborted) return;
+      isReading = false;
+      settle();
     };
-    void readOn().then(end, () => end('failed'));
+    const fail = () => {
+      if (ended.signal.aborted) return;
+      isReading = false;
+      state.value = 'failed';
+    };
+    void readAll().then(end, fail);
   };
   start();
 
@@ -82,7 +123,16 @@ export function createSeedHistory(of: {
       const found = entries.map(seedEventOf).filter((event) => event !== null);
       if (found.length === 0) return;
       keep(found);
-      if (kept.isFull && state.peek() === 'complete') state.value = 'cut';
+      settle();
+    },
+    missed: ({ after, before, isInLog }) => {
+      isHoled ||= !isInLog;
+      const last = unread.at(-1);
+      // The first is being read.
+      if (!isInLog) settle();
+      else if (last !== undefined && unread.length > GAPS_MAX) last.before = before;
+      else unread.push({ after, before, pages: 0 });
+      if (state.peek() !== 'failed' && unread.length > 0) start();
     },
     retry: () => {
       if (state.peek() === 'failed') start();
@@ -107,6 +157,11 @@ class KeptEvents {
   /** Whether events were dropped, or the next one is. */
   get isFull(): boolean {
     return this.#hasDropped || this.all.length >= SEED_EVENTS_MAX;
+  }
+
+  /** Whether everything before a seq would be dropped. */
+  isBeyond(before: number | undefined): boolean {
+    return this.isFull && before !== undefined && before <= this.all[0]!.seq;
   }
 
   add(found: readonly SeedEvent[]): void {
