@@ -1,33 +1,18 @@
 import { MadeUpKeys } from '@runlog/gateway/made-up/made-up-keys';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { launchChromium, PAGE_WAIT_MS_MAX } from '../support/chromium.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import { ComparedRuns } from '../support/compared-runs.ts';
+import { type OpenOptions, pageTests } from '../support/page-tests.ts';
 
 const KEYS = ['c1/resnet-a/default', 'c1/resnet-b/default', 'c1/vit/default'];
 const settings = { task: 'cifar', host_params: 12, slot_ids: ['r0c0'] };
 
-let browser: Browser;
+const tests = pageTests();
 let page: Page;
-let faults: string[] = [];
 
-beforeAll(async () => {
-  browser = await launchChromium();
-});
-afterAll(async () => {
-  await browser?.close();
-});
-afterEach(async () => {
-  await page?.close();
-  expect(faults).toEqual([]);
-});
-
-async function open(url: string): Promise<void> {
-  faults = [];
-  page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-  page.setDefaultTimeout(PAGE_WAIT_MS_MAX);
-  page.on('pageerror', (error) => faults.push(String(error.stack ?? error)));
-  await page.goto(url);
+async function open(url: string, options?: OpenOptions): Promise<Page> {
+  page = await tests.open(url, options);
+  return page;
 }
 
 /** Three runs, of which the second has come farthest and the third began with another rate. */
@@ -58,7 +43,7 @@ const drawn = (name: string) =>
 describe('several runs', () => {
   it('stand side by side: lines, the best and the last of each figure, and the settings that differ', async () => {
     await using runs = await three();
-    await open(compareUrl(runs));
+    await using _ = await open(compareUrl(runs));
     await page.getByRole('heading', { name: '3 runs compared' }).waitFor();
     await row(KEYS[2]!).getByText('0.0003').waitFor();
     await expect.poll(settingHeads).toEqual(['lr', 'seed']);
@@ -76,7 +61,7 @@ describe('several runs', () => {
 
   it('go on while they run, without a request', async () => {
     await using runs = await three();
-    await open(compareUrl(runs));
+    await using _ = await open(compareUrl(runs));
     await row(KEYS[2]!).getByText('0.0003').waitFor();
     const requests: string[] = [];
     page.on('request', (request) => requests.push(request.url()));
@@ -89,7 +74,9 @@ describe('several runs', () => {
 
   it('that are not there, or are deleted, are named, and hide no other', async () => {
     await using runs = await three();
-    await open(compareUrl(runs, '', [...KEYS, 'c1/nobody/default']));
+    await using _ = await open(compareUrl(runs, '', [...KEYS, 'c1/nobody/default']), {
+      allows: /status of 404 .*\/c1\/nobody\/default\//,
+    });
     await row('c1/nobody/default').getByText('No such run yet').waitFor();
     await row(KEYS[1]!).getByText('89.9%').first().waitFor();
     runs.gateway.retire(KEYS[0]!);
@@ -104,7 +91,7 @@ describe('several runs', () => {
   it('that the key does not show are said to be not for it', async () => {
     const keys = new MadeUpKeys({ secret: { role: 'view', runs: ['*/resnet-*'] } });
     await using runs = await three({ keys });
-    await open(runs.gateway.url);
+    await using _ = await open(runs.gateway.url, { allows: /status of 40[13] / });
     await page.getByLabel(/Enter yours/).fill('secret');
     await page.getByRole('button', { name: 'Show runs' }).click();
     await page.getByText('connected').waitFor();
@@ -116,7 +103,7 @@ describe('several runs', () => {
   it('are found and added, up to fifty', async () => {
     await using runs = await three();
     runs.add('c2/late/default', { rounds: 5 });
-    await open(compareUrl(runs, '', KEYS.slice(0, 2)));
+    await using _ = await open(compareUrl(runs, '', KEYS.slice(0, 2)));
     await row(KEYS[1]!).getByText('89.9%').first().waitFor();
     await page.keyboard.press('a');
     await page.keyboard.type('late');
@@ -130,7 +117,7 @@ describe('several runs', () => {
 
   it('none at all is said, with what to do', async () => {
     await using runs = await three();
-    await open(`${runs.gateway.url}/#compare`);
+    await using _ = await open(`${runs.gateway.url}/#compare`);
     await page.getByText('No run is compared yet').waitFor();
   });
 });
@@ -138,7 +125,7 @@ describe('several runs', () => {
 describe('the address of a comparison', () => {
   it('has the axis, the figures, the order and whether all settings are shown', async () => {
     await using runs = await three();
-    await open(compareUrl(runs, '&x=time&figures=reward&sort=-field:lr&fields=all'));
+    await using _ = await open(compareUrl(runs, '&x=time&figures=reward&sort=-field:lr&fields=all'));
     await expect.poll(settingHeads).toEqual(['task', 'host_params', 'slot_ids', 'lr', 'seed']);
     expect(await page.locator('figure').count()).toBe(1);
     await chart('reward').getByText('since each start').waitFor();
@@ -164,7 +151,7 @@ it.each([
   },
 ])('$what that was left before it was drawn stands in no comparison’s way', async ({ hurried, left }) => {
   await using runs = await three();
-  await open(compareUrl(runs));
+  await using _ = await open(compareUrl(runs));
   await row(KEYS[0]!).getByText('0.001').first().waitFor();
   // Both views are loaded, so the next addresses are drawn at once.
   await page.evaluate((to) => location.assign(to), hurried);
@@ -199,7 +186,7 @@ it.each([
 describe('the keys of a comparison', () => {
   it('go through the runs, open and remove them, and change what is shown', async () => {
     await using runs = await three();
-    await open(compareUrl(runs));
+    await using _ = await open(compareUrl(runs));
     await row(KEYS[2]!).getByText('0.0003').waitFor();
     const all = await drawn('accuracy');
     await page.keyboard.press('j');
@@ -236,7 +223,7 @@ describe('the keys of a comparison', () => {
 describe('the pointer', () => {
   it('has its run stand out in charts, legend and table alike, and says the value there', async () => {
     await using runs = await three();
-    await open(compareUrl(runs));
+    await using _ = await open(compareUrl(runs));
     await row(KEYS[2]!).getByText('0.0003').waitFor();
     await row(KEYS[0]!).hover();
     await page.locator('.compare-legend-item.is-highlighted').getByText('resnet-a').waitFor();
@@ -260,7 +247,7 @@ it('fifty runs are asked for once each, and have a line each within seconds', as
   const keys = Array.from({ length: 50 }, (_, at) => `c1/run-${String(at).padStart(3, '0')}/default`);
   for (const [at, key] of keys.entries())
     runs.add(key, { rounds: 190, level: 60 + (at % 30), settings: { lr: at } });
-  await open(runs.gateway.url);
+  await using _ = await open(runs.gateway.url);
   await page.getByText('connected').waitFor();
   // What the page itself takes to load is not part of it.
   const tookMs = await page.evaluate(
