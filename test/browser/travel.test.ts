@@ -1,29 +1,15 @@
 import type { MadeUpEvent } from '@runlog/gateway/made-up/made-up-runs';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { launchChromium, PAGE_WAIT_MS_MAX } from '../support/chromium.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { type OpenOptions, pageTests } from '../support/page-tests.ts';
 import { startPastGateway } from '../support/past-gateway.ts';
 
 const KEY = 'c1/resnet-a/default';
 const NOW_MS = Date.now();
 const EVENTS = 60;
 
-let browser: Browser;
+const tests = pageTests();
 let page: Page;
-let faults: string[] = [];
-
-beforeAll(async () => {
-  browser = await launchChromium();
-});
-
-afterAll(async () => {
-  await browser?.close();
-});
-
-afterEach(async () => {
-  await page?.close();
-  expect(faults).toEqual([]);
-});
 
 /** So many events, the first one so long ago: seeds that germinate, one a second unless said otherwise. */
 function seeds(of: { count?: number; fromMs?: number; everyMs?: number } = {}): MadeUpEvent[] {
@@ -35,17 +21,9 @@ function seeds(of: { count?: number; fromMs?: number; everyMs?: number } = {}): 
   }));
 }
 
-async function open(url: string): Promise<void> {
-  faults = [];
-  page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-  page.setDefaultTimeout(PAGE_WAIT_MS_MAX);
-  page.on('pageerror', (error) => faults.push(String(error)));
-  page.on('console', (message) => {
-    // A browser notes each answer that is none, and that the gateway ends before the page.
-    const isAnswer = /status of (404|410|503)|WebSocket connection|net::ERR_/.test(message.text());
-    if (message.type() === 'error' && !isAnswer) faults.push(message.text());
-  });
-  await page.goto(url);
+async function open(url: string, options?: OpenOptions): Promise<Page> {
+  page = await tests.open(url, options);
+  return page;
 }
 
 const band = () => page.locator('.travel-band');
@@ -65,7 +43,7 @@ describe('travelling through a run', () => {
   it('shows everything as of the event of the address, and is live again at once', async () => {
     await using gateway = await startPastGateway();
     gateway.append(KEY, seeds());
-    await open(`${gateway.url}/#${KEY}?at=20`);
+    await using _ = await open(`${gateway.url}/#${KEY}?at=20`);
     await band().getByText('NOT LIVE').waitFor();
     await expect.poll(() => band().textContent()).toMatch(/as of event 20, .*\d\d:\d\d:\d\d.*, 5 m ago/);
     await expect.poll(() => figure('germ')).toBe('20');
@@ -85,7 +63,7 @@ describe('travelling through a run', () => {
   it('leaves the present with the keys of the strip, and comes back with the back button', async () => {
     await using gateway = await startPastGateway();
     gateway.append(KEY, seeds());
-    await open(`${gateway.url}/#${KEY}`);
+    await using _ = await open(`${gateway.url}/#${KEY}`);
     await page.locator('.strip-box').focus();
     await page.keyboard.press('Home');
     await expect.poll(() => figure('germ')).toBe('1');
@@ -105,7 +83,7 @@ describe('travelling through a run', () => {
   it('goes to the selected event with t, and without one asks for an event or a time', async () => {
     await using gateway = await startPastGateway();
     gateway.append(KEY, seeds());
-    await open(`${gateway.url}/#${KEY}`);
+    await using _ = await open(`${gateway.url}/#${KEY}`);
     await page.locator('.line-event').first().waitFor();
     await page.keyboard.press('t');
     await page.locator('.travel-box input').fill('12');
@@ -136,7 +114,7 @@ describe('travelling through a run', () => {
   it('plays the log at 1x and 10x by the events’ own times, and stops', async () => {
     await using gateway = await startPastGateway();
     gateway.append(KEY, seeds({ count: 400, everyMs: 100 }));
-    await open(`${gateway.url}/#${KEY}?at=10`);
+    await using _ = await open(`${gateway.url}/#${KEY}?at=10`);
     await expect.poll(() => figure('germ')).toBe('10');
     await page.keyboard.press('p');
     await band().getByText('playing 1x').waitFor();
@@ -161,7 +139,7 @@ describe('travelling through a run', () => {
       ...seeds({ count: 10, everyMs: 10 }),
       ...seeds({ count: 2, fromMs: NOW_MS - 60_000, everyMs: 10 }),
     ]);
-    await open(`${gateway.url}/#${KEY}?at=9`);
+    await using _ = await open(`${gateway.url}/#${KEY}?at=9`);
     await expect.poll(() => figure('germ')).toBe('9');
     await page.keyboard.press('p');
     await band().getByText('a pause of 4 m, shortened').waitFor();
@@ -174,7 +152,7 @@ describe('travelling through a run', () => {
     await using gateway = await startPastGateway();
     gateway.append(KEY, seeds());
     gateway.setPast({ kind: 'too_far', seq: 5 });
-    await open(`${gateway.url}/#${KEY}?at=20`);
+    await using _ = await open(`${gateway.url}/#${KEY}?at=20`, { allows: /status of (503|410) .*\?at=/ });
     await band().getByText('5 s were not enough to count the run up to this event.').waitFor();
     expect(await figure('germ')).toBe('–');
     await page.locator('.run-title h1').filter({ hasText: 'resnet-a' }).waitFor();
@@ -192,7 +170,7 @@ describe('travelling through a run', () => {
   it('is not left with a past that is gone when the run is deleted and begins anew', async () => {
     await using gateway = await startPastGateway();
     gateway.append(KEY, seeds());
-    await open(`${gateway.url}/#${KEY}?at=20`);
+    await using _ = await open(`${gateway.url}/#${KEY}?at=20`, { allows: /status of 404 .*\?at=20/ });
     await expect.poll(() => figure('germ')).toBe('20');
     gateway.retire(KEY);
     await page.getByText('was deleted while it was shown').waitFor();
