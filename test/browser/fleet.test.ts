@@ -1,33 +1,18 @@
 import { type MadeUpGateway, startMadeUpGateway } from '@runlog/gateway/made-up/made-up-gateway';
 import type { MadeUpEvent } from '@runlog/gateway/made-up/made-up-runs';
 import { formatRunKey, parseRunKey } from '@runlog/schema/run/run-key';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { launchChromium, PAGE_WAIT_MS_MAX } from '../support/chromium.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { pageTests } from '../support/page-tests.ts';
 
 const MINUTE_MS = 60_000;
 
-let browser: Browser;
+const tests = pageTests();
 let page: Page;
-let faults: string[] = [];
 
-beforeAll(async () => {
-  browser = await launchChromium();
-});
-afterAll(async () => {
-  await browser?.close();
-});
-afterEach(async () => {
-  await page?.close();
-  expect(faults).toEqual([]);
-});
-
-async function open(url: string, width = 1_400): Promise<void> {
-  faults = [];
-  page = await browser.newPage({ viewport: { width, height: 800 } });
-  page.setDefaultTimeout(PAGE_WAIT_MS_MAX);
-  page.on('pageerror', (error) => faults.push(String(error)));
-  await page.goto(url);
+async function open(url: string, width = 1_400): Promise<Page> {
+  page = await tests.open(url, { context: { viewport: { width, height: 800 } } });
+  return page;
 }
 
 const key = (name: string, cluster = 'c1') => formatRunKey(parseRunKey(`${cluster}/${name}/default`)!);
@@ -75,7 +60,7 @@ describe('the table of runs', () => {
   it('shows what needs somebody first, and why, with true counts of each state', async () => {
     await using gateway = await startMadeUpGateway();
     fillWithStates(gateway);
-    await open(gateway.url);
+    await using _ = await open(gateway.url);
     await expect.poll(names).toEqual(['broken', 'gone', 'calm', 'going', 'away', 'ended']);
     const states = await page.locator('.fleet-row .cell-state').allTextContents();
     expect(states.map((text) => text.trim())).toEqual([
@@ -102,7 +87,7 @@ describe('the table of runs', () => {
   it('finds runs that it does not draw, on the server', async () => {
     await using gateway = await startMadeUpGateway();
     fillWithMany(gateway, 260);
-    await open(gateway.url);
+    await using _ = await open(gateway.url);
     await expect.poll(async () => (await names()).length).toBeGreaterThan(10);
     expect(await names()).not.toContain('nothing');
     await box().fill('NEEDLE');
@@ -119,7 +104,7 @@ describe('the table of runs', () => {
     await using gateway = await startMadeUpGateway();
     const long = 'a-run-with-a-very-long-name-that-goes-on-and-on-and-on';
     for (const end of ['001', '002']) append(gateway, `${long}-${end}`);
-    await open(gateway.url, 1_100);
+    await using _ = await open(gateway.url, 1_100);
     await expect.poll(names).toHaveLength(2);
     for (const end of ['001', '002']) {
       const name = row(`${long}-${end}`).locator('.run-name');
@@ -135,7 +120,7 @@ describe('the table of runs', () => {
 
   it('says with the first run how to begin, and shows it as soon as it is there', async () => {
     await using gateway = await startMadeUpGateway();
-    await open(gateway.url);
+    await using _ = await open(gateway.url);
     await page.getByRole('heading', { name: 'No runs yet' }).waitFor();
     append(gateway, 'first');
     await expect.poll(names).toEqual(['first']);
@@ -152,7 +137,7 @@ describe('the filter', () => {
   ])('%s finds %j', async (typed, expected) => {
     await using gateway = await startMadeUpGateway();
     fillWithStates(gateway);
-    await open(gateway.url);
+    await using _ = await open(gateway.url);
     await expect.poll(names).toHaveLength(6);
     await page.keyboard.press('/');
     await page.keyboard.type(typed);
@@ -163,7 +148,7 @@ describe('the filter', () => {
   it('says what is wrong in one sentence, and keeps the table as it was', async () => {
     await using gateway = await startMadeUpGateway();
     fillWithStates(gateway);
-    await open(`${gateway.url}/#?q=${encodeURIComponent('state:failed')}`);
+    await using _ = await open(`${gateway.url}/#?q=${encodeURIComponent('state:failed')}`);
     await expect.poll(names).toEqual(['broken']);
     await box().fill('state:failed accc>80');
     await page.getByText('There is no figure "accc" to compare').waitFor();
@@ -175,7 +160,7 @@ describe('the filter', () => {
   it('is set by chips, one or several, and leaves the rest as it was typed', async () => {
     await using gateway = await startMadeUpGateway();
     fillWithStates(gateway);
-    await open(`${gateway.url}/#?q=cluster:c1`);
+    await using _ = await open(`${gateway.url}/#?q=cluster:c1`);
     await expect.poll(names).toHaveLength(5);
     await chip('failed').click();
     await expect.poll(names).toEqual(['broken']);
@@ -197,7 +182,7 @@ describe('order and groups', () => {
     append(gateway, 'few', [{}]);
     append(gateway, 'many', [{}, {}, {}]);
     append(gateway, key('some', 'c2'), [{}, {}]);
-    await open(gateway.url);
+    await using _ = await open(gateway.url);
     await expect.poll(names).toHaveLength(3);
     expect(await head('state').getAttribute('aria-sort')).toBe('ascending');
     await head('events').getByRole('button').click();
@@ -223,7 +208,7 @@ describe('rows', () => {
   it('do not move while the pointer is over them: they wait, and move when it leaves or when somebody wants it', async () => {
     await using gateway = await startMadeUpGateway();
     for (const name of ['a', 'b', 'c']) append(gateway, name);
-    await open(`${gateway.url}/#?sort=-events`);
+    await using _ = await open(`${gateway.url}/#?sort=-events`);
     await expect.poll(names).toEqual(['a', 'b', 'c']);
     await row('a').hover();
     append(gateway, 'c', [{}, {}]);
@@ -245,7 +230,7 @@ describe('rows', () => {
   it('do not move while one has the focus', async () => {
     await using gateway = await startMadeUpGateway();
     for (const name of ['a', 'b']) append(gateway, name);
-    await open(`${gateway.url}/#?sort=-events`);
+    await using _ = await open(`${gateway.url}/#?sort=-events`);
     await expect.poll(names).toEqual(['a', 'b']);
     await page.keyboard.press('j');
     await expect.poll(active).toBe('a');
@@ -260,7 +245,7 @@ describe('rows', () => {
   it('are gone along, opened and marked by keys, and compared', async () => {
     await using gateway = await startMadeUpGateway();
     for (const name of ['a', 'b', 'c']) append(gateway, name);
-    await open(`${gateway.url}/#?sort=run_id`);
+    await using _ = await open(`${gateway.url}/#?sort=run_id`);
     await expect.poll(names).toEqual(['a', 'b', 'c']);
     await page.keyboard.press('c');
     await page.getByText('No run is marked').waitFor();
@@ -300,7 +285,7 @@ describe('rows', () => {
     await using gateway = await startMadeUpGateway();
     fillWithMany(gateway, 60);
     const marked = Array.from({ length: 50 }, (_, at) => key(`other-${at}`)).join(',');
-    await open(`${gateway.url}/#?marked=${marked}`);
+    await using _ = await open(`${gateway.url}/#?marked=${marked}`);
     await expect.poll(async () => (await names()).length).toBeGreaterThan(10);
     await page.keyboard.press('j');
     await page.keyboard.press('x');
@@ -310,7 +295,7 @@ describe('rows', () => {
   it('are one tab stop', async () => {
     await using gateway = await startMadeUpGateway();
     for (const name of ['a', 'b', 'c']) append(gateway, name);
-    await open(gateway.url);
+    await using _ = await open(gateway.url);
     await expect.poll(names).toHaveLength(3);
     const stops = () =>
       page
@@ -330,7 +315,7 @@ describe('the address', () => {
   it('has what was typed without a step in the history for each letter, and the way back finds it', async () => {
     await using gateway = await startMadeUpGateway();
     fillWithStates(gateway);
-    await open(gateway.url);
+    await using _ = await open(gateway.url);
     await expect.poll(names).toHaveLength(6);
     const steps = await page.evaluate(() => history.length);
     await box().pressSequentially('state:failed');
@@ -351,7 +336,7 @@ describe('10,000 runs', () => {
   it('are drawn as they are scrolled to, and filtered as they are typed for', async () => {
     await using gateway = await startMadeUpGateway();
     fillWithMany(gateway, 10_000);
-    await open(gateway.url);
+    await using _ = await open(gateway.url);
     await page.getByText('of 10,000 runs in view').waitFor();
     expect(await page.locator('.fleet-row').count()).toBeLessThan(60);
     const scroller = page.locator('.fleet-scroll');
@@ -400,7 +385,7 @@ describe('on a phone', () => {
     await using gateway = await startMadeUpGateway();
     fillWithStates(gateway);
     append(gateway, 'many', [{}, {}, {}]);
-    await open(gateway.url, 380);
+    await using _ = await open(gateway.url, 380);
     await expect.poll(names).toHaveLength(7);
     const card = (await row('broken').boundingBox())!;
     expect(card.height).toBeGreaterThan(60);
