@@ -1,4 +1,5 @@
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { instantOf } from '@runlog/schema/events/instant';
 import type { RunTimeline } from '@runlog/schema/http/gateway-api';
 import type { RunFigures } from '@runlog/schema/run/figures';
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
@@ -79,11 +80,16 @@ export function createRunScreen(run: FollowedRun, { connection }: { connection: 
     const seq = at.value;
     return seq === null ? allSeeds.value : allSeeds.value.filter((seed) => seed.seq <= seq);
   });
+  const lastEventMs = computed(() => {
+    const at = travel.past.value?.last_event_at ?? null;
+    return at === null ? null : instantOf(at);
+  });
   const figures = computed(() => {
     const held = run.figures().value;
     const seq = at.value;
     if (held === null || seq === null) return held;
-    return axis.value === null ? null : figuresThrough(held, { axis: axis.value, seq });
+    if (axis.value === null) return null;
+    return figuresThrough(held, { axis: axis.value, seq, lastEventMs: lastEventMs.value });
   });
   const travelTo = (seq: number | null) => {
     const address = route.peek();

@@ -85,6 +85,17 @@ describe('the series of a figure', () => {
     expect(series).toMatchObject({ band: { min: [0, 1], max: [3, 9] }, low: 0, high: 9, last: 2 });
   });
 
+  it('as of an event has its points until there, also those whose clock is wrong', () => {
+    const series = seriesOf(axis, figureOf([1, 2, 3], { t: [START_MS, 0, 7] }), 0.3);
+    expect(series.fractions.map((place) => Math.round(place * 1_000))).toEqual([0, 100, 200]);
+    const behind = seriesOf(
+      axis,
+      figureOf([1, 2, 3], { t: [0, 30, 61].map((s) => START_MS + s * 1_000) }),
+      0.1,
+    );
+    expect(behind.fractions).toEqual([0, 0.05, 0.1]);
+  });
+
   it('may have no value at all', () => {
     expect(seriesOf(axis, figureOf([null, null]))).toMatchObject({ last: null, low: null, high: null });
   });
@@ -116,6 +127,18 @@ describe('the rate of events', () => {
     const seconds = (lived.endMs - lived.startMs) / 1_000 / values.length;
     const sum = values.reduce<number>((events, value) => events + value! * seconds, 0);
     expect(sum).toBeCloseTo(head.events, 3);
+  });
+
+  it.each([
+    ['an event', 0.33, 21],
+    ['the first event', 0, 0],
+    ['one soon after it', 0.004, 1],
+  ])('as of %s ends there', (_name, end, points) => {
+    const { fractions, values, last } = eventRateSeries(axis, end);
+    expect(fractions).toHaveLength(points);
+    for (const fraction of fractions) expect(fraction).toBeLessThanOrEqual(end);
+    for (const value of values) expect(value).toBeCloseTo(1, 6);
+    expect(last).toBe(values.at(-1) ?? null);
   });
 
   it('is not known where no clock passes', () => {

@@ -54,12 +54,13 @@ export function availableNames(figures: RunFigures | null): string[] {
   return [...(figures?.figures ?? []).map(({ name }) => name), EVENT_RATE];
 }
 
-export function seriesOf(axis: RunAxis, figure: Figure): ChartSeries {
+/** `end` is the place of the event as of which it is drawn; the figure ends there already. */
+export function seriesOf(axis: RunAxis, figure: Figure, end = 1): ChartSeries {
   const [low, high] = rangeOf([figure.min, figure.max]);
   return {
     name: figure.name,
     label: figureLabel(figure.name),
-    fractions: fractionsOfTimes(axis, figure.t),
+    fractions: fractionsOfTimes(axis, figure.t, end),
     values: figure.last,
     band: figure.stride > 1 ? { min: figure.min, max: figure.max } : null,
     times: figure.t,
@@ -69,21 +70,31 @@ export function seriesOf(axis: RunAxis, figure: Figure): ChartSeries {
   };
 }
 
-/** Returns the events per second over the run's life. There are none where the axis has no clock. */
-export function eventRateSeries(axis: RunAxis): ChartSeries {
+/** Returns the events per second over the run's life, up to a place of it. There are none where the axis has no clock. */
+export function eventRateSeries(axis: RunAxis, end = 1): ChartSeries {
   const seconds = (axis.endMs - axis.startMs) / 1_000;
   const hasClock = axis.clock !== 'order' && seconds > 0;
-  const before = Array.from({ length: RATE_POINTS + 1 }, (_, at) => eventsBefore(axis, at / RATE_POINTS));
-  const values = before
+  const edges = edgesUntil(end);
+  const before = edges.map((edge) => eventsBefore(axis, edge));
+  const parts = edges
     .slice(1)
-    .map((events, at) => (hasClock ? ((events - before[at]!) * RATE_POINTS) / seconds : null));
-  const fractions = values.map((_, at) => (at + 0.5) / RATE_POINTS);
+    .map((to, at) => ({ from: edges[at]!, to, events: before[at + 1]! - before[at]! }));
+  const values = parts.map(({ from, to, events }) => (hasClock ? events / ((to - from) * seconds) : null));
+  const fractions = parts.map(({ from, to }) => (from + to) / 2);
   const [low, high] = rangeOf([values]);
   return {
     ...{ name: EVENT_RATE, label: EVENT_RATE, fractions, values, band: null },
     times: fractions.map((fraction) => timeAt(axis, fraction) + axis.skewMs),
     ...{ last: values.at(-1) ?? null, low, high },
   };
+}
+
+/** A part of less than half the usual width would swing: it is left out unless it is the only one. */
+function edgesUntil(end: number): number[] {
+  const whole = Math.floor(end * RATE_POINTS);
+  const edges = Array.from({ length: whole + 1 }, (_, at) => at / RATE_POINTS);
+  const rest = end * RATE_POINTS - whole;
+  return rest >= 0.5 || (whole === 0 && rest > 0) ? [...edges, end] : edges;
 }
 
 /** An empty series: for a figure that was chosen and that the run does not have. */

@@ -29,6 +29,7 @@ export function ChartsPane({ screen }: { screen: RunScreen }) {
       <Charts
         {...{ axis, timeline, seeds, cursor, chosen, onChoose, onPlace }}
         figures={screen.figures().value}
+        untilSeq={at}
       />
       <Lanes
         {...{ axis, timeline, seeds, cursor, onLife, onRetry }}

@@ -30,6 +30,8 @@ export interface ChartsProps {
   readonly seeds: readonly SeedEvent[];
   /** The names of the figures to draw; null for those that a run is usually judged by. */
   readonly chosen: readonly string[] | null;
+  /** The event as of which they are drawn: figures and seeds end there already. */
+  readonly untilSeq?: number | null;
   readonly cursor: SharedCursor;
   onChoose(names: readonly string[] | null): void;
   onPlace(place: ChartPlace): void;
@@ -41,9 +43,9 @@ const MARK_PLACES = 1_024;
 
 /** The figures of a run. New values are drawn at most once a second. */
 export const Charts = memo((props: ChartsProps) => {
-  const { axis, figures, timeline, seeds, chosen, cursor } = props;
+  const { axis, figures, timeline, seeds, untilSeq = null, chosen, cursor } = props;
   const drawn = useThrottled(
-    useMemo(() => ({ axis, figures, timeline, seeds }), [axis, figures, timeline, seeds]),
+    useMemo(() => ({ axis, figures, timeline, seeds, untilSeq }), [axis, figures, timeline, seeds, untilSeq]),
     REDRAW_MS_MIN,
   );
   const marks = useMemo(() => marksFor(drawn), [drawn]);
@@ -92,17 +94,19 @@ function FigureChart(props: {
   name: string;
   axis: RunAxis;
   figures: RunFigures | null;
+  untilSeq: number | null;
   marks: PlotMarks;
   cursor: SharedCursor;
   isTabStop: boolean;
   onPlace(place: ChartPlace): void;
 }) {
-  const { name, axis, figures, marks, cursor, isTabStop, onPlace } = props;
+  const { name, axis, figures, untilSeq, marks, cursor, isTabStop, onPlace } = props;
   const figure = figures?.figures.find((held) => held.name === name);
   const series = useMemo((): ChartSeries => {
-    if (name === EVENT_RATE) return eventRateSeries(axis);
-    return figure === undefined ? noSeries(name) : seriesOf(axis, figure);
-  }, [name, axis, figure]);
+    const end = untilSeq === null ? 1 : fractionOfSeq(axis, untilSeq);
+    if (name === EVENT_RATE) return eventRateSeries(axis, end);
+    return figure === undefined ? noSeries(name) : seriesOf(axis, figure, end);
+  }, [name, axis, figure, untilSeq]);
   return <Chart {...{ series, axis, marks, cursor, isTabStop, onPlace }} />;
 }
 
@@ -146,8 +150,14 @@ function Choice(props: {
   );
 }
 
-function marksFor({ axis, timeline, seeds }: Pick<ChartsProps, 'axis' | 'timeline' | 'seeds'>): PlotMarks {
+function marksFor({
+  axis,
+  timeline,
+  seeds,
+  untilSeq = null,
+}: Pick<ChartsProps, 'axis' | 'timeline' | 'seeds' | 'untilSeq'>): PlotMarks {
   const place = (seq: number) => fractionOfSeq(axis, seq);
+  const hasBegun = ({ seq }: { seq: number }) => untilSeq === null || seq <= untilSeq;
   return {
     marks: marksOf(seeds, (seq) => Math.round(place(seq) * MARK_PLACES) / MARK_PLACES),
     abandoned: abandonedParts(timeline).map(({ fromSeq, toSeq }) => ({
@@ -156,6 +166,7 @@ function marksFor({ axis, timeline, seeds }: Pick<ChartsProps, 'axis' | 'timelin
     })),
     attempts: timeline.attempts
       .slice(timeline.attempt > timeline.attempts.length ? 0 : 1)
+      .filter(hasBegun)
       .map(({ seq }) => place(seq)),
   };
 }

@@ -104,23 +104,30 @@ export function seqOfOrdinal(axis: RunAxis, ordinal: number): number {
 const OUTSIDE_PART = 0.02;
 const OUTSIDE_MS = 2_000;
 
+/** Returns how far a clock may differ from this axis before it counts as wrong, in milliseconds. */
+export function slackMs({ startMs, endMs }: RunAxis): number {
+  return (endMs - startMs) * OUTSIDE_PART + OUTSIDE_MS;
+}
+
 /**
  * Returns where on the axis events of the given times are: `times` by the senders' clocks, in the order of the log. The
- * places never go back. Where a clock is wrong, the events lie evenly between those next to them whose clocks are right.
+ * places never go back, nor beyond `end`. Where a clock is wrong, the events lie evenly between those next to them whose clocks
+ * are right.
  */
-export function fractionsOfTimes(axis: RunAxis, times: readonly number[]): number[] {
-  const slack = (axis.endMs - axis.startMs) * OUTSIDE_PART + OUTSIDE_MS;
+export function fractionsOfTimes(axis: RunAxis, times: readonly number[], end = 1): number[] {
+  const slack = slackMs(axis);
+  const endMs = timeAt(axis, end);
   const right: number[] = [];
   for (const [index, sent] of times.entries()) {
     const ms = sent - axis.skewMs;
-    if (axis.clock !== 'order' && ms >= axis.startMs - slack && ms <= axis.endMs + slack) right.push(index);
+    if (axis.clock !== 'order' && ms >= axis.startMs - slack && ms <= endMs + slack) right.push(index);
   }
   const ordered = longestOrdered(right.map((index) => times[index]!)).map((at) => right[at]!);
-  const places = ordered.map((index) => fractionOfTime(axis, times[index]! - axis.skewMs));
+  const places = ordered.map((index) => Math.min(end, fractionOfTime(axis, times[index]! - axis.skewMs)));
   if (ordered.length === times.length) return places;
   const edge = axis.clock === 'order' ? 0 : 1;
   const at = [-edge, ...ordered, times.length - 1 + edge];
-  return times.map((_, index) => interpolate(index, at, [0, ...places, 1]));
+  return times.map((_, index) => interpolate(index, at, [0, ...places, end]));
 }
 
 function axisOf(clock: RunAxis['clock'], knots: readonly Knot[], anchors: readonly AxisAnchor[]): RunAxis {
