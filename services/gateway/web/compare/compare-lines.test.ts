@@ -63,4 +63,8 @@ describe('the value of a line', () => {
   ])('at %d is %j', (x, value) => {
     expect(valueAt(line, x)).toBe(value);
   });
+
+  it('is a number between values whose difference is none', () => {
+    expect(valueAt({ ...line, xs: [0, 10], ys: [-1e308, 1e308] }, 5)).toBe(0);
+  });
 });

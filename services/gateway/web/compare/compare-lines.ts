@@ -62,7 +62,8 @@ export function valueAt({ xs, ys }: RunLine, x: number): number | null {
   const before = ys[low - 1];
   if (next === null || before === null || before === undefined) return null;
   const part = (x - xs[low - 1]!) / (xs[low]! - xs[low - 1]!);
-  return before + part * (next - before);
+  // Not by their difference, which may be beyond what a number can be.
+  return before * (1 - part) + next * part;
 }
 
 function rangeOf(columns: readonly (readonly (number | null)[])[]): [number, number] | null {

@@ -3,6 +3,7 @@ import '../side/usable-language.ts';
 import uPlot from 'uplot';
 import type { Axis } from '../shell/address.ts';
 import { figureValueText } from '../side/figure-text.ts';
+import { plotRange, plotUnit } from '../side/plot-range.ts';
 import { ageText } from '../text/ages.ts';
 import { type ComparedFigure, type DrawnLine, valueAt } from './compare-lines.ts';
 
@@ -35,8 +36,8 @@ export function comparePlot(box: HTMLElement, input: ComparePlotInput): uPlot {
     {
       ...{ width, height, padding: [6, 8, 0, 0], legend: { show: false } },
       scales: {
-        x: { time: false, range: () => roomy(shown().x, 0) },
-        y: { range: () => roomy(shown().y, ROOM) },
+        x: { time: false, range: () => xRange(shown()) },
+        y: { range: () => yRange(shown()) },
       },
       axes: [
         {
@@ -49,7 +50,8 @@ export function comparePlot(box: HTMLElement, input: ComparePlotInput): uPlot {
         },
         {
           ...{ ...line, grid, size: 48, gap: 4, space: 28 },
-          values: (_plot, values) => values.map((value) => figureValueText(name, value)),
+          values: (_plot, values) =>
+            values.map((value) => figureValueText(name, value * plotUnit(shown().y))),
         },
       ],
       series: [{}, { scale: 'y', paths: () => null, points: { show: false } }],
@@ -66,7 +68,7 @@ export function comparePlot(box: HTMLElement, input: ComparePlotInput): uPlot {
             else
               input.onPoint({
                 x: self.posToVal(left, 'x'),
-                key: nearestLine(self, shown().lines, left, top),
+                key: nearestLine(self, shown(), { left, top }),
               });
           },
         ],
@@ -80,8 +82,8 @@ export function comparePlot(box: HTMLElement, input: ComparePlotInput): uPlot {
 }
 
 /** The columns that make uPlot find the ranges anew. */
-export function columnsFor({ x, y }: ComparedFigure): uPlot.AlignedData {
-  return [[...(x ?? [0, 1])], [...(y ?? [0, 1])]];
+export function columnsFor(figure: ComparedFigure): uPlot.AlignedData {
+  return [xRange(figure), yRange(figure)];
 }
 
 /** A place of an axis as it is written. */
@@ -90,22 +92,29 @@ export function placeTextOf(axis: Axis): (place: number) => string {
   return (place) => place.toLocaleString('en', { maximumFractionDigits: 1 });
 }
 
-function roomy(range: readonly [number, number] | null, room: number): [number, number] {
-  if (range === null) return [0, 1];
-  const [low, high] = range;
-  if (high > low) return [low - (high - low) * room, high + (high - low) * room];
-  const around = Math.abs(low) * 0.1 || 1;
-  return [low - around, high + around];
+function xRange({ x }: ComparedFigure): [number, number] {
+  return plotRange(x?.[0] ?? null, x?.[1] ?? null, 0);
 }
 
-function nearestLine(plot: uPlot, lines: readonly DrawnLine[], left: number, top: number): string | null {
+function yRange({ y }: ComparedFigure): [number, number] {
+  if (y === null) return plotRange(null, null, ROOM);
+  const unit = plotUnit(y);
+  return plotRange(y[0] / unit, y[1] / unit, ROOM);
+}
+
+function nearestLine(
+  plot: uPlot,
+  { lines, y }: ComparedFigure,
+  { left, top }: { left: number; top: number },
+): string | null {
   const x = plot.posToVal(left, 'x');
+  const unit = plotUnit(y);
   let nearest: string | null = null;
   let least = NEAR_PX;
   for (const line of lines) {
     const value = valueAt(line, x);
     if (value === null) continue;
-    const distance = Math.abs(plot.valToPos(value, 'y') - top);
+    const distance = Math.abs(plot.valToPos(value / unit, 'y') - top);
     if (distance >= least) continue;
     least = distance;
     nearest = line.key;
@@ -119,7 +128,8 @@ const DIMMED = 0.22;
 
 function drawLines(plot: uPlot, { shown, highlighted, colour }: ComparePlotInput): void {
   const { ctx, bbox } = plot;
-  const { lines } = shown();
+  const { lines, y } = shown();
+  const unit = plotUnit(y);
   const key = highlighted();
   const chosen = lines.find((line) => line.key === key);
   ctx.save();
@@ -134,7 +144,7 @@ function drawLines(plot: uPlot, { shown, highlighted, colour }: ComparePlotInput
     ctx.lineCap = line.style.dash.length === 0 ? 'round' : 'butt';
     ctx.setLineDash(line.style.dash.map((length) => length * devicePixelRatio));
     ctx.beginPath();
-    trace(plot, line);
+    trace(plot, line, unit);
     ctx.stroke();
   };
   for (const line of lines) {
@@ -144,7 +154,7 @@ function drawLines(plot: uPlot, { shown, highlighted, colour }: ComparePlotInput
   ctx.restore();
 }
 
-function trace(plot: uPlot, { xs, ys }: DrawnLine): void {
+function trace(plot: uPlot, { xs, ys }: DrawnLine, unit: number): void {
   const { ctx } = plot;
   let isDown = false;
   for (const [at, value] of ys.entries()) {
@@ -153,7 +163,7 @@ function trace(plot: uPlot, { xs, ys }: DrawnLine): void {
       continue;
     }
     const x = plot.valToPos(xs[at]!, 'x', true);
-    const y = plot.valToPos(value, 'y', true);
+    const y = plot.valToPos(value / unit, 'y', true);
     if (isDown) ctx.lineTo(x, y);
     else ctx.moveTo(x, y);
     // A point between two breaks is seen as a short dash.

@@ -3,6 +3,7 @@ import './usable-language.ts';
 import uPlot from 'uplot';
 import type { StripMark } from '../strip/strip-model.ts';
 import type { ChartSeries } from './chart-model.ts';
+import { plotRange, plotUnit } from './plot-range.ts';
 
 /** What a plot shows beside its line. Places are fractions of the run's axis. */
 export interface PlotMarks {
@@ -34,7 +35,7 @@ export function figurePlot(box: HTMLElement, input: PlotInput): uPlot {
       ...{ width, height, padding: [3, 3, 3, 3], legend: { show: false } },
       scales: {
         x: { time: false, range: () => [0, 1] },
-        y: { range: (_plot, low, high) => rangeOf(low, high) },
+        y: { range: (_plot, low, high) => plotRange(low ?? null, high ?? null, ROOM) },
       },
       axes: [{ show: false }, { show: false }],
       series: [
@@ -73,20 +74,15 @@ export function figurePlot(box: HTMLElement, input: PlotInput): uPlot {
 }
 
 /** Returns the columns of a plot. Where a bucket is one point, the band has no height. */
-export function columnsOf({ fractions, values, band }: ChartSeries): uPlot.AlignedData {
-  return [[...fractions], [...values], [...(band?.max ?? values)], [...(band?.min ?? values)]];
+export function columnsOf({ fractions, values, band, low, high }: ChartSeries): uPlot.AlignedData {
+  const unit = plotUnit([low, high]);
+  const drawn = (column: readonly (number | null)[]) =>
+    column.map((value) => (value === null ? null : value / unit));
+  return [[...fractions], drawn(values), drawn(band?.max ?? values), drawn(band?.min ?? values)];
 }
 
-/** The room above and below the line, as a part of the range. A line without a range is in the middle. */
+/** The room above and below the line, as a part of the range. */
 const ROOM = 0.06;
-
-function rangeOf(low: number | null, high: number | null): [number, number] {
-  if (low == null || high == null) return [0, 1];
-  const room = (high - low) * ROOM;
-  if (Number.isFinite(room) && room > 0) return [low - room, high + room];
-  const around = Math.abs(low) * 0.1 || 1;
-  return [low - around, high + around];
-}
 
 /** A point between two gaps has no line, so it is drawn as a point. */
 function alone(plot: uPlot, seriesIndex: number): number[] | null {
