@@ -1,28 +1,14 @@
 import type { MadeUpEvent } from '@runlog/gateway/made-up/made-up-runs';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { launchChromium, PAGE_WAIT_MS_MAX } from '../support/chromium.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { pageTests } from '../support/page-tests.ts';
 import { type PastGateway, startPastGateway } from '../support/past-gateway.ts';
 
 const RUN = 'c1/sim-261127-0710-7-002';
 const [A, B] = [`${RUN}/A`, `${RUN}/B`] as const;
 
-let browser: Browser;
+const tests = pageTests();
 let page: Page;
-let faults: string[] = [];
-
-beforeAll(async () => {
-  browser = await launchChromium();
-});
-
-afterAll(async () => {
-  await browser?.close();
-});
-
-afterEach(async () => {
-  await page?.close();
-  expect(faults).toEqual([]);
-});
 
 /** A run of some rounds: its start, then seeds, epochs, updates and rounds, one event each half a second until now. */
 function run(of: { rounds?: number; data?: Readonly<Record<string, unknown>> } = {}): MadeUpEvent[] {
@@ -52,17 +38,9 @@ function run(of: { rounds?: number; data?: Readonly<Record<string, unknown>> } =
   return events.map((event, at) => ({ ...event, receivedAtMs: Date.now() - (events.length - at) * 500 }));
 }
 
-async function open(url: string, viewport = { width: 1400, height: 900 }): Promise<void> {
-  faults = [];
-  page = await browser.newPage({ viewport });
-  page.setDefaultTimeout(PAGE_WAIT_MS_MAX);
-  page.on('pageerror', (error) => faults.push(String(error)));
-  page.on('console', (message) => {
-    // A browser notes each answer that is none, and that the gateway ends before the page.
-    const isAnswer = /status of (404|410|503)|WebSocket connection|net::ERR_/.test(message.text());
-    if (message.type() === 'error' && !isAnswer) faults.push(message.text());
-  });
-  await page.goto(url);
+async function open(url: string, viewport = { width: 1_400, height: 900 }): Promise<Page> {
+  page = await tests.open(url, { context: { viewport } });
+  return page;
 }
 
 async function gatewayWith(...keys: readonly string[]): Promise<PastGateway> {
@@ -91,7 +69,7 @@ const linesInView = () =>
 describe('the view of a run', () => {
   it('has the name, the state with its evidence, the tags, and the figures in one line', async () => {
     await using gateway = await gatewayWith(A);
-    await open(`${gateway.url}/#${A}`);
+    await using _ = await open(`${gateway.url}/#${A}`);
     await page.getByRole('heading', { name: 'c1 / sim-261127-0710-7-002' }).waitFor();
     await expect
       .poll(() => page.locator('.standing').textContent())
@@ -114,7 +92,7 @@ describe('the view of a run', () => {
 
   it('says in its title and in a line of its own that and why the run failed', async () => {
     await using gateway = await gatewayWith('c1/run-7/default');
-    await open(`${gateway.url}/#c1/run-7/default`);
+    await using _ = await open(`${gateway.url}/#c1/run-7/default`);
     await page.locator('.line').first().waitFor();
     gateway.append('c1/run-7/default', [
       { eventType: 'RUN_FAILED', data: { reason: 'loss is NaN\n\u202egnp.exe' }, receivedAtMs: Date.now() },
@@ -125,7 +103,7 @@ describe('the view of a run', () => {
 
   it('goes to the other group with a, to the run of the address, and back', async () => {
     await using gateway = await gatewayWith(A, B, 'c2/vit/default');
-    await open(`${gateway.url}/#${A}?pane=proof`);
+    await using _ = await open(`${gateway.url}/#${A}?pane=proof`);
     await page.locator('.groups').getByRole('link', { name: 'B', exact: true }).waitFor();
     await page.keyboard.press('a');
     await expect.poll(hash).toBe(`#${B}?pane=proof`);
@@ -144,7 +122,7 @@ describe('the view of a run', () => {
 
   it('says in its last line where it is, how much the log shows, what is missing, and what was verified', async () => {
     await using gateway = await gatewayWith(A);
-    await open(`${gateway.url}/#${A}`);
+    await using _ = await open(`${gateway.url}/#${A}`);
     const status = page.locator('.status-line');
     await expect.poll(() => status.textContent()).toMatch(/seq e1:201.*log shows 201 of 201 events/);
     await status.getByRole('button', { name: 'not verified' }).click();
@@ -154,7 +132,7 @@ describe('the view of a run', () => {
 
   it('has a strip whose window is the log, and scrolls the log by it', async () => {
     await using gateway = await gatewayWith(A);
-    await open(`${gateway.url}/#${A}`);
+    await using _ = await open(`${gateway.url}/#${A}`);
     const strip = page.locator('.strip-box');
     await expect.poll(() => strip.getAttribute('aria-valuetext')).toMatch(/event 201 of 201, live$/);
     const box = (await strip.boundingBox())!;
@@ -174,7 +152,7 @@ describe('the view of a run', () => {
 
   it('has panes that can be closed, and that their keys open', async () => {
     await using gateway = await gatewayWith(A);
-    await open(`${gateway.url}/#${A}`);
+    await using _ = await open(`${gateway.url}/#${A}`);
     const log = page.locator('.log');
     const widthOf = async () => (await log.boundingBox())!.width;
     await page.getByRole('tab', { name: 'Charts' }).waitFor();
@@ -193,9 +171,9 @@ describe('the view of a run', () => {
     ['a phone', { width: 380, height: 780 }, 15],
     ['200 % zoom', { width: 640, height: 400 }, 12],
     ['200 % zoom of a wide window', { width: 960, height: 450 }, 12],
-  ])('shows enough lines of the log on %s, and is no wider than that', async (_, viewport, least) => {
+  ])('shows enough lines of the log on %s, and is no wider than that', async (_name, viewport, least) => {
     await using gateway = await gatewayWith(A);
-    await open(`${gateway.url}/#${A}`, viewport);
+    await using _ = await open(`${gateway.url}/#${A}`, viewport);
     await page.locator('.line').first().waitFor();
     await expect.poll(linesInView).toBeGreaterThanOrEqual(least);
     expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0);
@@ -203,7 +181,7 @@ describe('the view of a run', () => {
 
   it('waits for a run that has no event yet, and shows it when its first one comes', async () => {
     await using gateway = await startPastGateway();
-    await open(`${gateway.url}/#${A}`);
+    await using _ = await open(`${gateway.url}/#${A}`);
     await page.getByText('has sent no event').waitFor();
     expect(await page.title()).toBe('sim-261127-0710-7-002 A · runlog');
     gateway.append(A, run({ rounds: 1 }));
@@ -213,8 +191,10 @@ describe('the view of a run', () => {
 
   it('says that the run was deleted, and shows nothing of it when it begins anew', async () => {
     await using gateway = await gatewayWith(A);
-    await open(`${gateway.url}/#${A}`);
+    await using _ = await open(`${gateway.url}/#${A}`);
     await expect.poll(() => fact('ev').textContent()).toBe('201');
+    // Who watches is asked once the run is there. The answer must have come, or it is that there is none.
+    await page.getByText('1 watching').waitFor();
     gateway.retire(A);
     await page.getByText('was deleted while it was shown').waitFor();
     expect(await page.locator('.line').count()).toBe(0);
