@@ -1,37 +1,28 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { launchChromium, PAGE_WAIT_MS_MAX } from '../support/chromium.ts';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { gateEvaluated, otherEvent, seedFossilized, trainingStarted } from '../support/event-factory.ts';
+import { pageTests } from '../support/page-tests.ts';
 import { ServiceProcess } from '../support/service-process.ts';
 import { uniqueName } from '../support/unique-name.ts';
 
-let browser: Browser;
+const tests = pageTests();
 let system: ServiceProcess;
 let folder: string;
 let page: Page;
-let faults: string[] = [];
 /** Each test has a run of its own. */
 let run: string;
 let sent: number;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'runlog-log-controls-'));
-  [browser, system] = await Promise.all([
-    launchChromium(),
-    ServiceProcess.start('up', { RUNLOG_DATA_DIR: folder }),
-  ]);
+  system = await ServiceProcess.start('up', { RUNLOG_DATA_DIR: folder });
 });
 afterAll(async () => {
-  await browser?.close();
   await system?.[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
-});
-afterEach(async () => {
-  await page?.context().close();
-  expect(faults).toEqual([]);
 });
 
 type Sent = ReturnType<typeof otherEvent>;
@@ -55,18 +46,12 @@ async function open(
   first: Sent[],
   { address = '', ...options }: BrowserContextOptions & { address?: string } = {},
 ): Promise<void> {
-  faults = [];
   sent = 0;
   run = uniqueName('run');
   await send(...first);
-  const context = await browser.newContext({ viewport: { width: 1_280, height: 800 }, ...options });
-  await context.grantPermissions(['clipboard-read', 'clipboard-write'], {
-    origin: system.addresses.gateway!,
+  page = await tests.open(`${system.addresses.gateway}/#local/${run}/default${address}`, {
+    context: { permissions: ['clipboard-read', 'clipboard-write'], ...options },
   });
-  page = await context.newPage();
-  page.setDefaultTimeout(PAGE_WAIT_MS_MAX);
-  page.on('pageerror', (error) => faults.push(String(error)));
-  await page.goto(`${system.addresses.gateway}/#local/${run}/default${address}`);
   await page.locator('.log-bar').waitFor();
 }
 

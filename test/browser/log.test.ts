@@ -1,37 +1,20 @@
 import { startMadeUpGateway } from '@runlog/gateway/made-up/made-up-gateway';
 import type { MadeUpEvent } from '@runlog/gateway/made-up/made-up-runs';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { launchChromium, PAGE_WAIT_MS_MAX } from '../support/chromium.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import { freePort } from '../support/free-ports.ts';
+import { type OpenOptions, pageTests, WHILE_AWAY } from '../support/page-tests.ts';
 
 const KEY = 'c1/resnet-a/default';
 const START_MS = Date.UTC(2026, 10, 27, 7, 0, 0);
 
-let browser: Browser;
+const tests = pageTests();
 let page: Page;
-let faults: string[] = [];
 
-beforeAll(async () => {
-  browser = await launchChromium();
-});
-
-afterAll(async () => {
-  await browser?.close();
-});
-
-afterEach(async () => {
-  await page?.close();
-  expect(faults).toEqual([]);
-});
-
-async function open(url: string): Promise<void> {
-  faults = [];
-  page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-  page.setDefaultTimeout(PAGE_WAIT_MS_MAX);
-  page.on('pageerror', (error) => faults.push(String(error)));
-  await page.goto(url);
+async function open(url: string, options?: OpenOptions): Promise<Page> {
+  page = await tests.open(url, options);
   await page.locator('.lines').waitFor();
+  return page;
 }
 
 /** A gateway with a run. Each event is of a second of its own, unless it says when it came. */
@@ -81,13 +64,10 @@ async function inView(): Promise<{ slot: string; seq: number; top: number }[]> {
 async function wheelUntil(dy: number, holds: () => Promise<boolean>): Promise<void> {
   await page.locator('.lines').hover();
   await expect
-    .poll(
-      async () => {
-        for (let turn = 0; turn < 10; turn += 1) await page.mouse.wheel(0, dy);
-        return await holds();
-      },
-      { timeout: PAGE_WAIT_MS_MAX, interval: 20 },
-    )
+    .poll(async () => {
+      for (let turn = 0; turn < 10; turn += 1) await page.mouse.wheel(0, dy);
+      return await holds();
+    })
     .toBe(true);
 }
 
@@ -96,7 +76,7 @@ describe('the log of a run', () => {
     const { gateway, add, url } = await startRun();
     await using _gateway = gateway;
     add(many(100));
-    await open(url);
+    await using _ = await open(url);
     await expect.poll(lastSlot).toBe('s99');
     // The date above the log covers one row and not parts of two.
     expect((await inView())[0]!.top).toBe(0);
@@ -115,7 +95,7 @@ describe('the log of a run', () => {
     const { gateway, add, url } = await startRun();
     await using _gateway = gateway;
     add(many(300));
-    await open(url);
+    await using _ = await open(url);
     await expect.poll(lastSlot).toBe('s299');
     await wheelUntil(-60, async () => (await inView())[0]!.seq < 150);
     const before = await inView();
@@ -130,7 +110,7 @@ describe('the log of a run', () => {
     const { gateway, add, url } = await startRun();
     await using _gateway = gateway;
     for (let from = 0; from < 30_000; from += 5_000) add(many(5_000, from));
-    await open(url);
+    await using _ = await open(url);
     await expect.poll(lastSlot).toBe('s29999');
     let least = Number.POSITIVE_INFINITY;
     await wheelUntil(-4_000, async () => {
@@ -162,7 +142,7 @@ describe('the log of a run', () => {
     await using _gateway = gateway;
     add(many(60));
     add(Array.from({ length: 8 }, (_, env) => ({ data: { env_id: env }, receivedAtMs: START_MS + 70_000 })));
-    await open(url);
+    await using _ = await open(url);
     await page.locator('.line-rollup').filter({ hasText: '×8' }).waitFor();
     const before = await inView();
     await page.locator('.line-rollup').click();
@@ -180,7 +160,7 @@ describe('the log of a run', () => {
     const { gateway, add, url } = await startRun();
     await using _gateway = gateway;
     add(many(20).map((event) => ({ ...event, receivedAtMs: START_MS })));
-    await open(url);
+    await using _ = await open(url);
     await page.locator('.line-burst').filter({ hasText: 'GERM 20' }).waitFor();
     await page.keyboard.press('j');
     await page.keyboard.press('Enter');
@@ -195,7 +175,7 @@ describe('the log of a run', () => {
     add(many(5_000, 5_000));
     const [stored] = (await gateway.runs.states.get(KEY)!.event_log).slice(-1);
     const seq = stored!.seq - 5_000;
-    await open(`${url}?log=type:prune&event=${seq - 1}`);
+    await using _ = await open(`${url}?log=type:prune&event=${seq - 1}`);
     await page
       .locator('.around-bar')
       .filter({ hasText: `around event ${seq - 1}` })
@@ -216,7 +196,7 @@ describe('the log of a run', () => {
     await using _gateway = gateway;
     add([pruned('old')]);
     add(many(2_000));
-    await open(`${url}?log=type:prune`);
+    await using _ = await open(`${url}?log=type:prune`);
     await expect.poll(slots).toEqual(['old']);
     add([...many(50, 3_000), pruned('new')]);
     await expect.poll(slots).toEqual(['old', 'new']);
@@ -231,7 +211,7 @@ describe('the log of a run', () => {
     const port = await freePort();
     const { gateway: first, add, url } = await startRun({ port });
     add(many(50));
-    await open(url);
+    await using _ = await open(url, { allows: WHILE_AWAY });
     await expect.poll(lastSlot).toBe('s49');
     await page.locator('.lines').hover();
     await page.mouse.wheel(0, -100);
@@ -255,7 +235,7 @@ describe('the log of a run', () => {
     const { gateway, add, url } = await startRun();
     await using _gateway = gateway;
     add(many(200));
-    await open(url);
+    await using _ = await open(url);
     await expect.poll(lastSlot).toBe('s199');
     const rows = page.locator('.line-event');
     const from = (await rows.nth(-6).locator('.slot').boundingBox())!;
@@ -282,7 +262,7 @@ describe('the log of a run', () => {
     const { gateway, add, url } = await startRun();
     await using _gateway = gateway;
     add(many(200));
-    await open(url);
+    await using _ = await open(url);
     await expect.poll(lastSlot).toBe('s199');
     const { x, y } = (await page.locator('.line-event').nth(-5).boundingBox())!;
     await page.mouse.move(x + 300, y + 5);
@@ -303,7 +283,7 @@ describe('the log of a run', () => {
     const { gateway, add, url } = await startRun();
     await using _gateway = gateway;
     add(many(100));
-    await open(url);
+    await using _ = await open(url);
     await expect.poll(lastSlot).toBe('s99');
     expect(await page.locator('.lines [tabindex="0"], .lines button:not([tabindex])').count()).toBe(0);
     expect(await page.locator('[role=log]').getAttribute('aria-live')).toBe('off');
