@@ -1,32 +1,28 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { seededRandom } from '@runlog/cli/simulate/seeded-random';
 import { encodeEvent, simulateRun } from '@runlog/cli/simulate/simulated-run';
 import type { EventsPage } from '@runlog/schema/http/gateway-api';
 import type { RunProof } from '@runlog/schema/http/proof-api';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { launchChromium, PAGE_WAIT_MS_MAX } from '../support/chromium.ts';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { PAGE_WAIT_MS_MAX } from '../support/chromium.ts';
+import { type OpenOptions, pageTests } from '../support/page-tests.ts';
 import { ServiceProcess } from '../support/service-process.ts';
 
 const A = 'local/side/A';
 const B = 'local/side/B';
 const EMITTER = 'rank0';
 
-let browser: Browser;
+const tests = pageTests();
 let up: ServiceProcess;
 let folder: string;
 let page: Page;
-let faults: string[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'runlog-side-'));
-  [browser, up] = await Promise.all([
-    launchChromium(),
-    ServiceProcess.start('up', { RUNLOG_DATA_DIR: folder }),
-  ]);
+  up = await ServiceProcess.start('up', { RUNLOG_DATA_DIR: folder });
   // Numbers 101 to 110 of A never come, and its first event comes twice. B has not come as far.
   const sentA = simulated('A', 700);
   await publish([...sentA.slice(0, 100), ...sentA.slice(110), sentA[0]!]);
@@ -35,13 +31,8 @@ beforeAll(async () => {
   await received(B, 500);
 });
 afterAll(async () => {
-  await browser?.close();
   await up?.[Symbol.asyncDispose]();
   if (folder !== undefined) await rm(folder, { recursive: true, force: true });
-});
-afterEach(async () => {
-  await page?.close();
-  expect(faults).toEqual([]);
 });
 
 /** The first events of a run, as a trainer sends them: one a tenth of a second. */
@@ -79,7 +70,7 @@ const proof = (key: string) => read<RunProof>(`${key}/proof`);
 
 /** Resolves when the gateway has so many events of a run. */
 async function received(key: string, count: number): Promise<void> {
-  while ((await proof(key)).received !== count) await delay(20);
+  await vi.waitFor(async () => expect((await proof(key)).received).toBe(count), PAGE_WAIT_MS_MAX);
 }
 
 /** An event of A of a type. */
@@ -88,12 +79,11 @@ async function eventOf(type: string) {
   return events[0]!;
 }
 
-async function open(options: string, key = A): Promise<void> {
-  faults = [];
-  page = await browser.newPage({ viewport: { width: 1_400, height: 900 } });
-  page.setDefaultTimeout(PAGE_WAIT_MS_MAX);
-  page.on('pageerror', (error) => faults.push(String(error.stack ?? error)));
-  await page.goto(`${up.addresses.gateway}/#${key}${options}`);
+async function open(options: string, { allows }: OpenOptions = {}): Promise<void> {
+  page = await tests.open(`${up.addresses.gateway}/#${A}${options}`, {
+    context: { viewport: { width: 1_400, height: 900 } },
+    ...(allows !== undefined && { allows }),
+  });
   await page.getByRole('tablist', { name: 'Panes' }).waitFor();
 }
 
@@ -286,7 +276,7 @@ describe('A beside B', () => {
   });
 
   it('may be any other run, which is found by its name', async () => {
-    await open('?pane=ab&b=local/none/default');
+    await open('?pane=ab&b=local/none/default', { allows: /status of 404 .*\/local\/none\/default\// });
     await page.getByText('local/none/default has sent no event').waitFor();
     await page.getByRole('button', { name: 'choose another' }).click();
     await page.getByRole('combobox', { name: 'Add a run' }).fill('side');
