@@ -66,6 +66,7 @@ export class MadeUpRuns {
       data,
       message,
       receivedAtMs = START_MS + this.#offset * 10,
+      envelope,
     }: MadeUpEvent,
     of: { run: RunKey; key: string; eventId: string | undefined },
   ): EventRecord {
@@ -79,6 +80,7 @@ export class MadeUpRuns {
       group_id: of.run.group_id,
       message,
       data: { ...eventTypeCases(eventType)[0]?.event.data, env_id: seq % 4, ...data },
+      ...envelope,
     };
     return {
       kind: 'event',
@@ -103,6 +105,8 @@ export interface MadeUpEvent {
   /** The number of records of other runs before this one. */
   readonly offsetsSkipped?: number;
   readonly receivedAtMs?: number;
+  /** What the sender said beside it. Without a `timestamp` its clock is that of the gateway. */
+  readonly envelope?: Partial<Pick<TelemetryEvent, 'timestamp' | 'severity' | 'emitter_id' | 'emitter_seq'>>;
 }
 
 const START_MS = Date.UTC(2026, 0, 3, 23, 59, 50);
