@@ -66,6 +66,12 @@ describe('how a run stands', () => {
     });
   });
 
+  it('was what it was when it was last heard of, however long that is ago', () => {
+    const unknownSinceMs = NOW_MS - 600_000;
+    const seen = run({ last_received_at: at(600_400), counts: heartbeats });
+    expect(evidenceOf(seen, { nowMs: NOW_MS, unknownSinceMs }).detail).toBe('was running');
+  });
+
   it('has a sign of its own for each state, which needs no colour', () => {
     const glyphs = Object.values(stateGlyphs);
     expect(new Set(glyphs).size).toBe(glyphs.length);

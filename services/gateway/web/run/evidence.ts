@@ -53,11 +53,13 @@ export function evidenceOf(
   },
 ): Evidence {
   const { nowMs, unknownSinceMs } = at;
-  const state = stateAt(run, nowMs);
   if (unknownSinceMs !== null) {
+    // What was known then does not change with time.
+    const state = stateAt(run, Number.isNaN(unknownSinceMs) ? null : unknownSinceMs);
     const since = Number.isNaN(unknownSinceMs) ? '' : ` since ${momentText(unknownSinceMs, nowMs)}`;
     return shown('unknown', `was ${stateWords[state]}`, `unknown${since}`);
   }
+  const state = stateAt(run, nowMs);
   const silentMs = nowMs === null ? null : Math.max(0, nowMs - Date.parse(run.last_received_at));
   const usually = run.interval_ms === null ? null : `usually every ${ageText(run.interval_ms)}`;
   switch (state) {
