@@ -39,6 +39,8 @@ export function connect(options: {
   onOpen: () => void;
   /** If it throws, the connection ends as a broken one. */
   onFrame: (frame: ServerFrameFields) => void;
+  /** Is told once a second for how long the server has been silent. */
+  onSilence?: (silentMs: number) => void;
   onClose: (close: { code: number; reason: string }) => void;
 }): Link {
   const Socket = options.webSocket ?? (globalThis.WebSocket as SocketConstructor | undefined);
@@ -58,7 +60,8 @@ export function connect(options: {
   // does give up.
   const timer = setInterval(() => {
     silentMs += CHECK_MS;
-    if (silentMs < silentMsMax) return;
+    options.onSilence?.(silentMs);
+    if (silentMs < silentMsMax || isOver) return;
     socket.close();
     over({ code: ABNORMAL_CLOSE, reason: 'the server fell silent' });
   }, CHECK_MS);

@@ -26,6 +26,9 @@ const SUB_CHARS_MAX = 24 * 1024;
 /** Often enough for a server that takes two seconds without an acknowledgement for slowness. */
 const ACK_INTERVAL_MS = 200;
 const BACKFILL_ENTRIES_MAX = 100_000;
+/** A server that was silent for so long is asked for a sign of life, and is not heard if it gives none in so long. */
+const ASK_AFTER_MS = 5_000;
+const ANSWER_MS_MAX = 3_000;
 
 export type StreamStatus =
   | { readonly state: 'connecting' }
@@ -58,6 +61,11 @@ export interface StreamClientOptions {
   readonly random?: () => number;
   readonly onStatus?: (status: StreamStatus) => void;
   readonly onFeed?: (feed: FeedState) => void;
+  /**
+   * Has the client ask a server that is silent for a sign of life, instead of waiting for its next heartbeat. It is called each
+   * second with the milliseconds for which none has come, and with 0 when one has. After a close it says nothing.
+   */
+  readonly onSilence?: (silentMs: number) => void;
   /**
    * Takes what a listener throws. The other listeners, and the same one, go on. If it is absent, the error is reported as
    * uncaught: by `reportError` in a browser, as an uncaught exception in Node. It also takes what the gateway says against a
@@ -147,6 +155,7 @@ class ReconnectingClient implements StreamClient {
   readonly #onOpen = new Set<() => void>();
   #link: Link | null = null;
   #isOpen = false;
+  #isUnheard = false;
   #ended: { failure: Error | null } | null = null;
   #nextId = 1;
   #attempt = 0;
@@ -424,6 +433,7 @@ class ReconnectingClient implements StreamClient {
         if (key !== undefined) this.#link?.send({ id: 0, auth: key });
       },
       onFrame: (frame) => this.#receive(frame),
+      onSilence: (silentMs) => this.#silent(silentMs),
       onClose: (close) => this.#closed(close),
     });
   }
@@ -431,6 +441,7 @@ class ReconnectingClient implements StreamClient {
   #closed(close: { code: number; reason: string }): void {
     this.#link = null;
     this.#isOpen = false;
+    this.#isUnheard = false;
     clearTimeout(this.#settleTimer);
     clearTimeout(this.#drainTimer);
     clearTimeout(this.#ackTimer);
@@ -469,7 +480,20 @@ class ReconnectingClient implements StreamClient {
     this.#say(status);
   }
 
+  #silent(silentMs: number): void {
+    const { onSilence } = this.#options;
+    if (onSilence === undefined || !this.#isOpen) return;
+    if (silentMs === ASK_AFTER_MS) this.#link?.send({ id: this.#takeId(), ping: true });
+    if (silentMs < ASK_AFTER_MS + ANSWER_MS_MAX) return;
+    this.#isUnheard = true;
+    this.#guarded(onSilence)(silentMs);
+  }
+
   #receive(frame: ServerFrameFields): void {
+    if (this.#isUnheard) {
+      this.#isUnheard = false;
+      this.#guarded(this.#options.onSilence ?? ignore)(0);
+    }
     if (frame.hello !== undefined) this.#greeted(frame.hello);
     else if (frame.tips !== undefined) this.#compare(frame.tips);
     else if (frame.drain !== undefined) this.#drain(frame.drain.within_ms);

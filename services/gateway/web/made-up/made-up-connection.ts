@@ -101,6 +101,7 @@ export function madeUpConnection(): MadeUpConnection {
     ...{ client, clock, runs, indexes, listened, figures, asked },
     link: signal<LinkStatus>({ state: 'open' }),
     feed: signal<FeedState>({ state: 'live' }),
+    silentMs: signal(0),
     unknownSinceMs: signal<number | null>(null),
     hasOpened: signal(true),
     isAway: signal(false),

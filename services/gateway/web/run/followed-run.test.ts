@@ -278,16 +278,18 @@ describe('how far a followed run is behind', () => {
 });
 
 describe('the rate of a followed run', () => {
-  it('does not double after an outage', async () => {
+  it.each(['an outage', 'a silence'])('does not double after %s', async (of) => {
     await drawn(whole(state(100)));
     for (let second = 1; second <= 10; second += 1) {
       connection.advance(1_000);
       await drawn(step(state(100 + second * 50, { last_received_at: at(second * 1_000) }), []));
     }
     expect(run.eventsPerSecond.value).toBeCloseTo(50, 0);
-    connection.link.value = { state: 'waiting', retryAtMs: 0 };
+    if (of === 'an outage') connection.link.value = { state: 'waiting', retryAtMs: 0 };
+    else connection.unknownSinceMs.value = MADE_UP_NOW_MS + 10_000;
     connection.advance(20_000);
     connection.link.value = { state: 'open' };
+    connection.unknownSinceMs.value = null;
     await drawn(step(state(1_600, { last_received_at: at(30_000) }), []));
     expect(run.eventsPerSecond.value).toBeCloseTo(50, 0);
   });

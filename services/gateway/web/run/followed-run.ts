@@ -1,4 +1,4 @@
-import { batch, computed, type ReadonlySignal, signal } from '@preact/signals';
+import { batch, computed, effect, type ReadonlySignal, signal } from '@preact/signals';
 import type { GapReason, RunUpdate } from '@runlog/client/run-update';
 import { ChannelRefusedError, StreamStoppedError } from '@runlog/client/stream-errors';
 import type { RunTimeline } from '@runlog/schema/http/gateway-api';
@@ -198,8 +198,8 @@ export function followRun(
     timeline.value = answer.body;
   }
 
-  const unwatchLink = link.subscribe(({ state }) => {
-    if (state !== 'open') isLive = false;
+  const unwatchLink = effect(() => {
+    if (link.value.state !== 'open' || connection.unknownSinceMs.value !== null) isLive = false;
   });
   const timer = setInterval(() => {
     const seq = snapshot.peek()?.position?.seq;

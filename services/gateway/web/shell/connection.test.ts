@@ -125,6 +125,30 @@ describe('the connection of the page', () => {
     expect(asked).toHaveLength(3);
   });
 
+  it('asks a gateway that fell silent, and says since when it has not answered, also once the connection is lost', async () => {
+    start();
+    await settled();
+    socket().open();
+    const seconds = async (count: number) => {
+      for (let second = 0; second < count; second += 1) await pass(1_000);
+    };
+    const pings = () => socket().sent.filter((text) => text.includes('ping')).length;
+    await seconds(7);
+    expect(pings()).toBe(1);
+    socket().say({ pong: true, id: 1 });
+    await seconds(7);
+    expect([pings(), connection.silentMs.value, connection.unknownSinceMs.value]).toEqual([2, 0, null]);
+    await seconds(2);
+    expect(connection.silentMs.value).toBe(9_000);
+    expect(connection.unknownSinceMs.value).toBeCloseTo(SERVER_MS + 7_000, -2);
+    socket().say({ tips: {} });
+    expect([connection.silentMs.value, connection.unknownSinceMs.value]).toEqual([0, null]);
+    await seconds(35);
+    expect(connection.link.value.state).toBe('waiting');
+    expect(connection.silentMs.value).toBe(0);
+    expect(connection.unknownSinceMs.value).toBeCloseTo(SERVER_MS + 16_000, -2);
+  });
+
   it('counts down to its next attempt, and does not wait if it is told', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
     start();

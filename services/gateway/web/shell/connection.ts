@@ -41,6 +41,8 @@ export interface Connection {
   readonly link: ReadonlySignal<LinkStatus>;
   /** Whether the gateway reads the log. */
   readonly feed: ReadonlySignal<FeedState>;
+  /** For how long, in milliseconds, the gateway has not answered, although the connection is open; 0 if it does. */
+  readonly silentMs: ReadonlySignal<number>;
   /**
    * Since when nothing that is shown is known to hold, in milliseconds by the server's clock; null while it is known. NaN if
    * the server's time was not known either.
@@ -102,6 +104,7 @@ function connect(world: ConnectionWorld): Connection {
   const key = storedKey(world.store);
   const link = signal<LinkStatus>({ state: 'connecting' });
   const feed = signal<FeedState>({ state: 'live' });
+  const silentMs = signal(0);
   const hasOpened = signal(false);
   const isAway = signal(false);
   const lostAtMs = signal<number | null>(null);
@@ -152,12 +155,13 @@ function connect(world: ConnectionWorld): Connection {
       link.value = linkOf(status, world.monotonicMs());
       // A gateway says right after it has greeted if the log does not answer it.
       feed.value = { state: 'live' };
+      silentMs.value = 0;
       if (status.state === 'open') {
         hasOpened.value = true;
         isAway.value = false;
         lostAtMs.value = null;
       } else if (wasOpen) {
-        lostAtMs.value = clock.at() ?? Number.NaN;
+        lostAtMs.value ??= clock.at() ?? Number.NaN;
       } else if (status.state === 'waiting') {
         isAway.value = !hasOpened.peek();
       }
@@ -168,6 +172,14 @@ function connect(world: ConnectionWorld): Connection {
     });
     // The first hello goes out before the stream; a clock may have jumped since the last one.
     if (status.state !== 'connecting' && status.state !== 'closed') void sayHello();
+  };
+
+  const noteSilence = (ms: number) => {
+    batch(() => {
+      silentMs.value = ms;
+      if (ms === 0) lostAtMs.value = null;
+      else lostAtMs.value ??= (clock.at() ?? Number.NaN) - ms;
+    });
   };
 
   const clientOptions = {
@@ -183,10 +195,11 @@ function connect(world: ConnectionWorld): Connection {
     onFeed: (state) => {
       feed.value = state;
     },
+    onSilence: noteSilence,
   });
 
   return {
-    ...{ client, clock, link, feed, hasOpened, isAway, hello, refusedOrigin, keyWanted },
+    ...{ client, clock, link, feed, silentMs, hasOpened, isAway, hello, refusedOrigin, keyWanted },
     unknownSinceMs: computed(() =>
       lostAtMs.value !== null
         ? lostAtMs.value

@@ -5,7 +5,7 @@ import { describeLink } from './link-state.tsx';
 const SERVER_MS = Date.UTC(2026, 10, 27, 7, 40);
 type At = Parameters<typeof describeLink>[1];
 const at = (overrides: Partial<At> = {}): At => ({
-  ...{ feed: { state: 'live' }, behindMs: null, monotonicMs: 10_000, serverMs: SERVER_MS },
+  ...{ feed: { state: 'live' }, silentMs: 0, behindMs: null, monotonicMs: 10_000, serverMs: SERVER_MS },
   ...overrides,
 });
 const open: LinkStatus = { state: 'open' };
@@ -16,6 +16,7 @@ describe('the connection', () => {
     ['connected', 'good', open, at()],
     ['connected · 0.03 s behind', 'good', open, at({ behindMs: 30 })],
     ['connected · 2.0 s behind', 'good', open, at({ behindMs: 2_000 })],
+    ['no answer for 8.0 s', 'warn', open, at({ silentMs: 8_000, behindMs: 30 })],
     ['connected · 7.0 s behind', 'warn', open, at({ behindMs: 7_000 })],
     [
       'the log does not answer, nothing new since 07:32 UTC',

@@ -11,11 +11,12 @@ export type LinkTone = 'good' | 'warn' | 'bad';
 
 /** Shows the state of the connection. A run's own header says whether the run is alive. */
 export function LinkState() {
-  const { link, feed, clock } = connection();
+  const { link, feed, silentMs, clock } = connection();
   const status = link.value;
   const nowMs = useMonotonicMs(status.state === 'waiting');
   const { text, tone } = describeLink(status, {
-    ...{ feed: feed.value, behindMs: behind.value, monotonicMs: nowMs, serverMs: clock.now.value },
+    ...{ feed: feed.value, silentMs: silentMs.value, behindMs: behind.value },
+    ...{ monotonicMs: nowMs, serverMs: clock.now.value },
   });
   return (
     <span class="link-state">
@@ -39,6 +40,7 @@ export function describeLink(
   status: LinkStatus,
   at: {
     readonly feed: FeedState;
+    readonly silentMs: number;
     readonly behindMs: number | null;
     readonly monotonicMs: number;
     readonly serverMs: number | null;
@@ -46,6 +48,7 @@ export function describeLink(
 ): { text: string; tone: LinkTone } {
   switch (status.state) {
     case 'open':
+      if (at.silentMs > 0) return { text: `no answer for ${ageText(at.silentMs)}`, tone: 'warn' };
       if (at.feed.state === 'stalled') {
         const since = momentText(Date.parse(at.feed.since), at.serverMs);
         return { text: `the log does not answer, nothing new since ${since}`, tone: 'bad' };
