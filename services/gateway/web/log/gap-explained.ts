@@ -18,7 +18,7 @@ export function explainGap(row: GapRow, nowMs: number | null): GapExplained {
 }
 
 function explainNumbers(row: GapRow, nowMs: number | null): GapExplained {
-  const { emitterId, count, missing, state, sinceMs } = row;
+  const { emitterId, count, missing, state, sinceMs, asOfMs = nowMs } = row;
   const left = missing ?? count;
   return {
     title: left === null ? 'Missing events' : counted(left, 'missing event'),
@@ -26,7 +26,7 @@ function explainNumbers(row: GapRow, nowMs: number | null): GapExplained {
       ['emitter', emitterId ?? 'unknown'],
       ['numbers', rangeText(row)],
       ['missing', manyText(left, count)],
-      ['since', sinceText(sinceMs, state === 'waiting' ? nowMs : null)],
+      ['since', sinceText(sinceMs, state === 'waiting' ? asOfMs : null)],
       ['stands behind', `seq ${countText(row.after)}`],
     ],
     meaning:

@@ -92,10 +92,10 @@ function streamStanding({ reason, hasFailed }: GapRow): string {
   }
 }
 
-function GapStanding({ row: { state, sinceMs, count } }: { row: GapRow }) {
+function GapStanding({ row: { state, sinceMs, asOfMs, count } }: { row: GapRow }) {
   switch (state) {
     case 'waiting':
-      return sinceMs === null ? <>waiting</> : <Waiting sinceMs={sinceMs} />;
+      return sinceMs === null ? <>waiting</> : <Waiting {...{ sinceMs, asOfMs }} />;
     case 'recovered':
       return <>recovered{count === null ? '' : `: all ${count.toLocaleString('en')} arrived`}</>;
     case 'not_coming':
@@ -107,8 +107,8 @@ function GapStanding({ row: { state, sinceMs, count } }: { row: GapRow }) {
   }
 }
 
-/** Counts by the server's clock. */
-function Waiting({ sinceMs }: { sinceMs: number }) {
-  const nowMs = connection().clock.now.value;
+/** Counts by the server's clock, unless it was in the past. */
+function Waiting({ sinceMs, asOfMs }: { sinceMs: number; asOfMs: number | undefined }) {
+  const nowMs = asOfMs ?? connection().clock.now.value;
   return <>waiting{nowMs === null ? '' : ` ${stopwatchText(nowMs - sinceMs)}`}</>;
 }

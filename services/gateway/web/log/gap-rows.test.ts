@@ -149,6 +149,20 @@ describe('a gap of numbers', () => {
     expect(gaps.rows).toHaveLength(1_000);
     expect(gaps.rows[0]).toMatchObject({ emitterId: 'e', state: 'waiting' });
   });
+
+  it('that was dropped because there are too many does not open again', () => {
+    const gaps = new GapRows();
+    const many = (from: number) => {
+      const open = Array.from({ length: 20 }, (_, at): [number, number] => [2 * at + from, 2 * at + from]);
+      return Object.fromEntries(Array.from({ length: 60 }, (_, at) => [`e${at}`, emitter(1_000, ...open)]));
+    };
+    gaps.noteSnapshot(snapshot(1, { e: emitter(1) }), 0);
+    gaps.noteSnapshot(snapshot(2, many(2)), 0);
+    const before = gaps.rows.map(({ id }) => id);
+    expect(before).toHaveLength(1_000);
+    gaps.noteSnapshot(snapshot(3, many(2)), 0);
+    expect(gaps.rows.map(({ id }) => id)).toEqual(before);
+  });
 });
 
 describe('a gap of the stream', () => {
@@ -173,13 +187,30 @@ describe('a gap of the stream', () => {
   });
 });
 
-it('a run that begins anew has none', () => {
-  const gaps = new GapRows();
-  gaps.noteSnapshot(snapshot(1, { e: emitter(3) }), 0);
-  gaps.noteSnapshot(snapshot(2, { e: emitter(9, [4, 8]) }), 0);
-  gaps.clear();
-  expect(gaps.rows).toEqual([]);
-  gaps.noteSnapshot(snapshot(1, { e: emitter(3) }), 0);
-  gaps.noteSnapshot(snapshot(2, { e: emitter(9, [4, 8]) }), 0);
-  expect(gaps.rows).toHaveLength(1);
+describe('the gaps of the past', () => {
+  const past = () => new GapRows({ isPast: true });
+  const opened = { e: emitter(850, [812, 848]) };
+  const behind = stored(520, { emitter_id: 'e', emitter_seq: 849 });
+  const row = { id: 'gap-e-812', after: 519, sinceMs: Date.parse('2026-01-04T00:00:07Z'), asOfMs: 9_000 };
+
+  it('have their places whether their history comes before their state or behind it', () => {
+    const [before, after] = [past(), past()];
+    before.noteHistory([behind]);
+    before.noteSnapshot(snapshot(900, opened), 9_000);
+    after.noteSnapshot(snapshot(900, opened), 9_000);
+    expect(after.rows).toEqual([]);
+    after.noteHistory([behind]);
+    expect(before.rows).toMatchObject([row]);
+    expect(after.rows).toEqual(before.rows);
+  });
+
+  it('stand where they opened, and not where the state was that told of them', () => {
+    const gaps = past();
+    gaps.noteSnapshot(snapshot(400, { e: emitter(3) }), 8_000);
+    gaps.noteHistory([behind]);
+    gaps.noteSnapshot(snapshot(900, opened), 9_000);
+    expect(gaps.rows).toMatchObject([row]);
+    gaps.noteSnapshot(snapshot(901, opened), 9_500);
+    expect(gaps.rows).toMatchObject([{ ...row, asOfMs: 9_500 }]);
+  });
 });

@@ -26,6 +26,8 @@ export interface GapRow {
   readonly state: GapState;
   /** Since when they are missing, by the server's clock, in milliseconds; null if it was before anybody here looked. */
   readonly sinceMs: number | null;
+  /** The time as of which the row stands so, in milliseconds since 1970; absent: now. */
+  readonly asOfMs?: number;
   /** Why the stream left them out; null for numbers. */
   readonly reason: GapReason | null;
   /** Whether the history was asked for them in vain. */
@@ -45,9 +47,12 @@ export function canBeFilled({ cause, reason }: Pick<GapRow, 'cause' | 'reason'>)
 
 /** Beyond it, gaps that are closed are dropped first, then the oldest. */
 const ROWS_MAX = 1_000;
+/** Events of the past that are remembered for gaps that are not known yet. Beyond it, those noted first are forgotten. */
+const REMEMBERED_MAX = 20_000;
 
 type Emitter = DeliveredSnapshot['emitters'][string];
-type Seen = Pick<DeliveredSnapshot, 'emitters' | 'position' | 'status'>;
+/** The state of a run, as far as gaps follow from it. */
+export type RunWithGaps = Pick<DeliveredSnapshot, 'emitters' | 'position' | 'status'>;
 
 interface Tracked {
   row: GapRow;
@@ -57,43 +62,67 @@ interface Tracked {
   isClosed: boolean;
 }
 
+/** Where an event is in the log, and when it came, in milliseconds since 1970; null if that is not known. */
+interface Arrival {
+  readonly seq: number;
+  readonly receivedMs: number | null;
+}
+
 /**
  * Follows the gaps of a run: of its emitters' numbers, through snapshot after snapshot, and of the stream. A gap that opens
  * while the page looks on stands where the page was; one that was there before gets its place from the history, once the
- * event behind it is loaded.
+ * event behind it is loaded. Of a run as it was (`isPast`) no gap opens while somebody looks on, and the history may be read
+ * before the state.
  */
 export class GapRows {
-  #tracked: Tracked[] = [];
+  readonly #isPast: boolean;
+  /** By the ids of their rows, the oldest first. */
+  readonly #tracked = new Map<string, Tracked>();
+  /** Those of numbers that are not closed, by emitter. */
+  readonly #open = new Map<string, Set<Tracked>>();
   /** The emitters of the last snapshot. Those that are the same objects are not compared again. */
   #emitters: Readonly<Record<string, Emitter>> | null = null;
+  /** Events of the past, by `nameOf`. */
+  readonly #remembered = new Map<string, Arrival>();
   #seq = -1;
   #isOver = false;
   #rows: readonly GapRow[] | null = [];
 
+  constructor({ isPast = false }: { isPast?: boolean } = {}) {
+    this.#isPast = isPast;
+  }
+
   /** In the order of their places. A row that changes is another object with the same id. */
   get rows(): readonly GapRow[] {
-    this.#rows ??= this.#tracked
+    this.#rows ??= [...this.#tracked.values()]
       .filter(({ hasPlace }) => hasPlace)
       .map(({ row }) => row)
       .sort((one, other) => one.after - other.after);
     return this.#rows;
   }
 
-  /** Takes the newest state of the run. `nowMs` is the server's time. */
-  noteSnapshot({ emitters, position, status }: Seen, nowMs: number): void {
+  /** The newest gap of which nobody knows the place; null if there is none. */
+  get placeless(): GapRow | null {
+    let newest: GapRow | null = null;
+    for (const { hasPlace, row } of this.#tracked.values()) if (!hasPlace) newest = row;
+    return newest;
+  }
+
+  /** Takes the newest state of the run. `nowMs` is the server's time, or the time of that state. */
+  noteSnapshot({ emitters, position, status }: RunWithGaps, nowMs: number): void {
     const isOver = status !== 'running';
     const before = this.#emitters;
     for (const [id, emitter] of Object.entries(emitters)) {
       if (before !== null && before[id] === emitter) continue;
-      for (const gap of emitter.gaps) this.#noteGap(id, gap, { nowMs: before === null ? null : nowMs });
+      const knownTo = before?.[id]?.last ?? -1;
+      for (const gap of emitter.gaps)
+        if (gap[0] > knownTo) this.#noteGap(id, gap, before === null ? null : nowMs);
     }
-    for (const tracked of this.#tracked) {
-      const { emitterId } = tracked.row;
-      if (emitterId === null || tracked.isClosed) continue;
-      const emitter = emitters[emitterId];
-      if (isOver === this.#isOver && before !== null && before[emitterId] === emitter) continue;
-      this.#judge(tracked, { emitter, isOver });
+    for (const [id, open] of this.#open) {
+      if (isOver === this.#isOver && before !== null && before[id] === emitters[id]) continue;
+      for (const tracked of open) this.#judge(tracked, { emitter: emitters[id], isOver });
     }
+    if (this.#isPast) this.#standAsOf(nowMs);
     this.#emitters = emitters;
     this.#seq = position?.seq ?? -1;
     this.#isOver = isOver;
@@ -107,7 +136,7 @@ export class GapRows {
   ): void {
     const { after, before, count, reason } = gap;
     const id = `gap-stream-${after}`;
-    if (this.#tracked.some(({ row }) => row.id === id)) return;
+    if (this.#tracked.has(id)) return;
     this.#add({
       hasPlace: true,
       isClosed: true,
@@ -124,11 +153,11 @@ export class GapRows {
    * (`oldest`): then what is no longer kept stays missing.
    */
   fillStream(after: number, oldest = 0): void {
-    const at = this.#tracked.findIndex(({ row }) => row.id === `gap-stream-${after}`);
-    const tracked = this.#tracked[at];
+    const id = `gap-stream-${after}`;
+    const tracked = this.#tracked.get(id);
     if (tracked === undefined) return;
     const { row } = tracked;
-    if (oldest <= after + 1) this.#tracked.splice(at, 1);
+    if (oldest <= after + 1) this.#tracked.delete(id);
     else {
       const to = Math.min(row.to, oldest - 1);
       tracked.row = { ...row, to, count: null, missing: null, reason: 'history_gone' };
@@ -147,7 +176,7 @@ export class GapRows {
   }
 
   #setFailed(hasFailed: boolean, isMeant: (row: GapRow) => boolean): void {
-    for (const tracked of this.#tracked) {
+    for (const tracked of this.#tracked.values()) {
       if (!isMeant(tracked.row)) continue;
       tracked.row = { ...tracked.row, hasFailed };
       this.#rows = null;
@@ -157,92 +186,113 @@ export class GapRows {
   /** Finds the places of gaps in events of the history: each stands before the event whose number follows it. */
   noteHistory(events: readonly StoredEvent[]): void {
     const sought = new Map<string, Tracked>();
-    for (const tracked of this.#tracked) {
+    for (const tracked of this.#tracked.values()) {
       const { emitterId, to } = tracked.row;
-      if (emitterId !== null) sought.set(`${to + 1} ${emitterId}`, tracked);
+      if (emitterId !== null) sought.set(nameOf(emitterId, to + 1), tracked);
     }
-    if (sought.size === 0) return;
+    if (sought.size === 0 && !this.#isPast) return;
     for (const { seq, event, received_at, duplicate } of events) {
       const { emitter_id, emitter_seq } = event;
       if (typeof emitter_id !== 'string' || duplicate === true) continue;
-      const tracked = sought.get(`${emitter_seq} ${emitter_id}`);
-      if (tracked === undefined) continue;
-      const sinceMs = received_at === null ? tracked.row.sinceMs : instantOf(received_at);
-      if (tracked.hasPlace && tracked.row.after === seq - 1) continue;
-      tracked.row = { ...tracked.row, after: seq - 1, sinceMs };
-      tracked.hasPlace = true;
-      this.#rows = null;
+      const name = nameOf(emitter_id, Number(emitter_seq));
+      const arrival = { seq, receivedMs: received_at === null ? null : instantOf(received_at) };
+      if (this.#isPast) this.#remember(name, arrival);
+      const tracked = sought.get(name);
+      if (tracked !== undefined) this.#place(tracked, arrival);
     }
   }
 
-  /** Begins anew, as after a run that was deleted and came again. */
-  clear(): void {
-    this.#tracked = [];
-    this.#emitters = null;
-    this.#seq = -1;
-    this.#isOver = false;
+  /** Gives a gap that has no place the one behind a seq. */
+  placeAt(id: string, after: number): void {
+    const tracked = this.#tracked.get(id);
+    if (tracked?.hasPlace === false) this.#place(tracked, { seq: after + 1, receivedMs: null });
+  }
+
+  /** `sinceMs`: when it opened; null if that was before anybody looked. */
+  #noteGap(emitterId: string, [from, to]: readonly [number, number], sinceMs: number | null): void {
+    const id = `gap-${emitterId}-${from}`;
+    if (this.#tracked.get(id)?.isClosed === false) return;
+    const count = to - from + 1;
+    const tracked: Tracked = {
+      hasPlace: sinceMs !== null && !this.#isPast,
+      isClosed: false,
+      row: {
+        ...{ kind: 'gap', id, after: this.#seq, cause: 'numbers', emitterId, from, to },
+        ...{ count, missing: count, state: 'waiting', sinceMs, reason: null },
+      },
+    };
+    this.#add(tracked);
+    const open = this.#open.get(emitterId);
+    if (open === undefined) this.#open.set(emitterId, new Set([tracked]));
+    else open.add(tracked);
+    const arrival = this.#remembered.get(nameOf(emitterId, to + 1));
+    if (arrival !== undefined) this.#place(tracked, arrival);
+  }
+
+  #remember(name: string, arrival: Arrival): void {
+    this.#remembered.set(name, arrival);
+    if (this.#remembered.size <= REMEMBERED_MAX) return;
+    const [first] = this.#remembered.keys();
+    this.#remembered.delete(first!);
+  }
+
+  #place(tracked: Tracked, { seq, receivedMs }: Arrival): void {
+    if (tracked.hasPlace && tracked.row.after === seq - 1) return;
+    tracked.row = { ...tracked.row, after: seq - 1, sinceMs: receivedMs ?? tracked.row.sinceMs };
+    tracked.hasPlace = true;
     this.#rows = null;
   }
 
-  #noteGap(
-    emitterId: string,
-    [from, to]: readonly [number, number],
-    { nowMs }: { nowMs: number | null },
-  ): void {
-    const isKnown = this.#tracked.some(
-      ({ row }) =>
-        row.emitterId === emitterId && row.from <= from && to <= row.to && row.state !== 'recovered',
-    );
-    if (isKnown) return;
-    const count = to - from + 1;
-    const id = `gap-${emitterId}-${from}`;
-    this.#add({
-      hasPlace: nowMs !== null,
-      isClosed: false,
-      row: {
-        ...{
-          kind: 'gap',
-          id,
-          after: this.#seq,
-          cause: 'numbers',
-          emitterId,
-          from,
-          to,
-          count,
-          missing: count,
-        },
-        ...{ state: 'waiting', sinceMs: nowMs, reason: null },
-      },
-    });
-  }
-
   #judge(tracked: Tracked, { emitter, isOver }: { emitter: Emitter | undefined; isOver: boolean }): void {
-    const { from, to, missing } = tracked.row;
+    const { emitterId, from, to, missing } = tracked.row;
     const left = emitter === undefined ? null : missingWithin(emitter, { from, to });
     // Whoever is no longer known, or whose old gaps were given up, is not waited for. What arrived before stays arrived.
     const isGivenUp = left === null;
     const now = left ?? missing;
     const state: GapState = now === 0 ? 'recovered' : isGivenUp || isOver ? 'not_coming' : 'waiting';
-    tracked.isClosed = now === 0 || isGivenUp;
+    if (now === 0 || isGivenUp) this.#close(tracked, emitterId!);
     if (state === tracked.row.state && now === missing) return;
     tracked.row = { ...tracked.row, state, missing: now };
     this.#rows = null;
   }
 
+  #close(tracked: Tracked, emitterId: string): void {
+    tracked.isClosed = true;
+    const open = this.#open.get(emitterId);
+    open?.delete(tracked);
+    if (open?.size === 0) this.#open.delete(emitterId);
+  }
+
+  /** How long somebody has waited is told as of the state that is shown. */
+  #standAsOf(asOfMs: number): void {
+    for (const open of this.#open.values()) {
+      for (const tracked of open) tracked.row = { ...tracked.row, asOfMs };
+    }
+    this.#rows = null;
+  }
+
   #add(tracked: Tracked): void {
-    this.#tracked.push(tracked);
+    this.#tracked.set(tracked.row.id, tracked);
     this.#rows = null;
   }
 
   #bound(): void {
-    if (this.#tracked.length <= ROWS_MAX) return;
-    const excess = this.#tracked.length - ROWS_MAX;
-    const closed = this.#tracked.filter(({ isClosed }) => isClosed).slice(0, excess);
-    const oldest = this.#tracked.filter(({ isClosed }) => !isClosed).slice(0, excess - closed.length);
-    const dropped = new Set([...closed, ...oldest]);
-    this.#tracked = this.#tracked.filter((tracked) => !dropped.has(tracked));
+    const excess = this.#tracked.size - ROWS_MAX;
+    if (excess <= 0) return;
+    const all = [...this.#tracked.values()];
+    const closed = all.filter(({ isClosed }) => isClosed).slice(0, excess);
+    const oldest = all.filter(({ isClosed }) => !isClosed).slice(0, excess - closed.length);
+    for (const tracked of [...closed, ...oldest]) {
+      this.#tracked.delete(tracked.row.id);
+      if (tracked.row.emitterId !== null) this.#close(tracked, tracked.row.emitterId);
+    }
     this.#rows = null;
   }
+}
+
+/** An event by its number. */
+function nameOf(emitterId: string, number: number): string {
+  return `${number} ${emitterId}`;
 }
 
 /** How many numbers of a range an emitter still misses, or null if they were given up. */

@@ -631,11 +631,16 @@ export class LogRows {
     }
   }
 
-  /** Those that stand behind an entry which is loaded, or behind one that was before all of them. */
+  /** Those that stand behind an entry which is loaded, or where there is none beyond all that are. */
   #gapsShown(): readonly GapRow[] {
     const { range } = this;
-    if (!hasMore(this.#edges.top) || range === null) return this.#gaps;
-    return this.#gaps.slice(firstIndex(this.#gaps, ({ after }) => after >= range.first));
+    if (range === null) return this.#gaps;
+    const { top, bottom } = this.#edges;
+    const from = hasMore(top) ? firstIndex(this.#gaps, ({ after }) => after >= range.first) : 0;
+    const to = hasMore(bottom)
+      ? firstIndex(this.#gaps, ({ after }) => after > range.last)
+      : this.#gaps.length;
+    return this.#gaps.slice(from, to);
   }
 
   /** Which rows may go on in what is not loaded: those of the oldest second at the top, and of the newest at the bottom. */

@@ -7,11 +7,16 @@ import { type MadeUpConnection, madeUpConnection } from '../made-up/made-up-conn
 import { type FollowedRun, followRun } from '../run/followed-run.ts';
 import type { Answer, AskOptions } from '../shell/ask.ts';
 import { type RouteWindow, startRoute } from '../shell/route.ts';
+import { SEARCHED_EVENTS } from './gap-search.ts';
 import { createLogStore, type LogStore } from './log-store.ts';
 
 const KEY = 'c1/r1/default';
 const LAST = 40;
-const entryOf = (seq: number) => deliveredEntry({ seq, event_type: 'SEED_PRUNED', env_id: seq % 2 });
+/** Each is of a second of its own. */
+const entryOf = (seq: number) => {
+  const occurred_at = new Date(Date.UTC(2026, 10, 27, 7, 0, seq)).toISOString();
+  return deliveredEntry({ seq, event_type: 'SEED_PRUNED', env_id: seq % 2, occurred_at });
+};
 
 let connection: MadeUpConnection;
 let run: FollowedRun;
@@ -45,18 +50,22 @@ function history(path: string, { query = {} }: AskOptions): Answer<EventsPage> {
     kind: 'ok',
     body: {
       events: events.map((entry) => ({
-        ...{ seq: entry.seq, received_at: null, entry, event: {}, duplicate: false },
+        ...{ seq: entry.seq, received_at: null, entry, event: numbered(entry.seq), duplicate: false },
       })),
       ...{ next: null, position: { epoch: 'e1', seq: LAST }, oldest: 1 },
     },
   };
 }
 
+/** Its emitter has left the numbers 21 to 30 out. */
+const numbered = (seq: number) => ({ emitter_id: 'e', emitter_seq: seq <= 20 ? seq : seq + 10 });
+const emitters = { e: { last: LAST + 10, gaps: [[21, 30]] as [number, number][], seen: LAST } };
+
 /** What a stream begins with: the run's state, and the newest entries that its filter lets through. */
 function beginning(seqs: readonly number[]): RunUpdate {
   const entries = seqs.map(entryOf);
   const position = { epoch: 'e1', seq: LAST };
-  const snapshot = deliveredSnapshot({ position, event_log: entries, total_events_received: LAST });
+  const snapshot = deliveredSnapshot({ position, event_log: entries, emitters, total_events_received: LAST });
   return { kind: 'snapshot', snapshot, entries, position, startsOver: true, reason: null, filtered: null };
 }
 
@@ -88,6 +97,11 @@ async function opened(hash: string): Promise<void> {
 const settled = () => vi.advanceTimersByTimeAsync(0);
 const environments = () =>
   new Set(Array.from({ length: log.counts.value.shown }, (_, at) => log.entryAt(at)!.env_id));
+/** The ids of the rows around each gap. */
+const aroundGaps = () => {
+  const ids = log.rows.value.map(({ id }) => id).filter((id) => !id.startsWith('d'));
+  return ids.flatMap((id, at) => (id.startsWith('gap-') ? [ids.slice(at - 1, at + 2)] : []));
+};
 const topEdge = () => {
   const [row] = log.rows.value;
   return row?.kind === 'edge' ? row.state : null;
@@ -152,5 +166,52 @@ describe('the log of a run', () => {
     connection.runs[0]!.send(step({ MY_OWN: 1, ANOTHER: 1 }));
     await settled();
     expect(connection.runs).toHaveLength(followed);
+  });
+
+  it('has the rows of its gaps where a filter leaves out the event behind them', async () => {
+    await opened(`#${KEY}?log=env:0`);
+    connection.runs[1]!.send(beginning([LAST]));
+    await vi.waitFor(() => expect(aroundGaps()).toEqual([['e20', 'gap-e-21', 'e22']]));
+  });
+
+  it('looks for the places of gaps once while the history cannot be read, and again when it can', async () => {
+    connection.answer(() => ({ kind: 'away' }));
+    await opened(`#${KEY}?log=env:0`);
+    connection.runs[1]!.send(beginning([LAST]));
+    const searches = () => connection.asked.filter(({ options }) => options.query?.limit === SEARCHED_EVENTS);
+    await vi.waitFor(() => expect(searches()).toHaveLength(1));
+    connection.answer(history);
+    connection.link.value = { state: 'waiting', retryAtMs: 0 };
+    connection.link.value = { state: 'open' };
+    await vi.waitFor(() => expect(aroundGaps()).toEqual([['e20', 'gap-e-21', 'e22']]));
+  });
+});
+
+describe('the log of the past', () => {
+  const stateAt = (seq: number) =>
+    deliveredSnapshot({ position: { epoch: 'e1', seq }, emitters: seq > 20 ? emitters : {} });
+
+  it('has the rows of the gaps that lay in it, and none that opened later', async () => {
+    await opened(`#${KEY}`);
+    log.showAsOf(30);
+    await settled();
+    log.notePast(stateAt(30));
+    expect(aroundGaps()).toEqual([['e20', 'gap-e-21', 'e21']]);
+    log.showAsOf(15);
+    log.notePast(stateAt(15));
+    await settled();
+    expect(log.counts.value.shown).toBe(15);
+    expect(aroundGaps()).toEqual([]);
+  });
+
+  it('keeps them when its filter changes, and live has its own', async () => {
+    await opened(`#${KEY}`);
+    log.showAsOf(30);
+    log.notePast(stateAt(30));
+    log.setFilter('env:0');
+    await vi.waitFor(() => expect(aroundGaps()).toEqual([['e20', 'gap-e-21', 'e22']]));
+    log.setFilter('');
+    log.showLive();
+    await vi.waitFor(() => expect(aroundGaps()).toEqual([['e20', 'gap-e-21', 'e21']]));
   });
 });

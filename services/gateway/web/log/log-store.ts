@@ -10,8 +10,9 @@ import {
 import type { EntryFilter } from '@runlog/client/history-request';
 import type { RunUpdate } from '@runlog/client/run-update';
 import { ChannelRefusedError, StreamStoppedError } from '@runlog/client/stream-errors';
-import type { EventsPage } from '@runlog/schema/http/gateway-api';
-import type { EventLogEntry } from '@runlog/schema/run/snapshot';
+import { instantOf } from '@runlog/schema/events/instant';
+import type { EventsPage, StoredEvent } from '@runlog/schema/http/gateway-api';
+import type { DeliveredSnapshot, EventLogEntry } from '@runlog/schema/run/snapshot';
 import { browserFrames, type FollowedRun, frame, type LogUpdate } from '../run/followed-run.ts';
 import type { Connection } from '../shell/connection.ts';
 import { route, setOptions } from '../shell/route.ts';
@@ -86,6 +87,10 @@ export interface LogStore extends Disposable {
   showAsOf(seq: number): void;
   /** Adds the entries that come next, while the log is shown as of an event. */
   play(entries: readonly EventLogEntry[]): void;
+  /** Takes the state as of the event that the log ends at, for the rows of its gaps. */
+  notePast(state: DeliveredSnapshot): void;
+  /** Takes events of the history that were read elsewhere, for the places of gaps. */
+  noteHistory(events: readonly StoredEvent[]): void;
   /** Ends what `showAsOf` began. */
   showLive(): void;
 }
@@ -111,6 +116,10 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
   let gaps = new GapRows();
   let viewed: Viewed | null = null;
   let asOf: number | null = null;
+  let past: DeliveredSnapshot | null = null;
+  /** Those whose places are being looked for, and those for which the history could not be read. */
+  let placing: GapRows | null = null;
+  let unplaceable: GapRows | null = null;
   let source: AbortController = new AbortController();
   /** Where somebody went before the first answer of a filtered stream, which begins the log anew. */
   let early: { readonly seq: number } | null = null;
@@ -184,12 +193,42 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     if (update.kind === 'entries') window.live(drip.push(update.entries));
     if (update.kind === 'gap') gaps.noteStream(update, nowMs);
     if (snapshot !== null) gaps.noteSnapshot(snapshot, nowMs);
+    void findPlaces();
     publish();
+  }
+
+  /** Without a filter the history gives gaps their places as it is read. */
+  async function findPlaces(): Promise<void> {
+    const held = gaps;
+    const shown = asOf === null ? run.snapshot.peek() : past;
+    if (Object.keys(server()).length === 0 || placing === held || unplaceable === held) return;
+    if (held.placeless === null || shown === null) return;
+    placing = held;
+    const { signal } = source;
+    // Few logs need it. Whatever keeps it from being loaded keeps the history from being read.
+    const loaded = await import('./place-gaps.ts').catch(() => null);
+    const isDone = await loaded?.placeGaps(held, {
+      state: shown,
+      placed: () => held === gaps && publish(),
+      async read(after, limit) {
+        const query = { after, limit };
+        const got = await connection.ask<EventsPage>(`v1/runs/${key}/events`, { query, signal });
+        return got.kind === 'ok' && held === gaps && !signal.aborted ? got.body : null;
+      },
+    });
+    if (isDone !== true) unplaceable = held;
+    if (placing === held) placing = null;
+  }
+
+  function notePast(state: DeliveredSnapshot): void {
+    past = state;
+    gaps.noteSnapshot(state, instantOf(state.last_received_at));
+    void findPlaces();
   }
 
   function start({ entries, position, firstSeq }: Extract<LogUpdate, { kind: 'start' }>): void {
     drip.clear();
-    gaps.clear();
+    gaps = new GapRows();
     const place = hasStarted ? null : early;
     const { isPaused } = window;
     window.start({ entries, firstSeq: position === null ? null : firstSeq });
@@ -225,7 +264,7 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     source = new AbortController();
     const { isPaused } = window;
     window = new LogWindow();
-    gaps = new GapRows();
+    gaps = new GapRows({ isPast: asOf !== null });
     viewed = null;
     hasStarted = false;
     early = null;
@@ -234,6 +273,7 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     if (asOf !== null) {
       hasStarted = true;
       window.start({ entries: [], firstSeq: run.snapshot.peek()?.first_seq ?? 0 });
+      if (past !== null) notePast(past);
     } else if (Object.keys(server()).length === 0) {
       const unlisten = run.onLog(take);
       signal.addEventListener('abort', unlisten, { once: true });
@@ -281,6 +321,8 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
   };
   function retry(): void {
     gaps.retryStream();
+    unplaceable = null;
+    void findPlaces();
     changed(() => {
       window.retry();
       fillGapInView();
@@ -347,6 +389,7 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     setFilter: (text) => setOptions('run', { log: text }),
     showAsOf(seq) {
       asOf = seq;
+      past = null;
       restart();
     },
     play(entries) {
@@ -354,9 +397,14 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
       asOf = entries.at(-1)!.seq;
       changed(() => window.live(entries));
     },
+    notePast(state) {
+      if (asOf !== null) changed(() => notePast(state));
+    },
+    noteHistory: (events) => changed(() => gaps.noteHistory(events)),
     showLive() {
       if (asOf === null) return;
       asOf = null;
+      past = null;
       restart();
     },
     [Symbol.dispose]() {

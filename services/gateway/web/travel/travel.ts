@@ -61,6 +61,7 @@ export function createTravel(of: {
     isAsking = false;
     batch(() => {
       if (answer.kind === 'ok') {
+        log.notePast(answer.body);
         past.value = answer.body;
         failure.value = null;
         return;
@@ -152,7 +153,9 @@ export function createTravel(of: {
         read: async (after, signal) => {
           const query = { after, limit: EVENTS_PAGE_MAX, ...serverFilterOf(log.filter.peek()) };
           const answer = await connection.ask<EventsPage>(`v1/runs/${key}/events`, { query, signal });
-          return answer.kind === 'ok' ? answer.body : null;
+          if (answer.kind !== 'ok') return null;
+          log.noteHistory(answer.body.events);
+          return answer.body;
         },
       });
     },
