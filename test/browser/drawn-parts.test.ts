@@ -6,6 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium, PAGE_WAIT_MS_MAX } from '../support/chromium.ts';
 import { type DrawnRun, recordedRun, simulatedRun } from '../support/drawn-run.ts';
+import type {} from './drawn-parts/kept.tsx';
 import type { Shown } from './drawn-parts/page.tsx';
 
 /** Where to write pictures of what was drawn; nowhere if it is not set. */
@@ -75,6 +76,7 @@ interface Harness {
   close(): void;
 }
 declare const harness: Harness;
+declare const kept: Window['kept'];
 
 async function show(run: DrawnRun, overrides: Partial<Shown> = {}): Promise<void> {
   await page.evaluate((shown) => harness.show(shown), {
@@ -365,6 +367,20 @@ describe('a sparkline', () => {
     expect(await changes()).toBe(0);
     await show(run, { spark: [1, 3, 2, 6] });
     await expect.poll(changes).toBe(1);
+  });
+});
+
+describe('a list that draws itself again and again', () => {
+  it('keeps nothing of what it drew before', async () => {
+    page = await browser.newPage();
+    await page.setContent('<!doctype html><html lang="en"><body><div id="app"></div></body></html>');
+    await page.addScriptTag({ content: await bundled('./drawn-parts/kept.tsx'), type: 'module' });
+    await page.waitForFunction(() => 'kept' in globalThis);
+    expect(await page.evaluate(() => kept.draw(300))).toBe(40);
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send('HeapProfiler.collectGarbage');
+    // The newest rows, and the few that something on its way may hold.
+    expect(await page.evaluate(() => kept.held())).toBeLessThanOrEqual(40 + 10);
   });
 });
 

@@ -1,6 +1,7 @@
 import { render } from 'preact';
 import { Page } from './page.tsx';
 import { openConnection } from './shell/connection.ts';
+import { forgetEarlierDrawings } from './shell/earlier-drawings.ts';
 import { followPrinting } from './shell/printing.ts';
 import { startRoute } from './shell/route.ts';
 import { listenForShortcuts } from './shell/shortcuts.ts';
@@ -9,6 +10,7 @@ import { tabStore } from './shell/view-key.ts';
 const root = document.getElementById('app');
 if (root === null) throw new Error('the page has no #app');
 root.replaceChildren();
+forgetEarlierDrawings();
 startRoute(window);
 openConnection({
   // The page may be served under a path, so every address is relative to its own.

@@ -1,18 +1,18 @@
-import { type ComponentType, h } from 'preact';
-import { useRef } from 'preact/hooks';
+import { Component, type ComponentType, h } from 'preact';
 
 /** Stands for `memo` of `preact/compat` in the bundle, whose other parts the page does not need. */
 export function memo<Props extends object>(
   Drawn: ComponentType<Props>,
   isSame: (before: Props, after: Props) => boolean = hasSameMembers,
 ): ComponentType<Props> {
-  return function Memo(props: Props) {
-    const last = useRef<{ props: Props; drawn: ReturnType<typeof h> } | null>(null);
-    // The same node again means the same drawing: it is not looked into.
-    if (last.current === null || !isSame(last.current.props, props)) {
-      last.current = { props, drawn: h(Drawn as ComponentType<object>, props) };
+  // A node that is kept, to be returned again, would hold the tree in which it stood first, and all that is held there.
+  return class Memo extends Component<Props> {
+    override shouldComponentUpdate(props: Props) {
+      return !isSame(this.props, props);
     }
-    return last.current.drawn;
+    override render(props: Props) {
+      return h(Drawn as ComponentType<object>, props);
+    }
   };
 }
 
