@@ -3,7 +3,7 @@ import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { isNoFilter } from '../log/log-filter.ts';
 import { connection } from '../shell/connection.ts';
 import { setOptions } from '../shell/route.ts';
-import { runProof } from '../shell/top-bar-facts.ts';
+import { useRunProof } from '../shell/run-proof.ts';
 import { agoText } from '../text/ages.ts';
 import { countText } from '../text/numbers.ts';
 import { missingRanges } from './missing-ranges.ts';
@@ -26,7 +26,7 @@ export function StatusLine({ screen }: { screen: RunScreen }) {
       )}
       <LogShown screen={screen} snapshot={snapshot} />
       {snapshot !== null && snapshot.missing > 0 && <Missing snapshot={snapshot} />}
-      {screen.at.value === null && <Verified />}
+      {screen.at.value === null && <Verified runKey={screen.run.key} />}
       <span class="status-line-end">1–5 panes · space follow · f filter · t time · c copy link · ? keys</span>
     </footer>
   );
@@ -55,8 +55,8 @@ function Missing({ snapshot }: { snapshot: DeliveredSnapshot }) {
   );
 }
 
-function Verified() {
-  const verified = runProof.value?.verified ?? null;
+function Verified({ runKey }: { runKey: string }) {
+  const verified = useRunProof(runKey).proof.value?.verified ?? null;
   if (verified === null) {
     return (
       <button

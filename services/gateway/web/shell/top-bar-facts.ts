@@ -1,5 +1,4 @@
 import { signal } from '@preact/signals';
-import type { RunProof } from '@runlog/schema/http/proof-api';
 import type { FollowedRun } from '../run/followed-run.ts';
 
 /** What views tell the top bar. Whoever sets one sets it back to null when it goes. */
@@ -10,5 +9,3 @@ export const runsTotal = signal<number | null>(null);
 export const shownRun = signal<FollowedRun | null>(null);
 /** How far what is drawn is behind the server, in milliseconds. */
 export const behind = signal<number | null>(null);
-/** How complete the run that is shown is, and who watches it, as the server was last asked. */
-export const runProof = signal<RunProof | null>(null);

@@ -1,4 +1,4 @@
-import { batch, type ReadonlySignal, signal } from '@preact/signals';
+import { type ReadonlySignal, signal } from '@preact/signals';
 import type { Answer } from '../shell/ask.ts';
 
 /** What is known of something that the gateway was asked for. */
@@ -11,30 +11,22 @@ export type AskedState<Body> =
 export interface Asked<Body> extends Disposable {
   /** While it is asked for again, the last answer stays. */
   readonly state: ReadonlySignal<AskedState<Body>>;
-  readonly isAsking: ReadonlySignal<boolean>;
   /** Asks, instead of what is still being asked. */
-  ask(by?: (signal: AbortSignal) => Promise<Answer<Body>>): Promise<void>;
+  ask(): Promise<void>;
 }
 
-/** Asks at once with `by`, and with it whenever nothing else is named. */
+/** Asks at once. */
 export function createAsked<Body>(by: (signal: AbortSignal) => Promise<Answer<Body>>): Asked<Body> {
   const state = signal<AskedState<Body>>({ kind: 'loading' });
-  const isAsking = signal(false);
   let stop = new AbortController();
   const asked: Asked<Body> = {
     state,
-    isAsking,
-    async ask(other = by) {
+    async ask() {
       stop.abort();
       stop = new AbortController();
       const { signal: own } = stop;
-      isAsking.value = true;
-      const answer = await other(own);
-      if (own.aborted) return;
-      batch(() => {
-        isAsking.value = false;
-        state.value = stateOf(answer);
-      });
+      const answer = await by(own);
+      if (!own.aborted) state.value = stateOf(answer);
     },
     [Symbol.dispose]: () => stop.abort(),
   };

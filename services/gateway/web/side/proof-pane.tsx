@@ -1,13 +1,12 @@
-import type { RunProof } from '@runlog/schema/http/proof-api';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import type { GapRow } from '../log/gap-rows.ts';
 import type { LogRow } from '../log/log-rows.ts';
 import type { RunScreen } from '../run/run-screen.ts';
 import { connection } from '../shell/connection.ts';
+import { type ProofPoll, useRunProof } from '../shell/run-proof.ts';
 import { counted, countText } from '../text/numbers.ts';
 import { visibleText } from '../text/visible-text.ts';
-import { createAsked } from './asked.ts';
 import { PaneNote } from './pane-note.tsx';
 import { EmitterProof } from './proof-emitter.tsx';
 import { type ProofModel, proofOf } from './proof-model.ts';
@@ -15,25 +14,10 @@ import { VerifyLine } from './proof-verify.tsx';
 import { useThrottled } from './throttled.ts';
 
 const COUNTS_EVERY_MS = 1_000;
-/** Who watches, and the last verification, which another page may have asked for. */
-const ASK_EVERY_MS = 10_000;
 
 /** How complete the run is: the sum that must hold, the numbers of each emitter, the last verification, and who watches. */
 export function ProofPane({ screen }: { screen: RunScreen }) {
-  const { key } = screen.run;
-  const asked = useMemo(
-    () => createAsked<RunProof>((signal) => connection().ask(`v1/runs/${key}/proof`, { signal })),
-    [key],
-  );
-  useEffect(() => {
-    const timer = setInterval(() => {
-      if (!asked.isAsking.peek()) void asked.ask();
-    }, ASK_EVERY_MS);
-    return () => {
-      clearInterval(timer);
-      asked[Symbol.dispose]();
-    };
-  }, [asked]);
+  const poll = useRunProof(screen.run.key);
   const snapshot = useThrottled(screen.shown.value, COUNTS_EVERY_MS);
   const rows = useThrottled(screen.log.rows.value, COUNTS_EVERY_MS);
   const model = useMemo(
@@ -47,7 +31,7 @@ export function ProofPane({ screen }: { screen: RunScreen }) {
       {at !== null && <p class="travel-note">The counts are those as of seq {countText(at)}.</p>}
       <Sum model={model} />
       <Section title="Verification" note="The gateway folds the whole history again and compares every byte.">
-        <VerifyLine asked={asked} runKey={key} />
+        <VerifyLine poll={poll} />
       </Section>
       <Section
         title="Emitters"
@@ -71,7 +55,7 @@ export function ProofPane({ screen }: { screen: RunScreen }) {
         title="Watching"
         note="Streams of this run that are open at this gateway, and whose keys they use."
       >
-        <Watchers asked={asked} />
+        <Watchers poll={poll} />
       </Section>
     </div>
   );
@@ -159,10 +143,11 @@ function Unnumbered({ model: { unnumbered, forgottenEmitters } }: { model: Proof
   return parts.length === 0 ? null : <p class="dim">{parts.join(' ')}</p>;
 }
 
-function Watchers({ asked }: { asked: ReturnType<typeof createAsked<RunProof>> }) {
-  const state = asked.state.value;
-  if (state.kind !== 'ok') return <p class="dim">Not known yet.</p>;
-  const { connections, keys } = state.body.watching;
+function Watchers({ poll }: { poll: ProofPoll }) {
+  const proof = poll.proof.value;
+  if (proof === null || poll.isAway.value || connection().link.value.state !== 'open')
+    return <p class="dim">Not known now.</p>;
+  const { connections, keys } = proof.watching;
   return (
     <p>
       {counted(connections, 'stream')}

@@ -1,52 +1,55 @@
-import { useSignal } from '@preact/signals';
-import type { RunProof, Verification } from '@runlog/schema/http/proof-api';
+import type { Verification } from '@runlog/schema/http/proof-api';
 import { connection } from '../shell/connection.ts';
-import { runProof } from '../shell/top-bar-facts.ts';
+import type { ProofPoll } from '../shell/run-proof.ts';
 import { ageText, agoText } from '../text/ages.ts';
 import { countText } from '../text/numbers.ts';
 import { visibleText } from '../text/visible-text.ts';
-import type { Asked } from './asked.ts';
 
 /** The last verification, and a button that asks for another. */
-export function VerifyLine({ asked, runKey }: { asked: Asked<RunProof>; runKey: string }) {
-  const begunMs = useSignal<number | null>(null);
-  const state = asked.state.value;
-  const isRunning = begunMs.value !== null;
-  const verify = async () => {
-    const { ask, monotonicMs } = connection();
-    begunMs.value = monotonicMs();
-    await asked.ask((signal) => ask(`v1/runs/${runKey}/proof`, { method: 'POST', signal }));
-    begunMs.value = null;
-    const answered = asked.state.peek();
-    // The last line of the view says it at once too.
-    if (answered.kind === 'ok') runProof.value = answered.body;
-  };
+export function VerifyLine({ poll }: { poll: ProofPoll }) {
+  const sinceMs = poll.verifyingSinceMs.value;
+  const failure = poll.verifyFailure.value;
   return (
     <p class="proof-verify">
       <span role="status">
-        {begunMs.value !== null ? (
-          <Running sinceMs={begunMs.value} />
-        ) : state.kind === 'failed' ? (
-          <span class="bad">
-            It could not be verified: <bdi>{visibleText(state.message)}</bdi>.
-          </span>
-        ) : state.kind === 'loading' ? (
-          <span class="dim">Asking …</span>
-        ) : state.body.verified !== null ? (
-          <Verified of={state.body.verified} />
+        {sinceMs !== null ? (
+          <Running sinceMs={sinceMs} />
         ) : (
-          <span class="dim">
-            {state.body.unverified_because === 'history_gone'
-              ? 'The beginning of the history is gone from the log, so nothing can be compared.'
-              : 'Nobody has asked for it since this gateway started.'}
-          </span>
+          <>
+            {failure !== null && (
+              <span class="bad">
+                It could not be verified: <bdi>{visibleText(failure)}</bdi>.{' '}
+              </span>
+            )}
+            <LastVerified poll={poll} isAlone={failure === null} />
+          </>
         )}
       </span>
-      <button type="button" class="small-button" disabled={isRunning} onClick={() => void verify()}>
-        {state.kind === 'failed' && !isRunning ? 'try again' : 'verify now'}
+      <button
+        type="button"
+        class="small-button"
+        disabled={sinceMs !== null}
+        onClick={() => void poll.verify()}
+      >
+        {failure !== null && sinceMs === null ? 'try again' : 'verify now'}
       </button>
     </p>
   );
+}
+
+/** What is known without asking. Beside a failure, that nothing is known need not be said. */
+function LastVerified({ poll, isAlone }: { poll: ProofPoll; isAlone: boolean }) {
+  const proof = poll.proof.value;
+  if (proof !== null && proof.verified !== null) return <Verified of={proof.verified} />;
+  if (!isAlone) return null;
+  return <span class="dim">{sentenceOf(poll)}</span>;
+}
+
+function sentenceOf({ proof, isAway }: ProofPoll): string {
+  if (proof.value === null) return isAway.value ? 'The gateway has not said it yet.' : 'Asking …';
+  return proof.value.unverified_because === 'history_gone'
+    ? 'The beginning of the history is gone from the log, so nothing can be compared.'
+    : 'Nobody has asked for it since this gateway started.';
 }
 
 /** Nobody knows how long it will take; it says that it goes on. */
