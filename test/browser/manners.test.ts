@@ -1,11 +1,7 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  keyText,
-  type ShortcutScope,
-  shortcutScopes,
-  shortcuts,
-} from '../../services/gateway/web/shell/shortcuts.ts';
+import { keyText, shortcutScopes } from '../../services/gateway/web/shell/shortcut-words.ts';
+import { type ShortcutScope, shortcuts } from '../../services/gateway/web/shell/shortcuts.ts';
 import { launchChromium, PAGE_WAIT_MS_MAX } from '../support/chromium.ts';
 import { ComparedRuns } from '../support/compared-runs.ts';
 import { addShownRuns, OTHER_RUN, pageViews, SHOWN_RUN } from '../support/page-views.ts';
@@ -107,7 +103,7 @@ describe('the sheet of keys', () => {
     await open('#', '.fleet-row');
     await page.keyboard.press('?');
     const sheet = page.getByRole('dialog', { name: 'Keys' });
-    await sheet.waitFor();
+    await sheet.locator('dl').first().waitFor();
     const listed = await sheet
       .locator('dl > div')
       .evaluateAll((each) =>

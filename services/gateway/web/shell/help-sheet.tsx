@@ -1,6 +1,10 @@
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { keyText, type ShortcutScope, shortcutScopes, shortcuts, useShortcut } from './shortcuts.ts';
+import { later } from './later.tsx';
+import { useShortcut } from './shortcuts.ts';
+
+/** The words are loaded when somebody asks for them. */
+const HelpKeys = later(async () => (await import('./help-keys.tsx')).HelpKeys);
 
 export const isHelpShown = signal(false);
 
@@ -34,31 +38,7 @@ export function HelpSheet() {
         if (event.key === '?' || event.key === 'q') hide();
       }}
     >
-      {isShown && (
-        <div class="help-sheet-columns">
-          {shortcutScopes.map(({ scope, title }) => (
-            <section key={scope}>
-              <h2>{title}</h2>
-              <dl>
-                {rowsOf(scope).map(({ keys, does }) => (
-                  <div key={does}>
-                    <dt>
-                      {keys.map((key) => (
-                        <kbd key={key}>{keyText(key)}</kbd>
-                      ))}
-                    </dt>
-                    <dd>{does}</dd>
-                  </div>
-                ))}
-              </dl>
-            </section>
-          ))}
-        </div>
-      )}
+      {isShown && <HelpKeys />}
     </dialog>
   );
-}
-
-function rowsOf(scope: ShortcutScope) {
-  return Object.values(shortcuts).filter((row) => row.scope === scope);
 }

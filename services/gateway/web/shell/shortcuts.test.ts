@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  keyText,
-  onShortcut,
-  type PressedKey,
-  type ShortcutName,
-  shortcutOf,
-  shortcutScopes,
-  shortcuts,
-} from './shortcuts.ts';
+import { keyText, shortcutScopes } from './shortcut-words.ts';
+import { onShortcut, type PressedKey, type ShortcutName, shortcutOf, shortcuts } from './shortcuts.ts';
 
 const names = Object.keys(shortcuts) as ShortcutName[];
 

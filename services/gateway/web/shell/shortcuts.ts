@@ -8,68 +8,58 @@ interface Shortcut {
   readonly scope: ShortcutScope;
   /** `KeyboardEvent.key` of each key that does it. */
   readonly keys: readonly string[];
-  /** What it does, for the help sheet. */
-  readonly does: string;
 }
 
-/** All keys of the page: the handler and the help sheet are made from this table. */
+/** All keys of the page. The help sheet says what each does (`shortcut-words`). */
 export const shortcuts = {
-  help: { scope: 'everywhere', keys: ['?'], does: 'show the keys' },
-  find: { scope: 'everywhere', keys: ['/'], does: 'filter the runs; in a run: go to run, event or time' },
+  help: { scope: 'everywhere', keys: ['?'] },
+  find: { scope: 'everywhere', keys: ['/'] },
 
-  'fleet.next': { scope: 'fleet', keys: ['j', 'ArrowDown'], does: 'next run' },
-  'fleet.previous': { scope: 'fleet', keys: ['k', 'ArrowUp'], does: 'previous run' },
-  'fleet.first': { scope: 'fleet', keys: ['g', 'Home'], does: 'first run' },
-  'fleet.last': { scope: 'fleet', keys: ['G', 'End'], does: 'last run' },
-  'fleet.open': { scope: 'fleet', keys: ['Enter', 'o'], does: 'open the run' },
-  'fleet.mark': { scope: 'fleet', keys: ['x'], does: 'mark the run for a comparison' },
-  'fleet.compare': { scope: 'fleet', keys: ['c'], does: 'compare the marked runs' },
-  'fleet.sort': { scope: 'fleet', keys: ['s'], does: 'sort by the next column' },
-  'fleet.reverse': { scope: 'fleet', keys: ['S'], does: 'turn the order round' },
-  'fleet.release': { scope: 'fleet', keys: ['u'], does: 'let rows that wait go to their places' },
-  'fleet.group': { scope: 'fleet', keys: ['b'], does: 'group by cluster, task or state' },
+  'fleet.next': { scope: 'fleet', keys: ['j', 'ArrowDown'] },
+  'fleet.previous': { scope: 'fleet', keys: ['k', 'ArrowUp'] },
+  'fleet.first': { scope: 'fleet', keys: ['g', 'Home'] },
+  'fleet.last': { scope: 'fleet', keys: ['G', 'End'] },
+  'fleet.open': { scope: 'fleet', keys: ['Enter', 'o'] },
+  'fleet.mark': { scope: 'fleet', keys: ['x'] },
+  'fleet.compare': { scope: 'fleet', keys: ['c'] },
+  'fleet.sort': { scope: 'fleet', keys: ['s'] },
+  'fleet.reverse': { scope: 'fleet', keys: ['S'] },
+  'fleet.release': { scope: 'fleet', keys: ['u'] },
+  'fleet.group': { scope: 'fleet', keys: ['b'] },
 
-  'run.charts': { scope: 'run', keys: ['1'], does: 'charts and seed lives' },
-  'run.event': { scope: 'run', keys: ['2'], does: 'the selected event' },
-  'run.ab': { scope: 'run', keys: ['3'], does: 'A beside B' },
-  'run.raw': { scope: 'run', keys: ['4'], does: 'raw state of the run' },
-  'run.proof': { scope: 'run', keys: ['5'], does: 'proof that nothing is missing' },
-  'run.follow': { scope: 'run', keys: [' '], does: 'pause the log, or follow it again' },
-  'run.filter': { scope: 'run', keys: ['f'], does: 'filter the log' },
-  'run.rows.raw': { scope: 'run', keys: ['r'], does: 'every event raw, newest first' },
-  'run.around': { scope: 'run', keys: ['o'], does: 'around the row, without the filter, and back' },
-  'run.next': { scope: 'run', keys: ['j', 'ArrowDown'], does: 'next row of the log' },
-  'run.previous': { scope: 'run', keys: ['k', 'ArrowUp'], does: 'previous row of the log' },
-  'run.expand': { scope: 'run', keys: ['Enter'], does: 'open the row: its events, or the event' },
-  'run.first': { scope: 'run', keys: ['g', 'Home'], does: 'to the beginning of the run' },
-  'run.last': { scope: 'run', keys: ['G', 'End'], does: 'to the end of the log' },
-  'run.time': { scope: 'run', keys: ['t'], does: 'travel to the time of the selected row' },
-  'run.speed': { scope: 'run', keys: ['p'], does: 'while travelling: play at 1x, 10x, stop' },
-  'run.live': { scope: 'run', keys: ['Escape'], does: 'back to live' },
-  'run.copy': { scope: 'run', keys: ['c'], does: 'copy a link to the selected event' },
-  'run.other': { scope: 'run', keys: ['a'], does: 'from A to B, and back' },
+  'run.charts': { scope: 'run', keys: ['1'] },
+  'run.event': { scope: 'run', keys: ['2'] },
+  'run.ab': { scope: 'run', keys: ['3'] },
+  'run.raw': { scope: 'run', keys: ['4'] },
+  'run.proof': { scope: 'run', keys: ['5'] },
+  'run.follow': { scope: 'run', keys: [' '] },
+  'run.filter': { scope: 'run', keys: ['f'] },
+  'run.rows.raw': { scope: 'run', keys: ['r'] },
+  'run.around': { scope: 'run', keys: ['o'] },
+  'run.next': { scope: 'run', keys: ['j', 'ArrowDown'] },
+  'run.previous': { scope: 'run', keys: ['k', 'ArrowUp'] },
+  'run.expand': { scope: 'run', keys: ['Enter'] },
+  'run.first': { scope: 'run', keys: ['g', 'Home'] },
+  'run.last': { scope: 'run', keys: ['G', 'End'] },
+  'run.time': { scope: 'run', keys: ['t'] },
+  'run.speed': { scope: 'run', keys: ['p'] },
+  'run.live': { scope: 'run', keys: ['Escape'] },
+  'run.copy': { scope: 'run', keys: ['c'] },
+  'run.other': { scope: 'run', keys: ['a'] },
 
-  'compare.axis': { scope: 'compare', keys: ['x'], does: 'over rounds, steps or time' },
-  'compare.next': { scope: 'compare', keys: ['j', 'ArrowDown'], does: 'next run' },
-  'compare.previous': { scope: 'compare', keys: ['k', 'ArrowUp'], does: 'previous run' },
-  'compare.open': { scope: 'compare', keys: ['Enter', 'o'], does: 'open the run' },
-  'compare.remove': { scope: 'compare', keys: ['d', 'Delete'], does: 'remove the run' },
-  'compare.add': { scope: 'compare', keys: ['a'], does: 'add a run' },
-  'compare.sort': { scope: 'compare', keys: ['s'], does: 'sort by the next column' },
-  'compare.figures': { scope: 'compare', keys: ['f'], does: 'choose the figures' },
-  'compare.settings': { scope: 'compare', keys: ['e'], does: 'all settings, or those that differ' },
-  'compare.leave': { scope: 'compare', keys: ['Escape'], does: 'look at all runs alike' },
+  'compare.axis': { scope: 'compare', keys: ['x'] },
+  'compare.next': { scope: 'compare', keys: ['j', 'ArrowDown'] },
+  'compare.previous': { scope: 'compare', keys: ['k', 'ArrowUp'] },
+  'compare.open': { scope: 'compare', keys: ['Enter', 'o'] },
+  'compare.remove': { scope: 'compare', keys: ['d', 'Delete'] },
+  'compare.add': { scope: 'compare', keys: ['a'] },
+  'compare.sort': { scope: 'compare', keys: ['s'] },
+  'compare.figures': { scope: 'compare', keys: ['f'] },
+  'compare.settings': { scope: 'compare', keys: ['e'] },
+  'compare.leave': { scope: 'compare', keys: ['Escape'] },
 } as const satisfies Record<string, Shortcut>;
 
 export type ShortcutName = keyof typeof shortcuts;
-
-/** The scopes in the order of the help sheet. */
-export const shortcutScopes: readonly { readonly scope: ShortcutScope; readonly title: string }[] = [
-  { scope: 'everywhere', title: 'everywhere' },
-  { scope: 'fleet', title: 'runs' },
-  { scope: 'run', title: 'one run' },
-  { scope: 'compare', title: 'comparison' },
-];
 
 /** Handlers by name. Of two for one name the newer one is called. */
 const handlers = new Map<ShortcutName, (() => void)[]>();
@@ -163,19 +153,4 @@ function takesText(target: EventTarget | null): boolean {
 function isPressable(target: EventTarget | null): boolean {
   const { tagName } = (target ?? {}) as Described;
   return tagName === 'BUTTON' || tagName === 'A' || tagName === 'SUMMARY' || tagName === 'INPUT';
-}
-
-const keyNames: Readonly<Record<string, string>> = {
-  ' ': 'space',
-  ArrowDown: '↓',
-  ArrowUp: '↑',
-  Enter: 'enter',
-  Escape: 'esc',
-  Home: 'home',
-  End: 'end',
-};
-
-/** A key as it is written on the page: `space`, `↓`, `g`. */
-export function keyText(key: string): string {
-  return keyNames[key] ?? key;
 }

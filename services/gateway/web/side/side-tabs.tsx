@@ -1,6 +1,6 @@
 import { useRef } from 'preact/hooks';
 import { type Pane, panes } from '../shell/address.ts';
-import { keyText, type ShortcutName, shortcuts } from '../shell/shortcuts.ts';
+import { type ShortcutName, shortcuts } from '../shell/shortcuts.ts';
 
 const titles: Readonly<Record<Pane, string>> = {
   charts: 'Charts',
@@ -28,7 +28,7 @@ export function SideTabs({ pane, onPane }: { pane: Pane; onPane(pane: Pane): voi
           aria-selected={each === pane}
           aria-controls={panelId(pane)}
           aria-keyshortcuts={shortcuts[paneShortcut(each)].keys.join(' ')}
-          title={`${titles[each]} (${shortcuts[paneShortcut(each)].keys.map(keyText).join(', ')})`}
+          title={`${titles[each]} (${shortcuts[paneShortcut(each)].keys.join(', ')})`}
           tabIndex={each === pane ? 0 : -1}
           onClick={() => onPane(each)}
           onKeyDown={(event) => {
