@@ -7,12 +7,10 @@ import { route, setOptions } from '../shell/route.ts';
 import { onShortcut } from '../shell/shortcuts.ts';
 import { panelId, paneShortcut, SideTabs, tabId } from './side-tabs.tsx';
 
-// Each pane is loaded when it is first shown; charts alone are as large as half of the page. The log need not wait for any.
+// A pane is loaded when it is first shown; charts alone are as large as half of the page. The log need not wait for any.
 const ChartsPane = later(async () => (await import('./charts-pane.tsx')).ChartsPane);
 const AbPane = later(async () => (await import('./ab-pane.tsx')).AbPane);
-const EventPane = later(async () => (await import('./event-pane.tsx')).EventPane);
-const ProofPane = later(async () => (await import('./proof-pane.tsx')).ProofPane);
-const RawPane = later(async () => (await import('./raw-pane.tsx')).RawPane);
+const TextPane = later(async () => (await import('./text-pane.tsx')).TextPane);
 
 /** The panes beside the log. The address says which one is shown (`pane=`). */
 export function SidePane({ screen }: { screen: RunScreen }) {
@@ -54,14 +52,12 @@ function paneOf(pane: Pane, screen: RunScreen): ComponentChildren {
   switch (pane) {
     case 'charts':
       return <ChartsPane screen={screen} />;
-    case 'event':
-      return <EventPane screen={screen} />;
     case 'ab':
       return <AbPane screen={screen} />;
+    case 'event':
     case 'raw':
-      return <RawPane screen={screen} />;
     case 'proof':
-      return <ProofPane screen={screen} />;
+      return <TextPane {...{ pane, screen }} />;
     default: {
       const unreachable: never = pane;
       throw new Error(`unknown pane ${String(unreachable)}`);
