@@ -1,7 +1,16 @@
+import type { ReadonlySignal } from '@preact/signals';
+import { counted } from '../text/numbers.ts';
+import type { CatchingUp } from './catching-up.ts';
 import type { EdgeRow } from './log-rows.ts';
 
+interface EdgeLineProps {
+  readonly row: EdgeRow;
+  readonly catchingUp: ReadonlySignal<CatchingUp | null>;
+  onRetry(): void;
+}
+
 /** What is beyond the first or the last row that is loaded. */
-export function EdgeLine({ row, onRetry }: { row: EdgeRow; onRetry(): void }) {
+export function EdgeLine({ row, catchingUp, onRetry }: EdgeLineProps) {
   const { at, state } = row;
   const side = at === 'top' ? 'older' : 'newer';
   switch (state) {
@@ -12,6 +21,8 @@ export function EdgeLine({ row, onRetry }: { row: EdgeRow; onRetry(): void }) {
     case 'more':
     case 'loading':
       return <Said>loading {side} events …</Said>;
+    case 'catching_up':
+      return <CatchingUpLine catchingUp={catchingUp} />;
     case 'failed':
       return (
         <Said>
@@ -35,6 +46,12 @@ export function EdgeLine({ row, onRetry }: { row: EdgeRow; onRetry(): void }) {
       throw new Error(`unknown edge ${String(unreachable)}`);
     }
   }
+}
+
+function CatchingUpLine({ catchingUp }: Pick<EdgeLineProps, 'catchingUp'>) {
+  const events = catchingUp.value?.events ?? null;
+  const many = events === null ? 'events are' : `${counted(events, 'event')} ${events === 1 ? 'is' : 'are'}`;
+  return <Said>catching up: {many} being read again …</Said>;
 }
 
 function Said({ children }: { children: preact.ComponentChildren }) {

@@ -6,8 +6,10 @@ import type { RunScreen } from '../run/run-screen.ts';
 import { route } from '../shell/route.ts';
 import { useShortcut } from '../shell/shortcuts.ts';
 import { visibleText } from '../text/visible-text.ts';
-import { type FilterValues, type Suggestion, suggestionsAt, withSuggestion } from './filter-suggestions.ts';
+import type { FilterValues, Suggestion } from './filter-suggestions.ts';
 import { parseFilter } from './log-filter.ts';
+
+type Suggesting = typeof import('./filter-suggestions.ts');
 
 /** The log is asked for anew when nothing was typed for so long. */
 const TYPED_MS = 200;
@@ -20,7 +22,7 @@ export function FilterBox({ screen }: { screen: RunScreen }) {
     'run.filter',
     useCallback(() => input.current?.focus(), []),
   );
-  const items = box.suggested.value.items;
+  const items = box.items.value;
   const isOpen = box.isOpen.value && items.length > 0;
   const chosen = isOpen ? box.chosen.value : -1;
   const fault = box.fault.value;
@@ -54,7 +56,10 @@ export function FilterBox({ screen }: { screen: RunScreen }) {
         maxLength={4 * QUERY_CHARS_MAX}
         value={box.typed.value}
         onInput={({ currentTarget }) => box.type(currentTarget.value, currentTarget.selectionStart)}
-        onFocus={({ currentTarget }) => box.type(box.typed.peek(), currentTarget.selectionStart)}
+        onFocus={({ currentTarget }) => {
+          void box.prepare();
+          box.type(box.typed.peek(), currentTarget.selectionStart);
+        }}
         onBlur={() => box.commit()}
         onKeyDown={keyDown}
       />
@@ -113,7 +118,11 @@ function useFilterBox(screen: RunScreen) {
   const inAddress = useComputed(() => (route.value.view === 'run' ? route.value.log : ''));
   const values = useComputed(() => valuesOf(screen.shown.value ?? screen.run.snapshot.value));
   const parsed = useComputed(() => parseFilter(typed.value, { types: values.value.types }));
-  const suggested = useComputed(() => suggestionsAt(typed.value, caret.value, values.value));
+  /** Loaded when the box is first used. Whatever keeps it from that, a filter can be typed without it. */
+  const suggesting = useSignal<Suggesting | null>(null);
+  const suggested = useComputed(
+    () => suggesting.value?.suggestionsAt(typed.value, caret.value, values.value) ?? null,
+  );
   const write = () => {
     clearTimeout(timer.current);
     if (parsed.peek().kind === 'filter') screen.log.setFilter(typed.peek().trim());
@@ -133,20 +142,24 @@ function useFilterBox(screen: RunScreen) {
       isOpen.value = true;
       chosen.value = -1;
     });
+  const items = useComputed(() => suggested.value?.items ?? []);
   return {
-    ...{ typed, isOpen, chosen, suggested },
+    ...{ typed, isOpen, chosen, items },
+    async prepare() {
+      suggesting.value ??= await import('./filter-suggestions.ts').catch(() => null);
+    },
     fault: useComputed(() => (parsed.value.kind === 'fault' ? parsed.value.message : null)),
     type: (text: string, at: number | null) => put(text, at ?? text.length),
     /** Goes to the next or the previous suggestion. Before the first one is none. */
     choose(step: 1 | -1) {
-      const { length } = suggested.peek().items;
+      const { length } = items.peek();
       const from = isOpen.peek() ? chosen.peek() + 1 : 0;
       isOpen.value = true;
       chosen.value = ((from + step + length + 1) % (length + 1)) - 1;
     },
     /** Returns where the caret is then. */
     take(item: Suggestion): number {
-      const next = withSuggestion(typed.peek(), suggested.peek(), item);
+      const next = suggesting.peek()!.withSuggestion(typed.peek(), suggested.peek()!, item);
       put(next.typed, next.caret);
       return next.caret;
     },

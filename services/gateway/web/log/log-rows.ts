@@ -91,9 +91,9 @@ export interface EdgeRow {
 /**
  * What is beyond the first or the last row: `beginning` of the run, older history that is `gone`, `more` that can be
  * loaded, is `loading`, or `failed` to load; `searching`: a filter has found nothing in many pages, and waits to be told
- * to go on.
+ * to go on; `catching_up`: what comes next waits for events that were left out.
  */
-export type EdgeState = 'beginning' | 'gone' | 'more' | 'loading' | 'failed' | 'searching';
+export type EdgeState = 'beginning' | 'gone' | 'more' | 'loading' | 'failed' | 'searching' | 'catching_up';
 
 export type LogRow = DateRow | EventRow | RollUpRow | BurstRow | GapRow | EdgeRow;
 

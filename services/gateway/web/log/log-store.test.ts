@@ -168,6 +168,35 @@ describe('the log of a run', () => {
     expect(connection.runs).toHaveLength(followed);
   });
 
+  it('says at its end how many events it waits for while they cannot be read, and no more once they are there', async () => {
+    await opened(`#${KEY}`);
+    const ahead = (seq: number, entries: readonly number[], handed: number): RunUpdate => {
+      const position = { epoch: 'e1', seq };
+      const snapshot = deliveredSnapshot({ position, total_events_received: seq });
+      return {
+        kind: 'step',
+        snapshot,
+        entries: entries.map(entryOf),
+        position: { ...position, seq: handed },
+        filtered: null,
+      };
+    };
+    const last = () => log.rows.value.at(-1);
+    connection.runs[0]!.send(ahead(LAST + 3_000, [], LAST));
+    await settled();
+    expect(last()).toMatchObject({ kind: 'event' });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(last()).toMatchObject({ kind: 'edge', at: 'bottom', state: 'catching_up' });
+    expect(log.catchingUp.value).toEqual({ events: 3_000 });
+    connection.runs[0]!.send(ahead(LAST + 3_001, [LAST + 1], LAST + 1));
+    await settled();
+    expect(log.catchingUp.value).toEqual({ events: 3_000 });
+    connection.runs[0]!.send(ahead(LAST + 3_001, [LAST + 3_001], LAST + 3_001));
+    await settled();
+    expect(log.catchingUp.value).toBeNull();
+    expect(last()).toMatchObject({ kind: 'event', seq: LAST + 3_001 });
+  });
+
   it('has the rows of its gaps where a filter leaves out the event behind them', async () => {
     await opened(`#${KEY}?log=env:0`);
     connection.runs[1]!.send(beginning([LAST]));

@@ -16,6 +16,7 @@ import type { DeliveredSnapshot, EventLogEntry } from '@runlog/schema/run/snapsh
 import { browserFrames, type FollowedRun, frame, type LogUpdate } from '../run/followed-run.ts';
 import type { Connection } from '../shell/connection.ts';
 import { route, setOptions } from '../shell/route.ts';
+import { type CatchingUp, createCatchUp } from './catching-up.ts';
 import { createDripFeed, type DripFeed } from './drip-feed.ts';
 import { canBeFilled, GapRows } from './gap-rows.ts';
 import { isNoFilter, type LogFilter, noFilter, parseFilter, serverFilterOf } from './log-filter.ts';
@@ -48,6 +49,8 @@ export interface LogStore extends Disposable {
   readonly inView: ReadonlySignal<{ readonly fromSeq: number; readonly toSeq: number } | null>;
   /** The seq of the event whose surroundings are shown although the filter leaves them out; null: only what it lets through. */
   readonly around: ReadonlySignal<number | null>;
+  /** Why the log stands still: it waits for events that were left out. Null if it does not. */
+  readonly catchingUp: ReadonlySignal<CatchingUp | null>;
   /** Whether every event is shown raw (`raw=1`). */
   readonly isRaw: ReadonlySignal<boolean>;
   /** What the reader sees, by indexes of `rows`. */
@@ -111,6 +114,16 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
   const types = computed(() => Object.keys(run.snapshot.value?.counts ?? {}).join(' '));
   const parsed = computed(() => parseFilter(typed.value, { types: types.value.match(/\S+/g) ?? [] }));
   const around = signal<number | null>(null);
+  /** Where the rows come from. A filter has a stream of its own. */
+  const followed = signal<'run' | 'filter' | 'past'>('run');
+  const isFilterBehind = signal(false);
+  const total = computed(() => eventsIn(run.snapshot.value));
+  const catchUp = createCatchUp(
+    computed(() =>
+      followed.value === 'run' ? run.isCatchingUp.value : followed.value === 'filter' && isFilterBehind.value,
+    ),
+    total,
+  );
   const stop = new AbortController();
   let window = new LogWindow();
   let gaps = new GapRows();
@@ -141,12 +154,11 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     for (const request of window.takeRequests()) void answer(window, request);
     window.rows.setGaps(gaps.rows);
     const shown = window.rows.size;
-    const total = eventsOf(run);
     const held = counts.peek();
     const next = stateOf(window);
     batch(() => {
       rows.value = window.rows.rows;
-      if (held.shown !== shown || held.total !== total) counts.value = { shown, total };
+      if (held.shown !== shown || held.total !== total.peek()) counts.value = { shown, total: total.peek() };
       if (!isSame(next, state.peek())) state.value = next;
     });
   }
@@ -190,7 +202,10 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     // Until the server has said what time it is, that of its newest event is the nearest.
     const nowMs = connection.clock.at() ?? Date.parse(snapshot?.last_received_at ?? '');
     if (update.kind === 'start') start(update);
-    if (update.kind === 'entries') window.live(drip.push(update.entries));
+    if (update.kind === 'entries') {
+      window.live(drip.push(update.entries));
+      catchUp.note(update.entries.length);
+    }
     if (update.kind === 'gap') gaps.noteStream(update, nowMs);
     if (snapshot !== null) gaps.noteSnapshot(snapshot, nowMs);
     void findPlaces();
@@ -246,7 +261,10 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
       const pace = () => frame(browserFrames, signal);
       for await (const update of client.run(key, { filter: server(), acknowledge: true, signal, pace })) {
         const told = logUpdateOf(update);
-        if (told !== null) batch(() => take(told));
+        batch(() => {
+          if (update.kind !== 'end') isFilterBehind.value = isAhead(update, isFilterBehind.peek());
+          if (told !== null) take(told);
+        });
       }
     } catch (error) {
       // The run itself, and the connection, say why they are refused.
@@ -270,11 +288,13 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     early = null;
     if (isPaused) window.pause();
     const { signal } = source;
+    isFilterBehind.value = false;
+    followed.value = asOf !== null ? 'past' : Object.keys(server()).length === 0 ? 'run' : 'filter';
     if (asOf !== null) {
       hasStarted = true;
       window.start({ entries: [], firstSeq: run.snapshot.peek()?.first_seq ?? 0 });
       if (past !== null) notePast(past);
-    } else if (Object.keys(server()).length === 0) {
+    } else if (followed.peek() === 'run') {
       const unlisten = run.onLog(take);
       signal.addEventListener('abort', unlisten, { once: true });
     } else {
@@ -340,6 +360,10 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
       restart();
     });
   });
+  const uncatch = effect(() => {
+    const isCatchingUp = catchUp.state.value !== null;
+    untracked(() => changed(() => window.setCatchingUp(isCatchingUp)));
+  });
   const unselect = effect(() => {
     const seq = selected.value;
     if (seq !== null) untracked(() => goToSelected(seq));
@@ -350,6 +374,7 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
 
   return {
     ...{ rows, state, filter, counts, inView, around },
+    catchingUp: catchUp.state,
     isRaw: computed(() => route.value.view === 'run' && route.value.raw),
     view(next) {
       viewed = next;
@@ -413,6 +438,8 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
       unfilter();
       unrestart();
       unselect();
+      uncatch();
+      catchUp[Symbol.dispose]();
       unwatch();
       source.abort();
     },
@@ -427,8 +454,7 @@ function isSame(one: LogState, other: LogState): boolean {
   return (Object.keys(one) as (keyof LogState)[]).every((name) => one[name] === other[name]);
 }
 
-function eventsOf(run: FollowedRun): number {
-  const snapshot = run.snapshot.peek();
+function eventsIn(snapshot: DeliveredSnapshot | null): number {
   return snapshot === null ? 0 : snapshot.total_events_received - snapshot.duplicates;
 }
 
@@ -442,6 +468,12 @@ function cutAfter(page: EventsPage, seq: number): EventsPage {
     next: isCut ? null : page.next,
     position: { ...page.position, seq: Math.min(page.position.seq, seq) },
   };
+}
+
+/** Whether the state is ahead of the entries that were handed over. A gap tells of no state. */
+function isAhead(update: Exclude<RunUpdate, { kind: 'end' }>, before: boolean): boolean {
+  if (update.kind === 'gap') return before;
+  return (update.snapshot.position?.seq ?? -1) > (update.position?.seq ?? -1);
 }
 
 function logUpdateOf(update: RunUpdate): LogUpdate | null {

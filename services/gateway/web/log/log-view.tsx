@@ -93,6 +93,7 @@ export function LogView({ screen }: { screen: RunScreen }) {
         screen.select(seq);
       },
       retry: () => log.retry(),
+      catchingUp: log.catchingUp,
     }),
     [screen, log, hold, activeId, explained],
   );

@@ -68,6 +68,7 @@ export class LogWindow {
   #held: EventLogEntry[] = [];
   #heldAfter = Number.POSITIVE_INFINITY;
   #isAttached = true;
+  #isCatchingUp = false;
   #isPaused = false;
   #isFollowing = true;
   #newCount = 0;
@@ -222,6 +223,12 @@ export class LogWindow {
   pause(): void {
     this.#isPaused = true;
     this.#isFollowing = false;
+  }
+
+  /** Whether what comes next has to wait for events that were left out, at the end of the rows. */
+  setCatchingUp(isCatchingUp: boolean): void {
+    this.#isCatchingUp = isCatchingUp;
+    this.#settle();
   }
 
   /** Somebody reads without having scrolled: rows do not change by themselves any more. */
@@ -456,7 +463,7 @@ export class LogWindow {
     const none: EdgeState | null = this.#firstSeq === null ? null : isGone ? 'gone' : 'beginning';
     this.rows.setEdges({
       top: edgeState(this.#older, none),
-      bottom: this.#isAttached ? null : edgeState(this.#newer, null),
+      bottom: !this.#isAttached ? edgeState(this.#newer, null) : this.#isCatchingUp ? 'catching_up' : null,
     });
   }
 }

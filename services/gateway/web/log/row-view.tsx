@@ -1,7 +1,9 @@
+import type { ReadonlySignal } from '@preact/signals';
 import type { Span } from '@runlog/schema/events/line-span';
 import { memo } from 'preact/compat';
 import { clockText, datedClockText, minuteHeadText } from '../text/dates.ts';
 import { visibleText } from '../text/visible-text.ts';
+import type { CatchingUp } from './catching-up.ts';
 import { EdgeLine } from './edge-line.tsx';
 import { GapLine } from './gap-line.tsx';
 import { lineOf } from './line-text.ts';
@@ -14,6 +16,7 @@ export interface RowActions {
   /** Shows what is around an event, without the filter. */
   showAround(seq: number): void;
   retry(): void;
+  readonly catchingUp: ReadonlySignal<CatchingUp | null>;
 }
 
 export interface RowProps {
@@ -104,7 +107,7 @@ const Inside = memo(({ row, actions }: { row: LogRow; actions: RowActions }) => 
         </span>
       );
     case 'edge':
-      return <EdgeLine row={row} onRetry={actions.retry} />;
+      return <EdgeLine row={row} catchingUp={actions.catchingUp} onRetry={actions.retry} />;
     case 'gap':
       return <GapLine row={row} onExplain={() => actions.explain(row.id)} onRetry={actions.retry} />;
     case 'event':

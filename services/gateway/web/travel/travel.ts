@@ -7,7 +7,7 @@ import { serverFilterOf } from '../log/log-filter.ts';
 import type { LogStore } from '../log/log-store.ts';
 import type { Connection } from '../shell/connection.ts';
 import { setOptions } from '../shell/route.ts';
-import { Player, type PlayerOptions } from './player.ts';
+import type { Player, PlayerOptions } from './player.ts';
 import { type TravelFailure, travelFailureOf } from './travel-failure.ts';
 
 /** How often the state above the log follows while it is played: each costs the server the difference to the one before. */
@@ -94,6 +94,26 @@ export function createTravel(of: {
     void readState(seq);
   }
 
+  /** The player is loaded when something is first played. */
+  async function play(fromSeq: number): Promise<void> {
+    const loaded = await import('./player.ts').catch(() => null);
+    if (loaded === null) stop();
+    // Somebody may have stopped it, gone elsewhere, or begun anew meanwhile.
+    if (loaded === null || player !== null || speed.peek() === 0 || shownSeq !== fromSeq) return;
+    player = new loaded.Player({
+      fromSeq,
+      fromMs: instantOf(past.peek()?.last_event_at ?? ''),
+      ...{ speed, played, monotonicMs: () => connection.monotonicMs() },
+      read: async (after, signal) => {
+        const query = { after, limit: EVENTS_PAGE_MAX, ...serverFilterOf(log.filter.peek()) };
+        const answer = await connection.ask<EventsPage>(`v1/runs/${key}/events`, { query, signal });
+        if (answer.kind !== 'ok') return null;
+        log.noteHistory(answer.body.events);
+        return answer.body;
+      },
+    });
+  }
+
   const played: PlayerOptions['played'] = ({ entries, isOver, shortenedMs, isStuck }) => {
     const next = isStuck ? 'no_answer' : shortenedMs === null ? null : { shortenedMs };
     if (JSON.stringify(next) !== JSON.stringify(hold.peek())) hold.value = next;
@@ -145,19 +165,9 @@ export function createTravel(of: {
         catchUp();
         return;
       }
+      const begins = speed.peek() === 0;
       speed.value = next;
-      player ??= new Player({
-        fromSeq: shownSeq,
-        fromMs: instantOf(past.peek()?.last_event_at ?? ''),
-        ...{ speed, played, monotonicMs: () => connection.monotonicMs() },
-        read: async (after, signal) => {
-          const query = { after, limit: EVENTS_PAGE_MAX, ...serverFilterOf(log.filter.peek()) };
-          const answer = await connection.ask<EventsPage>(`v1/runs/${key}/events`, { query, signal });
-          if (answer.kind !== 'ok') return null;
-          log.noteHistory(answer.body.events);
-          return answer.body;
-        },
-      });
+      if (begins) void play(shownSeq);
     },
     [Symbol.dispose]() {
       unfollow();
