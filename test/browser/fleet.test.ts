@@ -67,7 +67,7 @@ describe('the table of runs', () => {
       ...['✗ failed', '◌ lost contact', '○ quiet', '● running', '✓ finished', '✓ finished'],
     ]);
     expect(await row('broken').locator('.cell-why.bad').textContent()).toBe('loss is NaN');
-    expect(await row('calm').locator('.cell-why').textContent()).toMatch(/^2 m/);
+    expect(await row('calm').locator('.cell-age').textContent()).toBe('2 m');
     const chips = await page.locator('.fleet-chips button').allInnerTexts();
     expect(chips).toEqual([
       ...[
@@ -380,6 +380,16 @@ function filteredMs(typed: string): Promise<number> {
   );
 }
 
+it('columns that have no room leave theirs to the others', async () => {
+  await using gateway = await startMadeUpGateway();
+  fillWithMany(gateway, 60);
+  await open(gateway.url, 700);
+  await expect.poll(async () => (await names()).length).toBeGreaterThan(10);
+  const missing = (await row('needle').locator('.cell-missing').boundingBox())!;
+  expect(missing.x + missing.width).toBeGreaterThan(690);
+  expect((await row('needle').locator('.cell-run').boundingBox())!.width).toBeGreaterThan(120);
+});
+
 describe('on a phone', () => {
   it('each run is a card as wide as the window, which can be sorted', async () => {
     await using gateway = await startMadeUpGateway();
@@ -393,6 +403,9 @@ describe('on a phone', () => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(380);
     const reason = (await row('broken').locator('.cell-why').boundingBox())!;
     expect(reason.x + reason.width).toBeLessThanOrEqual(380);
+    await row('broken').getByRole('checkbox').click();
+    const compare = (await page.getByRole('button', { name: 'compare' }).boundingBox())!;
+    expect(compare.x + compare.width).toBeLessThanOrEqual(380);
     await page.getByLabel('sort:').selectOption('-events');
     await expect.poll(async () => (await names())[0]).toBe('many');
     await settled();

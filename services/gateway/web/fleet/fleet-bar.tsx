@@ -154,7 +154,13 @@ interface ChipProps {
 
 function Chip({ isPressed, count, title, children, onPress }: ChipProps) {
   return (
-    <button type="button" class="chip" aria-pressed={isPressed} title={title} onClick={onPress}>
+    <button
+      type="button"
+      class={count === 0 ? 'chip chip-none' : 'chip'}
+      aria-pressed={isPressed}
+      title={title}
+      onClick={onPress}
+    >
       {children} <span class="chip-count">{count === null ? '…' : countText(count)}</span>
     </button>
   );

@@ -17,11 +17,12 @@ export const fleetColumns = [
   { id: 'mark', head: '', title: 'marked for a comparison', sort: null },
   { id: 'state', head: 'state', title: 'state: what needs somebody first', sort: 'state' },
   {
-    id: 'why',
-    head: 'last event / why',
-    title: 'the last event, or why the run failed',
+    id: 'age',
+    head: 'last event',
+    title: 'how long ago the last event came, or the run ended',
     sort: '-last_received_at',
   },
+  { id: 'why', head: 'why', title: 'why the run failed, or what its state is judged by', sort: null },
   { id: 'run', head: 'run', title: 'cluster / run, and its group', sort: 'run_id' },
   { id: 'task', head: 'task', title: 'task', sort: 'task_name' },
   { id: 'round', head: 'round', title: 'rounds done of all', sort: '-batch' },
@@ -32,6 +33,9 @@ export const fleetColumns = [
   { id: 'events', head: 'events', title: 'events received', sort: '-events' },
   { id: 'missing', head: 'missing', title: 'events that were sent and never came', sort: '-missing' },
 ] as const satisfies readonly FleetColumn[];
+
+/** A cell across the table spans those columns that each width has; one of all would make columns that others hide anew. */
+export const COLUMNS_SPANNED = fleetColumns.findIndex(({ id }) => id === 'run') + 1;
 
 /** The order of a table of which nobody has chosen one. */
 export const FLEET_SORT = 'state' satisfies RunSort;

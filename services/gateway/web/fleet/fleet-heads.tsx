@@ -37,7 +37,7 @@ export function FleetHeads({ screen: { store } }: { screen: FleetScreen }) {
                   onKeyDown={(event) => goAlong(event)}
                 >
                   {column.head}
-                  <span class="sort-sign" aria-hidden="true">
+                  <span class="fleet-sort-sign" aria-hidden="true">
                     {isSorted ? (sort.startsWith('-') ? '▾' : '▴') : ''}
                   </span>
                 </button>

@@ -4,9 +4,9 @@ import { evidenceOf, stateGlyphs, stateWords } from '../run/evidence.ts';
 import { type Grouping, runAddress } from '../shell/address.ts';
 import { linkTo } from '../shell/route.ts';
 import { nameParts } from '../text/names.ts';
-import { counted, countText, figureText, NO_NUMBER, rateText } from '../text/numbers.ts';
+import { columnText, counted, countText, NO_NUMBER, rateText } from '../text/numbers.ts';
 import { visibleText } from '../text/visible-text.ts';
-import { fleetColumns } from './fleet-columns.ts';
+import { COLUMNS_SPANNED } from './fleet-columns.ts';
 import type { FleetGroup } from './fleet-layout.ts';
 import { whyOf } from './row-why.ts';
 import { Sparkline } from './sparkline.tsx';
@@ -43,7 +43,7 @@ export const RowView = memo(
     return (
       <tr
         id={rowElementId(position)}
-        class={`fleet-row${isActive ? ' fleet-row-active' : ''}${isMarked ? ' fleet-row-marked' : ''}`}
+        class={rowClass(props)}
         aria-rowindex={position + 2}
         aria-selected={isActive}
         data-key={runKey}
@@ -76,6 +76,9 @@ export const RowView = memo(
           </span>{' '}
           {stateWords[evidence.state]}
         </td>
+        <td class="cell-age" title={why.title}>
+          {why.age}
+        </td>
         <td class={why.isReason ? 'cell-why bad' : 'cell-why'} title={why.title}>
           <bdi>{why.text}</bdi>
         </td>
@@ -88,6 +91,11 @@ export const RowView = memo(
   },
   (held, next) => isSame(held, next),
 );
+
+function rowClass({ row: { state }, isActive, isMarked }: RowProps): string {
+  const over = state === 'finished' ? ' fleet-row-over' : '';
+  return `fleet-row${over}${isActive ? ' fleet-row-active' : ''}${isMarked ? ' fleet-row-marked' : ''}`;
+}
 
 /** The names around a row matter only when its own is drawn anew. */
 function isSame(held: RowProps, next: RowProps): boolean {
@@ -148,7 +156,7 @@ function Figures({ row }: { row: RunRow }) {
         {accuracy === null ? NO_NUMBER : accuracy.toFixed(1)}
       </td>
       <td class="cell-spark">{row.spark.length > 1 && <Sparkline values={row.spark} />}</td>
-      <td class={reward === null ? 'cell-reward dim' : 'cell-reward'}>{figureText(reward)}</td>
+      <td class={reward === null ? 'cell-reward dim' : 'cell-reward'}>{columnText(reward)}</td>
       <td class={rate > 0 ? 'cell-rate' : 'cell-rate dim'}>{rate > 0 ? rateText(rate) : NO_NUMBER}</td>
       <td class="cell-events">{countText(row.total_events_received)}</td>
       <td class={missing > 0 ? 'cell-missing warn' : 'cell-missing dim'}>
@@ -159,11 +167,16 @@ function Figures({ row }: { row: RunRow }) {
   );
 }
 
-function Round({ row: { current_batch: batch, max_batches: of } }: { row: RunRow }) {
+function Round({ row: { current_batch: batch, max_batches: of, state } }: { row: RunRow }) {
   if (of === null || of <= 0) return batch > 0 ? <span class="round-count">{countText(batch)}</span> : null;
   return (
     <>
-      <progress value={Math.min(batch, of)} max={of} aria-hidden="true" />
+      <progress
+        // A run that has finished has nothing left to do, wherever it stopped.
+        value={state === 'finished' ? of : Math.min(batch, of)}
+        max={of}
+        aria-hidden="true"
+      />
       <span class="round-count">
         {batch}
         <span class="dim">/{of}</span>
@@ -176,7 +189,7 @@ function Round({ row: { current_batch: batch, max_batches: of } }: { row: RunRow
 export function UnknownRow({ position }: { position: number }) {
   return (
     <tr id={rowElementId(position)} class="fleet-row fleet-row-unknown" aria-rowindex={position + 2}>
-      <td class="cell-unknown" colSpan={fleetColumns.length}>
+      <td class="cell-unknown" colSpan={COLUMNS_SPANNED}>
         …
       </td>
     </tr>
@@ -186,7 +199,7 @@ export function UnknownRow({ position }: { position: number }) {
 export function GroupHead({ group, by }: { group: FleetGroup; by: Grouping }) {
   return (
     <tr class="fleet-group">
-      <th scope="rowgroup" class="group-name" colSpan={fleetColumns.length}>
+      <th scope="rowgroup" class="group-name" colSpan={COLUMNS_SPANNED}>
         {groupName(group, by)} <span class="dim">{counted(group.runs, 'run')}</span>
       </th>
     </tr>

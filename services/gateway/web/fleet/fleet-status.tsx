@@ -12,7 +12,7 @@ export function FleetStatus({ screen }: { screen: FleetScreen }) {
     <footer class="status-line fleet-status">
       <InView screen={screen} />
       {store.isHeld.value ? (
-        <span>rows do not move while pointer or focus is on them</span>
+        <span class="fleet-status-held">rows do not move while pointer or focus is on them</span>
       ) : (
         <span class="fleet-status-rule">rows do not move while the pointer is over them</span>
       )}
@@ -48,7 +48,7 @@ function InView({ screen: { store } }: { screen: FleetScreen }) {
   }
   if (total === null) return <span>asking for the runs …</span>;
   return (
-    <span>
+    <span class="fleet-in-view">
       {countText(Math.min(seen, total))} of {counted(total, 'run')} in view
     </span>
   );

@@ -5,7 +5,6 @@ import { connection } from '../shell/connection.ts';
 import { isPrinting } from '../shell/printing.ts';
 import { goTo } from '../shell/route.ts';
 import { counted } from '../text/numbers.ts';
-import { fleetColumns } from './fleet-columns.ts';
 import { FleetHeads } from './fleet-heads.tsx';
 import { FleetLayout, groupsOf } from './fleet-layout.ts';
 import { markedIn } from './fleet-marks.ts';
@@ -73,7 +72,7 @@ export function FleetTable({ screen }: { screen: FleetScreen }) {
   const spacer = (height: number, where: string) =>
     height > 0 && (
       <tr key={where} class="fleet-spacer">
-        <td colSpan={fleetColumns.length} style={{ height: `${height}px` }} />
+        <td style={{ height: `${height}px` }} />
       </tr>
     );
   return (

@@ -1,10 +1,13 @@
 import { useEffect, useLayoutEffect, useMemo } from 'preact/hooks';
 import { connection } from '../shell/connection.ts';
 import { FirstSteps } from '../shell/first-steps.tsx';
+import { isPrinting } from '../shell/printing.ts';
 import { useTitle } from '../shell/title.ts';
 import { TopBar } from '../shell/top-bar.tsx';
 import { runsTotal } from '../shell/top-bar-facts.ts';
+import { instantText } from '../text/dates.ts';
 import { counted } from '../text/numbers.ts';
+import { visibleText } from '../text/visible-text.ts';
 import { FleetBar } from './fleet-bar.tsx';
 import { createFleetCursor } from './fleet-cursor.ts';
 import { createFleetMarks } from './fleet-marks.ts';
@@ -33,11 +36,31 @@ export function Fleet() {
       <TopBar>{!isEmpty && <FleetBar screen={screen} />}</TopBar>
       <main class={isEmpty ? 'view view-alone' : 'view fleet'} tabIndex={-1}>
         {!isEmpty && <h1 class="visually-hidden">Runs</h1>}
+        {!isEmpty && isPrinting.value && <PrintedHead screen={screen} />}
         {isEmpty ? <FirstSteps /> : <FleetTable screen={screen} />}
         {!isEmpty && store.total.value === 0 && <NoMatch screen={screen} />}
       </main>
       {!isEmpty && <FleetStatus screen={screen} />}
     </>
+  );
+}
+
+/** Paper says which runs these are, and when its ages held. */
+function PrintedHead({ screen: { store } }: { screen: FleetScreen }) {
+  const total = store.total.value;
+  const typed = store.typed.value.trim();
+  const nowMs = connection().clock.now.value;
+  return (
+    <p class="fleet-printed">
+      {total === null ? 'runs' : counted(total, 'run')}
+      {typed !== '' && (
+        <>
+          {' '}
+          that match <bdi>{visibleText(typed)}</bdi>
+        </>
+      )}
+      {nowMs !== null && ` · ${instantText(nowMs)}`}
+    </p>
   );
 }
 

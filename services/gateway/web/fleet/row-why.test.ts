@@ -16,23 +16,23 @@ const failed = (reason: string | null) =>
   row({ status: 'failed', state: 'failed', end: { status: 'failed', at: ago(180_000), reason, seq: 9 } });
 
 describe('what stands beside the state of a run', () => {
-  it.each<[string, RunRow, string]>([
-    ['the age of the last event while it runs', row(), '0.4 s ago'],
-    [
-      'what it is judged by when it is quiet',
-      row({ state: 'quiet', last_received_at: ago(42_000) }),
-      '42 s, usually every 25 s',
-    ],
-    ['the reason of its failure', failed('loss is NaN\n(env 2)'), 'loss is NaN␊(env 2)'],
-    ['when it failed if it gave no reason', failed(null), '3 m ago · no reason given'],
-  ])('is %s', (_name, of, text) => {
-    expect(why(of).text).toBe(text);
+  const quiet = row({ state: 'quiet', last_received_at: ago(42_000) });
+  it.each<[string, RunRow, string, string]>([
+    ['the age of the last event while it runs', row({ last_received_at: ago(4_000) }), '4.0 s', ''],
+    ['no figure that jumps each second', row(), 'now', ''],
+    ['what it is judged by when it is quiet', quiet, '42 s', 'usually every 25 s'],
+    ['nothing more of a usual interval that nobody knows', { ...quiet, interval_ms: null }, '42 s', ''],
+    ['that no heartbeat came', { ...quiet, state: 'lost_contact' }, '42 s', 'no heartbeat either'],
+    ['the reason of its failure', failed('loss is NaN\n(env 2)'), '3 m', 'loss is NaN␊(env 2)'],
+    ['when it failed if it gave no reason', failed(null), '3 m', 'no reason given'],
+  ])('is %s', (_name, of, age, text) => {
+    expect(why(of)).toMatchObject({ age, text });
   });
 
   it('is since when nothing is known while nothing is', () => {
     expect(why(failed('loss is NaN'), NOW_MS - 60_000)).toEqual({
-      ...{ text: 'since 07:29 UTC · was failed', title: 'unknown since 07:29 UTC: was failed' },
-      isReason: false,
+      ...{ age: '–', text: 'was failed · since 07:29 UTC' },
+      ...{ title: 'unknown since 07:29 UTC: was failed', isReason: false },
     });
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { counted, countText, figureText, percentText, rateText, shareText } from './numbers.ts';
+import { columnText, counted, countText, figureText, percentText, rateText, shareText } from './numbers.ts';
 
 describe('numbers', () => {
   it.each([
@@ -28,6 +28,17 @@ describe('numbers', () => {
     [3.2e12, '3.2e12'],
   ])('the figure %s is %s', (value, text) => {
     expect(figureText(value)).toBe(text);
+  });
+
+  it.each([
+    [null, '–'],
+    [0.12, '0.120'],
+    [-0.031_4, '-0.031'],
+    [-0.000_1, '0.000'],
+    [12.345_6, '12.346'],
+    [-1_204.4, '-1,204'],
+  ])('the figure %s is %s among others', (value, text) => {
+    expect(columnText(value)).toBe(text);
   });
 
   it.each([

@@ -17,6 +17,12 @@ export function figureText(value: number | null): string {
   );
 }
 
+/** A figure below others of its kind, with three decimals, so that their points stand below each other: `0.120`, `-0.031`. */
+export function columnText(value: number | null): string {
+  if (value === null || !Number.isFinite(value) || Math.abs(value) >= 100) return figureText(value);
+  return withoutMinusZero(value.toFixed(3));
+}
+
 /** `83.1%` of a value that is in percent already. */
 export function percentText(value: number | null): string {
   if (value === null || !Number.isFinite(value)) return NO_NUMBER;
