@@ -29,9 +29,12 @@ function Shown() {
   const address = route.value;
   if (keyWanted.value !== null)
     return (
-      <Alone>
-        <KeyPrompt />
-      </Alone>
+      <>
+        <TopBar />
+        <main class="view view-alone" tabIndex={-1}>
+          <KeyPrompt />
+        </main>
+      </>
     );
   if (refusedOrigin.value !== null) {
     return (

@@ -78,10 +78,13 @@ export function describeFailure(of: PageFailure): { readonly title: string; read
     case 'forbidden':
       return {
         title: 'Not for this key',
-        sentence: `Your key does not show ${of.key}: ${shortened(of.message)}`,
+        sentence: `The gateway does not show ${of.key}: ${shortened(of.message)}.`,
       };
     case 'refused_origin':
-      return { title: 'This address may not read from the gateway', sentence: visibleText(of.message) };
+      return {
+        title: 'This address may not read from the gateway',
+        sentence: sentenceOf(visibleText(of.message)),
+      };
     case 'server_away':
       return {
         title: 'The gateway does not answer',
@@ -93,6 +96,10 @@ export function describeFailure(of: PageFailure): { readonly title: string; read
     }
   }
 }
+
+/** A gateway's message is a part of a sentence. */
+const sentenceOf = (text: string) =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`;
 
 const CHARS_MAX = 200;
 

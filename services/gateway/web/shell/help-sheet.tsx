@@ -38,6 +38,9 @@ export function HelpSheet() {
         if (event.key === '?' || event.key === 'q') hide();
       }}
     >
+      <button type="button" class="help-sheet-close" onClick={hide}>
+        close <kbd>esc</kbd>
+      </button>
       {isShown && <HelpKeys />}
     </dialog>
   );

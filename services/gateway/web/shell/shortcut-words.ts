@@ -60,6 +60,7 @@ const keyNames: Readonly<Record<string, string>> = {
   ArrowUp: '↑',
   Enter: 'enter',
   Escape: 'esc',
+  Delete: 'del',
   Home: 'home',
   End: 'end',
 };
