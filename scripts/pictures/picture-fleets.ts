@@ -19,6 +19,12 @@ export const shownRuns = {
   one: 'local/hello/default',
 } as const;
 
+/** As many as can be compared. */
+export const comparedRuns: readonly string[] = [
+  ...[shownRuns.live, shownRuns.other, shownRuns.finished, shownRuns.failed],
+  ...Array.from({ length: 46 }, (_, at) => plainKey(at)),
+];
+
 /** The run of the log, the strip and every pane: it lives, lacks 37 events and tells of warnings. */
 const live = (nowMs: number): MadeRun =>
   madeRun(
@@ -137,13 +143,11 @@ export const flood = (nowMs: number): MadeRun =>
   );
 
 function plainRun(at: number, nowMs: number): MadeRun {
-  const number = String(Math.floor(at / 2) + 3).padStart(3, '0');
-  const group = at % 2 === 0 ? 'A' : 'B';
   const isAlive = at % 20 === 3;
   const isQuiet = at % 9 === 4;
   return madeRun(
     {
-      key: `c${1 + (at % 3)}/sim-261127-0710-8-${number}/${group}`,
+      key: plainKey(at),
       ...{ seed: 100 + at, task: TASKS[at % TASKS.length]!, batches: 12 + (at % 29), everyMs: 150 + at * 5 },
       ...(at % 15 === 7 ? { failsInBatch: 3 + (at % 11) } : {}),
       ...(isAlive || isQuiet ? { events: 120 + at * 2 } : {}),
@@ -154,6 +158,11 @@ function plainRun(at: number, nowMs: number): MadeRun {
     },
     nowMs,
   );
+}
+
+function plainKey(at: number): string {
+  const number = String(Math.floor(at / 2) + 3).padStart(3, '0');
+  return `c${1 + (at % 3)}/sim-261127-0710-8-${number}/${at % 2 === 0 ? 'A' : 'B'}`;
 }
 
 /** From one event on, the sender's clock is two hours behind. */

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
-import { shownRuns as runs } from './picture-fleets.ts';
+import { startReverseProxy } from '../../test/support/reverse-proxy.ts';
+import { comparedRuns, shownRuns as runs } from './picture-fleets.ts';
 
 /** What a gateway of the pictures serves. */
 export type Scene = 'empty' | 'one' | 'usual' | 'many' | 'flood' | 'keys' | 'ending';
@@ -11,7 +12,7 @@ export interface PictureView {
   /** The address from its `#` on, or a query and the rest. */
   readonly address: string;
   /** What is done before the picture is taken. */
-  readonly prepare?: (page: Page, gateway: { viewerKey: string }) => Promise<unknown>;
+  readonly prepare?: (page: Page, gateway: { url: string; viewerKey: string }) => Promise<unknown>;
   /** The gateway is ended before the picture is taken. */
   readonly withoutGateway?: boolean;
   readonly media?: 'print' | 'forced-colors';
@@ -20,7 +21,8 @@ export interface PictureView {
 }
 
 const press = (key: string) => (page: Page) => page.keyboard.press(key);
-const marked = [runs.live, runs.other, runs.finished].join(',');
+const compared = [runs.live, runs.other, runs.finished].join(',');
+const marked = [runs.failed, runs.lost, runs.live, runs.other].join(',');
 
 export const pictureViews: readonly PictureView[] = [
   { name: 'fleet-0', scene: 'empty', address: '' },
@@ -63,14 +65,26 @@ export const pictureViews: readonly PictureView[] = [
   { name: 'fleet-forced-colors', scene: 'usual', address: '', media: 'forced-colors' },
   { name: 'fleet-printed', scene: 'usual', address: '', media: 'print' },
   { name: 'fleet-embedded', scene: 'usual', address: '?embed=1#' },
-  { name: 'compare', scene: 'usual', address: `#compare?runs=${marked}` },
-  { name: 'compare-time', scene: 'usual', address: `#compare?runs=${marked}&x=time` },
+  { name: 'compare', scene: 'usual', address: `#compare?runs=${compared}` },
+  { name: 'compare-time', scene: 'usual', address: `#compare?runs=${compared}&x=time` },
+  { name: 'compare-2', scene: 'usual', address: `#compare?runs=${runs.live},${runs.other}&x=step` },
+  { name: 'compare-50', scene: 'usual', address: `#compare?runs=${comparedRuns.join(',')}` },
+  { name: 'compare-zoomed', scene: 'usual', address: `#compare?runs=${compared}`, zoom: 2 },
+  { name: 'compare-printed', scene: 'usual', address: `#compare?runs=${compared}`, media: 'print' },
+  {
+    name: 'compare-forced-colors',
+    scene: 'usual',
+    address: `#compare?runs=${compared}`,
+    media: 'forced-colors',
+  },
   { name: 'compare-nothing', scene: 'usual', address: '#compare' },
   { name: 'compare-missing-run', scene: 'usual', address: `#compare?runs=${runs.live},c9/gone/default` },
   { name: 'help', scene: 'usual', address: `#${runs.live}`, prepare: press('?') },
   { name: 'unknown-run', scene: 'usual', address: '#c1/never-was/default' },
   { name: 'unknown-address', scene: 'usual', address: '#%' },
+  { name: 'origin-refused', scene: 'usual', address: '', prepare: goBehindProxy },
   { name: 'key-wanted', scene: 'keys', address: '' },
+  { name: 'key-refused', scene: 'keys', address: '', prepare: enterWrongKey },
   { name: 'forbidden', scene: 'keys', address: `#${runs.live}`, prepare: enterKey },
   // Each of these ends the gateway of its scene, and so comes last.
   { name: 'reconnecting-run', scene: 'usual', address: `#${runs.live}`, withoutGateway: true },
@@ -80,6 +94,19 @@ export const pictureViews: readonly PictureView[] = [
 async function enterKey(page: Page, { viewerKey }: { viewerKey: string }): Promise<void> {
   await page.locator('#key').fill(viewerKey);
   await page.keyboard.press('Enter');
+}
+
+async function enterWrongKey(page: Page): Promise<void> {
+  await enterKey(page, { viewerKey: 'rl_not-a-key' });
+  await page.getByText('This key is not valid').waitFor();
+}
+
+/** Shows the page as a proxy does that hides where the browser is. */
+async function goBehindProxy(page: Page, { url }: { url: string }): Promise<void> {
+  const proxy = await startReverseProxy({ upstream: url, path: '/runlog', passesHost: false });
+  page.on('close', () => void proxy[Symbol.asyncDispose]());
+  await page.goto(`${proxy.origin}/runlog/`);
+  await page.getByRole('alert').waitFor();
 }
 
 async function selectEvent(page: Page): Promise<void> {
