@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BuildOptions, build } from 'esbuild';
+import { type BuildOptions, build, type Plugin, transform } from 'esbuild';
 import { namedByContent, type PageFiles, webFolder } from './page-files.ts';
 
 const inWeb = (path: string) => fileURLToPath(new URL(path, webFolder));
@@ -35,6 +35,17 @@ const options = {
   logOverride: { 'import-is-undefined': 'error' },
 } as const satisfies BuildOptions;
 
+/** Makes the text of a style that a part of the script takes along. */
+const styleText: Plugin = {
+  name: 'style-text',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const { code } = await transform(await readFile(path, 'utf8'), { loader: 'css', minify: true });
+      return { contents: code, loader: 'text' };
+    });
+  },
+};
+
 /** Bundles the page from its sources, in well under a second. */
 export async function bundlePage(): Promise<PageFiles> {
   const [html, script, style] = await Promise.all([
@@ -50,6 +61,7 @@ async function bundleScript() {
   const { outputFiles, metafile } = await build({
     ...options,
     entryPoints: [inWeb('main.tsx')],
+    plugins: [styleText],
     splitting: true,
     metafile: true,
     chunkNames: '[name]-[hash]',

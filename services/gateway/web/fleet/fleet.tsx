@@ -1,4 +1,5 @@
 import { useEffect, useLayoutEffect, useMemo } from 'preact/hooks';
+import { adoptStyle } from '../shell/adopt-style.ts';
 import { connection } from '../shell/connection.ts';
 import { FirstSteps } from '../shell/first-steps.tsx';
 import { isPrinting } from '../shell/printing.ts';
@@ -8,6 +9,7 @@ import { runsTotal } from '../shell/top-bar-facts.ts';
 import { instantText } from '../text/dates.ts';
 import { counted } from '../text/numbers.ts';
 import { visibleText } from '../text/visible-text.ts';
+import style from './fleet.css';
 import { FleetBar } from './fleet-bar.tsx';
 import { createFleetCursor } from './fleet-cursor.ts';
 import { createFleetMarks } from './fleet-marks.ts';
@@ -15,6 +17,8 @@ import type { FleetScreen } from './fleet-screen.ts';
 import { FleetStatus } from './fleet-status.tsx';
 import { createFleetStore } from './fleet-store.ts';
 import { FleetTable } from './fleet-table.tsx';
+
+adoptStyle(style);
 
 /** The table of runs. */
 export function Fleet() {
