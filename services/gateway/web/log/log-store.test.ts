@@ -1,6 +1,7 @@
 import type { RunUpdate } from '@runlog/client/run-update';
 import { StreamStoppedError } from '@runlog/client/stream-errors';
 import type { EventsPage } from '@runlog/schema/http/gateway-api';
+import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { deliveredEntry, deliveredSnapshot } from '../../../../test/support/entry-factory.ts';
 import { type MadeUpConnection, madeUpConnection } from '../made-up/made-up-connection.ts';
@@ -50,7 +51,7 @@ function history(path: string, { query = {} }: AskOptions): Answer<EventsPage> {
     kind: 'ok',
     body: {
       events: events.map((entry) => ({
-        ...{ seq: entry.seq, received_at: null, entry, event: numbered(entry.seq), duplicate: false },
+        ...{ seq: entry.seq, received_at: null, entry, event: eventOf(entry), duplicate: false },
       })),
       ...{ next: null, position: { epoch: 'e1', seq: LAST }, oldest: 1 },
     },
@@ -58,7 +59,10 @@ function history(path: string, { query = {} }: AskOptions): Answer<EventsPage> {
 }
 
 /** Its emitter has left the numbers 21 to 30 out. */
-const numbered = (seq: number) => ({ emitter_id: 'e', emitter_seq: seq <= 20 ? seq : seq + 10 });
+const eventOf = ({ seq, occurred_at, metadata }: EventLogEntry) => ({
+  ...{ emitter_id: 'e', emitter_seq: seq <= 20 ? seq : seq + 10 },
+  ...{ event_id: metadata.event_id, timestamp: occurred_at },
+});
 const emitters = { e: { last: LAST + 10, gaps: [[21, 30]] as [number, number][], seen: LAST } };
 
 /** What a stream begins with: the run's state, and the newest entries that its filter lets through. */
@@ -244,3 +248,73 @@ describe('the log of the past', () => {
     await vi.waitFor(() => expect(aroundGaps()).toEqual([['e20', 'gap-e-21', 'e21']]));
   });
 });
+
+describe('a log that begins anew', () => {
+  /** Has the reader look at an event: it is in the middle of the rows in view. */
+  const read = (seq: number) => {
+    const at = log.rowOf(seq);
+    log.view({ first: at - 2, last: at + 2, isAtEnd: false });
+  };
+  const again = () => connection.runs[0]!.send(beginning([LAST - 1, LAST]));
+
+  it('keeps whoever reads above at the same event, with what came meanwhile behind it', async () => {
+    await opened(`#${KEY}`);
+    read(12);
+    const rows = log.rows.value;
+    again();
+    const position = { epoch: 'e1', seq: LAST + 1 };
+    const snapshot = deliveredSnapshot({ position, total_events_received: LAST + 1 });
+    connection.runs[0]!.send({
+      kind: 'step',
+      snapshot,
+      entries: [entryOf(LAST + 1)],
+      position,
+      filtered: null,
+    });
+    await settled();
+    expect(log.rows.value).toBe(rows);
+    await vi.waitFor(() => expect(log.begunAnew.value).toBe('same'));
+    expect(log.state.value).toMatchObject({ isFollowing: false, target: 12, newCount: 0 });
+    expect(log.entryOf(12)).not.toBeNull();
+    log.follow();
+    await settled();
+    expect(log.rows.value.at(-1)).toMatchObject({ seq: LAST + 1 });
+    expect(log.begunAnew.value).toBeNull();
+  });
+
+  it('keeps them near an event that is gone', async () => {
+    await opened(`#${KEY}`);
+    read(12);
+    connection.answer((path, options) => without(12, history(path, options)));
+    again();
+    await vi.waitFor(() => expect(log.begunAnew.value).toBe('nearest'));
+    expect(log.state.value).toMatchObject({ isFollowing: false, target: 13 });
+  });
+
+  it('shows its end, and says so, where its history cannot be read', async () => {
+    await opened(`#${KEY}`);
+    log.pause();
+    read(12);
+    connection.answer(() => ({ kind: 'away' }));
+    again();
+    await vi.waitFor(() => expect(log.begunAnew.value).toBe('end'));
+    expect(log.state.value).toMatchObject({ isPaused: true, target: LAST });
+  });
+
+  it('goes on at its end for whoever follows it', async () => {
+    await opened(`#${KEY}`);
+    again();
+    await settled();
+    expect(log.begunAnew.value).toBeNull();
+    expect(log.state.value).toMatchObject({ isFollowing: true, target: null });
+  });
+});
+
+/** A page as it would be without an event. */
+function without(seq: number, answer: Answer<EventsPage>): Answer<EventsPage> {
+  if (answer.kind !== 'ok') return answer;
+  return {
+    ...answer,
+    body: { ...answer.body, events: answer.body.events.filter((event) => event.seq !== seq) },
+  };
+}

@@ -17,7 +17,9 @@ import { browserFrames, type FollowedRun, frame, type LogUpdate } from '../run/f
 import type { Connection } from '../shell/connection.ts';
 import { route, setOptions } from '../shell/route.ts';
 import { type CatchingUp, createCatchUp } from './catching-up.ts';
-import { createDripFeed, type DripFeed } from './drip-feed.ts';
+import type { DripFeed } from './drip-feed.ts';
+import { createDripSwitch } from './drip-switch.ts';
+import type { FoundAgain } from './find-again.ts';
 import { canBeFilled, GapRows } from './gap-rows.ts';
 import { isNoFilter, type LogFilter, noFilter, parseFilter, serverFilterOf } from './log-filter.ts';
 import type { LogRow } from './log-rows.ts';
@@ -36,6 +38,9 @@ export interface LogState {
   readonly target: number | null;
 }
 
+/** What is shown to somebody who read a log while it began anew: the same event, the nearest to it, or the end. */
+export type BegunAnew = 'same' | 'nearest' | 'end';
+
 /** The log of one run: which of its rows are loaded, and what is asked for them. */
 export interface LogStore extends Disposable {
   /** A new array with each change. A row that changed is another object with the same id. */
@@ -51,6 +56,9 @@ export interface LogStore extends Disposable {
   readonly around: ReadonlySignal<number | null>;
   /** Why the log stands still: it waits for events that were left out. Null if it does not. */
   readonly catchingUp: ReadonlySignal<CatchingUp | null>;
+  /** Set when the log began anew while somebody read it, until that is taken note of. */
+  readonly begunAnew: ReadonlySignal<BegunAnew | null>;
+  takeBegunAnew(): void;
   /** Whether every event is shown raw (`raw=1`). */
   readonly isRaw: ReadonlySignal<boolean>;
   /** What the reader sees, by indexes of `rows`. */
@@ -98,6 +106,9 @@ export interface LogStore extends Disposable {
   showLive(): void;
 }
 
+/** While the place of a reader is looked for. Beyond it that is given up. */
+const HELD_BACK_MAX = 1_000;
+
 /**
  * Reads the log of a followed run until it is disposed of. The filter is that of the address, and so is the selected event
  * (`event=`): the log goes to it unless it is in view.
@@ -137,10 +148,13 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
   /** Where somebody went before the first answer of a filtered stream, which begins the log anew. */
   let early: { readonly seq: number } | null = null;
   let hasStarted = false;
+  /** What came since the log began anew, while the place of whoever reads it is looked for; null while it is not. */
+  let heldBack: LogUpdate[] | null = null;
+  const begunAnew = signal<BegunAnew | null>(null);
   const state = signal(stateOf(window));
   const server = (): EntryFilter => (around.peek() === null ? serverFilterOf(filter.peek()) : {});
 
-  const drip = createDripFeed({
+  const drip = createDripSwitch({
     show(entries) {
       window.live(entries);
       publish();
@@ -198,6 +212,15 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
   }
 
   function take(update: LogUpdate): void {
+    if (heldBack !== null && update.kind !== 'start') {
+      heldBack.push(update);
+      if (heldBack.length > HELD_BACK_MAX) begin(heldBack, null);
+      return;
+    }
+    if (update.kind !== 'start' || !keepsPlace(update)) apply(update);
+  }
+
+  function apply(update: LogUpdate): void {
     const snapshot = run.snapshot.peek();
     // Until the server has said what time it is, that of its newest event is the nearest.
     const nowMs = connection.clock.at() ?? Date.parse(snapshot?.last_received_at ?? '');
@@ -241,17 +264,63 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     void findPlaces();
   }
 
-  function start({ entries, position, firstSeq }: Extract<LogUpdate, { kind: 'start' }>): void {
+  function start({ entries, position, firstSeq }: Start): void {
     drip.clear();
     gaps = new GapRows();
     const place = hasStarted ? null : early;
-    const { isPaused } = window;
     window.start({ entries, firstSeq: position === null ? null : firstSeq });
     hasStarted = true;
     early = null;
     if (place !== null) window.goTo(place.seq);
-    // Whoever paused sees the end as it is now.
-    else if (isPaused && position !== null) window.goTo(position.seq);
+  }
+
+  /** Whoever reads stays at the event that is in the middle of the view, where it still is. */
+  function keepsPlace(update: Start): boolean {
+    const place = hasStarted && !window.isFollowing && update.position !== null ? eventInView() : null;
+    if (place === null) return false;
+    const updates: LogUpdate[] = [update];
+    heldBack = updates;
+    void findPlace(place, { firstSeq: update.firstSeq, lastSeq: update.position!.seq }).then((found) => {
+      if (heldBack === updates) batch(() => begin(updates, found));
+    });
+    return true;
+  }
+
+  /** Takes what was held back, with the reader where the place was found. */
+  function begin(updates: readonly LogUpdate[], found: FoundAgain | null): void {
+    heldBack = null;
+    for (const update of updates) apply(update);
+    window.goTo(found?.seq ?? window.rows.range?.last ?? 0);
+    begunAnew.value = found === null ? 'end' : found.isSame ? 'same' : 'nearest';
+    publish();
+  }
+
+  function eventInView(): EventLogEntry | null {
+    if (viewed === null) return null;
+    const inView = window.rows.rows.slice(viewed.first, viewed.last + 1);
+    const seqs = inView.flatMap((row) => ('seq' in row ? [row.seq] : []));
+    const middle = seqs[seqs.length >> 1];
+    return middle === undefined ? null : window.rows.entryOf(middle);
+  }
+
+  async function findPlace(
+    place: EventLogEntry,
+    range: { firstSeq: number; lastSeq: number },
+  ): Promise<FoundAgain | null> {
+    const { signal } = source;
+    try {
+      const { findAgain } = await import('./find-again.ts');
+      return await findAgain(place, {
+        ...range,
+        async read(query) {
+          const got = await connection.ask<EventsPage>(`v1/runs/${key}/events`, { query, signal });
+          if (got.kind !== 'ok') throw new Error('the history cannot be read');
+          return got.body;
+        },
+      });
+    } catch {
+      return null;
+    }
   }
 
   /** A client has one subscription of a run, and the unfiltered one feeds what stands around the log. */
@@ -285,6 +354,8 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     gaps = new GapRows({ isPast: asOf !== null });
     viewed = null;
     hasStarted = false;
+    heldBack = null;
+    begunAnew.value = null;
     early = null;
     if (isPaused) window.pause();
     const { signal } = source;
@@ -374,7 +445,10 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
 
   return {
     ...{ rows, state, filter, counts, inView, around },
-    catchingUp: catchUp.state,
+    ...{ catchingUp: catchUp.state, begunAnew },
+    takeBegunAnew() {
+      begunAnew.value = null;
+    },
     isRaw: computed(() => route.value.view === 'run' && route.value.raw),
     view(next) {
       viewed = next;
@@ -390,6 +464,7 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     pause: () => changed(() => window.pause()),
     follow() {
       early = null;
+      begunAnew.value = null;
       changed(() => window.follow());
     },
     leaveEnd: () => changed(() => window.leaveEnd()),
@@ -445,6 +520,8 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     },
   };
 }
+
+type Start = Extract<LogUpdate, { kind: 'start' }>;
 
 function stateOf({ isFollowing, isPaused, isAttached, newCount, target }: LogWindow): LogState {
   return { isFollowing, isPaused, isAttached, newCount, target };
