@@ -108,7 +108,7 @@ describe('the table of runs', () => {
     await expect.poll(names).toHaveLength(2);
     for (const end of ['001', '002']) {
       const name = row(`${long}-${end}`).locator('.run-name');
-      const [cut, tail] = [name.locator('.name-head'), name.locator('span').last()];
+      const [cut, tail] = [name.locator('.name-cut'), name.locator('span').last()];
       expect(await cut.evaluate(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)).toBe(true);
       expect((await tail.textContent())?.endsWith(end)).toBe(true);
       expect(await tail.evaluate(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth + 1)).toBe(

@@ -2,8 +2,8 @@ import type { RunRow } from '@runlog/schema/run/snapshot';
 import { memo } from 'preact/compat';
 import { evidenceOf, stateGlyphs, stateWords } from '../run/evidence.ts';
 import { type Grouping, runAddress } from '../shell/address.ts';
+import { PartedName } from '../shell/parted-name.tsx';
 import { linkTo } from '../shell/route.ts';
-import { nameParts } from '../text/names.ts';
 import { columnText, counted, countText, NO_NUMBER, rateText } from '../text/numbers.ts';
 import { visibleText } from '../text/visible-text.ts';
 import { COLUMNS_SPANNED } from './fleet-columns.ts';
@@ -114,7 +114,6 @@ interface RunNameProps extends Pick<RowProps, 'row' | 'runKey' | 'names'> {
 }
 
 function RunName({ row, runKey, names, onFollow }: RunNameProps) {
-  const { head, tail } = nameParts(row.run_id, names);
   const { cluster_id: cluster, run_id: run, group_id: group } = row;
   return (
     <a
@@ -128,10 +127,7 @@ function RunName({ row, runKey, names, onFollow }: RunNameProps) {
       <span class="run-cluster">
         <bdi>{cluster}</bdi> /{' '}
       </span>
-      <bdi class="name run-name">
-        <span class="name-head">{head}</span>
-        <span>{tail}</span>
-      </bdi>
+      <PartedName name={run} others={names} kind="run-name" />
       {group !== 'default' && (
         <span class="tag run-group">
           <bdi>{group}</bdi>

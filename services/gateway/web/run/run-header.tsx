@@ -1,9 +1,9 @@
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { useMemo } from 'preact/hooks';
 import { runAddress } from '../shell/address.ts';
+import { PartedName } from '../shell/parted-name.tsx';
 import { goTo, linkTo, route } from '../shell/route.ts';
 import { useShortcut } from '../shell/shortcuts.ts';
-import { nameParts } from '../text/names.ts';
 import { counted, countText } from '../text/numbers.ts';
 import { visibleText } from '../text/visible-text.ts';
 import { stateGlyphs, stateWords } from './evidence.ts';
@@ -31,7 +31,7 @@ export function RunHeader({ screen }: { screen: RunScreen }) {
             <span class="crumb">
               <bdi>{snapshot.cluster_id}</bdi> /{' '}
             </span>
-            <Name name={snapshot.run_id} />
+            <PartedName name={snapshot.run_id} />
           </h1>
           <Groups screen={screen} />
           {at.value === null ? <Standing screen={screen} /> : <StoodAs snapshot={shown} />}
@@ -45,16 +45,6 @@ export function RunHeader({ screen }: { screen: RunScreen }) {
         ))}
       </dl>
     </>
-  );
-}
-
-function Name({ name }: { name: string }) {
-  const { head, tail } = nameParts(name);
-  return (
-    <bdi class="name" title={name}>
-      <span class="name-head">{head}</span>
-      <span>{tail}</span>
-    </bdi>
   );
 }
 
@@ -78,17 +68,24 @@ function Groups({ screen }: { screen: RunScreen }) {
   }
   const keys = named === null ? groups.slice(0, GROUPS_SHOWN) : [key, other];
   const labelOf = (each: string) => each.split('/')[named === null || isGroupOf(each, key) ? 2 : 1]!;
+  const names = keys.map((each) => each.split('/')[isGroupOf(other, key) ? 2 : 1]!);
   const linkOf = (each: string) => linkTo(runAddress(each, { b: named === null ? null : key }));
   return (
     <nav class="groups" aria-label="Groups">
       {[...new Set([...keys, key])].map((each) =>
         each === key ? (
           <span key={each} class="tag group" aria-current="page">
-            <Name name={labelOf(each)} />
+            <PartedName name={labelOf(each)} others={names} />
           </span>
         ) : (
-          <a key={each} class="tag" href={linkOf(each)} title={each === other ? `${each} (a)` : each}>
-            <Name name={labelOf(each)} />
+          <a
+            key={each}
+            class="tag"
+            href={linkOf(each)}
+            title={each === other ? `${each} (a)` : each}
+            aria-label={labelOf(each)}
+          >
+            <PartedName name={labelOf(each)} others={names} />
           </a>
         ),
       )}

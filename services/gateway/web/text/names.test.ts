@@ -15,31 +15,58 @@ describe('a name that is too long', () => {
     expect(cutMiddle(whole, charsMax)).toBe(text);
   });
 
-  it('keeps the part that tells it from those around it', () => {
-    const others = ['train-resnet50-imagenet-lr0.001-seed7', 'train-resnet50-imagenet-lr0.010-seed7'];
-    expect(nameParts(others[0]!, others)).toEqual({
-      head: 'train-resnet50-imagenet-lr0.0',
-      tail: '01-seed7',
-    });
-    expect(nameParts('sim-261127-0710-7-002')).toEqual({ head: 'sim-261127-0710', tail: '-7-002' });
-    expect(nameParts('abc')).toEqual({ head: '', tail: 'abc' });
+  it.each([
+    ['train-resnet50-imagenet-lr0.001-seed7', ['train-resnet50-imagenet-lr0.010-seed7'], '…lr0.001-seed7'],
+    ['resnet-lr0.001-bs64-seed-0001', ['resnet-lr0.010-bs64-seed-0001'], '…lr0.001…d-0001'],
+    [
+      'resnet-lr0.001-bs64-seed-0001',
+      ['resnet-lr0.010-bs64-seed-0001', 'vit-lr0.001-bs64-seed-0001'],
+      'resnet-lr0.001…d-0001',
+    ],
+    ['resnet-seed-0001', ['seed-0001'], 'resnet…d-0001'],
+    ['seed-0001', ['resnet-seed-0001'], 'seed-0001'],
+    ['sim-261127-0710-7-002', [], '…-7-002'],
+    ['abc', ['abd'], 'abc'],
+    ['default', [], 'default'],
+  ])('%s beside %j keeps %s', (name, others, kept) => {
+    const parts = nameParts(name, others);
+    expect(parts.map(({ text, isKept }) => (isKept ? text : '…')).join('')).toBe(kept);
   });
 
   it('loses nothing to its parts', () => {
     fc.assert(
       fc.property(name, fc.array(name), (whole, others) => {
-        const { head, tail } = nameParts(whole, others);
-        expect(head + tail).toBe(whole);
-        expect(tail.length).toBeLessThanOrEqual(16);
+        const parts = nameParts(whole, others);
+        expect(parts.map(({ text }) => text).join('')).toBe(whole);
+        const kept = parts.filter(({ isKept }) => isKept).map(({ text }) => text.length);
+        expect(kept.reduce((sum, chars) => sum + chars, 0)).toBeLessThanOrEqual(22 + 3);
       }),
     );
   });
 });
 
+/** Whether a name that was cut can be that one. */
+const canBe = (text: string, name: string) =>
+  new RegExp(`^${text.replaceAll('.', '\\.').replaceAll('…', '.*')}$`).test(name);
+
 describe('names side by side', () => {
   it('that differ only in their middle show it', () => {
     const names = ['experiment-lr0.001-of-the-big-model', 'experiment-lr0.010-of-the-big-model'];
-    expect([...tellApart(names, 16).values()]).toEqual(['…001-of-the-big…', '…010-of-the-big…']);
+    expect([...tellApart(names, 16).values()]).toEqual(['e…lr0.001…-model', 'e…lr0.010…-model']);
+  });
+
+  it('of a sweep over several settings read like no other', () => {
+    const names = ['lr0.0010', 'lr0.0003'].flatMap((lr) =>
+      ['bs128', 'bs256'].flatMap((bs) =>
+        ['seed-0001', 'seed-0002'].map(
+          (seed) => `resnet50-imagenet1k-${lr}-${bs}-augmix-cosine-300ep-${seed}`,
+        ),
+      ),
+    );
+    for (const [name, text] of tellApart(names, 28)) {
+      expect(text.length).toBeLessThanOrEqual(28);
+      expect(names.filter((other) => canBe(text, other))).toEqual([name]);
+    }
   });
 
   it('never read the same, and are cut only where they must be', () => {
