@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { AxeResults, RunOptions } from 'axe-core';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { launchChromium, PAGE_WAIT_MS_MAX } from '../support/chromium.ts';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ComparedRuns } from '../support/compared-runs.ts';
-import { addShownRuns, pageViews } from '../support/page-views.ts';
+import { pageTests } from '../support/page-tests.ts';
+import { addShownRuns, pageViews, VIEWS_ALLOW } from '../support/page-views.ts';
 
 declare const axe: { run(options: RunOptions): Promise<AxeResults> };
 
@@ -13,17 +13,16 @@ declare const axe: { run(options: RunOptions): Promise<AxeResults> };
 const TEXT_CONTRAST_MIN = 4.5;
 const SIGN_CONTRAST_MIN = 3;
 
-let browser: Browser;
+const { open } = pageTests();
 let checker: string;
 const runs = new ComparedRuns();
 
 beforeAll(async () => {
   const script = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-  [browser, checker] = await Promise.all([launchChromium(), readFile(script, 'utf8'), runs.start()]);
+  [checker] = await Promise.all([readFile(script, 'utf8'), runs.start()]);
   addShownRuns(runs);
 });
 afterAll(async () => {
-  await browser?.close();
   await runs[Symbol.asyncDispose]();
 });
 
@@ -33,7 +32,6 @@ afterAll(async () => {
  * element around it that has one.
  */
 async function check(page: Page): Promise<{ violations: string[]; lowContrast: string[] }> {
-  await page.evaluate(checker);
   const { violations, undecided } = await page.evaluate(async () => {
     const results = await axe.run({ elementRef: true });
     const rgba = (text: string) => {
@@ -80,37 +78,28 @@ async function check(page: Page): Promise<{ violations: string[]; lowContrast: s
   };
 }
 
-/** Contrast can be decided only where nothing moves. */
-async function open(hash: string, theme: 'dark' | 'light'): Promise<Page> {
-  const page = await browser.newPage({
-    viewport: { width: 1280, height: 800 },
-    ...{ colorScheme: theme, reducedMotion: 'reduce' },
+/** In either theme. Contrast can be decided only where nothing moves. */
+async function expectNoFault(hash: string, getThere: (page: Page) => Promise<unknown>): Promise<void> {
+  const page = await open(`${runs.gateway.url}/${hash}`, {
+    context: { reducedMotion: 'reduce' },
+    allows: VIEWS_ALLOW,
   });
-  page.setDefaultTimeout(PAGE_WAIT_MS_MAX);
-  await page.goto(`${runs.gateway.url}/${hash}`);
-  return page;
+  await getThere(page);
+  await page.evaluate(checker);
+  for (const colorScheme of ['dark', 'light'] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect(await check(page), colorScheme).toEqual({ violations: [], lowContrast: [] });
+  }
 }
 
-describe.each(['dark', 'light'] as const)('in the %s theme', (theme) => {
-  it.each(pageViews)('$name breaks no rule, and its contrast is decided', async ({ hash, isThere }) => {
-    const page = await open(hash, theme);
-    try {
-      await page.locator(isThere).first().waitFor();
-      expect(await check(page)).toEqual({ violations: [], lowContrast: [] });
-    } finally {
-      await page.close();
-    }
-  });
+it.each(pageViews)('$name breaks no rule, and its contrast is decided', async ({ hash, isThere }) => {
+  await expectNoFault(hash, (page) => page.locator(isThere).first().waitFor());
+});
 
-  it('the sheet of keys breaks no rule', async () => {
-    const page = await open('#', theme);
-    try {
-      await page.getByText('resnet-a').first().waitFor();
-      await page.keyboard.press('?');
-      await page.getByRole('dialog', { name: 'Keys' }).waitFor();
-      expect(await check(page)).toEqual({ violations: [], lowContrast: [] });
-    } finally {
-      await page.close();
-    }
+it('the sheet of keys breaks no rule', async () => {
+  await expectNoFault('#', async (page) => {
+    await page.getByText('resnet-a').first().waitFor();
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
   });
 });

@@ -1,42 +1,25 @@
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keyText, shortcutScopes } from '../../services/gateway/web/shell/shortcut-words.ts';
 import { type ShortcutScope, shortcuts } from '../../services/gateway/web/shell/shortcuts.ts';
-import { launchChromium, PAGE_WAIT_MS_MAX } from '../support/chromium.ts';
 import { ComparedRuns } from '../support/compared-runs.ts';
-import { addShownRuns, OTHER_RUN, pageViews, SHOWN_RUN } from '../support/page-views.ts';
+import { pageTests } from '../support/page-tests.ts';
+import { addShownRuns, OTHER_RUN, pageViews, SHOWN_RUN, VIEWS_ALLOW } from '../support/page-views.ts';
 
-let browser: Browser;
+const tests = pageTests();
 let page: Page;
-let faults: string[] = [];
-/** The hosts that the page has asked for anything. */
-let hosts: Set<string>;
 const runs = new ComparedRuns();
 
 beforeAll(async () => {
-  [browser] = await Promise.all([launchChromium(), runs.start()]);
+  await runs.start();
   addShownRuns(runs);
 });
 afterAll(async () => {
-  await browser?.close();
   await runs[Symbol.asyncDispose]();
 });
-beforeEach(() => {
-  faults = [];
-  hosts = new Set();
-});
-afterEach(async () => {
-  await page?.close();
-  expect(faults).toEqual([]);
-});
 
-async function open(hash: string, isThere: string, options: BrowserContextOptions = {}): Promise<void> {
-  page = await browser.newPage({ viewport: { width: 1280, height: 800 }, ...options });
-  page.setDefaultTimeout(PAGE_WAIT_MS_MAX);
-  page.on('pageerror', (error) => faults.push(String(error)));
-  page.on('request', (request) => hosts.add(new URL(request.url()).host));
-  page.on('websocket', (socket) => hosts.add(new URL(socket.url()).host));
-  await page.goto(`${runs.gateway.url}/${hash}`);
+async function open(hash: string, isThere: string, context: BrowserContextOptions = {}): Promise<void> {
+  page = await tests.open(`${runs.gateway.url}/${hash}`, { context, allows: VIEWS_ALLOW });
   await page.locator(isThere).first().waitFor();
 }
 
@@ -44,26 +27,21 @@ const compared = `#compare?runs=${SHOWN_RUN},${OTHER_RUN}`;
 const openRun = (options: BrowserContextOptions = {}, by = '') =>
   open(`#${SHOWN_RUN}${by}`, '.line-event', options);
 
-describe.each(pageViews)('$name', ({ hash, isThere }) => {
-  it('asks no other host, moves nothing, has one main part and one heading of the first rank', async () => {
-    await open(hash, isThere, { reducedMotion: 'reduce' });
-    expect([...hosts].filter((host) => host !== new URL(runs.gateway.url).host)).toEqual([]);
+it.each(pageViews)(
+  '$name fits into 380 px, asks no other host, moves nothing, has one main part and one heading of the first rank, and no box where a letter should be',
+  async ({ hash, isThere }) => {
+    await open(hash, isThere, { viewport: { width: 380, height: 800 }, reducedMotion: 'reduce' });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(380);
+    await page.setViewportSize({ width: 1_280, height: 800 });
+    await page.locator(isThere).first().waitFor();
+    expect(await boxes()).toEqual([]);
     expect(await page.getByRole('main').count()).toBe(1);
     expect(await page.getByRole('banner').count()).toBe(1);
     expect(await page.locator('h1').count()).toBe(1);
     expect(await page.evaluate(() => document.getAnimations().length)).toBe(0);
-  });
-
-  it('shows no box where a letter should be', async () => {
-    await open(hash, isThere);
-    expect(await boxes()).toEqual([]);
-  });
-
-  it('fits into 380 px without a bar below', async () => {
-    await open(hash, isThere, { viewport: { width: 380, height: 800 } });
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(380);
-  });
-});
+    expect([...tests.hosts]).toEqual([new URL(runs.gateway.url).host]);
+  },
+);
 
 /** The characters that no font draws: they look like one that no font has. */
 async function boxes(): Promise<string[]> {
@@ -178,7 +156,8 @@ describe('on paper', () => {
     const whole = await page.evaluate(() => document.documentElement.scrollHeight);
     expect(last!.y + last!.height).toBeLessThanOrEqual(whole);
     await page.emulateMedia({ media: 'screen' });
-    await expect.poll(async () => (await seqs()).length).toBe(before);
+    // As many as before it cannot be: panes that were loaded meanwhile may have left the log other room.
+    await expect.poll(async () => (await seqs()).length).toBeLessThan(shown.length);
   });
 
   it.each([

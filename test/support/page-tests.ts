@@ -57,6 +57,7 @@ export function pageTests(launch: () => Promise<Browser> = launchChromium): Page
       page.setDefaultTimeout(PAGE_WAIT_MS_MAX);
       page.on('pageerror', (error) => faults.push(String(error)));
       page.on('request', (request) => hosts.add(new URL(request.url()).host));
+      page.on('websocket', (socket) => hosts.add(new URL(socket.url()).host));
       page.on('console', (message) => {
         const text = `${message.text()} ${message.location().url}`;
         if (message.type() === 'error' && allows?.test(text) !== true) faults.push(text);

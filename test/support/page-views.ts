@@ -5,6 +5,9 @@ export const SHOWN_RUN = 'c1/resnet-a/default';
 export const OTHER_RUN = 'c1/resnet-b/default';
 export const FAILED_RUN = 'c2/vit/default';
 
+/** What the browser's console says in these views: that there is no such run, and that runs which are made up have no past. */
+export const VIEWS_ALLOW = /status of (404 .*\/c1\/nobody\/default|503 .*[?]at=)/;
+
 /** A view of the page, and a selector of what stands in it once it is there. */
 export interface PageView {
   readonly name: string;
