@@ -9,7 +9,8 @@ import { type Browser, chromium } from 'playwright-core';
 
 const run = promisify(execFile);
 
-const LAUNCH_MS_MAX = 120_000;
+/** A browser may take this long to start on a busy machine. */
+export const LAUNCH_MS_MAX = 120_000;
 /** The bound of every wait of a page, unless it names another. */
 export const PAGE_WAIT_MS_MAX = 60_000;
 
@@ -21,7 +22,7 @@ export const PAGE_WAIT_MS_MAX = 60_000;
 export async function launchChromium(
   options: { env?: Readonly<Record<string, string>>; args?: readonly string[] } = {},
 ): Promise<Browser> {
-  const installed = process.env.RUNLOG_CHROMIUM ?? (await findInstalled());
+  const installed = process.env.RUNLOG_CHROMIUM ?? (await findInstalled(CHROMIUMS));
   const { executablePath, env } =
     installed === null ? await unpackFromPackage() : { executablePath: installed, env: {} };
   return chromium.launch({
@@ -41,8 +42,11 @@ export async function launchChromium(
   });
 }
 
-async function findInstalled(): Promise<string | null> {
-  for (const name of ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']) {
+const CHROMIUMS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+
+/** The path of the first of these commands that this machine has. */
+export async function findInstalled(names: readonly string[]): Promise<string | null> {
+  for (const name of names) {
     try {
       return (await run('sh', ['-c', 'command -v "$0"', name])).stdout.trim();
     } catch {
