@@ -167,6 +167,24 @@ describe('travelling through a run', () => {
     await expect.poll(() => figure('germ')).toBe('60');
   });
 
+  it('says of an event that the run has not reached that there is none, and shows it when it comes', async () => {
+    await using gateway = await startPastGateway();
+    gateway.append(KEY, seeds({ count: 3 }));
+    await using _ = await open(`${gateway.url}/#${KEY}?at=5`);
+    await band().getByText('This run has no event 5 yet: its newest is 3.').waitFor();
+    expect(await figure('germ')).toBe('–');
+    gateway.append(KEY, seeds({ count: 3, fromMs: Date.now() }));
+    await expect.poll(() => figure('germ')).toBe('5');
+    await expect.poll(newest).toMatch(/bp-2\b/);
+    await page.evaluate((key) => {
+      location.hash = `#${key}?event=900`;
+    }, KEY);
+    await page.getByText('Seq 900 has not come yet.').waitFor();
+    await page.getByRole('button', { name: 'Forget it' }).click();
+    await page.locator('.charts').waitFor();
+    expect(await hash()).toBe(`#${KEY}`);
+  });
+
   it('is not left with a past that is gone when the run is deleted and begins anew', async () => {
     await using gateway = await startPastGateway();
     gateway.append(KEY, seeds());

@@ -54,6 +54,8 @@ export interface LogStore extends Disposable {
   readonly inView: ReadonlySignal<{ readonly fromSeq: number; readonly toSeq: number } | null>;
   /** The seq of the event whose surroundings are shown although the filter leaves them out; null: only what it lets through. */
   readonly around: ReadonlySignal<number | null>;
+  /** What the gateway is asked to leave out: nothing while `around` is set. */
+  serverFilter(): EntryFilter;
   /** Why the log stands still: it waits for events that were left out. Null if it does not. */
   readonly catchingUp: ReadonlySignal<CatchingUp | null>;
   /** Set when the log began anew while somebody read it, until that is taken note of. */
@@ -444,7 +446,7 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
   });
 
   return {
-    ...{ rows, state, filter, counts, inView, around },
+    ...{ rows, state, filter, counts, inView, around, serverFilter: server },
     ...{ catchingUp: catchUp.state, begunAnew },
     takeBegunAnew() {
       begunAnew.value = null;

@@ -92,7 +92,7 @@ export function madeUpConnection(): MadeUpConnection {
     close: () => undefined,
   } as unknown as StreamClient;
   const clock: ServerClock = {
-    ...{ now, uncertaintyMs: 1 },
+    ...{ now },
     at: () => nowMs,
     learn: () => undefined,
     [Symbol.dispose]: () => undefined,

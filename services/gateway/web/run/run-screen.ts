@@ -1,4 +1,4 @@
-import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { computed, effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { instantOf } from '@runlog/schema/events/instant';
 import type { RunTimeline } from '@runlog/schema/http/gateway-api';
 import type { RunFigures } from '@runlog/schema/run/figures';
@@ -6,6 +6,7 @@ import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { formatFilter, noFilter } from '../log/log-filter.ts';
 import type { LogRow } from '../log/log-rows.ts';
 import { createLogStore, type LogStore } from '../log/log-store.ts';
+import type { Pane } from '../shell/address.ts';
 import type { Connection } from '../shell/connection.ts';
 import { goTo, route, setOptions } from '../shell/route.ts';
 import { followSeeds } from '../side/follow-seeds.ts';
@@ -51,6 +52,8 @@ export interface RunScreen extends Disposable {
   /** The seq of the selected event (`event=`). */
   readonly selected: ReadonlySignal<number | null>;
   select(seq: number | null): void;
+  /** The pane of the address, or that of the event if there is no such event in the log, which the pane says. */
+  readonly pane: ReadonlySignal<Pane | null>;
   readonly log: LogStore;
   /** Shows the run as of an event; null: live. */
   travelTo(seq: number | null): void;
@@ -98,7 +101,18 @@ export function createRunScreen(run: FollowedRun, { connection }: { connection: 
     if ((address.at === null) === (seq === null)) setOptions('run', { at: seq });
     else goTo({ ...address, at: seq });
   };
-  const travel = createTravel({ key: run.key, at, log, connection, onPresent: () => travelTo(null) });
+  const newest = computed(() => run.snapshot.value?.position?.seq ?? null);
+  const travel = createTravel({ key: run.key, at, newest, log, connection, onPresent: () => travelTo(null) });
+  const selected = computed(() => (route.value.view === 'run' ? route.value.event : null));
+  const unseen = signal<number | null>(null);
+  const endUnseen = effect(() => {
+    const seq = selected.value;
+    const inView = log.inView.value;
+    if (seq === null) return;
+    const isBehind = newest.value !== null && seq > newest.value;
+    const isPassedOver = inView !== null && inView.fromSeq < seq && inView.toSeq > seq;
+    if (isBehind || (isPassedOver && log.entryOf(seq) === null)) unseen.value = seq;
+  });
   const groups = signal<readonly string[]>([]);
   const endGroups = followGroups(run.key, { connection, groups });
   return {
@@ -114,7 +128,11 @@ export function createRunScreen(run: FollowedRun, { connection }: { connection: 
     retrySeedHistory: () => history.peek()?.retry(),
     figures: () => figures,
     cursor: createSharedCursor(),
-    selected: computed(() => (route.value.view === 'run' ? route.value.event : null)),
+    selected,
+    pane: computed(() => {
+      const named = route.value.view === 'run' ? route.value.pane : null;
+      return named ?? (selected.value !== null && selected.value === unseen.value ? 'event' : null);
+    }),
     select: (seq) => setOptions('run', { event: seq }),
     travelTo,
     showLife({ env, slot, toSeq }) {
@@ -124,6 +142,7 @@ export function createRunScreen(run: FollowedRun, { connection }: { connection: 
     },
     [Symbol.dispose]() {
       endGroups();
+      endUnseen();
       whole.end();
       travel[Symbol.dispose]();
       endSeeds();

@@ -56,7 +56,7 @@ function Followed({ runKey }: { runKey: string }) {
 const Shown = memo(({ run }: { run: FollowedRun }) => {
   const screen = useMemo(() => createRunScreen(run, { connection: connection() }), [run]);
   useLayoutEffect(() => () => screen[Symbol.dispose](), [screen]);
-  const pane = route.value.view === 'run' ? route.value.pane : null;
+  const pane = screen.pane.value;
   return (
     <>
       {/* Where there is little room, the panes give way unless one was asked for. */}

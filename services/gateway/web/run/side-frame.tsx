@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useLayoutEffect, useMemo } from 'preact/hooks';
 import { type Pane, panes } from '../shell/address.ts';
-import { setOptions } from '../shell/route.ts';
+import { route, setOptions } from '../shell/route.ts';
 import { onShortcut } from '../shell/shortcuts.ts';
 import { tabStore } from '../shell/view-key.ts';
 import { SidePane } from '../side/side-pane.tsx';
@@ -27,7 +27,9 @@ export function SideFrame({ screen }: { screen: RunScreen }) {
     }),
     [isClosed],
   );
-  if (isClosed.value) return <ClosedPanes onOpen={act.open} />;
+  // A pane that has something to say opens by itself: no address names it.
+  const speaks = screen.pane.value === 'event' && route.value.view === 'run' && route.value.pane === null;
+  if (isClosed.value && !speaks) return <ClosedPanes onOpen={act.open} />;
   return (
     <>
       <SidePane screen={screen} />

@@ -43,8 +43,6 @@ export interface ServerClock {
   at(): number | null;
   /** The same, once a second, for what is drawn. */
   readonly now: ReadonlySignal<number | null>;
-  /** How far `at()` can be wrong, in milliseconds; Infinity until it is known. */
-  readonly uncertaintyMs: number;
   /** Takes the time from an answer of `GET v1/hello`, or from the `Date` of any answer. */
   learn(sample: ClockSample): void;
   [Symbol.dispose](): void;
@@ -69,9 +67,6 @@ export function createServerClock({ monotonicMs, measure }: ServerClockOptions):
   return {
     at,
     now,
-    get uncertaintyMs() {
-      return offset === null ? Number.POSITIVE_INFINITY : (offset.mostMs - offset.leastMs) / 2;
-    },
     learn(sample) {
       offset = joinedOffset(offset, offsetOf(sample));
       now.value = at();

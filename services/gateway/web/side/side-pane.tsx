@@ -3,7 +3,7 @@ import { useLayoutEffect } from 'preact/hooks';
 import type { RunScreen } from '../run/run-screen.ts';
 import { type Pane, panes } from '../shell/address.ts';
 import { later } from '../shell/later.tsx';
-import { route, setOptions } from '../shell/route.ts';
+import { setOptions } from '../shell/route.ts';
 import { onShortcut } from '../shell/shortcuts.ts';
 import { panelId, paneShortcut, SideTabs, tabId } from './side-tabs.tsx';
 
@@ -14,7 +14,7 @@ const TextPane = later(async () => (await import('./text-pane.tsx')).TextPane);
 
 /** The panes beside the log. The address says which one is shown (`pane=`). */
 export function SidePane({ screen }: { screen: RunScreen }) {
-  const pane = shownPane();
+  const pane = screen.pane.value ?? 'charts';
   useLayoutEffect(() => {
     const unlisten = panes.map((each) => onShortcut(paneShortcut(each), () => showPane(each)));
     return () => {
@@ -36,11 +36,6 @@ export function SidePane({ screen }: { screen: RunScreen }) {
       </div>
     </aside>
   );
-}
-
-function shownPane(): Pane {
-  const address = route.value;
-  return (address.view === 'run' ? address.pane : null) ?? 'charts';
 }
 
 function showPane(pane: Pane): void {

@@ -3,7 +3,7 @@ import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import type { SeedEvent } from '../side/seed-events.ts';
 import { abandonedParts, type SeqRange } from './abandoned.ts';
 import { gapPlaces, type KnownGap } from './gap-places.ts';
-import { eventsBefore, fractionOfSeq, fractionOfTime, type RunAxis, seqAt, timeAt } from './run-axis.ts';
+import { eventsBefore, fractionOfSeq, type RunAxis, seqAt } from './run-axis.ts';
 
 /** From `x0` to `x1`, in pixels. */
 export interface StripSpan {
@@ -105,16 +105,6 @@ export function xOfSeq(axis: RunAxis, seq: number, width: number): number {
 /** Returns the offset at a pixel; it is one of the run's, or lies between two of them. */
 export function seqAtX(axis: RunAxis, x: number, width: number): number {
   return Math.round(seqAt(axis, width === 0 ? 1 : x / width));
-}
-
-/** Returns the pixel at which a time by the axis' clock is. */
-export function xOfTime(axis: RunAxis, ms: number, width: number): number {
-  return fractionOfTime(axis, ms) * width;
-}
-
-/** Returns the time at a pixel, in milliseconds since 1970. */
-export function timeAtX(axis: RunAxis, x: number, width: number): number {
-  return timeAt(axis, width === 0 ? 1 : x / width);
 }
 
 /** Returns the marks of seeds that ended, one a place and kind at most. */

@@ -12,6 +12,12 @@ export interface TravelFailure {
 
 const TOO_FAR_S = PAST_FOLD_MS_MAX / 1_000;
 
+/** The newest state would be taken for the one that was asked for. */
+export function notYet(seq: number, newest: number): TravelFailure {
+  const sentence = `This run has no event ${countText(seq)} yet: its newest is ${countText(newest)}.`;
+  return { sentence, retry: null };
+}
+
 export function travelFailureOf(
   answer: Exclude<Answer<unknown>, { kind: 'ok' }>,
   seq: number,

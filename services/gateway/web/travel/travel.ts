@@ -3,12 +3,11 @@ import { instantOf } from '@runlog/schema/events/instant';
 import type { EventsPage } from '@runlog/schema/http/gateway-api';
 import { EVENTS_PAGE_MAX } from '@runlog/schema/limits';
 import type { RunDocument } from '@runlog/schema/run/snapshot';
-import { serverFilterOf } from '../log/log-filter.ts';
 import type { LogStore } from '../log/log-store.ts';
 import type { Connection } from '../shell/connection.ts';
 import { setOptions } from '../shell/route.ts';
 import type { Player, PlayerOptions } from './player.ts';
-import { type TravelFailure, travelFailureOf } from './travel-failure.ts';
+import { notYet, type TravelFailure, travelFailureOf } from './travel-failure.ts';
 
 /** How often the state above the log follows while it is played: each costs the server the difference to the one before. */
 const STATE_EVERY_MS = 1_000;
@@ -35,12 +34,14 @@ export interface Travel extends Disposable {
 export function createTravel(of: {
   key: string;
   at: ReadonlySignal<number | null>;
+  /** The newest event that the run has; null while that is not known. */
+  newest: ReadonlySignal<number | null>;
   log: LogStore;
   connection: Connection;
   /** The player has reached the newest event. */
   onPresent: () => void;
 }): Travel {
-  const { key, at, log, connection } = of;
+  const { key, at, newest, log, connection } = of;
   const past = signal<RunDocument | null>(null);
   const failure = signal<TravelFailure | null>(null);
   const speed = signal<Speed>(0);
@@ -50,6 +51,8 @@ export function createTravel(of: {
   let player: Player | null = null;
   /** The event that the log ends at, which may be ahead of the address while it is played. */
   let shownSeq: number | null = null;
+  /** Whether the run has not come as far as it was asked for. */
+  let isAhead = false;
 
   async function readState(seq: number): Promise<void> {
     asked.abort();
@@ -59,8 +62,10 @@ export function createTravel(of: {
     const answer = await connection.ask<RunDocument>(`v1/runs/${key}`, { query: { at: seq }, signal });
     if (signal.aborted) return;
     isAsking = false;
+    const newestSeq = newest.peek();
+    isAhead = answer.kind === 'ok' && newestSeq !== null && seq > newestSeq;
     batch(() => {
-      if (answer.kind === 'ok') {
+      if (answer.kind === 'ok' && !isAhead) {
         log.notePast(answer.body);
         past.value = answer.body;
         failure.value = null;
@@ -68,7 +73,9 @@ export function createTravel(of: {
       }
       stop();
       past.value = null;
-      failure.value = travelFailureOf(answer, seq);
+      failure.value = answer.kind === 'ok' ? notYet(seq, newestSeq!) : travelFailureOf(answer, seq);
+      // What was played since it was asked for is shown.
+      if (shownSeq !== null) setOptions('run', { at: shownSeq });
     });
   }
 
@@ -83,6 +90,7 @@ export function createTravel(of: {
     if (seq === shownSeq) return;
     stop();
     shownSeq = seq;
+    isAhead = false;
     failure.value = null;
     if (seq === null) {
       asked.abort();
@@ -105,7 +113,7 @@ export function createTravel(of: {
       fromMs: instantOf(past.peek()?.last_event_at ?? ''),
       ...{ speed, played, monotonicMs: () => connection.monotonicMs() },
       read: async (after, signal) => {
-        const query = { after, limit: EVENTS_PAGE_MAX, ...serverFilterOf(log.filter.peek()) };
+        const query = { after, limit: EVENTS_PAGE_MAX, ...log.serverFilter() };
         const answer = await connection.ask<EventsPage>(`v1/runs/${key}/events`, { query, signal });
         if (answer.kind !== 'ok') return null;
         log.noteHistory(answer.body.events);
@@ -136,11 +144,24 @@ export function createTravel(of: {
     const seq = at.value;
     untracked(() => follow(seq));
   });
-  const unfilter = log.filter.subscribe(() => {
+  const unfilter = effect(() => {
+    void log.filter.value;
+    void log.around.value;
     if (player === null) return;
     // What was read ahead is that of the filter before.
-    stop();
-    catchUp();
+    untracked(() => {
+      stop();
+      catchUp();
+    });
+  });
+  const unwait = effect(() => {
+    const newestSeq = newest.value;
+    const seq = shownSeq;
+    if (!isAhead || newestSeq === null || seq === null || newestSeq < seq) return;
+    untracked(() => {
+      log.showAsOf(seq);
+      retry();
+    });
   });
   const unwatch = connection.link.subscribe(({ state }) => {
     if (state === 'open' && untracked(() => failure.value?.retry) === 'try again') retry();
@@ -151,6 +172,7 @@ export function createTravel(of: {
 
   function retry(): void {
     if (shownSeq === null) return;
+    isAhead = false;
     failure.value = null;
     void readState(shownSeq);
   }
@@ -172,6 +194,7 @@ export function createTravel(of: {
     [Symbol.dispose]() {
       unfollow();
       unfilter();
+      unwait();
       unwatch();
       clearInterval(timer);
       asked.abort();
