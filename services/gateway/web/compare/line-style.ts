@@ -1,21 +1,11 @@
-const colours = [
-  '--run-1',
-  '--run-2',
-  '--run-3',
-  '--run-4',
-  '--run-5',
-  '--run-6',
-  '--run-7',
-  '--run-8',
-] as const;
-
 /** How the line of a run looks: one of eight colours, and beyond eight runs one of seven dashes. */
 export interface LineStyle {
-  readonly colour: (typeof colours)[number];
+  readonly colour: `--run-${number}`;
   /** Lengths of dashes and gaps in CSS pixels; empty: no dashes. */
   readonly dash: readonly number[];
 }
 
+const COLOURS = 8;
 const dashes: readonly (readonly number[])[] = [
   [],
   [7, 3],
@@ -29,7 +19,7 @@ const dashes: readonly (readonly number[])[] = [
 /** Fifty-six runs have a style of their own. `place` counts from 0. Without colours, the dashes change with each run. */
 export function lineStyleOf(place: number, { hasColours = true }: { hasColours?: boolean } = {}): LineStyle {
   return {
-    colour: colours[place % colours.length]!,
-    dash: dashes[(hasColours ? Math.floor(place / colours.length) : place) % dashes.length]!,
+    colour: `--run-${(place % COLOURS) + 1}`,
+    dash: dashes[(hasColours ? Math.floor(place / COLOURS) : place) % dashes.length]!,
   };
 }

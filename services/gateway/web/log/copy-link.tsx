@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useCallback, useEffect } from 'preact/hooks';
 import type { RunScreen } from '../run/run-screen.ts';
 import { copyToClipboard } from '../shell/copy-text.ts';
-import { linkTo, route } from '../shell/route.ts';
+import { linkToEvent } from '../shell/route.ts';
 import { useShortcut } from '../shell/shortcuts.ts';
 import { countText } from '../text/numbers.ts';
 
@@ -13,9 +13,10 @@ export function CopyLink({ screen }: { screen: RunScreen }) {
   const said = useSignal('');
   const copy = useCallback(async () => {
     const seq = screen.selected.peek();
-    const url = new URL(linkTo(route.peek()), location.href).href;
     const what = seq === null ? 'link' : `link to event ${countText(seq)}`;
-    said.value = (await copyToClipboard(url)) ? `${what} copied` : 'The browser refused to copy.';
+    said.value = (await copyToClipboard(linkToEvent(seq)))
+      ? `${what} copied`
+      : 'The browser refused to copy.';
   }, [screen, said]);
   useShortcut('run.copy', copy);
   useEffect(() => {

@@ -63,6 +63,13 @@ export function linkTo(address: Address): string {
   return formatAddress(kept(address));
 }
 
+/** The link to what is shown, with an event selected, or with none. */
+export function linkToEvent(seq: number | null): string {
+  const address = shown.peek();
+  const selected = address.view === 'run' ? { ...address, event: seq } : address;
+  return new URL(formatAddress(selected), location.href).href;
+}
+
 function addressIn(window: RouteWindow): Address {
   const address = parseAddress(window.location.hash);
   const isEmbedded = new URLSearchParams(window.location.search).get('embed') === '1';

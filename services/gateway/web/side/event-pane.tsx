@@ -3,9 +3,8 @@ import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { entryLine, envText } from '../log/line-text.ts';
 import { formatFilter } from '../log/log-filter.ts';
 import type { RunScreen } from '../run/run-screen.ts';
-import { formatAddress } from '../shell/address.ts';
 import { connection } from '../shell/connection.ts';
-import { route } from '../shell/route.ts';
+import { linkToEvent } from '../shell/route.ts';
 import { countText } from '../text/numbers.ts';
 import { visibleText } from '../text/visible-text.ts';
 import { type Asked, type AskedState, createAsked } from './asked.ts';
@@ -128,13 +127,6 @@ function Head({ screen, seq, stored }: { screen: RunScreen; seq: number; stored:
       </p>
     </header>
   );
-}
-
-/** The address of the page that shows this event, with the log and the pane as they are. */
-function linkToEvent(seq: number): string {
-  const shown = route.peek();
-  const address = shown.view === 'run' ? { ...shown, event: seq } : shown;
-  return new URL(formatAddress(address), location.href).href;
 }
 
 function Beside({ screen, stored }: { screen: RunScreen; stored: StoredEvent }) {
