@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { entryOf } from '../../../../test/support/entry-factory.ts';
 import { pageCase } from '../../../../test/support/page-cases.ts';
-import { copyText, rawLine } from './copy.ts';
+import { copyText, detailsText, rawLine } from './copy.ts';
 import { LogRows } from './log-rows.ts';
 
 function copied(entries: Parameters<LogRows['add']>[0], open: readonly string[] = []): string[] {
@@ -74,4 +74,12 @@ it('writes a row of the raw table as one line, with the rest as JSON, whatever i
   expect(line).toBe(
     '2026-01-03T23:59:47.900000+00:00  EPOCH_COMPLETED  e02  ep 0  two␊lines <202E>  {"note":"a\\nb","val_accuracy":83.1}  seq 1234',
   );
+});
+
+it('tells the rest of an event as name=value, without its id', () => {
+  const entry = entryOf({
+    metadata: { event_id: 'x', slot_id: 'r0c1' },
+    values: { passed: true, loss: 0.5 },
+  });
+  expect(detailsText(entry)).toBe('slot_id=r0c1 passed=true loss=0.5');
 });

@@ -40,13 +40,25 @@ export function rawLine(entry: EventLogEntry): string {
   const { occurred_at, event_type, env_id, episode, message, seq } = entry;
   const env = env_id === null ? '--' : envText(env_id);
   const said = message === event_type ? '' : message;
-  return oneLine([occurred_at, event_type, env, `ep ${episode}`, said, detailsText(entry), `seq ${seq}`]);
+  return oneLine([occurred_at, event_type, env, `ep ${episode}`, said, detailsJson(entry), `seq ${seq}`]);
 }
 
-/** What else is known of an event, as one line of JSON. */
-export function detailsText({ metadata, values }: Pick<EventLogEntry, 'metadata' | 'values'>): string {
+type Told = Pick<EventLogEntry, 'metadata' | 'values'>;
+
+/** `slot_id=r0c1 reason=stagnation`: what else is known of an event, for people to read. */
+export function detailsText(entry: Told): string {
+  return Object.entries(detailsOf(entry))
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
+}
+
+function detailsJson(entry: Told): string {
+  return JSON.stringify(detailsOf(entry));
+}
+
+function detailsOf({ metadata, values }: Told) {
   const { event_id: _, ...told } = metadata;
-  return JSON.stringify({ ...told, ...values });
+  return { ...told, ...values };
 }
 
 const stateWords = { waiting: 'waiting', recovered: 'recovered', not_coming: 'not coming' } as const;

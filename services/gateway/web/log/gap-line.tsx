@@ -17,8 +17,11 @@ export function GapLine({ row, onExplain, onRetry }: GapLineProps) {
     <span class={`line-gap-text gap-${row.state}`} role="gridcell" title={titleOf(row)}>
       <span class="gap-sign" aria-hidden="true">
         ┄
-      </span>{' '}
-      <GapWords row={row} /> · {row.hasFailed === true && <LineButton does={onRetry}>try again</LineButton>}
+      </span>
+      <span class="gap-words">
+        <GapWords row={row} />
+      </span>
+      {row.hasFailed === true && <LineButton does={onRetry}>try again</LineButton>}
       <LineButton does={onExplain}>what is this?</LineButton>
     </span>
   );

@@ -382,6 +382,22 @@ describe('whatever arrives', () => {
     );
   });
 
+  it('every event is found in the row that shows it, closed or open', () => {
+    fc.assert(
+      fc.property(arrivals, fc.integer({ min: 1, max: 60 }), (entries, size) => {
+        const log = new LogRows();
+        for (let to = entries.length; to > 0; to -= size) log.add(entries.slice(Math.max(0, to - size), to));
+        log.setGaps(entries.slice(0, 5).map(({ seq }) => gap(seq)));
+        const shows = (seq: number) =>
+          log.entriesOf(log.rows[log.rowOf(seq)]!).some((entry) => entry.seq === seq);
+        expect(entries.every(({ seq }) => shows(seq))).toBe(true);
+        for (const row of log.rows) if (row.kind === 'rollup' || row.kind === 'burst') log.toggle(row.id);
+        expect(entries.every(({ seq }) => log.rows[log.rowOf(seq)]?.id === `e${seq}`)).toBe(true);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   it('the day of every row can be read', () => {
     fc.assert(
       fc.property(arrivals, (entries) => {

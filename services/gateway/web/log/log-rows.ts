@@ -323,7 +323,11 @@ export class LogRows {
     if (placed === undefined) return -1;
     const { group } = placed;
     const id = group.isFolded && !group.isOpen ? group.id : `e${placed.seq}`;
-    return this.rows.findIndex((row) => row.id === id);
+    const { rows } = this;
+    const top = group.isFolded ? group.at : placed.at;
+    const end = this.#drawn.begins[top + 1]!;
+    for (let at = this.#drawn.begins[top]!; at < end; at += 1) if (rows[at]!.id === id) return at;
+    return -1;
   }
 
   /** The entry of a seq, if it is loaded. */

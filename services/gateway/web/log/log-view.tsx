@@ -1,12 +1,11 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import type { RunScreen } from '../run/run-screen.ts';
-import { later } from '../shell/later.tsx';
 import { isPrinting } from '../shell/printing.ts';
 import { setOptions } from '../shell/route.ts';
 import { minuteHeadText } from '../text/dates.ts';
 import { counted } from '../text/numbers.ts';
-import { AroundBar } from './around-bar.tsx';
+import { AboveLog } from './above-log.tsx';
 import { copyRows } from './copied-rows.ts';
 import { copyText } from './copy.ts';
 import { GapDetails } from './gap-details.tsx';
@@ -21,8 +20,6 @@ import { type Anchor, anchorOf, drawnRows, heldTop, minuteAt, revealed, rowsInVi
 import { useHold } from './use-hold.ts';
 import { useLogKeys } from './use-log-keys.ts';
 import { useScrollBox } from './use-scroll-box.ts';
-
-const BegunAnewBar = later(async () => (await import('./begun-anew-bar.tsx')).BegunAnewBar);
 
 /** The rows of a run's log. Only those in view are in the page; one tab stop, and the keys of the run's view. */
 export function LogView({ screen }: { screen: RunScreen }) {
@@ -125,8 +122,7 @@ export function LogView({ screen }: { screen: RunScreen }) {
   const hasFilter = log.around.value === null && !isNoFilter(log.filter.value);
   return (
     <div class="lines-frame" role="log" aria-live="off" aria-label="Events of the run">
-      <AroundBar screen={screen} />
-      {log.begunAnew.value !== null && <BegunAnewBar log={log} />}
+      <AboveLog log={log} />
       <div class="lines-box">
         <DateHead minuteMs={headMinute(rows, { first: seen.first, isWhole: top % box.rowHeight === 0 })} />
         <div

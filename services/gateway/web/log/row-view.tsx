@@ -131,7 +131,7 @@ function Columns({ row }: { row: EventRow | RollUpRow | BurstRow }) {
         {clockOfRow(row)}
       </span>
       <span class="env" role="gridcell">
-        {env}
+        <span class="env-text">{env}</span>
         {isFolded && (
           <span class="twisty" aria-hidden="true">
             {row.isOpen ? '▾' : '▸'}
