@@ -28,11 +28,16 @@ describe('fault 4: what somebody wrote is a line of its own', () => {
       { receivedAtMs },
       { receivedAtMs },
       { message: 'loss has a spike', receivedAtMs },
+      { eventType: 'REWARD_COMPUTED', receivedAtMs },
+      { eventType: 'REWARD_COMPUTED', envelope: { severity: 'error' }, receivedAtMs },
+      { eventType: 'PPO_UPDATE_COMPLETED', data: { entropy: 'NaN' }, receivedAtMs },
       { eventType: 'RUN_FAILED', data: { reason: 'loss is NaN' }, receivedAtMs },
     ]);
     await using page = await open(`${gateway.url}/#${KEY}`);
     await rowOf(page, /EPOCH.*×2/).waitFor();
     await rowOf(page, 'loss has a spike').waitFor();
+    await rowOf(page, /PPO.*ent:NaN/).waitFor();
+    await expect.poll(() => rowOf(page, 'REWARD').count()).toBe(2);
     await page.getByRole('region', { name: 'Run', exact: true }).getByText('loss is NaN').first().waitFor();
   });
 });
