@@ -37,4 +37,12 @@ describe('how far the page is behind', () => {
     const sample = { behindMs: 30, drawnMs: ms(0) };
     expect(behindAt(sample, { nowMs: ms(laterMs), intervalMs })).toBe(expected);
   });
+
+  it.each([
+    [9_999, 7_000],
+    [10_001, null],
+  ])('of a page that was late, %d ms later, is %s, however seldom the run sends', (laterMs, expected) => {
+    const sample = { behindMs: 7_000, drawnMs: ms(0) };
+    expect(behindAt(sample, { nowMs: ms(laterMs), intervalMs: 120_000 })).toBe(expected);
+  });
 });

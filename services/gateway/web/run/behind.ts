@@ -3,6 +3,8 @@ export const BEHIND_MS_MAX = 2_000;
 /** A measurement says something about now for so long, or for so many of the run's usual intervals. */
 const HOLDS_MS = 2_000;
 const HOLDS_INTERVALS = 4;
+/** Whoever was late is not for ever: a run that has paused since is drawn as a whole. */
+const LATE_HOLDS_MS_MAX = 10_000;
 
 /** How long after the server received the newest event it was drawn, and when it was. All times are the server's. */
 export interface DrawnSample {
@@ -37,6 +39,8 @@ export function behindAt(
   at: { readonly nowMs: number | null; readonly intervalMs: number | null },
 ): number | null {
   if (sample === null || at.nowMs === null) return null;
-  const holdsMs = Math.max(HOLDS_MS, HOLDS_INTERVALS * (at.intervalMs ?? 0));
+  const usualMs = HOLDS_INTERVALS * (at.intervalMs ?? 0);
+  const isLate = sample.behindMs > BEHIND_MS_MAX;
+  const holdsMs = Math.max(HOLDS_MS, isLate ? Math.min(LATE_HOLDS_MS_MAX, usualMs) : usualMs);
   return at.nowMs - sample.drawnMs <= holdsMs ? sample.behindMs : null;
 }

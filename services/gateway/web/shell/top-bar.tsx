@@ -40,7 +40,7 @@ export function TopBar({ children }: { children?: ComponentChildren }) {
 
 /** The way back to the table of runs. */
 export function BackToRuns() {
-  const { link } = connection();
+  const { link, keyWanted } = connection();
   const { state } = link.value;
   useEffect(() => {
     if (state !== 'open' || runsTotal.peek() !== null) return;
@@ -54,7 +54,7 @@ export function BackToRuns() {
   }, [state]);
   return (
     <a class="back" href={linkTo(fleetAddress())}>
-      ‹ {runsTotal.value === null ? 'all runs' : counted(runsTotal.value, 'run')}
+      ‹ {runsTotal.value === null || keyWanted.value !== null ? 'all runs' : counted(runsTotal.value, 'run')}
     </a>
   );
 }
