@@ -274,7 +274,8 @@ describe('rows', () => {
     await page.getByText('2 runs marked').waitFor();
     // The address says which runs are marked before the gateway says which there are.
     await expect.poll(names).toEqual(['a', 'b', 'c']);
-    await page.keyboard.press('j');
+    await expect.poll(active).toBe('c');
+    await page.keyboard.press('g');
     await expect.poll(active).toBe('a');
     await page.keyboard.press('Enter');
     await page.locator('h1').filter({ hasText: 'a' }).waitFor();
@@ -342,7 +343,16 @@ describe('10,000 runs', () => {
     const scroller = page.locator('.fleet-scroll');
     const high = await scroller.evaluate(({ scrollHeight }) => scrollHeight);
     expect(high).toBeGreaterThanOrEqual(10_000 * 28);
+    await page.emulateMedia({ media: 'print' });
+    await page.getByText(/^\d+ runs of 10,000$/).waitFor();
+    expect(await page.locator('.fleet-row-unknown, .fleet-spacer').count()).toBe(0);
+    await page.emulateMedia({ media: 'screen' });
+    await expect.poll(() => page.locator('.fleet-row').count()).toBeLessThan(60);
     await page.keyboard.press('G');
+    await expect.poll(active).toBe('fleet-run-09999');
+    await page.keyboard.press('Enter');
+    await page.locator('h1').filter({ hasText: 'fleet-run-09999' }).waitFor();
+    await page.goBack();
     await expect.poll(active).toBe('fleet-run-09999');
     await scroller.evaluate((element) => element.scrollTo({ top: 5_000 * 28 }));
     await expect.poll(names).toContain('fleet-run-05000');

@@ -1,18 +1,26 @@
-import { computed, type ReadonlySignal, signal } from '@preact/signals';
+import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunRow } from '@runlog/schema/run/snapshot';
 import type { FleetRows } from './held-order.ts';
+
+/** The position of a row, and its run if it was known. */
+export interface CursorPlace {
+  readonly position: number;
+  readonly key: string | null;
+}
 
 /** The row that the keys act on. It stays with its run where that is drawn, else with its place. */
 export interface FleetCursor {
   readonly at: ReadonlySignal<{ readonly position: number; readonly row: RunRow | null } | null>;
   moveTo(position: number): void;
-  leave(): void;
+  /** Where it was put; what is drawn since decides where it is. */
+  readonly held: Signal<CursorPlace | null>;
 }
 
 export function createFleetCursor(rows: ReadonlySignal<FleetRows | null>): FleetCursor {
-  const held = signal<{ position: number; key: string | null } | null>(null);
+  const held = signal<CursorPlace | null>(null);
   return {
+    held,
     at: computed(() => {
       const drawn = rows.value;
       if (held.value === null || drawn === null || drawn.total === 0) return null;
@@ -27,9 +35,6 @@ export function createFleetCursor(rows: ReadonlySignal<FleetRows | null>): Fleet
       const within = Math.max(0, Math.min(position, drawn.total - 1));
       const row = drawn.rowAt(within);
       held.value = { position: within, key: row === null ? null : formatRunKey(row) };
-    },
-    leave() {
-      held.value = null;
     },
   };
 }

@@ -1,10 +1,10 @@
 import { formatRunKey } from '@runlog/schema/run/run-key';
-import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { runAddress } from '../shell/address.ts';
 import { connection } from '../shell/connection.ts';
 import { isPrinting } from '../shell/printing.ts';
 import { goTo } from '../shell/route.ts';
-import { counted } from '../text/numbers.ts';
+import { counted, countText } from '../text/numbers.ts';
 import { FleetHeads } from './fleet-heads.tsx';
 import { FleetLayout, groupsOf } from './fleet-layout.ts';
 import { markedIn } from './fleet-marks.ts';
@@ -12,9 +12,10 @@ import { type FleetRowActions, GroupHead, RowView, rowElementId, UnknownRow } fr
 import type { FleetScreen } from './fleet-screen.ts';
 import { useFleetBox } from './use-fleet-box.ts';
 import { useFleetKeys } from './use-fleet-keys.ts';
+import { useFleetPlace } from './use-fleet-place.ts';
 
-/** Some thousand rows: as many as the table holds. */
-const PRINTED_PX_MAX = 28_000;
+/** More rows than there are. Of these the table holds some hundred, which are printed. */
+const PRINTED = { top: 0, height: 1e6 };
 
 /** The rows of the runs. Only those in view are in the page; the table is one tab stop, and its keys are those of the view. */
 export function FleetTable({ screen }: { screen: FleetScreen }) {
@@ -28,12 +29,12 @@ export function FleetTable({ screen }: { screen: FleetScreen }) {
     const groups = isGrouped ? groupsOf(rows?.groups ?? [], total) : null;
     return new FleetLayout({ total, groups, heights: box.value.heights });
   }, [rows?.total, rows?.groups, isGrouped, box.value.heights]);
-  const slice = layout.slice(isPrinting.value ? { top: 0, height: PRINTED_PX_MAX } : box.value);
-  useEffect(() => store.show(slice), [store, slice.from, slice.to]);
-  const view = store.view.value;
-  useLayoutEffect(() => {
-    scroller.current?.scrollTo({ top: 0 });
-  }, [view]);
+  const isOnPaper = isPrinting.value;
+  const slice = layout.slice(isOnPaper ? PRINTED : box.value);
+  useEffect(() => {
+    if (!isOnPaper) store.show(slice);
+  }, [store, slice.from, slice.to]);
+  useFleetPlace(scroller, { screen, box });
 
   const actions = useMemo(
     (): FleetRowActions => ({
@@ -70,7 +71,8 @@ export function FleetTable({ screen }: { screen: FleetScreen }) {
     item.kind === 'run' ? [rows?.rowAt(item.position)?.run_id ?? ''] : [],
   );
   const spacer = (height: number, where: string) =>
-    height > 0 && (
+    height > 0 &&
+    !isOnPaper && (
       <tr key={where} class="fleet-spacer">
         <td style={{ height: `${height}px` }} />
       </tr>
@@ -104,6 +106,7 @@ export function FleetTable({ screen }: { screen: FleetScreen }) {
               if (item.kind === 'head')
                 return <GroupHead key={`head ${item.group.from}`} group={item.group} by={store.by.value!} />;
               const row = rows?.rowAt(item.position) ?? null;
+              if (row === null && isOnPaper) return null;
               if (row === null) return <UnknownRow key={item.position} position={item.position} />;
               const key = formatRunKey(row);
               return (
@@ -119,6 +122,12 @@ export function FleetTable({ screen }: { screen: FleetScreen }) {
             {spacer(slice.below, 'below')}
           </tbody>
         </table>
+        {/* Paper has only the rows that were there, and says how many were not. */}
+        {isOnPaper && rows !== null && rows.known < rows.total && (
+          <p>
+            {counted(rows.known, 'run')} of {countText(rows.total)}
+          </p>
+        )}
       </div>
       {rows !== null && rows.moved > 0 && (
         <button type="button" class="fleet-moved" onClick={() => store.release()}>

@@ -27,6 +27,8 @@ export interface FleetRows {
   readonly groups: readonly RunGroup[];
   /** How many rows of the window are elsewhere by now: new, or in another place. 0 while the order is not held. */
   readonly moved: number;
+  /** How many rows are known. */
+  readonly known: number;
   /** The row at a position; null if it is not known yet. */
   rowAt(position: number): RunRow | null;
   /** The position of a run within the window; null if it is not there. */
@@ -71,6 +73,7 @@ export class HeldOrder {
     return {
       ...{ total, groups },
       moved: this.#newest === null || this.#newest === shown ? 0 : movedIn(shown, this.#newest),
+      known: keys.filter((key) => key !== null && rows.has(key)).length,
       rowAt: (position) => {
         const key = keys[position - offset] ?? null;
         return key === null ? null : (rows.get(key) ?? null);
