@@ -393,7 +393,7 @@ function filteredMs(typed: string): Promise<number> {
 it('columns that have no room leave theirs to the others', async () => {
   await using gateway = await startMadeUpGateway();
   fillWithMany(gateway, 60);
-  await open(gateway.url, 700);
+  await using _ = await open(gateway.url, 700);
   await expect.poll(async () => (await names()).length).toBeGreaterThan(10);
   const missing = (await row('needle').locator('.cell-missing').boundingBox())!;
   expect(missing.x + missing.width).toBeGreaterThan(690);
