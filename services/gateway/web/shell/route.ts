@@ -8,15 +8,27 @@ export interface RouteWindow {
     pushState(data: unknown, unused: string, url: string): void;
     replaceState(data: unknown, unused: string, url: string): void;
   };
-  addEventListener(type: 'hashchange' | 'popstate', listener: () => void): void;
-  removeEventListener(type: 'hashchange' | 'popstate', listener: () => void): void;
+  addEventListener(type: RouteEvent, listener: () => void, isCapturing?: boolean): void;
+  removeEventListener(type: RouteEvent, listener: () => void, isCapturing?: boolean): void;
 }
+
+type RouteEvent = 'hashchange' | 'popstate' | 'pagehide' | 'click';
 
 /** Options of the address that is shown, without its view: `Partial<RunAddress>` in the view of a run. */
 type Options<Shown extends Address> = Shown extends unknown ? Partial<Omit<Shown, 'view'>> : never;
 
 const shown = signal<Address>(parseAddress(''));
 let page: RouteWindow | null = null;
+
+/**
+ * Browsers refuse more than some hundred changes of an address in half a minute, and a key that is held makes thirty a second.
+ * So many are written at once, and one more each time that so long has passed.
+ */
+const WRITTEN_AT_ONCE = 10;
+const WRITTEN_EVERY_MS = 400;
+let written = 0;
+let forgetting: ReturnType<typeof setInterval> | undefined;
+let isUnwritten = false;
 
 /** The address that the page shows. */
 export const route: ReadonlySignal<Address> = shown;
@@ -25,15 +37,24 @@ export const route: ReadonlySignal<Address> = shown;
 export function startRoute(window: RouteWindow): () => void {
   page = window;
   const read = () => {
+    // What was not written yet belongs to the step that was left.
+    isUnwritten = false;
     show(addressIn(window));
   };
   read();
   window.addEventListener('hashchange', read);
   window.addEventListener('popstate', read);
+  window.addEventListener('pagehide', write);
+  // A link is followed after it.
+  window.addEventListener('click', write, true);
   return () => {
+    write();
+    stopForgetting();
     page = null;
     window.removeEventListener('hashchange', read);
     window.removeEventListener('popstate', read);
+    window.removeEventListener('pagehide', write);
+    window.removeEventListener('click', write, true);
   };
 }
 
@@ -41,11 +62,15 @@ export function startRoute(window: RouteWindow): () => void {
 export function goTo(address: Address): void {
   const next = kept(address);
   if (formatAddress(next) === formatAddress(shown.peek())) return;
+  write();
   page?.history.pushState(null, '', formatAddress(next));
   show(next);
 }
 
-/** Changes options of the view that is shown, without a step in the history. Does nothing in another view. */
+/**
+ * Changes options of the view that is shown, without a step in the history. Does nothing in another view. The address bar may
+ * follow a little later.
+ */
 export function setOptions<View extends Address['view']>(
   view: View,
   options: Options<Extract<Address, { view: View }>>,
@@ -54,8 +79,30 @@ export function setOptions<View extends Address['view']>(
   if (held.view !== view) return;
   const next = { ...held, ...options } as Address;
   if (formatAddress(next) === formatAddress(held)) return;
-  page?.history.replaceState(null, '', formatAddress(next));
   show(next);
+  isUnwritten = true;
+  if (written < WRITTEN_AT_ONCE) write();
+}
+
+/** Writes what is shown into the address, if it is not there yet. */
+function write(): void {
+  if (!isUnwritten) return;
+  isUnwritten = false;
+  page?.history.replaceState(null, '', formatAddress(shown.peek()));
+  written += 1;
+  forgetting ??= setInterval(forget, WRITTEN_EVERY_MS);
+}
+
+function forget(): void {
+  written = Math.max(0, written - 1);
+  write();
+  if (written === 0) stopForgetting();
+}
+
+function stopForgetting(): void {
+  clearInterval(forgetting);
+  forgetting = undefined;
+  written = 0;
 }
 
 /** The address of a link. A page in a frame stays one. */
