@@ -41,6 +41,21 @@ const drawn = (name: string) =>
     .evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
 
 describe('several runs', () => {
+  it('fit a phone, also when the window becomes as narrow: the legend first, and the table shows that there is more', async () => {
+    await using runs = await three();
+    await using _ = await open(compareUrl(runs));
+    await row(KEYS[2]!).getByText('0.0003').waitFor();
+    await chart('accuracy').locator('canvas').waitFor();
+    await page.setViewportSize({ width: 380, height: 800 });
+    await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth)).toBe(380);
+    const topOf = async (part: string) => (await page.locator(part).boundingBox())!.y;
+    expect(await topOf('.compare-legend')).toBeLessThan(await topOf('.compare-charts'));
+    const table = page.locator('.compare-table-box');
+    await expect.poll(() => table.getAttribute('data-more')).toBe('');
+    await table.evaluate((box) => box.scrollTo({ left: box.scrollWidth }));
+    await expect.poll(() => table.getAttribute('data-more')).toBeNull();
+  });
+
   it('stand side by side: lines, the best and the last of each figure, and the settings that differ', async () => {
     await using runs = await three();
     await using _ = await open(compareUrl(runs));

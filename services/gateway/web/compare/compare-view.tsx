@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import { useCallback, useEffect, useMemo, useRef } from 'preact/hooks';
 import { evidenceOf } from '../run/evidence.ts';
 import { axes, type CompareAddress, runAddress } from '../shell/address.ts';
@@ -7,6 +8,7 @@ import { goTo, route, setOptions } from '../shell/route.ts';
 import { onShortcut, type ShortcutName } from '../shell/shortcuts.ts';
 import { useTitle } from '../shell/title.ts';
 import { BackToRuns, TopBar } from '../shell/top-bar.tsx';
+import { useMoreSign } from '../shell/use-more-sign.ts';
 import { chosenNames } from '../side/chart-model.ts';
 import { EVENT_RATE } from '../side/figure-text.ts';
 import { counted } from '../text/numbers.ts';
@@ -148,13 +150,13 @@ function Compared({ address }: { address: CompareAddress }) {
             </div>
             <CompareLegend {...{ runs, labels, focus, hasColours }} />
           </section>
-          <section class="compare-table-box" aria-label="Runs">
+          <TableBox>
             <CompareTable
               {...{ table, rows, columns, sort, focus, hasColours }}
               onSort={sortBy}
               onRemove={remove}
             />
-          </section>
+          </TableBox>
         </>
       )}
       <footer class="status-line">
@@ -164,6 +166,16 @@ function Compared({ address }: { address: CompareAddress }) {
         </span>
       </footer>
     </>
+  );
+}
+
+function TableBox({ children }: { children: ComponentChildren }) {
+  const box = useRef<HTMLElement>(null);
+  useMoreSign(box);
+  return (
+    <section class="compare-table-box" aria-label="Runs" ref={box}>
+      {children}
+    </section>
   );
 }
 

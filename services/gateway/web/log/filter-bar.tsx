@@ -1,8 +1,9 @@
-import { useCallback } from 'preact/hooks';
+import { useCallback, useRef } from 'preact/hooks';
 import type { RunScreen } from '../run/run-screen.ts';
 import { setOptions } from '../shell/route.ts';
 import { useRoving } from '../shell/roving.ts';
 import { useShortcut } from '../shell/shortcuts.ts';
+import { useMoreSign } from '../shell/use-more-sign.ts';
 import { CopyButton } from '../side/copy-button.tsx';
 import { counted, countText } from '../text/numbers.ts';
 import { visibleText } from '../text/visible-text.ts';
@@ -36,8 +37,10 @@ function ClassChips({ screen }: { screen: RunScreen }) {
   const press = (chip: Chip) => screen.log.setFilter(formatFilter(withChip(filter, chip)));
   const chips = chipsOf(snapshot?.counts ?? {}, filter);
   const roving = useRoving(chips.length);
+  const box = useRef<HTMLDivElement>(null);
+  useMoreSign(box);
   return (
-    <div class="log-chips" role="group" aria-label="Classes of events" onKeyDown={roving.onKeyDown}>
+    <div class="log-chips" role="group" aria-label="Classes of events" ref={box} onKeyDown={roving.onKeyDown}>
       {chips.map((chip, at) => (
         <button
           key={chip.name}

@@ -8,8 +8,7 @@ import { onShortcut } from '../shell/shortcuts.ts';
 import { panelId, paneShortcut, SideTabs, tabId } from './side-tabs.tsx';
 
 // A pane is loaded when it is first shown; charts alone are as large as half of the page. The log need not wait for any.
-const ChartsPane = later(async () => (await import('./charts-pane.tsx')).ChartsPane);
-const AbPane = later(async () => (await import('./ab-pane.tsx')).AbPane);
+const DrawnPane = later(async () => (await import('./drawn-pane.tsx')).DrawnPane);
 const TextPane = later(async () => (await import('./text-pane.tsx')).TextPane);
 
 /** The panes beside the log. The address says which one is shown (`pane=`). */
@@ -46,9 +45,8 @@ function showPane(pane: Pane): void {
 function paneOf(pane: Pane, screen: RunScreen): ComponentChildren {
   switch (pane) {
     case 'charts':
-      return <ChartsPane screen={screen} />;
     case 'ab':
-      return <AbPane screen={screen} />;
+      return <DrawnPane {...{ pane, screen }} />;
     case 'event':
     case 'raw':
     case 'proof':

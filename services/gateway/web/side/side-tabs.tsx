@@ -1,6 +1,7 @@
 import { useRef } from 'preact/hooks';
 import { type Pane, panes } from '../shell/address.ts';
 import { type ShortcutName, shortcuts } from '../shell/shortcuts.ts';
+import { useMoreSign } from '../shell/use-more-sign.ts';
 
 const titles: Readonly<Record<Pane, string>> = {
   charts: 'Charts',
@@ -17,6 +18,7 @@ export const panelId = (pane: Pane) => `panel-${pane}`;
 /** The tabs of the panes: one stop for Tab, and the arrow keys go from one to the next. */
 export function SideTabs({ pane, onPane }: { pane: Pane; onPane(pane: Pane): void }) {
   const list = useRef<HTMLDivElement>(null);
+  useMoreSign(list);
   return (
     <div class="side-tabs" role="tablist" aria-label="Panes" ref={list}>
       {panes.map((each) => (
