@@ -23,6 +23,7 @@ export interface PictureView {
 const press = (key: string) => (page: Page) => page.keyboard.press(key);
 const compared = [runs.live, runs.other, runs.finished].join(',');
 const marked = [runs.failed, runs.lost, runs.live, runs.other].join(',');
+const selectEvent = click('.line-event');
 
 export const pictureViews: readonly PictureView[] = [
   { name: 'fleet-0', scene: 'empty', address: '' },
@@ -42,14 +43,22 @@ export const pictureViews: readonly PictureView[] = [
   { name: 'run-filtered', scene: 'usual', address: `#${runs.live}?log=type:gate%20env:2` },
   { name: 'run-no-match', scene: 'usual', address: `#${runs.live}?log=%22no%20such%20words%22` },
   { name: 'run-raw-rows', scene: 'usual', address: `#${runs.live}?raw=1` },
+  { name: 'run-raw-open', scene: 'usual', address: `#${runs.live}?raw=1`, prepare: click('.line-event') },
+  { name: 'run-open-rows', scene: 'usual', address: `#${runs.live}`, prepare: click('.line-rollup') },
+  { name: 'run-drip', scene: 'usual', address: `#${runs.live}`, prepare: click('.log-drip') },
+  { name: 'run-around', scene: 'usual', address: `#${runs.live}?log=type:gate%20env:2`, prepare: lookAround },
+  { name: 'run-filter-fault', scene: 'usual', address: `#${runs.live}?log=typ:gate` },
+  { name: 'run-charts', scene: 'usual', address: `#${runs.live}?pane=charts` },
   { name: 'run-event', scene: 'usual', address: `#${runs.live}?pane=event`, prepare: selectEvent },
   { name: 'run-ab', scene: 'usual', address: `#${runs.live}?pane=ab` },
   { name: 'run-raw', scene: 'usual', address: `#${runs.live}?pane=raw` },
   { name: 'run-proof', scene: 'usual', address: `#${runs.live}?pane=proof` },
   { name: 'run-travel', scene: 'usual', address: `#${runs.live}`, prepare: travel },
+  { name: 'run-playing', scene: 'usual', address: `#${runs.live}`, prepare: play },
   { name: 'run-failed', scene: 'usual', address: `#${runs.failed}` },
   { name: 'run-finished', scene: 'usual', address: `#${runs.finished}` },
   { name: 'run-gaps', scene: 'usual', address: `#${runs.gaps}`, prepare: scrollToGap },
+  { name: 'run-gap-explained', scene: 'usual', address: `#${runs.gaps}`, prepare: explainGap },
   { name: 'run-gaps-proof', scene: 'usual', address: `#${runs.gaps}?pane=proof` },
   { name: 'run-quiet', scene: 'usual', address: `#${runs.quiet}` },
   { name: 'run-lost-contact', scene: 'usual', address: `#${runs.lost}` },
@@ -58,6 +67,7 @@ export const pictureViews: readonly PictureView[] = [
   { name: 'run-hostile', scene: 'usual', address: `#${runs.hostile}` },
   { name: 'run-one-event', scene: 'one', address: `#${runs.one}` },
   { name: 'run-flood', scene: 'flood', address: '#c1/flood/default' },
+  { name: 'run-flood-open', scene: 'flood', address: '#c1/flood/default', prepare: click('.line-burst') },
   { name: 'run-zoomed', scene: 'usual', address: `#${runs.live}`, zoom: 2 },
   { name: 'run-embedded', scene: 'usual', address: `?embed=1#${runs.live}` },
   { name: 'run-printed', scene: 'usual', address: `#${runs.live}`, media: 'print' },
@@ -109,8 +119,19 @@ async function goBehindProxy(page: Page, { url }: { url: string }): Promise<void
   await page.getByRole('alert').waitFor();
 }
 
-async function selectEvent(page: Page): Promise<void> {
-  for (const key of ['k', 'k', 'k', 'Enter']) await page.keyboard.press(key);
+/** Presses what is of this kind in the middle of those in view. */
+function click(kind: string) {
+  return async (page: Page) => {
+    await page.locator(kind).first().waitFor();
+    const all = page.locator(kind);
+    await all.nth((await all.count()) >> 1).click();
+    await page.mouse.move(700, 20);
+  };
+}
+
+async function lookAround(page: Page): Promise<void> {
+  await selectEvent(page);
+  await page.keyboard.press('o');
 }
 
 /** Scrolls up until a row of missing events is in view. */
@@ -126,6 +147,17 @@ async function scrollToGap(page: Page): Promise<void> {
     await page.mouse.wheel(0, -200);
     await page.waitForTimeout(60);
   }
+}
+
+async function explainGap(page: Page): Promise<void> {
+  await scrollToGap(page);
+  await page.getByRole('button', { name: 'what is this?' }).first().click();
+}
+
+async function play(page: Page): Promise<void> {
+  await travel(page);
+  await page.locator('.travel-band').waitFor();
+  await page.keyboard.press('p');
 }
 
 /** Goes to a place in the last third of the run's life. */

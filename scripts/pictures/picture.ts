@@ -47,6 +47,8 @@ export async function pictureTheView(
     if (view.withoutGateway === true) await to.gateway.stop();
     if (view.media === 'print') await page.emulateMedia({ media: 'print' });
     for (const shape of to.shapes) {
+      // A phone at twice the scale would be narrower than anything that the page is made for.
+      if (zoom > 1 && shape.width < NARROW_PX) continue;
       await page.setViewportSize(viewportOf(shape.width, zoom));
       await page.emulateMedia({ colorScheme: shape.theme });
       await delay(SETTLE_MS);
