@@ -205,6 +205,12 @@ describe('the log of a run', () => {
     }, `#${KEY}`);
     await expect.poll(lastSlot).toBe('new');
     expect((await slots()).length).toBeGreaterThan(20);
+    await page.evaluate((hash) => {
+      location.hash = hash;
+    }, `#${KEY}?log="no such words"`);
+    await page.getByText('None of 2,052 events matches the filter.').waitFor();
+    await page.getByRole('button', { name: 'Show all' }).click();
+    await expect.poll(lastSlot).toBe('new');
   });
 
   it('says where an outage left events out, and fetches them when that comes into view', async () => {

@@ -50,7 +50,7 @@ export function FilterBox({ screen }: { screen: RunScreen }) {
         aria-label="Filter the log"
         aria-invalid={fault !== null}
         aria-describedby={fault === null ? undefined : 'log-filter-fault'}
-        placeholder={'type:gate env:2 "stagnation" -type:reward'}
+        placeholder="filter: type:gate env:2"
         autocomplete="off"
         spellcheck={false}
         maxLength={4 * QUERY_CHARS_MAX}

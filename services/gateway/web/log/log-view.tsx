@@ -160,7 +160,9 @@ export function LogView({ screen }: { screen: RunScreen }) {
               );
             })}
           </div>
-          {rows.length === 0 && <EmptyLog screen={screen} />}
+          {rows.every((row) => row.kind === 'edge' && row.state === 'beginning') && (
+            <EmptyLog screen={screen} />
+          )}
         </div>
         <ToEnd screen={screen} isAtEnd={seen.isAtEnd} />
       </div>
