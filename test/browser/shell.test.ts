@@ -141,10 +141,13 @@ describe('the connection', () => {
     append(first);
     await open(`${first.url}/#${KEY}`);
     await page.locator('.state-running').waitFor();
+    const end = page.locator('.strip-ends');
+    await expect.poll(() => end.textContent()).toMatch(/live$/);
     await first[Symbol.asyncDispose]();
     await page.getByText(/connection lost, trying again in \d+ s/).waitFor();
     await page.getByText(/unknown since \d\d:\d\d UTC/).waitFor();
     expect(await page.locator('.state-running').count()).toBe(0);
+    await expect.poll(() => end.textContent()).not.toMatch(/live/);
     await using _second = await startMadeUpGateway({ runs, port });
     await page.locator('.state-running').waitFor();
     await page.getByText('connected').waitFor();

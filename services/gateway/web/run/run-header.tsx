@@ -35,9 +35,9 @@ export function RunHeader({ screen }: { screen: RunScreen }) {
           </h1>
           <Groups screen={screen} />
           {at.value === null ? <Standing screen={screen} /> : <StoodAs snapshot={shown} />}
+          {shown !== null && <Reason snapshot={shown} />}
           <Tags snapshot={snapshot} />
         </div>
-        {shown !== null && <Reason snapshot={shown} />}
       </section>
       <dl class="run-figures">
         {facts.map((fact) => (
@@ -111,7 +111,7 @@ function StoodAs({ snapshot }: { snapshot: DeliveredSnapshot | null }) {
   if (snapshot === null) return null;
   const { status } = snapshot;
   return (
-    <p class="standing">
+    <p class="standing standing-past">
       <span class={`state state-${status}`}>
         <span aria-hidden="true">{stateGlyphs[status]}</span> {stateWords[status]}
       </span>{' '}
@@ -148,7 +148,7 @@ function Tags({ snapshot }: { snapshot: DeliveredSnapshot }) {
   return (
     <div class="tags">
       {task !== null && (
-        <span class="tag">
+        <span class="tag" title={visibleText(task)}>
           <bdi>{visibleText(task)}</bdi>
         </span>
       )}

@@ -73,6 +73,7 @@ const Shown = memo(({ run }: { run: FollowedRun }) => {
 });
 
 function RunStrip({ screen }: { screen: RunScreen }) {
+  const isRunning = useComputed(() => screen.run.standing.value.state === 'running').value;
   const inView = screen.log.inView.value;
   // The same part is the same object, so that nothing is drawn again for it.
   const shownPart = useMemo(() => inView, [inView?.fromSeq, inView?.toSeq]);
@@ -88,7 +89,7 @@ function RunStrip({ screen }: { screen: RunScreen }) {
       emitters={screen.emitters.value}
       knownGaps={screen.knownGaps.value}
       window={shownPart}
-      isLive={at === null && screen.run.snapshot.value?.status === 'running'}
+      isLive={at === null && isRunning}
       onTravel={(seq) => screen.travelTo(seq >= axis.lastSeq ? null : seq)}
       onWindow={(seq) => log.goTo(Math.round(seq))}
     />

@@ -1,4 +1,4 @@
-import type { StripModel } from './strip-model.ts';
+import type { StripModel, StripSpan } from './strip-model.ts';
 import { hatchOf, type Surface } from './surface.ts';
 
 /** Heights in CSS pixels: bars above, then a row for each kind of mark. */
@@ -9,7 +9,7 @@ export function drawStrip(context: CanvasRenderingContext2D, model: StripModel, 
   const { height, colour } = surface;
   const base = height - MARK_ROWS_PX;
   drawBars(context, model, { base, colour: colour('--strip-bar') });
-  drawAbandoned(context, model, { height, colour: colour('--strip-back') });
+  drawDimmed(context, model.abandoned, { height, colour: colour('--strip-back') });
   for (const { x0, x1 } of model.gaps) {
     context.fillStyle = colour('--strip-gap-back');
     context.fillRect(x0, 0, x1 - x0, base);
@@ -22,6 +22,10 @@ export function drawStrip(context: CanvasRenderingContext2D, model: StripModel, 
     context.fillRect(x - 1, top, 2, MARK_PX);
   }
   drawAttempts(context, model, { height, colour: colour('--strip-attempt'), back: colour('--strip-back') });
+  if (model.at !== null) {
+    // What came later is not part of what is shown.
+    drawDimmed(context, [{ x0: model.at, x1: model.width }], { height, colour: colour('--strip-back') });
+  }
   drawWindow(context, model, { height, edge: colour('--strip-window'), back: colour('--strip-window-back') });
   if (model.at !== null) {
     context.fillStyle = colour('--strip-at');
@@ -42,15 +46,15 @@ function drawBars(
   }
 }
 
-function drawAbandoned(
+function drawDimmed(
   context: CanvasRenderingContext2D,
-  { abandoned }: StripModel,
+  spans: readonly StripSpan[],
   { height, colour }: { height: number; colour: string },
 ): void {
   context.save();
   context.globalAlpha = 0.6;
   context.fillStyle = colour;
-  for (const { x0, x1 } of abandoned) context.fillRect(x0, 0, x1 - x0, height);
+  for (const { x0, x1 } of spans) context.fillRect(x0, 0, x1 - x0, height);
   context.restore();
 }
 
