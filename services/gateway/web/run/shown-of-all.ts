@@ -1,6 +1,6 @@
 import { counted, countText } from '../text/numbers.ts';
 
-/** How many events of a run the log shows, and where the others are. */
+/** How many events of a run the log shows, and where the others are; the latter is empty if all are there. */
 export function shownOfAll(log: {
   readonly shown: number;
   readonly total: number;
@@ -8,13 +8,13 @@ export function shownOfAll(log: {
   readonly isFiltered: boolean;
   /** Whether what comes next has to wait for events that were left out. */
   readonly isCatchingUp: boolean;
-}): string {
+}): { counts: string; hint: string } {
   // What is shown of the past and what is counted there do not come at the same time.
   const shown = Math.min(log.shown, log.total);
   const hint = log.isCatchingUp
-    ? ' · fetching what was left out …'
+    ? 'fetching what was left out …'
     : shown < log.total && !log.isFiltered
-      ? ' · scroll up for the rest'
+      ? 'scroll up for the rest'
       : '';
-  return `log shows ${countText(shown)} of ${counted(log.total, 'event')}${hint}`;
+  return { counts: `${countText(shown)} of ${counted(log.total, 'event')}`, hint };
 }

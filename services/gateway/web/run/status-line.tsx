@@ -20,7 +20,7 @@ export function StatusLine({ screen }: { screen: RunScreen }) {
   return (
     <footer class="status-line">
       {position !== null && (
-        <span title={`offset ${position.seq} of epoch ${position.epoch}`}>
+        <span class="status-seq" title={`offset ${position.seq} of epoch ${position.epoch}`}>
           seq {position.epoch.slice(0, EPOCH_CHARS)}:<b>{countText(position.seq)}</b>
         </span>
       )}
@@ -42,7 +42,14 @@ function LogShown({ screen, snapshot }: { screen: RunScreen; snapshot: Delivered
     isFiltered: log.around.value === null && !isNoFilter(log.filter.value),
     isCatchingUp: !isPast && run.isCatchingUp.value,
   };
-  return <span>{shownOfAll(counts)}</span>;
+  const { counts: text, hint } = shownOfAll(counts);
+  return (
+    <span>
+      <span class="status-more">log shows </span>
+      {text}
+      {hint !== '' && <span class="status-hint"> · {hint}</span>}
+    </span>
+  );
 }
 
 function Missing({ snapshot }: { snapshot: DeliveredSnapshot }) {
@@ -50,7 +57,8 @@ function Missing({ snapshot }: { snapshot: DeliveredSnapshot }) {
   return (
     <span class="warn">
       {snapshot.missing_is_exact ? '' : '≥ '}
-      {countText(snapshot.missing)} missing{ranges === '' ? '' : `: ${ranges}`}
+      {countText(snapshot.missing)} missing
+      {ranges !== '' && <span class="status-more">: {ranges}</span>}
     </span>
   );
 }
