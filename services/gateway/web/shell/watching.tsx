@@ -16,6 +16,8 @@ function Watchers({ runKey }: { runKey: string }) {
   const proof = useRunProof(runKey).proof.value;
   if (proof === null || connection().link.value.state !== 'open') return null;
   const { connections, keys } = proof.watching;
+  // This page watches too, even if it was not counted when it asked.
+  if (connections === 0) return null;
   const by = keys.length === 0 ? '' : `, with the keys ${keys.map(visibleText).join(', ')}`;
   return (
     <span class="dim top-bar-watching" title={`${counted(connections, 'connection')} to this gateway${by}`}>
