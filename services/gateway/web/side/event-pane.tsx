@@ -96,7 +96,7 @@ function Head({ screen, seq, stored }: { screen: RunScreen; seq: number; stored:
   const line = entry === null ? null : entryLine(entry);
   return (
     <header class="event-head">
-      <h3 class="mono">
+      <h2 class="mono">
         {line === null ? (
           <bdi>{visibleText(type)}</bdi>
         ) : (
@@ -110,7 +110,7 @@ function Head({ screen, seq, stored }: { screen: RunScreen; seq: number; stored:
             ))}
           </>
         )}
-      </h3>
+      </h2>
       <p class="dim mono">
         seq {countText(seq)}
         {stored?.duplicate === true && <span class="warn"> · a duplicate: it came before</span>}
