@@ -255,7 +255,7 @@ describe('the pointer', () => {
   });
 });
 
-it('fifty runs are asked for once each, and have a line each within seconds', async () => {
+it('fifty runs are asked for once each, and have a line each soon', async () => {
   const runs = new ComparedRuns();
   await using _gateway = runs;
   await runs.start();
@@ -285,6 +285,6 @@ it('fifty runs are asked for once each, and have a line each within seconds', as
   // The settings of the last runs may still be on their way.
   await expect.poll(() => runs.asked.length).toBe(50);
   expect(await page.locator('.compare-legend-item').count()).toBe(50);
-  // Alone it takes 0.3 s. A machine that runs other tests beside it was seen to take ten times as long, so the bound is wide.
-  expect(tookMs).toBeLessThan(10_000);
+  // Alone it takes 0.3 s. A machine that others loaded was seen to take 15 s, so the bound is wide.
+  expect(tookMs).toBeLessThan(30_000);
 });
