@@ -275,6 +275,24 @@ describe('A beside B', () => {
     await expect.poll(() => page.locator('.ab-lanes .lanes-box').count()).toBe(2);
   });
 
+  it('shows B as of the round that A had reached when A is shown as of an event', async () => {
+    const { events } = await read<EventsPage>(`${A}/events?type=BATCH_EPOCH_COMPLETED&after=-1&limit=2`);
+    await open(`?pane=ab&at=${events.at(-1)!.seq}`);
+    const labels = page.locator('.ab-lanes > div > p:first-child');
+    await expect
+      .poll(() => labels.allInnerTexts())
+      .toEqual([`A, as of event ${events.at(-1)!.seq}`, expect.stringMatching(/^B, as of its round \d+$/)]);
+    const lives = () =>
+      page
+        .getByRole('listbox', { name: /Lives of/ })
+        .last()
+        .getAttribute('aria-label');
+    const past = await lives();
+    await page.keyboard.press('Escape');
+    await expect.poll(() => labels.allInnerTexts()).toEqual(['A', 'B']);
+    await expect.poll(lives).not.toBe(past);
+  });
+
   it('may be any other run, which is found by its name', async () => {
     await open('?pane=ab&b=local/none/default', { allows: /status of 404 .*\/local\/none\/default\// });
     await page.getByText('local/none/default has sent no event').waitFor();

@@ -39,6 +39,14 @@ export function commonRound(
   return { round: Math.min(ofA, ofB), ahead: ofA === ofB ? null : ofA > ofB ? 'a' : 'b' };
 }
 
+/** Returns those of the seeds' events that came until an event; null: all. */
+export function seedsUntil<Seed extends { readonly seq: number }>(
+  seeds: readonly Seed[],
+  untilSeq: number | null,
+): readonly Seed[] {
+  return untilSeq === null ? seeds : seeds.filter(({ seq }) => seq <= untilSeq);
+}
+
 /** Returns the line of a figure over rounds, up to one of them; null if the run does not have it. */
 export function lineUntil(
   { figures, startedAt }: AbSide,

@@ -149,7 +149,10 @@ function Compared({ screen, beside, a, b }: ComparedProps) {
           {countText(aligned.current_batch)}.
         </p>
       )}
-      <AbLanes screen={screen} beside={beside} />
+      <AbLanes
+        {...{ screen, beside }}
+        asOfB={ahead === 'b' && aligned?.position != null ? { round, seq: aligned.position.seq } : null}
+      />
     </>
   );
 }
