@@ -5,6 +5,7 @@ import type { Axis } from '../shell/address.ts';
 import { figureValueText } from '../side/figure-text.ts';
 import { plotRange, plotUnit } from '../side/plot-range.ts';
 import { ageText } from '../text/ages.ts';
+import { countSteps, stepsThatReadApart, timeSteps, valueSteps } from './axis-steps.ts';
 import { type ComparedFigure, type DrawnLine, valueAt } from './compare-lines.ts';
 
 export interface ComparePlotInput {
@@ -30,6 +31,9 @@ const ROOM = 0.06;
 export function comparePlot(box: HTMLElement, input: ComparePlotInput): uPlot {
   const { width, height, axis, font, colour, shown } = input;
   const { name } = shown();
+  const placeText = placeTextOf(axis);
+  const placeSteps = axis === 'time' ? timeSteps : countSteps;
+  const valueText = (value: number) => figureValueText(name, value * plotUnit(shown().y));
   const line = { stroke: () => colour('--compare-axis'), font, ticks: { show: false } };
   const grid = { stroke: () => colour('--compare-grid'), width: 1 };
   const plot = new uPlot(
@@ -46,12 +50,13 @@ export function comparePlot(box: HTMLElement, input: ComparePlotInput): uPlot {
           size: 20,
           gap: 2,
           space: 60,
-          values: (_plot, places) => places.map(placeTextOf(axis)),
+          incrs: (_plot, _axis, low, high) => stepsThatReadApart(placeSteps, [low, high], placeText),
+          values: (_plot, places) => places.map(placeText),
         },
         {
           ...{ ...line, grid, size: 48, gap: 4, space: 28 },
-          values: (_plot, values) =>
-            values.map((value) => figureValueText(name, value * plotUnit(shown().y))),
+          incrs: (_plot, _axis, low, high) => stepsThatReadApart(valueSteps, [low, high], valueText),
+          values: (_plot, values) => values.map(valueText),
         },
       ],
       series: [{}, { scale: 'y', paths: () => null, points: { show: false } }],

@@ -71,7 +71,7 @@ function GroupHeads({ columns }: { columns: readonly Column[] }) {
           settings
         </th>
       )}
-      <td />
+      <td class="column-remove" />
     </tr>
   );
 }
@@ -120,14 +120,14 @@ function ColumnHeads(props: {
           </th>
         );
       })}
-      <td />
+      <td class="column-remove" />
     </tr>
   );
 }
 
 function SortSign({ of }: { of: 'ascending' | 'descending' | null }) {
   return (
-    <svg class="sort-sign" viewBox="0 0 8 8" aria-hidden="true">
+    <svg class="compare-sort-sign" viewBox="0 0 8 8" aria-hidden="true">
       {of !== null && <path d={of === 'ascending' ? 'M1 6H7L4 1Z' : 'M1 2H7L4 7Z'} fill="currentColor" />}
     </svg>
   );

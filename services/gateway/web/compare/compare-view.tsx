@@ -119,20 +119,24 @@ function Compared({ address }: { address: CompareAddress }) {
   return (
     <>
       <header class="compare-head">
-        <h1>{counted(keys.length, 'run')} compared</h1>
-        <AxisChoice axis={axis} />
-        <FigureChoice
-          {...{ available, names }}
-          isUsual={address.figures.length === 0}
-          onChoose={(chosen) => setOptions('compare', { figures: chosen })}
-        />
-        <button
-          type="button"
-          aria-pressed={allFields}
-          onClick={() => setOptions('compare', { allFields: !allFields })}
-        >
-          all settings
-        </button>
+        <h1>{keys.length === 0 ? 'Compare runs' : `${counted(keys.length, 'run')} compared`}</h1>
+        {keys.length > 0 && (
+          <>
+            <AxisChoice axis={axis} />
+            <FigureChoice
+              {...{ available, names }}
+              isUsual={address.figures.length === 0}
+              onChoose={(chosen) => setOptions('compare', { figures: chosen })}
+            />
+            <button
+              type="button"
+              aria-pressed={allFields}
+              onClick={() => setOptions('compare', { allFields: !allFields })}
+            >
+              all settings
+            </button>
+          </>
+        )}
         <AddRun keys={keys} onAdd={(key) => setOptions('compare', { runs: [...keys, key] })} />
       </header>
       {keys.length === 0 ? (
@@ -157,14 +161,14 @@ function Compared({ address }: { address: CompareAddress }) {
               onRemove={remove}
             />
           </TableBox>
+          <footer class="status-line">
+            <span>{settingsText({ differing: differing.length, all: all.length, known: known.length })}</span>
+            <span class="status-line-end">
+              j k move · enter open · d remove · a add · x axis · s sort · f figures · ? keys
+            </span>
+          </footer>
         </>
       )}
-      <footer class="status-line">
-        <span>{settingsText({ differing: differing.length, all: all.length, known: known.length })}</span>
-        <span class="status-line-end">
-          j k move · enter open · d remove · a add · x axis · s sort · f figures · ? keys
-        </span>
-      </footer>
     </>
   );
 }

@@ -11,11 +11,11 @@ export function FleetStatus({ screen }: { screen: FleetScreen }) {
   return (
     <footer class="status-line fleet-status">
       <InView screen={screen} />
-      {store.isHeld.value ? (
-        <span class="fleet-status-held">rows do not move while pointer or focus is on them</span>
-      ) : (
-        <span class="fleet-status-rule">rows do not move while the pointer is over them</span>
-      )}
+      <span class="fleet-status-rule">
+        {store.isHeld.value
+          ? 'rows do not move while pointer or focus is on them'
+          : 'rows do not move while the pointer is over them'}
+      </span>
       {marked > 0 && (
         <span class="fleet-marked">
           {counted(marked, 'run')} marked

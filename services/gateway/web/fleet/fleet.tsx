@@ -55,8 +55,8 @@ function PrintedHead({ screen: { store } }: { screen: FleetScreen }) {
   const typed = store.typed.value.trim();
   const nowMs = connection().clock.now.value;
   return (
-    <p class="fleet-printed">
-      {total === null ? 'runs' : counted(total, 'run')}
+    <p class="hint">
+      {counted(total ?? 0, 'run')}
       {typed !== '' && (
         <>
           {' '}

@@ -83,7 +83,7 @@ export function describeFailure(of: PageFailure): { readonly title: string; read
     case 'refused_origin':
       return {
         title: 'This address may not read from the gateway',
-        sentence: sentenceOf(visibleText(of.message)),
+        sentence: `The gateway says: ${visibleText(of.message)}.`,
       };
     case 'server_away':
       return {
@@ -96,10 +96,6 @@ export function describeFailure(of: PageFailure): { readonly title: string; read
     }
   }
 }
-
-/** A gateway's message is a part of a sentence. */
-const sentenceOf = (text: string) =>
-  `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`;
 
 const CHARS_MAX = 200;
 
