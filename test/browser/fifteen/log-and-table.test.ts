@@ -8,11 +8,11 @@ const { open } = pageTests();
 const nowMs = () => Math.floor(Date.now() / 1_000) * 1_000;
 
 describe('fault 1: no search denies a run that exists', () => {
-  it('one of 260 runs is found, whichever are drawn', async () => {
+  it('one of 1,260 runs is found, whichever are drawn', async () => {
     await using gateway = await startMadeUpGateway();
-    for (let run = 0; run < 260; run += 1) {
+    for (let run = 0; run < 1_260; run += 1) {
       const name = run === 3 ? 'needle' : `run-${run}`;
-      gateway.append(`c1/${name}/default`, [{ receivedAtMs: nowMs() - 300_000 + run * 1_000 }]);
+      gateway.append(`c1/${name}/default`, [{ receivedAtMs: nowMs() - 3_000_000 + run * 1_000 }]);
     }
     await using page = await open(gateway.url);
     await page.getByLabel('Filter runs').fill('NEEDLE');
