@@ -14,13 +14,17 @@ afterEach(() => {
 class FakeSocket extends EventTarget {
   static newest: FakeSocket;
   isClosed = false;
+  readyState = 1;
+  readonly sent: string[] = [];
 
   constructor() {
     super();
     FakeSocket.newest = this;
   }
 
-  send(): void {}
+  send(text: string): void {
+    this.sent.push(text);
+  }
 
   close(): void {
     this.isClosed = true;
@@ -34,14 +38,14 @@ class FakeSocket extends EventTarget {
 function open() {
   const closes: number[] = [];
   const frames: unknown[] = [];
-  connect({
+  const link = connect({
     ...{ url: 'ws://x/v1/stream', protocol: 'x', webSocket: FakeSocket as never, onOpen: () => undefined },
     onFrame: (frame) => {
       frames.push(frame);
     },
     onClose: ({ code }) => closes.push(code),
   });
-  return { socket: FakeSocket.newest, closes, frames };
+  return { link, socket: FakeSocket.newest, closes, frames };
 }
 
 describe('a connection', () => {
@@ -72,6 +76,14 @@ describe('a connection', () => {
       expect(frames).toEqual([{ pong: true, id: 1 }]);
     },
   );
+
+  it('sends nothing once its socket closes, although that takes a while', () => {
+    const { link, socket } = open();
+    link.send({ id: 1, ping: true });
+    socket.readyState = 2;
+    link.send({ id: 2, ping: true });
+    expect(socket.sent).toEqual(['{"id":1,"ping":true}']);
+  });
 
   it('ignores fields and frames that it does not know', () => {
     const { socket, closes, frames } = open();

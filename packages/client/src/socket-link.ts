@@ -5,6 +5,8 @@ import { readFrame } from './read-frame.ts';
 
 /** The part of a browser's WebSocket that is needed. The `ws` package has it too. */
 export interface SocketLike {
+  /** 1 while it is open. What is sent to one that closes is lost, and a browser complains. */
+  readonly readyState?: number;
   send(text: string): void;
   close(code?: number, reason?: string): void;
   addEventListener(type: 'open', listener: () => void): void;
@@ -19,6 +21,7 @@ export type SocketConstructor = new (url: string, protocols: string[]) => Socket
 const GRACE_MS = 10_000;
 const HELLO_MS_MAX = 10_000;
 const CHECK_MS = 1_000;
+const OPEN = 1;
 const CLOSE_AFTER_ERROR_MS_MAX = 100;
 
 /**
@@ -93,7 +96,7 @@ export function connect(options: {
 
   return {
     send(frame) {
-      if (!isOver) socket.send(JSON.stringify(frame));
+      if (!isOver && (socket.readyState ?? OPEN) === OPEN) socket.send(JSON.stringify(frame));
     },
     expectEvery(intervalMs) {
       silentMsMax = intervalMs + GRACE_MS;
