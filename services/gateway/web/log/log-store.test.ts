@@ -23,9 +23,12 @@ let connection: MadeUpConnection;
 let run: FollowedRun;
 let log: LogStore;
 let stopRoute: () => void;
+/** The newest event of the history. */
+let newest: number;
 
 beforeEach(() => {
   vi.useFakeTimers();
+  newest = LAST;
   connection = madeUpConnection();
   connection.answer(history);
 });
@@ -36,11 +39,11 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** The history of a run of 40 events, of which every other one is of environment 1. */
+/** The history of a run of 40 events or more, of which every other one is of environment 1. */
 function history(path: string, { query = {} }: AskOptions): Answer<EventsPage> {
   if (!path.endsWith('/events')) return { kind: 'away' };
-  const { before = LAST + 1, after = 0, limit = LAST, env } = query;
-  const wanted = Array.from({ length: LAST }, (_, at) => entryOf(at + 1)).filter(
+  const { before = newest + 1, after = 0, limit = LAST, env } = query;
+  const wanted = Array.from({ length: newest }, (_, at) => entryOf(at + 1)).filter(
     ({ seq, env_id }) =>
       seq < Number(before) &&
       seq > Number(after) &&
@@ -53,7 +56,7 @@ function history(path: string, { query = {} }: AskOptions): Answer<EventsPage> {
       events: events.map((entry) => ({
         ...{ seq: entry.seq, received_at: null, entry, event: eventOf(entry), duplicate: false },
       })),
-      ...{ next: null, position: { epoch: 'e1', seq: LAST }, oldest: 1 },
+      ...{ next: null, position: { epoch: 'e1', seq: newest }, oldest: 1 },
     },
   };
 }
@@ -318,3 +321,63 @@ function without(seq: number, answer: Answer<EventsPage>): Answer<EventsPage> {
     body: { ...answer.body, events: answer.body.events.filter((event) => event.seq !== seq) },
   };
 }
+
+describe('whoever pauses', () => {
+  /** So many events come. */
+  async function come(events: number): Promise<void> {
+    const entries = Array.from({ length: events }, (_, at) => entryOf(newest + 1 + at));
+    newest += events;
+    const position = { epoch: 'e1', seq: newest };
+    const snapshot = deliveredSnapshot({ position, emitters, total_events_received: newest });
+    connection.runs[0]!.send({ kind: 'step', snapshot, entries, position, filtered: null });
+    await settled();
+  }
+  const lastRow = () => log.rows.value.at(-1);
+
+  it('keeps the rows, is told how many came, and follows the newest afterwards', async () => {
+    await opened(`#${KEY}`);
+    log.pause();
+    const rows = log.rows.value;
+    await come(30);
+    expect(log.rows.value).toEqual(rows);
+    expect(log.state.value).toMatchObject({ isPaused: true, isFollowing: false, newCount: 30 });
+    log.follow();
+    expect(log.state.value).toMatchObject({ isPaused: false, isFollowing: true, newCount: 0 });
+    expect(lastRow()).toMatchObject({ seq: LAST + 30 });
+    await come(1);
+    expect(lastRow()).toMatchObject({ seq: LAST + 31 });
+  });
+
+  it('has room for 20,000 events, is told that rows are missing beyond that, and reads them on from there', async () => {
+    await opened(`#${KEY}`);
+    log.pause();
+    for (let times = 0; times < 3; times += 1) await come(6_500);
+    expect(log.state.value).toMatchObject({ isAttached: true, newCount: 19_500 });
+    expect(lastRow()).toMatchObject({ kind: 'event', seq: LAST });
+    for (let times = 0; times < 2; times += 1) await come(500);
+    expect(log.state.value).toMatchObject({ isAttached: false, newCount: 20_500 });
+    expect(lastRow()).toMatchObject({ kind: 'edge', at: 'bottom', state: 'more' });
+    const { length } = log.rows.value;
+    log.view({ first: length - 5, last: length - 1, isAtEnd: true });
+    await settled();
+    expect(log.entryOf(LAST + 1)).not.toBeNull();
+    log.follow();
+    await settled();
+    expect(lastRow()).toMatchObject({ seq: newest });
+    expect(log.counts.value.shown).toBeLessThanOrEqual(20_000);
+  });
+
+  it('stays so when the filter changes, and sees what it lets through', async () => {
+    await opened(`#${KEY}`);
+    log.pause();
+    log.setFilter('env:1');
+    connection.runs[1]!.send(beginning([LAST - 1]));
+    await vi.advanceTimersByTimeAsync(50);
+    expect(environments()).toEqual(new Set([1]));
+    expect(log.state.value).toMatchObject({ isPaused: true, isFollowing: false });
+    log.setFilter('');
+    await settled();
+    expect(environments()).toEqual(new Set([0, 1]));
+    expect(log.state.value).toMatchObject({ isPaused: true, isFollowing: false });
+  });
+});
