@@ -2,7 +2,7 @@ import type { EventLogEntry } from '@runlog/schema/run/snapshot';
 import { datedClockText } from '../text/dates.ts';
 import { visibleText } from '../text/visible-text.ts';
 import { envText, lineOf } from './line-text.ts';
-import type { LogRow } from './log-rows.ts';
+import type { LogRow } from './log-row.ts';
 
 /** Writes rows as text to be pasted: one line each, without the headings and edges, which are no part of the log. */
 export function copyText(rows: readonly LogRow[]): string {

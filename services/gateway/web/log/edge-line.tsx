@@ -1,7 +1,7 @@
 import type { ReadonlySignal } from '@preact/signals';
 import { counted } from '../text/numbers.ts';
 import type { CatchingUp } from './catching-up.ts';
-import type { EdgeRow } from './log-rows.ts';
+import type { EdgeRow } from './log-row.ts';
 
 interface EdgeLineProps {
   readonly row: EdgeRow;

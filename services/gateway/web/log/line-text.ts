@@ -1,7 +1,7 @@
 import { eventTypeOf, shortNameOf } from '@runlog/schema/events/event-types';
 import { type EventLine, fixed, plainLine, type Span } from '@runlog/schema/events/line-span';
 import type { EventLogEntry, Severity } from '@runlog/schema/run/snapshot';
-import type { BurstRow, EventRow, RollUpRow } from './log-rows.ts';
+import type { BurstRow, EventRow, RollUpRow } from './log-row.ts';
 
 /** A row in columns. The clock and the seq are the row's own. */
 export interface RowLine extends EventLine {

@@ -3,9 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { entryOf } from '../../../../test/support/entry-factory.ts';
 import { pageCase } from '../../../../test/support/page-cases.ts';
+import { GROUP_ENTRIES_MAX } from './event-groups.ts';
 import type { GapRow } from './gap-rows.ts';
 import { lineOf } from './line-text.ts';
-import { GROUP_ENTRIES_MAX, type LogRow, LogRows } from './log-rows.ts';
+import type { LogRow } from './log-row.ts';
+import { LogRows } from './log-rows.ts';
 
 const START_MS = Date.parse('2026-01-03T23:59:47Z');
 

@@ -1,10 +1,25 @@
-import { eventTypeOf } from '@runlog/schema/events/event-types';
-import { instantOf } from '@runlog/schema/events/instant';
-import { isNotANumber } from '@runlog/schema/events/line-span';
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
+import {
+  GROUP_ENTRIES_MAX,
+  Group,
+  groupOf,
+  OPEN_GROUPS_MAX,
+  Placed,
+  ROWS_OF_A_GROUP_MAX,
+  type Top,
+} from './event-groups.ts';
 import type { GapRow } from './gap-rows.ts';
-import { isAlarm, isRolledUp } from './line-text.ts';
-import { HEADING_ROWS_MAX, MinuteHeadings, type RowClock } from './minute-headings.ts';
+import { pushTop } from './group-rows.ts';
+import type { EdgeRow, EdgeState, LogRow } from './log-row.ts';
+import { HEADING_ROWS_MAX, MinuteHeadings } from './minute-headings.ts';
+
+interface Drawn {
+  readonly rows: LogRow[];
+  /** Where the rows of each top begin, and what stands behind the last. */
+  readonly begins: number[];
+  /** The minute that is named before each of them. */
+  readonly minutes: number[];
+}
 
 /**
  * The log as rows, in the order of arrival (`seq`). The rows follow from the entries that are loaded and from nothing else:
@@ -18,166 +33,6 @@ import { HEADING_ROWS_MAX, MinuteHeadings, type RowClock } from './minute-headin
  * So the oldest group can be dropped as a whole, and the entries above a seq can be dropped, without a change of any other
  * row.
  */
-
-const OPEN_GROUPS_MAX = 12;
-const ROWS_OF_A_GROUP_MAX = 12;
-/** A sender whose clock stands still would grow one row for ever. */
-export const GROUP_ENTRIES_MAX = 5_000;
-/** The environments that a row names. All are counted. */
-const ENVS_NAMED_MAX = 64;
-
-interface Shown {
-  /** Stays the same for as long as the row begins with the same entry. */
-  readonly id: string;
-  /** Of the first entry. */
-  readonly seq: number;
-  /** The whole second of the sender's clock, in milliseconds since 1970. */
-  readonly secondMs: number;
-  /** More than `second` where the second is not of the minute that the last date row names: senders' clocks differ. */
-  readonly clock: RowClock;
-}
-
-interface Folded extends Shown {
-  readonly lastSeq: number;
-  readonly events: number;
-  readonly envs: number;
-  /** In order of arrival, at most 64. */
-  readonly envIds: readonly number[];
-  readonly isOpen: boolean;
-  /** Whether there may be more of these events in a part of the history that is not loaded. */
-  readonly isAtLeast: boolean;
-}
-
-export interface EventRow extends Shown {
-  readonly kind: 'event';
-  readonly entry: EventLogEntry;
-  /** The id of the open row to which this one belongs, or null. */
-  readonly within: string | null;
-}
-
-export interface RollUpRow extends Folded {
-  readonly kind: 'rollup';
-  readonly eventType: string;
-  /** The first of them. */
-  readonly entry: EventLogEntry;
-  /** The range of the main value of the type; null if no event has it. */
-  readonly low: number | null;
-  readonly high: number | null;
-  /** How many events have a value that is NaN or infinite. */
-  readonly odd: number;
-}
-
-export interface BurstRow extends Folded {
-  readonly kind: 'burst';
-  /** Event types and how many there are of each, most first. */
-  readonly counts: readonly (readonly [eventType: string, count: number])[];
-  readonly isAlarm: boolean;
-}
-
-export interface DateRow {
-  readonly kind: 'date';
-  readonly id: string;
-  /** The minute that begins with the next row, in milliseconds since 1970. */
-  readonly minuteMs: number;
-}
-
-export interface EdgeRow {
-  readonly kind: 'edge';
-  readonly id: string;
-  readonly at: 'top' | 'bottom';
-  readonly state: EdgeState;
-}
-
-/**
- * What is beyond the first or the last row: `beginning` of the run, older history that is `gone`, `more` that can be
- * loaded, is `loading`, or `failed` to load; `searching`: a filter has found nothing in many pages, and waits to be told
- * to go on; `catching_up`: what comes next waits for events that were left out.
- */
-export type EdgeState = 'beginning' | 'gone' | 'more' | 'loading' | 'failed' | 'searching' | 'catching_up';
-
-export type LogRow = DateRow | EventRow | RollUpRow | BurstRow | GapRow | EdgeRow;
-
-/** An entry and the group that it belongs to. It is drawn as a row if its group is not. */
-class Placed {
-  readonly isGroup = false;
-  /** Its place in `#tops`. */
-  at = -1;
-  row: EventRow | null = null;
-  group: Group = noGroup;
-  readonly entry: EventLogEntry;
-  readonly seq: number;
-  readonly secondMs: number;
-  /** The event type of rolled-up events, else `one` or `alarm`, which are no event types. */
-  readonly key: string;
-
-  constructor(entry: EventLogEntry) {
-    const ms = instantOf(entry.occurred_at);
-    this.entry = entry;
-    this.seq = entry.seq;
-    this.secondMs = Number.isNaN(ms) ? 0 : Math.floor(ms / 1_000) * 1_000;
-    this.key = isRolledUp(entry) ? entry.event_type : isAlarm(entry) ? ALARM : ONE;
-  }
-}
-
-class Group {
-  readonly isGroup = true;
-  at = -1;
-  row: RollUpRow | BurstRow | null = null;
-  isOpen = false;
-  readonly placed: Placed[] = [];
-  /** Of the first `counted` entries; null until the group is drawn as a row. */
-  stats: Stats | null = null;
-  readonly key: string;
-  readonly secondMs: number;
-  readonly isRolledUp: boolean;
-  /** How many groups began before it since the rows were last laid out. */
-  ordinal: number;
-
-  constructor({ key, secondMs }: Pick<Placed, 'key' | 'secondMs'>, ordinal: number) {
-    this.key = key;
-    this.secondMs = secondMs;
-    this.isRolledUp = key !== ONE && key !== ALARM;
-    this.ordinal = ordinal;
-  }
-
-  get seq(): number {
-    return this.placed[0]!.seq;
-  }
-
-  /** Whether it is drawn as one row. */
-  get isFolded(): boolean {
-    return this.isRolledUp || this.placed.length > ROWS_OF_A_GROUP_MAX;
-  }
-
-  get id(): string {
-    return `${this.isRolledUp ? 'r' : 'b'}${this.seq}`;
-  }
-}
-
-interface Stats {
-  readonly envs: Set<number>;
-  readonly counts: Map<string, number>;
-  counted: number;
-  low: number;
-  high: number;
-  odd: number;
-}
-
-const ONE = 'one';
-const ALARM = 'alarm';
-const noGroup = new Group({ key: ONE, secondMs: 0 }, -1);
-
-/** What is drawn: a group as one row, or one event. */
-type Top = Group | Placed;
-
-interface Drawn {
-  readonly rows: LogRow[];
-  /** Where the rows of each top begin, and what stands behind the last. */
-  readonly begins: number[];
-  /** The minute that is named before each of them. */
-  readonly minutes: number[];
-}
-
 export class LogRows {
   /** In the order of seq. */
   #entries: Placed[] = [];
@@ -680,10 +535,6 @@ function gapsBefore(gaps: readonly GapRow[], tops: readonly Top[], end: number):
   return end === 0 ? 0 : firstIndex(gaps, ({ after }) => after >= tops[end - 1]!.seq);
 }
 
-function groupOf(top: Top): Group {
-  return top.isGroup ? top : top.group;
-}
-
 function hasMore(edge: EdgeState | null): boolean {
   return edge !== null && edge !== 'beginning' && edge !== 'gone';
 }
@@ -700,89 +551,4 @@ function topsOf(entries: readonly Placed[]): Top[] {
     else if (group.placed[0] === placed) tops.push(group);
   }
   return tops;
-}
-
-function pushTop(
-  rows: LogRow[],
-  top: Top,
-  { clock, atLeast }: { clock: Shown['clock']; atLeast: (group: Group) => boolean },
-): void {
-  if (!top.isGroup) {
-    rows.push(eventRow(top, { clock, within: null }));
-    return;
-  }
-  const row = groupRow(top, { clock, isAtLeast: atLeast(top) });
-  rows.push(row);
-  if (top.isOpen) for (const placed of top.placed) rows.push(eventRow(placed, { clock, within: row.id }));
-}
-
-function eventRow(placed: Placed, { clock, within }: Pick<EventRow, 'clock' | 'within'>): EventRow {
-  const { row, entry, seq, secondMs } = placed;
-  if (row !== null && row.clock === clock && row.within === within) return row;
-  placed.row = { kind: 'event', id: `e${seq}`, seq, secondMs, clock, entry, within };
-  return placed.row;
-}
-
-function groupRow(
-  group: Group,
-  { clock, isAtLeast }: Pick<Folded, 'clock' | 'isAtLeast'>,
-): RollUpRow | BurstRow {
-  const { row, placed, secondMs, isOpen, id, seq } = group;
-  if (row !== null && row.clock === clock && row.isAtLeast === isAtLeast) return row;
-  const { envs, counts, low, high, odd } = statsOf(group);
-  const folded = {
-    ...{ id, seq, lastSeq: placed.at(-1)!.seq, secondMs, clock, events: placed.length },
-    ...{ envs: envs.size, envIds: firstOf(envs, ENVS_NAMED_MAX), isOpen, isAtLeast },
-  };
-  if (group.isRolledUp) {
-    const hasRange = low <= high;
-    group.row = {
-      ...{ kind: 'rollup', ...folded, eventType: group.key, entry: placed[0]!.entry, odd },
-      ...{ low: hasRange ? low : null, high: hasRange ? high : null },
-    };
-  } else {
-    const most = [...counts].sort(([, one], [, other]) => other - one);
-    group.row = { kind: 'burst', ...folded, counts: most, isAlarm: group.key === ALARM };
-  }
-  return group.row;
-}
-
-/** Counts what came since the group was drawn last. */
-function statsOf(group: Group): Stats {
-  group.stats ??= {
-    ...{ envs: new Set(), counts: new Map(), counted: 0 },
-    ...{ low: Number.POSITIVE_INFINITY, high: Number.NEGATIVE_INFINITY, odd: 0 },
-  };
-  const { stats, placed, isRolledUp, key } = group;
-  const { page } = eventTypeOf(key);
-  const name = isRolledUp && page.class !== 'unlogged' ? (page.rollUp?.value ?? '') : '';
-  for (; stats.counted < placed.length; stats.counted += 1) {
-    const { entry } = placed[stats.counted]!;
-    if (entry.env_id !== null) stats.envs.add(entry.env_id);
-    if (isRolledUp) countValues(stats, entry.values, name);
-    else stats.counts.set(entry.event_type, (stats.counts.get(entry.event_type) ?? 0) + 1);
-  }
-  return stats;
-}
-
-function countValues(stats: Stats, values: EventLogEntry['values'], name: string): void {
-  const value = values[name];
-  if (typeof value === 'number') {
-    stats.low = Math.min(stats.low, value);
-    stats.high = Math.max(stats.high, value);
-  }
-  for (const each in values) {
-    if (!isNotANumber(values[each])) continue;
-    stats.odd += 1;
-    return;
-  }
-}
-
-function firstOf<Item>(items: Iterable<Item>, max: number): Item[] {
-  const first: Item[] = [];
-  for (const item of items) {
-    if (first.length === max) break;
-    first.push(item);
-  }
-  return first;
 }

@@ -22,7 +22,7 @@ import { createDripSwitch } from './drip-switch.ts';
 import type { FoundAgain } from './find-again.ts';
 import { canBeFilled, GapRows } from './gap-rows.ts';
 import { isNoFilter, type LogFilter, noFilter, parseFilter, serverFilterOf } from './log-filter.ts';
-import type { LogRow } from './log-rows.ts';
+import type { LogRow } from './log-row.ts';
 import { LogWindow, type PageRequest, type Viewed } from './log-window.ts';
 import type { MarkedRows } from './marked-rows.ts';
 

@@ -1,4 +1,4 @@
-import type { LogRow } from './log-rows.ts';
+import type { LogRow } from './log-row.ts';
 import type { LogStore } from './log-store.ts';
 import { centred, type ScrollBox } from './rows-in-view.ts';
 

@@ -10,7 +10,7 @@ import { copyRows } from './copied-rows.ts';
 import { copyText } from './copy.ts';
 import { GapDetails } from './gap-details.tsx';
 import { isNoFilter } from './log-filter.ts';
-import type { LogRow } from './log-rows.ts';
+import type { LogRow } from './log-row.ts';
 import { LogSummary } from './log-summary.tsx';
 import { targetPlace } from './log-target.ts';
 import { extendedTo, markedRange, markedText } from './marked-rows.ts';

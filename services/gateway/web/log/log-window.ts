@@ -1,7 +1,8 @@
 import type { EventsPage } from '@runlog/schema/http/gateway-api';
 import { EVENTS_PAGE_MAX } from '@runlog/schema/limits';
 import type { EventLogEntry } from '@runlog/schema/run/snapshot';
-import { type EdgeState, LogRows } from './log-rows.ts';
+import type { EdgeState } from './log-row.ts';
+import { LogRows } from './log-rows.ts';
 
 /** A filter that finds nothing in so many pages waits to be told to go on. */
 const EMPTY_PAGES_MAX = 25;

@@ -1,5 +1,5 @@
 import { copyText, rawLine } from './copy.ts';
-import type { LogRow } from './log-rows.ts';
+import type { LogRow } from './log-row.ts';
 import type { LogStore } from './log-store.ts';
 
 /** Rows from one to the other, in either order, by their ids. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { LogRow } from './log-rows.ts';
+import type { LogRow } from './log-row.ts';
 import { RowSlots } from './row-slots.ts';
 
 const rows = (...ids: string[]): LogRow[] => ids.map((id) => ({ id }) as LogRow);

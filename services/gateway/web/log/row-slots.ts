@@ -1,4 +1,4 @@
-import type { LogRow } from './log-rows.ts';
+import type { LogRow } from './log-row.ts';
 
 /**
  * Hands the elements of rows that leave the view to those that come into it, because to fill an element anew costs less than

@@ -7,7 +7,7 @@ import type { CatchingUp } from './catching-up.ts';
 import { EdgeLine } from './edge-line.tsx';
 import { GapLine } from './gap-line.tsx';
 import { lineOf } from './line-text.ts';
-import type { BurstRow, EventRow, LogRow, RollUpRow } from './log-rows.ts';
+import type { BurstRow, EventRow, LogRow, RollUpRow } from './log-row.ts';
 
 export interface RowActions {
   /** A row was pressed: an event is selected, a roll-up or a burst opens or closes. */

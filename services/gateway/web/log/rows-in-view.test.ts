@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { EdgeRow, LogRow } from './log-rows.ts';
+import type { EdgeRow, LogRow } from './log-row.ts';
 import { anchorOf, heldTop, minuteAt, rowsInView } from './rows-in-view.ts';
 
 const box = { top: 0, height: 100, rowHeight: 20 };

@@ -1,4 +1,4 @@
-import type { LogRow } from './log-rows.ts';
+import type { LogRow } from './log-row.ts';
 
 /** Rows that are drawn above and below those in view, so that a fast wheel shows no hole. */
 const OVERSCAN = 12;

@@ -1,7 +1,7 @@
 import { useMemo } from 'preact/hooks';
 import type { RunScreen } from '../run/run-screen.ts';
 import { useShortcut } from '../shell/shortcuts.ts';
-import type { LogRow } from './log-rows.ts';
+import type { LogRow } from './log-row.ts';
 import { extendedTo } from './marked-rows.ts';
 
 export interface LogKeys {

@@ -4,7 +4,7 @@ import type { RunTimeline } from '@runlog/schema/http/gateway-api';
 import type { RunFigures } from '@runlog/schema/run/figures';
 import type { DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import { formatFilter, noFilter } from '../log/log-filter.ts';
-import type { LogRow } from '../log/log-rows.ts';
+import type { LogRow } from '../log/log-row.ts';
 import { createLogStore, type LogStore } from '../log/log-store.ts';
 import type { Pane } from '../shell/address.ts';
 import type { Connection } from '../shell/connection.ts';

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { GapRow } from '../log/gap-rows.ts';
-import type { LogRow } from '../log/log-rows.ts';
+import type { LogRow } from '../log/log-row.ts';
 import type { RunScreen } from '../run/run-screen.ts';
 import { connection } from '../shell/connection.ts';
 import { type ProofPoll, useRunProof } from '../shell/run-proof.ts';
