@@ -20,7 +20,7 @@ export interface SceneGateway extends AsyncDisposable {
 const READY_MS_MAX = 300_000;
 const WARM_MS = 6_000;
 /** Runs are made up to so long from now, because the system takes a while to start: otherwise each has a pause in it. */
-const LEAD_MS = 6_000;
+const LEAD_MS = 15_000;
 
 interface Made {
   readonly runs: readonly MadeRun[];
