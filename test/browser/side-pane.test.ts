@@ -118,6 +118,17 @@ describe('the panes beside the log', () => {
     await expect.poll(chosenTab).toBe('Proof');
   });
 
+  it('are reached by a click in a low window, too, and left', async () => {
+    await open('');
+    await page.setViewportSize({ width: 800, height: 400 });
+    await page.getByRole('tablist', { name: 'Panes' }).waitFor({ state: 'hidden' });
+    await page.getByRole('button', { name: 'panes', exact: true }).click();
+    await page.getByRole('tab', { name: 'Proof' }).click();
+    await expect.poll(() => option('pane')).toBe('proof');
+    await page.getByRole('button', { name: 'panes', exact: true }).click();
+    await page.getByRole('tablist', { name: 'Panes' }).waitFor({ state: 'hidden' });
+  });
+
   it('show the usual six figures, and others that are chosen, for as long as the tab is open', async () => {
     await open('');
     const names = () =>

@@ -20,6 +20,7 @@ export function FilterBar({ screen }: { screen: RunScreen }) {
       <FilterBox screen={screen} />
       <ClassChips screen={screen} />
       <span class="log-bar-end">
+        <PanesButton screen={screen} />
         <CopyMarked screen={screen} />
         <DripButton screen={screen} />
         <RawButton screen={screen} />
@@ -27,6 +28,21 @@ export function FilterBar({ screen }: { screen: RunScreen }) {
       </span>
       <CopyLink screen={screen} />
     </div>
+  );
+}
+
+/** In a low window the panes are away with their tabs until one is asked for: this is the way to them without keys. */
+function PanesButton({ screen }: { screen: RunScreen }) {
+  const isOpen = screen.pane.value !== null;
+  return (
+    <button
+      type="button"
+      class="log-panes"
+      aria-expanded={isOpen}
+      onClick={() => setOptions('run', { pane: isOpen ? null : 'charts' })}
+    >
+      panes
+    </button>
   );
 }
 
