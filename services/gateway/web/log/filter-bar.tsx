@@ -37,7 +37,7 @@ function PanesButton({ screen }: { screen: RunScreen }) {
   return (
     <button
       type="button"
-      class="log-panes"
+      class="chip log-panes"
       aria-expanded={isOpen}
       onClick={() => setOptions('run', { pane: isOpen ? null : 'charts' })}
     >
