@@ -465,7 +465,7 @@ export const eventTypes = {
     page: {
       class: 'aggregated',
       kind: 'FINISHED',
-      line: endLine({ text: 'FINISHED', tone: 'good' }),
+      line: endLine({ text: 'FINISHED', tone: 'good' }, ''),
       rollUp: null,
     },
     status: 'finished',
@@ -475,7 +475,7 @@ export const eventTypes = {
     page: {
       class: 'aggregated',
       kind: 'FAILED',
-      line: endLine({ text: 'FAILED', tone: 'bad' }),
+      line: endLine({ text: 'FAILED', tone: 'bad' }, 'why: open the event'),
       rollUp: null,
     },
     status: 'failed',
@@ -614,12 +614,15 @@ function valueLine(
   });
 }
 
-/** The reason of an end is in its message, or else in its data. */
-function endLine(kind: Span): (entry: LineEntry) => EventLine {
+/** The reason of an end is in its message, or else in its data. An entry has no room for a long one: `unsaid` stands for it. */
+function endLine(kind: Span, unsaid: string): (entry: LineEntry) => EventLine {
   return (entry) => {
     const message = messageSpans(entry);
+    const said = textOf(entry.values.reason);
     const reason =
-      message.length > 0 ? message : [{ text: textOf(entry.values.reason), tone: 'plain' } as const];
+      message.length > 0
+        ? message
+        : [said === '' ? ({ text: unsaid, tone: 'dim' } as const) : ({ text: said, tone: 'plain' } as const)];
     const told = message.length > 0 ? [] : ['reason'];
     return { kind, text: joined([...reason, ...valueSpans(entry, told)]) };
   };

@@ -63,6 +63,9 @@ describe('the line of an event', () => {
       'FAILED',
       'OOM reason="CUDA out of memory"',
     ],
+    // A long reason is in the event only.
+    ['RUN_FAILED', { values: { rank: 3 } }, 'FAILED', 'why: open the event rank=3'],
+    ['RUN_FINISHED', { values: { rank: 3 } }, 'FINISHED', 'rank=3'],
     ['REWARD_COMPUTED', { values: { total_reward: -0.004, bonus: true } }, 'REWARD', '0.00 bonus=true'],
     ['EPOCH_COMPLETED', { message: 'no data', values: { val_accuracy: 'NaN' } }, 'EPOCH', 'no data NaN'],
     [
