@@ -47,6 +47,7 @@ export const Charts = memo((props: ChartsProps) => {
   const drawn = useThrottled(
     useMemo(() => ({ axis, figures, timeline, seeds, untilSeq }), [axis, figures, timeline, seeds, untilSeq]),
     REDRAW_MS_MIN,
+    untilSeq,
   );
   const marks = useMemo(() => marksFor(drawn), [drawn]);
   const available = availableNames(drawn.figures);

@@ -51,7 +51,8 @@ const REDRAW_MS_MIN = 1_000;
 
 /** The lives of a run's seeds: a row an environment and slot. New events are drawn at most once a second. */
 export const Lanes = memo((props: LanesProps) => {
-  const { axis, timeline, seeds, history, untilSeq } = useThrottled(useAlike(props), REDRAW_MS_MIN);
+  const alike = useAlike(props);
+  const { axis, timeline, seeds, history, untilSeq } = useThrottled(alike, REDRAW_MS_MIN, alike.untilSeq);
   const model = useMemo(
     () => lanesOf({ events: seeds, attempts: timeline.attempts }),
     [seeds, timeline.attempts],
