@@ -56,6 +56,8 @@ export function LogView({ screen }: { screen: RunScreen }) {
       if (place.toOpen !== null) log.toggle(place.toOpen);
       activeId.value = place.rowId;
       scrolled.scrollTo(place.top, rows.length);
+      // What was held before is of other rows, and would scroll the target away again.
+      anchor.current = anchorOf(rows, scrolled.at());
       if (place.isSettled) log.takeTarget();
       return;
     }
