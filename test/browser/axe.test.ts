@@ -2,10 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { AxeResults, RunOptions } from 'axe-core';
 import type { Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ComparedRuns } from '../support/compared-runs.ts';
+import { beforeAll, expect, it } from 'vitest';
 import { pageTests } from '../support/page-tests.ts';
-import { addShownRuns, pageViews, VIEWS_ALLOW } from '../support/page-views.ts';
+import { pageViews, shownRuns, VIEWS_ALLOW } from '../support/page-views.ts';
 
 declare const axe: { run(options: RunOptions): Promise<AxeResults> };
 
@@ -15,15 +14,10 @@ const SIGN_CONTRAST_MIN = 3;
 
 const { open } = pageTests();
 let checker: string;
-const runs = new ComparedRuns();
+const runs = shownRuns();
 
 beforeAll(async () => {
-  const script = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-  [checker] = await Promise.all([readFile(script, 'utf8'), runs.start()]);
-  addShownRuns(runs);
-});
-afterAll(async () => {
-  await runs[Symbol.asyncDispose]();
+  checker = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 });
 
 /**

@@ -1,9 +1,8 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ComparedRuns } from '../support/compared-runs.ts';
+import { describe, expect, it } from 'vitest';
 import { findFirefox, launchFirefox } from '../support/firefox.ts';
 import { pageTests } from '../support/page-tests.ts';
-import { addShownRuns, pageViews, SHOWN_RUN } from '../support/page-views.ts';
+import { pageViews, SHOWN_RUN, shownRuns } from '../support/page-views.ts';
 
 const executable = await findFirefox();
 
@@ -20,15 +19,7 @@ if (executable === null) {
 
 function inFirefox(launch: () => Promise<Browser>): void {
   const { open } = pageTests(launch);
-  const runs = new ComparedRuns();
-
-  beforeAll(async () => {
-    await runs.start();
-    addShownRuns(runs);
-  });
-  afterAll(async () => {
-    await runs[Symbol.asyncDispose]();
-  });
+  const runs = shownRuns();
 
   it('every view is there', async () => {
     const page = await open(runs.gateway.url);

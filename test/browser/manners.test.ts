@@ -1,22 +1,13 @@
 import type { BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { keyText, shortcutScopes } from '../../services/gateway/web/shell/shortcut-words.ts';
 import { type ShortcutScope, shortcuts } from '../../services/gateway/web/shell/shortcuts.ts';
-import { ComparedRuns } from '../support/compared-runs.ts';
 import { pageTests } from '../support/page-tests.ts';
-import { addShownRuns, OTHER_RUN, pageViews, SHOWN_RUN, VIEWS_ALLOW } from '../support/page-views.ts';
+import { OTHER_RUN, pageViews, SHOWN_RUN, shownRuns, VIEWS_ALLOW } from '../support/page-views.ts';
 
 const tests = pageTests();
 let page: Page;
-const runs = new ComparedRuns();
-
-beforeAll(async () => {
-  await runs.start();
-  addShownRuns(runs);
-});
-afterAll(async () => {
-  await runs[Symbol.asyncDispose]();
-});
+const runs = shownRuns();
 
 async function open(hash: string, isThere: string, context: BrowserContextOptions = {}): Promise<void> {
   page = await tests.open(`${runs.gateway.url}/${hash}`, { context, allows: VIEWS_ALLOW });

@@ -1,4 +1,5 @@
-import type { ComparedRuns } from './compared-runs.ts';
+import { afterAll, beforeAll } from 'vitest';
+import { ComparedRuns } from './compared-runs.ts';
 
 /** The run whose views are looked at, and one beside it. */
 export const SHOWN_RUN = 'c1/resnet-a/default';
@@ -42,8 +43,20 @@ export const pageViews: readonly PageView[] = [
   { name: 'an unknown run', hash: '#c1/nobody/default', isThere: '.failure' },
 ];
 
-/** Adds what the views show: a run that goes on, one like it, and one that has failed. */
-export function addShownRuns(runs: ComparedRuns): void {
+/** Has all tests of a file share what the views show: a run that goes on, one like it, and one that has failed. */
+export function shownRuns(): ComparedRuns {
+  const runs = new ComparedRuns();
+  beforeAll(async () => {
+    await runs.start();
+    addShownRuns(runs);
+  });
+  afterAll(async () => {
+    await runs[Symbol.asyncDispose]();
+  });
+  return runs;
+}
+
+function addShownRuns(runs: ComparedRuns): void {
   const { gateway } = runs;
   const settings = { task: 'cifar', host_params: 1_200_345, slot_ids: ['r0c0', 'r0c1'] };
   runs.add(OTHER_RUN, { rounds: 12, level: 85, settings: { ...settings, lr: 0.0003, seed: 1 } });
