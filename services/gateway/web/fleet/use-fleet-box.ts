@@ -1,6 +1,7 @@
 import { type Signal, useSignal } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useLayoutEffect } from 'preact/hooks';
+import { watchBox } from '../shell/watch-box.ts';
 import type { FleetHeights } from './fleet-layout.ts';
 
 /** Where the table is scrolled to, and how high what it draws is, in pixels. */
@@ -36,13 +37,7 @@ export function useFleetBox(scroller: RefObject<HTMLElement | null>): Signal<Fle
       if (element.scrollTop !== box.peek().top) box.value = { ...box.peek(), top: element.scrollTop };
     };
     measure();
-    const observer = new ResizeObserver(measure);
-    observer.observe(element);
-    element.addEventListener('scroll', scrolled, { passive: true });
-    return () => {
-      observer.disconnect();
-      element.removeEventListener('scroll', scrolled);
-    };
+    return watchBox(element, { resized: measure, scrolled });
   }, [scroller, box]);
   return box;
 }

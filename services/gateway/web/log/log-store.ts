@@ -14,6 +14,7 @@ import { instantOf } from '@runlog/schema/events/instant';
 import type { EventsPage, StoredEvent } from '@runlog/schema/http/gateway-api';
 import type { DeliveredSnapshot, EventLogEntry } from '@runlog/schema/run/snapshot';
 import { browserFrames, type FollowedRun, frame, type LogUpdate } from '../run/followed-run.ts';
+import type { AskOptions } from '../shell/ask.ts';
 import type { Connection } from '../shell/connection.ts';
 import { route, setOptions } from '../shell/route.ts';
 import { type CatchingUp, createCatchUp } from './catching-up.ts';
@@ -155,6 +156,9 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
   const begunAnew = signal<BegunAnew | null>(null);
   const state = signal(stateOf(window));
   const server = (): EntryFilter => (around.peek() === null ? serverFilterOf(filter.peek()) : {});
+  const isFiltered = () => Object.keys(server()).length > 0;
+  const askEvents = (query: NonNullable<AskOptions['query']>, signal: AbortSignal) =>
+    connection.ask<EventsPage>(`v1/runs/${key}/events`, { query, signal });
 
   const drip = createDripSwitch({
     show(entries) {
@@ -182,10 +186,7 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
   async function answer(asker: LogWindow, { id, before, after, limit }: PageRequest): Promise<void> {
     const untilSeq = asOf;
     const bound = before ?? (untilSeq === null || after !== undefined ? undefined : untilSeq + 1);
-    const got = await connection.ask<EventsPage>(`v1/runs/${key}/events`, {
-      query: { limit, before: bound, after, ...server() },
-      signal: source.signal,
-    });
+    const got = await askEvents({ limit, before: bound, after, ...server() }, source.signal);
     if (asker !== window || stop.signal.aborted) return;
     if (got.kind === 'ok') {
       const page = untilSeq === null ? got.body : cutAfter(got.body, untilSeq);
@@ -241,7 +242,7 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
   async function findPlaces(): Promise<void> {
     const held = gaps;
     const shown = asOf === null ? run.snapshot.peek() : past;
-    if (Object.keys(server()).length === 0 || placing === held || unplaceable === held) return;
+    if (!isFiltered() || placing === held || unplaceable === held) return;
     if (held.placeless === null || shown === null) return;
     placing = held;
     const { signal } = source;
@@ -251,8 +252,7 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
       state: shown,
       placed: () => held === gaps && publish(),
       async read(after, limit) {
-        const query = { after, limit };
-        const got = await connection.ask<EventsPage>(`v1/runs/${key}/events`, { query, signal });
+        const got = await askEvents({ after, limit }, signal);
         return got.kind === 'ok' && held === gaps && !signal.aborted ? got.body : null;
       },
     });
@@ -315,7 +315,7 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
       return await findAgain(place, {
         ...range,
         async read(query) {
-          const got = await connection.ask<EventsPage>(`v1/runs/${key}/events`, { query, signal });
+          const got = await askEvents(query, signal);
           if (got.kind !== 'ok') throw new Error('the history cannot be read');
           return got.body;
         },
@@ -362,7 +362,7 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
     if (isPaused) window.pause();
     const { signal } = source;
     isFilterBehind.value = false;
-    followed.value = asOf !== null ? 'past' : Object.keys(server()).length === 0 ? 'run' : 'filter';
+    followed.value = asOf !== null ? 'past' : isFiltered() ? 'filter' : 'run';
     if (asOf !== null) {
       hasStarted = true;
       window.start({ entries: [], firstSeq: run.snapshot.peek()?.first_seq ?? 0 });
@@ -393,10 +393,7 @@ export function createLogStore({ run, connection }: { run: FollowedRun; connecti
   /** If the filter leaves the event out, what is around it is shown without the filter. */
   async function goToMatch(seq: number): Promise<void> {
     const { signal } = source;
-    const got = await connection.ask<EventsPage>(`v1/runs/${key}/events`, {
-      query: { after: seq - 1, limit: 1, ...server() },
-      signal,
-    });
+    const got = await askEvents({ after: seq - 1, limit: 1, ...server() }, signal);
     if (signal.aborted || selected.peek() !== seq) return;
     if (got.kind === 'ok' && got.body.events[0]?.seq === seq) goTo(seq);
     else showAround(seq);

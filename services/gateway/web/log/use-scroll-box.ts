@@ -1,6 +1,7 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useLayoutEffect, useMemo } from 'preact/hooks';
+import { watchBox } from '../shell/watch-box.ts';
 import type { ScrollBox } from './rows-in-view.ts';
 
 /** Until the style sheet is there. */
@@ -79,12 +80,6 @@ class ScrolledList implements Scrolled {
       this.#box.value = this.at();
     };
     measure();
-    const observer = new ResizeObserver(measure);
-    observer.observe(element);
-    element.addEventListener('scroll', scrolled, { passive: true });
-    return () => {
-      observer.disconnect();
-      element.removeEventListener('scroll', scrolled);
-    };
+    return watchBox(element, { resized: measure, scrolled });
   }
 }

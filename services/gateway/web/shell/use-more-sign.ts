@@ -1,4 +1,5 @@
 import { useLayoutEffect } from 'preact/hooks';
+import { watchBox } from './watch-box.ts';
 
 /** Has what scrolls sideways fade at its end (`data-more`) for as long as there is more behind it. */
 export function useMoreSign(box: { readonly current: HTMLElement | null }): void {
@@ -12,13 +13,6 @@ export function useMoreSign(box: { readonly current: HTMLElement | null }): void
   useLayoutEffect(look);
   useLayoutEffect(() => {
     const element = box.current;
-    if (element === null) return;
-    const sizes = new ResizeObserver(look);
-    sizes.observe(element);
-    element.addEventListener('scroll', look, { passive: true });
-    return () => {
-      sizes.disconnect();
-      element.removeEventListener('scroll', look);
-    };
+    return element === null ? undefined : watchBox(element, { resized: look, scrolled: look });
   }, [box]);
 }
