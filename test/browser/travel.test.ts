@@ -111,6 +111,35 @@ describe('travelling through a run', () => {
     await expect.poll(() => figure('germ')).toBe('58');
   });
 
+  it('asks again when t is pressed in the moment in which the box closes', async () => {
+    await using gateway = await startPastGateway();
+    gateway.append(KEY, seeds());
+    await using _ = await open(`${gateway.url}/#${KEY}`);
+    await page.locator('.line-event').first().waitFor();
+    for (const way of ['Escape', 'Enter']) {
+      await page.keyboard.press('t');
+      await page.locator('.travel-box input').fill('12');
+      // The key comes as soon as the box is empty: before a frame is drawn, and before the browser says in a task of
+      // its own that the dialog was closed.
+      await page.evaluate(`(() => {
+        const box = document.querySelector('.travel-box');
+        window.pressed = new Promise((resolve) => {
+          new MutationObserver((_, observer) => {
+            if (box.querySelector('form') !== null) return;
+            observer.disconnect();
+            box.addEventListener('close', () => resolve('closed'), { once: true });
+            window.dispatchEvent(new KeyboardEvent('keydown', { key: 't', bubbles: true }));
+          }).observe(box, { childList: true });
+        });
+      })()`);
+      await page.keyboard.press(way);
+      expect(await page.evaluate('window.pressed')).toBe('closed');
+      await page.locator('.travel-box[open] input').waitFor();
+      await page.keyboard.press('Escape');
+      await page.locator('.travel-box[open]').waitFor({ state: 'detached' });
+    }
+  });
+
   it('plays the log at 1x and 10x by the events’ own times, and stops', async () => {
     await using gateway = await startPastGateway();
     gateway.append(KEY, seeds({ count: 400, everyMs: 100 }));

@@ -1,8 +1,9 @@
 import type { Signal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import type { RunScreen } from '../run/run-screen.ts';
 import { later } from '../shell/later.tsx';
 import { setOptions } from '../shell/route.ts';
+import { useModal } from '../shell/use-modal.ts';
 import type { GapRow } from './gap-rows.ts';
 
 // Its words are loaded when they are first read.
@@ -10,7 +11,6 @@ const GapExplanation = later(async () => (await import('./gap-explanation.tsx'))
 
 /** Explains a gap. `rowId` is that of its row; null while none is explained. */
 export function GapDetails({ screen, rowId }: { screen: RunScreen; rowId: Signal<string | null> }) {
-  const dialog = useRef<HTMLDialogElement>(null);
   /** The row is kept: it may leave the rows that are loaded while somebody reads about it. */
   const last = useRef<GapRow | null>(null);
   const id = rowId.value;
@@ -20,19 +20,15 @@ export function GapDetails({ screen, rowId }: { screen: RunScreen; rowId: Signal
   }
   const row = id !== null && last.current?.id === id ? last.current : null;
   const isShown = row !== null;
-  useEffect(() => {
-    if (isShown) dialog.current?.showModal();
-    else dialog.current?.close();
-  }, [isShown]);
   const close = () => {
     rowId.value = null;
   };
+  const modal = useModal({ isShown, onClosed: close });
   return (
     <dialog
       class="gap-details"
-      ref={dialog}
+      {...modal}
       aria-label="Missing events"
-      onClose={close}
       onClick={(event) => {
         // A click on the backdrop is one on the dialog itself.
         if (event.target === event.currentTarget) close();

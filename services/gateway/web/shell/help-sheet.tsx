@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
 import { later } from './later.tsx';
 import { useShortcut } from './shortcuts.ts';
+import { useModal } from './use-modal.ts';
 
 /** The words are loaded when somebody asks for them. */
 const HelpKeys = later(async () => (await import('./help-keys.tsx')).HelpKeys);
@@ -17,19 +17,14 @@ const hide = () => {
 
 /** The sheet of keys. */
 export function HelpSheet() {
-  const dialog = useRef<HTMLDialogElement>(null);
   useShortcut('help', show);
   const isShown = isHelpShown.value;
-  useEffect(() => {
-    if (isShown) dialog.current?.showModal();
-    else dialog.current?.close();
-  }, [isShown]);
+  const modal = useModal({ isShown, onClosed: hide });
   return (
     <dialog
       class="help-sheet"
-      ref={dialog}
+      {...modal}
       aria-label="Keys"
-      onClose={hide}
       onClick={(event) => {
         // A click on the backdrop is one on the dialog itself.
         if (event.target === event.currentTarget) hide();

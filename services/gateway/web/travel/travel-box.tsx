@@ -1,27 +1,22 @@
 import { type Signal, useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
 import { findSeq, lastMsOf } from '../run/find-seq.ts';
 import type { RunScreen } from '../run/run-screen.ts';
 import { type Goal, goalOf, goalText } from '../shell/go-to.ts';
+import { useModal } from '../shell/use-modal.ts';
 
 const TYPED_CHARS_MAX = 40;
 
 /** Asks for the event or the time to travel to. `isOpen` is set by whoever opens it, and by the box when it closes. */
 export function TravelBox({ screen, isOpen }: { screen: RunScreen; isOpen: Signal<boolean> }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    if (isOpen.value) dialog.current?.showModal();
-    else dialog.current?.close();
-  }, [isOpen.value]);
   const close = () => {
     isOpen.value = false;
   };
+  const modal = useModal({ isShown: isOpen.value, onClosed: close });
   return (
     <dialog
       class="travel-box"
-      ref={dialog}
+      {...modal}
       aria-label="Travel to an event or a time"
-      onClose={close}
       onPointerDown={(event) => {
         // A press on the backdrop is one on the dialog itself.
         if (event.target === event.currentTarget) close();
