@@ -103,6 +103,17 @@ describe('several runs', () => {
     expect(hash()).toBe(`#compare?runs=${KEYS[1]},${KEYS[2]},c1/nobody/default`);
   });
 
+  it('beyond fifty, and what is no run, are said to be left out', async () => {
+    await using runs = await three();
+    const others = Array.from({ length: 48 }, (_, index) => `c1/other-${index}/default`);
+    await using _ = await open(compareUrl(runs, '', [...KEYS, 'nobody', ...others]), {
+      allows: /status of 404 .*\/c1\/other-\d+\/default\//,
+    });
+    await page.getByRole('heading', { name: '50 runs compared' }).waitFor();
+    await page.getByText('2 names of the address left out: at most 50 runs are compared').waitFor();
+    await expect.poll(async () => (await order()).length).toBe(50);
+  });
+
   it('that the key does not show are said to be not for it', async () => {
     const keys = new MadeUpKeys({ secret: { role: 'view', runs: ['*/resnet-*'] } });
     await using runs = await three({ keys });

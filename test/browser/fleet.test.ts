@@ -327,6 +327,10 @@ describe('the address', () => {
     await page.goBack();
     await expect.poll(names).toEqual(['broken']);
     expect(await box().inputValue()).toBe('state:failed');
+    await row('broken').getByRole('link').click();
+    await page.getByRole('link', { name: '‹ filtered runs' }).click();
+    await expect.poll(names).toEqual(['broken']);
+    expect(await box().inputValue()).toBe('state:failed');
     await page.getByRole('link', { name: 'runlog: all runs' }).click();
     await expect.poll(names).toHaveLength(6);
     expect(await box().inputValue()).toBe('');

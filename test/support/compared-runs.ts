@@ -1,8 +1,8 @@
-import { type MadeUpGateway, startMadeUpGateway } from '@runlog/gateway/made-up/made-up-gateway';
 import type { MadeUpEvent } from '@runlog/gateway/made-up/made-up-runs';
 import type { RunsAtHand } from '@runlog/gateway/read/runs-at-hand';
 import { eventNames } from '@runlog/schema/events/event-types';
 import { formatRunKey } from '@runlog/schema/run/run-key';
+import { type PastGateway, startPastGateway } from './past-gateway.ts';
 
 /** What a run was started with, beyond what the fixture of TRAINING_STARTED has. */
 export type StartedWith = Readonly<Record<string, unknown>>;
@@ -12,14 +12,14 @@ export class ComparedRuns implements AsyncDisposable {
   readonly #starts = new Map<string, StartedWith>();
   /** What was asked of the history: the keys, in their order. */
   readonly asked: string[] = [];
-  #gateway: MadeUpGateway | null = null;
+  #gateway: PastGateway | null = null;
 
-  async start(options: Parameters<typeof startMadeUpGateway>[0] = {}): Promise<MadeUpGateway> {
-    this.#gateway = await startMadeUpGateway({ ...options, history: this.#history() });
+  async start(options: Parameters<typeof startPastGateway>[0] = {}): Promise<PastGateway> {
+    this.#gateway = await startPastGateway({ ...options, history: this.#history() });
     return this.#gateway;
   }
 
-  get gateway(): MadeUpGateway {
+  get gateway(): PastGateway {
     if (this.#gateway === null) throw new Error('the gateway was not started');
     return this.#gateway;
   }

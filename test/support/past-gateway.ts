@@ -11,7 +11,7 @@ interface Happened {
   readonly entry: EventLogEntry | null;
 }
 
-/** A gateway that knows every state in which its runs were. */
+/** A gateway that knows every state in which its runs were, and, unless it is given a history, every entry. */
 export interface PastGateway extends MadeUpGateway {
   /** What was asked for the past states: seqs, in their order. */
   readonly askedStates: readonly number[];
@@ -30,7 +30,7 @@ export async function startPastGateway(
   const gateway = await startMadeUpGateway({
     ...options,
     runs,
-    history: {
+    history: options.history ?? {
       page: async ({ state, before, after, limit, type }) => {
         const entries = of(state).flatMap(({ entry }) => {
           if (entry === null || (type !== undefined && !type.includes(entry.event_type))) return [];

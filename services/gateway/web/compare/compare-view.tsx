@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useCallback, useEffect, useMemo, useRef } from 'preact/hooks';
 import { evidenceOf } from '../run/evidence.ts';
-import { axes, type CompareAddress, runAddress } from '../shell/address.ts';
+import { axes, COMPARED_RUNS_MAX, type CompareAddress, runAddress } from '../shell/address.ts';
 import { connection } from '../shell/connection.ts';
 import { GoToBox } from '../shell/go-to-box.tsx';
 import { goTo, route, setOptions } from '../shell/route.ts';
@@ -139,6 +139,12 @@ function Compared({ address }: { address: CompareAddress }) {
         )}
         <AddRun keys={keys} onAdd={(key) => setOptions('compare', { runs: [...keys, key] })} />
       </header>
+      {address.leftOut > 0 && (
+        <p class="hint">
+          {counted(address.leftOut, 'name')} of the address left out: at most {COMPARED_RUNS_MAX} runs are
+          compared, each named cluster/run/group.
+        </p>
+      )}
       {keys.length === 0 ? (
         <p class="hint">
           No run is compared yet: add one above, or mark some in the table of all runs with x.

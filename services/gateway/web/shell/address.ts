@@ -51,6 +51,8 @@ export interface RunAddress {
 export interface CompareAddress {
   readonly view: 'compare';
   readonly runs: readonly string[];
+  /** How many names the address had beside these: beyond the bound, or of no run. It is not written. */
+  readonly leftOut: number;
   readonly x: Axis;
   /** The names of the figures; empty: the usual ones. */
   readonly figures: readonly string[];
@@ -88,7 +90,16 @@ export const compareAddress = (
   runs: readonly string[],
   options: Partial<Omit<CompareAddress, 'view' | 'runs'>> = {},
 ): CompareAddress => ({
-  ...{ view: 'compare', runs, x: 'round', figures: [], sort: null, allFields: false, embed: false },
+  ...{
+    view: 'compare',
+    runs,
+    leftOut: 0,
+    x: 'round',
+    figures: [],
+    sort: null,
+    allFields: false,
+    embed: false,
+  },
   ...options,
 });
 
@@ -160,7 +171,7 @@ function fleetOf(options: ReadonlyMap<string, string>, embed: boolean): FleetAdd
     q: textOf(options, 'q'),
     sort: /^-?[a-z_]{1,40}$/.test(sort) ? sort : null,
     by: oneOf(groupings, options.get('by')),
-    marked: keysOf(options, 'marked'),
+    marked: runKeysIn(listOf(options, 'marked', Number.POSITIVE_INFINITY)),
     embed,
   });
 }
@@ -179,7 +190,10 @@ function runOf(key: string, options: ReadonlyMap<string, string>, embed: boolean
 }
 
 function compareOf(options: ReadonlyMap<string, string>, embed: boolean): CompareAddress {
-  return compareAddress(keysOf(options, 'runs'), {
+  const names = listOf(options, 'runs', Number.POSITIVE_INFINITY);
+  const runs = runKeysIn(names);
+  return compareAddress(runs, {
+    leftOut: names.length - runs.length,
     x: oneOf(axes, options.get('x')) ?? 'round',
     figures: listOf(options, 'figures', FIGURES_MAX),
     sort: textOf(options, 'sort') || null,
@@ -214,8 +228,8 @@ function listOf(options: ReadonlyMap<string, string>, name: string, itemsMax: nu
   return [...items];
 }
 
-function keysOf(options: ReadonlyMap<string, string>, name: string): string[] {
-  return listOf(options, name, COMPARED_RUNS_MAX).filter((key) => parseRunKey(key) !== null);
+function runKeysIn(names: readonly string[]): string[] {
+  return names.filter((name) => parseRunKey(name) !== null).slice(0, COMPARED_RUNS_MAX);
 }
 
 function seqOf(options: ReadonlyMap<string, string>, name: string): number | null {

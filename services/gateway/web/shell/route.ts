@@ -1,5 +1,5 @@
 import { type ReadonlySignal, signal } from '@preact/signals';
-import { type Address, formatAddress, parseAddress } from './address.ts';
+import { type Address, type FleetAddress, fleetAddress, formatAddress, parseAddress } from './address.ts';
 
 /** The part of a window that a route needs. */
 export interface RouteWindow {
@@ -18,6 +18,7 @@ type RouteEvent = 'hashchange' | 'popstate' | 'pagehide' | 'click';
 type Options<Shown extends Address> = Shown extends unknown ? Partial<Omit<Shown, 'view'>> : never;
 
 const shown = signal<Address>(parseAddress(''));
+let shownTable = fleetAddress();
 let page: RouteWindow | null = null;
 
 /**
@@ -110,6 +111,11 @@ export function linkTo(address: Address): string {
   return formatAddress(kept(address));
 }
 
+/** The table of runs as it was shown last: its filter, order and marks. */
+export function lastTable(): FleetAddress {
+  return shownTable;
+}
+
 /** The link to what is shown, with an event selected, or with none. */
 export function linkToEvent(seq: number | null): string {
   const address = shown.peek();
@@ -128,5 +134,6 @@ function kept(address: Address): Address {
 }
 
 function show(address: Address): void {
+  if (address.view === 'fleet') shownTable = address;
   if (JSON.stringify(address) !== JSON.stringify(shown.peek())) shown.value = address;
 }

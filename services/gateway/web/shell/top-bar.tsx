@@ -6,7 +6,7 @@ import { fleetAddress } from './address.ts';
 import { connection } from './connection.ts';
 import { isHelpShown } from './help-sheet.tsx';
 import { LinkState } from './link-state.tsx';
-import { linkTo, route } from './route.ts';
+import { lastTable, linkTo, route } from './route.ts';
 import { runsTotal } from './top-bar-facts.ts';
 import { Watching } from './watching.tsx';
 
@@ -52,9 +52,12 @@ export function BackToRuns() {
       });
     return () => stop.abort();
   }, [state]);
+  const table = lastTable();
+  const allRuns =
+    runsTotal.value === null || keyWanted.value !== null ? 'all runs' : counted(runsTotal.value, 'run');
   return (
-    <a class="back" href={linkTo(fleetAddress())}>
-      ‹ {runsTotal.value === null || keyWanted.value !== null ? 'all runs' : counted(runsTotal.value, 'run')}
+    <a class="back" href={linkTo(table)}>
+      ‹ {table.q === '' ? allRuns : 'filtered runs'}
     </a>
   );
 }
