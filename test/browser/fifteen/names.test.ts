@@ -16,7 +16,12 @@ const { open } = pageTests();
 let gateway: MadeUpGateway;
 beforeAll(async () => {
   gateway = await startMadeUpGateway();
-  for (const name of names) gateway.append(key(name), [{ receivedAtMs: Date.now() }]);
+  // The table has the newest first. In this order there was no room for all that was kept of the first name.
+  const order = [0, 1, 3, 2];
+  const nowMs = Date.now();
+  for (const [place, at] of order.entries()) {
+    gateway.append(key(names[at]!), [{ receivedAtMs: nowMs - 10 * place }]);
+  }
 });
 afterAll(() => gateway?.[Symbol.asyncDispose]());
 

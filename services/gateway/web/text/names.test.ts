@@ -4,6 +4,10 @@ import { cutMiddle, nameParts, tellApart } from './names.ts';
 
 const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 
+/** Whether a name that was cut can be that one. */
+const canBe = (text: string, name: string) =>
+  new RegExp(`^${text.replaceAll('.', '\\.').replaceAll('…', '.*')}$`).test(name);
+
 describe('a name that is too long', () => {
   it.each([
     ['short', 12, 'short'],
@@ -33,6 +37,27 @@ describe('a name that is too long', () => {
     expect(parts.map(({ text, isKept }) => (isKept ? text : '…')).join('')).toBe(kept);
   });
 
+  it('is told from those around it, in whatever order they stand', () => {
+    const settings = '-imagenet1k-lr0.0010-bs256-augmix-cosine-300ep-seed-000';
+    const names = [
+      `resnet50${settings}1`,
+      `resnet50${settings}2`,
+      `resnet50${settings.replace('0010', '0003')}1`,
+      `vit-b-16${settings}1`,
+    ];
+    const orders = fc.shuffledSubarray(names, { minLength: names.length });
+    fc.assert(
+      fc.property(orders, (others) => {
+        for (const name of others) {
+          const text = nameParts(name, others)
+            .map((part) => (part.isKept ? part.text : '…'))
+            .join('');
+          expect(names.filter((other) => canBe(text, other))).toEqual([name]);
+        }
+      }),
+    );
+  });
+
   it('loses nothing to its parts', () => {
     fc.assert(
       fc.property(name, fc.array(name), (whole, others) => {
@@ -44,10 +69,6 @@ describe('a name that is too long', () => {
     );
   });
 });
-
-/** Whether a name that was cut can be that one. */
-const canBe = (text: string, name: string) =>
-  new RegExp(`^${text.replaceAll('.', '\\.').replaceAll('…', '.*')}$`).test(name);
 
 describe('names side by side', () => {
   it('that differ only in their middle show it', () => {

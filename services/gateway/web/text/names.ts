@@ -15,8 +15,11 @@ const KEPT_CHARS_MAX = 22;
 /** A name or a piece that is not longer is not cut: it would save next to nothing. */
 const WHOLE_CHARS_MAX = 12;
 const UNCUT_CHARS_MAX = 3;
-/** A word of a name is kept whole if it is not longer on either side of what differs. */
-const WORD_CHARS_MAX = 8;
+/**
+ * A word of a name is kept whole if it is not longer on either side of what differs. Where there is no room for all words that
+ * are needed, less of each is kept.
+ */
+const WORD_CHARS_MAX = [8, 5, 3, 1] as const;
 
 /**
  * Parts a name so that what tells it from the names around it stays: its end, and the words in which it differs from those
@@ -59,16 +62,37 @@ export function tellApart(names: readonly string[], charsMax: number): ReadonlyM
   return shown;
 }
 
+interface Room {
+  readonly tailChars: number;
+  readonly charsMax: number;
+}
+
 /** The pieces of a name that stay, from its beginning to its end. */
 function keptRanges(
   name: string,
   others: Iterable<string>,
-  { tailChars = TAIL_CHARS, charsMax = KEPT_CHARS_MAX } = {},
+  room: Room = { tailChars: TAIL_CHARS, charsMax: KEPT_CHARS_MAX },
+): readonly Range[] {
+  const all = [...others];
+  let widest: readonly Range[] | null = null;
+  for (const wordCharsMax of WORD_CHARS_MAX) {
+    const kept = keptWords(name, all, { ...room, wordCharsMax });
+    if (all.every((other) => isToldFrom(name, other, kept))) return kept;
+    widest ??= kept;
+  }
+  return widest!;
+}
+
+/** As many words as there is room for, in the order of the names that they tell it from. */
+function keptWords(
+  name: string,
+  others: readonly string[],
+  { tailChars, charsMax, wordCharsMax }: Room & { wordCharsMax: number },
 ): readonly Range[] {
   let kept: readonly Range[] = [[Math.max(0, name.length - tailChars), name.length]];
   for (const other of others) {
     if (isToldFrom(name, other, kept)) continue;
-    const next = merged([...kept, differingWord(name, other)]);
+    const next = merged([...kept, differingWord(name, other, wordCharsMax)]);
     if (charsOf(next) + cutsOf(next) * ELLIPSIS.length <= charsMax) kept = next;
   }
   return kept;
@@ -93,16 +117,16 @@ function isToldFrom(name: string, other: string, kept: readonly Range[]): boolea
 }
 
 /** The word of a name, or a part of a long one, that has the last letter in which it differs from another name. */
-function differingWord(name: string, other: string): Range {
+function differingWord(name: string, other: string, charsMax: number): Range {
   const differ = name.length - commonEnd(name, other);
   // The other one goes on before it: what tells it apart is how it begins.
-  if (differ === 0) return [0, Math.min(TAIL_CHARS, name.length)];
+  if (differ === 0) return [0, Math.min(TAIL_CHARS, charsMax, name.length)];
   const isInWord = (at: number) => at >= 0 && at < name.length && !/[-_]/.test(name[at]!);
   const end = isInWord(differ - 1) || differ === 1 ? differ : differ - 1;
   let from = end - 1;
   let to = end;
-  while (isInWord(from - 1) && end - from < WORD_CHARS_MAX) from -= 1;
-  while (isInWord(to) && to - end < WORD_CHARS_MAX) to += 1;
+  while (isInWord(from - 1) && end - from < charsMax) from -= 1;
+  while (isInWord(to) && to - end < charsMax) to += 1;
   return [from, to];
 }
 
