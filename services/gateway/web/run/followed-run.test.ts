@@ -318,6 +318,16 @@ describe('the outline of a followed run', () => {
     await vi.advanceTimersByTimeAsync(10_000);
     expect(run.timeline.value).toMatchObject({ position: { seq: 2 } });
   });
+
+  it('is not asked for while there is no connection: whoever starts again would refuse it', async () => {
+    await drawn(whole(state(2)));
+    connection.link.value = { state: 'connecting' };
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(asks()).toBe(1);
+    connection.link.value = { state: 'open' };
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(asks()).toBe(2);
+  });
 });
 
 describe('the figures of a followed run', () => {

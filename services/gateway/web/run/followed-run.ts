@@ -189,7 +189,7 @@ export function followRun(
   }
 
   async function fetchTimeline(): Promise<void> {
-    if (isFetchingTimeline || snapshot.peek() === null) return;
+    if (isFetchingTimeline || snapshot.peek() === null || link.peek().state !== 'open') return;
     isFetchingTimeline = true;
     const answer = await connection.ask<RunTimeline>(`v1/runs/${key}/timeline`, { signal: stop.signal });
     isFetchingTimeline = false;

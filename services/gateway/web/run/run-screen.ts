@@ -165,7 +165,9 @@ function followGroups(
     groups.value = found;
   };
   void look();
-  const timer = setInterval(look, GROUPS_EVERY_MS);
+  const timer = setInterval(() => {
+    if (connection.link.peek().state === 'open') void look();
+  }, GROUPS_EVERY_MS);
   return () => {
     stop.abort();
     clearInterval(timer);

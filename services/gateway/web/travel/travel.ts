@@ -113,6 +113,7 @@ export function createTravel(of: {
       fromMs: instantOf(past.peek()?.last_event_at ?? ''),
       ...{ speed, played, monotonicMs: () => connection.monotonicMs() },
       read: async (after, signal) => {
+        if (connection.link.peek().state !== 'open') return null;
         const query = { after, limit: EVENTS_PAGE_MAX, ...log.serverFilter() };
         const answer = await connection.ask<EventsPage>(`v1/runs/${key}/events`, { query, signal });
         if (answer.kind !== 'ok') return null;
