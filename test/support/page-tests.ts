@@ -4,9 +4,9 @@ import { launchChromium, PAGE_WAIT_MS_MAX } from './chromium.ts';
 
 /**
  * What the browser's console says while the gateway stops and nobody answers; only a test that takes it away may allow it. A
- * gateway that stops answers 503.
+ * gateway that stops answers 503 to whatever is asked then, also to the parts of the page that are loaded late.
  */
-export const WHILE_AWAY = /WebSocket connection|net::ERR_|status of 503 .*\/v1\/hello/;
+export const WHILE_AWAY = /WebSocket connection|net::ERR_|status of 503 /;
 
 export interface OpenOptions {
   readonly context?: BrowserContextOptions;
