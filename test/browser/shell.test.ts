@@ -85,14 +85,14 @@ describe('what the page cannot show', () => {
     await using gateway = await startMadeUpGateway();
     append(gateway);
     await blank();
-    let isAway = true;
-    await page.routeWebSocket(/v1\/stream/, (socket) => {
-      if (isAway) void socket.close();
-      else socket.connectToServer();
+    // What the page tries by itself comes to nothing, so that the button cannot go before it is pressed.
+    await page.addInitScript("addEventListener('click', () => { window.isWanted = true; }, true)");
+    await page.routeWebSocket(/v1\/stream/, async (socket) => {
+      if (await page.evaluate('window.isWanted === true')) socket.connectToServer();
+      else await socket.close();
     });
     await page.goto(gateway.url);
     await heading('The gateway does not answer').waitFor();
-    isAway = false;
     await page.getByRole('button', { name: 'Try now' }).click();
     await page.getByText('resnet-a').waitFor();
   });
