@@ -28,9 +28,7 @@ export async function startPastGateway(
   const of = (run: RunSnapshot) => happened.get(formatRunKey(run)) ?? [];
   const runs = options.runs ?? new MadeUpRuns();
   const gateway = await startMadeUpGateway({
-    ...options,
-    runs,
-    history: options.history ?? {
+    history: {
       page: async ({ state, before, after, limit, type }) => {
         const entries = of(state).flatMap(({ entry }) => {
           if (entry === null || (type !== undefined && !type.includes(entry.event_type))) return [];
@@ -45,6 +43,8 @@ export async function startPastGateway(
         };
       },
     },
+    ...options,
+    runs,
     pastStates: {
       async at({ run, seq }) {
         askedStates.push(seq);

@@ -171,7 +171,7 @@ function fleetOf(options: ReadonlyMap<string, string>, embed: boolean): FleetAdd
     q: textOf(options, 'q'),
     sort: /^-?[a-z_]{1,40}$/.test(sort) ? sort : null,
     by: oneOf(groupings, options.get('by')),
-    marked: runKeysIn(listOf(options, 'marked', Number.POSITIVE_INFINITY)),
+    marked: runKeysIn(listOf(options, 'marked')),
     embed,
   });
 }
@@ -190,12 +190,12 @@ function runOf(key: string, options: ReadonlyMap<string, string>, embed: boolean
 }
 
 function compareOf(options: ReadonlyMap<string, string>, embed: boolean): CompareAddress {
-  const names = listOf(options, 'runs', Number.POSITIVE_INFINITY);
+  const names = listOf(options, 'runs');
   const runs = runKeysIn(names);
   return compareAddress(runs, {
     leftOut: names.length - runs.length,
     x: oneOf(axes, options.get('x')) ?? 'round',
-    figures: listOf(options, 'figures', FIGURES_MAX),
+    figures: listOf(options, 'figures').slice(0, FIGURES_MAX),
     sort: textOf(options, 'sort') || null,
     allFields: options.get('fields') === 'all',
     embed,
@@ -219,11 +219,11 @@ function textOf(options: ReadonlyMap<string, string>, name: string): string {
 }
 
 /** A comma parts the items; one inside an item is escaped. */
-function listOf(options: ReadonlyMap<string, string>, name: string, itemsMax: number): string[] {
+function listOf(options: ReadonlyMap<string, string>, name: string): string[] {
   const items = new Set<string>();
   for (const item of (options.get(name) ?? '').split(',')) {
     const value = decoded(item);
-    if (value !== null && value !== '' && items.size < itemsMax) items.add(value);
+    if (value !== null && value !== '') items.add(value);
   }
   return [...items];
 }

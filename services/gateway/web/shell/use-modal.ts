@@ -11,10 +11,8 @@ type ModalProps = {
 /** Shows a dialog above the page while `isShown`. `onClosed` is called when somebody leaves it with Escape or the back gesture. */
 export function useModal({ isShown, onClosed }: { isShown: boolean; onClosed(): void }): ModalProps {
   const ref = useRef<HTMLDialogElement>(null);
-  const wasShown = useRef(false);
   // Not a frame later: a key that is pressed in between would find a dialog that is open although it was left.
   useLayoutEffect(() => {
-    wasShown.current = isShown;
     if (isShown) ref.current?.showModal();
     else ref.current?.close();
   }, [isShown]);
@@ -26,7 +24,7 @@ export function useModal({ isShown, onClosed }: { isShown: boolean; onClosed(): 
     },
     onClose: () => {
       // The event comes some time after `close()`, and the dialog may be wanted again by then.
-      if (wasShown.current && ref.current?.open !== true) onClosed();
+      if (isShown && ref.current?.open !== true) onClosed();
     },
   };
 }

@@ -4,6 +4,12 @@ import { cutMiddle, nameParts, tellApart } from './names.ts';
 
 const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 
+/** What stays of a name in any case. */
+const keptText = (name: string, others: readonly string[]) =>
+  nameParts(name, others)
+    .map(({ text, isKept }) => (isKept ? text : '…'))
+    .join('');
+
 /** Whether a name that was cut can be that one. */
 const canBe = (text: string, name: string) =>
   new RegExp(`^${text.replaceAll('.', '\\.').replaceAll('…', '.*')}$`).test(name);
@@ -33,8 +39,7 @@ describe('a name that is too long', () => {
     ['abc', ['abd'], 'abc'],
     ['default', [], 'default'],
   ])('%s beside %j keeps %s', (name, others, kept) => {
-    const parts = nameParts(name, others);
-    expect(parts.map(({ text, isKept }) => (isKept ? text : '…')).join('')).toBe(kept);
+    expect(keptText(name, others)).toBe(kept);
   });
 
   it('is told from those around it, in whatever order they stand', () => {
@@ -49,9 +54,7 @@ describe('a name that is too long', () => {
     fc.assert(
       fc.property(orders, (others) => {
         for (const name of others) {
-          const text = nameParts(name, others)
-            .map((part) => (part.isKept ? part.text : '…'))
-            .join('');
+          const text = keptText(name, others);
           expect(names.filter((other) => canBe(text, other))).toEqual([name]);
         }
       }),
