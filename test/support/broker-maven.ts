@@ -15,6 +15,11 @@ import { stopProcess } from './stop-process.ts';
 export interface MavenBrokers extends AsyncDisposable {
   readonly way: 'maven';
   readonly brokers: readonly string[];
+  readonly version: string;
+  /** Where the extra listeners are bound: the port of each by its name, for each broker. */
+  readonly listenerPorts: readonly Readonly<Record<string, number>>[];
+  /** A classpath for java with Kafka's own tools and clients of this version. */
+  readonly classpath: string;
   /** Sends the signal. For SIGSTOP it resolves when the broker has stopped. */
   kill(index: number, signal: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
   /** Starts a killed broker again with its own data and port. Resolves when it serves. */
@@ -22,7 +27,31 @@ export interface MavenBrokers extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-const KAFKA_VERSION = '4.3.1';
+/** What a cluster of a test has that is not the usual: by default it is the newest version with one open listener. */
+export interface MavenBrokerOptions {
+  readonly count: number;
+  /** A release of Apache Kafka; each is downloaded once. */
+  readonly version?: string;
+  /** Further settings of every broker. They win over those of the tests. */
+  readonly properties?: Readonly<Record<string, string | number | boolean>>;
+  /**
+   * Listeners beside the open one, which the brokers use among themselves. Their settings (keys, JAAS) are in
+   * `properties`.
+   */
+  readonly listeners?: readonly ExtraListener[];
+  /** Further arguments of the tool that formats the data folder, such as `--add-scram`. */
+  readonly formatArguments?: readonly string[];
+}
+
+export interface ExtraListener {
+  /** In capitals. */
+  readonly name: string;
+  readonly protocol: 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL';
+  /** The port that clients are told, if it is not the listener's own: that of a proxy. One for each broker. */
+  readonly advertisedPorts?: readonly number[];
+}
+
+export const KAFKA_VERSION = '4.3.1';
 const JAVA_VERSION_MIN = 17;
 /** The bound is generous for three JVMs on two busy cores. */
 const START_TIMEOUT_MS = 180_000;
@@ -45,7 +74,7 @@ export async function mavenObstacle(): Promise<string | null> {
   }
   const major = Number(/version "(\d+)/.exec(javaVersion)?.[1] ?? 0);
   if (major < JAVA_VERSION_MIN) return `java is version ${major}, Kafka needs ${JAVA_VERSION_MIN} or newer`;
-  if (await hasJars(cacheFolder())) return null;
+  if (await hasJars(cacheFolder(KAFKA_VERSION))) return null;
   try {
     await run('mvn', ['-v']);
   } catch {
@@ -54,10 +83,10 @@ export async function mavenObstacle(): Promise<string | null> {
   return null;
 }
 
-export async function startMavenBrokers({ count }: { count: number }): Promise<MavenBrokers> {
+export async function startMavenBrokers(options: MavenBrokerOptions): Promise<MavenBrokers> {
   for (let start = 1; ; start += 1) {
     try {
-      return await startOnFreePorts(count);
+      return await startOnFreePorts(options);
     } catch (error) {
       if (start === STARTS_MAX || !PORT_TAKEN.test(describe(error))) throw error;
     }
@@ -68,14 +97,19 @@ function describe(error: unknown): string {
   return error instanceof Error ? `${error.message}\n${describe(error.cause)}` : String(error);
 }
 
-async function startOnFreePorts(count: number): Promise<MavenBrokers> {
-  const jars = await resolveJars();
+async function startOnFreePorts(options: MavenBrokerOptions): Promise<MavenBrokers> {
+  const { count, version = KAFKA_VERSION, listeners = [] } = options;
+  const jars = await resolveJars(version);
   const folder = await mkdtemp(join(tmpdir(), 'runlog-kafka-'));
-  const ports = await freePorts(count * 2);
-  const nodes = Array.from({ length: count }, (_, index) => ({
+  const ports = await freePorts(count * (2 + listeners.length));
+  const nodes: Node[] = Array.from({ length: count }, (_, index) => ({
     id: index + 1,
     port: ports[index] as number,
     controllerPort: ports[count + index] as number,
+    listeners: listeners.map(({ name, protocol, advertisedPorts }, at) => {
+      const port = ports[count * (2 + at) + index] as number;
+      return { name, protocol, port, advertisedPort: advertisedPorts?.[index] ?? port };
+    }),
   }));
   const log4jFile = join(folder, 'log4j2.properties');
   await writeFile(log4jFile, LOG4J2);
@@ -99,7 +133,8 @@ async function startOnFreePorts(count: number): Promise<MavenBrokers> {
     await Promise.all(
       nodes.map(async (node) => {
         const dataFolder = join(folder, `data-${node.id}`);
-        await writeFile(fileOf(node.id), brokerProperties({ node, nodes, dataFolder }));
+        const { properties = {} } = options;
+        await writeFile(fileOf(node.id), brokerProperties({ node, nodes, dataFolder, properties }));
         await run('java', [
           ...java,
           'kafka.tools.StorageTool',
@@ -108,6 +143,7 @@ async function startOnFreePorts(count: number): Promise<MavenBrokers> {
           CLUSTER_ID,
           '-c',
           fileOf(node.id),
+          ...(options.formatArguments ?? []),
         ]);
       }),
     );
@@ -119,6 +155,11 @@ async function startOnFreePorts(count: number): Promise<MavenBrokers> {
   return {
     way: 'maven',
     brokers: nodes.map(({ port }) => `127.0.0.1:${port}`),
+    version,
+    listenerPorts: nodes.map((node) =>
+      Object.fromEntries(node.listeners.map(({ name, port }) => [name, port])),
+    ),
+    classpath: join(jars, '*'),
     async kill(index, signal) {
       const broker = processes[index];
       if (broker === undefined) throw new RangeError(`there is no broker ${index}`);
@@ -193,8 +234,8 @@ class BrokerProcess {
   }
 }
 
-function cacheFolder(): string {
-  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'runlog', `kafka-${KAFKA_VERSION}`);
+function cacheFolder(version: string): string {
+  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'runlog', `kafka-${version}`);
 }
 
 async function hasJars(folder: string): Promise<boolean> {
@@ -203,15 +244,17 @@ async function hasJars(folder: string): Promise<boolean> {
 }
 
 /** Returns the folder with Kafka's jars. It is filled once; several processes may do so at the same time. */
-async function resolveJars(): Promise<string> {
-  const folder = cacheFolder();
+async function resolveJars(version: string): Promise<string> {
+  const folder = cacheFolder(version);
   if (await hasJars(folder)) return folder;
   await mkdir(join(folder, '..'), { recursive: true });
   const partial = await mkdtemp(`${folder}-partial-`);
   try {
     const pom = fileURLToPath(new URL('./kafka-pom.xml', import.meta.url));
     const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${partial}`];
-    await run('mvn', ['-q', '-B', '-f', pom, ...goal], { maxBuffer: 16 * 1024 * 1024 });
+    await run('mvn', ['-q', '-B', '-f', pom, `-Dkafka.version=${version}`, ...goal], {
+      maxBuffer: 16 * 1024 * 1024,
+    });
     await rename(partial, folder);
   } catch (error) {
     await rm(partial, { recursive: true, force: true });
@@ -225,25 +268,44 @@ interface Node {
   readonly id: number;
   readonly port: number;
   readonly controllerPort: number;
+  readonly listeners: readonly {
+    readonly name: string;
+    readonly protocol: string;
+    readonly port: number;
+    readonly advertisedPort: number;
+  }[];
 }
 
-function brokerProperties(options: { node: Node; nodes: readonly Node[]; dataFolder: string }): string {
+function brokerProperties(options: {
+  node: Node;
+  nodes: readonly Node[];
+  dataFolder: string;
+  properties: NonNullable<MavenBrokerOptions['properties']>;
+}): string {
   const { node, nodes, dataFolder } = options;
   const copies = Math.min(nodes.length, 3);
   const copiesInSync = copies === 1 ? 1 : 2;
-  const listeners = `PLAINTEXT://127.0.0.1:${node.port},CONTROLLER://127.0.0.1:${node.controllerPort}`;
+  const open = { name: 'PLAINTEXT', protocol: 'PLAINTEXT', port: node.port, advertisedPort: node.port };
+  const forClients = [open, ...node.listeners];
+  const bound = forClients.map(({ name, port }) => `${name}://127.0.0.1:${port}`);
   const properties: Record<string, string | number | boolean> = {
     'process.roles': 'broker,controller',
     'node.id': node.id,
     'controller.quorum.voters': nodes.map((n) => `${n.id}@127.0.0.1:${n.controllerPort}`).join(','),
-    listeners,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${node.port}`,
-    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    listeners: [...bound, `CONTROLLER://127.0.0.1:${node.controllerPort}`].join(','),
+    'advertised.listeners': forClients
+      .map(({ name, advertisedPort }) => `${name}://127.0.0.1:${advertisedPort}`)
+      .join(','),
+    'listener.security.protocol.map': [
+      'CONTROLLER:PLAINTEXT',
+      ...forClients.map(({ name, protocol }) => `${name}:${protocol}`),
+    ].join(','),
     'inter.broker.listener.name': 'PLAINTEXT',
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': dataFolder,
     ...testBrokerSettings({ copies, copiesInSync }),
     ...(nodes.length > 1 && { 'broker.session.timeout.ms': 3_000, 'broker.heartbeat.interval.ms': 500 }),
+    ...options.properties,
   };
   return Object.entries(properties)
     .map(([name, value]) => `${name}=${value}\n`)

@@ -2,7 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import { type ContainerBroker, containerObstacle, startContainerBroker } from './broker-container.ts';
 import { borrowBrokers, type LentBrokers } from './broker-lent.ts';
-import { type MavenBrokers, mavenObstacle, startMavenBrokers } from './broker-maven.ts';
+import {
+  type MavenBrokerOptions,
+  type MavenBrokers,
+  mavenObstacle,
+  startMavenBrokers,
+} from './broker-maven.ts';
 import { silentLogger } from './silent-logger.ts';
 
 export type TestBrokers = LentBrokers | ContainerBroker | MavenBrokers;
@@ -31,8 +36,11 @@ export async function startBroker(prefix: string): Promise<TestBrokers> {
   return broker;
 }
 
-/** Starts the brokers of one cluster that can be killed and restarted. They are always Apache Kafka from Maven. */
-export async function startCluster(options: { count: 1 | 3 }): Promise<MavenBrokers> {
+/**
+ * Starts the brokers of one cluster that can be killed and restarted, or that are set up in a way of their own. They are
+ * always Apache Kafka from Maven.
+ */
+export async function startCluster(options: MavenBrokerOptions): Promise<MavenBrokers> {
   const obstacle = await mavenObstacle();
   if (obstacle !== null) {
     throw new Error(
