@@ -158,7 +158,14 @@ export function describeAppending(context: ContractContext): void {
       expect(refused).toMatchObject({ acknowledged: 0, baseOffset: -1 });
       expect(refused.fault?.code).toBe('too_large');
       expectAcknowledged(await writer.append({ topic, partition: 0, records: numbered('fits', 1) }), 1);
-      expect(textOf((await readToEnd(io, { topic })).records)).toEqual(['fits-0']);
+      const [before, after] = [numbered('before', 2), numbered('after', 2)];
+      const large = record({ value: randomBytes(2 * 1024 * 1024) });
+      const records = [...before, large, ...after];
+      const some = await writer.append({ topic, partition: 0, records });
+      expect(some).toMatchObject({ acknowledged: 4, baseOffset: 1, refused: [{ index: 2 }] });
+      expect(some.refused?.[0]?.fault).toBe(some.fault);
+      const texts = ['fits-0', 'before-0', 'before-1', 'after-0', 'after-1'];
+      expect(textOf((await readToEnd(io, { topic })).records)).toEqual(texts);
     });
 
     it('answers a fault for a topic or a partition that does not exist', async () => {

@@ -27,6 +27,7 @@ export const httpFaults = {
   headers_too_large: { status: 431, retry: false },
   internal: { status: 500, retry: true },
   log_unavailable: { status: 503, retry: true },
+  log_refuses: { status: 503, retry: true },
   overloaded: { status: 503, retry: true },
   storage_full: { status: 503, retry: true },
   closing: { status: 503, retry: true },

@@ -55,14 +55,25 @@ export interface PartitionBounds {
   readonly stableEnd: number;
 }
 
+/** A record that the log will not take, however often it is sent. The records around it are not affected. */
+export interface RefusedRecord {
+  /** Its place among the records of the append. */
+  readonly index: number;
+  readonly fault: TopicIoError;
+}
+
 /**
- * The fate of an append. The first `acknowledged` records are durable (acks=all, fsynced) and in order. The fate of the
- * rest is unknown, and `fault` says why: they may or may not be in the log, so the caller must send them again.
+ * The fate of an append, whose records are decided in order. The first `acknowledged` + `refused.length` of them are
+ * decided: those in `refused` are not in the log, and the others are durable (acks=all, fsynced). The fate of the rest
+ * is unknown, so the caller must send them again.
  */
 export interface AppendResult {
   readonly acknowledged: number;
   /** Offset of the first acknowledged record; -1 when there is none. */
   readonly baseOffset: number;
+  /** In the order of their places; left out if there are none. */
+  readonly refused?: readonly RefusedRecord[];
+  /** Says why not all records were acknowledged. It is that of the undecided records if there are any. */
   readonly fault?: TopicIoError;
 }
 

@@ -9,6 +9,7 @@ import { cutLetters } from '@runlog/schema/run/cut-text';
 import { DEFAULT_GROUP, formatRunKey } from '@runlog/schema/run/run-key';
 import { runKeyPart } from '@runlog/schema/run/run-key-part';
 import { messageOf } from '@runlog/topic-io/error-message';
+import { parseJson } from '@runlog/topic-io/parse-json';
 import { duplicateName, type EventRange, quoteNonFinite, splitJson, splitLines } from './split-body.ts';
 
 export type BodyFormat = 'json' | 'ndjson';
@@ -49,6 +50,21 @@ export interface BodyOrigin {
    * memory.
    */
   readonly keepsJson?: boolean;
+}
+
+/** Returns the judgement after the log has refused some of its valid events. */
+export function withRefused(
+  judged: Extract<Judgement, { kind: 'judged' }>,
+  refused: readonly { event: AcceptedEvent; fault: Error }[],
+): Extract<Judgement, { kind: 'judged' }> {
+  if (refused.length === 0) return judged;
+  const rejected = refused.map(({ event: { index, record }, fault: { message } }): RejectedEvent => {
+    const event_id = eventIdOf(parseJson(record.value.toString('utf8')));
+    const error = { index, event_id, code: 'event_too_large', path: '', message } as const;
+    return { error, key: record.key, value: record.value };
+  });
+  const all = [...judged.rejected, ...rejected].sort((a, b) => a.error.index - b.error.index);
+  return { ...judged, rejected: all };
 }
 
 /** V8 quotes the source around a fault; this much of the message is enough for an answer. */

@@ -7,23 +7,25 @@ import type { Published } from './publish.ts';
 
 type Judged = Extract<Judgement, { kind: 'judged' }>;
 
-type Outcome = Omit<Published, 'settled'>;
+/** Events that the log refused are among the rejected ones. */
+type Outcome = Omit<Published, 'settled' | 'refused'>;
 
 /** The answer to a judged body. `retryAfter` says that the client should wait before it sends events again. */
 export type Answer =
   | { readonly kind: 'response'; readonly response: IngestResponse; readonly retryAfter: boolean }
   | { readonly kind: 'all_rejected'; readonly response: IngestResponse & HttpFaultBody }
-  | { readonly kind: 'fault'; readonly code: HttpFaultCode; readonly message: string };
+  | {
+      readonly kind: 'fault';
+      readonly code: HttpFaultCode;
+      readonly message: string;
+      readonly retryAfterSeconds?: number;
+    };
 
 /** Returns the answer to a body whose valid events were appended, or only judged (`dry_run`). */
 export function answerOf(judged: Judged, published: Outcome): Answer {
   const { retry, fault, acknowledged } = published;
   if (fault !== null && acknowledged === 0) {
-    return {
-      kind: 'fault',
-      code: faultCodeOf(fault),
-      message: `no event was acknowledged; send all of them again (repeats are recognised): ${fault.message}`,
-    };
+    return faultOf(fault);
   }
   const response: IngestResponse = {
     accepted: acknowledged,
@@ -64,6 +66,19 @@ function firstFault(response: IngestResponse): string {
   return error.path === '' ? error.message : `${error.path} ${error.message}`;
 }
 
+/** What waiting cannot mend is not asked for again at once, but a client must keep its events: an operator can mend it. */
+const REFUSED_RETRY_AFTER_SECONDS = 30;
+
+function faultOf(fault: TopicIoError): Extract<Answer, { kind: 'fault' }> {
+  const code = faultCodeOf(fault);
+  if (code === 'log_refuses') {
+    const message = `no event was stored, and that stays so until an operator changes something; keep the events: ${fault.message}`;
+    return { kind: 'fault', code, message, retryAfterSeconds: REFUSED_RETRY_AFTER_SECONDS };
+  }
+  const message = `no event was acknowledged; send all of them again (repeats are recognised): ${fault.message}`;
+  return { kind: 'fault', code, message };
+}
+
 function faultCodeOf(fault: TopicIoError): HttpFaultCode {
   switch (fault.code) {
     case 'overloaded':
@@ -74,9 +89,10 @@ function faultCodeOf(fault: TopicIoError): HttpFaultCode {
       return 'closing';
     case 'unavailable':
     case 'fenced':
+      return 'log_unavailable';
     case 'too_large':
     case 'unusable':
-      return 'log_unavailable';
+      return 'log_refuses';
     default: {
       const unreachable: never = fault.code;
       throw new Error(`unknown fault ${String(unreachable)}`);

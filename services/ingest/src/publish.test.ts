@@ -80,6 +80,28 @@ describe('publish', () => {
     expect(published.retry).toEqual([0, 1, 2, 3, 4]);
   });
 
+  it('tells events that the log refuses for good from those that it must be asked again for', async () => {
+    const fault = new TopicIoError('too_large', 'a record is too large');
+    const writer = writerThat(() => ({
+      ...{ acknowledged: 1, baseOffset: 0, fault: down },
+      refused: [
+        { index: 0, fault },
+        { index: 2, fault },
+      ],
+    }));
+    const published = await publishTo(writer, ['r1', 'r1', 'r1', 'r1']);
+    expect(published).toMatchObject({ acknowledged: 1, retry: [3], fault: down });
+    expect(published.refused.map(({ event }) => event.index)).toEqual([0, 2]);
+  });
+
+  it('has no fault when everything is acknowledged or refused', async () => {
+    const fault = new TopicIoError('too_large', 'a record is too large');
+    const writer = writerThat(() => ({
+      ...{ acknowledged: 1, baseOffset: 0, fault, refused: [{ index: 1, fault }] },
+    }));
+    expect(await publishTo(writer, ['r1', 'r1'])).toMatchObject({ acknowledged: 1, retry: [], fault: null });
+  });
+
   it('does not wait longer than it may, and counts what was acknowledged in time', async () => {
     const slow = partitionOf('c1/r1/default', PARTITIONS);
     const writer = writerThat((append) =>
@@ -145,9 +167,9 @@ describe('answerOf', () => {
     ['overloaded', 'overloaded'],
     ['storage_full', 'storage_full'],
     ['closed', 'closing'],
-    ['unusable', 'log_unavailable'],
+    ['unusable', 'log_refuses'],
     ['fenced', 'log_unavailable'],
-    ['too_large', 'log_unavailable'],
+    ['too_large', 'log_refuses'],
   ] as const)(
     'is a fault if nothing was acknowledged: %s as %s, even if some events were rejected',
     (code, expected) => {

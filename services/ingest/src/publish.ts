@@ -1,5 +1,6 @@
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import {
+  type AppendResult,
   type RecordToAppend,
   TopicIoError,
   type TopicIoErrorCode,
@@ -7,6 +8,12 @@ import {
 } from '@runlog/topic-io/topic-io';
 import type { AcceptedEvent } from './accept-batch.ts';
 import { within } from './within.ts';
+
+/** An event that the log will not take, however often it is sent. */
+export interface RefusedEvent {
+  readonly event: AcceptedEvent;
+  readonly fault: TopicIoError;
+}
 
 /**
  * The fate of a body's valid events. `retry` holds the ascending indexes of events whose fate is unknown or that were
@@ -17,6 +24,7 @@ export interface Published {
   /** The number of acknowledged events that had a bare NaN, which became a string. */
   readonly normalized: number;
   readonly retry: readonly number[];
+  readonly refused: readonly RefusedEvent[];
   /** The gravest fault of any partition; null exactly if `retry` is empty. */
   readonly fault: TopicIoError | null;
   /**
@@ -51,23 +59,25 @@ export async function publish(options: {
   let acknowledged = 0;
   let normalized = 0;
   const retry: number[] = [];
+  const refused: RefusedEvent[] = [];
   let fault: TopicIoError | null = null;
   for (const [partition, lane] of lanes) {
     const answer = answered.get(partition) ?? late;
     acknowledged += answer.acknowledged;
+    const refusals = new Map(answer.refused?.map((one) => [one.index, one.fault]));
+    const decided = answer.acknowledged + refusals.size;
     for (const [position, event] of lane.events.entries()) {
-      if (position >= answer.acknowledged) retry.push(event.index);
+      const refusal = refusals.get(position);
+      if (position >= decided) retry.push(event.index);
+      else if (refusal !== undefined) refused.push({ event, fault: refusal });
       else if (event.normalized) normalized += 1;
     }
-    if (answer.acknowledged < lane.records.length) fault = graver(fault, answer.fault ?? unexplained);
+    if (decided < lane.records.length) fault = graver(fault, answer.fault ?? unexplained);
   }
-  return { acknowledged, normalized, retry: retry.sort((a, b) => a - b), fault, settled };
+  return { acknowledged, normalized, retry: retry.sort((a, b) => a - b), refused, fault, settled };
 }
 
-interface LaneAnswer {
-  readonly acknowledged: number;
-  readonly fault?: TopicIoError;
-}
+type LaneAnswer = Omit<AppendResult, 'baseOffset'>;
 
 const unexplained = new TopicIoError('unavailable', 'the log acknowledged only some of the events');
 const late: LaneAnswer = {

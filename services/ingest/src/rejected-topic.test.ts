@@ -78,6 +78,31 @@ describe('the rejected topic', () => {
     expect(records).toHaveLength(65);
   });
 
+  it('keeps as much of an event as the topic takes', async () => {
+    const fault = new TopicIoError('too_large', 'a record is too large');
+    const { rejectedTopic, lines, records } = topicOver(async (appended) => {
+      const refused = appended.flatMap(({ value }, index) => (value!.length > 100 ? [{ index, fault }] : []));
+      return { acknowledged: appended.length - refused.length, baseOffset: 0, fault, refused };
+    });
+    rejectedTopic.offer([rejected({ value: Buffer.alloc(1_600) }), rejected()], {
+      ...{ receivedAtMs: nowMs, keyId: null },
+    });
+    await rejectedTopic.settled();
+    expect(records.map(({ value }) => value?.length)).toEqual([1_600, 2, 800, 400, 0]);
+    expect(lines).toEqual([]);
+  });
+
+  it('gives an event up whose headers alone are too large', async () => {
+    const fault = new TopicIoError('too_large', 'a record is too large');
+    const { rejectedTopic, lines } = topicOver(async (appended) => ({
+      ...{ acknowledged: 0, baseOffset: -1, fault },
+      refused: appended.map((_, index) => ({ index, fault })),
+    }));
+    rejectedTopic.offer([rejected()], { receivedAtMs: nowMs, keyId: null });
+    await rejectedTopic.settled();
+    expect(lines).toMatchObject([{ events: 1, reason: 'a record is too large' }]);
+  });
+
   it.each([
     [
       'does not acknowledge',

@@ -12,6 +12,8 @@ import type { RejectedEvent } from './accept-batch.ts';
  */
 const PENDING_BYTES_MAX = 4 * 1024 * 1024;
 const LOG_INTERVAL_MS_MIN = 10_000;
+/** When less of a value fits into the topic, none of it is kept. */
+const KEPT_BYTES_MIN = 512;
 
 /** The facts that are stored with every rejected event of a body. `keyId` is null in open mode. */
 export interface BodyFacts {
@@ -52,13 +54,23 @@ export function createRejectedTopic(options: {
   };
 
   const write = async (partition: number, records: readonly RecordToAppend[]) => {
+    let left = records;
     try {
-      const { acknowledged, fault } = await writer.append({ topic, partition, records });
-      if (acknowledged < records.length) {
-        lose(records.length - acknowledged, fault?.message ?? 'not acknowledged');
+      while (left.length > 0) {
+        const {
+          acknowledged,
+          refused = [],
+          fault,
+        } = await writer.append({ topic, partition, records: left });
+        const undecided = left.length - acknowledged - refused.length;
+        if (undecided > 0) lose(undecided, fault?.message ?? 'not acknowledged');
+        // A part of it is better than nothing. The reason is in the headers.
+        const tooLarge = refused.map(({ index }) => left[index]!);
+        left = tooLarge.flatMap(halved);
+        if (left.length < tooLarge.length) lose(tooLarge.length - left.length, fault?.message ?? 'too large');
       }
     } catch (error) {
-      lose(records.length, messageOf(error));
+      lose(left.length, messageOf(error));
     }
   };
 
@@ -95,6 +107,13 @@ export function createRejectedTopic(options: {
       await Promise.all(pending);
     },
   };
+}
+
+/** Returns the record with half of its value, or nothing if it has none. */
+function halved(record: RecordToAppend): RecordToAppend[] {
+  const { value } = record;
+  if (value === null || value.length === 0) return [];
+  return [{ ...record, value: value.subarray(0, value.length < KEPT_BYTES_MIN ? 0 : value.length >> 1) }];
 }
 
 function recordOf({ error, key, value }: RejectedEvent, { receivedAtMs, keyId }: BodyFacts): RecordToAppend {

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from '@runlog/service-kit/http-server';
-import { acceptBatch } from './accept-batch.ts';
+import { acceptBatch, withRefused } from './accept-batch.ts';
 import type { Admission, Publisher } from './admission.ts';
 import { type Answer, answerOf, publishedDry } from './answer.ts';
 import type { ByteBudget, ByteShare } from './byte-budget.ts';
@@ -112,15 +112,15 @@ export class TakingEvents {
     { share, body }: { share: ByteShare; body: Buffer },
   ): Promise<FastifyReply> {
     const receivedAtMs = this.#now();
-    const judged = acceptBatch(body, {
+    const parsed = acceptBatch(body, {
       ...{ format: head.format, clusterId: publisher.clusterId, receivedAtMs },
       keepsJson: log.keepsJson,
     });
-    if (judged.kind === 'refused') return this.#refusing.fail(reply, judged);
-    const overQuota = this.#admission.admitEvents(publisher, judged.total);
+    if (parsed.kind === 'refused') return this.#refusing.fail(reply, parsed);
+    const overQuota = this.#admission.admitEvents(publisher, parsed.total);
     if (overQuota !== null) return this.#refusing.fail(reply, overQuota);
-    if (head.dryRun) return this.#sendAnswer(reply, answerOf(judged, publishedDry(judged)));
-    const { events } = judged;
+    if (head.dryRun) return this.#sendAnswer(reply, answerOf(parsed, publishedDry(parsed)));
+    const { events } = parsed;
     const begunMs = performance.now();
     const published = await publish({
       writer: log.writer,
@@ -128,6 +128,7 @@ export class TakingEvents {
       partitions: log.partitions,
       events,
     });
+    const judged = withRefused(parsed, published.refused);
     this.#metrics.acknowledged((performance.now() - begunMs) / 1_000);
     this.#metrics.published({
       ...{ clusterId: publisher.clusterId, events: judged.total, bytes: body.length },

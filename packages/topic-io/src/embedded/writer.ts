@@ -1,4 +1,10 @@
-import { type AppendResult, type RecordToAppend, TopicIoError, type TopicWriter } from '../topic-io.ts';
+import {
+  type AppendResult,
+  type RecordToAppend,
+  type RefusedRecord,
+  TopicIoError,
+  type TopicWriter,
+} from '../topic-io.ts';
 import { type Committer, closedFault } from './committer.ts';
 import { encodeRecords } from './records.ts';
 import { checkPlace, recordBytesMax, type TopicCatalog } from './topics.ts';
@@ -41,8 +47,10 @@ export class EmbeddedWriter implements TopicWriter {
     if (batch.records.length === 0) return { acknowledged: 0, baseOffset: -1 };
     try {
       const topic = checkPlace(this.#catalog.find(batch.topic), batch);
-      const { encoded, bytes, isAscii } = encodeRecords(batch.records);
-      checkSizes(encoded, { bytesMax: recordBytesMax(topic), topic: topic.name });
+      const all = encodeRecords(batch.records);
+      const tooLarge = refusedIn(all.encoded, { bytesMax: recordBytesMax(topic), topic: topic.name });
+      if (tooLarge.length > 0) return await this.#appendWithout(tooLarge, batch);
+      const { encoded, bytes, isAscii } = all;
       const lane = this.#laneOf(`${batch.partition}/${batch.topic}`);
       if (lane.pendingBytes + bytes > this.#laneBytesMax) {
         throw new TopicIoError('overloaded', `${lane.pendingBytes} bytes are waiting for ${batch.topic}`);
@@ -57,6 +65,19 @@ export class EmbeddedWriter implements TopicWriter {
       if (error instanceof TopicIoError) return refused(error);
       throw error;
     }
+  }
+
+  /** Appends the records around those that are too large. */
+  async #appendWithout(
+    refused: readonly RefusedRecord[],
+    batch: { topic: string; partition: number; records: readonly RecordToAppend[] },
+  ): Promise<AppendResult> {
+    const indexes = new Set(refused.map(({ index }) => index));
+    const records = batch.records.filter((_, index) => !indexes.has(index));
+    const rest = await this.append({ ...batch, records });
+    // What is refused is decided only if everything before it is.
+    const decided = rest.fault === undefined ? batch.records.length : (refused[0]?.index ?? 0);
+    return { fault: refused[0]!.fault, ...rest, refused: refused.filter(({ index }) => index < decided) };
   }
 
   /** Accepts nothing more, and waits for pending appends. */
@@ -115,14 +136,19 @@ export class EmbeddedWriter implements TopicWriter {
 }
 
 export function checkSizes(encoded: readonly Buffer[], limit: { bytesMax: number; topic: string }): void {
-  for (const { length } of encoded) {
-    if (length > limit.bytesMax) {
-      throw new TopicIoError(
-        'too_large',
-        `a record of ${length} bytes; topic ${limit.topic} takes ${limit.bytesMax} bytes`,
-      );
-    }
-  }
+  const refused = refusedIn(encoded, limit)[0];
+  if (refused !== undefined) throw refused.fault;
+}
+
+function refusedIn(
+  encoded: readonly Buffer[],
+  limit: { bytesMax: number; topic: string },
+): readonly RefusedRecord[] {
+  return encoded.flatMap(({ length }, index) => {
+    if (length <= limit.bytesMax) return [];
+    const message = `a record of ${length} bytes; topic ${limit.topic} takes ${limit.bytesMax} bytes`;
+    return [{ index, fault: new TopicIoError('too_large', message) }];
+  });
 }
 
 function refused(fault: TopicIoError): AppendResult {

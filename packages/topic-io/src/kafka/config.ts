@@ -37,6 +37,8 @@ export const BOUNDS = {
   /** Opening a fenced writer waits for the transaction of a killed holder, at most `transactionMs`. */
   openFencedMs: 20_000,
   abortMs: 2_000,
+  /** How long an append waits for the settings of its topic. Without them it is tried with the usual ones. */
+  limitsMs: 2_000,
   visibleMs: 1_000,
   takeAgainMaxMs: 1_000,
   closeMs: 2_000,
@@ -47,7 +49,7 @@ export const BOUNDS = {
   faultWorthALineMs: 1_000,
   batchBytes: 500 * 1024,
   batchRecords: 4_000,
-  /** `max.message.bytes` of runlog's topics. */
+  /** `max.message.bytes` of runlog's topics. No larger record is sent, whatever a topic may take. */
   messageBytes: 1024 * 1024,
   laneBytes: 32 * 1024 * 1024,
   longPollMs: 250,

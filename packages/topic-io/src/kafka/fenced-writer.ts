@@ -3,8 +3,9 @@ import type { Broker } from 'kafkajs/src/broker/index.js';
 import { type FencedWriter, type GroupOffset, type RecordToAppend, TopicIoError } from '../topic-io.ts';
 import { BOUNDS } from './config.ts';
 import { toTopicIoError } from './faults.ts';
-import { isTooLarge, type ProducerIdentity, produce, wireBytes } from './produce.ts';
+import { BATCH_HEADER_BYTES, isTooLarge, type ProducerIdentity, produce, wireBytes } from './produce.ts';
 import type { AttemptOptions, KafkaSession } from './session.ts';
+import type { TopicLimits } from './topic-limits.ts';
 import { stableEndOf } from './topics.ts';
 
 interface PartitionRecords {
@@ -49,6 +50,7 @@ export class LostIds {
  */
 export class KafkaFencedWriter implements FencedWriter {
   readonly #session: KafkaSession;
+  readonly #limits: TopicLimits;
   readonly #id: string;
   readonly #identity: ProducerIdentity;
   readonly #lostIds: LostIds;
@@ -57,11 +59,13 @@ export class KafkaFencedWriter implements FencedWriter {
 
   private constructor(options: {
     session: KafkaSession;
+    limits: TopicLimits;
     id: string;
     identity: ProducerIdentity;
     lostIds: LostIds;
   }) {
     this.#session = options.session;
+    this.#limits = options.limits;
     this.#id = options.id;
     this.#identity = options.identity;
     this.#lostIds = options.lostIds;
@@ -70,10 +74,11 @@ export class KafkaFencedWriter implements FencedWriter {
   /** Resolves when every earlier holder of the id is fenced. */
   static async open(options: {
     session: KafkaSession;
+    limits: TopicLimits;
     id: string;
     lostIds: LostIds;
   }): Promise<KafkaFencedWriter> {
-    const { session, id, lostIds } = options;
+    const { session, limits, id, lostIds } = options;
     const pauseMs = lostIds.pauseMs(id, Math.random);
     // If the session ends during the pause, the attempt below fails at once.
     if (pauseMs > 0) await delay(pauseMs, undefined, { signal: session.closing }).catch(() => undefined);
@@ -88,7 +93,7 @@ export class KafkaFencedWriter implements FencedWriter {
         return { producerId, producerEpoch };
       },
     );
-    return new KafkaFencedWriter({ session, id, identity, lostIds });
+    return new KafkaFencedWriter({ session, limits, id, identity, lostIds });
   }
 
   async commit(transaction: {
@@ -175,27 +180,46 @@ export class KafkaFencedWriter implements FencedWriter {
 
   async #send(entry: PartitionRecords, endsMs: number): Promise<WrittenEnd> {
     const { topic, partition } = entry;
-    const key = `${topic}/${partition}`;
     let endOffset = 0;
-    for (const records of batches(entry.records)) {
-      const recordBytes = records.reduce((sum, record) => sum + wireBytes(record), 0);
-      const firstSequence = this.#nextSequences.get(key) ?? 0;
-      const baseOffset = await this.#attempt({ doing: `write to ${key}`, endsMs }, () =>
-        produce({
-          session: this.#session,
-          topic,
-          partition,
-          records,
-          recordBytes,
-          identity: this.#identity,
-          firstSequence,
-          transactionalId: this.#id,
-        }),
-      );
-      this.#nextSequences.set(key, firstSequence + records.length);
-      endOffset = baseOffset + records.length;
+    let rest = entry.records;
+    while (rest.length > 0) {
+      const batch = firstBatch(rest, await this.#limits.batchBytesMax(topic));
+      try {
+        const baseOffset = await this.#sendBatch(batch, { topic, partition, endsMs });
+        endOffset = baseOffset + batch.records.length;
+        rest = rest.slice(batch.records.length);
+      } catch (error) {
+        if (!(error instanceof TopicIoError) || error.code !== 'too_large') throw error;
+        const { records, recordBytes } = batch;
+        if (records.length === 1) throw await this.#limits.fault({ topic, recordBytes, cause: error.cause });
+        // Nothing of it is in the log, so the transaction goes on with smaller batches.
+        await this.#limits.refused(topic, recordBytes + BATCH_HEADER_BYTES);
+      }
     }
     return { topic, partition, endOffset };
+  }
+
+  async #sendBatch(
+    { records, recordBytes }: Batch,
+    at: { topic: string; partition: number; endsMs: number },
+  ): Promise<number> {
+    const { topic, partition, endsMs } = at;
+    const key = `${topic}/${partition}`;
+    const firstSequence = this.#nextSequences.get(key) ?? 0;
+    const baseOffset = await this.#attempt({ doing: `write to ${key}`, endsMs }, () =>
+      produce({
+        session: this.#session,
+        topic,
+        partition,
+        records,
+        recordBytes,
+        identity: this.#identity,
+        firstSequence,
+        transactionalId: this.#id,
+      }),
+    );
+    this.#nextSequences.set(key, firstSequence + records.length);
+    return baseOffset;
   }
 
   async #sendOffsets(options: {
@@ -262,19 +286,23 @@ export class KafkaFencedWriter implements FencedWriter {
   }
 }
 
-function* batches(records: readonly RecordToAppend[]): Generator<readonly RecordToAppend[]> {
-  let begin = 0;
-  let bytes = 0;
-  for (const [index, record] of records.entries()) {
+interface Batch {
+  readonly records: readonly RecordToAppend[];
+  readonly recordBytes: number;
+}
+
+/** Takes records from the beginning while they fit into one batch, but at least one. */
+function firstBatch(records: readonly RecordToAppend[], bytesMax: number): Batch {
+  const recordBytesMax = Math.min(BOUNDS.batchBytes, bytesMax - BATCH_HEADER_BYTES);
+  let recordBytes = 0;
+  let count = 0;
+  for (const record of records.slice(0, BOUNDS.batchRecords)) {
     const size = wireBytes(record);
-    if (index > begin && (bytes + size > BOUNDS.batchBytes || index - begin >= BOUNDS.batchRecords)) {
-      yield records.slice(begin, index);
-      begin = index;
-      bytes = 0;
-    }
-    bytes += size;
+    if (count > 0 && recordBytes + size > recordBytesMax) break;
+    recordBytes += size;
+    count += 1;
   }
-  if (begin < records.length) yield records.slice(begin);
+  return { records: records.slice(0, count), recordBytes };
 }
 
 /** Does what `Map.groupBy` does, which Node 20 does not have. */

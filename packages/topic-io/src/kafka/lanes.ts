@@ -1,15 +1,23 @@
 import type { Compression } from '../compression.ts';
-import { type AppendResult, type RecordToAppend, TopicIoError, type TopicWriter } from '../topic-io.ts';
+import {
+  type AppendResult,
+  type RecordToAppend,
+  type RefusedRecord,
+  TopicIoError,
+  type TopicWriter,
+} from '../topic-io.ts';
 import { BOUNDS } from './config.ts';
 import { isLostProducer, KafkaFault, mayHaveAppended, toKafkaFault, toTopicIoError } from './faults.ts';
-import { isTooLarge, type ProducerIdentity, produce, wireBytes } from './produce.ts';
+import { BATCH_HEADER_BYTES, isTooLarge, type ProducerIdentity, produce, wireBytes } from './produce.ts';
 import type { KafkaSession } from './session.ts';
+import type { TopicLimits } from './topic-limits.ts';
 
 const SEQUENCE_MAX = 2 ** 31 - 1;
 
 /** Keeps lanes over Kafka's idempotent produce, with one producer id per lane. */
 export class KafkaWriter implements TopicWriter {
   readonly #session: KafkaSession;
+  readonly #limits: TopicLimits;
   readonly #lanes = new Map<string, Lane>();
   readonly #laneBytesMax: number;
   readonly #compression: Compression;
@@ -17,10 +25,12 @@ export class KafkaWriter implements TopicWriter {
 
   constructor(options: {
     session: KafkaSession;
+    limits: TopicLimits;
     laneBytesMax: number | undefined;
     compression: Compression | undefined;
   }) {
     this.#session = options.session;
+    this.#limits = options.limits;
     this.#laneBytesMax = options.laneBytesMax ?? BOUNDS.laneBytes;
     this.#compression = options.compression ?? 'none';
   }
@@ -43,6 +53,7 @@ export class KafkaWriter implements TopicWriter {
     if (lane === undefined) {
       lane = new Lane({
         session: this.#session,
+        limits: this.#limits,
         topic,
         partition,
         bytesMax: this.#laneBytesMax,
@@ -67,7 +78,9 @@ interface PendingAppend {
   readonly bytes: number;
   readonly enqueuedMs: number;
   readonly answer: (result: AppendResult) => void;
-  acknowledged: number;
+  /** The number of records that are acknowledged or refused. */
+  decided: number;
+  readonly refused: RefusedRecord[];
   baseOffset: number;
 }
 
@@ -94,6 +107,7 @@ interface Batch {
  */
 class Lane {
   readonly #session: KafkaSession;
+  readonly #limits: TopicLimits;
   readonly #topic: string;
   readonly #partition: number;
   readonly #bytesMax: number;
@@ -106,12 +120,14 @@ class Lane {
 
   constructor(options: {
     session: KafkaSession;
+    limits: TopicLimits;
     topic: string;
     partition: number;
     bytesMax: number;
     compression: Compression;
   }) {
     this.#session = options.session;
+    this.#limits = options.limits;
     this.#topic = options.topic;
     this.#partition = options.partition;
     this.#bytesMax = options.bytesMax;
@@ -126,9 +142,6 @@ class Lane {
   append(records: readonly RecordToAppend[]): AppendResult | Promise<AppendResult> {
     if (records.length === 0) return { acknowledged: 0, baseOffset: -1 };
     const sizes = records.map(wireBytes);
-    if (sizes.some(isTooLarge)) {
-      return failed(new TopicIoError('too_large', `a record exceeds ${BOUNDS.messageBytes} bytes`));
-    }
     const bytes = sizes.reduce((sum, size) => sum + size, 0);
     if (this.pendingBytes + bytes > this.#bytesMax) {
       const name = `${this.#topic}/${this.#partition}`;
@@ -137,7 +150,10 @@ class Lane {
     this.pendingBytes += bytes;
     return new Promise((answer) => {
       const enqueuedMs = performance.now();
-      this.#queue.push({ records, sizes, bytes, enqueuedMs, answer, acknowledged: 0, baseOffset: -1 });
+      this.#queue.push({
+        ...{ records, sizes, bytes, enqueuedMs, answer },
+        ...{ decided: 0, refused: [], baseOffset: -1 },
+      });
       if (!this.#running) this.#idle = this.#run();
     });
   }
@@ -147,27 +163,36 @@ class Lane {
     // Everything that is appended in the same turn goes out together.
     await Promise.resolve();
     while (this.#queue.length > 0) {
-      const batch = this.#nextBatch();
+      const batch = this.#nextBatch(await this.#limits.batchBytesMax(this.#topic));
+      if (batch === null) {
+        this.#refuseFirst(new TopicIoError('too_large', `a record exceeds ${BOUNDS.messageBytes} bytes`));
+        continue;
+      }
       try {
         this.#acknowledge(batch.shares, await this.#send(batch));
       } catch (error) {
-        this.#producer = null;
-        this.#failAll(toTopicIoError(error, { doing: `append to ${this.#topic}/${this.#partition}` }));
+        const fault = toTopicIoError(error, { doing: `append to ${this.#topic}/${this.#partition}` });
+        if (fault.code === 'too_large') await this.#makeSmaller(batch, fault);
+        else this.#failAll(fault);
       }
     }
     this.#running = false;
   }
 
-  #nextBatch(): Batch & { shares: Share[] } {
+  /** Returns null if the first record is larger than any that is sent. */
+  #nextBatch(bytesMax: number): (Batch & { shares: Share[] }) | null {
+    const recordBytesMax = Math.min(BOUNDS.batchBytes, bytesMax - BATCH_HEADER_BYTES);
     const shares: Share[] = [];
     const records: RecordToAppend[] = [];
     let recordBytes = 0;
     for (const pending of this.#queue) {
-      const begin = pending.acknowledged;
+      const begin = pending.decided;
       let end = begin;
       while (end < pending.records.length && records.length < BOUNDS.batchRecords) {
         const size = pending.sizes[end]!;
-        if (records.length > 0 && recordBytes + size > BOUNDS.batchBytes) break;
+        // A record that may be too large is sent alone, so that nothing else is refused with it.
+        if (records.length > 0 && recordBytes + size > recordBytesMax) break;
+        if (isTooLarge(size)) return null;
         records.push(pending.records[end]!);
         recordBytes += size;
         end += 1;
@@ -176,6 +201,13 @@ class Lane {
       if (end < pending.records.length) break;
     }
     return { shares, records, recordBytes };
+  }
+
+  /** The batch was refused as too large and is not in the log, so the producer's sequence goes on where it was. */
+  async #makeSmaller({ records, recordBytes }: Batch, { cause }: TopicIoError): Promise<void> {
+    const topic = this.#topic;
+    if (records.length > 1) await this.#limits.refused(topic, recordBytes + BATCH_HEADER_BYTES);
+    else this.#refuseFirst(await this.#limits.fault({ topic, recordBytes, cause }));
   }
 
   async #send(batch: Batch): Promise<number> {
@@ -190,6 +222,11 @@ class Lane {
     const doing = `append to ${this.#topic}/${this.#partition}`;
     try {
       return await this.#session.attempt({ doing, timeoutMs }, () => this.#try(batch, sending));
+    } catch (error) {
+      // The limit was lowered between two tries, the first of which had no answer. The broker judges the size first.
+      if (!sending.maybeAppended || !(error instanceof TopicIoError) || error.code !== 'too_large')
+        throw error;
+      throw new KafkaFault(null, 'an earlier try had no answer', { cause: error });
     } finally {
       // A try that the attempt has given up on must not touch the lane.
       sending.over = true;
@@ -238,23 +275,42 @@ class Lane {
   #acknowledge(shares: readonly Share[], baseOffset: number): void {
     let offset = baseOffset;
     for (const { pending, count } of shares) {
-      if (pending.acknowledged === 0) pending.baseOffset = offset;
-      pending.acknowledged += count;
+      if (pending.baseOffset === -1) pending.baseOffset = offset;
+      pending.decided += count;
       offset += count;
-      if (pending.acknowledged < pending.records.length) continue;
-      this.#queue.shift();
-      this.pendingBytes -= pending.bytes;
-      pending.answer({ acknowledged: pending.acknowledged, baseOffset: pending.baseOffset });
+      this.#answerIfDecided(pending);
     }
   }
 
+  #refuseFirst(fault: TopicIoError): void {
+    const pending = this.#queue[0]!;
+    pending.refused.push({ index: pending.decided, fault });
+    pending.decided += 1;
+    this.#answerIfDecided(pending);
+  }
+
+  /** Appends are decided in the order of the queue. */
+  #answerIfDecided(pending: PendingAppend): void {
+    if (pending.decided < pending.records.length) return;
+    this.#queue.shift();
+    this.#answer(pending, pending.refused[0]?.fault);
+  }
+
   #failAll(fault: TopicIoError): void {
+    this.#producer = null;
     const queue = this.#queue;
     this.#queue = [];
-    for (const { acknowledged, baseOffset, bytes, answer } of queue) {
-      this.pendingBytes -= bytes;
-      answer({ acknowledged, baseOffset, fault });
-    }
+    for (const pending of queue) this.#answer(pending, fault);
+  }
+
+  #answer({ bytes, decided, refused, baseOffset, answer }: PendingAppend, fault?: TopicIoError): void {
+    this.pendingBytes -= bytes;
+    answer({
+      acknowledged: decided - refused.length,
+      baseOffset,
+      ...(refused.length > 0 && { refused }),
+      ...(fault !== undefined && { fault }),
+    });
   }
 }
 

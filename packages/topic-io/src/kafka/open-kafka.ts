@@ -7,6 +7,7 @@ import { patchKafkajs } from './patches.ts';
 import { Reachability } from './reachability.ts';
 import { KafkaReader } from './reader.ts';
 import { KafkaSession } from './session.ts';
+import { TopicLimits } from './topic-limits.ts';
 import { bounds, deleteTopic, describeTopic, ensureTopics, offsetAtTime } from './topics.ts';
 
 /**
@@ -23,6 +24,7 @@ export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
   /** This session is for short questions, never for a request that takes long. */
   const questions = session();
   const transactions = session(BOUNDS.produceRequestMs);
+  const limits = new TopicLimits(questions);
   const lostIds = new LostIds();
   const refuseWhenClosed = () => {
     if (closed) throw new TopicIoError('closed', 'the log is closed');
@@ -60,11 +62,11 @@ export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
       refuseWhenClosed();
       const { laneBytesMax, compression } = writerOptions ?? {};
       const own = session(BOUNDS.produceRequestMs);
-      return keep(new KafkaWriter({ session: own, laneBytesMax, compression }), own);
+      return keep(new KafkaWriter({ session: own, limits, laneBytesMax, compression }), own);
     },
     async fencedWriter(id) {
       refuseWhenClosed();
-      return KafkaFencedWriter.open({ session: transactions, id, lostIds });
+      return KafkaFencedWriter.open({ session: transactions, limits, id, lostIds });
     },
     reader({ topic, key, signal, onFault, onAnswer }) {
       refuseWhenClosed();

@@ -14,7 +14,7 @@ export interface ProducerIdentity {
 }
 
 const ACKS_ALL = -1;
-const BATCH_HEADER_BYTES = 61;
+export const BATCH_HEADER_BYTES = 61;
 /**
  * The sum of the largest encodings of length, attributes, timestamp, offset, key length, value length and header count.
  */

@@ -163,7 +163,8 @@ export async function isCompacted(session: KafkaSession, topic: string): Promise
   return policies.includes('compact') && settings['remote.storage.enable'] !== 'true';
 }
 
-async function readSettings(session: KafkaSession, name: string): Promise<Record<string, string>> {
+/** Use within `attempt`. */
+export async function readSettings(session: KafkaSession, name: string): Promise<Record<string, string>> {
   const broker = await session.anyBroker();
   const resources = [{ type: TOPIC_RESOURCE, name }];
   const answer = await broker.describeConfigs({ resources, includeSynonyms: false });
