@@ -4,10 +4,12 @@ import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { ingestResponseSchema } from '@runlog/schema/http/ingest-api';
 import { type TopicNames, topicNames } from '@runlog/schema/log/topics';
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
-import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
+import type { CleanupPolicy, LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { runCli } from '../support/cli-process.ts';
 import { ServiceProcess } from '../support/service-process.ts';
 import { silentLogger } from '../support/silent-logger.ts';
+import { alterTopic } from '../support/topic-settings.ts';
 import { uniqueName } from '../support/unique-name.ts';
 
 const KIB = 1024;
@@ -17,8 +19,9 @@ describe('topics that were made beforehand and take less than runlog would', () 
   let io: TopicIo;
   let topics: TopicNames;
   let env: Record<string, string>;
+  let brokers: readonly string[];
   beforeEach(async () => {
-    const brokers = inject('kafkaBrokers');
+    brokers = inject('kafkaBrokers');
     const prefix = `${uniqueName('limits')}-`;
     topics = topicNames(prefix);
     env = { KAFKA_BROKERS: brokers.join(','), RUNLOG_TOPIC_PREFIX: prefix, RUNLOG_PARTITIONS: '1' };
@@ -28,10 +31,8 @@ describe('topics that were made beforehand and take less than runlog would', () 
     await io?.[Symbol.asyncDispose]();
   });
 
-  async function make(...names: string[]): Promise<void> {
-    await io.ensureTopics(
-      names.map((name) => ({ name, partitions: 1, cleanupPolicy: 'delete', settings: LIMIT })),
-    );
+  async function make(name: string, cleanupPolicy: CleanupPolicy = 'delete'): Promise<void> {
+    await io.ensureTopics([{ name, partitions: 1, cleanupPolicy, settings: LIMIT }]);
   }
 
   async function recordsOf(topic: string): Promise<LogRecord[]> {
@@ -41,7 +42,8 @@ describe('topics that were made beforehand and take less than runlog would', () 
   }
 
   it('takes bodies of many events, and refuses an event that cannot fit by its name', async () => {
-    await make(topics.events, topics.rejected);
+    await make(topics.events);
+    await make(topics.rejected);
     await using ingest = await ServiceProcess.start('ingest', env);
     const post = (...events: string[]) => postEvents(ingest, events);
     const small = Array.from({ length: 200 }, () => eventOf(KIB));
@@ -71,12 +73,80 @@ describe('topics that were made beforehand and take less than runlog would', () 
       expect(text!.length).toBeGreaterThan(4 * KIB);
     }
   });
+
+  it('refuses to fill snapshots that their topic may not take, and says what mends it', async () => {
+    await make(topics.snapshots, 'compact');
+    const refusal = await ServiceProcess.start('aggregator', env).catch(String);
+    expect(refusal).toContain('aggregator ended (1)');
+    expect(refusal).toContain(`${topics.snapshots} takes records of at most 16384 bytes`);
+    expect(refusal).toContain(`--entity-name ${topics.snapshots} --add-config max.message.bytes=1048576`);
+  });
+
+  it.each([
+    ['events', 'compact', 'delete'],
+    ['meta', 'delete', 'compact'],
+  ] as const)('refuses %s in a topic whose policy is to %s', async (which, policy, due) => {
+    await make(topics[which], policy);
+    const refusal = await ServiceProcess.start('ingest', env).catch(String);
+    expect(refusal).toContain('ingest ended (1)');
+    expect(refusal).toContain(`${topics[which]} has cleanup.policy=${policy}`);
+    expect(refusal).toContain(`--entity-name ${topics[which]} --add-config cleanup.policy=${due}`);
+  });
+
+  it('says once how an existing topic differs from its own, and changes nothing', async () => {
+    await make(topics.events);
+    await using ingest = await ServiceProcess.start('ingest', env);
+    const lines = ingest.output.split('\n').filter((line) => line.includes('"differences"'));
+    expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+      {
+        ...{ level: 40, topic: topics.events },
+        differences: [
+          { setting: 'max.message.bytes', wanted: '1048576', found: '16384', grave: true },
+          { setting: 'retention.ms', wanted: '2592000000', found: '604800000', grave: true },
+        ],
+      },
+    ]);
+    expect((await io.describeTopic(topics.events))?.settings).toMatchObject(LIMIT);
+  });
+
+  it('says what holds snapshots back when their limit is lowered, and goes on when it is raised', async () => {
+    await using aggregator = await ServiceProcess.start('aggregator', env);
+    await using ingest = await ServiceProcess.start('ingest', env);
+    const readiness = async () => (await fetch(`${aggregator.addresses.aggregator}/readyz`)).text();
+    await alterTopic(brokers, topics.snapshots, { 'cleanup.policy': 'compact', ...LIMIT });
+    const wordy = Array.from({ length: 90 }, () => eventOf(KIB, { message: 'x'.repeat(900) }));
+    expect((await postEvents(ingest, wordy)).status).toBe(200);
+    await expect.poll(readiness).toContain('MESSAGE_TOO_LARGE');
+    expect(await readiness()).toContain(`${topics.snapshots}, whose max.message.bytes is 16384`);
+    await alterTopic(brokers, topics.snapshots, { 'cleanup.policy': 'compact' });
+    await expect.poll(readiness).toContain('"ready"');
+    await expect.poll(async () => (await runCli(['verify'], env)).code).toBe(0);
+    expect(aggregator.ended).toBe(false);
+  });
+
+  it('copies what no fold can read to a topic of rejected events that takes less', async () => {
+    await make(topics.rejected);
+    await using aggregator = await ServiceProcess.start('aggregator', env);
+    await using writer = await io.writer();
+    const value = randomBytes(60 * KIB);
+    const foreign = { key: 'c1/r1/default', value, headers: {}, timestampMs: Date.now() };
+    await writer.append({ topic: topics.events, partition: 0, records: [foreign] });
+    await expect.poll(async () => (await recordsOf(topics.rejected)).length).toBe(1);
+    const [copy] = await recordsOf(topics.rejected);
+    expect(copy).toMatchObject({ key: 'c1/r1/default', headers: { code: 'unfoldable' } });
+    expect(copy!.value!.length).toBeGreaterThan(15 * KIB);
+    expect(value.subarray(0, copy!.value!.length).equals(copy!.value!)).toBe(true);
+    expect(aggregator.ended).toBe(false);
+  });
 });
 
-function eventOf(bytes: number): string {
+function eventOf(bytes: number, data: Record<string, string> = {}): string {
   return JSON.stringify({
     ...{ event_id: randomBytes(8).toString('hex'), event_type: 'NOTE', run_id: 'r1' },
-    ...{ timestamp: '2026-01-03T23:59:47.900Z', data: { pad: randomBytes(bytes / 2).toString('hex') } },
+    ...{
+      timestamp: '2026-01-03T23:59:47.900Z',
+      data: { ...data, pad: randomBytes(bytes / 2).toString('hex') },
+    },
   });
 }
 

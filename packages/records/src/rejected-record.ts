@@ -46,6 +46,19 @@ export function encodeRejected(
   };
 }
 
+/** An upper bound of what Kafka adds to each text of a record, and to the whole. */
+const TEXT_OVERHEAD_BYTES = 10;
+const RECORD_OVERHEAD_BYTES = 256;
+
+/** Returns the record with as much of its value as makes it fit. Its headers, which hold the reason, are kept. */
+export function cutRejected(record: RecordToAppend, recordBytesMax: number): RecordToAppend {
+  const texts = [record.key, ...Object.entries(record.headers).flat()];
+  const others = texts.reduce((sum, text) => sum + TEXT_OVERHEAD_BYTES + Buffer.byteLength(text), 0);
+  const valueBytesMax = Math.max(recordBytesMax - others - RECORD_OVERHEAD_BYTES, 0);
+  if (record.value === null || record.value.length <= valueBytesMax) return record;
+  return { ...record, value: record.value.subarray(0, valueBytesMax) };
+}
+
 /** Decodes the fields of a record. Each is null if it is missing, because the topic may hold anything. */
 export function decodeRejected({ key, headers, value }: LogRecord): {
   [Field in keyof Rejected]: Field extends 'key' ? string : string | null;

@@ -1,29 +1,20 @@
 import type { RunMeta } from '@runlog/records/meta-record';
 import { decodeMeta, encodeMeta, META_KEY } from '@runlog/records/meta-record';
-import {
-  eventTopicSettings,
-  figuresTopicOf,
-  metaTopicSettings,
-  rejectedTopicSettings,
-  snapshotTopicSettings,
-  type TopicNames,
-  type TopicSettings,
-} from '@runlog/schema/log/topics';
+import type { TopicNames } from '@runlog/schema/log/topics';
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import type { Logger } from '@runlog/topic-io/logger';
-import { type TopicDescription, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import { type TopicDescription, type TopicIo, TopicIoError, type TopicSpec } from '@runlog/topic-io/topic-io';
+import { alterCommand } from '@runlog/topic-io/topic-settings';
 import { readToEnd } from './read-to-end.ts';
+import { eventTopics, metaTopic, snapshotTopics, type TopicPlan } from './topic-specs.ts';
 
 /** Contenders for an empty `run-meta` fence each other. After this many rounds something else is wrong. */
 const ROUNDS_MAX = 20;
 
-export interface PrepareOptions {
+/** The plan is used for creating topics; existing ones keep their settings. */
+export interface PrepareOptions extends TopicPlan {
   readonly io: TopicIo;
-  readonly topics: TopicNames;
-  /** Is used for creating topics; existing ones keep their settings. */
   readonly partitions: number;
-  readonly replicationFactor: number | undefined;
-  readonly eventRetentionHours: number;
   /** Names a new epoch of the topics. Is called only if they have none yet. */
   readonly epoch: () => string;
   /** Unix time in milliseconds; dates the record of `run-meta`. */
@@ -38,29 +29,22 @@ export interface PrepareOptions {
  */
 export async function prepareTopics(options: PrepareOptions): Promise<RunMeta> {
   const { io, topics, logger } = options;
-  const ensure = async (name: string, partitions: number, settings: TopicSettings) => {
-    const { replicationFactor } = options;
-    const [made] = await io.ensureTopics([{ name, partitions, replicationFactor, ...settings }]);
-    return made!;
-  };
-  await ensure(topics.meta, 1, metaTopicSettings());
+  const ensure = async (spec: TopicSpec) => (await io.ensureTopics([spec]))[0]!;
+  const ofMeta = await ensure(metaTopic(options));
   // The events topic decides the partition count, because two processes with different settings must not disagree on
   // it.
-  const events = await ensure(
-    topics.events,
-    options.partitions,
-    eventTopicSettings(options.eventRetentionHours),
-  );
-  await ensure(topics.rejected, events.partitions, rejectedTopicSettings(options.eventRetentionHours));
+  const events = await ensure(eventTopics(options, options.partitions)[0]);
+  await ensure(eventTopics(options, events.partitions)[1]);
+  refuseLossyPolicies({ events, compacted: [ofMeta] });
   const meta = await agreeOnMeta(options, {
     epoch: options.epoch(),
     fold: FOLD_VERSION,
     partitions: events.partitions,
     snapshots: topics.snapshots,
   });
-  const snapshots = await ensure(meta.snapshots, meta.partitions, snapshotTopicSettings());
-  const figures = await ensure(figuresTopicOf(meta.snapshots), meta.partitions, snapshotTopicSettings());
-  refuseContradictions(meta, { events, compacted: [snapshots, figures] });
+  const compacted: TopicDescription[] = [];
+  for (const spec of snapshotTopics(options, meta)) compacted.push(await ensure(spec));
+  refuseContradictions(meta, { events, compacted });
   if (events.partitions !== options.partitions) {
     logger.info(
       { topic: topics.events, partitions: events.partitions, configured: options.partitions },
@@ -122,15 +106,24 @@ function refuseContradictions(
         'partitions and snapshots would be wrong. Partitions cannot be added to a running runlog',
     );
   }
-  for (const { name, settings } of found.compacted) {
-    const policy = settings['cleanup.policy'];
-    if (!policy?.includes('delete')) continue;
-    throw new TopicIoError(
-      'unusable',
-      `${name} has cleanup.policy=${policy}: it would lose runs. Set it to compact`,
-    );
-  }
+  refuseLossyPolicies(found);
   refuseOtherFold(meta);
+}
+
+/** Compaction would keep one event of each run, and deletion by age would lose runs, or the epoch. */
+function refuseLossyPolicies(found: {
+  events: TopicDescription;
+  compacted: readonly TopicDescription[];
+}): void {
+  const refuse = ({ name, settings }: TopicDescription, lossy: string, due: string) => {
+    const policy = settings['cleanup.policy'];
+    if (!policy?.includes(lossy)) return;
+    const command = alterCommand(name, { 'cleanup.policy': due });
+    const message = `${name} has cleanup.policy=${policy}: it would lose ${due === 'delete' ? 'events' : 'runs'}. Set it to ${due}: ${command}`;
+    throw new TopicIoError('unusable', message);
+  };
+  refuse(found.events, 'compact', 'delete');
+  for (const topic of found.compacted) refuse(topic, 'delete', 'compact');
 }
 
 /** Throws `unusable`, and says what to do, if another version of the fold writes the snapshots. */

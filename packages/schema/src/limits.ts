@@ -9,6 +9,8 @@ export const BODY_BYTES_MAX = 4 * MIB;
 export const BODY_EVENTS_MAX = 1_000;
 /** Far below the broker's `max.message.bytes` of 1 MiB, so that no accepted event can be refused by the broker. */
 export const EVENT_BYTES_MAX = 256 * KIB;
+/** What an events topic must take. One that takes less is a mistake: most events would be rejected. */
+export const EVENTS_TOPIC_BYTES_MIN = 8 * KIB;
 export const EVENT_DEPTH_MAX = 64;
 export const EVENT_ID_CHARS_MAX = 128;
 /** A million events a second for twelve days. Sums over emitters stay exact integers. */
@@ -23,6 +25,8 @@ export const REJECTED_BYTES_MAX = 64 * KIB;
 // --- what a snapshot may hold: together below this for any input (evolve.test.ts in run-state) ---
 /** Half of what a broker takes as one record, so that no input makes a run that cannot be stored. */
 export const SNAPSHOT_BYTES_MAX = 512 * KIB;
+/** What the topics of snapshots and figures must take: the largest value with its key and headers. */
+export const SNAPSHOT_RECORD_BYTES_MAX = SNAPSHOT_BYTES_MAX + 4 * KIB;
 export const EVENT_LOG_ENTRIES_MAX = 100;
 export const MILESTONES_MAX = 100;
 /** The limit is in bytes of JSON, including the ellipsis. */

@@ -256,6 +256,14 @@ export class TopicIoError extends Error {
   }
 }
 
+/**
+ * Whether the log has answered and refuses, for a reason that an operator can remove. What was to be written is good, and is
+ * to be kept until then.
+ */
+export function isVerdict(error: unknown): error is TopicIoError {
+  return error instanceof TopicIoError && (error.code === 'too_large' || error.code === 'unusable');
+}
+
 /** Whether waiting can help. A final refusal by the log, and an error that is not the log's, must stop a service. */
 export function isPassing(error: unknown): error is TopicIoError {
   if (!(error instanceof TopicIoError)) return false;

@@ -9,7 +9,9 @@ import {
   type Assignment,
   type GroupMember,
   isPassing,
+  isVerdict,
   type TopicIo,
+  type TopicIoError,
   type TopicReader,
 } from '@runlog/topic-io/topic-io';
 import type { AggregationObserver } from './aggregator-metrics.ts';
@@ -23,6 +25,8 @@ import { SnapshotBudget } from './snapshot-budget.ts';
  */
 const RECLAIM_MS_MIN = 200;
 const RECLAIM_JITTER_MS = 800;
+/** How long a partition waits after a verdict of the log that only an operator can mend. Each try reads it anew. */
+const REFUSED_MS = 5_000;
 /** The time between two sweeps for silent runs and idle figures. It is far longer than a control record takes to come back. */
 const RETIRE_SWEEP_MS = 60_000;
 
@@ -51,6 +55,8 @@ export class Aggregation implements AsyncDisposable {
   readonly #claims = new Map<number, Promise<void>>();
   readonly #reader: TopicReader;
   readonly #stop = new AbortController();
+  /** Says for each of our partitions that the log refuses to store why it does. */
+  readonly #refusals = new Map<number, string>();
   #member: GroupMember | null = null;
   #assignment: Assignment | null = null;
   #failure: unknown = null;
@@ -78,6 +84,12 @@ export class Aggregation implements AsyncDisposable {
    */
   get ready(): boolean {
     return this.#assignment?.partitions.every((partition) => this.#held.has(partition)) ?? false;
+  }
+
+  /** Says what an operator must change so that snapshots are stored; null if the log stores them. */
+  get refusal(): string | null {
+    for (const [partition, message] of this.#refusals) return `partition ${partition}: ${message}`;
+    return null;
   }
 
   /**
@@ -127,6 +139,9 @@ export class Aggregation implements AsyncDisposable {
       for (const partition of [...this.#held.keys()]) {
         if (!this.#isMine(partition)) await this.#release(partition);
       }
+      for (const partition of [...this.#refusals.keys()]) {
+        if (!this.#isMine(partition)) this.#refusals.delete(partition);
+      }
       for (const partition of assignment.partitions) this.#claim(partition);
     }
   }
@@ -148,6 +163,7 @@ export class Aggregation implements AsyncDisposable {
   async #claimUntilItHolds(partition: number): Promise<void> {
     const { io, topics, meta, clock, logger } = this.#options;
     const member = this.#member!;
+    if (this.#refusals.has(partition)) await clock.sleep(REFUSED_MS, this.#stop.signal);
     while (this.#isMine(partition)) {
       const { generation } = this.#assignment!;
       const confirm = () => member.confirm(generation);
@@ -231,6 +247,9 @@ export class Aggregation implements AsyncDisposable {
     const begunMs = clock.now();
     try {
       const { runs, bytes } = await held.flush();
+      if (this.#refusals.delete(held.partition)) {
+        this.#options.logger.info({ partition: held.partition }, 'snapshots are stored again');
+      }
       const atMs = clock.now();
       observer?.flushed({ runs, bytes, atMs, seconds: (atMs - begunMs) / 1_000 });
     } catch (error) {
@@ -238,12 +257,24 @@ export class Aggregation implements AsyncDisposable {
       const { partition } = held;
       // The partition was released while it was flushing.
       if (this.#held.get(partition) !== held) return;
-      if (!isPassing(error)) throw error;
-      this.#options.logger.warn({ err: error, partition }, 'flush failed; claiming the partition anew');
+      const isRefused = isVerdict(error);
+      if (isRefused) this.#refused(partition, error);
+      else if (!isPassing(error)) throw error;
+      else this.#options.logger.warn({ err: error, partition }, 'flush failed; claiming the partition anew');
       await this.#release(partition);
-      await this.#pause();
+      if (!isRefused) await this.#pause();
       if (this.#isMine(partition)) this.#claim(partition);
     }
+  }
+
+  /** The first of equal refusals is logged. */
+  #refused(partition: number, error: TopicIoError): void {
+    if (this.#refusals.get(partition) === error.message) return;
+    this.#refusals.set(partition, error.message);
+    this.#options.logger.error(
+      { err: error, partition },
+      'the log refuses to store snapshots until an operator changes something; trying again meanwhile',
+    );
   }
 
   async #release(partition: number): Promise<void> {

@@ -1,5 +1,5 @@
 import type { RunMeta } from '@runlog/records/meta-record';
-import { encodeRejected } from '@runlog/records/rejected-record';
+import { cutRejected, encodeRejected } from '@runlog/records/rejected-record';
 import { restore } from '@runlog/run-feed/restore';
 import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import { LEFT_OUT, RunTable, type UnfoldableRecord } from '@runlog/run-feed/run-table';
@@ -7,6 +7,7 @@ import { figuresTopicOf, snapshotWriterId, type TopicNames } from '@runlog/schem
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/topic-io/logger';
 import type { FencedWriter, LogRecord, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
+import { batchBoundOf } from '@runlog/topic-io/topic-settings';
 import { areFiguresDue, buildFlush, FLUSH_BYTES_MAX } from './build-flush.ts';
 import { DirtyRuns } from './dirty-runs.ts';
 import type { SnapshotBudget } from './snapshot-budget.ts';
@@ -137,6 +138,7 @@ export class HeldPartition implements AsyncDisposable {
    */
   async flush({ all = false }: { all?: boolean } = {}): Promise<{ runs: number; bytes: number }> {
     const { topics, meta, budget, clock, logger, rebuild } = this.#options;
+    const rejectedBytesMax = await this.#rejectedBytesMax();
     const nowMs = clock.now();
     const flush = buildFlush({
       dirty: this.#dirty,
@@ -149,7 +151,7 @@ export class HeldPartition implements AsyncDisposable {
       nowMs,
       all,
     });
-    const rejected = this.#rejected;
+    const rejected = this.#rejected.map((record) => cutRejected(record, rejectedBytesMax));
     this.#rejected = [];
     budget.spend(flush.bytes);
     await this.#writer.commit({
@@ -192,6 +194,13 @@ export class HeldPartition implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writer[Symbol.asyncDispose]();
+  }
+
+  /** Resolves to what the topic of rejected events takes: no record may hold up the flush. It is asked for only if needed. */
+  async #rejectedBytesMax(): Promise<number> {
+    if (this.#rejected.length === 0) return Number.POSITIVE_INFINITY;
+    const found = await this.#options.io.describeTopic(this.#options.topics.rejected);
+    return batchBoundOf(found?.settings ?? {}).bytesMax;
   }
 
   #rejectedRecord({ record, reason }: UnfoldableRecord): RecordToAppend {

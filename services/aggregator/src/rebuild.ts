@@ -1,16 +1,13 @@
 import type { RunMeta } from '@runlog/records/meta-record';
 import { encodeMeta } from '@runlog/records/meta-record';
 import { decodePlan, encodePlan, PLAN_KEY, type RebuildPlan } from '@runlog/records/plan-record';
+import { refuseSmall } from '@runlog/run-feed/check-topics';
 import { metaChange, sameMeta } from '@runlog/run-feed/follow-meta';
 import { readMeta, refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
+import { snapshotTopics } from '@runlog/run-feed/topic-specs';
 import { type VerifyProgress, type VerifyReport, verify } from '@runlog/run-feed/verify';
-import {
-  figuresTopicOf,
-  snapshotTopicSettings,
-  snapshotWriterId,
-  type TopicNames,
-} from '@runlog/schema/log/topics';
+import { figuresTopicOf, snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/topic-io/logger';
@@ -150,8 +147,8 @@ async function agreeOnPlan(
   const leftOver: string[] = [];
   let target = nextSnapshotTopic(topics, former.snapshots);
   for (;;) {
-    for (const name of [target, figuresTopicOf(target)]) {
-      await io.ensureTopics([{ name, partitions, replicationFactor, ...snapshotTopicSettings() }]);
+    for (const spec of snapshotTopics({ replicationFactor }, { snapshots: target, partitions })) {
+      for (const made of await io.ensureTopics([spec])) refuseSmall(made, spec.recordBytesMin);
     }
     await using writer = await io.fencedWriter(snapshotWriterId(target, 0));
     const found = await readPlan(options, target);

@@ -1,7 +1,9 @@
+import { checkTopics } from '@runlog/run-feed/check-topics';
 import { feedStateOf, STALLED_AFTER_MS } from '@runlog/run-feed/feed-health';
 import { metaChange } from '@runlog/run-feed/follow-meta';
 import { LogWatch } from '@runlog/run-feed/log-watch';
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
+import { metaTopic, snapshotTopics } from '@runlog/run-feed/topic-specs';
 import type { FeedHealth } from '@runlog/schema/http/health';
 import { createHttpServer, listen } from '@runlog/service-kit/http-server';
 import type { Running } from '@runlog/service-kit/lifecycle';
@@ -43,7 +45,7 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
       notReadyBecause: () => {
         if (stop.signal.aborted) return 'stopping';
         if (aggregation === null) return 'waiting for the log';
-        return aggregation.ready ? null : 'restoring partitions';
+        return aggregation.refusal ?? (aggregation.ready ? null : 'restoring partitions');
       },
       feed,
     },
@@ -82,18 +84,12 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
       }
     }
   };
-  const prepare = () => {
+  const prepare = async () => {
     const { topics, partitions, replicationFactor, eventRetentionHours } = config.log;
-    return prepareTopics({
-      io,
-      topics,
-      partitions,
-      replicationFactor,
-      eventRetentionHours,
-      epoch: newEpoch,
-      now: clock.now,
-      logger,
-    });
+    const plan = { topics, replicationFactor, eventRetentionHours };
+    const meta = await prepareTopics({ io, ...plan, partitions, epoch: newEpoch, now: clock.now, logger });
+    await checkTopics(io, { topics: [metaTopic(plan), ...snapshotTopics(plan, meta)], logger });
+    return meta;
   };
   const url = await listen(server, { host: config.host, port: config.port });
   const working = work().catch((error: unknown) => {

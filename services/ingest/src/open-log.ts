@@ -1,4 +1,6 @@
+import { checkTopics } from '@runlog/run-feed/check-topics';
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
+import { eventTopics } from '@runlog/run-feed/topic-specs';
 import type { LogConfig } from '@runlog/service-kit/log-config';
 import type { Compression } from '@runlog/topic-io/compression';
 import type { Logger } from '@runlog/topic-io/logger';
@@ -29,16 +31,14 @@ export async function prepareLog(options: {
 }): Promise<OpenLog> {
   const { io, logger, now } = options;
   const { topics, partitions: partitionsWanted, replicationFactor, eventRetentionHours } = options.config;
+  const plan = { topics, replicationFactor, eventRetentionHours };
   const { partitions } = await prepareTopics({
-    io,
-    topics,
-    partitions: partitionsWanted,
-    replicationFactor,
-    eventRetentionHours,
+    ...{ io, ...plan, partitions: partitionsWanted },
     epoch: options.newEpoch,
     now,
     logger,
   });
+  await checkTopics(io, { topics: eventTopics(plan, partitions), logger });
   const description = await io.describeTopic(topics.rejected);
   if (description === null)
     throw new TopicIoError('unavailable', `the topic ${topics.rejected} does not exist yet`);

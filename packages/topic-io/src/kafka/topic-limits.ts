@@ -1,17 +1,11 @@
 import { TopicIoError } from '../topic-io.ts';
+import { alterCommand, type BatchBound, batchBoundOf } from '../topic-settings.ts';
 import { BOUNDS } from './config.ts';
 import { toKafkaFault } from './faults.ts';
 import type { KafkaSession } from './session.ts';
 import { readSettings } from './topics.ts';
 
-/** The settings that bound a batch: a broker refuses one that is larger, or that no segment can hold. */
-const BOUNDING = ['max.message.bytes', 'segment.bytes'] as const;
-
-interface Limit {
-  /** The bytes of a batch with its header, as it is sent. */
-  readonly bytesMax: number;
-  /** The setting that says so; null if the topic's settings could not be read. */
-  readonly setting: (typeof BOUNDING)[number] | null;
+interface Limit extends BatchBound {
   readonly readMs: number;
 }
 
@@ -53,10 +47,10 @@ export class TopicLimits {
     const { setting, bytesMax } = await this.#read(topic);
     const name = toKafkaFault(cause).code === 18 ? 'RECORD_LIST_TOO_LARGE' : 'MESSAGE_TOO_LARGE';
     const said = setting === null ? '' : `, whose ${setting} is ${bytesMax}`;
+    const raised = { [setting ?? 'max.message.bytes']: String(BOUNDS.messageBytes) };
     const message =
       `a record of ${recordBytes} bytes is too large for the topic ${topic}${said} (${name}); to have it taken: ` +
-      `kafka-configs.sh --bootstrap-server … --alter --entity-type topics --entity-name ${topic} ` +
-      `--add-config ${setting ?? BOUNDING[0]}=${BOUNDS.messageBytes}`;
+      alterCommand(topic, raised);
     return new TopicIoError('too_large', message, { cause });
   }
 
@@ -91,14 +85,6 @@ export class TopicLimits {
     } catch {
       // No broker answered. The append itself will say so.
     }
-    return limitIn(settings, performance.now());
+    return { ...batchBoundOf(settings ?? {}), readMs: performance.now() };
   }
-}
-
-function limitIn(settings: Readonly<Record<string, string>> | null, readMs: number): Limit {
-  const limit: Limit = { bytesMax: Number.POSITIVE_INFINITY, setting: null, readMs };
-  return BOUNDING.reduce((least, setting) => {
-    const bytesMax = Number(settings?.[setting] ?? Number.NaN);
-    return bytesMax < least.bytesMax ? { bytesMax, setting, readMs } : least;
-  }, limit);
 }
