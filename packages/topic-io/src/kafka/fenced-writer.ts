@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from 'kafkajs/src/broker/index.js';
 import { type FencedWriter, type GroupOffset, type RecordToAppend, TopicIoError } from '../topic-io.ts';
 import { BOUNDS } from './config.ts';
-import { toTopicIoError } from './faults.ts';
+import { toKafkaFault, toTopicIoError } from './faults.ts';
+import { askForNextEpoch, givesNextEpoch } from './next-epoch.ts';
 import { BATCH_HEADER_BYTES, isTooLarge, type ProducerIdentity, produce, wireBytes } from './produce.ts';
 import type { AttemptOptions, KafkaSession } from './session.ts';
 import type { TopicLimits } from './topic-limits.ts';
@@ -47,12 +48,19 @@ export class LostIds {
  * Kafka's transactional producer, with one transaction per commit. Opening it asks the coordinator for a new producer
  * epoch. The coordinator then aborts a transaction that an earlier holder left open, and refuses everything that this
  * holder may still send.
+ *
+ * A request that got no answer may be under way still, although it was repeated and the repetition succeeded. In a later
+ * transaction of the same epoch it would be taken for a part of that one: a late EndTxn would commit the half that is
+ * written. So no transaction begins under an epoch of which a request may be under way. docs/decisions/transactions.md
+ * says why this is enough.
  */
 export class KafkaFencedWriter implements FencedWriter {
   readonly #session: KafkaSession;
   readonly #limits: TopicLimits;
   readonly #id: string;
-  readonly #identity: ProducerIdentity;
+  #identity: ProducerIdentity;
+  /** Whether a request of this epoch may arrive yet. */
+  #isUnderWay = false;
   readonly #lostIds: LostIds;
   readonly #nextSequences = new Map<string, number>();
   #state: 'ready' | 'committing' | 'spent' | 'closed' = 'ready';
@@ -114,6 +122,7 @@ export class KafkaFencedWriter implements FencedWriter {
     this.#state = 'committing';
     const endsMs = performance.now() + BOUNDS.transactionMs;
     try {
+      if (this.#isUnderWay) await this.#beginNextEpoch(endsMs);
       if (records.length > 0 || offsets.length > 0) await this.#transact({ records, offsets, endsMs });
       this.#lostIds.held(this.#id);
       if (this.#state === 'committing') this.#state = 'ready';
@@ -151,7 +160,9 @@ export class KafkaFencedWriter implements FencedWriter {
     for (const [group, ofGroup] of groupBy(offsets, (offset) => offset.group)) {
       await this.#sendOffsets({ group, offsets: ofGroup, endsMs });
     }
-    await this.#end({ commit: true, endsMs });
+    await this.#ask({ doing: 'commit', endsMs }, (coordinator, producer) =>
+      coordinator.endTxn({ ...producer, transactionResult: true }),
+    );
     await this.#awaitVisible(ends);
   }
 
@@ -247,29 +258,44 @@ export class KafkaFencedWriter implements FencedWriter {
     });
   }
 
-  async #end(options: { commit: boolean; endsMs: number }): Promise<void> {
-    await this.#ask(
-      { doing: options.commit ? 'commit' : 'abort', endsMs: options.endsMs },
-      (coordinator, producer) => coordinator.endTxn({ ...producer, transactionResult: options.commit }),
+  /** Begins an epoch under which nothing is under way, unless another holder took the id since. */
+  async #beginNextEpoch(endsMs: number): Promise<void> {
+    const doing = 'begin the next epoch';
+    const identity = await this.#ask({ doing, endsMs }, async (coordinator, producer) =>
+      givesNextEpoch(coordinator) ? askForNextEpoch(coordinator, producer) : null,
     );
+    if (identity === null) {
+      const reason = 'a request of its last commit may be under way still';
+      throw new TopicIoError('unavailable', `the writer ${this.#id} is spent: ${reason}`);
+    }
+    this.#identity = identity;
+    this.#nextSequences.clear();
+    this.#isUnderWay = false;
   }
 
-  /** Aborts on a best-effort basis, so that readers are not held back until the transaction times out. */
+  /**
+   * Aborts on a best-effort basis, so that readers are not held back until the transaction times out. An EndTxn would
+   * leave the partitions at the same epoch, and without partition verification they would then take a late Produce.
+   */
   async #abort(): Promise<void> {
+    const endsMs = performance.now() + BOUNDS.abortMs;
     try {
-      await this.#end({ commit: false, endsMs: performance.now() + BOUNDS.abortMs });
+      await this.#ask({ doing: 'abort', endsMs }, async (coordinator, producer) => {
+        if (givesNextEpoch(coordinator)) await askForNextEpoch(coordinator, producer);
+      });
     } catch {
-      // The coordinator aborts it by its timeout, or when the id is taken again.
+      // Usually the answer is that we are fenced by ourselves. If there is none, the coordinator aborts the transaction by
+      // its timeout, or when the id is taken again.
     }
   }
 
-  #ask(
+  #ask<Answer>(
     options: { doing: string; endsMs: number },
     question: (
       coordinator: Broker,
       producer: ProducerIdentity & { readonly transactionalId: string },
-    ) => Promise<unknown>,
-  ): Promise<unknown> {
+    ) => Promise<Answer>,
+  ): Promise<Answer> {
     return this.#attempt(options, async () => {
       const coordinator = await this.#session.coordinator({ kind: 'transaction', id: this.#id });
       return question(coordinator, { ...this.#identity, transactionalId: this.#id });
@@ -282,7 +308,14 @@ export class KafkaFencedWriter implements FencedWriter {
       timeoutMs: Math.max(options.endsMs - performance.now(), 1),
       transactional: true,
     };
-    return this.#session.attempt(attempt, operation);
+    return this.#session.attempt(attempt, async () => {
+      try {
+        return await operation();
+      } catch (error) {
+        if (toKafkaFault(error).code === null) this.#isUnderWay = true;
+        throw error;
+      }
+    });
   }
 }
 

@@ -278,9 +278,11 @@ declare module 'kafkajs/src/protocol/encoder.js' {
     writeInt8(value: number): this;
     writeInt16(value: number): this;
     writeInt32(value: number): this;
-    writeInt64(value: number): this;
+    /** Takes numbers, and what kafkajs itself decoded. */
+    writeInt64(value: unknown): this;
     writeBoolean(value: boolean): this;
     writeString(value: string | null): this;
+    writeUVarIntString(value: string): this;
     writeArray(values: readonly (Encoder | string | number)[]): this;
   }
 }

@@ -13,6 +13,7 @@ import type { KafkaSession } from './session.ts';
 import type { TopicLimits } from './topic-limits.ts';
 
 const SEQUENCE_MAX = 2 ** 31 - 1;
+const EPOCH_MAX = 2 ** 15 - 1;
 
 /** Keeps lanes over Kafka's idempotent produce, with one producer id per lane. */
 export class KafkaWriter implements TopicWriter {
@@ -101,9 +102,9 @@ interface Batch {
 
 /**
  * One partition's queue. At most one request is in flight; it carries everything that waits when the one before is
- * answered. A batch that is not acknowledged ends everything queued behind it, so order holds. It also costs the lane
- * its producer id: the broker may hold the batch under the sequence number that the next one would carry, and would
- * drop that one as a repeat.
+ * answered. A batch that is not acknowledged ends everything queued behind it, so order holds. It also ends the lane's
+ * epoch: the broker may hold the batch under the sequence number that the next one would carry, and would drop that one
+ * as a repeat. The id stays, so that the broker refuses the batch if it arrives behind records of the next epoch.
  */
 class Lane {
   readonly #session: KafkaSession;
@@ -297,7 +298,7 @@ class Lane {
   }
 
   #failAll(fault: TopicIoError): void {
-    this.#producer = null;
+    this.#producer = nextEpochOf(this.#producer, fault);
     const queue = this.#queue;
     this.#queue = [];
     for (const pending of queue) this.#answer(pending, fault);
@@ -312,6 +313,14 @@ class Lane {
       ...(fault !== undefined && { fault }),
     });
   }
+}
+
+/** A producer without a transactional id counts its epochs itself. Returns null if only another id can continue. */
+function nextEpochOf(producer: LaneProducer | null, { cause }: TopicIoError): LaneProducer | null {
+  if (producer === null || isLostProducer(toKafkaFault(cause))) return null;
+  const { producerId, producerEpoch } = producer.identity;
+  if (producerEpoch >= EPOCH_MAX) return null;
+  return { identity: { producerId, producerEpoch: producerEpoch + 1 }, nextSequence: 0 };
 }
 
 function failed(fault: TopicIoError): AppendResult {
