@@ -1,3 +1,4 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readMeta } from '@runlog/run-feed/prepare-topics';
@@ -6,6 +7,9 @@ import { SeededRandom } from '../simulation/seeded-random.ts';
 import { runCli } from '../support/cli-process.ts';
 import { Deployment } from './deployment.ts';
 import { describeFault, type PlannedFault, type Shape } from './fault-plan.ts';
+import { checkHistory } from './history/check-history.ts';
+import { HistoryFile, readHistory } from './history/history-file.ts';
+import type { Observation } from './history/observation.ts';
 import { BROKER_COPIES, everyPartitionOwned, IN_SYNC_MS_MAX, inflict, type Scene } from './inflict.ts';
 import {
   judgeMeta,
@@ -18,6 +22,7 @@ import {
 } from './judge-end.ts';
 import { emitterPlans, runsOf, unorderedOf } from './load.ts';
 import { Publisher } from './publisher.ts';
+import { StatePoller } from './state-poller.ts';
 import { Subscriber } from './subscriber.ts';
 import { comesToHold, until } from './until.ts';
 import { Witness } from './witness.ts';
@@ -26,6 +31,8 @@ const DRAIN_MS_MAX = 180_000;
 /** The next fault begins after this time if nothing is acknowledged. */
 const BETWEEN_FAULTS_MS_MAX = 6_000;
 const FAULTS_AT_ONCE_MAX = 2;
+const HISTORY_NAME = 'history.jsonl';
+const VIOLATIONS_SAID_MAX = 30;
 
 export interface ChaosReport {
   readonly seed: number;
@@ -47,7 +54,9 @@ export interface ChaosReport {
   readonly warnings: Readonly<Record<string, number>>;
   /** The invariants that were violated; empty if all held. */
   readonly violations: readonly string[];
-  /** The folder with the processes' output; null if all invariants held. */
+  /** What was seen from outside: the number of observations that the checker judged. */
+  readonly observations: number;
+  /** The folder with the processes' output and the history; null if all invariants held. */
   readonly outputs: string | null;
 }
 
@@ -59,6 +68,8 @@ export async function runChaos(options: {
   /** Is asked before each fault. */
   isOver: () => boolean;
   say: (line: string) => void;
+  /** Is given the history of the run once it was judged. */
+  onHistory?: (history: readonly Observation[]) => void;
 }): Promise<ChaosReport> {
   const { seed, shape, say } = options;
   const random = new SeededRandom(seed);
@@ -84,18 +95,26 @@ export async function runChaos(options: {
   // Nobody could tell whether a partition without events has a holder.
   if (loaded.size < shape.partitions) throw new Error('the load leaves a partition empty');
   const gateways = () => deployment.addresses('gateway');
+  const folder = await mkdtemp(join(tmpdir(), 'runlog-history-'));
+  await using file = new HistoryFile(join(folder, HISTORY_NAME));
+  const { note } = file;
+  note({ kind: 'planned', unordered });
   const subscribers = [0, 1].map(
-    (first) => new Subscriber({ name: `subscriber-${first}`, runs, gateways, first, unordered }),
+    (first) => new Subscriber({ name: `subscriber-${first}`, runs, gateways, first, unordered, note }),
   );
+  const keys = runs.map((run) => `local/${run}/default`);
+  const poller = new StatePoller({ keys, gateways, note });
   const witness = new Witness({
     ...{ io, events: topics.events, snapshots: meta.snapshots, partitions: shape.partitions },
     onStall: (partition, ms) =>
       sayWhen(`no checkpoint of partition ${partition} for ${(ms / 1_000).toFixed(1)}s`),
+    note,
   });
   const publisher = new Publisher({
     emitters,
     targets: () => deployment.addresses('ingest'),
     random: random.fork('load'),
+    note,
   });
   const violations: string[] = [];
   const scene: Scene = {
@@ -118,11 +137,14 @@ export async function runChaos(options: {
     }
     await everyPartitionOwned(scene);
     sayWhen(`${publisher.acknowledged} events acknowledged, ${publisher.resent} sent again`);
-    const reading = await readEventsTopic(io, { topic: topics.events, partitions: shape.partitions });
+    const reading = await readEventsTopic(io, { topic: topics.events, partitions: shape.partitions, note });
     violations.push(...judgeTopic(reading, publisher));
     violations.push(...(await judgeRuns(gateways(), { reading, publisher })));
     for (const subscriber of subscribers) {
-      violations.push(...(await judgeSubscriber(subscriber, { gateway: gateways()[0]!, publisher })));
+      const found = await judgeSubscriber(subscriber, { gateway: gateways()[0]!, publisher });
+      violations.push(...found);
+      if (found.length > 0) continue;
+      for (const key of keys) note({ kind: 'settled', by: subscriber.name, key });
     }
     await comesToHold(() => judgeWitness(reading, witness).length === 0, SETTLE_MS_MAX);
     violations.push(...judgeWitness(reading, witness), ...(await judgeMeta(io, topics)));
@@ -139,14 +161,23 @@ export async function runChaos(options: {
     violations.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
   } finally {
     await publisher.abandon();
-    await Promise.all([...subscribers, witness].map((watcher) => watcher.leave()));
+    await Promise.all([...subscribers, witness, poller].map((watcher) => watcher.leave()));
   }
   deployment.noteUnexpectedEnds();
   violations.push(...publisher.violations, ...witness.violations, ...deployment.unexpectedEnds);
+  await file[Symbol.asyncDispose]();
+  const history = await readHistory(file.path);
+  violations.push(...judgeHistory(history));
+  options.onHistory?.(history);
   const outputs = violations.length === 0 ? null : join(tmpdir(), `runlog-chaos-${seed}`);
-  if (outputs !== null) await deployment.writeOutputs(outputs);
+  if (outputs !== null) {
+    await deployment.writeOutputs(outputs);
+    await cp(file.path, join(outputs, HISTORY_NAME));
+  }
+  await rm(folder, { recursive: true });
   return {
     ...{ seed, faults, verify, copies, inSyncMin, violations, outputs },
+    observations: history.length,
     acknowledged: publisher.acknowledged,
     resent: publisher.resent,
     bodiesCopied: publisher.copies,
@@ -157,6 +188,17 @@ export async function runChaos(options: {
       ...{ connections, resumed, resets, entries },
     })),
   };
+}
+
+/** Says what the checker finds, or why it cannot judge. */
+function judgeHistory(history: readonly Observation[]): string[] {
+  try {
+    const found = checkHistory(history).map(({ kind, what }) => `history: ${kind}: ${what}`);
+    const more = found.length - VIOLATIONS_SAID_MAX;
+    return more > 0 ? [...found.slice(0, VIOLATIONS_SAID_MAX), `history: and ${more} more`] : found;
+  } catch (error) {
+    return [String(error)];
+  }
 }
 
 /**

@@ -7,6 +7,8 @@ import { SeededRandom } from '../simulation/seeded-random.ts';
 import { runCli } from '../support/cli-process.ts';
 import { ServiceProcess } from '../support/service-process.ts';
 import { silentLogger } from '../support/silent-logger.ts';
+import { checkHistory } from './history/check-history.ts';
+import { HistoryFile, readHistory } from './history/history-file.ts';
 import { judgeRuns, judgeSubscriber, judgeTopic, readEventsTopic } from './judge-end.ts';
 import { emitterPlans, runsOf, unorderedOf } from './load.ts';
 import { Publisher } from './publisher.ts';
@@ -28,6 +30,10 @@ describe('runlog up on one machine', () => {
     const random = new SeededRandom(seed);
     const folder = await mkdtemp(join(tmpdir(), 'runlog-chaos-'));
     const env = { RUNLOG_DATA_DIR: folder };
+    const notes = await mkdtemp(join(tmpdir(), 'runlog-history-'));
+    await using file = new HistoryFile(join(notes, 'history.jsonl'));
+    const { note } = file;
+    note({ kind: 'planned', unordered: unorderedOf(EMITTERS) });
     let up: ServiceProcess | null = await ServiceProcess.start('up', env);
     const addressOf = (service: 'ingest' | 'gateway') => (up === null ? [] : [up.addresses[service]!]);
     const publisher = new Publisher({
@@ -36,11 +42,13 @@ describe('runlog up on one machine', () => {
       random: random.fork('load'),
       // A killed process breaks its connections. A slow one must not append a body that its client has given up.
       answerMsMax: WAIT_MS_MAX,
+      note,
     });
     const gateways = () => addressOf('gateway');
     const subscriber = new Subscriber({
       ...{ name: 'subscriber', runs: RUNS, gateways, first: 0 },
       unordered: unorderedOf(EMITTERS),
+      note,
     });
     try {
       for (let kill = 0; kill < KILLS; kill += 1) {
@@ -65,11 +73,15 @@ describe('runlog up on one machine', () => {
       });
 
       await using io = await openEmbedded({ folder, readOnly: true, logger: silentLogger });
-      const reading = await readEventsTopic(io, { topic: 'run-events', partitions: PARTITIONS });
+      const reading = await readEventsTopic(io, { topic: 'run-events', partitions: PARTITIONS, note });
       expect(judgeTopic(reading, publisher)).toEqual([]);
       expect(await judgeRuns(gateways(), { reading, publisher })).toEqual([]);
       expect(await judgeSubscriber(subscriber, { gateway: gateways()[0]!, publisher })).toEqual([]);
       expect(publisher.violations).toEqual([]);
+      for (const { key } of publisher.runs.values()) note({ kind: 'settled', by: subscriber.name, key });
+      await subscriber.leave();
+      await file[Symbol.asyncDispose]();
+      expect(checkHistory(await readHistory(file.path))).toEqual([]);
       expect([...publisher.runs.keys()].sort()).toEqual([...RUNS].sort());
 
       const stopping: ServiceProcess = up!;
@@ -88,7 +100,8 @@ describe('runlog up on one machine', () => {
       await publisher.abandon();
       await subscriber.leave();
       await up?.end('SIGKILL');
-      await rm(folder, { recursive: true, force: true });
+      await file[Symbol.asyncDispose]();
+      for (const made of [folder, notes]) await rm(made, { recursive: true, force: true });
     }
   });
 });

@@ -4,10 +4,12 @@ import { readToEnd } from '@runlog/run-feed/read-to-end';
 import type { TopicNames } from '@runlog/schema/log/topics';
 import type { DeliveredSnapshot, RunDocument } from '@runlog/schema/run/snapshot';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
+import type { Note } from './history/history-file.ts';
+import { END } from './history/observation.ts';
 import { type Publisher, parseEventId, type SentRun } from './publisher.ts';
 import type { Subscriber } from './subscriber.ts';
 import { comesToHold } from './until.ts';
-import { EventTally, type Witness } from './witness.ts';
+import { EventTally, readObservation, type Witness } from './witness.ts';
 
 export const SETTLE_MS_MAX = 120_000;
 
@@ -28,7 +30,7 @@ export interface TopicReading {
 /** Reads the events topic from its start to its end. */
 export async function readEventsTopic(
   io: TopicIo,
-  at: { topic: string; partitions: number },
+  at: { topic: string; partitions: number; note?: Note },
 ): Promise<TopicReading> {
   const reading: TopicReading = { runs: new Map(), tallies: new Map(), newest: new Map() };
   const partitions = Array.from({ length: at.partitions }, (_, partition) => partition);
@@ -39,6 +41,7 @@ export async function readEventsTopic(
     onRecords: (records, partition) => {
       for (const record of records) {
         reading.tallies.get(partition)!.add(record);
+        at.note?.(readObservation({ by: END, partition, record }));
         reading.newest.set(record.key, record.offset);
         const run = reading.runs.get(record.key) ?? { records: 0, numbers: new Map<string, Set<number>>() };
         reading.runs.set(record.key, run);
@@ -158,8 +161,13 @@ export async function judgeMeta(io: TopicIo, topics: TopicNames): Promise<string
   return records === 1 && meta !== null ? [] : [`run-meta holds ${records} records`];
 }
 
-async function snapshotOf(gateway: string, key: string): Promise<RunDocument> {
-  const response = await fetch(`${gateway}/v1/runs/${key}`, { signal: AbortSignal.timeout(20_000) });
+/** Asks a gateway for a run. Rejects if it does not have it, or does not answer. */
+export async function snapshotOf(
+  gateway: string,
+  key: string,
+  signal: AbortSignal = AbortSignal.timeout(20_000),
+): Promise<RunDocument> {
+  const response = await fetch(`${gateway}/v1/runs/${key}`, { signal });
   if (response.status !== 200) throw new Error(`${gateway} answers ${response.status} for ${key}`);
   return (await response.json()) as RunDocument;
 }

@@ -8,6 +8,7 @@ import {
   seedFossilized,
   trainingStarted,
 } from '../support/event-factory.ts';
+import type { Note } from './history/history-file.ts';
 
 /** Longer than ingest takes to report that the log did not answer. A frozen ingest never answers. */
 const ANSWER_MS_MAX = 12_000;
@@ -47,8 +48,13 @@ export function parseEventId(id: string): { emitter: string; run: string; n: num
   return match === null ? null : { emitter: match[1]!, run: match[2]!, n: Number(match[3]) };
 }
 
+function keyOf(run: string): string {
+  return `local/${run}/default`;
+}
+
 interface Line {
   readonly run: string;
+  readonly id: string;
   readonly text: string;
 }
 
@@ -69,6 +75,7 @@ export class Publisher {
   readonly #answerMsMax: number;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #random: SeededRandom;
+  readonly #note: Note;
   readonly #stop = new AbortController();
   readonly #giveUp = new AbortController();
   readonly #running: Promise<unknown>;
@@ -83,7 +90,9 @@ export class Publisher {
     answerMsMax?: number;
     /** Header fields of each request, for a key. */
     headers?: Readonly<Record<string, string>>;
+    note?: Note;
   }) {
+    this.#note = options.note ?? (() => undefined);
     this.#targets = options.targets;
     this.#answerMsMax = options.answerMsMax ?? ANSWER_MS_MAX;
     this.#headers = options.headers ?? {};
@@ -143,14 +152,15 @@ export class Publisher {
       const run = this.#random.pick(emitter.runs);
       const n = (counts.get(run) ?? 0) + 1;
       counts.set(run, n);
+      const id = eventIdOf({ emitter: emitter.id, run, n });
       const overrides = {
-        event_id: eventIdOf({ emitter: emitter.id, run, n }),
+        event_id: id,
         run_id: run,
         timestamp: new Date().toISOString(),
         ...(emitter.isNumbered ? { emitter_id: emitter.id, emitter_seq: n } : {}),
       };
       const make = n === 1 ? trainingStarted : this.#random.pick(EVENT_MAKERS);
-      return { run, text: JSON.stringify(make(overrides)) };
+      return { run, id, text: JSON.stringify(make(overrides)) };
     });
   }
 
@@ -163,8 +173,8 @@ export class Publisher {
     while (left.length > 0 && !this.#giveUp.signal.aborted) {
       const again = await this.#post(left);
       const toResend = new Set(again);
-      for (const [index, { run }] of left.entries())
-        if (!toResend.has(index)) this.#noteAcknowledged(emitter.id, run);
+      for (const [index, line] of left.entries())
+        if (!toResend.has(index)) this.#noteAcknowledged(emitter.id, line);
       if (again.length < left.length) resendMs = RESEND_MS_MIN;
       left = left.filter((_, index) => toResend.has(index));
       if (left.length === 0) break;
@@ -182,6 +192,8 @@ export class Publisher {
     if (targets.length === 0) return all;
     const target = this.#random.pick(targets);
     for (const note of [...this.#onPost]) note(target);
+    const atMs = performance.now();
+    for (const { run, id } of lines) this.#note({ kind: 'sent', key: keyOf(run), id, atMs });
     let status: number;
     let text: string;
     try {
@@ -216,10 +228,11 @@ export class Publisher {
     return again;
   }
 
-  #noteAcknowledged(emitter: string, run: string): void {
+  #noteAcknowledged(emitter: string, { run, id }: Line): void {
+    this.#note({ kind: 'acknowledged', key: keyOf(run), id, atMs: performance.now() });
     let sent = this.runs.get(run);
     if (sent === undefined) {
-      sent = { key: `local/${run}/default`, acknowledged: new Map() };
+      sent = { key: keyOf(run), acknowledged: new Map() };
       this.runs.set(run, sent);
     }
     sent.acknowledged.set(emitter, (sent.acknowledged.get(emitter) ?? 0) + 1);

@@ -3,12 +3,15 @@ import { RunReplica } from '@runlog/client/run-replica';
 import type { DeliveredEntry, DeliveredSnapshot } from '@runlog/schema/run/snapshot';
 import type { ServerFrameFields } from '@runlog/schema/stream/server-frames';
 import { WebSocket } from 'ws';
+import type { Note } from './history/history-file.ts';
 import { parseEventId } from './publisher.ts';
+import { noteState } from './state-poller.ts';
 
 const RECONNECT_MS = 200;
 const OPEN_MS_MAX = 5_000;
 /** A frozen gateway neither answers nor closes. A live one sends hello, deltas and heartbeats. */
 const SILENCE_MS_MAX = 15_000;
+const STATE_EVERY_SEQ = 4;
 
 interface Followed {
   readonly key: string;
@@ -36,10 +39,11 @@ export class Subscriber {
   resumed = 0;
   entries = 0;
   resets = 0;
-  readonly #name: string;
+  readonly name: string;
   readonly #gateways: () => readonly string[];
   readonly #runs = new Map<string, Followed>();
   readonly #unordered: ReadonlySet<string>;
+  readonly #note: Note;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
   #turn: number;
@@ -53,8 +57,10 @@ export class Subscriber {
     first: number;
     /** Emitters whose bodies overtake each other. Their events may come in any order, but never twice. */
     unordered?: readonly string[];
+    note?: Note;
   }) {
-    this.#name = options.name;
+    this.#note = options.note ?? (() => undefined);
+    this.name = options.name;
     this.#gateways = options.gateways;
     this.#turn = options.first;
     this.#unordered = new Set(options.unordered);
@@ -70,7 +76,7 @@ export class Subscriber {
       });
     }
     this.#running = this.#stay();
-    this.#running.catch((error: unknown) => this.violations.push(`${this.#name} broke: ${String(error)}`));
+    this.#running.catch((error: unknown) => this.violations.push(`${this.name} broke: ${String(error)}`));
   }
 
   snapshotOf(key: string): DeliveredSnapshot | null {
@@ -133,7 +139,7 @@ export class Subscriber {
   #receive(socket: WebSocket, frame: ServerFrameFields): void {
     if (frame.error !== undefined) {
       if (frame.error.retry !== true)
-        this.violations.push(`${this.#name} was refused: ${JSON.stringify(frame)}`);
+        this.violations.push(`${this.name} was refused: ${JSON.stringify(frame)}`);
       socket.terminate();
       return;
     }
@@ -147,7 +153,7 @@ export class Subscriber {
     const from = followed.replica.snapshot?.position?.seq ?? -1;
     if (frame.resume !== undefined) this.resumed += 1;
     if (frame.reset !== undefined && frame.reset.reason !== NOT_REACHED) {
-      this.violations.push(`${this.#name}: ${followed.key} was reset: ${frame.reset.reason}`);
+      this.violations.push(`${this.name}: ${followed.key} was reset: ${frame.reset.reason}`);
     }
     const { updates, ask } = followed.replica.receive(frame);
     for (const update of updates) {
@@ -157,14 +163,23 @@ export class Subscriber {
         if (update.reason !== null) this.#forget(followed, update.snapshot);
         this.#startOver(followed, update.snapshot);
       }
+      this.#noteState(followed);
     }
     if (ask) this.#ask(socket, frame.ch!);
+  }
+
+  /** Notes the states at positions that every viewer and gateway picks alike, because a digest takes its time. */
+  #noteState({ key, replica }: Followed): void {
+    const run = replica.snapshot;
+    if ((run?.position?.seq ?? -1) % STATE_EVERY_SEQ === 0)
+      noteState(this.#note, { by: this.name, key, run });
   }
 
   /** Handles the only legitimate step back: the gateway says that it has not reached the client's position. */
   #forget(followed: Followed, snapshot: DeliveredSnapshot): void {
     this.resets += 1;
     followed.shown = snapshot.position?.seq ?? -1;
+    this.#note({ kind: 'restarted', by: this.name, key: followed.key, seq: followed.shown });
     followed.numbers.clear();
     followed.unordered.clear();
     followed.isKnown = false;
@@ -174,7 +189,7 @@ export class Subscriber {
   #startOver(followed: Followed, snapshot: DeliveredSnapshot): void {
     const seq = snapshot.position?.seq ?? -1;
     if (seq < followed.shown) {
-      this.violations.push(`${this.#name}: ${followed.key} went back from ${followed.shown} to ${seq}`);
+      this.violations.push(`${this.name}: ${followed.key} went back from ${followed.shown} to ${seq}`);
     }
     const entries = snapshot.event_log.filter((entry) => entry.seq > followed.shown);
     this.#show(followed, { entries, after: snapshot, from: followed.shown });
@@ -185,19 +200,26 @@ export class Subscriber {
     step: { entries: readonly DeliveredEntry[]; after: DeliveredSnapshot; from: number },
   ): void {
     const { key, numbers } = followed;
-    const isWhole = step.from >= (step.after.evicted_seq ?? -1);
+    const evicted = step.after.evicted_seq ?? -1;
+    const isWhole = step.from >= evicted;
+    if (!isWhole) {
+      this.#note({ kind: 'skipped', by: this.name, key, after: followed.shown, before: evicted + 1 });
+    }
     for (const { seq, metadata } of step.entries) {
       if (seq <= followed.shown) {
-        this.violations.push(`${this.#name}: ${key} shows ${seq} after ${followed.shown}`);
+        this.violations.push(`${this.name}: ${key} shows ${seq} after ${followed.shown}`);
       }
       followed.shown = seq;
       this.entries += 1;
-      const id = parseEventId(String(metadata.event_id));
+      const eventId = String(metadata.event_id);
+      const epoch = step.after.position?.epoch ?? '';
+      this.#note({ kind: 'shown', by: this.name, key, epoch, seq, id: eventId });
+      const id = parseEventId(eventId);
       if (id === null) continue;
       if (this.#unordered.has(id.emitter)) {
         const shown = followed.unordered.get(id.emitter) ?? new Set<number>();
         if (shown.has(id.n)) {
-          this.violations.push(`${this.#name}: ${key} at ${seq} shows event ${id.n} of ${id.emitter} again`);
+          this.violations.push(`${this.name}: ${key} at ${seq} shows event ${id.n} of ${id.emitter} again`);
         }
         followed.unordered.set(id.emitter, shown.add(id.n));
         continue;
@@ -205,7 +227,7 @@ export class Subscriber {
       const held = numbers.get(id.emitter) ?? (followed.isKnown ? 0 : id.n - 1);
       if (id.n <= held || (isWhole && id.n !== held + 1)) {
         this.violations.push(
-          `${this.#name}: ${key} at ${seq} shows event ${id.n} of ${id.emitter} after ${held}`,
+          `${this.name}: ${key} at ${seq} shows event ${id.n} of ${id.emitter} after ${held}`,
         );
       }
       numbers.set(id.emitter, id.n);

@@ -1,13 +1,13 @@
 import { CHECKPOINT_KEY, decodeCheckpoint } from '@runlog/records/checkpoint-record';
 import { eventHeaders } from '@runlog/records/event-record';
+import { decodeDormant } from '@runlog/records/snapshot-record';
 import { isReservedKey } from '@runlog/schema/log/topics';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
+import type { Note } from './history/history-file.ts';
+import type { ObservationOf } from './history/observation.ts';
 
-/** Positions are read from the front of a snapshot. Parsing 30 KB for two numbers would be most of the load. */
-const HEAD_BYTES = 512;
 /** The time that a killed holder costs: a session timeout and a restore. */
 const STALL_WORTH_A_LINE_MS = 15_000;
-const SEQ = /"position":\{"epoch":"[^"]+","seq":(\d+)\}/;
 
 /**
  * Follows the events and the snapshots through every fault of the brokers, and checks what it reads: offsets only grow,
@@ -24,6 +24,7 @@ export class Witness {
   readonly #positions = new Map<string, number>();
   readonly #movedMs = new Map<number, number>();
   readonly #onStall: (partition: number, ms: number) => void;
+  readonly #note: Note;
   readonly #stop = new AbortController();
   readonly #running: Promise<unknown>;
 
@@ -34,17 +35,20 @@ export class Witness {
     partitions: number;
     /** Is told when a partition's checkpoint moves again after a long time. */
     onStall: (partition: number, ms: number) => void;
+    note: Note;
   }) {
     this.#onStall = options.onStall;
+    this.#note = options.note;
     const { io, events, snapshots, partitions } = options;
     for (let partition = 0; partition < partitions; partition += 1) {
       this.checkpoints.set(partition, -1);
       this.events.set(partition, new EventTally());
     }
     this.#running = Promise.all([
-      this.#follow({ io, topic: events, partitions }, (record, partition) =>
-        this.events.get(partition)!.add(record),
-      ),
+      this.#follow({ io, topic: events, partitions }, (record, partition) => {
+        this.events.get(partition)!.add(record);
+        this.#note(readObservation({ by: 'witness', partition, record }));
+      }),
       this.#follow({ io, topic: snapshots, partitions }, (record, partition) =>
         this.#judge(record, partition),
       ),
@@ -90,10 +94,28 @@ export class Witness {
     if (stallMs >= STALL_WORTH_A_LINE_MS) this.#onStall(partition, stallMs);
   }
 
+  /** Returns the position of the snapshot. */
+  #noteSnapshot(record: LogRecord, partition: number): number {
+    const run = decodeDormant(record)?.head;
+    if (run === undefined) {
+      this.violations.push(`the snapshot of ${record.key} at ${record.offset} cannot be read`);
+      return Number.NaN;
+    }
+    const { position, last_event_id: lastId, total_events_received: received, duplicates } = run;
+    const { key, offset } = record;
+    this.#note({
+      ...{ kind: 'stored', partition, offset, key, ...position },
+      ...{ lastId, received, distinct: received - duplicates },
+    });
+    return position.seq;
+  }
+
   #judge(record: LogRecord, partition: number): void {
     const { key, value, offset } = record;
     if (key === CHECKPOINT_KEY) {
       const checkpoint = decodeCheckpoint(value)!;
+      const { epoch, next } = checkpoint;
+      this.#note({ kind: 'checkpoint', partition, offset, epoch, next });
       const held = this.checkpoints.get(partition)!;
       if (checkpoint.next < held) {
         this.violations.push(
@@ -103,13 +125,24 @@ export class Witness {
       this.checkpoints.set(partition, checkpoint.next);
       this.#noteMoved(partition);
     } else if (!isReservedKey(key)) {
-      const seq = Number(SEQ.exec(value?.toString('utf8', 0, HEAD_BYTES) ?? '')?.[1] ?? Number.NaN);
+      const seq = this.#noteSnapshot(record, partition);
       const held = this.#positions.get(key) ?? -1;
       if (!(seq > held))
         this.violations.push(`the snapshot of ${key} went from ${held} to ${seq} at ${offset}`);
       this.#positions.set(key, seq);
     }
   }
+}
+
+/** Makes the observation that a reader of the events topic was given this record. */
+export function readObservation(of: {
+  by: string;
+  partition: number;
+  record: LogRecord;
+}): ObservationOf<'read'> {
+  const { key, offset, headers } = of.record;
+  const id = headers[eventHeaders.eventId] ?? '';
+  return { kind: 'read', by: of.by, partition: of.partition, offset, key, id };
 }
 
 /** Tells two readings of a partition apart without keeping them. */
