@@ -25,7 +25,7 @@ async function join(io: TopicIo, where: { group: string; topic: string }): Promi
 }
 
 const partitionsOf = (followed: FollowedMember): number[] =>
-  [...(followed.latest()?.partitions ?? [])].sort();
+  [...(followed.latest()?.partitions ?? [])].sort((a, b) => a - b);
 
 export function describeGroups(context: ContractContext): void {
   describe('a group', () => {
@@ -82,6 +82,34 @@ export function describeGroups(context: ContractContext): void {
           return [generations.size, members.map((one) => partitionsOf(one).length).sort()];
         })
         .toEqual([1, [0, 1]]);
+    });
+
+    it('moves to a member that joins only what it gets, and takes from nobody when one leaves', async () => {
+      const io = context.io();
+      const topic = await createTopic(io, { partitions: 50 });
+      const group = uniqueName('group');
+      const sharedEvenly = async (members: readonly FollowedMember[]): Promise<number[][]> => {
+        const least = Math.floor(50 / members.length);
+        await expect
+          .poll(() => ({
+            partitions: members.flatMap(partitionsOf).length,
+            different: new Set(members.flatMap(partitionsOf)).size,
+            uneven: members.filter((one) => partitionsOf(one).length - least > 1).length,
+            generations: new Set(members.map((one) => one.latest()?.generation)).size,
+          }))
+          .toEqual({ partitions: 50, different: 50, uneven: 0, generations: 1 });
+        return members.map(partitionsOf);
+      };
+      const [first, second] = [await join(io, { group, topic }), await join(io, { group, topic })];
+      const two = await sharedEvenly([first, second]);
+      const third = await join(io, { group, topic });
+      const three = await sharedEvenly([first, second, third]);
+      expect(two[0]).toEqual(expect.arrayContaining(three[0]!));
+      expect(two[1]).toEqual(expect.arrayContaining(three[1]!));
+      await first.leave();
+      const rest = await sharedEvenly([second, third]);
+      expect(rest[0]).toEqual(expect.arrayContaining(three[1]!));
+      expect(rest[1]).toEqual(expect.arrayContaining(three[2]!));
     });
 
     it('keeps groups apart', async () => {

@@ -1,4 +1,6 @@
+import type { HeldShare } from '@runlog/schema/log/held-share';
 import { lastingIterator } from '../lasting-iterator.ts';
+import { HOLDS_NOTHING, shareOut } from '../share-out.ts';
 import type { Assignment, GroupMember } from '../topic-io.ts';
 
 interface Group {
@@ -7,8 +9,8 @@ interface Group {
 }
 
 /**
- * The groups of this process. An embedded log has one owner process, so no other process can be a member. Partitions
- * are dealt to the members in turn, in the order in which they joined.
+ * The groups of this process. An embedded log has one owner process, so no other process can be a member. A
+ * member that joins or leaves moves no more partitions than an even share needs.
  */
 export class EmbeddedGroups {
   readonly #groups = new Map<string, Group>();
@@ -49,12 +51,9 @@ export class EmbeddedGroups {
 function share(group: Group, partitions: number): void {
   group.generation += 1;
   const { members, generation } = group;
-  for (const [index, member] of members.entries()) {
-    const own = Array.from({ length: partitions }, (_, partition) => partition).filter(
-      (partition) => partition % members.length === index,
-    );
-    member.assign({ generation, partitions: own });
-  }
+  const all = Array.from({ length: partitions }, (_, partition) => partition);
+  const shares = shareOut({ partitions: all, members: members.map(({ held }) => held) });
+  for (const [index, member] of members.entries()) member.assign({ generation, partitions: shares[index]! });
 }
 
 export class EmbeddedGroupMember implements GroupMember {
@@ -62,6 +61,7 @@ export class EmbeddedGroupMember implements GroupMember {
   readonly #leave: (member: EmbeddedGroupMember) => void;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = (): void => this.close();
+  #held: HeldShare = HOLDS_NOTHING;
   #newest: Assignment | null = null;
   #waiting: ((result: IteratorResult<Assignment>) => void)[] = [];
   #closed = false;
@@ -78,7 +78,13 @@ export class EmbeddedGroupMember implements GroupMember {
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
+  /** What it was assigned last. */
+  get held(): HeldShare {
+    return this.#held;
+  }
+
   assign(assignment: Assignment): void {
+    this.#held = assignment;
     const waiting = this.#waiting.shift();
     if (waiting === undefined) this.#newest = assignment;
     else waiting({ done: false, value: assignment });

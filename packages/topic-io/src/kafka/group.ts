@@ -1,11 +1,15 @@
+import type { HeldShare } from '@runlog/schema/log/held-share';
 import assignerProtocol from 'kafkajs/src/consumer/assignerProtocol.js';
 import { lastingIterator } from '../lasting-iterator.ts';
+import { HOLDS_NOTHING, shareOut } from '../share-out.ts';
 import type { Assignment, GroupMember } from '../topic-io.ts';
 import { BOUNDS } from './config.ts';
 import { KAFKA, type KafkaFault, toKafkaFault } from './faults.ts';
+import { decodeHeldShare, encodeHeldShare } from './held-share.ts';
 import type { KafkaSession } from './session.ts';
 
 const { MemberAssignment, MemberMetadata } = assignerProtocol;
+/** Builds that deal in turn have this name too. It must stay, or the two could not be members of one group. */
 const PROTOCOL = 'RoundRobinAssigner';
 const PROTOCOL_VERSION = 0;
 const REJOIN_DELAY_MIN_MS = 50;
@@ -40,6 +44,8 @@ export class KafkaGroupMember implements GroupMember {
   readonly #onAbort = () => void this[Symbol.asyncDispose]();
   #memberId = '';
   #membership: Membership | null = null;
+  /** What we were assigned last. It is told to the leader, which leaves with us as much of it as it can. */
+  #held: HeldShare = HOLDS_NOTHING;
   #newest: Assignment | null = null;
   #waiting: ((result: IteratorResult<Assignment>) => void)[] = [];
   readonly #pauses = new Set<() => void>();
@@ -189,18 +195,21 @@ export class KafkaGroupMember implements GroupMember {
       groupProtocols: [
         {
           name: PROTOCOL,
-          metadata: MemberMetadata.encode({ version: PROTOCOL_VERSION, topics: [this.#topic] }),
+          metadata: MemberMetadata.encode({
+            version: PROTOCOL_VERSION,
+            topics: [this.#topic],
+            userData: encodeHeldShare(this.#held),
+          }),
         },
       ],
     });
     this.#memberId = joined.memberId;
     const isLeader = joined.memberId === joined.leaderId;
-    const memberIds = joined.members.map(({ memberId }) => memberId);
     const synced = await coordinator.syncGroup({
       groupId: this.#group,
       generationId: joined.generationId,
       memberId: joined.memberId,
-      groupAssignment: isLeader ? await this.#share(memberIds) : [],
+      groupAssignment: isLeader ? await this.#share(joined.members) : [],
     });
     const assignment = MemberAssignment.decode(synced.memberAssignment)?.assignment ?? {};
     const membership = { memberId: joined.memberId, generation: joined.generationId };
@@ -209,13 +218,19 @@ export class KafkaGroupMember implements GroupMember {
     return membership;
   }
 
-  async #share(memberIds: readonly string[]) {
+  async #share(members: readonly { readonly memberId: string; readonly memberMetadata: Buffer }[]) {
     const partitions = (await this.#session.partitions(this.#topic)).map(({ partitionId }) => partitionId);
-    return shareOut({ partitions, memberIds }).map(({ memberId, partitions: share }) => ({
+    // In the order of their ids, so that every leader decides alike.
+    const sorted = [...members].sort((a, b) => (a.memberId < b.memberId ? -1 : 1));
+    const held = sorted.map(({ memberMetadata }) =>
+      decodeHeldShare(MemberMetadata.decode(memberMetadata).userData),
+    );
+    const shares = shareOut({ partitions, members: held });
+    return sorted.map(({ memberId }, index) => ({
       memberId,
       memberAssignment: MemberAssignment.encode({
         version: PROTOCOL_VERSION,
-        assignment: { [this.#topic]: share },
+        assignment: { [this.#topic]: shares[index]! },
       }),
     }));
   }
@@ -224,6 +239,7 @@ export class KafkaGroupMember implements GroupMember {
     this.#membership = membership;
     this.#announceFirst();
     const assignment = { generation: membership.generation, partitions };
+    this.#held = assignment;
     const answer = this.#waiting.shift();
     if (answer === undefined) this.#newest = assignment;
     else answer({ done: false, value: assignment });
@@ -258,17 +274,4 @@ interface GroupMemberOptions {
   readonly group: string;
   readonly topic: string;
   readonly signal: AbortSignal | undefined;
-}
-
-/** Deals partitions in turn to the members in the order of their ids, so that every leader decides alike. */
-export function shareOut(options: {
-  partitions: readonly number[];
-  memberIds: readonly string[];
-}): { memberId: string; partitions: number[] }[] {
-  const shares = [...options.memberIds].sort().map((memberId) => ({ memberId, partitions: [] as number[] }));
-  const partitions = [...options.partitions].sort((a, b) => a - b);
-  for (const [index, partition] of partitions.entries()) {
-    shares[index % shares.length]?.partitions.push(partition);
-  }
-  return shares;
 }

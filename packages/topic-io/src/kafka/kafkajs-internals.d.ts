@@ -296,7 +296,10 @@ declare module 'kafkajs/src/protocol/requests/metadata/v6/response.js' {
 
 declare module 'kafkajs/src/consumer/assignerProtocol.js' {
   const protocol: {
-    readonly MemberMetadata: { encode(options: { version: number; topics: readonly string[] }): Buffer };
+    readonly MemberMetadata: {
+      encode(options: { version: number; topics: readonly string[]; userData?: Buffer }): Buffer;
+      decode(buffer: Buffer): { readonly userData: Buffer | null };
+    };
     readonly MemberAssignment: {
       encode(options: { version: number; assignment: Readonly<Record<string, readonly number[]>> }): Buffer;
       decode(buffer: Buffer): { readonly assignment: Readonly<Record<string, readonly number[]>> } | null;
