@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { accept } from './accept.ts';
 import { aggregate } from './aggregate.ts';
 import { type Benchmark, machine } from './benchmark.ts';
+import { codecs } from './codecs.ts';
 import { fanout } from './fanout.ts';
 import { fold } from './fold.ts';
 import { history } from './history.ts';
@@ -19,6 +20,7 @@ const benchmarks: readonly Benchmark[] = [
   fold,
   pipeline,
   publish,
+  codecs,
   ingest,
   ingestEmbedded,
   aggregate,

@@ -16,8 +16,8 @@ export interface StoredBatch {
   readonly bytes: number;
 }
 
-/** Fetches at most a MiB from the beginning of partition 0 and returns the complete batches. */
-export async function storedBatches(brokers: readonly string[], topic: string): Promise<StoredBatch[]> {
+/** Fetches at most a MiB from the beginning of partition 0. */
+export async function fetchedBytes(brokers: readonly string[], topic: string): Promise<Buffer> {
   const kafka = { brokers, clientId: 'runlog-stored-batches', logger: silentLogger };
   const reachability = new Reachability({ logger: silentLogger, brokers });
   await using session = new KafkaSession({ kafka, reachability, requestTimeoutMs: 8_000 });
@@ -25,7 +25,12 @@ export async function storedBatches(brokers: readonly string[], topic: string): 
     const broker = await session.leader({ topic, partition: 0 });
     return fetchPartitions({ broker, topic, positions: [{ partition: 0, offset: 0 }], waitMs: 0 });
   });
-  const { bytes } = answers[0]!;
+  return answers[0]!.bytes;
+}
+
+/** Fetches at most a MiB from the beginning of partition 0 and returns the complete batches. */
+export async function storedBatches(brokers: readonly string[], topic: string): Promise<StoredBatch[]> {
+  const bytes = await fetchedBytes(brokers, topic);
   const batches: StoredBatch[] = [];
   for (let at = 0; at + RECORD_COUNT_AT + 4 <= bytes.length; ) {
     const batchBytes = LENGTH_PREFIX_BYTES + bytes.readInt32BE(at + LENGTH_AT);

@@ -36,6 +36,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const soleImporters: Readonly<Record<string, RegExp>> = {
   kafkajs: /^packages\/topic-io\/src\/kafka\/[^/]+\.ts$/,
   lmdb: /^packages\/topic-io\/src\/embedded\/[^/]+\.ts$/,
+  snappy: /^packages\/topic-io\/src\/codecs\/[^/]+\.ts$/,
+  'lz4-napi': /^packages\/topic-io\/src\/codecs\/[^/]+\.ts$/,
   ws: /^(?:services\/gateway\/src\/send\/socket-(?:server|sink)|packages\/cli\/src\/commands\/tail)\.ts$/,
   fastify: /^packages\/service-kit\/src\/[^/]+\.ts$/,
   pino: /^packages\/service-kit\/src\/logger\.ts$/,

@@ -44,10 +44,7 @@ export const command: Command = {
     ['RUNLOG_ALLOWED_ORIGINS', 'origins of other web pages that may open streams'],
     ['KAFKA_BROKERS', 'use Kafka; also KAFKA_SSL, KAFKA_SASL_MECHANISM, _USERNAME, _PASSWORD'],
     ['RUNLOG_ENGINE', 'embedded or kafka (default: kafka if KAFKA_BROKERS is set)'],
-    [
-      'RUNLOG_COMPRESSION',
-      'compression of events on Kafka: none, gzip, or zstd with Node 22.15 or newer (none)',
-    ],
+    ['RUNLOG_COMPRESSION', 'compression of events on Kafka: none, gzip, snappy, lz4 or zstd (none)'],
     ['RUNLOG_TOPIC_PREFIX', 'prefix of every topic name'],
     ['RUNLOG_PARTITIONS', 'for creating topics (4 embedded, 12 on Kafka)'],
     ['RUNLOG_REPLICATION_FACTOR', 'for creating topics (3; 1 on a single broker)'],

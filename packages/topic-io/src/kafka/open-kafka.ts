@@ -1,3 +1,4 @@
+import { startCodecs } from '../compression.ts';
 import { type TopicIo, TopicIoError } from '../topic-io.ts';
 import { BOUNDS, type KafkaOptions } from './config.ts';
 import { KafkaFencedWriter, LostIds } from './fenced-writer.ts';
@@ -16,6 +17,7 @@ import { bounds, deleteTopic, describeTopic, ensureTopics, offsetAtTime } from '
  */
 export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
   patchKafkajs();
+  await startCodecs();
   const reachability = new Reachability({ logger: options.logger, brokers: options.brokers });
   const open = new Set<AsyncDisposable>();
   let closed = false;

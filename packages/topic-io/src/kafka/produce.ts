@@ -55,7 +55,7 @@ export interface ProduceOptions {
 export async function produce(options: ProduceOptions): Promise<number> {
   const { session, topic, partition } = options;
   const leader = await session.leader({ topic, partition });
-  const byKafkajs = session.encoder === 'kafkajs' && options.compression !== 'zstd';
+  const byKafkajs = session.encoder === 'kafkajs' && KAFKAJS_COMPRESSIONS.has(options.compression ?? 'none');
   const send = byKafkajs ? produceByKafkajs : produceByOurselves;
   const baseOffset = await send(leader, options);
   if (!Number.isSafeInteger(baseOffset) || baseOffset < 0) {
@@ -63,6 +63,9 @@ export async function produce(options: ProduceOptions): Promise<number> {
   }
   return baseOffset;
 }
+
+/** What kafkajs compresses without plug-ins. */
+const KAFKAJS_COMPRESSIONS: ReadonlySet<Compression> = new Set(['none', 'gzip']);
 
 const PRODUCE = 0;
 const VERSION = 7;

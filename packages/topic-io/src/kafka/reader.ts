@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { CodecMissingError } from '../codecs/codec.ts';
 import { lastingIterator } from '../lasting-iterator.ts';
 import {
   type FetchAnswered,
@@ -318,7 +319,7 @@ export class KafkaReader implements TopicReader {
     try {
       return decodeBatches({ bytes, fetchOffset, aborted });
     } catch (error) {
-      if (!(error instanceof UnreadableBatchError)) throw error;
+      if (!(error instanceof UnreadableBatchError || error instanceof CodecMissingError)) throw error;
       throw new UnreadableBatchError(`${this.#topic}/${partition}: ${error.message}`, { cause: error });
     }
   }
