@@ -10,6 +10,7 @@ export function changedIo(io: TopicIo, changes: Partial<TopicIo>): TopicIo {
     deleteTopic: (name) => io.deleteTopic(name),
     bounds: (topic) => io.bounds(topic),
     offsetAtTime: (position) => io.offsetAtTime(position),
+    openTransactions: (position) => io.openTransactions(position),
     writer: (options) => io.writer(options),
     fencedWriter: (id) => io.fencedWriter(id),
     reader: (options) => io.reader(options),

@@ -132,7 +132,7 @@ export class SimulatedReader implements TopicReader {
     if (this.#onAnswer === undefined) return;
     for (const partition of this.#positions.keys()) {
       const stableEnd = this.#connection.log.partition(this.#topic, partition)?.stableEnd;
-      if (stableEnd !== undefined) this.#onAnswer({ partition, stableEnd });
+      if (stableEnd !== undefined) this.#onAnswer({ partition, stableEnd, highWatermark: stableEnd });
     }
   }
 

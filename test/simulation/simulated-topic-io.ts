@@ -1,6 +1,7 @@
 import {
   type FencedWriter,
   type GroupMember,
+  type OpenTransaction,
   type PartitionBounds,
   type ReaderOptions,
   type TopicDescription,
@@ -93,6 +94,10 @@ export class SimulatedTopicIo implements TopicIo {
 
   offsetAtTime(at: { topic: string; partition: number; timestampMs: number }): Promise<number> {
     return this.#ask((log) => log.partitions(at.topic)[at.partition]!.offsetAtTime(at.timestampMs));
+  }
+
+  async openTransactions(): Promise<readonly OpenTransaction[]> {
+    return [];
   }
 
   async writer(options: { laneBytesMax?: number } = {}): Promise<TopicWriter> {

@@ -3,6 +3,7 @@ import type { TopicNames } from '@runlog/schema/log/topics';
 import type { Logger } from '@runlog/topic-io/logger';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import type { ReadonlyFigureStates } from './figure-states.ts';
+import { type HeldBack, HeldBackWatch } from './held-back-watch.ts';
 import { restore } from './restore.ts';
 import type { RunChange } from './run-change.ts';
 import type { ReadonlyRunStates } from './run-states.ts';
@@ -44,10 +45,12 @@ export interface LiveRuns {
   /** Whether the restore is done. From then on, reading can go on from where it was. */
   readonly restored: boolean;
   /**
-   * The records that the log has and that are not folded, as of its newest answers. Null while a partition has not been
-   * answered for.
+   * The records that the log has and that are not folded, as of its newest answers, with those that an open transaction
+   * holds back. Null while a partition has not been answered for.
    */
   readonly behindRecords: number | null;
+  /** What an open transaction of another producer has held back for a while. */
+  readonly heldBack: HeldBack | null;
   /** When the newest record that is folded was received, in milliseconds since the epoch. Null if there is none. */
   readonly lastRecordMs: number | null;
   /**
@@ -68,6 +71,12 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
   const next = new Map<number, number>();
   /** For each partition, the stable end as of its newest answer. */
   const ends = new Map<number, number>();
+  /** For each partition, the high watermark as of its newest answer. */
+  const watermarks = new Map<number, number>();
+  const heldBackWatch = new HeldBackWatch({
+    ...{ topic: topics.events, now, logger },
+    openTransactions: (at) => io.openTransactions(at),
+  });
   let lastRecordMs: number | null = null;
 
   async function restoreOnce(signal: AbortSignal): Promise<void> {
@@ -90,7 +99,11 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
         if (fault === null) logger.info({}, 'reading events again');
         else logger.warn({ err: fault }, 'events cannot be read; retrying');
       },
-      onAnswer: ({ partition, stableEnd }) => ends.set(partition, stableEnd),
+      onAnswer: (answer) => {
+        ends.set(answer.partition, answer.stableEnd);
+        watermarks.set(answer.partition, answer.highWatermark);
+        heldBackWatch.answered(answer);
+      },
     });
     for (const [partition, offset] of next) reader.add({ partition, offset });
     const over = new AbortController();
@@ -135,11 +148,14 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
     get behindRecords() {
       let records = 0;
       for (const partition of partitions) {
-        const end = ends.get(partition);
+        const end = watermarks.get(partition);
         if (end === undefined) return null;
         records += Math.max(0, end - (next.get(partition) ?? 0));
       }
       return records;
+    },
+    get heldBack() {
+      return heldBackWatch.heldBack;
     },
     get lastRecordMs() {
       return lastRecordMs;

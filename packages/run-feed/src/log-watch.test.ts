@@ -41,7 +41,7 @@ function setUp() {
   const pass = (ms: number, answering: readonly number[] = []) => {
     for (let left = ms; left > 0; left -= 250) {
       clock.advance(Math.min(left, 250));
-      for (const partition of answering) answer({ partition, stableEnd: 0 });
+      for (const partition of answering) answer({ partition, stableEnd: 0, highWatermark: 0 });
     }
   };
   return { clock, watch, said, io, waiting, asked, pass };

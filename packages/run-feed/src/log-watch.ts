@@ -71,6 +71,7 @@ export class LogWatch implements Disposable {
       deleteTopic: (name) => io.deleteTopic(name),
       bounds: (topic) => this.#ask(() => io.bounds(topic)),
       offsetAtTime: (position) => this.#ask(() => io.offsetAtTime(position)),
+      openTransactions: (position) => io.openTransactions(position),
       writer: (options) => io.writer(options),
       fencedWriter: async (id) => this.#watchWriter(await io.fencedWriter(id)),
       reader: (options) => this.#watchReader(io, options),

@@ -170,6 +170,22 @@ export interface TopicReader extends AsyncDisposable, AsyncIterable<Fetched> {
 export interface FetchAnswered {
   readonly partition: number;
   readonly stableEnd: number;
+  /** The end of what is durable. It is above `stableEnd` exactly while an open transaction holds records back. */
+  readonly highWatermark: number;
+}
+
+/** A transaction that is open on a partition. No reader sees anything from `startOffset` on until it has ended. */
+export interface OpenTransaction {
+  readonly startOffset: number;
+  readonly producerId: string;
+  /** Null where the log does not say whose it is, because it cannot or because this process may not know. */
+  readonly transactionalId: string | null;
+  /** When it was opened, in milliseconds since the epoch. */
+  readonly openedMs: number | null;
+  /** How long after that the log ends it by itself. */
+  readonly timeoutMs: number | null;
+  /** Says what an operator can do, with the exact command. */
+  readonly remedy: string;
 }
 
 /** One generation of a group: the partitions that are ours until the next generation. */
@@ -217,6 +233,11 @@ export interface TopicIo extends AsyncDisposable {
   bounds(topic: string): Promise<PartitionBounds[]>;
   /** Resolves to the offset of the first record at or after the time, or to the end. */
   offsetAtTime(position: { topic: string; partition: number; timestampMs: number }): Promise<number>;
+  /**
+   * Resolves to the transactions that are open on the partition, the oldest first. It says what it can learn: the log may be
+   * too old to tell, or may not tell this process.
+   */
+  openTransactions(position: { topic: string; partition: number }): Promise<readonly OpenTransaction[]>;
   /** `compression` applies to Kafka only: the embedded engine stores records as they are. */
   writer(options?: { laneBytesMax?: number; compression?: Compression }): Promise<TopicWriter>;
   fencedWriter(id: string): Promise<FencedWriter>;

@@ -1,5 +1,6 @@
 import { encodeRetirement } from '@runlog/records/control-record';
 import type { RunMeta } from '@runlog/records/meta-record';
+import { type HeldBack, HeldBackWatch } from '@runlog/run-feed/held-back-watch';
 import { truncated } from '@runlog/run-feed/truncated';
 import type { TopicNames } from '@runlog/schema/log/topics';
 import { formatRunKey } from '@runlog/schema/run/run-key';
@@ -7,6 +8,7 @@ import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/topic-io/logger';
 import {
   type Assignment,
+  type FetchAnswered,
   type GroupMember,
   isPassing,
   isVerdict,
@@ -54,6 +56,9 @@ export class Aggregation implements AsyncDisposable {
   readonly #held = new Map<number, HeldPartition>();
   readonly #claims = new Map<number, Promise<void>>();
   readonly #reader: TopicReader;
+  readonly #heldBackWatch: HeldBackWatch;
+  /** Where each held partition ended at the newest answer of the log, with what is held back. */
+  readonly #highWatermarks = new Map<number, number>();
   readonly #stop = new AbortController();
   /** Says for each of our partitions that the log refuses to store why it does. */
   readonly #refusals = new Map<number, string>();
@@ -69,12 +74,18 @@ export class Aggregation implements AsyncDisposable {
       bytesPerSecond: options.snapshotBytesPerSecond,
       nowMs: options.clock.now(),
     });
-    this.#reader = options.io.reader({
-      topic: options.topics.events,
+    const { io, topics, clock, logger } = options;
+    this.#heldBackWatch = new HeldBackWatch({
+      ...{ topic: topics.events, now: clock.now, logger },
+      openTransactions: (at) => io.openTransactions(at),
+    });
+    this.#reader = io.reader({
+      topic: topics.events,
       signal: this.#stop.signal,
+      onAnswer: (answer) => this.#answered(answer),
       onFault: (fault) => {
-        if (fault === null) options.logger.info({}, 'reading events again');
-        else options.logger.warn({ err: fault }, 'events cannot be read; retrying');
+        if (fault === null) logger.info({}, 'reading events again');
+        else logger.warn({ err: fault }, 'events cannot be read; retrying');
       },
     });
   }
@@ -84,6 +95,11 @@ export class Aggregation implements AsyncDisposable {
    */
   get ready(): boolean {
     return this.#assignment?.partitions.every((partition) => this.#held.has(partition)) ?? false;
+  }
+
+  /** What an open transaction of another producer has held back for a while. */
+  get heldBack(): HeldBack | null {
+    return this.#heldBackWatch.heldBack;
   }
 
   /** Says what an operator must change so that snapshots are stored; null if the log stores them. */
@@ -198,10 +214,23 @@ export class Aggregation implements AsyncDisposable {
       this.#options.observer?.folded({
         partition: fetched.partition,
         events: fetched.records.length,
-        behind: fetched.stableEnd - fetched.nextOffset,
         newestMs: fetched.records.at(-1)?.timestampMs ?? null,
       });
+      this.#measureLag(held);
     }
+  }
+
+  #answered(answer: FetchAnswered): void {
+    const held = this.#held.get(answer.partition);
+    if (held === undefined) return;
+    this.#heldBackWatch.answered(answer);
+    this.#highWatermarks.set(answer.partition, answer.highWatermark);
+    this.#measureLag(held);
+  }
+
+  #measureLag({ partition, nextOffset }: HeldPartition): void {
+    const end = this.#highWatermarks.get(partition) ?? nextOffset;
+    this.#options.observer?.lagging({ partition, behind: Math.max(0, end - nextOffset) });
   }
 
   async #flushOnTimer(): Promise<void> {
@@ -279,6 +308,8 @@ export class Aggregation implements AsyncDisposable {
 
   async #release(partition: number): Promise<void> {
     this.#reader.remove(partition);
+    this.#heldBackWatch.forget(partition);
+    this.#highWatermarks.delete(partition);
     this.#options.observer?.released(partition);
     const held = this.#held.get(partition);
     this.#held.delete(partition);

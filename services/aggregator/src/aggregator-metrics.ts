@@ -2,11 +2,10 @@ import { Counter, Gauge, Histogram, Registry } from '@runlog/service-kit/metrics
 
 /** Is told of the work of the aggregation: once per fetch and once per flush, never once per event. */
 export interface AggregationObserver {
-  /**
-   * `behind` is the number of offsets of the partition that were not yet read at that time, `newestMs` when the newest record
-   * of the fetch was received.
-   */
-  folded(fetch: { partition: number; events: number; behind: number; newestMs: number | null }): void;
+  /** `newestMs` says when the newest record of the fetch was received. */
+  folded(fetch: { partition: number; events: number; newestMs: number | null }): void;
+  /** `behind` is the number of offsets of the partition up to its high watermark that are not folded. */
+  lagging(lag: { partition: number; behind: number }): void;
   /** Is called when the partition is no longer ours. */
   released(partition: number): void;
   flushed(flush: { runs: number; bytes: number; seconds: number; atMs: number }): void;
@@ -15,12 +14,16 @@ export interface AggregationObserver {
 
 export interface AggregatorMetrics extends AggregationObserver {
   readonly registry: Registry;
-  /** The offsets of all held partitions that were not yet folded at their newest fetch. */
+  /** The offsets of all held partitions that are not folded, as of the newest answers of the log. */
   readonly behindRecords: () => number;
 }
 
-/** `isStalled` says whether the log does not answer. */
-export function createAggregatorMetrics(isStalled: () => boolean): AggregatorMetrics {
+/** `isStalled` says whether the log does not answer, `heldBackRecords` how many are held back by others' transactions. */
+export function createAggregatorMetrics(options: {
+  isStalled: () => boolean;
+  heldBackRecords: () => number;
+}): AggregatorMetrics {
+  const { isStalled, heldBackRecords } = options;
   const registry = new Registry();
   const registers = [registry];
   const counter = (name: string, help: string) => new Counter({ name, help, registers });
@@ -40,12 +43,20 @@ export function createAggregatorMetrics(isStalled: () => boolean): AggregatorMet
   const behind = new Map<number, number>();
   new Gauge({
     name: 'runlog_aggregator_lag_offsets',
-    help: 'Offsets of a held partition that were not yet folded at its newest fetch; NaN while the log does not answer',
+    help: 'Offsets of a held partition that are not folded, up to its high watermark; NaN while the log does not answer',
     labelNames: ['partition'] as const,
     registers,
     collect() {
       this.reset();
       for (const [partition, offsets] of behind) this.set({ partition }, isStalled() ? Number.NaN : offsets);
+    },
+  });
+  new Gauge({
+    name: 'runlog_aggregator_held_back_records',
+    help: 'Offsets that no reader sees because another producer has had a transaction open for two seconds',
+    registers,
+    collect() {
+      this.set(heldBackRecords());
     },
   });
   new Gauge({
@@ -70,10 +81,10 @@ export function createAggregatorMetrics(isStalled: () => boolean): AggregatorMet
     registry,
     folded(fetch) {
       events.inc(fetch.events);
-      behind.set(fetch.partition, fetch.behind);
       newestMs = Math.max(newestMs, fetch.newestMs ?? 0);
       lastRecord.set(newestMs / 1_000);
     },
+    lagging: (lag) => void behind.set(lag.partition, lag.behind),
     behindRecords: () => [...behind.values()].reduce((sum, offsets) => sum + offsets, 0),
     released: (partition) => void behind.delete(partition),
     flushed(flush) {

@@ -1,5 +1,5 @@
 import { checkTopics } from '@runlog/run-feed/check-topics';
-import { feedStateOf, STALLED_AFTER_MS } from '@runlog/run-feed/feed-health';
+import { feedHealthOf, feedStateOf, STALLED_AFTER_MS } from '@runlog/run-feed/feed-health';
 import { metaChange } from '@runlog/run-feed/follow-meta';
 import { LogWatch } from '@runlog/run-feed/log-watch';
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
@@ -34,10 +34,12 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
     },
   });
   const io = watch.watch(options.io);
-  const feed = (): FeedHealth => {
-    const state = feedStateOf(watch.stalledSinceMs);
-    return { ...state, behind_records: state.state === 'live' ? metrics.behindRecords() : null };
-  };
+  const feed = (): FeedHealth =>
+    feedHealthOf({
+      stalledSinceMs: watch.stalledSinceMs,
+      behindRecords: metrics.behindRecords(),
+      heldBack: aggregation?.heldBack ?? null,
+    });
   const server = createHttpServer({
     logger,
     bodyBytesMax: 1_024,
@@ -50,7 +52,10 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
       feed,
     },
   });
-  const metrics = createAggregatorMetrics(() => watch.stalledSinceMs !== null);
+  const metrics = createAggregatorMetrics({
+    isStalled: () => watch.stalledSinceMs !== null,
+    heldBackRecords: () => aggregation?.heldBack?.records ?? 0,
+  });
   addMetricsRoute(server, { registry: metrics.registry });
   /** Works under one `run-meta` after the other: a rebuild switches it, and the work starts anew from there. */
   const work = async () => {

@@ -64,8 +64,13 @@ export function createGatewayMetrics(figures: GatewayFigures): GatewayMetrics {
   );
   gauge(
     'runlog_gateway_behind_records',
-    'Offsets of the log that are not folded; NaN while that is not known',
+    'Offsets of the log that are not folded, up to its high watermark; NaN while that is not known',
     () => feed.health().behind_records ?? Number.NaN,
+  );
+  gauge(
+    'runlog_gateway_held_back_records',
+    'Offsets that no reader sees because another producer has had a transaction open for two seconds',
+    () => feed.health().held_back?.records ?? 0,
   );
   // A counter that is told of every write would take a noticeable part of what the write takes.
   let frames = 0;

@@ -11,6 +11,8 @@ export type FeedState = Readonly<z.infer<typeof feedStateSchema>>;
 const behind = z.object({
   /** The records that the log has and that are not folded. Null while that is not known. */
   behind_records: z.int().min(0).nullable(),
+  /** Is there while an open transaction of another producer has held records back for a while: no reader sees them. */
+  held_back: z.object({ since: z.string(), records: z.int().min(1) }).exactOptional(),
 });
 const feedHealthSchema = z.union([
   feedStalledSchema.extend(behind.shape),

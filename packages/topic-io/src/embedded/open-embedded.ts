@@ -3,6 +3,7 @@ import type { Logger } from '../logger.ts';
 import {
   type FencedWriter,
   type GroupMember,
+  type OpenTransaction,
   type PartitionBounds,
   type ReaderOptions,
   type TopicDescription,
@@ -151,6 +152,12 @@ class EmbeddedTopicIo implements TopicIo {
     this.#checkOpen();
     const topic = this.#catalog.find(name);
     return topic === null ? null : describeTopic(topic);
+  }
+
+  /** A transaction is one write here: none is ever open. */
+  async openTransactions(): Promise<readonly OpenTransaction[]> {
+    this.#checkOpen();
+    return [];
   }
 
   async deleteTopic(name: string): Promise<void> {

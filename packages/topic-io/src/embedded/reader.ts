@@ -158,7 +158,7 @@ export class EmbeddedReader implements TopicReader {
     const place = this.#view.find(this.#topic, partition);
     if (place === null) return 'missing';
     const { startOffset, stableEnd } = place.bounds;
-    this.#onAnswer?.({ partition, stableEnd });
+    this.#onAnswer?.({ partition, stableEnd, highWatermark: stableEnd });
     if (position.offset < startOffset || position.offset > stableEnd) {
       return { kind: 'out_of_range', partition, requestedOffset: position.offset, startOffset, stableEnd };
     }

@@ -9,6 +9,7 @@ export interface FetchedPartition {
   readonly partition: number;
   readonly errorCode: number;
   readonly stableEnd: number;
+  readonly highWatermark: number;
   readonly startOffset: number;
   readonly aborted: readonly AbortedTransaction[];
   readonly bytes: Buffer;
@@ -108,7 +109,7 @@ function decodeAnswer(raw: Buffer): FetchAnswer & { clientSideThrottleTime: numb
     for (let left = int32(); left > 0; left -= 1) {
       const partition = int32();
       const partitionErrorCode = int16();
-      int64(); // High watermark.
+      const highWatermark = Number(int64());
       const stableEnd = Number(int64());
       const startOffset = Number(int64());
       const aborted: AbortedTransaction[] = [];
@@ -121,6 +122,7 @@ function decodeAnswer(raw: Buffer): FetchAnswer & { clientSideThrottleTime: numb
         partition,
         errorCode: partitionErrorCode,
         stableEnd,
+        highWatermark,
         startOffset,
         aborted,
         bytes,

@@ -283,7 +283,24 @@ declare module 'kafkajs/src/protocol/encoder.js' {
     writeBoolean(value: boolean): this;
     writeString(value: string | null): this;
     writeUVarIntString(value: string): this;
+    /** Counts objects only. */
+    writeUVarIntArray(values: readonly Encoder[]): this;
+    writeEncoder(value: Encoder): this;
     writeArray(values: readonly (Encoder | string | number)[]): this;
+  }
+}
+
+declare module 'kafkajs/src/protocol/decoder.js' {
+  export default class Decoder {
+    constructor(bytes: Buffer);
+    readInt8(): number;
+    readInt16(): number;
+    readInt32(): number;
+    readInt64(): { toString(): string };
+    readUVarIntString(): string | null;
+    /** Returns null where the sender wrote none. */
+    readUVarIntArray<Item>(read: (decoder: Decoder) => Item): Item[] | null;
+    readTaggedFields(): unknown;
   }
 }
 

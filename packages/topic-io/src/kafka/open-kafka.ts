@@ -4,6 +4,7 @@ import { BOUNDS, type KafkaOptions } from './config.ts';
 import { KafkaFencedWriter, LostIds } from './fenced-writer.ts';
 import { KafkaGroupMember } from './group.ts';
 import { KafkaWriter } from './lanes.ts';
+import { openTransactions } from './open-transactions.ts';
 import { patchKafkajs } from './patches.ts';
 import { Reachability } from './reachability.ts';
 import { KafkaReader } from './reader.ts';
@@ -59,6 +60,10 @@ export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
     async offsetAtTime(position) {
       refuseWhenClosed();
       return offsetAtTime(questions, position);
+    },
+    async openTransactions(position) {
+      refuseWhenClosed();
+      return openTransactions(questions, { ...position, bootstrapServer: options.brokers[0] ?? 'HOST:9092' });
     },
     async writer(writerOptions) {
       refuseWhenClosed();

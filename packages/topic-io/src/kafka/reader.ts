@@ -286,9 +286,9 @@ export class KafkaReader implements TopicReader {
     isEmpty: boolean;
   }): Promise<Fetched | null> {
     const { answer, position, isEmpty } = options;
-    const { partition, stableEnd, startOffset, bytes } = answer;
+    const { partition, stableEnd, highWatermark, startOffset, bytes } = answer;
     this.#recovered(partition);
-    this.#onAnswer?.({ partition, stableEnd });
+    this.#onAnswer?.({ partition, stableEnd, highWatermark });
     if (bytes.length > 0) {
       this.#serial += 1;
       position.servedAt = this.#serial;
@@ -355,7 +355,7 @@ export class KafkaReader implements TopicReader {
       this.#retryAfter(fault, [partition]);
       return null;
     }
-    this.#onAnswer?.({ partition, stableEnd });
+    this.#onAnswer?.({ partition, stableEnd, highWatermark: Math.max(answer.highWatermark, stableEnd) });
     // The caller decides whether to continue, and from where.
     position.blocked = true;
     return { kind: 'out_of_range', partition, requestedOffset: position.offset, startOffset, stableEnd };

@@ -36,6 +36,7 @@ class LosableLog {
       describeTopic: ask((name: string) => io.describeTopic(name)),
       bounds: ask((topic: string) => io.bounds(topic)),
       offsetAtTime: ask((at: Parameters<TopicIo['offsetAtTime']>[0]) => io.offsetAtTime(at)),
+      openTransactions: (at) => io.openTransactions(at),
       reader: (options) => this.#reader(io, options),
       [Symbol.asyncDispose]: () => io[Symbol.asyncDispose](),
     };

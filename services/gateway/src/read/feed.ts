@@ -1,5 +1,5 @@
 import type { RunMeta } from '@runlog/records/meta-record';
-import { feedStateOf, STALLED_AFTER_MS } from '@runlog/run-feed/feed-health';
+import { feedHealthOf, feedStateOf, STALLED_AFTER_MS } from '@runlog/run-feed/feed-health';
 import { metaChange } from '@runlog/run-feed/follow-meta';
 import { type LiveRuns, openLiveRuns } from '@runlog/run-feed/live-runs';
 import { LogWatch } from '@runlog/run-feed/log-watch';
@@ -79,9 +79,11 @@ export class Feed implements FeedView {
   };
   readonly state = (): FeedState => feedStateOf(this.#watch.stalledSinceMs);
   readonly health = (): FeedHealth => {
-    const state = this.state();
-    // What came since the log fell silent is not known.
-    return { ...state, behind_records: state.state === 'live' ? (this.#live?.behindRecords ?? null) : null };
+    return feedHealthOf({
+      stalledSinceMs: this.#watch.stalledSinceMs,
+      behindRecords: this.#live?.behindRecords ?? null,
+      heldBack: this.#live?.heldBack ?? null,
+    });
   };
   readonly lastRecordMs = (): number | null => this.#live?.lastRecordMs ?? null;
   readonly notReadyBecause = (): string | null => (this.#current === null ? this.#waitsFor : null);
