@@ -48,6 +48,8 @@ export interface ChaosReport {
   readonly copies: readonly { replicas: number; inSync: number }[];
   readonly inSyncMin: string | undefined;
   readonly runs: number;
+  /** What the network did to the services' requests. */
+  readonly network: { readonly heldBack: number; readonly answersLost: number };
   /** The longest time for which a partition's checkpoint did not move, in milliseconds. */
   readonly stallMsMax: number;
   /** The warnings of the processes, and how often each was logged. */
@@ -182,6 +184,7 @@ export async function runChaos(options: {
     resent: publisher.resent,
     bodiesCopied: publisher.copies,
     runs: runs.length,
+    network: { heldBack: deployment.network.heldBack, answersLost: deployment.network.answersLost },
     stallMsMax: witness.stallMsMax,
     warnings: deployment.warnings(),
     subscribers: subscribers.map(({ connections, resumed, resets, entries }) => ({
@@ -249,6 +252,7 @@ function victimOf({ action }: PlannedFault): string {
       return 'broker';
     case 'usurp':
     case 'join':
+    case 'disturb network':
     case 'verify':
       return action.kind;
     default: {

@@ -5,10 +5,14 @@ import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { startCluster } from '../support/broker.ts';
 import type { MavenBrokers } from '../support/broker-maven.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { ServiceProcess } from '../support/service-process.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 import { ClusterMap } from './cluster-map.ts';
+import { DisturbedNetwork, PROXIED } from './disturbed-network.ts';
 import type { ServiceKind, Shape } from './fault-plan.ts';
+
+const BROKERS = 3;
 
 /** One place for a process of the deployment. A new process takes the place of a killed one. */
 export interface Slot {
@@ -26,29 +30,37 @@ export class Deployment implements AsyncDisposable {
   readonly shape: Shape;
   readonly cluster: MavenBrokers;
   readonly map: ClusterMap;
-  /** The test's own way into the log. */
+  /** The way of the services to the brokers. */
+  readonly network: DisturbedNetwork;
+  /** The test's own way into the log, past the network. */
   readonly io: TopicIo;
   readonly topics = topicNames('');
   readonly environment: Readonly<Record<string, string>>;
   readonly slots: Slot[] = [];
   readonly unexpectedEnds: string[] = [];
 
-  private constructor(shape: Shape, held: { cluster: MavenBrokers; io: TopicIo }) {
+  private constructor(shape: Shape, held: { cluster: MavenBrokers; network: DisturbedNetwork; io: TopicIo }) {
     this.shape = shape;
     this.cluster = held.cluster;
+    this.network = held.network;
     this.io = held.io;
     this.map = new ClusterMap(held.cluster.brokers);
     this.environment = {
-      KAFKA_BROKERS: held.cluster.brokers.join(','),
+      KAFKA_BROKERS: held.network.brokers.join(','),
       RUNLOG_PARTITIONS: String(shape.partitions),
     };
   }
 
   /** Starts every service at the same moment, on an empty cluster. Resolves when all are ready. */
   static async start(shape: Shape): Promise<Deployment> {
-    const cluster = await startCluster({ count: 3 });
+    const ports = await freePorts(BROKERS);
+    const cluster = await startCluster({
+      count: BROKERS,
+      listeners: [{ name: PROXIED, protocol: 'PLAINTEXT', advertisedPorts: ports }],
+    });
+    const network = await DisturbedNetwork.start(cluster, ports);
     const io = await openKafka({ brokers: cluster.brokers, clientId: 'runlog-chaos', logger: silentLogger });
-    const deployment = new Deployment(shape, { cluster, io });
+    const deployment = new Deployment(shape, { cluster, network, io });
     const counts = { aggregator: shape.aggregators, gateway: shape.gateways, ingest: shape.ingests };
     for (const service of ['aggregator', 'gateway', 'ingest'] as const) {
       for (let index = 0; index < counts[service]; index += 1) deployment.addSlot(service);
@@ -138,6 +150,7 @@ export class Deployment implements AsyncDisposable {
     await Promise.all(this.slots.map((slot) => this.end(slot, 'SIGKILL')));
     await this.map[Symbol.asyncDispose]();
     await this.io[Symbol.asyncDispose]();
+    await this.network[Symbol.asyncDispose]();
     await this.cluster.stop();
   }
 }

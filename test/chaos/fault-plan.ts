@@ -24,6 +24,8 @@ export type FaultAction =
   | { readonly kind: 'kill broker'; readonly leads: Leads; readonly partition: number }
   | { readonly kind: 'freeze broker'; readonly leads: Leads; readonly partition: number }
   | { readonly kind: 'kill all brokers' }
+  /** Requests arrive late, answers are lost, connections end: between all services and all brokers. */
+  | { readonly kind: 'disturb network' }
   /** `runlog verify` in the middle of all this. */
   | { readonly kind: 'verify' };
 
@@ -43,7 +45,7 @@ export interface Shape {
 
 const KINDS = [
   ...(['kill aggregator', 'kill gateway', 'kill ingest', 'kill broker'] as const),
-  ...(['freeze until replaced', 'usurp', 'leave aggregator', 'join'] as const),
+  ...(['freeze until replaced', 'usurp', 'leave aggregator', 'join', 'disturb network'] as const),
 ] as const;
 
 const MORE_KINDS = [
@@ -113,6 +115,7 @@ function actionOf(kind: Kind, random: SeededRandom, shape: Shape): FaultAction {
     case 'freeze broker':
       return { kind, ...led() };
     case 'kill all brokers':
+    case 'disturb network':
     case 'verify':
       return { kind };
     default: {

@@ -109,6 +109,12 @@ export async function inflict(fault: PlannedFault, scene: Scene): Promise<void> 
         await Promise.all(all.map((index) => cluster.restart(index)));
       });
       break;
+    case 'disturb network': {
+      const calm = deployment.network.disturb(scene.random.fork(`network ${publisher.acknowledged}`));
+      await last();
+      calm();
+      break;
+    }
     case 'verify': {
       const { code, stdout, stderr } = await runCli(['verify'], deployment.environment);
       scene.say(`verify in the middle: exit ${code}, ${stdout.trim().split('\n').at(-1) ?? stderr}`);
