@@ -193,6 +193,9 @@ class History {
       case 'retention':
         this.#retain();
         return;
+      case 'truncation':
+        this.#truncate();
+        return;
       case 'retirement':
         this.#retire(fault.run);
         return;
@@ -223,6 +226,16 @@ class History {
     for (const [partition, next] of old?.next.entries() ?? []) {
       // The topic that a rebuild wrote may be behind the former one.
       log.partition(topics.events, partition)?.deleteBelow(Math.min(next, oracle.checkpoint(partition)));
+    }
+  }
+
+  /** Deletes all events, as an operator may, whatever the checkpoints are. */
+  #truncate(): void {
+    const { log, topics, oracle } = this.#world;
+    if (oracle.isOutlived || log.describeTopic(topics.events) === null) return;
+    for (const partition of log.partitions(topics.events)) {
+      partition.deleteBelow(partition.stableEnd);
+      oracle.truncated({ partition: partition.index, startOffset: partition.startOffset });
     }
   }
 

@@ -151,6 +151,12 @@ export const mutantsOfTime: readonly Mutant[] = [
     historiesMax: 200,
   },
   {
+    name: 'a rebuild that keeps the epoch though a reader may hold what it cannot prove',
+    mutations: { keepsEpoch: true },
+    faults: ['truncation'],
+    historiesMax: 30,
+  },
+  {
     name: 'an aggregator that folds on what a newer fold wrote',
     mutations: forThe('aggregator', foldsAlike),
     faults: ['upgrade'],

@@ -76,6 +76,14 @@ export class Operator {
     this.#services.set(name, new Service(world, { name, start, mayFail }));
   }
 
+  /** Whether the events that the snapshots lack are gone. Then no aggregator goes on. */
+  #areEventsLost(): boolean {
+    const { log, topics, oracle } = this.#world;
+    if (log.describeTopic(topics.events) === null) return false;
+    const partitions = log.partitions(topics.events);
+    return partitions.some(({ index, startOffset }) => Math.max(0, oracle.checkpoint(index)) < startOffset);
+  }
+
   /** Returns what is still to be done. If a rebuild would do it and none is running, one is started. */
   unsettled(): string[] {
     const { oracle } = this.#world;
@@ -85,7 +93,7 @@ export class Operator {
     if (this.#rebuilds.some(({ outcome }) => outcome === 'under way')) return ['a rebuild is under way'];
     const isOld = this.#newer !== null && meta.fold < this.#newer.fold;
     const isRefused = latest !== null && typeof latest === 'object';
-    if (!isOld && !isRefused && !oracle.isOutlived) return [];
+    if (!isOld && !isRefused && !oracle.isOutlived && !this.#areEventsLost()) return [];
     if (isRefused) this.#refusals += 1;
     if (this.#refusals > REFUSALS_MAX) {
       throw new Violation(`no rebuild can be had: ${isRefused ? latest.refused : ''}`);
@@ -98,4 +106,6 @@ export class Operator {
 /**
  * The faults after which a process ends: retention has overtaken it, it needs an update, or the events are not its own.
  */
-const MAY_END_SERVICES = new Set<Fault['kind']>(['retention', 'upgrade', 'events deleted']);
+const MAY_END_SERVICES = new Set<Fault['kind']>([
+  ...(['retention', 'truncation', 'upgrade', 'events deleted'] as const),
+]);

@@ -1,12 +1,14 @@
-import { CHECKPOINT_KEY } from '@runlog/records/checkpoint-record';
+import { CHECKPOINT_KEY, decodeCheckpoint } from '@runlog/records/checkpoint-record';
 import { bytesOf } from '@runlog/records/figures-record';
 import { decodeMeta, type RunMeta } from '@runlog/records/meta-record';
 import { decodeRejected } from '@runlog/records/rejected-record';
 import { decodeRunRecord } from '@runlog/records/run-record';
 import { figuresTopicOf, isReservedKey, type TopicNames } from '@runlog/schema/log/topics';
-import type { RunSnapshot } from '@runlog/schema/run/snapshot';
+import type { DeliveredSnapshot, RunSnapshot } from '@runlog/schema/run/snapshot';
+import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { LogRecord } from '@runlog/topic-io/topic-io';
 import { NEWER_PRUNED } from './build.ts';
+import { digest } from './digest.ts';
 import { RunTruth } from './run-truth.ts';
 import type { Begun, SimulatedLog, VisibleListener } from './simulated-log.ts';
 import {
@@ -54,6 +56,16 @@ export class Oracle {
   readonly #former = new Map<string, RunTruth>();
   /** The records of the successor, by partition that was deleted with records in it. */
   readonly #renewed = new Map<number, LogRecord[]>();
+  /**
+   * The partitions whose events were deleted before they were in a snapshot. What is true of their runs from then on
+   * depends on what had been stored. So those who claim a state are held against each other, and at the end against
+   * what is stored. The value is where the events began then.
+   */
+  readonly #lossy = new Map<number, number>();
+  /** What somebody said that a run was at a position of an epoch, and who said it first. */
+  readonly #claims = new Map<string, { readonly claim: string; readonly who: string }>();
+  /** The newest stored snapshot and figures of each run, by topic and key. */
+  readonly #newest = new Map<string, Buffer | null>();
   /** The partitions that were deleted under each epoch. */
   readonly #formerEpochs = new Map<string, Set<number>>();
 
@@ -70,6 +82,12 @@ export class Oracle {
     } else if (!this.#dropped.has(snapshotsTopicOf(topic))) {
       const stored = this.#storedIn(snapshotsTopicOf(topic))[partition]!;
       for (const record of records) {
+        this.#newest.set(`${topic} ${record.key}`, record.value);
+        if (this.#lossy.has(partition)) {
+          if (topic === snapshotsTopicOf(topic) && record.key === CHECKPOINT_KEY)
+            stored.checkpoint = decodeCheckpoint(record.value);
+          continue;
+        }
         if (topic !== snapshotsTopicOf(topic)) {
           if (record.key === CHECKPOINT_KEY) stored.storeFiguresCheckpoint(record, this.#truths);
           else stored.storeFigures(record, this.#truths);
@@ -149,10 +167,40 @@ export class Oracle {
     return this.#formerEpochs.get(epoch)?.has(former.partition) ? former : this.runs.get(key);
   }
 
+  /** Is told that a partition's events now begin there, whatever is stored. */
+  truncated({ partition, startOffset }: { partition: number; startOffset: number }): void {
+    if (Math.max(0, this.checkpoint(partition)) >= startOffset) return;
+    this.#options.onReached('events are deleted before anything stored includes them');
+    this.#lossy.set(partition, startOffset);
+    // Nobody who could say so has read them.
+    const { topics } = this.#options;
+    for (const origin of this.#unfoldable)
+      if (origin.startsWith(`${topics.events}:${partition}:`)) this.#unfoldable.delete(origin);
+  }
+
+  /** Whether only those who claim something about the run can be held against each other. */
+  isLossy(key: string): boolean {
+    return this.#lossy.size > 0 && this.#lossy.has(partitionOf(key, this.#options.partitions));
+  }
+
+  /** Two that name the same epoch and position of a run must say the same of it. */
+  agree(key: string, state: DeliveredSnapshot | RunSnapshot, who: string): void {
+    const { epoch, seq } = state.position!;
+    const at = `${key} at ${seq} of epoch ${epoch}`;
+    const claim = digest(state);
+    const said = this.#claims.get(at);
+    if (said === undefined) this.#claims.set(at, { claim, who });
+    holds(
+      said === undefined || said.claim === claim,
+      () => `${said!.who} and ${who} disagree about ${at}: ${said!.claim}, and ${claim}`,
+    );
+  }
+
   /** Checks a state that a process claims to have: the fold must have had exactly this state at that position. */
   confirm(key: string, state: RunSnapshot, who: string): void {
+    this.agree(key, state, who);
     // A commit is decided before it can be read.
-    if (this.meta === null) return;
+    if (this.meta === null || this.isLossy(key)) return;
     const truth = this.truth(key, state.position.epoch)?.states.get(state.position.seq);
     holds(truth !== undefined, () => `${who} has ${key} at ${state.position.seq}, where the fold never was`);
     holds(
@@ -167,6 +215,10 @@ export class Oracle {
 
   /** Returns the newest state of a run in the present epoch and fold, or null if the run is absent. */
   latest(key: string): RunSnapshot | null {
+    if (this.isLossy(key)) {
+      const text = this.latestText(key);
+      return text === null ? null : (JSON.parse(text) as RunSnapshot);
+    }
     const state = this.runs.get(key)?.latest ?? null;
     if (state === null || this.meta === null) return state;
     const position = { epoch: this.meta.epoch, seq: state.position.seq };
@@ -177,6 +229,8 @@ export class Oracle {
 
   /** Returns the text of that state. */
   latestText(key: string): string | null {
+    if (this.isLossy(key))
+      return this.#newest.get(`${this.meta!.snapshots} ${key}`)?.toString('utf8') ?? null;
     const state = this.runs.get(key)?.latest ?? null;
     if (state === null) return null;
     return snapshotText(state, { epoch: this.meta!.epoch, isNewer: this.#isNewer(key) });
@@ -184,6 +238,10 @@ export class Oracle {
 
   /** Returns the bytes of the figures of that state, one character each. */
   latestFigures(key: string): string | null {
+    if (this.isLossy(key)) {
+      const topic = figuresTopicOf(this.meta!.snapshots);
+      return this.#newest.get(`${topic} ${key}`)?.toString('latin1') ?? null;
+    }
     const truth = this.runs.get(key);
     if (truth === undefined || truth.latest === null || truth.latestFigures === null) return null;
     return figuresText(bytesOf(truth.latestFigures), this.meta!.epoch);
@@ -218,7 +276,8 @@ export class Oracle {
       if (!this.#rejected.has(origin))
         faults.push(`${origin} cannot be folded and is not among the rejected`);
     }
-    for (const { key, latest } of this.runs.values()) {
+    for (const { key, partition, latest } of this.runs.values()) {
+      if (this.#lossy.has(partition)) continue;
       if (latest !== null && log.scheduler.nowMs - Date.parse(latest.last_received_at) > runRetentionMs)
         faults.push(`${key} was silent for longer than its retention`);
     }
@@ -252,8 +311,13 @@ export class Oracle {
       if (meta.fold > former.fold) onReached('a rebuild by a newer fold');
     }
     const stored = this.#storedIn(meta.snapshots);
+    if (former !== null && this.#lossy.size > 0) onReached('a rebuild after events were lost');
     if (meta.snapshots !== topics.snapshots) {
       for (const of of stored) {
+        if (this.#lossy.has(of.index)) {
+          of.isInUse = true;
+          continue;
+        }
         const end = this.#renewed.get(of.index)?.length ?? Number.POSITIVE_INFINITY;
         of.use({ ...meta, end }, this.#truths);
       }
@@ -298,6 +362,8 @@ export class Oracle {
     this.#renewed.get(partition)?.push(record);
     const decoded = decodeRunRecord(record, this.#firstEpoch);
     if (decoded.kind === 'unfoldable') {
+      // It may be gone before the services agree on anything.
+      if (offset < (this.#lossy.get(partition) ?? 0)) return;
       this.#unfoldable.add(`${this.#options.topics.events}:${partition}:${offset}`);
       return;
     }
@@ -315,7 +381,7 @@ export class Oracle {
   #checkSilence(record: LogRecord, of: { truth: RunTruth; before: RunSnapshot | null }): void {
     const { runRetentionMs, onReached } = this.#options;
     const { truth, before } = of;
-    if (before === null) return;
+    if (before === null || this.#lossy.has(truth.partition)) return;
     if (truth.latest !== null) {
       onReached('an event keeps a run that was to be retired by age');
       return;

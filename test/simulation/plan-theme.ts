@@ -2,6 +2,7 @@ import type { Fault, Plan } from './plan.ts';
 import { SeededRandom } from './seeded-random.ts';
 
 const THEME_CHANCE = 0.16;
+const TRUNCATION_CHANCE = 0.015;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** With these settings restores take a while, and the records that they read are not compacted before. */
@@ -16,6 +17,8 @@ export interface Theme {
 /** Plans faults that have an effect only together, in addition to all others, in some of the histories. */
 export function planTheme(seed: number, runs: readonly string[]): Theme {
   const random = new SeededRandom(seed).fork('theme');
+  const truncation = planTruncation(seed);
+  if (truncation.length > 0) return { faults: truncation };
   if (!random.chance(THEME_CHANCE)) return { faults: [] };
   const theme = random.pick(['silence', 'silence', 'events deleted', 'upgrade', 'rebuilds'] as const);
   switch (theme) {
@@ -87,6 +90,29 @@ function planDeletedEvents(random: SeededRandom): Fault[] {
     if (random.chance(0.4)) faults.push(interruption(random, rebuildMs));
   }
   if (random.chance(0.4)) faults.push({ kind: 'retention', atMs: atMs + random.between(500, 9_000) });
+  return faults;
+}
+
+/**
+ * Plans that every aggregator is away while events come, and that these are deleted before anything stored includes them.
+ * Gateways run on, and may have folded them.
+ */
+function planTruncation(seed: number): Fault[] {
+  const random = new SeededRandom(seed).fork('truncation');
+  if (!random.chance(TRUNCATION_CHANCE)) return [];
+  const awayMs = random.between(4_000, 18_000);
+  const atMs = awayMs + random.between(500, 7_000);
+  const downMs = atMs - awayMs + random.between(10, 4_000);
+  const faults: Fault[] = [1, 2, 3].map((number) => ({
+    ...{ kind: 'crash', atMs: awayMs, process: `aggregator-${number}`, downMs },
+  }));
+  faults.push({ kind: 'truncation', atMs });
+  // Without this one the operator rebuilds when everything has healed.
+  if (random.chance(0.7)) {
+    const rebuildMs = atMs + random.between(-1_000, 4_000);
+    faults.push({ kind: 'rebuild', atMs: rebuildMs, distrusts: false, dropOld: random.chance(0.3) });
+    if (random.chance(0.3)) faults.push(interruption(random, rebuildMs));
+  }
   return faults;
 }
 

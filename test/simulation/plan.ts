@@ -35,6 +35,7 @@ export type Fault =
   | { readonly kind: 'rebalance'; readonly atMs: number }
   | { readonly kind: 'compaction'; readonly atMs: number; readonly share: number }
   | { readonly kind: 'retention'; readonly atMs: number }
+  | { readonly kind: 'truncation'; readonly atMs: number }
   | { readonly kind: 'retirement'; readonly atMs: number; readonly run: string }
   | { readonly kind: 'leap'; readonly atMs: number; readonly byMs: number; readonly isCounted: boolean }
   | { readonly kind: 'events deleted'; readonly atMs: number; readonly downMs: number }

@@ -31,7 +31,10 @@ export class RebuildProgram implements Program {
       }
       const report = await build.rebuild({
         ...{ io: distrusts ? defaced(io) : io, topics, replicationFactor: 1, clock: process.clock, dropOld },
-        newEpoch: () => `epoch-of-${process.name}`,
+        newEpoch: () => {
+          const isKept = (world.mutations.keepsEpoch ?? false) && !distrusts;
+          return isKept ? world.oracle.meta!.epoch : `epoch-of-${process.name}`;
+        },
         logger: world.logger(process),
         signal: new AbortController().signal,
         onProgress: () => undefined,

@@ -9,7 +9,7 @@ import { prepareTopics, readMeta } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { readStoredPartition } from '@runlog/run-feed/stored-snapshots';
 import { verify } from '@runlog/run-feed/verify';
-import { topicNames } from '@runlog/schema/log/topics';
+import { figuresTopicOf, topicNames } from '@runlog/schema/log/topics';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import { createLogger } from '@runlog/service-kit/logger';
@@ -180,18 +180,18 @@ class System implements AsyncDisposable {
     return report.differences;
   }
 
-  async write(topic: string, values: Readonly<Record<string, object>>): Promise<void> {
+  async write(topic: string, values: Readonly<Record<string, object>>, headers = {}): Promise<void> {
     await using writer = await this.io.fencedWriter('by hand');
     const records = Object.entries(values).map(([key, value]) => ({
-      ...{ key, value: Buffer.from(JSON.stringify(value)), headers: {}, timestampMs: 0 },
+      ...{ key, value: Buffer.from(JSON.stringify(value)), headers, timestampMs: 0 },
     }));
     await writer.commit({ records: [{ topic, partition: 0, records }] });
   }
 
   /** Changes the stored snapshot of a run so that it contradicts the topic. */
-  async tamper(key: string): Promise<void> {
+  async tamper(key: string, headers = {}): Promise<void> {
     const { snapshots } = await this.meta();
-    await this.write(snapshots, { [key]: { ...(await this.stored())[key], cumulative_pruned: 7 } });
+    await this.write(snapshots, { [key]: { ...(await this.stored())[key], cumulative_pruned: 7 } }, headers);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -291,6 +291,19 @@ describe('a rebuild that was killed and is started again', () => {
     });
   });
 
+  it('begins a new epoch if events were deleted meanwhile that nothing stored includes', async () => {
+    await atEveryMoment({
+      between: (system) => {
+        system.append(YOUNG);
+        system.truncate();
+      },
+      after: async (system, { former, meta }) => {
+        expect(meta.epoch).not.toBe(former.epoch);
+        expect((await system.stored())[YOUNG]).toMatchObject({ total_events_received: 3 });
+      },
+    });
+  });
+
   it('begins a new epoch if the former snapshots have proved wrong meanwhile', async () => {
     await atEveryMoment({
       between: (system) => system.tamper(YOUNG),
@@ -303,6 +316,37 @@ describe('a rebuild that was killed and is started again', () => {
 });
 
 describe('a rebuild', () => {
+  it('keeps the epoch if only events were deleted that the snapshots include', async () => {
+    await using system = await filled();
+    system.truncate();
+    const { former, meta, before } = await system.rebuild();
+    expect(before?.lost).toEqual([]);
+    expect(meta.epoch).toBe(former.epoch);
+  });
+
+  it('begins a new epoch if events were deleted that a reader may hold and nothing stored includes', async () => {
+    await using system = await filled();
+    system.append(YOUNG, 2);
+    system.truncate();
+    const { former, meta, before } = await system.rebuild();
+    expect(before).toMatchObject({ differences: [], lost: [{ partition: 0, from: 9, to: 11 }] });
+    expect(meta.epoch).not.toBe(former.epoch);
+  });
+
+  it('begins a new epoch if it has not all figures of a run whose events are gone', async () => {
+    await using system = await filled();
+    await system.write(figuresTopicOf((await system.meta()).snapshots), { [OLD]: { no: 'figures' } });
+    const { former, meta } = await system.rebuild();
+    expect(meta.epoch).not.toBe(former.epoch);
+  });
+
+  it('begins a new epoch if the snapshot of a run whose events are gone is not the one that was written', async () => {
+    await using system = await filled();
+    await system.tamper(OLD, { crc32: '00000000' });
+    const { former, meta } = await system.rebuild();
+    expect(meta.epoch).not.toBe(former.epoch);
+  });
+
   it('does not use what another version of the fold had begun, and deletes it', async () => {
     await using system = await filled();
     const { snapshots, epoch } = await system.meta();

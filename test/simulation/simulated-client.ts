@@ -15,6 +15,7 @@ import {
 } from '@runlog/schema/run/snapshot';
 import type { ServerFrameFields, Skipped, StateCounts } from '@runlog/schema/stream/server-frames';
 import type { IndexSubscription as AskedView } from '@runlog/schema/stream/subscriptions';
+import { digest } from './digest.ts';
 import type { GatewayProgram } from './gateway-program.ts';
 import type { Resume } from './plan.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -218,7 +219,10 @@ export class SimulatedClient implements SocketClient {
     // There was no event yet, or the commit of `run-meta` is decided and cannot be read yet.
     if (snapshot.position === null || this.#world.oracle.meta === null) return;
     const { seq, epoch } = snapshot.position;
-    const truth = this.#world.oracle.truth(key, epoch);
+    const { oracle } = this.#world;
+    oracle.agree(key, snapshot as DeliveredSnapshot & Pick<RunSnapshot, 'position'>, this.name);
+    if (oracle.isLossy(key)) return;
+    const truth = oracle.truth(key, epoch);
     const state = truth?.states.get(seq);
     holds(state !== undefined, () => `${this.name} was shown ${key} at ${seq}, where the fold never was`);
     holds(
@@ -271,24 +275,6 @@ function checkEntries(
     () =>
       `${text()}; ${skipped.count} were said to be left out after ${skipped.after} before ${skipped.before}`,
   );
-}
-
-/** Returns what tells two states of a run apart, except `activity`, which is sent rarely. */
-function digest(state: DeliveredSnapshot | RunSnapshot): string {
-  const {
-    total_events_received,
-    duplicates,
-    missing,
-    unsure,
-    first_seq,
-    evicted_seq,
-    last_event_id,
-    status,
-  } = state;
-  const numbers = [total_events_received, duplicates, missing, unsure, first_seq, evicted_seq].join();
-  const eventLog = state.event_log.map((entry) => entry.seq).join();
-  const milestones = state.milestones.map((entry) => entry.seq).join();
-  return `${numbers} ${last_event_id} ${status} [${eventLog}] [${milestones}]`;
 }
 
 /** Removes the fields that depend on the present time. */

@@ -29,6 +29,8 @@ export interface Mutations {
   readonly garble?: (message: string) => string;
   /** Wraps a process's access to the log. */
   readonly wrapIo?: (io: TopicIo, of: ProgramKind) => TopicIo;
+  /** Makes rebuilds keep the epoch whatever they found. */
+  readonly keepsEpoch?: boolean;
   /** Whether the clock of this process stops while the machine sleeps. */
   readonly oversleeps?: (process: string) => boolean;
 }

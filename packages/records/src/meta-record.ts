@@ -12,6 +12,11 @@ const runMetaSchema = z.object({
   partitions: z.int().min(1),
   /** The current snapshot topic. */
   snapshots: z.string().min(1),
+  /**
+   * Where each partition of the events began when its first epoch did. Until a partition has a checkpoint, this alone says
+   * that no event was deleted which a reader may have folded. Builds before this one wrote none.
+   */
+  starts: z.array(z.int().min(0)).optional(),
 });
 
 /** Value of the one record of `run-meta`: what all services must agree on. */

@@ -52,6 +52,12 @@ export function checksumOf(bytes: Buffer): string {
   return crc32(bytes).toString(16).padStart(8, '0');
 }
 
+/** Whether the bytes are those that were written. It is true of records that name no checksum. */
+export function hasItsChecksum(bytes: Buffer, headers: LogRecord['headers']): boolean {
+  const checksum = headers[snapshotHeaders.checksum];
+  return checksum === undefined || checksum === checksumOf(bytes);
+}
+
 /**
  * Returns null if the bytes must be parsed to be validated. Otherwise the checksum proves that an aggregator wrote
  * them; the partition's checkpoint names its fold version.

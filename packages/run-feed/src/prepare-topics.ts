@@ -41,6 +41,7 @@ export async function prepareTopics(options: PrepareOptions): Promise<RunMeta> {
     fold: FOLD_VERSION,
     partitions: events.partitions,
     snapshots: topics.snapshots,
+    starts: (await io.bounds(topics.events)).map(({ startOffset }) => startOffset),
   });
   const compacted: TopicDescription[] = [];
   for (const spec of snapshotTopics(options, meta)) compacted.push(await ensure(spec));

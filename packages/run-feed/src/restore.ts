@@ -64,6 +64,15 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
         `${topics.events} partition ${partition} lost its first records while ${meta.snapshots} was read; reading anew`,
       );
     }
+    const begunAt = meta.starts?.[partition] ?? startOffset;
+    if (checkpoint === undefined && begunAt < startOffset) {
+      throw new TopicIoError(
+        'unusable',
+        `${topics.events} partition ${partition} begins at ${startOffset}, but began at ${begunAt} and nothing is stored of ` +
+          `it: ${startOffset - begunAt} records were deleted before they were folded. "runlog rebuild" starts anew ` +
+          'from what is left',
+      );
+    }
     next.set(partition, checkpoint ?? startOffset);
   }
   for (const [key, partition] of runsWithoutFigures(table, { meta, next, lagging }))

@@ -1,5 +1,6 @@
 import type { Checkpoint } from '@runlog/records/checkpoint-record';
 import { CHECKPOINT_KEY, decodeCheckpoint } from '@runlog/records/checkpoint-record';
+import { hasItsChecksum } from '@runlog/records/snapshot-record';
 import { isReservedKey } from '@runlog/schema/log/topics';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { readToEnd } from './read-to-end.ts';
@@ -10,6 +11,8 @@ export interface StoredPartition {
   readonly checkpoint: Checkpoint | null;
   /** The newest stored bytes of every run that has a snapshot. */
   readonly snapshots: Map<string, Buffer>;
+  /** The runs whose bytes are not those that were written, by their checksum. */
+  readonly damaged: ReadonlySet<string>;
 }
 
 /** Reads the newest record of every key of one partition. */
@@ -19,18 +22,21 @@ export async function readStoredPartition(
 ): Promise<StoredPartition> {
   let checkpoint: Checkpoint | null = null;
   const snapshots = new Map<string, Buffer>();
+  const damaged = new Set<string>();
   await readToEnd(io, {
     topic: at.topic,
     partitions: [at.partition],
     ...(at.signal ? { signal: at.signal } : {}),
     onRecords: (records) => {
-      for (const { key, value } of records) {
+      for (const { key, value, headers } of records) {
         if (key === CHECKPOINT_KEY) checkpoint = decodeCheckpoint(value);
-        else if (isReservedKey(key)) continue;
-        else if (value === null) snapshots.delete(key);
+        if (isReservedKey(key)) continue;
+        damaged.delete(key);
+        if (value === null) snapshots.delete(key);
         else snapshots.set(key, value);
+        if (value !== null && !hasItsChecksum(value, headers)) damaged.add(key);
       }
     },
   });
-  return { checkpoint, snapshots };
+  return { checkpoint, snapshots, damaged };
 }

@@ -7,7 +7,8 @@ import type { Difference } from './verify.ts';
 
 /**
  * The stored figures of a partition, and which of them the fold has confirmed. Each is compared at its own position. `runs`
- * are those whose snapshots are compared, with their first record. Those that began below the checkpoint must have figures.
+ * are those whose snapshots are compared, with their first record. Those that began below the checkpoint must have figures,
+ * and so must those of `truncated`, whose first record the topic no longer holds: nothing could make their figures anew.
  */
 export class FigureExpectations {
   readonly #partition: number;
@@ -19,7 +20,12 @@ export class FigureExpectations {
 
   constructor(
     figures: ReadonlyMap<string, Buffer>,
-    at: { partition: number; runs: Iterable<[key: string, firstSeq: number]>; checkpoint: number },
+    at: {
+      partition: number;
+      runs: Iterable<[key: string, firstSeq: number]>;
+      truncated: Iterable<[key: string, firstSeq: number]>;
+      checkpoint: number;
+    },
   ) {
     this.#partition = at.partition;
     for (const [key, firstSeq] of at.runs) {
@@ -30,6 +36,11 @@ export class FigureExpectations {
       else if (bytes !== undefined && position !== undefined && position.seq >= firstSeq)
         this.#open.set(key, { bytes, seq: position.seq });
       else if (firstSeq < at.checkpoint) this.#missing.add(key);
+    }
+    for (const [key, firstSeq] of at.truncated) {
+      const position = figures.has(key) ? positionOfFigures(figures.get(key)!) : undefined;
+      if (position === null) this.#differ({ key, seq: null, message: 'the stored figures cannot be read' });
+      else if ((position?.seq ?? -1) < firstSeq && firstSeq < at.checkpoint) this.#missing.add(key);
     }
   }
 

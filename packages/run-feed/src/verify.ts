@@ -24,6 +24,18 @@ export interface Difference {
   readonly message: string;
 }
 
+/**
+ * Records that were deleted before they were in a snapshot. A reader that was fast enough holds them, and nothing that is
+ * stored proves them.
+ */
+export interface LostRecords {
+  readonly partition: number;
+  /** Where the snapshots end. */
+  readonly from: number;
+  /** Where the topic begins. */
+  readonly to: number;
+}
+
 export interface VerifyReport {
   /** The number of distinct runs that have records in the events topic. */
   readonly runsInTopic: number;
@@ -40,6 +52,8 @@ export interface VerifyReport {
   readonly unfoldable: number;
   readonly events: number;
   readonly differences: readonly Difference[];
+  /** Empty if the snapshots of every partition reach to the topic's beginning. */
+  readonly lost: readonly LostRecords[];
 }
 
 export interface VerifyProgress {
@@ -71,6 +85,7 @@ export async function verify(options: {
   };
   const total = { runsInTopic: 0, compared: 0, figuresCompared: 0, truncated: 0, unfoldable: 0, events: 0 };
   const differences: Difference[] = [];
+  const lost: LostRecords[] = [];
   for (let partition = 0; partition < meta.partitions; partition += 1) {
     const stored = await readStoredPartition(io, { topic: meta.snapshots, partition, signal });
     const figures =
@@ -82,6 +97,8 @@ export async function verify(options: {
           });
     // The bounds are read anew, because the topic may meanwhile have grown to the positions of the snapshots.
     const now = (await io.bounds(topics.events))[partition]!;
+    const from = stored.checkpoint?.next ?? meta.starts?.[partition] ?? 0;
+    if (from < now.startOffset) lost.push({ partition, from, to: now.startOffset });
     const verified = await verifyPartition({
       ...{ io, topics, meta, signal, partition, stored, figures },
       bounds: now,
@@ -98,7 +115,7 @@ export async function verify(options: {
     total.events += verified.events;
     differences.push(...verified.differences);
   }
-  return { ...total, differences };
+  return { ...total, differences, lost };
 }
 
 async function verifyPartition(options: {
@@ -111,14 +128,15 @@ async function verifyPartition(options: {
   bounds: PartitionBounds;
   signal: AbortSignal;
   onEvents: (count: number) => void;
-}): Promise<VerifyReport> {
+}): Promise<Omit<VerifyReport, 'lost'>> {
   const { io, topics, meta, partition, stored, bounds, signal } = options;
   const table = new RunTable(meta);
   const { startOffset } = bounds;
   const checkpoint = stored.checkpoint?.next ?? startOffset;
   const expectations = new Expectations(stored, { partition, startOffset });
-  const runs = expectations.runs();
-  const figures = new FigureExpectations(options.figures, { partition, runs, checkpoint });
+  const figures = new FigureExpectations(options.figures, {
+    ...{ partition, checkpoint, runs: expectations.runs(), truncated: expectations.truncatedRuns() },
+  });
   const seen = new Set<string>();
   let unfoldable = 0;
   let events = 0;
@@ -170,8 +188,9 @@ class Expectations {
   /** Runs below the checkpoint that have no snapshot. Only a later retirement explains them. */
   readonly #unexplained = new Map<string, number>();
   readonly #differences: Difference[] = [];
+  /** The runs whose first record the topic no longer holds. */
+  readonly #truncated = new Map<string, number>();
   #compared = 0;
-  #truncated = 0;
 
   constructor(stored: StoredPartition, at: { partition: number; startOffset: number }) {
     this.#stored = stored;
@@ -181,7 +200,12 @@ class Expectations {
       if (state === null) {
         this.#differ({ key, seq: null, field: '', message: 'the stored snapshot cannot be read' });
       } else if (state.first_seq < at.startOffset) {
-        this.#truncated += 1;
+        this.#truncated.set(key, state.first_seq);
+        // Its events are gone. Nothing else shows that it is not what was written.
+        if (stored.damaged.has(key)) {
+          const message = 'the stored snapshot does not have the checksum that it was stored with';
+          this.#differ({ key, seq: state.position.seq, field: '', message });
+        }
       } else {
         this.#open.set(key, { bytes, state });
       }
@@ -191,6 +215,10 @@ class Expectations {
   /** Yields the runs that are still to be compared, with their first record. */
   *runs(): Generator<[key: string, firstSeq: number]> {
     for (const [key, { state }] of this.#open) yield [key, state.first_seq];
+  }
+
+  truncatedRuns(): ReadonlyMap<string, number> {
+    return this.#truncated;
   }
 
   compare(key: string, folded: RunSnapshot): void {
@@ -230,7 +258,7 @@ class Expectations {
     for (const [key, seq] of this.#unexplained) {
       this.#differ({ key, seq, field: '', message: 'events below the checkpoint, but no snapshot' });
     }
-    return { compared: this.#compared, truncated: this.#truncated, differences: this.#differences };
+    return { compared: this.#compared, truncated: this.#truncated.size, differences: this.#differences };
   }
 
   #differ(difference: {

@@ -13,12 +13,19 @@ import { formatRunKey } from '@runlog/schema/run/run-key';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/topic-io/logger';
-import type { FencedWriter, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
+import {
+  type FencedWriter,
+  type RecordToAppend,
+  type TopicIo,
+  TopicIoError,
+} from '@runlog/topic-io/topic-io';
 import { FLUSH_BYTES_MAX } from './build-flush.ts';
 import { isOfOthers, refuseForeign } from './foreign-partitions.ts';
 
 const UNREADABLE =
   'the former snapshot of this run cannot be read; the run begins with its oldest event in the topic';
+
+const NOTHING_STORED: StoredPartition = { checkpoint: null, snapshots: new Map(), damaged: new Set() };
 
 interface BeginOptions {
   readonly io: TopicIo;
@@ -34,14 +41,15 @@ interface BeginOptions {
  * the first checkpoint, and never again: the holder of a run that was retired since may not have written the tombstone
  * yet, and a second seeding would bring the run back. The output of an earlier attempt is replaced if it has no
  * checkpoint, or one that retention has passed. `isForeign` means that the former snapshots include events that were
- * deleted; then they are not used.
+ * deleted; then they are not used. `keepsEpoch` means that readers keep what they hold, so all of it must be proved:
+ * rejects with `unavailable` if events were deleted meanwhile that no former snapshot includes.
  */
 export async function beginOrGoOn(
   options: BeginOptions,
-  at: { former: RunMeta; meta: RunMeta; partition: number; isForeign: boolean },
+  at: { former: RunMeta; meta: RunMeta; partition: number; isForeign: boolean; keepsEpoch: boolean },
 ): Promise<{ startOffset: number; rejectedBelow: number }> {
   const { io, topics, signal, clock, logger } = options;
-  const { former, meta, partition, isForeign } = at;
+  const { former, meta, partition, isForeign, keepsEpoch } = at;
   const past = {
     partition,
     options: {
@@ -61,7 +69,15 @@ export async function beginOrGoOn(
     const found = await readStoredPartition(io, { topic: former.snapshots, partition, signal });
     refuseMissedTombstones({ topic: former.snapshots, begunMs, endedMs: clock.now() });
     if (!isForeign) await refuseForeign(found, past);
-    const stored = isForeign ? { checkpoint: null, snapshots: new Map<string, Buffer>() } : found;
+    const proven = found.checkpoint?.next ?? former.starts?.[partition] ?? 0;
+    if (keepsEpoch && proven < startOffset) {
+      throw new TopicIoError(
+        'unavailable',
+        `${topics.events} partition ${partition} begins at ${startOffset} now, but the snapshots end at ` +
+          `${proven}: records were deleted before they were folded; start again`,
+      );
+    }
+    const stored = isForeign ? NOTHING_STORED : found;
     const { checkpoint } = written;
     const goesOn = checkpoint !== null && checkpoint.next >= startOffset;
     const own = { ...past, options: { ...past.options, meta } };

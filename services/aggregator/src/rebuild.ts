@@ -61,8 +61,9 @@ export interface RebuildReport {
 /**
  * Folds the events topic from its start, writes all snapshots anew into the next snapshot topic, and switches
  * `run-meta` to it, which all aggregators and readers follow. It runs beside them. A killed rebuild continues where it
- * stopped; a second one fences the first. If the former snapshots proved right byte for byte, the epoch stays, so that
- * clients notice nothing. Otherwise a new epoch begins.
+ * stopped; a second one fences the first. The epoch stays, so that clients notice nothing, only if all that a reader may
+ * hold under it is proved: every former snapshot is right byte for byte, and every deleted event is in one. A reader may
+ * have folded events that were deleted before they were in a snapshot, and the rebuild cannot. Then a new epoch begins.
  */
 export async function rebuild(options: RebuildOptions): Promise<RebuildReport> {
   const { io, topics } = options;
@@ -102,10 +103,11 @@ async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<Re
     ...{ io, topics, meta: former, signal, logger: options.logger, sleep: clock.sleep, now: clock.now },
     partitions: Array.from({ length: former.partitions }, (_, partition) => partition),
   });
-  const isProven = before?.differences.length === 0 && foreign.size === 0;
+  const isProven = before?.differences.length === 0 && before.lost.length === 0 && foreign.size === 0;
   const { target, epoch, resumed, leftOver } = await agreeOnPlan(options, { former, isProven });
   const meta: RunMeta = { epoch, fold: FOLD_VERSION, partitions: former.partitions, snapshots: target };
-  const written = await writeSnapshots(options, { former, meta, foreign });
+  const keepsEpoch = isProven && epoch === former.epoch;
+  const written = await writeSnapshots(options, { former, meta, foreign, keepsEpoch });
   await switchMeta(options, { former, meta });
   await switchVisible(options, former);
   for (const topic of options.dropOld ? [...leftOver, former.snapshots] : leftOver) {
@@ -188,7 +190,7 @@ async function readPlan(options: RebuildOptions, target: string): Promise<Rebuil
 
 async function writeSnapshots(
   options: RebuildOptions,
-  at: { former: RunMeta; meta: RunMeta; foreign: ReadonlySet<number> },
+  at: { former: RunMeta; meta: RunMeta; foreign: ReadonlySet<number>; keepsEpoch: boolean },
 ): Promise<{ runs: number; kept: number; events: number }> {
   const { io, topics, clock, signal, logger } = options;
   const bounds = await io.bounds(topics.events);

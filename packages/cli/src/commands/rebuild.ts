@@ -35,6 +35,11 @@ export const command: Command = {
     }
     const more = differences.length - DIFFERENCES_LISTED_MAX;
     if (more > 0) process.stdout.write(`… and ${more} more\n`);
+    for (const { partition, from, to } of before?.lost ?? []) {
+      process.stdout.write(
+        `partition ${partition}: ${to - from} records were deleted before they were folded (${from} to ${to - 1})\n`,
+      );
+    }
     const compared =
       before === null
         ? `those of fold version ${former.fold} were not compared`

@@ -34,7 +34,7 @@ export const command: Command = {
         onProgress: (folded) => progress.update(() => progressText(folded, Date.now() - begunMs)),
       });
       progress.end();
-      const failed = report.differences.length > 0 || report.compared === 0;
+      const failed = report.differences.length > 0 || report.lost.length > 0 || report.compared === 0;
       process.stdout.write(values.json === true ? jsonReport(report, failed) : textReport(report));
       return failed ? exitCodes.failed : exitCodes.ok;
     });
@@ -58,15 +58,22 @@ function jsonReport(report: VerifyReport, failed: boolean): string {
 }
 
 function textReport(report: VerifyReport): string {
-  const { runsInTopic, compared, figuresCompared, truncated, unfoldable, events, differences } = report;
+  const { runsInTopic, compared, figuresCompared, truncated, unfoldable, events, differences, lost } = report;
   const lines = differences.slice(0, DIFFERENCES_LISTED_MAX).map(differenceLine);
   if (differences.length > lines.length) lines.push(`… and ${differences.length - lines.length} more`);
+  for (const { partition, from, to } of lost) {
+    lines.push(
+      `partition ${partition}: ${to - from} records were deleted before they were folded (${from} to ${to - 1})`,
+    );
+  }
   lines.push(
     `${events} events folded, ${runsInTopic} runs in the topic, ${compared} snapshots and ` +
       `the figures of ${figuresCompared} runs compared, ` +
       `${truncated} truncated (begun before the topic), ${unfoldable} records unfoldable`,
   );
   if (differences.length > 0) lines.push(`FAILED: ${differences.length} differ from the fold of the topic`);
+  else if (lost.length > 0)
+    lines.push('FAILED: the snapshots lack deleted events; "runlog rebuild" starts from what is left');
   else if (compared === 0) lines.push('FAILED: there was nothing to compare');
   else lines.push('OK: every snapshot and all figures equal the fold of the topic');
   return `${lines.join('\n')}\n`;
