@@ -107,12 +107,17 @@ export class Committer {
       if (taken > 0 && bytes + work.bytes > transactionBytesMax) break;
       taken += 1;
       bytes += work.bytes;
+      const stagedBefore = stage.changes.length;
       try {
         work.stage(stage);
         staged.push(work);
       } catch (error) {
         if (!(error instanceof TopicIoError)) throw error;
         work.settle(error);
+        if (stage.changes.length === stagedBefore) continue;
+        // It met a damaged row half-way, and a part of it must not be written.
+        for (const other of staged.splice(0)) other.settle(error);
+        break;
       }
     }
     this.#queue = this.#queue.slice(taken);

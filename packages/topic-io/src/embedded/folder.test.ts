@@ -64,9 +64,9 @@ describe('the folder of an embedded log', () => {
   it('is refused when a newer runlog wrote it', async () => {
     const folder = await closedLog();
     const marker = join(folder, 'runlog-log.json');
-    await writeFile(marker, (await readFile(marker, 'utf8')).replace('"version":1', '"version":2'));
-    expect(await refusalOf(folder)).toContain('format 2');
-    expect(await refusalOf(folder, true)).toContain('format 2');
+    await writeFile(marker, (await readFile(marker, 'utf8')).replace('"version":2', '"version":3'));
+    expect(await refusalOf(folder)).toContain('format 3');
+    expect(await refusalOf(folder, true)).toContain('format 3');
   });
 
   it('is refused when its marker is not ours', async () => {

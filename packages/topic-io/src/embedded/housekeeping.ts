@@ -1,7 +1,14 @@
 import type { Logger } from '../logger.ts';
 import { TopicIoError } from '../topic-io.ts';
 import type { Committer } from './committer.ts';
-import { keyBytesOf, readRecordKey, recordKeyBytes, timestampOf, writeRecordKey } from './records.ts';
+import {
+  isTombstone,
+  keyBytesOf,
+  readRecordKey,
+  recordKeyBytes,
+  timestampOf,
+  writeRecordKey,
+} from './records.ts';
 import {
   boundsKey,
   durationSetting,
@@ -119,6 +126,7 @@ export class Housekeeping {
       };
       let startOffset = stored.startOffset;
       for (const { key, value } of this.#store.records.getRange(range)) {
+        this.#store.checkRecord(key, value);
         if (timestampOf(value) >= beforeMs) break;
         stage.removeRecord(key);
         startOffset = readRecordKey(key).offset + 1;
@@ -143,7 +151,7 @@ export class Housekeeping {
       removed += 1;
       const recordKey = key.subarray(key.length - recordKeyBytes);
       const record = this.#store.records.get(recordKey);
-      if (record === undefined) continue;
+      if (record === undefined || !isTombstone(record)) continue;
       const place = readRecordKey(recordKey);
       const index = newestKey(place, keyBytesOf(record));
       // A newer record of the key, stored or staged, has removed this one.

@@ -56,6 +56,12 @@ export async function lockFolder(
   );
 }
 
+/** Whether a process owns the folder, as far as it can be seen from here. */
+export async function isOwned(folder: string, here: OwnerIdentity = thisProcess()): Promise<boolean> {
+  const found = await newestEntry(folder);
+  return found !== null && (await isHeld(folder, found, here));
+}
+
 /**
  * Refuses a reader beside an owner in another container. LMDB tells its readers apart by pid, so such a reader could
  * pass for the owner itself, and remove the owner's reading state when it ends.

@@ -14,11 +14,12 @@ import {
   type TopicWriter,
 } from '../topic-io.ts';
 import { Committer, closedFault } from './committer.ts';
+import { syncFolder } from './durable.ts';
 import { EmbeddedFencedWriter } from './fenced-writer.ts';
-import { inspectFolder, isReady, unusable, writeMarker } from './folder.ts';
+import { inspectFolder, setUnfinishedAside, unusable, writeMarker } from './folder.ts';
 import { EmbeddedGroups } from './group.ts';
 import { Housekeeping } from './housekeeping.ts';
-import { checkReadableBeside, type FolderLock, lockFolder } from './lock.ts';
+import { checkReadableBeside, type FolderLock, isOwned, lockFolder } from './lock.ts';
 import { EmbeddedReader } from './reader.ts';
 import { readBounds, type Stage } from './stage.ts';
 import { type EmbeddedStore, openStore } from './store.ts';
@@ -36,12 +37,15 @@ export interface EmbeddedOptions {
    * it.
    */
   readonly mapBytesMax?: number;
+  /** The least number of bytes by which the file grows. */
+  readonly growBytes?: number;
   readonly logger: Logger;
   readonly now?: () => number;
 }
 
 /** How far a reader in another process may lag behind the owner. */
 const readOnlyPollMs = 100;
+const growBytesDefault = 1024 * 1024;
 
 /**
  * Opens the log in a local folder. One process owns it, and others may read it at the same time. Rejects with
@@ -50,13 +54,13 @@ const readOnlyPollMs = 100;
  */
 export async function openEmbedded(options: EmbeddedOptions): Promise<TopicIo> {
   const { logger, now = Date.now, mapBytesMax = Number.MAX_SAFE_INTEGER, readOnly = false } = options;
+  const { growBytes = growBytesDefault } = options;
   try {
-    await inspectFolder(options.folder, { create: !readOnly });
+    await inspectFolder(options.folder, { create: !readOnly, deep: false });
     const folder = await realpath(options.folder);
-    if (readOnly) await checkReadableBeside(folder);
     const opened = readOnly
-      ? { folder, store: openStore({ folder, readOnly, mapBytesMax }), lock: null }
-      : await openAsOwner({ folder, mapBytesMax });
+      ? await openAsReader({ folder, mapBytesMax })
+      : await openAsOwner({ folder, mapBytesMax, growBytes });
     return new EmbeddedTopicIo({ ...opened, logger, now });
   } catch (error) {
     if (error instanceof TopicIoError) throw error;
@@ -79,20 +83,58 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<TopicIo> {
   }
 }
 
+interface Opened {
+  readonly folder: string;
+  readonly store: EmbeddedStore;
+  readonly lock: FolderLock | null;
+  readonly mayBeUnsealed: boolean;
+}
+
+/** An owner that is running has checked the whole database. */
+async function openAsReader(options: { folder: string; mapBytesMax: number }): Promise<Opened> {
+  const { folder, mapBytesMax } = options;
+  await checkReadableBeside(folder);
+  const shallow = { create: false, deep: false };
+  const { mayBeUnsealed } = (await isOwned(folder))
+    ? await inspectFolder(folder, shallow)
+    : await inspectFolder(folder, { create: false, deep: true }).catch(async (error: unknown) => {
+        // An owner that began to write meanwhile has moved what was being read.
+        if (await isOwned(folder)) return await inspectFolder(folder, shallow);
+        throw error;
+      });
+  return {
+    folder,
+    store: openStore({ folder, readOnly: true, mapBytesMax, mayBeUnsealed }),
+    lock: null,
+    mayBeUnsealed,
+  };
+}
+
 async function openAsOwner(options: {
   folder: string;
   mapBytesMax: number;
-}): Promise<{ folder: string; store: EmbeddedStore; lock: FolderLock }> {
-  const { folder, mapBytesMax } = options;
+  growBytes: number;
+}): Promise<Opened> {
+  const { folder, mapBytesMax, growBytes } = options;
   const lock = await lockFolder(folder);
   try {
     // The folder is inspected again, because another owner may have come and gone since.
-    await inspectFolder(folder, { create: true });
-    const isNew = !(await isReady(folder));
-    if (isNew) await writeMarker(folder, 'creating');
-    const store = openStore({ folder, readOnly: false, mapBytesMax });
-    await writeMarker(folder, 'ready');
-    return { folder, store, lock };
+    const { isReady, mayBeUnsealed } = await inspectFolder(folder, { create: true, deep: true });
+    if (!isReady) {
+      await setUnfinishedAside(folder);
+      await writeMarker(folder, { state: 'creating', mayBeUnsealed });
+    }
+    const store = openStore({ folder, readOnly: false, mapBytesMax, mayBeUnsealed });
+    try {
+      // From here on a power cut takes back neither the file nor what an owner that was killed had written.
+      await store.growBy(growBytes);
+      await syncFolder(folder);
+      await writeMarker(folder, { state: 'ready', mayBeUnsealed });
+    } catch (error) {
+      await store[Symbol.asyncDispose]();
+      throw error;
+    }
+    return { folder, store, lock, mayBeUnsealed };
   } catch (error) {
     await lock[Symbol.asyncDispose]();
     throw error;
@@ -102,6 +144,7 @@ async function openAsOwner(options: {
 class EmbeddedTopicIo implements TopicIo {
   readonly engine = 'embedded';
   readonly #folder: string;
+  readonly #mayBeUnsealed: boolean;
   readonly #logger: Logger;
   readonly #store: EmbeddedStore;
   /** Is null if the log was opened for reading only. */
@@ -114,14 +157,9 @@ class EmbeddedTopicIo implements TopicIo {
   readonly #readers = new Set<EmbeddedReader>();
   #disposal: Promise<void> | null = null;
 
-  constructor(options: {
-    folder: string;
-    store: EmbeddedStore;
-    lock: FolderLock | null;
-    logger: Logger;
-    now: () => number;
-  }) {
-    const { folder, store, lock, logger, now } = options;
+  constructor(options: Opened & { logger: Logger; now: () => number }) {
+    const { folder, store, lock, mayBeUnsealed, logger, now } = options;
+    this.#mayBeUnsealed = mayBeUnsealed;
     this.#folder = folder;
     this.#logger = logger;
     this.#store = store;
@@ -236,7 +274,7 @@ class EmbeddedTopicIo implements TopicIo {
     await this.#store[Symbol.asyncDispose]();
     if (this.#lock === null) return;
     try {
-      await writeMarker(this.#folder, 'ready');
+      await writeMarker(this.#folder, { state: 'ready', mayBeUnsealed: this.#mayBeUnsealed });
     } catch (error) {
       // The marker only says how large the log has grown. On a full disk the older one stays.
       this.#logger.warn({ err: error }, 'the marker of the embedded log could not be renewed');

@@ -1,4 +1,5 @@
 import type { LogRecord, RecordToAppend } from '../topic-io.ts';
+import { valueWindowOf } from './records.ts';
 
 /** The number of stored bytes that all partitions together keep for readers that are behind. */
 const bytesMaxDefault = 8 * 1024 * 1024;
@@ -123,6 +124,6 @@ function nameOf(topicId: number, partition: number): string {
 /** Takes the value from the stored bytes: the buffer that was handed in belongs to the appender again. */
 function recordOf(record: RecordToAppend, encoded: Buffer, offset: number): LogRecord {
   const { key, headers, timestampMs, json } = record;
-  const value = record.value === null ? null : encoded.subarray(encoded.length - record.value.length);
+  const value = record.value === null ? null : valueWindowOf(encoded, record.value.length);
   return { key, value, headers, timestampMs, offset, json };
 }

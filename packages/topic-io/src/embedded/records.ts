@@ -1,16 +1,20 @@
+import { crc32c } from '@node-rs/crc32';
 import type { LogRecord, RecordToAppend } from '../topic-io.ts';
 
 /**
  * The format of a record in the embedded log. The key is topic id (4 bytes), partition (2) and offset (6), all
  * big-endian, so that LMDB's byte order is the log's order. The value is little-endian: flags (1: tombstone), timestamp
  * (8, a double), key length (4), header count (2), two lengths per header (4 each), then all texts in UTF-8, then the
- * record's value.
+ * record's value, then the CRC-32C (4) of all that, mixed with the key. Records of the first format have no CRC; the
+ * flags of the others differ from theirs in several bits.
  */
 
 export const recordKeyBytes = 12;
 export const partitionsMax = 0xffff;
 const fixedBytes = 1 + 8 + 4 + 2;
 const tombstoneFlag = 1;
+const checkedFlags = 0xa4;
+const checkBytes = 4;
 
 export interface RecordPlace {
   readonly topicId: number;
@@ -79,13 +83,13 @@ function draftOf(record: RecordToAppend): Draft {
   // pair in two parts must not become one character.
   const isAscii = Buffer.byteLength(text) === text.length;
   const textBytes = isAscii ? text.length : parts.reduce((sum, part) => sum + Buffer.byteLength(part), 0);
-  const bytes = fixedBytes + (parts.length - 1) * 4 + textBytes + (record.value?.length ?? 0);
+  const bytes = fixedBytes + (parts.length - 1) * 4 + textBytes + (record.value?.length ?? 0) + checkBytes;
   return { record, parts, asciiText: isAscii ? text : null, bytes };
 }
 
 function writeRecord(draft: Draft, target: Buffer, start: number): void {
   const { record, parts, asciiText } = draft;
-  target[start] = record.value === null ? tombstoneFlag : 0;
+  target[start] = checkedFlags | (record.value === null ? tombstoneFlag : 0);
   target.writeDoubleLE(record.timestampMs, start + 1);
   target.writeUInt16LE((parts.length - 1) / 2, start + 13);
   let at = start + fixedBytes + (parts.length - 1) * 4;
@@ -98,6 +102,41 @@ function writeRecord(draft: Draft, target: Buffer, start: number): void {
   }
   if (asciiText !== null) at += target.write(asciiText, at, 'latin1');
   if (record.value !== null) target.set(record.value, at);
+  const end = start + draft.bytes - checkBytes;
+  target.writeUInt32LE(crc32c(target.subarray(start, end)), end);
+}
+
+/** Binds an encoded record to its place, once that is known. */
+export function bindToPlace(encoded: Buffer, key: Buffer): void {
+  const at = encoded.length - checkBytes;
+  encoded.writeUInt32LE((encoded.readUInt32LE(at) ^ mixOf(key)) >>> 0, at);
+}
+
+/** Whether a stored record is as it was written. `length` is given for a buffer that is longer than the record. */
+export function isSoundRecord(
+  key: Buffer,
+  encoded: Buffer,
+  options: { mayBeUnsealed: boolean; length?: number },
+): boolean {
+  const length = options.length ?? encoded.length;
+  if (key.length !== recordKeyBytes || length < fixedBytes) return false;
+  if (!isChecked(encoded)) return options.mayBeUnsealed && encoded[0]! <= tombstoneFlag;
+  const at = length - checkBytes;
+  if (at < fixedBytes) return false;
+  return (crc32c(encoded.subarray(0, at)) ^ mixOf(key)) >>> 0 === encoded.readUInt32LE(at);
+}
+
+/** Differs if any one of the parts of the place differs. */
+function mixOf(key: Buffer): number {
+  return (
+    Math.imul(key.readUInt32BE(0), 0x9e3779b1) ^
+    Math.imul(key.readUInt32BE(4), 0x85ebca6b) ^
+    Math.imul(key.readUInt32BE(8), 0xc2b2ae35)
+  );
+}
+
+function isChecked(encoded: Buffer): boolean {
+  return (encoded[0]! | tombstoneFlag) === (checkedFlags | tombstoneFlag);
 }
 
 /** Decodes a record. Its value is a window of `encoded`, which must therefore be a private copy. */
@@ -125,7 +164,8 @@ export function decodeRecord(encoded: Buffer, offset: number): LogRecord {
     if (name === '__proto__') Object.defineProperty(headers, name, { value, enumerable: true });
     else headers[name] = value;
   }
-  const value = isTombstone(encoded) ? null : encoded.subarray(textEnd);
+  const valueEnd = encoded.length - (isChecked(encoded) ? checkBytes : 0);
+  const value = isTombstone(encoded) ? null : encoded.subarray(textEnd, valueEnd);
   return { key, value, headers, timestampMs: timestampOf(encoded), offset };
 }
 
@@ -135,6 +175,12 @@ export function timestampOf(encoded: Buffer): number {
 
 export function isTombstone(encoded: Buffer): boolean {
   return (encoded[0]! & tombstoneFlag) !== 0;
+}
+
+/** Returns the value, of this length, of a record that this process encoded. */
+export function valueWindowOf(encoded: Buffer, length: number): Buffer {
+  const end = encoded.length - checkBytes;
+  return encoded.subarray(end - length, end);
 }
 
 /** Returns the record's key as bytes, without decoding the rest. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type CleanupPolicy, type PartitionBounds, type RecordToAppend, TopicIoError } from '../topic-io.ts';
 import type { WrittenBatch } from './recent.ts';
-import { isTombstone, keyBytesOf, type RecordPlace, writeRecordKey } from './records.ts';
+import { bindToPlace, isTombstone, keyBytesOf, type RecordPlace, writeRecordKey } from './records.ts';
 import type { Change, EmbeddedStore } from './store.ts';
 
 /** A topic as it is stored. Ids are never reused, so a deleted topic's records cannot come back under its name. */
@@ -67,7 +67,9 @@ export class Stage {
     for (const value of encoded) {
       const place: RecordPlace = { topicId: topic.id, partition, offset };
       if (topic.cleanupPolicy === 'compact') this.#replaceNewest(topic, place, value);
-      this.changes.push({ database: this.#store.records, key: writeRecordKey(place), value });
+      const key = writeRecordKey(place);
+      bindToPlace(value, key);
+      this.changes.push({ database: this.#store.records, key, value });
       offset += 1;
     }
     this.setBounds(topic.id, partition, { startOffset, stableEnd: offset });

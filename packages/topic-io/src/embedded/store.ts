@@ -1,11 +1,13 @@
 import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
-import { ABORT, type Database, open, type RootDatabase } from 'lmdb';
+import { ABORT, open, type RootDatabase } from 'lmdb';
 import { messageOf } from '../error-message.ts';
-import { dataFile, unusable } from './folder.ts';
-
-/** A database with bytes as keys and values. Scans go in key order. */
-export type Bytes = Database<Buffer, Buffer>;
+import type { TopicIoError } from '../topic-io.ts';
+import { FileRoom } from './file-room.ts';
+import { dataFile, remedy, unusable } from './folder.ts';
+import { pagesMax } from './pages-max.ts';
+import { isSoundRecord } from './records.ts';
+import { type Bytes, SealedDatabase } from './sealed-database.ts';
 
 export interface Change {
   readonly database: Bytes;
@@ -41,6 +43,8 @@ export interface EmbeddedStore extends AsyncDisposable {
   readonly newest: Bytes;
   /** For compacted topics: tombstones by the time at which they may go. */
   readonly tombstones: Bytes;
+  /** Throws if the record is not as it was written. */
+  checkRecord(key: Buffer, value: Buffer): void;
   /** From this call on, reads see everything that is written. */
   refresh(): void;
   /**
@@ -48,12 +52,16 @@ export interface EmbeddedStore extends AsyncDisposable {
    * it may use the last reserve.
    */
   write(changes: readonly Change[], options: { freeing: boolean }): Promise<WriteOutcome>;
+  /** Is called once before the first write. */
+  growBy(growBytes: number): Promise<void>;
 }
 
 interface StoreStats {
   readonly pageSize: number;
   readonly lastPageNumber: number;
   readonly usedPages: number;
+  /** Those of them that a change elsewhere in their tree may make LMDB write anew. */
+  readonly treePages: number;
 }
 
 /**
@@ -76,25 +84,46 @@ export function openStore(options: {
   folder: string;
   readOnly: boolean;
   mapBytesMax: number;
+  /** Whether it holds rows of the first format, which nothing protects. */
+  mayBeUnsealed: boolean;
 }): EmbeddedStore {
-  const { folder, mapBytesMax } = options;
+  const { folder, mapBytesMax, mayBeUnsealed } = options;
+  const damaged = (): TopicIoError => unusable(folder, `${dataFile} is damaged; ${remedy}`);
   const root = openRoot(options);
-  const databases = databaseNames.map((name) => {
+  const databases = databaseNames.map((name): Bytes => {
     const database = root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' });
-    if ((database as Bytes | undefined) === undefined) {
+    if ((database as typeof database | undefined) === undefined) {
       throw unusable(
         folder,
         `${dataFile} lacks the database "${name}": it is damaged or does not belong to runlog`,
       );
     }
-    return database;
+    return name === 'records' ? database : new SealedDatabase(database, { mayBeUnsealed, damaged });
   });
   const [records, bounds, meta, newest, tombstones] = databases as [Bytes, Bytes, Bytes, Bytes, Bytes];
   const passingRecords = root.openDB<Buffer, Buffer>(passingOptions);
   const statsOf = (): StoreStats => sumStats(root, databases);
+  const { pageSize } = statsOf();
 
-  const room = new Room({ folder, mapBytesMax, statsOf });
+  let file: FileRoom | null = null;
+  const room = new Room({ folder, mapBytesMax, statsOf, fileBytes: () => file?.bytes ?? 0 });
   let broken: WriteOutcome | null = null;
+
+  /** The pages at the end of the file that are surely left, whatever the writes since they were counted took. */
+  let pagesLeft = 0;
+
+  /** Makes room in the file for the pages that the changes may need. */
+  const reach = async (changes: readonly Change[]): Promise<void> => {
+    const fileRoom = file!;
+    const needed = pagesMax(changes, { pageSize, treePages: Number.POSITIVE_INFINITY });
+    if (needed > pagesLeft) {
+      const { lastPageNumber, treePages } = statsOf();
+      const neededAtMost = pagesMax(changes, { pageSize, treePages });
+      await fileRoom.reach((lastPageNumber + 1 + neededAtMost) * pageSize);
+      pagesLeft = Math.floor(fileRoom.bytes / pageSize) - lastPageNumber - 1;
+    }
+    pagesLeft = Math.max(0, pagesLeft - needed);
+  };
 
   return {
     records,
@@ -103,7 +132,13 @@ export function openStore(options: {
     meta,
     newest,
     tombstones,
+    checkRecord(key, value) {
+      if (!isSoundRecord(key, value, { mayBeUnsealed, length: value.length })) throw damaged();
+    },
     refresh: () => root.resetReadTxn(),
+    async growBy(growBytes) {
+      file = await FileRoom.of(join(folder, dataFile), { growBytes });
+    },
     async write(changes, { freeing }) {
       const bytes = changes.reduce(
         (sum, { key, value }) => sum + key.length + (value?.length ?? 0) + changeOverheadBytes,
@@ -112,6 +147,13 @@ export function openStore(options: {
       if (broken !== null) return broken;
       const full = freeing ? null : room.take(bytes);
       if (full !== null) return { kind: 'full', message: full };
+      try {
+        await reach(changes);
+      } catch (error) {
+        room.forget();
+        // What makes room is tried all the same: there may be free pages within the file.
+        if (!freeing) return room.explain(error);
+      }
       const written = root.batch(() => {
         for (const { database, key, value } of changes) {
           // Inside a batch only the outcome of the batch counts.
@@ -171,13 +213,20 @@ class Room {
   readonly #folder: string;
   readonly #mapBytesMax: number;
   readonly #statsOf: () => StoreStats;
+  readonly #fileBytes: () => number;
   /** The number of bytes that may be written before the room is measured again. */
   #credit = 0;
 
-  constructor(options: { folder: string; mapBytesMax: number; statsOf: () => StoreStats }) {
+  constructor(options: {
+    folder: string;
+    mapBytesMax: number;
+    statsOf: () => StoreStats;
+    fileBytes: () => number;
+  }) {
     this.#folder = options.folder;
     this.#mapBytesMax = options.mapBytesMax;
     this.#statsOf = options.statsOf;
+    this.#fileBytes = options.fileBytes;
   }
 
   /** Returns null, or a sentence that says why there is no room. */
@@ -185,11 +234,10 @@ class Room {
     // Half as many bytes are added, because pages are not filled completely.
     const needed = Math.ceil(bytes * 1.5);
     if (this.#credit < needed) {
-      const { pageSize, lastPageNumber, usedPages } = this.#statsOf();
+      const { pageSize, usedPages } = this.#statsOf();
       const usedBytes = usedPages * pageSize;
       const mapRoom = this.#mapBytesMax - usedBytes;
-      const diskRoom =
-        this.#diskFreeBytes() - reserveBytes + Math.max(0, lastPageNumber * pageSize - usedBytes);
+      const diskRoom = this.#diskFreeBytes() - reserveBytes + Math.max(0, this.#fileBytes() - usedBytes);
       if (mapRoom < needed) {
         return `${this.#folder}: the log holds ${usedBytes} bytes and may hold ${this.#mapBytesMax}`;
       }
@@ -222,9 +270,11 @@ class Room {
 /** The most bytes that are written before the room is measured again. */
 const creditBytesMax = 8 * 1024 * 1024;
 
-/** ENOSPC, EDQUOT (Linux, macOS), EFBIG, MDB_MAP_FULL. */
+/** ENOSPC, EDQUOT (Linux, macOS), EFBIG, MDB_MAP_FULL, and the names that Node gives them. */
+const fullCodes: ReadonlySet<unknown> = new Set([28, 122, 69, 27, -30792, 'ENOSPC', 'EDQUOT', 'EFBIG']);
+
 function isFullCode(code: unknown): boolean {
-  return code === 28 || code === 122 || code === 69 || code === 27 || code === -30792;
+  return fullCodes.has(code);
 }
 
 /**
@@ -257,12 +307,9 @@ function sumStats(root: RootDatabase<Buffer, Buffer>, databases: readonly Bytes[
     readonly treeLeafPageCount: number;
     readonly overflowPages: number;
   }
-  const pages = (tree: Tree): number =>
-    tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages;
   const top = root.getStats() as Tree & { pageSize: number; lastPageNumber: number; free: Tree };
-  const usedPages = databases.reduce(
-    (sum, one) => sum + pages(one.getStats() as Tree),
-    pages(top) + pages(top.free),
-  );
-  return { pageSize: top.pageSize, lastPageNumber: top.lastPageNumber, usedPages };
+  const trees = [top, top.free, ...databases.map((one) => one.getStats() as Tree)];
+  const treePages = trees.reduce((sum, one) => sum + one.treeBranchPageCount + one.treeLeafPageCount, 0);
+  const usedPages = trees.reduce((sum, one) => sum + one.overflowPages, treePages);
+  return { pageSize: top.pageSize, lastPageNumber: top.lastPageNumber, usedPages, treePages };
 }

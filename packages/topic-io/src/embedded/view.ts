@@ -72,6 +72,8 @@ export class LogView {
     let bytes = 0;
     for (const { key: at, value } of this.#range(place, limits.fromOffset)) {
       const { offset } = readRecordKey(at);
+      // Also if it seems to be of another key, which may be the damage.
+      this.#store.checkRecord(at, value);
       if (wanted === null || hasKey(value, wanted)) records.push(decodeRecord(copyOf(value), offset));
       count += 1;
       bytes += value.length;
@@ -93,6 +95,7 @@ export class LogView {
       let scanned = 0;
       for (const { key, value } of this.#range(place, fromOffset)) {
         const { offset } = readRecordKey(key);
+        this.#store.checkRecord(key, value);
         if (timestampOf(value) >= position.timestampMs) return offset;
         fromOffset = offset + 1;
         scanned += 1;
