@@ -1899,7 +1899,8 @@ def start(
 ) -> Run:
     """
     Begins to emit for a run. It makes no connection yet. `run` and `group` are 1 to 64 characters of A-Z a-z 0-9 . _ -
-    and without `run` a name is made from the time. `url` and `key` default to RUNLOG_INGEST_URL and RUNLOG_KEY.
+    and without `run` a name is made from the time. `url` and `key` default to RUNLOG_INGEST_URL and RUNLOG_KEY, or to
+    the content of the file that RUNLOG_KEY_FILE names.
     `cluster` names the cluster to a server without keys. `spool` is a folder (default RUNLOG_SPOOL_DIR, else
     ~/.cache/runlog/spool), or False for none. With RUNLOG_DISABLED=1 the run does nothing at all. Raises ValueError
     for a name or an address that cannot work.
@@ -1908,7 +1909,7 @@ def start(
     run_id = run if run is not None else time.strftime("run-%Y%m%d-%H%M%S-") + os.urandom(2).hex()
     settings = (
         url or os.environ.get("RUNLOG_INGEST_URL") or DEFAULT_URL,
-        key or os.environ.get("RUNLOG_KEY") or None,
+        None if disabled else _key_of(key),
         None if cluster is None or disabled else _key_part("cluster", cluster),
         _spool_of(spool),
         options or Options(),
@@ -1936,6 +1937,22 @@ def _unpickled(settings: _Settings, run_id: str, group_id: str, opened: bool) ->
     if not opened:
         return Run(_Emitter(*settings), run_id, group_id, opened=False)
     return _open(settings, run_id, group_id)
+
+
+def _key_of(key: Optional[str]) -> Optional[str]:
+    given, named = os.environ.get("RUNLOG_KEY"), os.environ.get("RUNLOG_KEY_FILE")
+    if key or not named:
+        return key or given or None
+    if given:
+        raise ValueError("RUNLOG_KEY and RUNLOG_KEY_FILE are both set: set one of them")
+    try:
+        with open(named, encoding="utf-8") as file:
+            read = file.read().rstrip("\r\n")
+    except OSError as error:
+        raise ValueError(f"RUNLOG_KEY_FILE={named} cannot be read: {error.strerror}") from error
+    if not read:
+        raise ValueError(f"RUNLOG_KEY_FILE={named} is empty")
+    return read
 
 
 def _spool_of(spool: Union[str, os.PathLike[str], bool, None]) -> Optional[str]:
@@ -2019,6 +2036,7 @@ def drain(
     event that had arrived before by its number. Gives up when the server has taken nothing for `timeout` seconds.
     """
     options = options or Options()
+    secret = _key_of(key)
     accepted = rejected = left = in_use = 0
     given_up = False
     inner = [folder] if _segments(folder) else sorted(entry.path for entry in os.scandir(folder) if entry.is_dir())
@@ -2032,7 +2050,7 @@ def drain(
             continue
         meta = _read_meta(path)
         target = url or os.environ.get("RUNLOG_INGEST_URL") or meta.get("url") or DEFAULT_URL
-        wire = _Wire(target, key or os.environ.get("RUNLOG_KEY"), cluster or meta.get("cluster"), options)
+        wire = _Wire(target, secret, cluster or meta.get("cluster"), options)
         try:
             for segment in _segments(path):
                 if not given_up:
@@ -2091,7 +2109,7 @@ def _main(arguments: Optional[Sequence[str]] = None) -> int:
     command = commands.add_parser("drain", help="send what emitters spooled while the server was away")
     command.add_argument("dir", nargs="?", default=_default_spool(), help="the spool folder (default: %(default)s)")
     command.add_argument("--url", help="ingest; default RUNLOG_INGEST_URL, else where the emitter sent to")
-    command.add_argument("--cluster", help="default: the emitter's; the key is taken from RUNLOG_KEY")
+    command.add_argument("--cluster", help="default: the emitter's; the key is taken from RUNLOG_KEY or RUNLOG_KEY_FILE")
     command.add_argument("--timeout", type=float, default=60.0, help="seconds without progress before giving up")
     given = parser.parse_args(arguments)
     if not os.path.isdir(given.dir):

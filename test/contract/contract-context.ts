@@ -74,7 +74,7 @@ export async function appendAll(
 }
 
 export function expectAcknowledged(result: AppendResult, count: number): void {
-  expect(result.fault).toBeUndefined();
+  expect(result.fault?.message).toBeUndefined();
   expect(result.acknowledged).toBe(count);
 }
 

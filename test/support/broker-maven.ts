@@ -41,6 +41,8 @@ export interface MavenBrokerOptions {
   readonly listeners?: readonly ExtraListener[];
   /** Further arguments of the tool that formats the data folder, such as `--add-scram`. */
   readonly formatArguments?: readonly string[];
+  /** Further flags of each broker's JVM, such as system properties. */
+  readonly jvmFlags?: readonly string[];
 }
 
 export interface ExtraListener {
@@ -113,7 +115,13 @@ async function startOnFreePorts(options: MavenBrokerOptions): Promise<MavenBroke
   }));
   const log4jFile = join(folder, 'log4j2.properties');
   await writeFile(log4jFile, LOG4J2);
-  const java = ['-cp', join(jars, '*'), `-Dlog4j2.configurationFile=${log4jFile}`, ...JVM_FLAGS];
+  const java = [
+    '-cp',
+    join(jars, '*'),
+    `-Dlog4j2.configurationFile=${log4jFile}`,
+    ...JVM_FLAGS,
+    ...(options.jvmFlags ?? []),
+  ];
   const processes: (BrokerProcess | undefined)[] = [];
   const fileOf = (id: number) => join(folder, `node-${id}.properties`);
 

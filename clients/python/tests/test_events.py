@@ -241,6 +241,22 @@ class EventsTest(EmitterTest):
                 run.finish()
         self.assertEqual(len(server.requests), 1)
 
+    def test_the_key_may_be_in_a_file(self):
+        server = self.server()
+        path = os.path.join(self.spool, "key")
+        os.makedirs(self.spool, exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("from-file\n")
+        with mock.patch.dict(os.environ, {"RUNLOG_INGEST_URL": server.url, "RUNLOG_KEY_FILE": path}):
+            with runlog.start("e", spool=False):
+                pass
+            self.assertEqual(server.requests[0]["Authorization"], "Bearer from-file")
+            with mock.patch.dict(os.environ, {"RUNLOG_KEY": "k"}), self.assertRaisesRegex(ValueError, "both set"):
+                runlog.start("e", spool=False)
+        with mock.patch.dict(os.environ, {"RUNLOG_KEY_FILE": path + "-missing"}):
+            with self.assertRaisesRegex(ValueError, "cannot be read"):
+                runlog.start("e", spool=False)
+
     def test_an_invalid_name_or_address_is_refused_at_the_start(self):
         for wrong in ({"run": "a/b"}, {"run": ""}, {"group": "-x"}, {"cluster": "é"}, {"url": "ftp://x"}, {"url": "x"}):
             with self.subTest(wrong), self.assertRaises(ValueError):

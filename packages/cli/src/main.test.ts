@@ -14,5 +14,5 @@ it('says with every command that nothing reads a variable', () => {
   const bin = fileURLToPath(new URL('../bin/runlog.js', import.meta.url));
   const env = { ...process.env, RUNLOG_KEYFILE: 'x' };
   const { stderr } = spawnSync(process.execPath, [bin, 'keys', 'list'], { env, encoding: 'utf8' });
-  expect(stderr).toContain('nothing reads the variable RUNLOG_KEYFILE; did you mean RUNLOG_KEYS_FILE?');
+  expect(stderr).toContain('nothing reads the variable RUNLOG_KEYFILE; did you mean RUNLOG_KEY_FILE?');
 });

@@ -62,7 +62,7 @@ describe('where the log is', () => {
     });
     expect(logFaults(read, up)).toEqual([
       expect.stringContaining('KAFKA_BROKERS is required'),
-      expect.stringContaining('set all three'),
+      expect.stringContaining('KAFKA_SASL_USERNAME set without a mechanism'),
       expect.stringContaining('RUNLOG_EVENT_RETENTION_HOURS must not be below'),
     ]);
   });
@@ -90,8 +90,8 @@ describe('where the log is', () => {
     });
     expect(logFaults(read, single)).toEqual([]);
     expect(logConfigOf(read, single)).toMatchObject({
-      ssl: true,
-      sasl: { mechanism: 'scram-sha-512', username: 'runlog', password: 'secret' },
+      ssl: {},
+      sasl: { mechanism: 'scram-sha-512', username: 'runlog', password: { value: 'secret' } },
     });
   });
 });

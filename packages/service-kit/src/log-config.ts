@@ -1,8 +1,19 @@
 import { type TopicNames, topicNames } from '@runlog/schema/log/topics';
-import { KAFKA_ENCODERS, type KafkaEncoder } from '@runlog/topic-io/kafka/config';
+import {
+  KAFKA_ENCODERS,
+  type KafkaEncoder,
+  type KafkaOptions,
+  type KafkaSasl,
+} from '@runlog/topic-io/kafka/config';
 import type { Logger } from '@runlog/topic-io/logger';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
+import {
+  kafkaSecurityEnvironment,
+  kafkaSecurityFaults,
+  kafkaSecurityOf,
+  warnOfUnsafeSecurity,
+} from './kafka-security-config.ts';
 import { environment } from './read-config.ts';
 
 const DEFAULT_DATA_FOLDER = './.runlog';
@@ -13,14 +24,7 @@ const DEFAULT_DATA_FOLDER = './.runlog';
 export const logEnvironment = {
   RUNLOG_ENGINE: z.enum(['embedded', 'kafka'], { error: 'must be embedded or kafka' }).optional(),
   KAFKA_BROKERS: environment.list().optional(),
-  KAFKA_SSL: environment.flag().default(false),
-  KAFKA_SASL_MECHANISM: z
-    .enum(['plain', 'scram-sha-256', 'scram-sha-512'], {
-      error: 'must be plain, scram-sha-256 or scram-sha-512',
-    })
-    .optional(),
-  KAFKA_SASL_USERNAME: environment.text().optional(),
-  KAFKA_SASL_PASSWORD: environment.text().optional(),
+  ...kafkaSecurityEnvironment,
   RUNLOG_KAFKA_ENCODER: z.enum(KAFKA_ENCODERS, { error: 'must be own or kafkajs' }).default('own'),
   RUNLOG_DATA_DIR: environment.text().optional(),
   RUNLOG_TOPIC_PREFIX: z
@@ -44,12 +48,8 @@ export type LogVariables = z.infer<typeof logVariables>;
 export interface LogConfig {
   readonly engine: 'embedded' | 'kafka';
   readonly brokers: readonly string[];
-  readonly ssl: boolean;
-  readonly sasl?: {
-    mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
-    username: string;
-    password: string;
-  };
+  readonly ssl: NonNullable<KafkaOptions['ssl']>;
+  readonly sasl?: KafkaSasl;
   readonly encoder: KafkaEncoder;
   readonly dataFolder: string;
   readonly topics: TopicNames;
@@ -75,13 +75,7 @@ export function logFaults(variables: LogVariables, use: { single: boolean }): st
   } else if (engine === 'kafka' && variables.KAFKA_BROKERS === undefined) {
     faults.push('KAFKA_BROKERS is required for the kafka engine, such as KAFKA_BROKERS=127.0.0.1:9092');
   }
-  const sasl = [variables.KAFKA_SASL_MECHANISM, variables.KAFKA_SASL_USERNAME, variables.KAFKA_SASL_PASSWORD];
-  const given = sasl.filter((value) => value !== undefined).length;
-  if (given !== 0 && given !== sasl.length) {
-    faults.push(
-      'KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD go together: set all three',
-    );
-  }
+  if (engine === 'kafka') faults.push(...kafkaSecurityFaults(variables));
   if (variables.RUNLOG_EVENT_RETENTION_HOURS < variables.RUNLOG_RUN_RETENTION_HOURS) {
     faults.push(
       'RUNLOG_EVENT_RETENTION_HOURS must not be below RUNLOG_RUN_RETENTION_HOURS: otherwise a run could not be rebuilt',
@@ -103,19 +97,12 @@ export function isLogNamed(variables: LogVariables): boolean {
 
 export function logConfigOf(variables: LogVariables, use: { single: boolean }): LogConfig {
   const engine = engineOf(variables, use);
+  const security = kafkaSecurityOf(variables);
   return {
     engine,
     brokers: variables.KAFKA_BROKERS ?? [],
-    ssl: variables.KAFKA_SSL,
-    ...(variables.KAFKA_SASL_MECHANISM === undefined
-      ? {}
-      : {
-          sasl: {
-            mechanism: variables.KAFKA_SASL_MECHANISM,
-            username: variables.KAFKA_SASL_USERNAME ?? '',
-            password: variables.KAFKA_SASL_PASSWORD ?? '',
-          },
-        }),
+    ssl: security.ssl ?? false,
+    ...(security.sasl === undefined ? {} : { sasl: security.sasl }),
     encoder: variables.RUNLOG_KAFKA_ENCODER,
     dataFolder: variables.RUNLOG_DATA_DIR ?? DEFAULT_DATA_FOLDER,
     topics: topicNames(variables.RUNLOG_TOPIC_PREFIX),
@@ -140,6 +127,7 @@ export async function openLog(
     case 'kafka': {
       const { openKafka } = await import('@runlog/topic-io/kafka/open-kafka');
       const { brokers, ssl, sasl, encoder } = config;
+      warnOfUnsafeSecurity(config, use.logger);
       return openKafka({
         brokers,
         ssl,

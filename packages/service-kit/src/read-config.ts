@@ -104,5 +104,5 @@ function nameIn(fault: string): string {
 }
 
 function isSecret(name: string): boolean {
-  return /PASSWORD|SECRET|TOKEN|_KEY$/.test(name);
+  return /PASSWORD|PASSPHRASE|SECRET|TOKEN|_KEY$/.test(name) && !name.endsWith('_FILE');
 }

@@ -9,7 +9,7 @@ function warningsOf(env: Record<string, string>): string[] {
 }
 
 it.each([
-  ['RUNLOG_KEYFILE', 'RUNLOG_KEYS_FILE'],
+  ['RUNLOG_KEYFILE', 'RUNLOG_KEY_FILE'],
   ['RUNLOG_INGEST_PROT', 'RUNLOG_INGEST_PORT'],
   ['RUNLOG_DATADIR', 'RUNLOG_DATA_DIR'],
 ])('names %s with the nearest known name, and not its value', (typed, meant) => {

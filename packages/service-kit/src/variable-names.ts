@@ -30,6 +30,7 @@ export const variableNames: readonly string[] = [
   'RUNLOG_KAFKA_ENCODER',
   'RUNLOG_KEY',
   'RUNLOG_KEYS_FILE',
+  'RUNLOG_KEY_FILE',
   'RUNLOG_LOG_LEVEL',
   'RUNLOG_OPEN',
   'RUNLOG_PARTITIONS',

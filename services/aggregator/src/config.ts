@@ -1,5 +1,5 @@
 import { type LogConfig, logConfigOf, logEnvironment, logFaults } from '@runlog/service-kit/log-config';
-import { ConfigError, environment, readConfig } from '@runlog/service-kit/read-config';
+import { environment, readCheckedConfig } from '@runlog/service-kit/read-config';
 import { z } from 'zod';
 
 const MIB = 1024 * 1024;
@@ -37,8 +37,7 @@ export function aggregatorConfigOf(
 
 /** Reads the configuration of the aggregator when it is a process of its own. Throws ConfigError with every fault. */
 export function readAggregatorConfig(env: Readonly<Record<string, string | undefined>>): AggregatorConfig {
-  const variables = readConfig(z.object({ ...logEnvironment, ...aggregatorEnvironment }), env);
-  const faults = logFaults(variables, { single: true });
-  if (faults.length > 0) throw new ConfigError(faults);
+  const schema = z.object({ ...logEnvironment, ...aggregatorEnvironment });
+  const variables = readCheckedConfig(schema, env, (read) => logFaults(read, { single: true }));
   return aggregatorConfigOf(variables, logConfigOf(variables, { single: true }));
 }

@@ -42,7 +42,7 @@ export const command: Command = {
     ],
     ['RUNLOG_OPEN', 'true: allow addresses other than loopback without keys'],
     ['RUNLOG_ALLOWED_ORIGINS', 'origins of other web pages that may open streams'],
-    ['KAFKA_BROKERS', 'use Kafka; also KAFKA_SSL, KAFKA_SASL_MECHANISM, _USERNAME, _PASSWORD'],
+    ['KAFKA_BROKERS', 'use Kafka; also KAFKA_SSL…, KAFKA_SASL_… (docs/operations.md)'],
     ['RUNLOG_ENGINE', 'embedded or kafka (default: kafka if KAFKA_BROKERS is set)'],
     ['RUNLOG_COMPRESSION', 'compression of events on Kafka: none, gzip, snappy, lz4 or zstd (none)'],
     ['RUNLOG_TOPIC_PREFIX', 'prefix of every topic name'],

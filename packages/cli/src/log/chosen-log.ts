@@ -8,7 +8,7 @@ import {
   logFaults,
 } from '@runlog/service-kit/log-config';
 import { printable } from '@runlog/service-kit/printable';
-import { ConfigError, readConfig } from '@runlog/service-kit/read-config';
+import { readCheckedConfig } from '@runlog/service-kit/read-config';
 import { z } from 'zod';
 
 export interface ChosenLog {
@@ -22,9 +22,9 @@ export interface ChosenLog {
  * which log it is. A command learns it in no other way, so it cannot act on a log before it has named it.
  */
 export async function chooseLog(env: Readonly<NodeJS.ProcessEnv>): Promise<ChosenLog> {
-  const variables = readConfig(z.object(logEnvironment), env);
-  const faults = logFaults(variables, { single: false });
-  if (faults.length > 0) throw new ConfigError(faults);
+  const variables = readCheckedConfig(z.object(logEnvironment), env, (read) =>
+    logFaults(read, { single: false }),
+  );
   const config = logConfigOf(variables, { single: false });
   await sayWhichLog(config);
   return { config, named: isLogNamed(variables) };

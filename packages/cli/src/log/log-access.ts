@@ -9,7 +9,7 @@ import { chooseLog } from './chosen-log.ts';
 
 /** The variables of every command that reads the log itself, for its help. */
 export const logAccessVariables: Command['environment'] = [
-  ['KAFKA_BROKERS', 'comma-separated; also KAFKA_SSL, KAFKA_SASL_MECHANISM, _USERNAME, _PASSWORD'],
+  ['KAFKA_BROKERS', 'comma-separated; also KAFKA_SSL…, KAFKA_SASL_… (docs/operations.md)'],
   ['RUNLOG_DATA_DIR', 'folder of the embedded log, used if KAFKA_BROKERS is not set (./.runlog)'],
   ['RUNLOG_TOPIC_PREFIX', 'prefix of every topic name'],
 ];

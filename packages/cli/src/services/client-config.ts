@@ -1,5 +1,6 @@
 import { runKeyPart } from '@runlog/schema/run/run-key-part';
-import { environment, readConfig } from '@runlog/service-kit/read-config';
+import { environment, readCheckedConfig } from '@runlog/service-kit/read-config';
+import { secretFileFault, secretOrFile } from '@runlog/service-kit/secret-file';
 import { z } from 'zod';
 import { UsageError } from '../command.ts';
 
@@ -10,6 +11,7 @@ export const clientEnvironment = z.object({
   RUNLOG_INGEST_URL: url('http://127.0.0.1:4000'),
   RUNLOG_GATEWAY_URL: url('http://127.0.0.1:8080'),
   RUNLOG_KEY: environment.text().optional(),
+  RUNLOG_KEY_FILE: environment.text().optional(),
 });
 
 export interface ClientConfig {
@@ -23,23 +25,28 @@ export function readClientConfig(
   env: Readonly<NodeJS.ProcessEnv>,
   given: { ingestUrl?: string | undefined; gatewayUrl?: string | undefined } = {},
 ): ClientConfig {
-  const read = readConfig(clientEnvironment, {
+  const variables = {
     ...env,
     ...(given.ingestUrl === undefined ? {} : { RUNLOG_INGEST_URL: given.ingestUrl }),
     ...(given.gatewayUrl === undefined ? {} : { RUNLOG_GATEWAY_URL: given.gatewayUrl }),
+  };
+  const read = readCheckedConfig(clientEnvironment, variables, (together) => {
+    const fault = secretFileFault('RUNLOG_KEY', together);
+    return fault === null ? [] : [fault];
   });
-  return { ingestUrl: read.RUNLOG_INGEST_URL, gatewayUrl: read.RUNLOG_GATEWAY_URL, key: read.RUNLOG_KEY };
+  const key = secretOrFile(read.RUNLOG_KEY, read.RUNLOG_KEY_FILE);
+  return { ingestUrl: read.RUNLOG_INGEST_URL, gatewayUrl: read.RUNLOG_GATEWAY_URL, key };
 }
 
 /** Every command's help uses these texts. */
 export const ingestVariables = [
   ['RUNLOG_INGEST_URL', 'address of ingest (http://127.0.0.1:4000)'],
-  ['RUNLOG_KEY', 'key that may publish, where ingest asks for one'],
+  ['RUNLOG_KEY', 'key that may publish, where ingest asks for one; or RUNLOG_KEY_FILE'],
 ] as const;
 
 export const gatewayVariables = [
   ['RUNLOG_GATEWAY_URL', 'address of the gateway (http://127.0.0.1:8080)'],
-  ['RUNLOG_KEY', 'key that may view, where the gateway asks for one'],
+  ['RUNLOG_KEY', 'key that may view, where the gateway asks for one; or RUNLOG_KEY_FILE'],
 ] as const;
 
 /** Checks a part of a run key that was given on the command line. */

@@ -40,11 +40,15 @@ export const KAFKA = {
   producerFenced: 90,
 } as const;
 
+/** Is not Kafka's: the connection itself is refused, so nothing was sent (`ConnectionRefusal`). */
+export const NOT_CONNECTABLE = -1_000;
+
 /**
  * Codes after which trying again cannot help: configuration, permission, or a request that this cluster does not
  * accept.
  */
 const UNUSABLE = new Set<number>([
+  NOT_CONNECTABLE,
   17, // INVALID_TOPIC_EXCEPTION
   29, // TOPIC_AUTHORIZATION_FAILED
   30, // GROUP_AUTHORIZATION_FAILED

@@ -32,6 +32,7 @@ declare module 'kafkajs/src/cluster/index.js' {
       socketFactory: SocketFactory;
       brokers: readonly string[];
       ssl: boolean;
+      /** Is handed through to the connections, where only our authenticator looks at it. */
       sasl: unknown;
       clientId: string;
       connectionTimeout: number;
@@ -223,14 +224,86 @@ declare module 'kafkajs/src/broker/index.js' {
 }
 
 declare module 'kafkajs/src/network/connection.js' {
-  interface Connection {
+  import type { Socket } from 'node:net';
+  import type { ProtocolCall } from 'kafkajs/src/broker/index.js';
+  import type RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
+  import type { SaslLogin } from './sasl-login.ts';
+
+  export interface Connection {
+    readonly host: string;
+    readonly port: number;
+    /** `host:port` */
+    readonly broker: string;
+    readonly sasl: SaslLogin;
+    /** Is null until a connection has authenticated for the first time. */
+    readonly authenticatedAt: readonly [number, number] | null;
+    readonly socket?: Socket;
+    readonly requestQueue: typeof RequestQueue.prototype;
+    /** How long before the end of its session a connection authenticates again, in whole milliseconds. */
+    reauthenticationThreshold: number;
     chunks: Buffer[];
     readonly bytesBuffered: number;
+    isConnected(): boolean;
     connect(): Promise<unknown>;
+    send<T>(call: Pick<ProtocolCall<T>, 'request' | 'response'>): Promise<T>;
     processData(bytes: Buffer): void;
   }
   const connection: { readonly prototype: Connection };
   export default connection;
+}
+
+declare module 'kafkajs/src/broker/saslAuthenticator/index.js' {
+  import type { ProtocolCall } from 'kafkajs/src/broker/index.js';
+  import type { Connection } from 'kafkajs/src/network/connection.js';
+
+  /** One connection's exchange of SASL messages. */
+  export interface SaslExchange {
+    readonly host: string;
+    readonly port: number;
+    readonly broker: string;
+    readonly logger: unknown;
+    /** Whether the connection was lost, so that a failure is no verdict of the broker. */
+    isLost(): boolean;
+    saslAuthenticate<T>(message: {
+      request: { encode(): Promise<Buffer> };
+      response?: { decode(raw: Buffer): Promise<T>; parse(data: T): Promise<T> };
+    }): Promise<T>;
+  }
+
+  export default class SaslAuthenticator {
+    readonly connection: Connection;
+    readonly logger: { namespace(name: string): unknown };
+    readonly saslHandshake: (options: { mechanism: string }) => ProtocolCall<{
+      readonly errorCode: number;
+      readonly enabledMechanisms: readonly string[];
+    }>;
+    /** Is null if the broker does not know SaslAuthenticate. */
+    readonly protocolAuthentication:
+      | ((options: { authBytes: Buffer }) => ProtocolCall<{
+          readonly authBytes: Buffer;
+          readonly sessionLifetimeMs?: string;
+        }>)
+      | null;
+    sessionLifetime: string;
+    authenticate(): Promise<void>;
+  }
+}
+
+declare module 'kafkajs/src/broker/saslAuthenticator/plain.js' {
+  import type { SaslExchange } from 'kafkajs/src/broker/saslAuthenticator/index.js';
+
+  export default function provider(credentials: {
+    username: string;
+    password: string;
+  }): (exchange: SaslExchange) => { authenticate(): Promise<void> };
+}
+
+declare module 'kafkajs/src/broker/saslAuthenticator/scram256.js' {
+  export { default } from 'kafkajs/src/broker/saslAuthenticator/plain.js';
+}
+
+declare module 'kafkajs/src/broker/saslAuthenticator/scram512.js' {
+  export { default } from 'kafkajs/src/broker/saslAuthenticator/plain.js';
 }
 
 declare module 'kafkajs/src/network/socketFactory.js' {
@@ -259,7 +332,11 @@ declare module 'kafkajs/src/loggers/index.js' {
 }
 
 declare module 'kafkajs/src/network/requestQueue/index.js' {
+  export interface PushedRequest {
+    readonly entry: { readonly apiKey: number; reject(error: unknown): void };
+  }
   interface RequestQueue {
+    push(request: PushedRequest): void;
     readonly pending: readonly unknown[];
     readonly throttledUntil: number;
     throttleCheckTimeoutId: NodeJS.Timeout | null;
@@ -281,6 +358,10 @@ declare module 'kafkajs/src/protocol/encoder.js' {
     /** Takes numbers, and what kafkajs itself decoded. */
     writeInt64(value: unknown): this;
     writeBoolean(value: boolean): this;
+    /** With its length in front. */
+    writeBytes(value: Buffer): this;
+    /** What is written so far. */
+    readonly buffer: Buffer;
     writeString(value: string | null): this;
     writeUVarIntString(value: string): this;
     /** Counts objects only. */

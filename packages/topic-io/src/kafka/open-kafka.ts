@@ -8,6 +8,7 @@ import { openTransactions } from './open-transactions.ts';
 import { patchKafkajs } from './patches.ts';
 import { Reachability } from './reachability.ts';
 import { KafkaReader } from './reader.ts';
+import { KafkaSecurity } from './security.ts';
 import { KafkaSession } from './session.ts';
 import { TopicLimits } from './topic-limits.ts';
 import { bounds, deleteTopic, describeTopic, ensureTopics, offsetAtTime } from './topics.ts';
@@ -20,10 +21,11 @@ export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
   patchKafkajs();
   await startCodecs();
   const reachability = new Reachability({ logger: options.logger, brokers: options.brokers });
+  const security = new KafkaSecurity(options);
   const open = new Set<AsyncDisposable>();
   let closed = false;
   const session = (requestTimeoutMs: number = BOUNDS.requestMs) =>
-    new KafkaSession({ kafka: options, reachability, requestTimeoutMs });
+    new KafkaSession({ kafka: options, security, reachability, requestTimeoutMs });
   /** This session is for short questions, never for a request that takes long. */
   const questions = session();
   const transactions = session(BOUNDS.produceRequestMs);

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import Connection from 'kafkajs/src/network/connection.js';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
+import { patchAuthentication } from './sasl-authenticator.ts';
 
 /** The one release whose internals we know. In any other, nothing is replaced. */
 const KNOWN_VERSION = '2.2.4';
@@ -14,6 +15,8 @@ let patched = false;
  *   the replacement arms it only while requests wait;
  * - requests that meet a lost connection at the same time each open a socket of their own, and all but the last leak;
  * - after every answer a connection keeps an empty remainder, and copies the whole next answer to join the two.
+ *
+ * `patchAuthentication` says what it repairs beside them.
  */
 export function patchKafkajs(): void {
   const { version } = createRequire(import.meta.url)('kafkajs/package.json') as { version: string };
@@ -43,4 +46,5 @@ export function patchKafkajs(): void {
     if (this.bytesBuffered === 0) this.chunks = [];
     processData.call(this, bytes);
   };
+  patchAuthentication();
 }

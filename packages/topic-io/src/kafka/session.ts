@@ -9,6 +9,7 @@ import { TopicIoError } from '../topic-io.ts';
 import { BOUNDS, type KafkaEncoder, type KafkaOptions } from './config.ts';
 import { isRetriable, KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './faults.ts';
 import type { Reachability } from './reachability.ts';
+import { KafkaSecurity } from './security.ts';
 import { socketFactory } from './socket.ts';
 
 const READ_COMMITTED = 1;
@@ -36,16 +37,24 @@ export class KafkaSession implements AsyncDisposable {
   readonly encoder: KafkaEncoder;
   readonly #cluster: Cluster;
   readonly #reachability: Reachability;
+  readonly #security: KafkaSecurity;
   readonly #closing = new AbortController();
   readonly #coordinators = new Map<string, number>();
   #metadataStale = false;
 
-  constructor(options: { kafka: KafkaOptions; reachability: Reachability; requestTimeoutMs: number }) {
-    const { kafka } = options;
+  constructor(options: {
+    kafka: KafkaOptions;
+    /** Is shared by the sessions of a log, so that they have one token and notice a replaced file together. */
+    security?: KafkaSecurity;
+    reachability: Reachability;
+    requestTimeoutMs: number;
+  }) {
+    const { kafka, security = new KafkaSecurity(kafka) } = options;
     this.encoder = kafka.encoder ?? 'own';
     // Each request in flight has a listener.
     setMaxListeners(0, this.#closing.signal);
     this.#reachability = options.reachability;
+    this.#security = security;
     this.#cluster = new Cluster({
       logger: loggers.createLogger({
         level: loggers.LEVELS.INFO,
@@ -53,10 +62,10 @@ export class KafkaSession implements AsyncDisposable {
         logCreator: () => (entry) =>
           kafka.logger.debug({ ...entry.log, namespace: entry.namespace }, 'kafkajs'),
       }),
-      socketFactory: socketFactory(this.#closing.signal),
+      socketFactory: socketFactory(this.#closing.signal, security.tlsOptions),
       brokers: kafka.brokers,
-      ssl: kafka.ssl ?? false,
-      sasl: kafka.sasl ?? null,
+      ssl: security.tlsOptions !== null,
+      sasl: security.login,
       clientId: kafka.clientId,
       connectionTimeout: BOUNDS.connectMs,
       authenticationTimeout: BOUNDS.authenticateMs,
@@ -114,9 +123,10 @@ export class KafkaSession implements AsyncDisposable {
     try {
       const result = await this.#connected(operation);
       this.#reachability.answered(this);
+      this.#security.worked();
       return result;
     } catch (error) {
-      const fault = toKafkaFault(error);
+      const fault = this.#security.explain(toKafkaFault(error));
       if (fault.code !== null) this.#reachability.answered(this);
       this.recoverFrom(fault);
       throw fault;

@@ -1,5 +1,6 @@
-import { connect, type Socket } from 'node:net';
-import createSocketFactory, { type SocketFactory } from 'kafkajs/src/network/socketFactory.js';
+import { connect, isIP, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import type { SocketFactory } from 'kafkajs/src/network/socketFactory.js';
 import { KafkaFrames } from './frames.ts';
 
 /** The same value as in kafkajs. */
@@ -14,14 +15,26 @@ const KEEP_ALIVE_DELAY_MS = 60_000;
  * again, once per failed request. A socket that is made after the session closed is destroyed at once: its connection
  * was asked for before that, and nobody is left to end it.
  */
-export function socketFactory(closing: AbortSignal): SocketFactory {
-  const createOther = createSocketFactory();
+export function socketFactory(
+  closing: AbortSignal,
+  tlsOptions: (() => ConnectionOptions) | null = null,
+): SocketFactory {
   return (options) => {
-    const socket = options.ssl ? createOther(options) : framedSocket(options);
+    const socket = tlsOptions === null ? framedSocket(options) : tlsSocket(options, tlsOptions());
     socket.setMaxListeners(0);
     if (closing.aborted) socket.destroy(new Error('closed'));
     return socket;
   };
+}
+
+function tlsSocket(
+  { host, port, onConnect }: Parameters<SocketFactory>[0],
+  options: ConnectionOptions,
+): Socket {
+  // A certificate is checked against the name that is asked for, or against the address if there is none.
+  const servername = options.servername ?? (isIP(host) === 0 ? host : undefined);
+  const socket = connectTls({ ...options, host, port, ...(servername && { servername }) }, onConnect);
+  return socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
 }
 
 function framedSocket({ host, port, onConnect }: Parameters<SocketFactory>[0]): Socket {
