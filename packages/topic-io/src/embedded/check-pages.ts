@@ -136,7 +136,9 @@ class Walk {
     const { name, header, flags } = tree;
     if (header.flags !== flags) throw new Damage(`the tree ${name} is of no known kind`);
     if (header.root === noPage) {
-      if (header.depth !== 0 || header.rows !== 0n) throw new Damage(`the tree ${name} has no pages`);
+      const { depth, rows, branchPages, leafPages, overflowPages } = header;
+      if (depth !== 0 || (rows | branchPages | leafPages | overflowPages) !== 0n)
+        throw new Damage(`the tree ${name} has no pages`);
       return;
     }
     if (header.depth < 1 || header.depth > depthMax) throw new Damage(`the tree ${name} has no depth`);

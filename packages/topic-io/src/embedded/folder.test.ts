@@ -99,6 +99,29 @@ describe('the folder of an embedded log', () => {
     await expect(io.ping()).resolves.toBeUndefined();
   });
 
+  it('is refused when a number in the head of an empty tree has a wrong bit', async () => {
+    const folder = await closedLog();
+    const data = join(folder, 'log.mdb');
+    const whole = await readFile(data);
+    const refusals: string[] = [];
+    const name = Buffer.from('tombstones');
+    for (let at = whole.indexOf(name); at !== -1; at = whole.indexOf(name, at + 1)) {
+      // The numbers of branches, leaves, long pages and rows. Older copies of the head mean nothing.
+      for (const number of [8, 16, 24, 32]) {
+        const damaged = Buffer.from(whole);
+        damaged[at + name.length + number + 7]! ^= 0x20;
+        await writeFile(data, damaged);
+        const refusal = await openEmbedded({ folder, logger }).then(
+          (io) => io[Symbol.asyncDispose](),
+          (error: TopicIoError) => error.message,
+        );
+        if (refusal !== undefined) refusals.push(refusal);
+      }
+    }
+    expect(refusals).toHaveLength(4);
+    for (const refusal of refusals) expect(refusal).toContain('the tree tombstones has no pages');
+  });
+
   it('is made anew after a crash left it half made', async () => {
     const folder = await temporaryFolder();
     await writeFile(
