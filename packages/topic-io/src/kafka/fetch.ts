@@ -2,6 +2,7 @@ import type { Broker } from 'kafkajs/src/broker/index.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import { BOUNDS } from './config.ts';
 import { KafkaFault } from './faults.ts';
+import { refuseOldBroker } from './oldest-broker.ts';
 import type { AbortedTransaction } from './record-batch.ts';
 
 /** One partition of a fetch answer, with its records still encoded. */
@@ -39,9 +40,7 @@ export async function fetchPartitions(options: {
   waitMs: number;
 }): Promise<readonly FetchedPartition[]> {
   const { broker, topic, positions, waitMs } = options;
-  if ((broker.versions?.[FETCH]?.maxVersion ?? VERSION) < VERSION) {
-    throw new KafkaFault(35, 'the broker is older than Kafka 2.3');
-  }
+  refuseOldBroker(broker);
   const answer = await broker.connectionPool.send<FetchAnswer>({
     request: {
       apiKey: FETCH,

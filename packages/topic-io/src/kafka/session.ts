@@ -8,6 +8,7 @@ import metadataResponse from 'kafkajs/src/protocol/requests/metadata/v6/response
 import { TopicIoError } from '../topic-io.ts';
 import { BOUNDS, type KafkaEncoder, type KafkaOptions } from './config.ts';
 import { isRetriable, KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './faults.ts';
+import { refuseOldBroker } from './oldest-broker.ts';
 import type { Reachability } from './reachability.ts';
 import { KafkaSecurity } from './security.ts';
 import { socketFactory } from './socket.ts';
@@ -260,6 +261,7 @@ export class KafkaSession implements AsyncDisposable {
     const cluster = this.#cluster;
     if (cluster.brokerPool.metadata === null) {
       await cluster.connect();
+      if (cluster.brokerPool.seedBroker !== undefined) refuseOldBroker(cluster.brokerPool.seedBroker);
       this.#metadataStale = true;
     }
     if (this.#metadataStale) {
