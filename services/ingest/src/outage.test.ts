@@ -39,6 +39,30 @@ describe('an outage', () => {
     expect(lines).toHaveLength(1);
   });
 
+  it('is a refusal while the log says what an operator must change, and no ping ends it', () => {
+    const { outage, lines, clock } = observed();
+    for (const message of ['the clock is 2 h 0 min ahead', 'the clock is 2 h 1 min ahead']) {
+      outage.failed(new TopicIoError('unusable', message));
+      expect(outage.refusal).toBe(message);
+      clock.ms += 10_000;
+      outage.answered();
+    }
+    expect(outage.refusal).not.toBeNull();
+    outage.stored();
+    expect(outage.refusal).toBeNull();
+    expect(lines).toEqual([
+      'the log refuses events until an operator changes something; clients keep them',
+      'the log takes events again',
+    ]);
+  });
+
+  it('does not speak against this process for ever when nobody sends anything', () => {
+    const { outage, clock } = observed();
+    outage.failed(new TopicIoError('unusable', 'the clock is wrong'));
+    clock.ms += 60_000;
+    expect(outage.refusal).toBeNull();
+  });
+
   it('is neither begun nor ended by a full queue of this process', () => {
     const { outage, lines } = observed();
     outage.failed(new TopicIoError('overloaded', 'full'));

@@ -61,7 +61,7 @@ export async function startIngest(
         if (openLog === null) return waitsFor;
         const fault = await pingFault(io);
         if (fault === null) outage.answered();
-        return fault;
+        return fault ?? outage.refusal;
       },
     },
   });

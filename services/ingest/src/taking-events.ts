@@ -137,7 +137,7 @@ export class TakingEvents {
     });
     share.keepUntil(published.settled);
     if (published.fault !== null) log.outage.failed(published.fault);
-    else if (published.acknowledged > 0) log.outage.answered();
+    else if (published.acknowledged > 0) log.outage.stored();
     const answer = answerOf(judged, published);
     // A body that is answered with 503 will be sent again, and its rejected events with it.
     if (answer.kind === 'fault') this.#admission.refundEvents(publisher, judged.total);

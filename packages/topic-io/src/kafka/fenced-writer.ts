@@ -200,7 +200,11 @@ export class KafkaFencedWriter implements FencedWriter {
         endOffset = baseOffset + batch.records.length;
         rest = rest.slice(batch.records.length);
       } catch (error) {
-        if (!(error instanceof TopicIoError) || error.code !== 'too_large') throw error;
+        if (!(error instanceof TopicIoError)) throw error;
+        if (error.code !== 'too_large') {
+          const { timestampMs } = batch.records[0]!;
+          throw await this.#limits.explained(error, { topic, timestampMs });
+        }
         const { records, recordBytes } = batch;
         if (records.length === 1) throw await this.#limits.fault({ topic, recordBytes, cause: error.cause });
         // Nothing of it is in the log, so the transaction goes on with smaller batches.

@@ -174,7 +174,7 @@ class Lane {
       } catch (error) {
         const fault = toTopicIoError(error, { doing: `append to ${this.#topic}/${this.#partition}` });
         if (fault.code === 'too_large') await this.#makeSmaller(batch, fault);
-        else this.#failAll(fault);
+        else this.#failAll(await this.#explained(fault, batch));
       }
     }
     this.#running = false;
@@ -202,6 +202,10 @@ class Lane {
       if (end < pending.records.length) break;
     }
     return { shares, records, recordBytes };
+  }
+
+  #explained(fault: TopicIoError, { records }: Batch): Promise<TopicIoError> {
+    return this.#limits.explained(fault, { topic: this.#topic, timestampMs: records[0]!.timestampMs });
   }
 
   /** The batch was refused as too large and is not in the log, so the producer's sequence goes on where it was. */

@@ -68,26 +68,29 @@ export async function produce(options: ProduceOptions): Promise<number> {
 const KAFKAJS_COMPRESSIONS: ReadonlySet<Compression> = new Set(['none', 'gzip']);
 
 const PRODUCE = 0;
+/** The oldest version that is sent, and the newest, whose answer also says in words what is wrong with a record. */
 const VERSION = 7;
+const VERSION_WITH_REASON = 8;
 
 async function produceByOurselves(leader: Broker, options: ProduceOptions): Promise<number> {
-  if ((leader.versions?.[PRODUCE]?.maxVersion ?? VERSION) < VERSION) {
-    throw new KafkaFault(35, 'the broker is older than Kafka 2.1');
-  }
+  const offered = leader.versions?.[PRODUCE]?.maxVersion ?? VERSION;
+  if (offered < VERSION) throw new KafkaFault(35, 'the broker is older than Kafka 2.1');
+  const apiVersion = Math.min(offered, VERSION_WITH_REASON);
   const { topic, partition } = options;
   const answer = await leader.connectionPool.send<ProduceAnswer>({
     request: {
       apiKey: PRODUCE,
-      apiVersion: VERSION,
+      apiVersion,
       apiName: 'Produce',
       encode: () => encode(options),
     },
-    response: { decode: async (raw) => decodeAnswer(raw), parse: async (data) => data },
+    response: { decode: async (raw) => decodeAnswer(raw, apiVersion), parse: async (data) => data },
     logResponseError: false,
   });
-  const { errorCode, baseOffset } = answer;
+  const { errorCode, baseOffset, reason } = answer;
   if (errorCode !== 0) {
-    throw new KafkaFault(errorCode, `produce to ${topic}/${partition} answers error ${errorCode}`);
+    const said = reason === null ? '' : `: ${reason}`;
+    throw new KafkaFault(errorCode, `produce to ${topic}/${partition} answers error ${errorCode}${said}`);
   }
   return baseOffset;
 }
@@ -141,16 +144,30 @@ interface ProduceAnswer {
   readonly errorCode: number;
   /** Is -1 if the answer holds no partition. */
   readonly baseOffset: number;
+  /** What the broker says is wrong with a record; null if it says nothing. */
+  readonly reason: string | null;
 }
 
 /** There is one topic with one partition in it, because the request had one. */
-function decodeAnswer(raw: Buffer): ProduceAnswer & { clientSideThrottleTime: number } {
+function decodeAnswer(raw: Buffer, version: number): ProduceAnswer & { clientSideThrottleTime: number } {
   const clientSideThrottleTime = raw.readInt32BE(raw.length - 4);
-  if (raw.readInt32BE(0) !== 1) return { errorCode: 0, baseOffset: -1, clientSideThrottleTime };
+  const none = { errorCode: 0, baseOffset: -1, reason: null, clientSideThrottleTime };
+  if (raw.readInt32BE(0) !== 1) return none;
   const partitionsAt = 4 + 2 + raw.readInt16BE(4);
-  if (raw.readInt32BE(partitionsAt) !== 1) return { errorCode: 0, baseOffset: -1, clientSideThrottleTime };
+  if (raw.readInt32BE(partitionsAt) !== 1) return none;
   const errorCode = raw.readInt16BE(partitionsAt + 8);
-  return { errorCode, baseOffset: Number(raw.readBigInt64BE(partitionsAt + 10)), clientSideThrottleTime };
+  const baseOffset = Number(raw.readBigInt64BE(partitionsAt + 10));
+  const reason = version < VERSION_WITH_REASON ? null : reasonAt(raw, partitionsAt + 34);
+  return { errorCode, baseOffset, reason, clientSideThrottleTime };
+}
+
+/** Returns what is said of the first record that is at fault, or else of the batch. */
+function reasonAt(raw: Buffer, from: number): string | null {
+  const count = raw.readInt32BE(from);
+  // Each begins with the place of the record in the batch.
+  const textAt = count > 0 ? from + 8 : from + 4;
+  const bytes = raw.readInt16BE(textAt);
+  return bytes < 0 ? null : raw.toString('utf8', textAt + 2, textAt + 2 + bytes);
 }
 
 async function produceByKafkajs(leader: Broker, options: ProduceOptions): Promise<number> {

@@ -2,10 +2,13 @@ import { TopicIoError } from '../topic-io.ts';
 import { alterCommand, type BatchBound, batchBoundOf } from '../topic-settings.ts';
 import { BOUNDS } from './config.ts';
 import { toKafkaFault } from './faults.ts';
+import { explainTimestamp, isInvalidTimestamp } from './invalid-timestamp.ts';
 import type { KafkaSession } from './session.ts';
 import { readSettings } from './topics.ts';
 
 interface Limit extends BatchBound {
+  /** Null if they could not be read. */
+  readonly settings: Readonly<Record<string, string>> | null;
   readonly readMs: number;
 }
 
@@ -39,6 +42,14 @@ export class TopicLimits {
     // The settings cannot be read, or the broker judges what it made of the batch: it may store it uncompressed.
     const bytesMax = Math.floor(batchBytes / 2);
     this.#known.set(topic, { ...limit, bytesMax });
+  }
+
+  /** Returns the fault with its explanation if it is one that the topic's settings explain, or else as it is. */
+  async explained(fault: TopicIoError, of: { topic: string; timestampMs: number }): Promise<TopicIoError> {
+    if (fault.code !== 'unusable' || !isInvalidTimestamp(fault.cause)) return fault;
+    const { settings } = await this.#read(of.topic);
+    const message = explainTimestamp({ ...of, settings, said: fault.message });
+    return new TopicIoError('unusable', message, { cause: fault.cause });
   }
 
   /** Returns the fault of a record that the broker refused although it was alone in its batch. */
@@ -85,6 +96,6 @@ export class TopicLimits {
     } catch {
       // No broker answered. The append itself will say so.
     }
-    return { ...batchBoundOf(settings ?? {}), readMs: performance.now() };
+    return { ...batchBoundOf(settings ?? {}), settings, readMs: performance.now() };
   }
 }
