@@ -9,7 +9,7 @@ import { RunTable } from '@runlog/run-feed/run-table';
 import { deliverDocument } from '@runlog/run-state/delivery';
 import type { TelemetryEvent } from '@runlog/schema/events/event';
 import type { EventsPage } from '@runlog/schema/http/gateway-api';
-import { topicNames } from '@runlog/schema/log/topics';
+import { noTopicConfig, topicNames } from '@runlog/schema/log/topics';
 import type { RunFigures } from '@runlog/schema/run/figures';
 import type { DeliveredSnapshot, RunDocument } from '@runlog/schema/run/snapshot';
 import type { FiguresStep } from '@runlog/schema/stream/server-frames';
@@ -48,6 +48,7 @@ function configOf(overrides: Partial<GatewayConfig['log']> = {}): GatewayConfig 
       replicationFactor: undefined,
       eventRetentionHours: 24,
       runRetentionHours: 24,
+      topicConfig: noTopicConfig,
       logLevel: 'silent',
       ...overrides,
     },

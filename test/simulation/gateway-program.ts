@@ -2,7 +2,7 @@ import type { GatewayConfig } from '@runlog/gateway/config';
 import type { Hub } from '@runlog/gateway/fan-out/hub';
 import type { Feed } from '@runlog/gateway/read/feed';
 import type { ReadonlyFigureStates } from '@runlog/run-feed/figure-states';
-import { topicNames } from '@runlog/schema/log/topics';
+import { noTopicConfig, topicNames } from '@runlog/schema/log/topics';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { Build } from './build.ts';
 import type { Program } from './service.ts';
@@ -25,7 +25,7 @@ function configOf(partitions: number): GatewayConfig {
     log: {
       ...{ engine: 'kafka', brokers: [], ssl: false, encoder: 'own', dataFolder: '', logLevel: 'silent' },
       ...{ topics: topicNames(''), partitions, replicationFactor: 1 },
-      ...{ eventRetentionHours: 720, runRetentionHours: 720 },
+      ...{ eventRetentionHours: 720, runRetentionHours: 720, topicConfig: noTopicConfig },
     },
   };
 }

@@ -54,6 +54,19 @@ describe('where the log is', () => {
     expect(logFaults(variables(), single)).toEqual([expect.stringContaining('KAFKA_BROKERS is required')]);
   });
 
+  test('settings of the events topic may not keep events for less time than runs', () => {
+    const config = (retentionMs: string) =>
+      variables({ RUNLOG_EVENTS_TOPIC_CONFIG: `retention.ms=${retentionMs}` });
+    for (const kept of ['-1', String(720 * 3_600_000)]) expect(logFaults(config(kept), up)).toEqual([]);
+    expect(logFaults(config('86400000'), up)).toEqual([
+      expect.stringContaining('retention.ms=86400000, which must not be below RUNLOG_RUN_RETENTION_HOURS'),
+    ]);
+    expect(logConfigOf(config('-1'), up).topicConfig).toEqual({
+      events: { 'retention.ms': '-1' },
+      snapshots: {},
+    });
+  });
+
   test('all faults are reported, not only the first', () => {
     const read = variables({
       RUNLOG_ENGINE: 'kafka',

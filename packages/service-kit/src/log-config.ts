@@ -1,4 +1,4 @@
-import { type TopicNames, topicNames } from '@runlog/schema/log/topics';
+import { type TopicConfig, type TopicNames, topicNames } from '@runlog/schema/log/topics';
 import {
   KAFKA_ENCODERS,
   type KafkaEncoder,
@@ -15,6 +15,7 @@ import {
   warnOfUnsafeSecurity,
 } from './kafka-security-config.ts';
 import { environment } from './read-config.ts';
+import { eventsTopicRules, snapshotsTopicRules, topicConfig } from './topic-config.ts';
 
 const DEFAULT_DATA_FOLDER = './.runlog';
 
@@ -34,6 +35,8 @@ export const logEnvironment = {
   RUNLOG_PARTITIONS: environment.integer(1, 1_000).optional(),
   RUNLOG_REPLICATION_FACTOR: environment.integer(1, 15).optional(),
   RUNLOG_EVENT_RETENTION_HOURS: environment.integer(1, 1_000_000).default(720),
+  RUNLOG_EVENTS_TOPIC_CONFIG: topicConfig(eventsTopicRules).default({}),
+  RUNLOG_SNAPSHOTS_TOPIC_CONFIG: topicConfig(snapshotsTopicRules).default({}),
   RUNLOG_RUN_RETENTION_HOURS: environment.integer(1, 1_000_000).default(720),
   RUNLOG_LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
@@ -58,6 +61,7 @@ export interface LogConfig {
   readonly replicationFactor: number | undefined;
   readonly eventRetentionHours: number;
   readonly runRetentionHours: number;
+  readonly topicConfig: TopicConfig;
   readonly logLevel: string;
 }
 
@@ -76,6 +80,14 @@ export function logFaults(variables: LogVariables, use: { single: boolean }): st
     faults.push('KAFKA_BROKERS is required for the kafka engine, such as KAFKA_BROKERS=127.0.0.1:9092');
   }
   if (engine === 'kafka') faults.push(...kafkaSecurityFaults(variables));
+  const retentionMs = variables.RUNLOG_EVENTS_TOPIC_CONFIG['retention.ms'];
+  const isShort = Number(retentionMs) < variables.RUNLOG_RUN_RETENTION_HOURS * 3_600_000;
+  if (retentionMs !== undefined && retentionMs !== '-1' && isShort) {
+    faults.push(
+      `RUNLOG_EVENTS_TOPIC_CONFIG has retention.ms=${retentionMs}, which must not be below RUNLOG_RUN_RETENTION_HOURS: ` +
+        'otherwise a run could not be rebuilt',
+    );
+  }
   if (variables.RUNLOG_EVENT_RETENTION_HOURS < variables.RUNLOG_RUN_RETENTION_HOURS) {
     faults.push(
       'RUNLOG_EVENT_RETENTION_HOURS must not be below RUNLOG_RUN_RETENTION_HOURS: otherwise a run could not be rebuilt',
@@ -110,6 +122,10 @@ export function logConfigOf(variables: LogVariables, use: { single: boolean }): 
     replicationFactor: variables.RUNLOG_REPLICATION_FACTOR,
     eventRetentionHours: variables.RUNLOG_EVENT_RETENTION_HOURS,
     runRetentionHours: variables.RUNLOG_RUN_RETENTION_HOURS,
+    topicConfig: {
+      events: variables.RUNLOG_EVENTS_TOPIC_CONFIG,
+      snapshots: variables.RUNLOG_SNAPSHOTS_TOPIC_CONFIG,
+    },
     logLevel: variables.RUNLOG_LOG_LEVEL,
   };
 }

@@ -7,7 +7,12 @@ import { readMeta, refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { snapshotTopics } from '@runlog/run-feed/topic-specs';
 import { type VerifyProgress, type VerifyReport, verify } from '@runlog/run-feed/verify';
-import { figuresTopicOf, snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
+import {
+  figuresTopicOf,
+  snapshotWriterId,
+  type TopicConfig,
+  type TopicNames,
+} from '@runlog/schema/log/topics';
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/topic-io/logger';
@@ -30,6 +35,7 @@ export interface RebuildOptions {
   readonly io: TopicIo;
   readonly topics: TopicNames;
   readonly replicationFactor: number | undefined;
+  readonly topicConfig?: TopicConfig;
   readonly newEpoch: () => string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -143,13 +149,13 @@ async function agreeOnPlan(
   options: RebuildOptions,
   at: { former: RunMeta; isProven: boolean },
 ): Promise<Agreement> {
-  const { io, topics, clock, replicationFactor } = options;
+  const { io, topics, clock } = options;
   const { former, isProven } = at;
   const { partitions } = former;
   const leftOver: string[] = [];
   let target = nextSnapshotTopic(topics, former.snapshots);
   for (;;) {
-    for (const spec of snapshotTopics({ replicationFactor }, { snapshots: target, partitions })) {
+    for (const spec of snapshotTopics(options, { snapshots: target, partitions })) {
       for (const made of await io.ensureTopics([spec])) refuseSmall(made, spec.recordBytesMin);
     }
     await using writer = await io.fencedWriter(snapshotWriterId(target, 0));

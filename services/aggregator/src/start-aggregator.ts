@@ -90,8 +90,8 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
     }
   };
   const prepare = async () => {
-    const { topics, partitions, replicationFactor, eventRetentionHours } = config.log;
-    const plan = { topics, replicationFactor, eventRetentionHours };
+    const { topics, partitions, replicationFactor, eventRetentionHours, topicConfig } = config.log;
+    const plan = { topics, replicationFactor, eventRetentionHours, topicConfig };
     const meta = await prepareTopics({ io, ...plan, partitions, epoch: newEpoch, now: clock.now, logger });
     await checkTopics(io, { topics: [metaTopic(plan), ...snapshotTopics(plan, meta)], logger });
     return meta;

@@ -31,7 +31,8 @@ export async function prepareLog(options: {
 }): Promise<OpenLog> {
   const { io, logger, now } = options;
   const { topics, partitions: partitionsWanted, replicationFactor, eventRetentionHours } = options.config;
-  const plan = { topics, replicationFactor, eventRetentionHours };
+  const { topicConfig } = options.config;
+  const plan = { topics, replicationFactor, eventRetentionHours, topicConfig };
   const { partitions } = await prepareTopics({
     ...{ io, ...plan, partitions: partitionsWanted },
     epoch: options.newEpoch,

@@ -27,19 +27,22 @@ export const command: Command = {
     ['RUNLOG_PARTITIONS', 'for --create (12 on Kafka, 4 embedded)'],
     ['RUNLOG_REPLICATION_FACTOR', 'for --create (3; 1 on a single broker)'],
     ['RUNLOG_EVENT_RETENTION_HOURS', 'for --create (720)'],
+    ['RUNLOG_EVENTS_TOPIC_CONFIG', 'for --create: name=value,name=value'],
+    ['RUNLOG_SNAPSHOTS_TOPIC_CONFIG', 'for --create: name=value,name=value'],
   ],
   run: async (args, env) => {
     const { values } = parseCommandLine(args, options);
     const create = values.create === true;
     return withLog(env, { command: 'topics', readOnly: !create }, async ({ io, config, logger }) => {
       if (create) {
-        const { topics, partitions, replicationFactor, eventRetentionHours } = config;
+        const { topics, partitions, replicationFactor, eventRetentionHours, topicConfig } = config;
         await prepareTopics({
           io,
           topics,
           partitions,
           replicationFactor,
           eventRetentionHours,
+          topicConfig,
           epoch: processResources.newEpoch,
           now: processResources.clock.now,
           logger,

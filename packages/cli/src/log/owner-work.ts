@@ -69,6 +69,7 @@ export async function doOwnerWork(
       const report = await rebuild({
         ...{ io, topics, logger, signal, clock: systemClock, dropOld: request.dropOld },
         replicationFactor: config.replicationFactor,
+        topicConfig: config.topicConfig,
         newEpoch: processResources.newEpoch,
         onProgress: ({ step, events, eventsTotal }) => onProgress({ step, done: events, total: eventsTotal }),
       });

@@ -34,6 +34,7 @@ export async function rebuildOlderFold(
   const report = await rebuild({
     ...{ io, topics, logger, clock: systemClock, dropOld: false },
     replicationFactor: config.replicationFactor,
+    topicConfig: config.topicConfig,
     newEpoch: processResources.newEpoch,
     signal: new AbortController().signal,
     onProgress: ({ events, eventsTotal }) => {

@@ -45,6 +45,16 @@ export function isReservedKey(key: string): boolean {
 }
 const HOUR_MS = 3_600_000;
 
+/** Settings of the operator's own, which win over those that runlog creates topics with. */
+export interface TopicConfig {
+  /** Of the events topic alone: the rejected events are written in transactions, which cheaper storage may not have. */
+  readonly events: Readonly<Record<string, string>>;
+  /** Of the topics of snapshots and figures, those of later rebuilds too. */
+  readonly snapshots: Readonly<Record<string, string>>;
+}
+
+export const noTopicConfig: TopicConfig = { events: {}, snapshots: {} };
+
 export interface TopicSettings {
   readonly cleanupPolicy: 'delete' | 'compact';
   readonly settings: Readonly<Record<string, string>>;

@@ -173,16 +173,6 @@ declare module 'kafkajs/src/broker/index.js' {
         readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
       }[];
     }>;
-    createTopics(options: {
-      topics: readonly {
-        readonly topic: string;
-        readonly numPartitions: number;
-        readonly replicationFactor: number;
-        readonly configEntries: readonly { readonly name: string; readonly value: string }[];
-      }[];
-      validateOnly: boolean;
-      timeout: number;
-    }): Promise<unknown>;
     deleteTopics(options: { topics: readonly string[]; timeout: number }): Promise<unknown>;
     describeConfigs(options: {
       resources: readonly { readonly type: number; readonly name: string }[];
@@ -389,6 +379,30 @@ declare module 'kafkajs/src/protocol/requests/metadata/v6/response.js' {
   import type { ClusterMetadata } from 'kafkajs/src/cluster/index.js';
 
   const response: { decode(raw: Buffer): Promise<ClusterMetadata & { clientSideThrottleTime: number }> };
+  export default response;
+}
+
+declare module 'kafkajs/src/protocol/requests/createTopics/v2/request.js' {
+  import type { ProtocolCall } from 'kafkajs/src/broker/index.js';
+
+  export default function request(options: {
+    topics: readonly {
+      readonly topic: string;
+      readonly numPartitions: number;
+      readonly replicationFactor: number;
+      readonly configEntries: readonly { readonly name: string; readonly value: string }[];
+    }[];
+    validateOnly: boolean;
+    timeout: number;
+  }): ProtocolCall<unknown>['request'];
+}
+
+declare module 'kafkajs/src/protocol/requests/createTopics/v2/response.js' {
+  const response: {
+    decode(raw: Buffer): Promise<{
+      readonly topicErrors: readonly { readonly errorCode: number; readonly errorMessage: string | null }[];
+    }>;
+  };
   export default response;
 }
 

@@ -1,5 +1,6 @@
 import { type PartitionBounds, type TopicDescription, TopicIoError, type TopicSpec } from '../topic-io.ts';
 import { BOUNDS } from './config.ts';
+import { createTopic } from './create-topic.ts';
 import { KAFKA, KafkaFault, toKafkaFault } from './faults.ts';
 import type { AttemptOptions, KafkaSession } from './session.ts';
 
@@ -24,17 +25,11 @@ export async function ensureTopics(
         (brokers.length < REPLICATION_FACTOR_DEFAULT ? 1 : REPLICATION_FACTOR_DEFAULT);
       const controller = await session.controller();
       try {
-        await controller.createTopics({
-          topics: [
-            {
-              topic: spec.name,
-              numPartitions: spec.partitions,
-              replicationFactor,
-              configEntries: configEntries(spec, replicationFactor),
-            },
-          ],
-          validateOnly: false,
-          timeout: BOUNDS.requestMs,
+        await createTopic(controller, {
+          topic: spec.name,
+          numPartitions: spec.partitions,
+          replicationFactor,
+          configEntries: configEntries(spec, replicationFactor),
         });
       } catch (error) {
         // Another process was faster.

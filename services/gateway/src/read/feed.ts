@@ -113,9 +113,9 @@ export class Feed implements FeedView {
 
   #prepare(): Promise<RunMeta> {
     const { logger, config, newEpoch, clock } = this.#options;
-    const { topics, partitions, replicationFactor, eventRetentionHours } = config.log;
+    const { topics, partitions, replicationFactor, eventRetentionHours, topicConfig } = config.log;
     return prepareTopics({
-      ...{ io: this.#io, topics, partitions, replicationFactor, eventRetentionHours, logger },
+      ...{ io: this.#io, topics, partitions, replicationFactor, eventRetentionHours, topicConfig, logger },
       epoch: newEpoch,
       now: clock.now,
     });
