@@ -57,6 +57,16 @@ function batchesOf(steps: readonly (typeof step extends fc.Arbitrary<infer Step>
 }
 
 describe('RunTable', () => {
+  it('says of a record without a key that it has none, whatever partition it is in', () => {
+    const keyless = { key: '', value: Buffer.from('{}'), headers: {}, timestampMs: 0, offset: 0 };
+    for (const partition of [0, 1]) {
+      const { unfoldable } = new RunTable({ ...META, partitions: 2 }).fold([keyless], partition);
+      expect(unfoldable).toEqual([
+        { record: keyless, reason: 'the record has no key, so it belongs to no run' },
+      ]);
+    }
+  });
+
   it('gives the same states, with the runs in the same order, whether it copies them or changes them in place', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 150, size: 'max' }), (steps) => {

@@ -101,6 +101,10 @@ export class RunTable {
     const unfoldable: UnfoldableRecord[] = [];
     for (const record of records) {
       const { key } = record;
+      if (key === '') {
+        unfoldable.push({ record, reason: 'the record has no key, so it belongs to no run' });
+        continue;
+      }
       const held = touched.get(key);
       const state = held === undefined ? (this.states.get(key) ?? null) : held.draft.state;
       if (state === null && partitionOf(key, this.#meta.partitions) !== partition) {
