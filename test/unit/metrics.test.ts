@@ -17,6 +17,7 @@ const registries = [
       state: () => ({ state: 'live' }),
       health: () => ({ state: 'live', behind_records: 0 }),
       lastRecordMs: () => null,
+      unreadableBatches: none,
     },
   }),
 ].map(({ registry }) => registry);

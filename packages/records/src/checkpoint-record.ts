@@ -9,9 +9,13 @@ const checkpointSchema = z.object({
   epoch: z.string(),
   fold: z.int().min(1),
   next: z.int().min(0),
+  rejected_below: z.int().min(0).optional(),
 });
 
-/** Value of a partition's checkpoint record: every event below `next` is in the snapshots of the partition. */
+/**
+ * Value of a partition's checkpoint record: every event below `next` is in the snapshots of the partition. What cannot be
+ * folded below `rejected_below`, or else below `next`, is in the rejected topic.
+ */
 export type Checkpoint = z.infer<typeof checkpointSchema>;
 
 export function encodeCheckpoint(checkpoint: Checkpoint, timestampMs: number): RecordToAppend {

@@ -1,6 +1,7 @@
 import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
+import { UNREADABLE_BYTES_KEPT } from '@runlog/topic-io/topic-io';
 import { describe, expect, it } from 'vitest';
-import { decodeRejected, encodeRejected, type Rejected } from './rejected-record.ts';
+import { decodeRejected, encodeRejected, encodeUnreadableBatch, type Rejected } from './rejected-record.ts';
 
 const rejected: Rejected = {
   key: 'c1/r1/g1',
@@ -48,6 +49,18 @@ describe('the record of a rejected event', () => {
     expect(value!.length).toBeLessThanOrEqual(REJECTED_BYTES_MAX);
     expect(value!.toString('utf8')).toMatch(/^\{"api_key":"\[redacted\]","rest":"x+/);
     expect(encodeRejected(rejected, { ...arrived, value: null }).value).toBeNull();
+  });
+
+  it('of a batch that nobody can read says where it is and why, and keeps its first bytes', () => {
+    const batch = { firstOffset: 7, lastOffset: 9, reason: 'has a wrong checksum' };
+    const bytes = Buffer.alloc(UNREADABLE_BYTES_KEPT, 0xfe);
+    const record = encodeUnreadableBatch({ ...batch, bytes }, { topic: 't', partition: 3, receivedAtMs: 5 });
+    const { text, ...decoded } = decodeRejected({ ...record, offset: 0 });
+    expect(decoded).toMatchObject({
+      ...{ key: '#batch', code: 'unreadable_batch', origin: 't:3:7' },
+      message: 'the batch at offsets 7 to 9 has a wrong checksum',
+    });
+    expect(Buffer.from(text!, 'base64').equals(bytes)).toBe(true);
   });
 
   it('that another program wrote is decoded to the fields that it has', () => {

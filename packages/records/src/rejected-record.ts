@@ -1,4 +1,4 @@
-import type { LogRecord, RecordToAppend } from '@runlog/topic-io/topic-io';
+import type { LogRecord, RecordToAppend, UnreadableBatch } from '@runlog/topic-io/topic-io';
 import { redactedBytes } from './redact.ts';
 
 /** The headers of a record of `run-events-rejected`. */
@@ -10,6 +10,9 @@ const rejectedHeaders = {
   origin: 'origin',
   keyId: 'key_id',
 } as const;
+
+/** The key of a batch that nobody can read: its runs are unknown. No run key begins with `#`. */
+export const UNREADABLE_BATCH_KEY = '#batch';
 
 /** An event that ingest rejected, or a record that no fold could read. */
 export interface Rejected {
@@ -57,6 +60,20 @@ export function cutRejected(record: RecordToAppend, recordBytesMax: number): Rec
   const valueBytesMax = Math.max(recordBytesMax - others - RECORD_OVERHEAD_BYTES, 0);
   if (record.value === null || record.value.length <= valueBytesMax) return record;
   return { ...record, value: record.value.subarray(0, valueBytesMax) };
+}
+
+/** Encodes the record of a batch that nobody can read. It keeps the beginning of its bytes, in base64. */
+export function encodeUnreadableBatch(
+  { firstOffset, lastOffset, reason, bytes }: UnreadableBatch,
+  at: { topic: string; partition: number; receivedAtMs: number },
+): RecordToAppend {
+  const { topic, partition, receivedAtMs } = at;
+  const message = `the batch at offsets ${firstOffset} to ${lastOffset} ${reason}`;
+  const origin = `${topic}:${partition}:${firstOffset}`;
+  return encodeRejected(
+    { key: UNREADABLE_BATCH_KEY, code: 'unreadable_batch', path: '', message, origin, keyId: null },
+    { value: Buffer.from(bytes.toString('base64')), receivedAtMs },
+  );
 }
 
 /** Decodes the fields of a record. Each is null if it is missing, because the topic may hold anything. */

@@ -10,6 +10,7 @@ import type { ReadonlyRunStates } from './run-states.ts';
 import { LEFT_OUT, RunTable } from './run-table.ts';
 import { truncated } from './truncated.ts';
 
+const PASSED = 'a batch of events cannot be read: it is passed, and its numbers are missing from its runs';
 /** Figures that nobody used for so long, or twice as long at most, go back to sleep. */
 const FIGURES_AWAKE_MS = 60_000;
 
@@ -51,6 +52,8 @@ export interface LiveRuns {
   readonly behindRecords: number | null;
   /** What an open transaction of another producer has held back for a while. */
   readonly heldBack: HeldBack | null;
+  /** The batches of events that nobody can read and that were passed. */
+  readonly unreadableBatches: number;
   /** When the newest record that is folded was received, in milliseconds since the epoch. Null if there is none. */
   readonly lastRecordMs: number | null;
   /**
@@ -78,6 +81,7 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
     openTransactions: (at) => io.openTransactions(at),
   });
   let lastRecordMs: number | null = null;
+  let unreadableBatches = 0;
 
   async function restoreOnce(signal: AbortSignal): Promise<void> {
     if (next.size > 0) return;
@@ -94,6 +98,7 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
     await restoreOnce(signal);
     await using reader = io.reader({
       topic: topics.events,
+      passesUnreadable: true,
       signal,
       onFault: (fault) => {
         if (fault === null) logger.info({}, 'reading events again');
@@ -112,6 +117,13 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
       for await (const fetched of reader) {
         if (fetched.kind === 'out_of_range') throw truncated(topics.events, fetched);
         // Nobody holds a state before the end is reached, so that none needs to be copied.
+        for (const { firstOffset, lastOffset, reason } of fetched.unreadable ?? []) {
+          unreadableBatches += 1;
+          logger.warn(
+            { topic: topics.events, partition: fetched.partition, firstOffset, lastOffset, reason },
+            PASSED,
+          );
+        }
         const isFollowed = behind.size === 0;
         const folded = isFollowed ? table.fold(fetched.records, fetched.partition).changes : [];
         if (!isFollowed) table.foldInPlace(fetched.records, fetched.partition);
@@ -159,6 +171,9 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
     },
     get lastRecordMs() {
       return lastRecordMs;
+    },
+    get unreadableBatches() {
+      return unreadableBatches;
     },
     readUpTo: (partition) => next.get(partition) ?? 0,
     isAtEnd: (partition) => (next.get(partition) ?? 0) >= (ends.get(partition) ?? Number.POSITIVE_INFINITY),

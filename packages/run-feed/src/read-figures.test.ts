@@ -42,6 +42,7 @@ describe('readFigures', () => {
     const lagging = await readFigures({
       ...{ io, topic: TOPIC, partitions: [0], checkpoints: new Map([[0, checkpoint]]) },
       ...{ signal: new AbortController().signal, sleep },
+      onUnreadable: () => undefined,
       onRecords: (records) => keys.push(...records.map(({ key }) => key)),
     });
     return { keys, lagging };

@@ -1,6 +1,6 @@
 import { CHECKPOINT_KEY, decodeCheckpoint } from '@runlog/records/checkpoint-record';
 import { isReservedKey } from '@runlog/schema/log/topics';
-import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
+import type { LogRecord, TopicIo, UnreadableBatch } from '@runlog/topic-io/topic-io';
 import { readToEnd } from './read-to-end.ts';
 
 /** A commit is decided before it can be read, and not in all of its topics at once. This is the longest that we wait. */
@@ -16,6 +16,7 @@ export interface ReadFiguresOptions {
   readonly signal: AbortSignal;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly onRecords: (records: readonly LogRecord[], partition: number) => void;
+  readonly onUnreadable: (batches: readonly UnreadableBatch[], partition: number) => void;
 }
 
 /**
@@ -24,13 +25,13 @@ export interface ReadFiguresOptions {
  * checkpoint among the figures has reached that of the snapshots. Returns the partitions in which it did not do so in time.
  */
 export async function readFigures(options: ReadFiguresOptions): Promise<readonly number[]> {
-  const { io, topic, partitions, checkpoints, signal, sleep, onRecords } = options;
+  const { io, topic, partitions, checkpoints, signal, sleep, onRecords, onUnreadable } = options;
   const reached = new Map<number, number>();
   const from = new Map<number, number>();
   let lagging = partitions;
   for (let waitedMs = 0; ; waitedMs += RECHECK_MS) {
     const read = await readToEnd(io, {
-      ...{ topic, signal, partitions: lagging },
+      ...{ topic, signal, partitions: lagging, onUnreadable },
       from: (partition) => from.get(partition) ?? 0,
       onRecords: (records, partition) => {
         for (const { key, value } of records) {

@@ -1,4 +1,4 @@
-import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
+import type { LogRecord, TopicIo, UnreadableBatch } from '@runlog/topic-io/topic-io';
 
 /** The offset at which reading a partition ended, and the start of its log at that time. */
 export interface ReadPartition {
@@ -19,12 +19,15 @@ export async function readToEnd(
     from?: (partition: number) => number;
     signal?: AbortSignal;
     onRecords: (records: readonly LogRecord[], partition: number) => void;
+    /** Is told of batches that nobody can read, before what follows them. Without it, the first of them is a fault. */
+    onUnreadable?: (batches: readonly UnreadableBatch[], partition: number) => void;
   },
 ): Promise<Map<number, ReadPartition>> {
   const ended = new Map<number, ReadPartition>();
   if (options.partitions.length === 0) return ended;
   await using reader = io.reader({
     topic: options.topic,
+    passesUnreadable: options.onUnreadable !== undefined,
     ...(options.signal ? { signal: options.signal } : {}),
   });
   for (const partition of options.partitions)
@@ -40,6 +43,7 @@ export async function readToEnd(
         }
         break;
       case 'records':
+        if (fetched.unreadable !== undefined) options.onUnreadable?.(fetched.unreadable, fetched.partition);
         if (fetched.records.length > 0) options.onRecords(fetched.records, fetched.partition);
         if (fetched.nextOffset >= fetched.stableEnd) {
           reader.remove(fetched.partition);

@@ -91,7 +91,7 @@ async function recordAt(
   io: TopicIo,
   at: { topic: string; partition: number; offset: number; signal: AbortSignal },
 ): Promise<LogRecord | null> {
-  await using reader = io.reader({ topic: at.topic, signal: at.signal });
+  await using reader = io.reader({ topic: at.topic, signal: at.signal, passesUnreadable: true });
   reader.add({ partition: at.partition, offset: at.offset });
   for await (const fetched of reader) {
     // The record was asked for because the topic reached past it.

@@ -1,4 +1,4 @@
-import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
+import type { LogRecord, TopicIo, UnreadableBatch } from '@runlog/topic-io/topic-io';
 
 /** A range of records of one partition: `from` is inclusive, `to` exclusive. */
 export interface ReplayRange {
@@ -12,15 +12,20 @@ export interface ReplayedRecord {
   readonly record: LogRecord;
 }
 
+export interface ReplayOptions {
+  readonly topic: string;
+  readonly ranges: readonly ReplayRange[];
+  readonly signal: AbortSignal;
+  /** Is told of each batch that nobody can read and that is left out. */
+  readonly onUnreadable: (batch: UnreadableBatch, partition: number) => void;
+}
+
 /**
  * Yields the records of the ranges in the order of their timestamps (`received_at`), and within a partition in the
  * order of their offsets. It holds one fetch per partition. If retention has deleted the beginning of a range, it
  * starts at the first record that is left.
  */
-export async function* replay(
-  io: TopicIo,
-  options: { topic: string; ranges: readonly ReplayRange[]; signal: AbortSignal },
-): AsyncGenerator<ReplayedRecord> {
+export async function* replay(io: TopicIo, options: ReplayOptions): AsyncGenerator<ReplayedRecord> {
   const sources = options.ranges.map((range) => recordsOf(io, { ...options, range }));
   try {
     const heads = await Promise.all(sources.map((source) => source.next()));
@@ -43,17 +48,20 @@ export async function* replay(
 
 async function* recordsOf(
   io: TopicIo,
-  options: { topic: string; range: ReplayRange; signal: AbortSignal },
+  options: ReplayOptions & { range: ReplayRange },
 ): AsyncGenerator<LogRecord, undefined> {
   const { partition, from, to } = options.range;
   if (from >= to) return;
-  await using reader = io.reader({ topic: options.topic, signal: options.signal });
+  await using reader = io.reader({ topic: options.topic, signal: options.signal, passesUnreadable: true });
   reader.add({ partition, offset: from });
   for await (const fetched of reader) {
     if (fetched.kind === 'out_of_range') {
       if (fetched.requestedOffset >= fetched.startOffset) return;
       reader.add({ partition, offset: fetched.startOffset });
       continue;
+    }
+    for (const batch of fetched.unreadable ?? []) {
+      if (batch.firstOffset < to) options.onUnreadable(batch, partition);
     }
     for (const record of fetched.records) {
       if (record.offset >= to) return;

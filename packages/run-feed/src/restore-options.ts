@@ -1,3 +1,4 @@
+import type { Checkpoint } from '@runlog/records/checkpoint-record';
 import type { RunMeta } from '@runlog/records/meta-record';
 import type { TopicNames } from '@runlog/schema/log/topics';
 import type { Logger } from '@runlog/topic-io/logger';
@@ -10,6 +11,8 @@ export interface RestoreOptions {
   readonly partitions: readonly number[];
   readonly logger: Logger;
   readonly signal: AbortSignal;
+  /** Is told of each partition's checkpoint. */
+  readonly onCheckpoint?: (checkpoint: Checkpoint, partition: number) => void;
   /** Resolves after the time or on abort. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** Milliseconds since the epoch. */

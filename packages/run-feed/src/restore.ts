@@ -1,4 +1,4 @@
-import { CHECKPOINT_KEY, decodeCheckpoint } from '@runlog/records/checkpoint-record';
+import { CHECKPOINT_KEY, type Checkpoint, decodeCheckpoint } from '@runlog/records/checkpoint-record';
 import { decodeDormantFigures } from '@runlog/records/figures-record';
 import type { RunMeta } from '@runlog/records/meta-record';
 import { decodeDormant, decodeSnapshot } from '@runlog/records/snapshot-record';
@@ -7,13 +7,16 @@ import { figuresTopicOf, isReservedKey } from '@runlog/schema/log/topics';
 import { formatRunKey } from '@runlog/schema/run/run-key';
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import { partitionOf } from '@runlog/topic-io/partitioner';
-import { type LogRecord, TopicIoError } from '@runlog/topic-io/topic-io';
+import { type LogRecord, TopicIoError, type UnreadableBatch } from '@runlog/topic-io/topic-io';
 import { readFigures } from './read-figures.ts';
 import { readToEnd } from './read-to-end.ts';
 import { boundsCovering, newestSnapshots, refuseForeignPast } from './refuse-recreated.ts';
 import type { RestoreOptions } from './restore-options.ts';
 import type { RunTable } from './run-table.ts';
 import { refuseMissedTombstones } from './tombstones.ts';
+
+const FIGURES_UNREADABLE =
+  'a batch of figures cannot be read: those of its partition are folded anew, at each start until "runlog rebuild"';
 
 /**
  * Fills the table from the snapshot topic and returns, for each partition, the offset of the events topic from which to
@@ -31,10 +34,15 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
     topic: meta.snapshots,
     partitions,
     signal,
+    onUnreadable: ([batch], partition) =>
+      refuseUnreadableSnapshots(batch!, { topic: meta.snapshots, partition }),
     onRecords: (records, partition) => {
       for (const record of newestOfEach(records)) {
-        if (record.key === CHECKPOINT_KEY) checkpoints.set(partition, readCheckpoint(record, meta));
-        else if (!isReservedKey(record.key)) restoreRun(table, { record, partition, meta, unreadable });
+        if (record.key === CHECKPOINT_KEY) {
+          const checkpoint = readCheckpoint(record, meta);
+          checkpoints.set(partition, checkpoint.next);
+          options.onCheckpoint?.(checkpoint, partition);
+        } else if (!isReservedKey(record.key)) restoreRun(table, { record, partition, meta, unreadable });
       }
     },
   });
@@ -93,8 +101,15 @@ async function restoreFigures(
   const { io, meta, partitions, checkpoints, signal, sleep, logger } = options;
   const topic = figuresTopicOf(meta.snapshots);
   const begunMs = options.now();
+  // What such a batch holds may be newer than what is read of the same runs.
+  const broken = new Set<number>();
   const lagging = await readFigures({
     ...{ io, topic, partitions, checkpoints, signal, sleep },
+    onUnreadable: ([batch], partition) => {
+      const { firstOffset, lastOffset, reason } = batch!;
+      logger.error({ topic, partition, firstOffset, lastOffset, reason }, FIGURES_UNREADABLE);
+      broken.add(partition);
+    },
     onRecords: (records) => {
       for (const record of newestOfEach(records)) {
         const dormant = decodeDormantFigures(record);
@@ -112,7 +127,7 @@ async function restoreFigures(
   if (lagging.length > 0) {
     logger.warn({ topic, partitions: lagging }, 'figures are older than their snapshots; folding them anew');
   }
-  return new Set(lagging);
+  return new Set([...lagging, ...broken]);
 }
 
 /**
@@ -132,7 +147,7 @@ function* runsWithoutFigures(
   }
 }
 
-function readCheckpoint(record: LogRecord, meta: RunMeta): number {
+function readCheckpoint(record: LogRecord, meta: RunMeta): Checkpoint {
   const checkpoint = decodeCheckpoint(record.value);
   if (checkpoint === null) {
     throw new TopicIoError(
@@ -140,7 +155,7 @@ function readCheckpoint(record: LogRecord, meta: RunMeta): number {
       `${meta.snapshots}: the checkpoint at offset ${record.offset} is not readable`,
     );
   }
-  const { epoch, fold, next } = checkpoint;
+  const { epoch, fold } = checkpoint;
   if (epoch !== meta.epoch || fold !== FOLD_VERSION) {
     throw new TopicIoError(
       'unusable',
@@ -148,7 +163,17 @@ function readCheckpoint(record: LogRecord, meta: RunMeta): number {
         `version ${meta.fold}. Was a topic recreated? "runlog rebuild" writes new snapshots`,
     );
   }
-  return next;
+  return checkpoint;
+}
+
+/** A batch of snapshots replaces earlier ones. If it were passed, those would count, and events would be missing. */
+function refuseUnreadableSnapshots(batch: UnreadableBatch, at: { topic: string; partition: number }): never {
+  const { firstOffset, lastOffset, reason } = batch;
+  throw new TopicIoError(
+    'unusable',
+    `${at.topic} partition ${at.partition}: the batch at offsets ${firstOffset} to ${lastOffset} ${reason}, so it is not ` +
+      'known which snapshots it holds. None was overwritten. "runlog rebuild" writes all of them anew',
+  );
 }
 
 function restoreRun(
@@ -227,6 +252,8 @@ async function refold(
       topic: topics.events,
       partitions: [partition],
       signal,
+      // Whoever folds the tail tells of them.
+      onUnreadable: () => undefined,
       onRecords: (records) => {
         table.fold(
           records.filter((record) => keys.has(record.key) && record.offset < next),

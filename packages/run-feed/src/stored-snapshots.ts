@@ -2,7 +2,7 @@ import type { Checkpoint } from '@runlog/records/checkpoint-record';
 import { CHECKPOINT_KEY, decodeCheckpoint } from '@runlog/records/checkpoint-record';
 import { hasItsChecksum } from '@runlog/records/snapshot-record';
 import { isReservedKey } from '@runlog/schema/log/topics';
-import type { TopicIo } from '@runlog/topic-io/topic-io';
+import type { TopicIo, UnreadableBatch } from '@runlog/topic-io/topic-io';
 import { readToEnd } from './read-to-end.ts';
 
 /** A partition of a snapshot topic as it is stored, not yet validated. */
@@ -13,6 +13,8 @@ export interface StoredPartition {
   readonly snapshots: Map<string, Buffer>;
   /** The runs whose bytes are not those that were written, by their checksum. */
   readonly damaged: ReadonlySet<string>;
+  /** Batches that nobody can read. What they hold may be newer than what is here. */
+  readonly unreadable: readonly UnreadableBatch[];
 }
 
 /** Reads the newest record of every key of one partition. */
@@ -23,10 +25,12 @@ export async function readStoredPartition(
   let checkpoint: Checkpoint | null = null;
   const snapshots = new Map<string, Buffer>();
   const damaged = new Set<string>();
+  const unreadable: UnreadableBatch[] = [];
   await readToEnd(io, {
     topic: at.topic,
     partitions: [at.partition],
     ...(at.signal ? { signal: at.signal } : {}),
+    onUnreadable: (batches) => unreadable.push(...batches),
     onRecords: (records) => {
       for (const { key, value, headers } of records) {
         if (key === CHECKPOINT_KEY) checkpoint = decodeCheckpoint(value);
@@ -38,5 +42,5 @@ export async function readStoredPartition(
       }
     },
   });
-  return { checkpoint, snapshots, damaged };
+  return { checkpoint, snapshots, damaged, unreadable };
 }

@@ -3,7 +3,7 @@ import { decodeSnapshot } from '@runlog/records/snapshot-record';
 import { figuresTopicOf, type TopicNames } from '@runlog/schema/log/topics';
 import { FIGURES_SINCE_FOLD } from '@runlog/schema/run/figures';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
-import type { PartitionBounds, TopicIo } from '@runlog/topic-io/topic-io';
+import type { PartitionBounds, TopicIo, UnreadableBatch } from '@runlog/topic-io/topic-io';
 import { firstDifference } from './first-difference.ts';
 import { readNewestFigures } from './read-figures.ts';
 import { readToEnd } from './read-to-end.ts';
@@ -50,10 +50,20 @@ export interface VerifyReport {
   readonly truncated: number;
   /** The number of records that no fold can read. */
   readonly unfoldable: number;
+  /**
+   * The batches of events that nobody can read. Everybody passes them alike, so snapshots can be right although they are
+   * there; the numbers of their events are missing. Those of other topics are differences.
+   */
+  readonly unreadable: readonly PlacedBatch[];
   readonly events: number;
   readonly differences: readonly Difference[];
   /** Empty if the snapshots of every partition reach to the topic's beginning. */
   readonly lost: readonly LostRecords[];
+}
+
+export interface PlacedBatch extends Omit<UnreadableBatch, 'bytes'> {
+  readonly topic: string;
+  readonly partition: number;
 }
 
 export interface VerifyProgress {
@@ -86,14 +96,20 @@ export async function verify(options: {
   const total = { runsInTopic: 0, compared: 0, figuresCompared: 0, truncated: 0, unfoldable: 0, events: 0 };
   const differences: Difference[] = [];
   const lost: LostRecords[] = [];
+  const unreadable: PlacedBatch[] = [];
   for (let partition = 0; partition < meta.partitions; partition += 1) {
     const stored = await readStoredPartition(io, { topic: meta.snapshots, partition, signal });
+    const onUnreadable = (batches: readonly UnreadableBatch[], topic: string) => {
+      differences.push(...batches.map((batch) => unreadableStored(batch, { topic, partition })));
+    };
+    onUnreadable(stored.unreadable, meta.snapshots);
     const figures =
       meta.fold < FIGURES_SINCE_FOLD
         ? new Map<string, Buffer>()
         : await readNewestFigures({
             ...{ io, topic: figuresTopicOf(meta.snapshots), partition, signal, sleep: options.sleep },
             checkpoint: stored.checkpoint?.next ?? null,
+            onUnreadable: (batches) => onUnreadable(batches, figuresTopicOf(meta.snapshots)),
           });
     // The bounds are read anew, because the topic may meanwhile have grown to the positions of the snapshots.
     const now = (await io.bounds(topics.events))[partition]!;
@@ -113,9 +129,19 @@ export async function verify(options: {
     total.truncated += verified.truncated;
     total.unfoldable += verified.unfoldable;
     total.events += verified.events;
+    unreadable.push(...verified.unreadable);
     differences.push(...verified.differences);
   }
-  return { ...total, differences, lost };
+  return { ...total, unreadable, differences, lost };
+}
+
+function unreadableStored(batch: UnreadableBatch, at: { topic: string; partition: number }): Difference {
+  const { firstOffset, lastOffset, reason } = batch;
+  return {
+    ...{ key: `${at.topic}:${at.partition}`, partition: at.partition, seq: null, field: '' },
+    ...{ stored: null, folded: null },
+    message: `the batch at offsets ${firstOffset} to ${lastOffset} ${reason}: "runlog rebuild" writes everything anew`,
+  };
 }
 
 async function verifyPartition(options: {
@@ -138,6 +164,7 @@ async function verifyPartition(options: {
     ...{ partition, checkpoint, runs: expectations.runs(), truncated: expectations.truncatedRuns() },
   });
   const seen = new Set<string>();
+  const unreadable: PlacedBatch[] = [];
   let unfoldable = 0;
   let events = 0;
   await readToEnd(io, {
@@ -145,6 +172,10 @@ async function verifyPartition(options: {
     partitions: [partition],
     from: () => bounds.startOffset,
     signal,
+    onUnreadable: (batches) => {
+      const place = { topic: topics.events, partition };
+      unreadable.push(...batches.map(({ bytes: _, ...batch }) => ({ ...place, ...batch })));
+    },
     onRecords: (records) => {
       for (const record of records) {
         if (record.offset === checkpoint || (record.offset > checkpoint && !expectations.reached)) {
@@ -172,7 +203,7 @@ async function verifyPartition(options: {
   const ofFigures = figures.finish();
   return {
     runsInTopic: seen.size,
-    ...{ compared, truncated, unfoldable, events },
+    ...{ compared, truncated, unfoldable, unreadable, events },
     figuresCompared: ofFigures.compared,
     differences: [...differences, ...ofFigures.differences],
   };

@@ -113,6 +113,21 @@ export interface FencedWriter extends AsyncDisposable {
   }): Promise<void>;
 }
 
+/**
+ * A batch that is in the log and that nobody can read: its bytes are broken, or it has a format or a codec that Kafka does
+ * not have now. What was in it is unknown.
+ */
+export interface UnreadableBatch {
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+  /** Says what is wrong, to go on after "the batch". */
+  readonly reason: string;
+  /** Its first bytes, `UNREADABLE_BYTES_KEPT` at most. */
+  readonly bytes: Buffer;
+}
+
+export const UNREADABLE_BYTES_KEPT = 48 * 1024;
+
 /** The items that a reader yields. */
 export type Fetched =
   | {
@@ -123,6 +138,8 @@ export type Fetched =
        * answered for the first time.
        */
       readonly records: readonly LogRecord[];
+      /** The batches below `nextOffset` that were passed, if there are any. */
+      readonly unreadable?: readonly UnreadableBatch[];
       /** About the size of all that was read for it, also of the records that `ReaderOptions.key` leaves out. */
       readonly bytes: number;
       /**
@@ -211,6 +228,11 @@ export interface ReaderOptions {
   readonly topic: string;
   /** Yields only the records of this key, which costs far less than to yield all and leave most of them aside. */
   readonly key?: string;
+  /**
+   * Has the reader pass batches that nobody can read, and name each in the item that passes it. Otherwise it ends with
+   * `unusable` at the first: where a record replaces earlier ones of its key, to pass one would bring those back.
+   */
+  readonly passesUnreadable?: boolean;
   readonly signal?: AbortSignal;
   /**
    * Is told of a passing fault that the reader is retrying: once when it begins, and once, with null, when it is over.

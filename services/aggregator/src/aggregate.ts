@@ -81,6 +81,7 @@ export class Aggregation implements AsyncDisposable {
     });
     this.#reader = io.reader({
       topic: topics.events,
+      passesUnreadable: true,
       signal: this.#stop.signal,
       onAnswer: (answer) => this.#answered(answer),
       onFault: (fault) => {
@@ -214,6 +215,7 @@ export class Aggregation implements AsyncDisposable {
       this.#options.observer?.folded({
         partition: fetched.partition,
         events: fetched.records.length,
+        unreadable: fetched.unreadable?.length ?? 0,
         newestMs: fetched.records.at(-1)?.timestampMs ?? null,
       });
       this.#measureLag(held);

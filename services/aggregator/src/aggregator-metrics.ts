@@ -3,7 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from '@runlog/service-kit/metrics
 /** Is told of the work of the aggregation: once per fetch and once per flush, never once per event. */
 export interface AggregationObserver {
   /** `newestMs` says when the newest record of the fetch was received. */
-  folded(fetch: { partition: number; events: number; newestMs: number | null }): void;
+  folded(fetch: { partition: number; events: number; unreadable: number; newestMs: number | null }): void;
   /** `behind` is the number of offsets of the partition up to its high watermark that are not folded. */
   lagging(lag: { partition: number; behind: number }): void;
   /** Is called when the partition is no longer ours. */
@@ -28,6 +28,10 @@ export function createAggregatorMetrics(options: {
   const registers = [registry];
   const counter = (name: string, help: string) => new Counter({ name, help, registers });
   const events = counter('runlog_aggregator_events_folded_total', 'Records of run-events folded');
+  const unreadable = counter(
+    'runlog_aggregator_unreadable_batches_total',
+    'Batches of events that nobody can read, which went to the rejected topic',
+  );
   const runs = counter(
     'runlog_aggregator_snapshots_written_total',
     'Snapshots, figures of runs, and tombstones committed',
@@ -81,6 +85,7 @@ export function createAggregatorMetrics(options: {
     registry,
     folded(fetch) {
       events.inc(fetch.events);
+      unreadable.inc(fetch.unreadable);
       newestMs = Math.max(newestMs, fetch.newestMs ?? 0);
       lastRecord.set(newestMs / 1_000);
     },

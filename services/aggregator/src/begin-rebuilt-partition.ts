@@ -25,7 +25,11 @@ import { isOfOthers, refuseForeign } from './foreign-partitions.ts';
 const UNREADABLE =
   'the former snapshot of this run cannot be read; the run begins with its oldest event in the topic';
 
-const NOTHING_STORED: StoredPartition = { checkpoint: null, snapshots: new Map(), damaged: new Set() };
+const NOTHING_STORED: StoredPartition = {
+  ...{ checkpoint: null, snapshots: new Map(), damaged: new Set(), unreadable: [] },
+};
+const UNREADABLE_BATCH =
+  'a batch of the former snapshots cannot be read; runs that began before the topic go on from the newest that can be';
 
 interface BeginOptions {
   readonly io: TopicIo;
@@ -78,17 +82,33 @@ export async function beginOrGoOn(
       );
     }
     const stored = isForeign ? NOTHING_STORED : found;
+    refuseUnreadable(written, { topic: meta.snapshots, partition });
+    for (const { firstOffset, lastOffset, reason } of stored.unreadable) {
+      logger.error({ topic: former.snapshots, partition, firstOffset, lastOffset, reason }, UNREADABLE_BATCH);
+    }
     const { checkpoint } = written;
     const goesOn = checkpoint !== null && checkpoint.next >= startOffset;
     const own = { ...past, options: { ...past.options, meta } };
     if (goesOn && !(isForeign && (await isOfOthers(written, own)))) {
-      return { startOffset, rejectedBelow: stored.checkpoint?.next ?? 0 };
+      const { rejected_below, next = 0 } = stored.checkpoint ?? {};
+      return { startOffset, rejectedBelow: rejected_below ?? next };
     }
     const figures = isForeign
       ? new Map<string, Buffer>()
       : await formerFigures(options, { former, partition, checkpoint: found.checkpoint });
     await begin(options, { writer, written, stored, figures, former, meta, partition, startOffset });
   }
+}
+
+/** What a killed rebuild has written can be written again; what it holds must be known before it is gone on with. */
+function refuseUnreadable({ unreadable }: StoredPartition, at: { topic: string; partition: number }): void {
+  const [batch] = unreadable;
+  if (batch === undefined) return;
+  throw new TopicIoError(
+    'unusable',
+    `${at.topic} partition ${at.partition}: the batch at offset ${batch.firstOffset} ${batch.reason}. An earlier rebuild ` +
+      'wrote it: delete that topic and start again',
+  );
 }
 
 /** Figures exist since version 2 of the fold. */
@@ -101,6 +121,8 @@ async function formerFigures(
   return readNewestFigures({
     ...{ io, topic: figuresTopicOf(former.snapshots), partition, signal, sleep: clock.sleep },
     checkpoint: checkpoint?.next ?? null,
+    // The comparison has named them. Figures that are behind their snapshot go on from it.
+    onUnreadable: () => undefined,
   });
 }
 

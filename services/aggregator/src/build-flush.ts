@@ -63,7 +63,7 @@ export function buildFlush(input: FlushInput): Flush {
     }
   }
   const next = Math.min(dirty.checkpoint(folded), dirtyFigures.checkpoint(folded));
-  const checkpoint = encodeCheckpoint({ epoch, fold: FOLD_VERSION, next }, nowMs);
+  const checkpoint = encodeCheckpoint({ epoch, fold: FOLD_VERSION, next, rejected_below: folded }, nowMs);
   return {
     snapshots: [...writing.snapshots, checkpoint],
     figures: [...writing.figures, checkpoint],

@@ -1,16 +1,30 @@
 import type { RunMeta } from '@runlog/records/meta-record';
-import { cutRejected, encodeRejected } from '@runlog/records/rejected-record';
+import { cutRejected, encodeRejected, encodeUnreadableBatch } from '@runlog/records/rejected-record';
 import { restore } from '@runlog/run-feed/restore';
 import type { ReadonlyRunStates } from '@runlog/run-feed/run-states';
 import { LEFT_OUT, RunTable, type UnfoldableRecord } from '@runlog/run-feed/run-table';
 import { figuresTopicOf, snapshotWriterId, type TopicNames } from '@runlog/schema/log/topics';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/topic-io/logger';
-import type { FencedWriter, LogRecord, RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
+import type {
+  FencedWriter,
+  LogRecord,
+  RecordToAppend,
+  TopicIo,
+  UnreadableBatch,
+} from '@runlog/topic-io/topic-io';
 import { batchBoundOf } from '@runlog/topic-io/topic-settings';
 import { areFiguresDue, buildFlush, FLUSH_BYTES_MAX } from './build-flush.ts';
 import { DirtyRuns } from './dirty-runs.ts';
 import type { SnapshotBudget } from './snapshot-budget.ts';
+
+/**
+ * The most bytes of unreadable batches in one transaction. Of any further ones only the headers are kept, so that a flood of
+ * them is held and written in a bounded time.
+ */
+const UNREADABLE_BYTES_MAX = 4 * 1024 * 1024;
+const BATCH_HEADER_BYTES = 61;
+const BATCH_PASSED = 'a batch of events cannot be read; it goes to the topic of rejected events';
 
 export interface HoldOptions {
   readonly io: TopicIo;
@@ -26,7 +40,7 @@ export interface HoldOptions {
   /** Is set if a topic is filled that nobody reads yet. Then no group offsets are written. */
   readonly rebuild?: {
     /**
-     * Unfoldable records below this offset are already in the rejected topic, because the former holder's checkpoint
+     * Unfoldable records and unreadable batches below this offset are already in the rejected topic, because the former holder's checkpoint
      * has passed them.
      */
     readonly rejectedBelow: number;
@@ -46,13 +60,20 @@ export class HeldPartition implements AsyncDisposable {
   readonly #dirty = new DirtyRuns();
   readonly #dirtyFigures = new DirtyRuns();
   #rejected: RecordToAppend[] = [];
+  #unreadableBytes = 0;
+  /** What cannot be folded below it is already in the rejected topic. */
+  readonly #rejectedBelow: number;
   /** The offset of the next record to fold. */
   #folded: number;
   /** The checkpoint that is stored. It is -1 if that is unknown; then the next flush writes it. */
   #stored = -1;
 
-  private constructor(options: HoldOptions, held: { writer: FencedWriter; table: RunTable; next: number }) {
+  private constructor(
+    options: HoldOptions,
+    held: { writer: FencedWriter; table: RunTable; next: number; rejectedBelow: number },
+  ) {
     this.partition = options.partition;
+    this.#rejectedBelow = held.rejectedBelow;
     this.#options = options;
     this.#writer = held.writer;
     this.#table = held.table;
@@ -75,12 +96,16 @@ export class HeldPartition implements AsyncDisposable {
         return null;
       }
       const table = new RunTable(meta, (key) => logger.error({ partition, run: key }, LEFT_OUT));
+      let rejectedBelow = options.rebuild?.rejectedBelow ?? 0;
       const next = await restore(table, {
         ...{ io, topics, meta, logger, signal },
         partitions: [partition],
         ...{ sleep: clock.sleep, now: clock.now },
+        onCheckpoint: (checkpoint) => {
+          rejectedBelow = Math.max(rejectedBelow, checkpoint.rejected_below ?? 0);
+        },
       });
-      return new HeldPartition(options, { writer, table, next: next.get(partition)! });
+      return new HeldPartition(options, { writer, table, next: next.get(partition)!, rejectedBelow });
     } catch (error) {
       await writer[Symbol.asyncDispose]();
       throw error;
@@ -103,15 +128,21 @@ export class HeldPartition implements AsyncDisposable {
     return this.#dirty.size;
   }
 
-  fold(batch: { records: readonly LogRecord[]; nextOffset: number }): void {
+  fold(batch: {
+    records: readonly LogRecord[];
+    unreadable?: readonly UnreadableBatch[];
+    nextOffset: number;
+  }): void {
     const from = this.#folded;
     const { changed, figures, unfoldable } = this.#table.foldInPlace(batch.records, this.partition);
     const lack = { since: from, through: batch.nextOffset, sinceMs: this.#options.clock.now() };
     for (const key of changed) this.#dirty.mark(key, lack);
     for (const key of figures) this.#dirtyFigures.mark(key, lack);
-    const rejectedBelow = this.#options.rebuild?.rejectedBelow ?? 0;
     for (const passed of unfoldable) {
-      if (passed.record.offset >= rejectedBelow) this.#rejected.push(this.#rejectedRecord(passed));
+      if (passed.record.offset >= this.#rejectedBelow) this.#rejected.push(this.#rejectedRecord(passed));
+    }
+    for (const passed of batch.unreadable ?? []) {
+      if (passed.firstOffset >= this.#rejectedBelow) this.#rejected.push(this.#rejectedBatch(passed));
     }
     this.#folded = batch.nextOffset;
   }
@@ -153,6 +184,7 @@ export class HeldPartition implements AsyncDisposable {
     });
     const rejected = this.#rejected.map((record) => cutRejected(record, rejectedBytesMax));
     this.#rejected = [];
+    this.#unreadableBytes = 0;
     budget.spend(flush.bytes);
     await this.#writer.commit({
       records: [
@@ -201,6 +233,18 @@ export class HeldPartition implements AsyncDisposable {
     if (this.#rejected.length === 0) return Number.POSITIVE_INFINITY;
     const found = await this.#options.io.describeTopic(this.#options.topics.rejected);
     return batchBoundOf(found?.settings ?? {}).bytesMax;
+  }
+
+  #rejectedBatch(batch: UnreadableBatch): RecordToAppend {
+    const { topics, clock, logger } = this.#options;
+    const { partition } = this;
+    const { firstOffset, lastOffset, reason } = batch;
+    logger.warn({ topic: topics.events, partition, firstOffset, lastOffset, reason }, BATCH_PASSED);
+    const isFlood = this.#unreadableBytes + batch.bytes.length > UNREADABLE_BYTES_MAX;
+    const bytes = isFlood ? batch.bytes.subarray(0, BATCH_HEADER_BYTES) : batch.bytes;
+    this.#unreadableBytes += bytes.length;
+    const place = { topic: topics.events, partition, receivedAtMs: clock.now() };
+    return encodeUnreadableBatch({ ...batch, bytes }, place);
   }
 
   #rejectedRecord({ record, reason }: UnfoldableRecord): RecordToAppend {

@@ -241,7 +241,7 @@ async function foldToEnd(
 ): Promise<void> {
   const { io, topics, signal } = options;
   const { held, onEvents } = at;
-  await using reader = io.reader({ topic: topics.events, signal });
+  await using reader = io.reader({ topic: topics.events, passesUnreadable: true, signal });
   reader.add({ partition: held.partition, offset: held.nextOffset });
   let unflushed = 0;
   for await (const fetched of reader) {

@@ -15,7 +15,7 @@ export interface GatewayFigures {
   readonly bytesSent: () => number;
   readonly hub: () => Hub | null;
   readonly runs: () => number;
-  readonly feed: Pick<FeedView, 'state' | 'health' | 'lastRecordMs'>;
+  readonly feed: Pick<FeedView, 'state' | 'health' | 'lastRecordMs' | 'unreadableBatches'>;
 }
 
 export function createGatewayMetrics(figures: GatewayFigures): GatewayMetrics {
@@ -72,6 +72,15 @@ export function createGatewayMetrics(figures: GatewayFigures): GatewayMetrics {
     'Offsets that no reader sees because another producer has had a transaction open for two seconds',
     () => feed.health().held_back?.records ?? 0,
   );
+  new Counter({
+    name: 'runlog_gateway_unreadable_batches_total',
+    help: 'Batches of events that nobody can read and that were passed',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(feed.unreadableBatches());
+    },
+  });
   // A counter that is told of every write would take a noticeable part of what the write takes.
   let frames = 0;
   new Counter({

@@ -1,5 +1,5 @@
 import { decodeRejected } from '@runlog/records/rejected-record';
-import { replay } from '@runlog/run-feed/replay';
+import { type ReplayOptions, replay } from '@runlog/run-feed/replay';
 import { cutLetters } from '@runlog/schema/run/cut-text';
 import { compileGlob } from '@runlog/schema/run/run-glob';
 import { printable } from '@runlog/service-kit/printable';
@@ -13,6 +13,7 @@ import {
   wholeNumber,
 } from '../command.ts';
 import { logAccessVariables, withLog } from '../log/log-access.ts';
+import { unreadableLine } from '../log/unreadable-line.ts';
 import { stopSignal } from '../stop-signal.ts';
 
 const SHOWN_LETTERS_MAX = 200;
@@ -23,7 +24,7 @@ const options = {
   code: {
     type: 'string',
     value: 'CODE',
-    help: 'only those rejected for this reason: schema, invalid_json, unfoldable …',
+    help: 'only those rejected for this reason: schema, invalid_json, unfoldable, unreadable_batch …',
   },
   key: { type: 'string', value: 'ID', help: 'only those sent with this key' },
   since: {
@@ -38,7 +39,7 @@ const options = {
 export const command: Command = {
   usage: '[options]',
   description:
-    'Lists the events that ingest rejected and the records that no fold could read, newest last. They come from the topic `run-events-rejected`, which keeps up to 64 KiB of each with the reason; values that look like secrets are redacted. Keeping them is best effort: the answer of ingest to the request is what counts.\nExit code: 0 listed, 1 the log refuses, 3 the log cannot be reached.',
+    'Lists the events that ingest rejected, the records that no fold could read and the batches that nobody could, newest last. They come from the topic `run-events-rejected`, which keeps up to 64 KiB of each with the reason; values that look like secrets are redacted. Keeping them is best effort: the answer of ingest to the request is what counts.\nExit code: 0 listed, 1 the log refuses, 3 the log cannot be reached.',
   options,
   examples: [
     'runlog rejected',
@@ -56,10 +57,12 @@ export const command: Command = {
       if ((await io.describeTopic(topic)) === null) {
         throw new CommandError(`there is no topic ${topic}; is RUNLOG_TOPIC_PREFIX right?`, exitCodes.failed);
       }
+      const onUnreadable: ReplayOptions['onUnreadable'] = (batch, partition) =>
+        void process.stderr.write(`${unreadableLine(batch, { topic, partition })}\n`);
       const ranges = await rangesSince(io, { topic, sinceMs });
       const newest: LogRecord[] = [];
       let more = 0;
-      for await (const { record } of replay(io, { topic, ranges, signal: stopSignal() })) {
+      for await (const { record } of replay(io, { topic, ranges, signal: stopSignal(), onUnreadable })) {
         if (!matches(record)) continue;
         newest.push(record);
         // The list is cut in large steps: removing one item at a time from the front of a long array is slow.

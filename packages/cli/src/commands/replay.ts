@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunMeta } from '@runlog/records/meta-record';
 import { refuseOtherFold } from '@runlog/run-feed/prepare-topics';
-import { type ReplayRange, replay } from '@runlog/run-feed/replay';
+import { type ReplayOptions, type ReplayRange, replay } from '@runlog/run-feed/replay';
 import { RunTable } from '@runlog/run-feed/run-table';
 import { compileGlob } from '@runlog/schema/run/run-glob';
 import { parseRunKey } from '@runlog/schema/run/run-key';
@@ -13,6 +13,7 @@ import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 import { type Command, CommandError, exitCodes, parseCommandLine, UsageError } from '../command.ts';
 import { logAccessVariables, requireMeta, withLog } from '../log/log-access.ts';
+import { unreadableLine } from '../log/unreadable-line.ts';
 import { recordJson, recordText } from '../record-text.ts';
 import { speedOf } from '../speed-option.ts';
 import { stopSignal } from '../stop-signal.ts';
@@ -128,8 +129,9 @@ interface PrintOptions {
 
 async function printRecords(options: PrintOptions): Promise<number> {
   const { io, config, ranges, signal, isForPerson } = options;
+  const { events: topic } = config.topics;
   let printed = 0;
-  for await (const { partition, record } of replay(io, { topic: config.topics.events, ranges, signal })) {
+  for await (const { partition, record } of replay(io, { topic, ranges, signal, ...sayUnreadable(topic) })) {
     if (!options.matches(record.key)) continue;
     await options.pace?.(record);
     const line = isForPerson
@@ -139,6 +141,14 @@ async function printRecords(options: PrintOptions): Promise<number> {
     printed += 1;
   }
   return printed;
+}
+
+/** Names the batches that are left out. They do not go to stdout, which may be read by a program. */
+function sayUnreadable(topic: string): Pick<ReplayOptions, 'onUnreadable'> {
+  return {
+    onUnreadable: (batch, partition) =>
+      void process.stderr.write(`${unreadableLine(batch, { topic, partition })}\n`),
+  };
 }
 
 /**
@@ -157,6 +167,7 @@ async function printStates(options: PrintOptions): Promise<number> {
     topic: config.topics.events,
     ranges: whole,
     signal,
+    ...sayUnreadable(config.topics.events),
   })) {
     if (!options.matches(record.key)) continue;
     table.fold([record], partition);

@@ -4,6 +4,7 @@ import { systemClock } from '@runlog/service-kit/clock';
 import { type Command, exitCodes, parseCommandLine } from '../command.ts';
 import { formatCount, formatDuration, formatRate } from '../format.ts';
 import { logAccessVariables, requireMeta, withLog } from '../log/log-access.ts';
+import { unreadableLine } from '../log/unreadable-line.ts';
 import { createProgress } from '../progress.ts';
 import { stopSignal } from '../stop-signal.ts';
 
@@ -13,6 +14,7 @@ const options = {
 
 /** The number of differences that a report names; it counts any further ones. */
 const DIFFERENCES_LISTED_MAX = 100;
+const UNREADABLE_LISTED_MAX = 100;
 
 export const command: Command = {
   usage: '[options]',
@@ -48,17 +50,29 @@ function progressText({ events, eventsTotal }: VerifyProgress, elapsedMs: number
 }
 
 function jsonReport(report: VerifyReport, failed: boolean): string {
-  const { differences, ...counts } = report;
+  const { differences, unreadable, ...counts } = report;
   return `${JSON.stringify({
     ok: !failed,
     ...counts,
+    unreadable: unreadable.length,
+    unreadableBatches: unreadable.slice(0, UNREADABLE_LISTED_MAX),
     differing: differences.length,
     differences: differences.slice(0, DIFFERENCES_LISTED_MAX),
   })}\n`;
 }
 
 function textReport(report: VerifyReport): string {
-  const { runsInTopic, compared, figuresCompared, truncated, unfoldable, events, differences, lost } = report;
+  const {
+    runsInTopic,
+    compared,
+    figuresCompared,
+    truncated,
+    unfoldable,
+    unreadable,
+    events,
+    differences,
+    lost,
+  } = report;
   const lines = differences.slice(0, DIFFERENCES_LISTED_MAX).map(differenceLine);
   if (differences.length > lines.length) lines.push(`… and ${differences.length - lines.length} more`);
   for (const { partition, from, to } of lost) {
@@ -66,10 +80,13 @@ function textReport(report: VerifyReport): string {
       `partition ${partition}: ${to - from} records were deleted before they were folded (${from} to ${to - 1})`,
     );
   }
+  for (const batch of unreadable.slice(0, UNREADABLE_LISTED_MAX))
+    lines.push(`passed by all: ${unreadableLine(batch, batch)}`);
   lines.push(
     `${events} events folded, ${runsInTopic} runs in the topic, ${compared} snapshots and ` +
       `the figures of ${figuresCompared} runs compared, ` +
-      `${truncated} truncated (begun before the topic), ${unfoldable} records unfoldable`,
+      `${truncated} truncated (begun before the topic), ${unfoldable} records unfoldable` +
+      (unreadable.length > 0 ? `, ${unreadable.length} batches unreadable` : ''),
   );
   if (differences.length > 0) lines.push(`FAILED: ${differences.length} differ from the fold of the topic`);
   else if (lost.length > 0)

@@ -39,6 +39,9 @@ const GUESSED_RATIO = 16;
 const GUESSED_BYTES_MIN = 1024 * 1024;
 const TOO_SMALL = /-70$/;
 
+/** The library is one for the whole process. To start it again would take its memory from under those who use it. */
+let starting: Promise<void> | null = null;
+
 /** Zstandard's own library as WebAssembly, for Node without zstd. It works in the event loop. */
 export function byWebAssembly(): StartedCodec {
   const load = lazyLibrary<typeof import('@bokuweb/zstd-wasm')>(LIBRARY);
@@ -50,7 +53,8 @@ export function byWebAssembly(): StartedCodec {
   return {
     load: () => void load(),
     async start() {
-      if (!isStarted) await load().init();
+      starting ??= load().init();
+      await starting;
       isStarted = true;
     },
     compress: async (bytes) => asBuffer(library().compress(bytes, LEVEL)),

@@ -77,10 +77,10 @@ export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
       refuseWhenClosed();
       return KafkaFencedWriter.open({ session: transactions, limits, id, lostIds });
     },
-    reader({ topic, key, signal, onFault, onAnswer }) {
+    reader(readerOptions) {
       refuseWhenClosed();
       const own = session();
-      return keep(new KafkaReader({ session: own, topic, key, signal, onFault, onAnswer }), own);
+      return keep(new KafkaReader(own, readerOptions), own);
     },
     async groupMember({ group, topic, signal }) {
       refuseWhenClosed();

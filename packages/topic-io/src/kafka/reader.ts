@@ -5,18 +5,24 @@ import {
   type FetchAnswered,
   type Fetched,
   type LogRecord,
+  type ReaderOptions,
   TopicIoError,
   type TopicReader,
 } from '../topic-io.ts';
 import { BOUNDS } from './config.ts';
 import { KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './faults.ts';
 import { type FetchedPartition, fetchPartitions } from './fetch.ts';
-import { type DecodedBatches, decodeBatches, UnreadableBatchError } from './record-batch.ts';
+import { type DecodedBatches, decodeBatches } from './record-batch.ts';
 import type { KafkaSession } from './session.ts';
 import { isCompacted, partitionBounds } from './topics.ts';
 
 const RETRY_DELAY_MIN_MS = 50;
 const RETRY_DELAY_MAX_MS = 1_000;
+/**
+ * A batch whose checksum is wrong is fetched so many times before it counts as unreadable: it may have been damaged on its
+ * way, or another replica may lead meanwhile.
+ */
+const FETCHES_OF_DOUBTFUL = 3;
 /** After this number of empty answers in a row, at one offset below the stable end, nothing is left there. */
 const EMPTY_ANSWERS_MAX = 2;
 /**
@@ -35,6 +41,8 @@ interface Position {
   answered: boolean;
   atEnd: boolean;
   emptyAnswers: number;
+  /** The number of answers in a row that ended at a batch that cannot be trusted. */
+  doubts: number;
   /**
    * Orders the partitions of a request. They share the answer's size, so the one that got bytes longest ago comes
    * first.
@@ -67,6 +75,7 @@ export class KafkaReader implements TopicReader {
   readonly #session: KafkaSession;
   readonly #topic: string;
   readonly #key: string | undefined;
+  readonly #passesUnreadable: boolean;
   readonly #signal: AbortSignal | undefined;
   readonly #onFault: ((fault: TopicIoError | null) => void) | undefined;
   readonly #onAnswer: ((answer: FetchAnswered) => void) | undefined;
@@ -87,17 +96,11 @@ export class KafkaReader implements TopicReader {
   #compacted: boolean | null = null;
   readonly #iterator = lastingIterator<Fetched>(() => this.#next());
 
-  constructor(options: {
-    session: KafkaSession;
-    topic: string;
-    key: string | undefined;
-    signal: AbortSignal | undefined;
-    onFault: ((fault: TopicIoError | null) => void) | undefined;
-    onAnswer: ((answer: FetchAnswered) => void) | undefined;
-  }) {
-    this.#session = options.session;
+  constructor(session: KafkaSession, options: ReaderOptions) {
+    this.#session = session;
     this.#topic = options.topic;
     this.#key = options.key;
+    this.#passesUnreadable = options.passesUnreadable ?? false;
     this.#signal = options.signal;
     this.#onFault = options.onFault;
     this.#onAnswer = options.onAnswer;
@@ -117,6 +120,7 @@ export class KafkaReader implements TopicReader {
       answered: false,
       atEnd: false,
       emptyAnswers: 0,
+      doubts: 0,
       servedAt: 0,
     });
     this.#pump();
@@ -251,7 +255,7 @@ export class KafkaReader implements TopicReader {
         if (item !== null) items.push({ position, item });
       }
     } catch (error) {
-      if (error instanceof UnreadableBatchError) this.#fail(error);
+      if (error instanceof TopicIoError && error.code === 'unusable') this.#fail(error);
       else
         this.#retryAfter(
           toKafkaFault(error),
@@ -293,7 +297,7 @@ export class KafkaReader implements TopicReader {
       this.#serial += 1;
       position.servedAt = this.#serial;
     }
-    const decoded = this.#decode(answer, position.offset);
+    const decoded = this.#decode(answer, position);
     const mayBeBare = isEmpty && !answer.elsewhere && decoded.nextOffset < stableEnd;
     position.emptyAnswers = mayBeBare ? position.emptyAnswers + 1 : 0;
     const isBare = position.emptyAnswers >= EMPTY_ANSWERS_MAX && (await this.#mayHaveHoles());
@@ -312,16 +316,29 @@ export class KafkaReader implements TopicReader {
     return {
       ...{ kind: 'records', partition, records: recordsOf(decoded.records, this.#key) },
       ...{ bytes: sizeOf(decoded.records), nextOffset, stableEnd, startOffset },
+      ...(decoded.unreadable.length > 0 && { unreadable: decoded.unreadable }),
     };
   }
 
-  #decode({ partition, bytes, aborted }: FetchedPartition, fetchOffset: number): DecodedBatches {
+  /** Throws `unusable` if this reader must not pass a batch. */
+  #decode(answer: FetchedPartition, position: Position): DecodedBatches {
+    const { partition, bytes, aborted, stableEnd } = answer;
+    const place = `${this.#topic}/${partition}`;
+    let decoded: DecodedBatches;
     try {
-      return decodeBatches({ bytes, fetchOffset, aborted });
+      decoded = settled(decodeBatches({ bytes, fetchOffset: position.offset, aborted, stableEnd }), position);
     } catch (error) {
-      if (!(error instanceof UnreadableBatchError || error instanceof CodecMissingError)) throw error;
-      throw new UnreadableBatchError(`${this.#topic}/${partition}: ${error.message}`, { cause: error });
+      if (!(error instanceof CodecMissingError)) throw error;
+      throw new TopicIoError('unusable', `read ${place}: ${error.message}`, { cause: error });
     }
+    const [unreadable] = decoded.unreadable;
+    if (unreadable === undefined || this.#passesUnreadable) return decoded;
+    const { firstOffset, lastOffset, reason } = unreadable;
+    throw new TopicIoError(
+      'unusable',
+      `read ${place}: the batch at offsets ${firstOffset} to ${lastOffset} ${reason}. Nothing was skipped; ` +
+        'docs/operations.md, "A batch cannot be read", says what to do',
+    );
   }
 
   /**
@@ -408,12 +425,25 @@ export class KafkaReader implements TopicReader {
     if (this.#faulty.delete(partition) && this.#faulty.size === 0) this.#onFault?.(null);
   }
 
-  #fail(error: UnreadableBatchError): void {
-    const failure = new TopicIoError('unusable', `read ${error.message}`, { cause: error });
+  #fail(failure: TopicIoError): void {
     this.#failure = failure;
     for (const answer of this.#waiting.splice(0)) answer(Promise.reject(failure));
     void this[Symbol.asyncDispose]();
   }
+}
+
+/** Passes a batch that cannot be trusted once it was fetched often enough. */
+function settled(decoded: DecodedBatches, position: Position): DecodedBatches {
+  const { doubtful, nextOffset, unreadable } = decoded;
+  position.doubts = doubtful === null ? 0 : position.doubts + 1;
+  if (doubtful === null || position.doubts < FETCHES_OF_DOUBTFUL) return decoded;
+  position.doubts = 0;
+  return {
+    ...decoded,
+    nextOffset: Math.max(nextOffset, doubtful.lastOffset + 1),
+    unreadable: [...unreadable, doubtful],
+    doubtful: null,
+  };
 }
 
 function isIdle(position: Position): boolean {

@@ -184,6 +184,8 @@ describe('encodeRecordBatch', () => {
     expect(decoded).toEqual({
       records: records.map((record, offset) => ({ ...record, offset })),
       nextOffset: 2,
+      unreadable: [],
+      doubtful: null,
     });
   });
 

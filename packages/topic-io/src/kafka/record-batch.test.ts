@@ -1,8 +1,9 @@
 import * as zlib from 'node:zlib';
+import { crc32c } from '@node-rs/crc32';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LogRecord } from '../topic-io.ts';
-import { decodeBatches, UnreadableBatchError } from './record-batch.ts';
+import { decodeBatches } from './record-batch.ts';
 
 interface BatchToEncode {
   readonly baseOffset: number;
@@ -11,6 +12,8 @@ interface BatchToEncode {
   readonly baseTimestampMs: number;
   readonly producerId: bigint;
   readonly attributes: number;
+  /** What the header says; by default the truth. */
+  readonly count?: number;
 }
 
 const TRANSACTIONAL = 0x10;
@@ -43,7 +46,7 @@ describe('decodeBatches', () => {
             batch({ baseOffset, lastOffset: offset + 3, records, attributes: gzip ? 1 : 0 }),
           );
           const decoded = decodeBatches({ bytes, fetchOffset: baseOffset, aborted: [] });
-          expect(decoded).toEqual({ records, nextOffset: offset + 4 });
+          expect(decoded).toEqual({ ...well, records, nextOffset: offset + 4 });
         },
       ),
     );
@@ -82,11 +85,23 @@ describe('decodeBatches', () => {
     expect(decoded.records.map(({ offset }) => offset)).toEqual([2, 3]);
   });
 
-  it('does not advance when the only batch is cut off, at any byte', () => {
+  it('leaves the last batch to the next fetch if it is cut off, at any byte', () => {
+    const first = encode(batch({ baseOffset: 6, lastOffset: 6, records: [record(6)] }));
     const whole = encode(batch({ baseOffset: 7, lastOffset: 8, records: [record(7), record(8)] }));
     for (let length = 0; length < whole.length; length += 1) {
+      const bytes = Buffer.concat([first, whole.subarray(0, length)]);
+      const decoded = decodeBatches({ bytes, fetchOffset: 6, aborted: [] });
+      expect(decoded).toEqual({ ...well, records: [record(6)], nextOffset: 7 });
+    }
+  });
+
+  it('doubts a batch that is cut off and the first of its answer, at any byte: no broker sends that', () => {
+    const whole = encode(batch({ baseOffset: 7, lastOffset: 8, records: [record(7), record(8)] }));
+    for (let length = 1; length < whole.length; length += 1) {
       const decoded = decodeBatches({ bytes: whole.subarray(0, length), fetchOffset: 7, aborted: [] });
-      expect(decoded).toEqual({ records: [], nextOffset: 7 });
+      const lastOffset = length < 61 ? 7 : 8;
+      const doubtful = { firstOffset: 7, lastOffset, reason: expect.stringContaining('cut off') };
+      expect(decoded).toMatchObject({ records: [], unreadable: [], nextOffset: 7, doubtful });
     }
   });
 
@@ -113,39 +128,136 @@ describe('decodeBatches', () => {
       encode(marker({ producerId: 9n, offset: 51, commit: false })),
     ]);
     const decoded = decodeBatches({ bytes, fetchOffset: 50, aborted: [{ producerId: 9n, firstOffset: 3 }] });
-    expect(decoded).toEqual({ records: [], nextOffset: 52 });
+    expect(decoded).toEqual({ ...well, records: [], nextOffset: 52 });
   });
 
   it('gives the time of the append if the topic is configured so', () => {
     const bytes = encode(batch({ attributes: 0x08, baseOffset: 0, lastOffset: 0, records: [record(0)] }));
     bytes.writeBigInt64BE(777n, 35);
+    seal(bytes);
     expect(decodeBatches({ bytes, fetchOffset: 0, aborted: [] }).records[0]?.timestampMs).toBe(777);
   });
 
-  it('refuses an unknown codec instead of skipping it, and says where it is', () => {
+  it.each([
+    ['an unknown codec', { attributes: 5 }, 'is compressed with the unknown codec 5'],
+    ['a codec that it is not in', { attributes: 3 }, 'is compressed with lz4 and cannot be decompressed'],
+    ['fewer records than it says', { count: 3 }, 'has a record that ends behind it'],
+    ['more records than it says', { count: 1 }, 'holds more than the 1 records'],
+    ['a negative count', { count: -1 }, 'claims -1 records'],
+    [
+      'offsets beyond its last',
+      { records: [record(7), record(9)] },
+      'a record at offset 9, which is out of place',
+    ],
+    ['offsets twice', { records: [record(8), record(8)] }, 'a record at offset 8, which is out of place'],
+  ] as const)('passes a batch with %s, and decodes what is around it', (_, broken, reason) => {
     const bytes = Buffer.concat([
       encode(batch({ baseOffset: 6, lastOffset: 6, records: [record(6)] })),
-      encode(batch({ attributes: 5, baseOffset: 7, lastOffset: 7, records: [record(7)] })),
+      encode(batch({ baseOffset: 7, lastOffset: 8, records: [record(7), record(8)], ...broken })),
+      encode(batch({ baseOffset: 9, lastOffset: 9, records: [record(9)] })),
     ]);
-    const decode = () => decodeBatches({ bytes, fetchOffset: 6, aborted: [] });
-    expect(decode).toThrow(UnreadableBatchError);
-    expect(decode).toThrow('batch at offset 7 is compressed with the unknown codec 5');
+    for (const fetchOffset of [6, 7, 8]) {
+      const decoded = decodeBatches({
+        bytes: fetchOffset === 6 ? bytes : bytes.subarray(firstBytes(bytes)),
+        fetchOffset,
+        aborted: [],
+      });
+      const kept = [6, 9].filter((offset) => offset >= fetchOffset);
+      expect(decoded).toMatchObject({ nextOffset: 10, doubtful: null });
+      expect(decoded.records.map(({ offset }) => offset)).toEqual(kept);
+      expect(decoded.unreadable).toMatchObject([{ firstOffset: 7, reason: expect.stringContaining(reason) }]);
+    }
   });
 
-  it('refuses compressed bytes that are broken', () => {
-    const bytes = encode(batch({ attributes: 1, baseOffset: 7, lastOffset: 7, records: [record(7)] }));
-    bytes[bytes.length - 6]! ^= 0xff;
-    const decode = () => decodeBatches({ bytes, fetchOffset: 7, aborted: [] });
-    expect(decode).toThrow(UnreadableBatchError);
-    expect(decode).toThrow('batch at offset 7 is compressed with gzip and cannot be decompressed');
+  it('stops before a batch with a wrong checksum at whatever byte, and says where it is', () => {
+    const before = encode(batch({ baseOffset: 6, lastOffset: 6, records: [record(6)] }));
+    const broken = encode(batch({ baseOffset: 7, lastOffset: 8, records: [record(7), record(8)] }));
+    const after = encode(batch({ baseOffset: 9, lastOffset: 9, records: [record(9)] }));
+    for (let at = 17; at < broken.length; at += 1) {
+      const bytes = Buffer.concat([before, broken, after]);
+      bytes[before.length + at]! ^= 0x10;
+      const { records, nextOffset, unreadable, doubtful } = decodeBatches({
+        bytes,
+        fetchOffset: 6,
+        aborted: [],
+      });
+      expect([records, nextOffset, unreadable]).toEqual([[record(6)], 7, []]);
+      expect(doubtful).toMatchObject({ firstOffset: 7, reason: 'has a wrong checksum' });
+      expect(doubtful!.lastOffset).toBeGreaterThanOrEqual(7);
+      expect(doubtful!.lastOffset).toBeLessThanOrEqual(8);
+    }
   });
 
-  it('refuses the formats before magic 2', () => {
-    const old = encode(batch({ baseOffset: 0, lastOffset: 0, records: [record(0)] }));
-    old[16] = 1;
-    expect(() => decodeBatches({ bytes: old, fetchOffset: 0, aborted: [] })).toThrow(UnreadableBatchError);
+  it('never throws and always goes on, whatever the bytes are', () => {
+    const whole = Buffer.concat([
+      encode(batch({ baseOffset: 6, lastOffset: 6, records: [record(6)] })),
+      encode(batch({ attributes: 1, baseOffset: 7, lastOffset: 8, records: [record(7), record(8)] })),
+      encode(marker({ producerId: 1n, offset: 9, commit: false })),
+    ]);
+    const change = fc.record({ at: fc.nat(whole.length - 1), to: fc.nat(255), isSealed: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 6 }), fc.nat(9), (changes, fetchOffset) => {
+        const bytes = Buffer.from(whole);
+        for (const { at, to } of changes) bytes[at] = to;
+        if (changes[0]!.isSealed) sealAll(bytes);
+        const decoded = decodeBatches({ bytes, fetchOffset, aborted: [], stableEnd: 10 });
+        expect(decoded.nextOffset).toBeGreaterThanOrEqual(fetchOffset);
+        for (const { offset } of decoded.records) expect(offset).toBeLessThan(decoded.nextOffset);
+        if (decoded.doubtful !== null)
+          expect(decoded.doubtful.lastOffset).toBeGreaterThanOrEqual(decoded.nextOffset);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('does not take what follows a broken mark of a transaction for aborted', () => {
+    const bytes = Buffer.concat([
+      encode(batch({ ...transactional(1n), baseOffset: 0, lastOffset: 0, records: [record(0)] })),
+      encode(marker({ producerId: 1n, offset: 1, commit: false })),
+      encode(batch({ ...transactional(1n), baseOffset: 2, lastOffset: 2, records: [record(2)] })),
+    ]);
+    const length = firstBytes(bytes);
+    bytes[length + 70]! ^= 0xff;
+    const aborted = [{ producerId: 1n, firstOffset: 0 }];
+    const decoded = decodeBatches({ bytes, fetchOffset: 0, aborted });
+    expect(decoded).toMatchObject({
+      records: [],
+      nextOffset: 1,
+      doubtful: { firstOffset: 1, lastOffset: 1 },
+    });
+  });
+
+  it.each([0, 1, 3, 255])('doubts format %i, and passes it by its one offset', (magic) => {
+    const old = encode(batch({ baseOffset: 5, lastOffset: 5, records: [record(5)] }));
+    old[16] = magic;
+    expect(decodeBatches({ bytes: old, fetchOffset: 5, aborted: [] })).toMatchObject({
+      ...{ records: [], nextOffset: 5, unreadable: [] },
+      doubtful: { firstOffset: 5, lastOffset: 5, reason: `has format ${magic}, not 2` },
+    });
   });
 });
+
+/** What there is beside the records if all is well. */
+const well = { unreadable: [], doubtful: null };
+
+function firstBytes(bytes: Buffer): number {
+  return 12 + bytes.readInt32BE(8);
+}
+
+/** Writes the checksum of the one batch. */
+function seal(bytes: Buffer): void {
+  bytes.writeUInt32BE(crc32c(bytes.subarray(21)), 17);
+}
+
+/** Writes the checksums of batches, as far as their lengths lead to them. */
+function sealAll(bytes: Buffer): void {
+  for (let at = 0; bytes.length - at >= 61; ) {
+    const length = firstBytes(bytes.subarray(at));
+    if (length < 61 || at + length > bytes.length) return;
+    seal(bytes.subarray(at, at + length));
+    at += length;
+  }
+}
 
 function record(offset: number): LogRecord {
   return { key: 'k', value: Buffer.from(String(offset)), headers: {}, timestampMs: 1_000, offset };
@@ -198,8 +310,10 @@ function encode(options: BatchToEncode): Buffer {
   header.writeBigInt64BE(BigInt(baseTimestampMs), 27);
   header.writeBigInt64BE(BigInt(baseTimestampMs), 35);
   header.writeBigInt64BE(producerId, 43);
-  header.writeInt32BE(records.length, 57);
-  return Buffer.concat([header, payload]);
+  header.writeInt32BE(options.count ?? records.length, 57);
+  const bytes = Buffer.concat([header, payload]);
+  seal(bytes);
+  return bytes;
 }
 
 function compressed(records: Buffer, codec: number): Buffer {

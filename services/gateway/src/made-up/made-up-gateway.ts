@@ -74,6 +74,7 @@ export async function startMadeUpGateway(
         return () => feed.listeners.delete(listener);
       },
       health: () => ({ ...feed.state, behind_records: feed.state.state === 'live' ? 0 : null }),
+      unreadableBatches: () => 0,
       lastRecordMs: () => null,
     },
     clock,

@@ -38,6 +38,8 @@ export interface FeedView {
   readonly health: () => FeedHealth;
   /** When the newest record that is folded was received, in milliseconds since the epoch. Null if there is none. */
   readonly lastRecordMs: () => number | null;
+  /** The batches of events that nobody can read and that were passed. */
+  readonly unreadableBatches: () => number;
 }
 
 /**
@@ -49,6 +51,8 @@ export class Feed implements FeedView {
   readonly #options: FeedOptions;
   #current: { hub: Hub; runs: RunsAtHand } | null = null;
   #live: LiveRuns | null = null;
+  /** Those that were passed before the present `#live` began to read. */
+  #unreadableBefore = 0;
   readonly #watch: LogWatch;
   readonly #listeners = new Set<(feed: FeedState) => void>();
   /** The log, for what must notice when it stops answering. */
@@ -86,6 +90,7 @@ export class Feed implements FeedView {
     });
   };
   readonly lastRecordMs = (): number | null => this.#live?.lastRecordMs ?? null;
+  readonly unreadableBatches = (): number => this.#unreadableBefore + (this.#live?.unreadableBatches ?? 0);
   readonly notReadyBecause = (): string | null => (this.#current === null ? this.#waitsFor : null);
 
   /** Runs until the abort. Rejects with a fault that waiting cannot cure. */
@@ -157,6 +162,7 @@ export class Feed implements FeedView {
       ...{ io: this.#io, topics: config.log.topics, meta, logger, sleep: clock.sleep, now: clock.now },
       onCaughtUp: () => this.#show(live),
     });
+    this.#unreadableBefore = this.unreadableBatches();
     this.#live = live;
     return live;
   }

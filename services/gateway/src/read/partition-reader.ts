@@ -30,7 +30,7 @@ export class PartitionReader implements AsyncDisposable {
 
   constructor(io: TopicIo, options: { topic: string; partition: number; key: string; signal: AbortSignal }) {
     const { topic, partition, key, signal } = options;
-    this.#reader = io.reader({ topic, key, signal });
+    this.#reader = io.reader({ topic, key, signal, passesUnreadable: true });
     this.#partition = partition;
   }
 
