@@ -4,25 +4,25 @@ import { type TopicNames, topicNames } from '@runlog/schema/log/topics';
 import { systemClock } from '@runlog/service-kit/clock';
 import { createLogger } from '@runlog/service-kit/logger';
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
-import type { TopicIo } from '@runlog/topic-io/topic-io';
+import type { CleanupPolicy, TopicIo } from '@runlog/topic-io/topic-io';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { readAggregatorConfig } from '../../services/aggregator/src/config.ts';
+import { startAggregator } from '../../services/aggregator/src/start-aggregator.ts';
 import { readIngestConfig } from '../../services/ingest/src/config.ts';
 import { startIngest } from '../../services/ingest/src/start-ingest.ts';
 import { runCli } from '../support/cli-process.ts';
 import { ServiceProcess } from '../support/service-process.ts';
 import { silentLogger } from '../support/silent-logger.ts';
-import { alterTopic } from '../support/topic-settings.ts';
 import { uniqueName } from '../support/unique-name.ts';
 
 const HOUR_MS = 3_600_000;
 
 describe('clocks that are apart', () => {
   let io: TopicIo;
-  let brokers: readonly string[];
   let topics: TopicNames;
   let env: Record<string, string>;
   beforeEach(async () => {
-    brokers = inject('kafkaBrokers');
+    const brokers = inject('kafkaBrokers');
     const prefix = `${uniqueName('clock')}-`;
     topics = topicNames(prefix);
     env = { KAFKA_BROKERS: brokers.join(','), RUNLOG_TOPIC_PREFIX: prefix, RUNLOG_PARTITIONS: '1' };
@@ -32,21 +32,40 @@ describe('clocks that are apart', () => {
     await io?.[Symbol.asyncDispose]();
   });
 
-  async function make(name: string, settings: Record<string, string>): Promise<void> {
-    await io.ensureTopics([{ name, partitions: 1, cleanupPolicy: 'delete', settings }]);
+  async function make(
+    name: string,
+    settings: Record<string, string>,
+    cleanupPolicy: CleanupPolicy = 'delete',
+  ): Promise<void> {
+    await io.ensureTopics([{ name, partitions: 1, cleanupPolicy, settings }]);
   }
 
-  /** Starts an ingest whose clock is what the test says. */
-  async function ingestAt(clock: { aheadMs: number }) {
-    const running = await startIngest({
-      ...{ io, random: Math.random, config: readIngestConfig({ ...env, RUNLOG_INGEST_PORT: '0' }) },
-      logger: createLogger({ service: 'ingest-test', level: 'silent' }),
+  /** What a service is started with whose clock is what the test says. */
+  function startedAt(clock: { aheadMs: number }) {
+    return {
+      ...{ io, random: Math.random, logger: createLogger({ service: 'clock-test', level: 'silent' }) },
       clock: { ...systemClock, now: () => Date.now() + clock.aheadMs },
       newEpoch: () => randomBytes(4).toString('hex'),
-      fail: (error) => {
+      fail: (error: unknown) => {
         throw error;
       },
-    });
+    };
+  }
+
+  async function aggregatorAt(clock: { aheadMs: number }) {
+    const fast = { RUNLOG_AGGREGATOR_PORT: '0', RUNLOG_SNAPSHOT_INTERVAL_MS: '200' };
+    const config = readAggregatorConfig({ ...env, ...fast });
+    const running = await startAggregator({ ...startedAt(clock), config });
+    await running.ready;
+    return {
+      readiness: async () => (await fetch(`${running.addresses.aggregator}/readyz`)).text(),
+      [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
+    };
+  }
+
+  async function ingestAt(clock: { aheadMs: number }) {
+    const config = readIngestConfig({ ...env, RUNLOG_INGEST_PORT: '0' });
+    const running = await startIngest({ ...startedAt(clock), config });
     await running.ready;
     const url = running.addresses.ingest!;
     return {
@@ -93,25 +112,24 @@ describe('clocks that are apart', () => {
   );
 
   it('hold snapshots back until somebody acts, which the aggregator says', async () => {
-    await using aggregator = await ServiceProcess.start('aggregator', env);
-    await using ingest = await ServiceProcess.start('ingest', env);
-    const readiness = async () => (await fetch(`${aggregator.addresses.aggregator}/readyz`)).text();
-    const compact = { 'cleanup.policy': 'compact' };
-    await alterTopic(brokers, topics.snapshots, { ...compact, 'message.timestamp.before.max.ms': '0' });
-    expect((await post(ingest.addresses.ingest!)).status).toBe(200);
-    await expect.poll(readiness).toContain('INVALID_TIMESTAMP');
-    expect(await readiness()).toContain('message.timestamp.before.max.ms=0');
-    await alterTopic(brokers, topics.snapshots, compact);
-    await expect.poll(readiness).toContain('"ready"');
+    await make(topics.snapshots, { 'message.timestamp.after.max.ms': String(HOUR_MS) }, 'compact');
+    const clock = { aheadMs: 0 };
+    await using aggregator = await aggregatorAt(clock);
+    await using ingest = await ingestAt({ aheadMs: 0 });
+    clock.aheadMs = 2 * HOUR_MS;
+    expect((await ingest.post()).status).toBe(200);
+    await expect.poll(aggregator.readiness).toContain('INVALID_TIMESTAMP');
+    expect(await aggregator.readiness()).toContain(`message.timestamp.after.max.ms=${HOUR_MS}`);
+    expect(await aggregator.readiness()).toMatch(/this machine is (2 h|1 h 59 min).* ahead of the broker's/);
+    clock.aheadMs = 0;
+    await expect.poll(aggregator.readiness).toContain('"ready"');
     await expect.poll(async () => (await runCli(['verify'], env)).code).toBe(0);
   });
 
   it('do not matter where the broker dates records itself', async () => {
     const dated = { 'message.timestamp.type': 'LogAppendTime' };
     await make(topics.events, dated);
-    await io.ensureTopics([
-      { name: topics.snapshots, partitions: 1, cleanupPolicy: 'compact', settings: dated },
-    ]);
+    await make(topics.snapshots, dated, 'compact');
     const nowMs = Date.now();
     await using ingest = await ingestAt({ aheadMs: -48 * HOUR_MS });
     expect((await ingest.post()).status).toBe(200);
