@@ -68,7 +68,7 @@ describe('a broker that goes and comes back', () => {
     expect(took.ms).toBeLessThan(ANSWER_BOUND_MS);
     expect(append).toMatchObject({ acknowledged: 0, baseOffset: -1, fault: { code: 'unavailable' } });
     expect(rejections.map((fault) => fault.code)).toEqual(rejections.map(() => 'unavailable'));
-    expect(lines).toEqual([{ level: 'warn', message: 'kafka does not answer; trying again' }]);
+    expect(lines).toEqual([{ level: 'warn', message: 'a broker does not answer; trying again' }]);
 
     const faults: (TopicIoError | null)[] = [];
     await using reader = io.reader({ topic: 'late', onFault: (fault) => faults.push(fault) });

@@ -1,17 +1,23 @@
 import { decodeMeta, META_KEY, type RunMeta } from '@runlog/records/meta-record';
 import type { TopicNames } from '@runlog/schema/log/topics';
-import type { TopicIo } from '@runlog/topic-io/topic-io';
+import type { TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 
 /**
  * Resolves with the first `run-meta` that differs from the given one, which means that a rebuild has switched the
- * snapshot topic or that a newer build writes. Rejects when the signal aborts.
+ * snapshot topic or that a newer build writes. Rejects when the signal aborts. `onFault` is told as by a reader, also of a
+ * denial, which it outlasts.
  */
 export async function metaChange(
   io: TopicIo,
-  options: { topics: TopicNames; meta: RunMeta; signal: AbortSignal },
+  options: {
+    topics: TopicNames;
+    meta: RunMeta;
+    signal: AbortSignal;
+    onFault?: (fault: TopicIoError | null) => void;
+  },
 ): Promise<RunMeta> {
-  const { topics, meta, signal } = options;
-  await using reader = io.reader({ topic: topics.meta, signal });
+  const { topics, meta, signal, onFault = () => undefined } = options;
+  await using reader = io.reader({ topic: topics.meta, signal, onFault, outlastsDenial: true });
   reader.add({ partition: 0, offset: 0 });
   let newest: RunMeta | null = null;
   for await (const fetched of reader) {

@@ -100,6 +100,7 @@ export function openLiveRuns(options: LiveRunsOptions): LiveRuns {
       topic: topics.events,
       passesUnreadable: true,
       signal,
+      outlastsDenial: true,
       onFault: (fault) => {
         if (fault === null) logger.info({}, 'reading events again');
         else logger.warn({ err: fault }, 'events cannot be read; retrying');

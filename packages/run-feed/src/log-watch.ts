@@ -2,6 +2,7 @@ import {
   type FencedWriter,
   type FetchAnswered,
   type Fetched,
+  isDenial,
   type ReaderOptions,
   type TopicIo,
   TopicIoError,
@@ -37,6 +38,8 @@ export class LogWatch implements Disposable {
   readonly #clock: WatchClock;
   readonly #silentMsMax: number;
   readonly #onChange: (stalledSinceMs: number | null) => void;
+  /** The readers that wait because the log denies them what they read. */
+  readonly #deniedReaders = new Set<object>();
   readonly #questions = new Set<Question>();
   /** The oldest request that ended without an answer, until there is an answer to any. */
   #lost: Question | null = null;
@@ -62,12 +65,17 @@ export class LogWatch implements Disposable {
     return this.#stalledSinceMs;
   }
 
+  /** Whether the log answers, but denies what is read. */
+  get isDenied(): boolean {
+    return this.#deniedReaders.size > 0;
+  }
+
   /** Returns the same log, watched. What may take long without a fault of the log is not: opening a writer, joining a group. */
   watch(io: TopicIo): TopicIo {
     return {
       engine: io.engine,
       ensureTopics: (specs) => this.#ask(() => io.ensureTopics(specs)),
-      describeTopic: (name) => this.#ask(() => io.describeTopic(name)),
+      describeTopic: (name, needs) => this.#ask(() => io.describeTopic(name, needs)),
       deleteTopic: (name) => io.deleteTopic(name),
       bounds: (topic) => this.#ask(() => io.bounds(topic)),
       offsetAtTime: (position) => this.#ask(() => io.offsetAtTime(position)),
@@ -127,7 +135,12 @@ export class LogWatch implements Disposable {
       if (question !== undefined) this.#answered(question);
       options.onAnswer?.(answer);
     };
-    const reader = io.reader({ ...options, onAnswer });
+    const onFault = (fault: TopicIoError | null) => {
+      if (isDenial(fault)) this.#deniedReaders.add(questions);
+      else this.#deniedReaders.delete(questions);
+      options.onFault?.(fault);
+    };
+    const reader = io.reader({ ...options, onAnswer, onFault });
     const iterator = reader[Symbol.asyncIterator]();
     const next = async (): Promise<IteratorResult<Fetched>> => {
       waiting += 1;
@@ -153,6 +166,7 @@ export class LogWatch implements Disposable {
       [Symbol.asyncIterator]: () => ({ next, return: async () => ({ done: true, value: undefined }) }),
       [Symbol.asyncDispose]: async () => {
         dropAll();
+        this.#deniedReaders.delete(questions);
         await reader[Symbol.asyncDispose]();
       },
     };

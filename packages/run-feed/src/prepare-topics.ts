@@ -1,9 +1,16 @@
 import type { RunMeta } from '@runlog/records/meta-record';
 import { decodeMeta, encodeMeta, META_KEY } from '@runlog/records/meta-record';
+import { type Role, rightsOf } from '@runlog/schema/log/rights';
 import type { TopicNames } from '@runlog/schema/log/topics';
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import type { Logger } from '@runlog/topic-io/logger';
-import { type TopicDescription, type TopicIo, TopicIoError, type TopicSpec } from '@runlog/topic-io/topic-io';
+import {
+  type TopicDescription,
+  type TopicIo,
+  TopicIoError,
+  type TopicNeed,
+  type TopicSpec,
+} from '@runlog/topic-io/topic-io';
 import { alterCommand } from '@runlog/topic-io/topic-settings';
 import { readToEnd } from './read-to-end.ts';
 import { eventTopics, metaTopic, snapshotTopics, type TopicPlan } from './topic-specs.ts';
@@ -20,6 +27,8 @@ export interface PrepareOptions extends TopicPlan {
   /** Unix time in milliseconds; dates the record of `run-meta`. */
   readonly now: () => number;
   readonly logger: Logger;
+  /** Whose rights to the topics are checked. */
+  readonly role?: Role;
 }
 
 /**
@@ -29,7 +38,10 @@ export interface PrepareOptions extends TopicPlan {
  */
 export async function prepareTopics(options: PrepareOptions): Promise<RunMeta> {
   const { io, topics, logger } = options;
-  const ensure = async (spec: TopicSpec) => (await io.ensureTopics([spec]))[0]!;
+  const ensure = async (spec: TopicSpec) => {
+    const needs = options.role === undefined ? [] : needsOf(options.role, { topics, name: spec.name });
+    return (await io.ensureTopics([{ ...spec, needs }]))[0]!;
+  };
   const ofMeta = await ensure(metaTopic(options));
   // The events topic decides the partition count, because two processes with different settings must not disagree on
   // it.
@@ -53,6 +65,18 @@ export async function prepareTopics(options: PrepareOptions): Promise<RunMeta> {
     );
   }
   return meta;
+}
+
+/** Returns what a role does with a topic, which may be one of a rebuild. */
+export function needsOf(role: Role, of: { topics: TopicNames; name: string }): TopicNeed[] {
+  const rights = rightsOf(role, of.topics).filter(
+    ({ resource, name, prefixed }) =>
+      resource === 'topic' && (of.name === name || (prefixed && of.name.startsWith(name))),
+  );
+  const operations = rights.flatMap((right) => right.operations);
+  return (['read', 'write'] as const).filter((need) =>
+    operations.includes(need === 'read' ? 'Read' : 'Write'),
+  );
 }
 
 /** Returns null if nothing has been agreed on yet. */

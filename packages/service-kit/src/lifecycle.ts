@@ -75,8 +75,11 @@ export async function runProcess(
       )
       .then(() => process.exit(exitCode ?? 1));
   };
+  let isReady = false;
   const fail = (error: unknown) => {
-    logger().fatal({ err: error }, 'a fault that cannot be survived');
+    // Nothing has worked yet, and the message says what to do: that is a start that is refused.
+    if (!isReady && error instanceof TopicIoError) explainStart(error);
+    else logger().fatal({ err: error }, 'a fault that cannot be survived');
     stop('fault', 1);
   };
   process.on('SIGTERM', () => stop('SIGTERM', 0));
@@ -87,6 +90,7 @@ export async function runProcess(
     const running = await start({ fail });
     started(running);
     await running.ready;
+    isReady = true;
     // Programs wait for this line, so it is printed at every log level.
     if (exitCode === null) logger().child({}, { level: 'info' }).info(running.addresses, 'ready');
   } catch (error) {

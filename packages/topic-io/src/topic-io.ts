@@ -29,6 +29,9 @@ export interface LogRecord extends RecordToAppend {
 
 export type CleanupPolicy = 'delete' | 'compact';
 
+/** What a process does with a topic, and so must be allowed to do. */
+export type TopicNeed = 'read' | 'write';
+
 export interface TopicSpec {
   readonly name: string;
   readonly partitions: number;
@@ -40,6 +43,8 @@ export interface TopicSpec {
    * knows.
    */
   readonly settings: Readonly<Record<string, string>>;
+  /** Is asked of Kafka at once, so that what is missing does not show only when it is used. */
+  readonly needs?: readonly TopicNeed[];
 }
 
 export interface TopicDescription {
@@ -235,6 +240,11 @@ export interface ReaderOptions {
   readonly passesUnreadable?: boolean;
   readonly signal?: AbortSignal;
   /**
+   * Whether the reader waits, as for a passing fault, if this process may not read the topic. Otherwise it rejects. It is
+   * meant for readers that follow a topic for ever: what was taken from them may be given back.
+   */
+  readonly outlastsDenial?: boolean;
+  /**
    * Is told of a passing fault that the reader is retrying: once when it begins, and once, with null, when it is over.
    */
   readonly onFault?: (fault: TopicIoError | null) => void;
@@ -246,11 +256,11 @@ export interface TopicIo extends AsyncDisposable {
   readonly engine: 'kafka' | 'embedded';
   /**
    * Creates the topics that are missing, and leaves existing ones as they are. It is safe if several processes do this
-   * at once.
+   * at once. Rejects with `denied` if this process may not do what it needs.
    */
   ensureTopics(specs: readonly TopicSpec[]): Promise<TopicDescription[]>;
-  /** Resolves to null if there is no such topic. */
-  describeTopic(name: string): Promise<TopicDescription | null>;
+  /** Resolves to null if there is no such topic. Rejects with `denied` if this process may not do what it `needs`. */
+  describeTopic(name: string, needs?: readonly TopicNeed[]): Promise<TopicDescription | null>;
   deleteTopic(name: string): Promise<void>;
   bounds(topic: string): Promise<PartitionBounds[]>;
   /** Resolves to the offset of the first record at or after the time, or to the end. */
@@ -264,8 +274,17 @@ export interface TopicIo extends AsyncDisposable {
   writer(options?: { laneBytesMax?: number; compression?: Compression }): Promise<TopicWriter>;
   fencedWriter(id: string): Promise<FencedWriter>;
   reader(options: ReaderOptions): TopicReader;
-  /** The partitions of `topic` are shared out among the members. */
-  groupMember(options: { group: string; topic: string; signal?: AbortSignal }): Promise<GroupMember>;
+  /**
+   * The partitions of `topic` are shared out among the members. Rejects with `denied` if this process may not join. If that
+   * is taken from it later, the member goes on trying, and `onDenied` is told: once when it begins, and once, with null, when
+   * it is over.
+   */
+  groupMember(options: {
+    group: string;
+    topic: string;
+    signal?: AbortSignal;
+    onDenied?: (denial: TopicIoError | null) => void;
+  }): Promise<GroupMember>;
   /** Resolves if the log answers now, or else rejects with `unavailable`. It is meant for readiness checks. */
   ping(): Promise<void>;
 }
@@ -277,7 +296,9 @@ export interface TopicIo extends AsyncDisposable {
  * - `closed`: this object was disposed.
  * - `too_large`: a record exceeds what the log takes.
  * - `storage_full`: the disk or the map is full.
- * - `unusable`: the log answers but cannot be used (foreign folder, wrong version, no permission); do not retry.
+ * - `denied`: the log refuses this process (no right to a topic, a wrong password). Only an administrator can mend that:
+ *   a start ends, and a service that has worked before goes on when it is mended.
+ * - `unusable`: the log answers but cannot be used (foreign folder, wrong version); do not retry.
  */
 export type TopicIoErrorCode =
   | 'unavailable'
@@ -286,6 +307,7 @@ export type TopicIoErrorCode =
   | 'closed'
   | 'too_large'
   | 'storage_full'
+  | 'denied'
   | 'unusable';
 
 /** Every failure that crosses this port. */
@@ -304,13 +326,27 @@ export class TopicIoError extends Error {
  * to be kept until then.
  */
 export function isVerdict(error: unknown): error is TopicIoError {
-  return error instanceof TopicIoError && (error.code === 'too_large' || error.code === 'unusable');
+  if (!(error instanceof TopicIoError)) return false;
+  return error.code === 'too_large' || error.code === 'unusable' || error.code === 'denied';
 }
 
-/** Whether waiting can help. A final refusal by the log, and an error that is not the log's, must stop a service. */
-export function isPassing(error: unknown): error is TopicIoError {
+/** Whether an administrator took something from this process, or has not yet given it. */
+export function isDenial(error: unknown): error is TopicIoError {
+  return error instanceof TopicIoError && error.code === 'denied';
+}
+
+/**
+ * Whether waiting can help. A final refusal by the log, and an error that is not the log's, must stop a service. So must a
+ * denial if the service `hasWorked` never: then nobody is waiting for it, and the one who starts it must know.
+ */
+export function isPassing(
+  error: unknown,
+  { hasWorked = false }: { hasWorked?: boolean } = {},
+): error is TopicIoError {
   if (!(error instanceof TopicIoError)) return false;
   switch (error.code) {
+    case 'denied':
+      return hasWorked;
     case 'unavailable':
     case 'overloaded':
     case 'storage_full':

@@ -1,5 +1,6 @@
 import { encodeRetirement } from '@runlog/records/control-record';
 import type { RunMeta } from '@runlog/records/meta-record';
+import { denialLines } from '@runlog/run-feed/denial-lines';
 import { type HeldBack, HeldBackWatch } from '@runlog/run-feed/held-back-watch';
 import { truncated } from '@runlog/run-feed/truncated';
 import type { TopicNames } from '@runlog/schema/log/topics';
@@ -10,6 +11,7 @@ import {
   type Assignment,
   type FetchAnswered,
   type GroupMember,
+  isDenial,
   isPassing,
   isVerdict,
   type TopicIo,
@@ -44,6 +46,8 @@ export interface AggregateOptions {
   readonly random: () => number;
   readonly logger: Logger;
   readonly observer?: AggregationObserver;
+  /** Whether this process has worked before. Then a denial is waited out: what was taken from it may be given back. */
+  readonly hasWorked?: () => boolean;
 }
 
 /**
@@ -60,11 +64,13 @@ export class Aggregation implements AsyncDisposable {
   /** Where each held partition ended at the newest answer of the log, with what is held back. */
   readonly #highWatermarks = new Map<number, number>();
   readonly #stop = new AbortController();
-  /** Says for each of our partitions that the log refuses to store why it does. */
-  readonly #refusals = new Map<number, string>();
+  /** Why the log refuses our partitions that it refuses. */
+  readonly #refusals = new Map<number, TopicIoError>();
   #member: GroupMember | null = null;
   #assignment: Assignment | null = null;
   #failure: unknown = null;
+  /** The denial by the group. */
+  #groupDenial: TopicIoError | null = null;
   /** The fold and flush loops; the last flush waits for them. */
   #loops: Promise<unknown> = Promise.resolve();
 
@@ -84,6 +90,7 @@ export class Aggregation implements AsyncDisposable {
       passesUnreadable: true,
       signal: this.#stop.signal,
       onAnswer: (answer) => this.#answered(answer),
+      outlastsDenial: true,
       onFault: (fault) => {
         if (fault === null) logger.info({}, 'reading events again');
         else logger.warn({ err: fault }, 'events cannot be read; retrying');
@@ -105,8 +112,13 @@ export class Aggregation implements AsyncDisposable {
 
   /** Says what an operator must change so that snapshots are stored; null if the log stores them. */
   get refusal(): string | null {
-    for (const [partition, message] of this.#refusals) return `partition ${partition}: ${message}`;
+    if (this.#groupDenial !== null) return this.#groupDenial.message;
+    for (const [partition, { message }] of this.#refusals) return `partition ${partition}: ${message}`;
     return null;
+  }
+
+  #isPassing(error: unknown): error is TopicIoError {
+    return isPassing(error, { hasWorked: this.#options.hasWorked?.() ?? false });
   }
 
   /**
@@ -132,13 +144,22 @@ export class Aggregation implements AsyncDisposable {
     const { io, topics, logger } = this.#options;
     while (!this.#stop.signal.aborted) {
       try {
-        const member = await io.groupMember({ group: topics.group, topic: topics.events });
+        const sayDenial = denialLines(logger, { group: topics.group });
+        const member = await io.groupMember({
+          ...{ group: topics.group, topic: topics.events },
+          onDenied: (denial) => {
+            this.#groupDenial = denial;
+            sayDenial(denial);
+          },
+        });
         if (!this.#stop.signal.aborted) return member;
         await member[Symbol.asyncDispose]();
       } catch (error) {
-        if (!isPassing(error)) throw error;
-        logger.warn({ err: error }, 'joining the group failed; trying again');
-        await this.#pause();
+        if (!this.#isPassing(error)) throw error;
+        const isNews = !isDenial(error) || this.#groupDenial === null;
+        this.#groupDenial = isDenial(error) ? error : null;
+        if (isNews) logger.warn({ err: error }, 'joining the group failed; trying again');
+        await this.#pause(isDenial(error) ? REFUSED_MS : RECLAIM_MS_MIN);
       }
     }
     return null;
@@ -182,6 +203,7 @@ export class Aggregation implements AsyncDisposable {
     const member = this.#member!;
     if (this.#refusals.has(partition)) await clock.sleep(REFUSED_MS, this.#stop.signal);
     while (this.#isMine(partition)) {
+      let pauseMsMin = RECLAIM_MS_MIN;
       const { generation } = this.#assignment!;
       const confirm = () => member.confirm(generation);
       try {
@@ -199,11 +221,16 @@ export class Aggregation implements AsyncDisposable {
         await held?.[Symbol.asyncDispose]();
       } catch (error) {
         if (this.#stop.signal.aborted) return;
-        if (!isPassing(error)) throw error;
-        logger.warn({ err: error, partition }, 'claiming a partition failed; trying again');
+        if (!this.#isPassing(error)) throw error;
+        if (isDenial(error)) {
+          pauseMsMin = REFUSED_MS;
+          this.#refused(partition, error);
+        } else logger.warn({ err: error, partition }, 'claiming a partition failed; trying again');
       }
-      await this.#pause();
+      await this.#pause(pauseMsMin);
     }
+    // It is for the next holder to say.
+    this.#refusals.delete(partition);
   }
 
   async #foldEvents(): Promise<void> {
@@ -278,9 +305,7 @@ export class Aggregation implements AsyncDisposable {
     const begunMs = clock.now();
     try {
       const { runs, bytes } = await held.flush();
-      if (this.#refusals.delete(held.partition)) {
-        this.#options.logger.info({ partition: held.partition }, 'snapshots are stored again');
-      }
+      this.#accepted(held.partition);
       const atMs = clock.now();
       observer?.flushed({ runs, bytes, atMs, seconds: (atMs - begunMs) / 1_000 });
     } catch (error) {
@@ -298,14 +323,21 @@ export class Aggregation implements AsyncDisposable {
     }
   }
 
-  /** The first of equal refusals is logged. */
+  /** The first of equal refusals is logged. Those of several partitions differ only in numbers. */
   #refused(partition: number, error: TopicIoError): void {
-    if (this.#refusals.get(partition) === error.message) return;
-    this.#refusals.set(partition, error.message);
+    const textOf = ({ message }: TopicIoError) => message.replaceAll(/\d+/g, '');
+    const isSaid = [...this.#refusals.values()].some((other) => textOf(other) === textOf(error));
+    this.#refusals.set(partition, error);
+    if (isSaid) return;
     this.#options.logger.error(
       { err: error, partition },
       'the log refuses to store snapshots until an operator changes something; trying again meanwhile',
     );
+  }
+
+  #accepted(partition: number): void {
+    if (!this.#refusals.delete(partition) || this.#refusals.size > 0) return;
+    this.#options.logger.info({ partition }, 'snapshots are stored again');
   }
 
   async #release(partition: number): Promise<void> {
@@ -324,9 +356,9 @@ export class Aggregation implements AsyncDisposable {
     this.#stop.abort();
   }
 
-  async #pause(): Promise<void> {
+  async #pause(msMin = RECLAIM_MS_MIN): Promise<void> {
     const { clock, random } = this.#options;
-    await clock.sleep(RECLAIM_MS_MIN + random() * RECLAIM_JITTER_MS, this.#stop.signal);
+    await clock.sleep(msMin + random() * RECLAIM_JITTER_MS, this.#stop.signal);
   }
 
   /**

@@ -1,4 +1,5 @@
 import { checkTopics } from '@runlog/run-feed/check-topics';
+import { denialLines } from '@runlog/run-feed/denial-lines';
 import { feedHealthOf, feedStateOf, STALLED_AFTER_MS } from '@runlog/run-feed/feed-health';
 import { metaChange } from '@runlog/run-feed/follow-meta';
 import { LogWatch } from '@runlog/run-feed/log-watch';
@@ -10,7 +11,7 @@ import type { Running } from '@runlog/service-kit/lifecycle';
 import { addMetricsRoute } from '@runlog/service-kit/metrics';
 import { untilItSucceeds } from '@runlog/service-kit/retry';
 import type { ServiceStart } from '@runlog/service-kit/run-service';
-import { isPassing } from '@runlog/topic-io/topic-io';
+import { isDenial, isPassing, type TopicIoError } from '@runlog/topic-io/topic-io';
 import { Aggregation } from './aggregate.ts';
 import { createAggregatorMetrics } from './aggregator-metrics.ts';
 import type { AggregatorConfig } from './config.ts';
@@ -25,12 +26,17 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
   const { config, logger, clock, random, newEpoch, fail } = options;
   const stop = new AbortController();
   let aggregation: Aggregation | null = null;
+  let hasWorked = false;
+  /** What keeps the topics from being prepared, if the log denies it. */
+  let denial: TopicIoError | null = null;
   const watch = new LogWatch({
     ...{ clock, silentMsMax: STALLED_AFTER_MS },
     onChange: (stalledSinceMs) => {
       const feed = feedStateOf(stalledSinceMs);
       if (feed.state === 'live') logger.info({}, 'the log answers again');
-      else logger.error({ since: feed.since }, 'the log does not answer; snapshots wait');
+      else if (watch.isDenied) {
+        logger.error({ since: feed.since }, 'the log denies what is read; snapshots wait');
+      } else logger.error({ since: feed.since }, 'the log does not answer; snapshots wait');
     },
   });
   const io = watch.watch(options.io);
@@ -46,6 +52,7 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
     health: {
       notReadyBecause: () => {
         if (stop.signal.aborted) return 'stopping';
+        if (denial !== null) return denial.message;
         if (aggregation === null) return 'waiting for the log';
         return aggregation.refusal ?? (aggregation.ready ? null : 'restoring partitions');
       },
@@ -63,22 +70,27 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
       const meta = await untilItSucceeds(prepare, {
         signal: stop.signal,
         random,
-        retryable: isPassing,
+        retryable: (error) => isPassing(error, { hasWorked }),
         onFailure: (error, attempts) => {
-          if (attempts === 1) logger.warn({ err: error }, 'the log cannot be reached; retrying');
+          const isNews = attempts === 1 || (isDenial(error) && denial === null);
+          denial = isDenial(error) ? error : null;
+          if (isNews) logger.warn({ err: error }, 'the log cannot be used; trying again');
         },
       });
+      denial = null;
       await using current = new Aggregation({
         ...{ io, topics: config.log.topics, meta, clock, random, logger, observer: metrics },
         snapshotIntervalMs: config.snapshotIntervalMs,
         snapshotBytesPerSecond: config.snapshotBytesPerSecond,
         runRetentionMs: config.log.runRetentionHours * 3_600_000,
+        hasWorked: () => hasWorked,
       });
       aggregation = current;
       const follow = new AbortController();
       const changed = metaChange(options.io, {
         ...{ topics: config.log.topics, meta },
         signal: AbortSignal.any([stop.signal, follow.signal]),
+        onFault: denialLines(logger, { topic: config.log.topics.meta }),
       });
       try {
         const switched = await Promise.race([current.run(), changed]);
@@ -92,7 +104,10 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
   const prepare = async () => {
     const { topics, partitions, replicationFactor, eventRetentionHours, topicConfig } = config.log;
     const plan = { topics, replicationFactor, eventRetentionHours, topicConfig };
-    const meta = await prepareTopics({ io, ...plan, partitions, epoch: newEpoch, now: clock.now, logger });
+    const meta = await prepareTopics({
+      ...{ io, ...plan, partitions, epoch: newEpoch, now: clock.now, logger },
+      role: 'aggregator',
+    });
     await checkTopics(io, { topics: [metaTopic(plan), ...snapshotTopics(plan, meta)], logger });
     return meta;
   };
@@ -105,6 +120,7 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
       if (stop.signal.aborted) return new Promise<void>(() => undefined);
       await clock.sleep(READY_CHECK_MS, stop.signal);
     }
+    hasWorked = true;
   };
   return {
     addresses: { aggregator: url },

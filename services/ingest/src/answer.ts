@@ -91,6 +91,7 @@ function faultCodeOf(fault: TopicIoError): HttpFaultCode {
     case 'fenced':
       return 'log_unavailable';
     case 'too_large':
+    case 'denied':
     case 'unusable':
       return 'log_refuses';
     default: {

@@ -38,6 +38,7 @@ export async function prepareLog(options: {
     epoch: options.newEpoch,
     now,
     logger,
+    role: 'ingest',
   });
   await checkTopics(io, { topics: eventTopics(plan, partitions), logger });
   const description = await io.describeTopic(topics.rejected);

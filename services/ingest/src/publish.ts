@@ -129,6 +129,7 @@ function groupByPartition(events: readonly AcceptedEvent[], partitions: number):
 const gravity: readonly TopicIoErrorCode[] = [
   'storage_full',
   'unusable',
+  'denied',
   'too_large',
   'unavailable',
   'fenced',

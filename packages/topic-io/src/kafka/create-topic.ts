@@ -12,6 +12,7 @@ export interface TopicToCreate {
 }
 
 /**
+/**
  * Asks the controller for one topic. Rejects with a KafkaFault that has the broker's own words: they name the setting that
  * it does not know, or the rule that the topic breaks. kafkajs leaves them out. Use it within `attempt`.
  */
@@ -24,6 +25,8 @@ export async function createTopic(controller: Broker, topic: TopicToCreate): Pro
     },
   });
   for (const { errorCode, errorMessage } of answer.topicErrors) {
-    if (errorCode !== 0) throw new KafkaFault(errorCode, errorMessage ?? `error ${errorCode}`);
+    if (errorCode === 0) continue;
+    const subject = { resource: 'topic', name: topic.topic, operation: 'Create' } as const;
+    throw new KafkaFault(errorCode, errorMessage ?? `topic ${topic.topic}`, { subject });
   }
 }

@@ -1,14 +1,80 @@
+import type { AclOperation, AclResource } from '@runlog/schema/log/rights';
 import { TopicIoError, type TopicIoErrorCode } from '../topic-io.ts';
+import { errorName } from './error-names.ts';
+
+/** What a request is about, and what its sender must be allowed to do with it. */
+export interface FaultSubject {
+  readonly resource: AclResource;
+  readonly name: string;
+  readonly partition?: number;
+  readonly operation: AclOperation;
+}
 
 /** A broker's error answer or a failure to reach it, with Kafka's own error code if there is one. */
 export class KafkaFault extends Error {
-  /** Kafka's protocol error code; null if no broker answered. */
+  /** Kafka's protocol error code; null if no broker answered. The message then begins with its name. */
   readonly code: number | null;
+  /** What the request was about, if the message does not say it already. */
+  readonly subject: FaultSubject | null;
 
-  constructor(code: number | null, message: string, options?: { cause?: unknown }) {
-    super(message, options);
+  constructor(
+    code: number | null,
+    what: string,
+    options: { cause?: unknown; subject?: FaultSubject | null } = {},
+  ) {
+    const { subject = null } = options;
+    super(code === null || code === NOT_CONNECTABLE ? what : [errorName(code), what].filter((part) => part !== '').join(': '), options);
     this.name = 'KafkaFault';
     this.code = code;
+    this.subject = subject;
+  }
+}
+
+/**
+ * Names what a request was about in its fault. Where several things are, the code says which of them is: a topic, a group,
+ * a transactional id or the cluster.
+ */
+export async function about<T>(
+  subjects: FaultSubject | readonly FaultSubject[],
+  request: Promise<T>,
+): Promise<T> {
+  try {
+    return await request;
+  } catch (error) {
+    const fault = toKafkaFault(error);
+    if (fault.code === null || fault.subject !== null) throw fault;
+    const all = [subjects].flat() as readonly FaultSubject[];
+    const subject = all.find(({ resource }) => resource === resourceOf(fault.code)) ?? all[0] ?? null;
+    throw faultAbout(fault.code, subject, { cause: fault.cause ?? fault });
+  }
+}
+
+export function faultAbout(
+  code: number,
+  subject: FaultSubject | null,
+  options: { cause?: unknown } = {},
+): KafkaFault {
+  return new KafkaFault(code, subject === null ? '' : subjectText(subject), { ...options, subject });
+}
+
+function subjectText({ resource, name, partition }: FaultSubject): string {
+  if (resource === 'cluster') return 'the cluster';
+  const text = `${resource.replace('-', ' ')} ${name}`;
+  return partition === undefined ? text : `${text}, partition ${partition}`;
+}
+
+function resourceOf(code: number | null): AclResource | null {
+  switch (code) {
+    case KAFKA.topicAuthorizationFailed:
+      return 'topic';
+    case KAFKA.groupAuthorizationFailed:
+      return 'group';
+    case KAFKA.clusterAuthorizationFailed:
+      return 'cluster';
+    case KAFKA.transactionalIdAuthorizationFailed:
+      return 'transactional-id';
+    default:
+      return null;
   }
 }
 
@@ -26,6 +92,11 @@ export const KAFKA = {
   illegalGeneration: 22,
   unknownMemberId: 25,
   rebalanceInProgress: 27,
+  topicAuthorizationFailed: 29,
+  groupAuthorizationFailed: 30,
+  clusterAuthorizationFailed: 31,
+  illegalSaslState: 34,
+  unsupportedVersion: 35,
   topicAlreadyExists: 36,
   invalidPartitions: 37,
   notController: 41,
@@ -35,6 +106,9 @@ export const KAFKA = {
   invalidTransactionState: 48,
   invalidProducerIdMapping: 49,
   concurrentTransactions: 51,
+  transactionalIdAuthorizationFailed: 53,
+  operationNotAttempted: 55,
+  saslAuthenticationFailed: 58,
   unknownProducerId: 59,
   memberIdRequired: 79,
   producerFenced: 90,
@@ -43,19 +117,23 @@ export const KAFKA = {
 /** Is not Kafka's: the connection itself is refused, so nothing was sent (`ConnectionRefusal`). */
 export const NOT_CONNECTABLE = -1_000;
 
-/**
- * Codes after which trying again cannot help: configuration, permission, or a request that this cluster does not
- * accept.
- */
+/** Codes with which the cluster refuses this process: only an administrator can mend that, but at any time. */
+const DENIED = new Set<number>([
+  KAFKA.topicAuthorizationFailed,
+  KAFKA.groupAuthorizationFailed,
+  KAFKA.clusterAuthorizationFailed,
+  KAFKA.transactionalIdAuthorizationFailed,
+  KAFKA.saslAuthenticationFailed,
+]);
+
+/** Codes after which trying again cannot help: configuration, or a request that this cluster does not accept. */
 const UNUSABLE = new Set<number>([
   NOT_CONNECTABLE,
   17, // INVALID_TOPIC_EXCEPTION
-  29, // TOPIC_AUTHORIZATION_FAILED
-  30, // GROUP_AUTHORIZATION_FAILED
-  31, // CLUSTER_AUTHORIZATION_FAILED
   32, // INVALID_TIMESTAMP
   33, // UNSUPPORTED_SASL_MECHANISM
-  35, // UNSUPPORTED_VERSION
+  KAFKA.illegalSaslState,
+  KAFKA.unsupportedVersion,
   KAFKA.invalidPartitions,
   38, // INVALID_REPLICATION_FACTOR
   40, // INVALID_CONFIG
@@ -63,8 +141,6 @@ const UNUSABLE = new Set<number>([
   43, // UNSUPPORTED_FOR_MESSAGE_FORMAT
   44, // POLICY_VIOLATION
   50, // INVALID_TRANSACTION_TIMEOUT
-  53, // TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-  58, // SASL_AUTHENTICATION_FAILED
   73, // TOPIC_DELETION_DISABLED
   76, // UNSUPPORTED_COMPRESSION_TYPE
   81, // GROUP_MAX_SIZE_REACHED
@@ -85,6 +161,8 @@ const LOST_PRODUCER = new Set<number>([
   KAFKA.unknownProducerId,
   KAFKA.producerFenced,
 ]);
+
+const LOST_CONNECTION = /Closed connection|Connection (?:error|timeout)|Failed to connect|timed out/;
 
 interface KafkajsError {
   readonly name: string;
@@ -108,12 +186,16 @@ export function toKafkaFault(error: unknown): KafkaFault {
   if (typeof error.type === 'string' && typeof error.code === 'number') {
     // kafkajs's table ends at 88; newer codes appear only in the text.
     const unknown = /^Unknown error code (-?\d+)$/.exec(error.message);
-    return new KafkaFault(unknown ? Number(unknown[1]) : error.code, error.message, { cause: error });
+    const code = unknown ? Number(unknown[1]) : error.code;
+    return new KafkaFault(code, unknown ? '' : error.message, { cause: error });
   }
-  if (error.name === 'KafkaJSSASLAuthenticationError')
-    return new KafkaFault(58, error.message, { cause: error });
+  if (error.name === 'KafkaJSSASLAuthenticationError') {
+    // kafkajs says the same if the connection is lost meanwhile, which is no verdict of the broker.
+    const isLost = LOST_CONNECTION.test(error.message);
+    return new KafkaFault(isLost ? null : KAFKA.saslAuthenticationFailed, error.message, { cause: error });
+  }
   if (error.name === 'KafkaJSServerDoesNotSupportApiKey')
-    return new KafkaFault(35, error.message, { cause: error });
+    return new KafkaFault(KAFKA.unsupportedVersion, error.message, { cause: error });
   const retriesExceeded = error.name === 'KafkaJSNumberOfRetriesExceeded';
   if (retriesExceeded || error.name === 'KafkaJSNonRetriableError') {
     if (error.cause !== undefined && error.cause !== error) return toKafkaFault(error.cause);
@@ -124,7 +206,7 @@ export function toKafkaFault(error: unknown): KafkaFault {
 /** Whether the same request may be sent again as it is. */
 export function isRetriable(fault: KafkaFault): boolean {
   if (fault.code === null) return true;
-  if (UNUSABLE.has(fault.code) || LOST_PRODUCER.has(fault.code)) return false;
+  if (UNUSABLE.has(fault.code) || DENIED.has(fault.code) || LOST_PRODUCER.has(fault.code)) return false;
   if (fault.code === KAFKA.messageTooLarge || fault.code === KAFKA.recordListTooLarge) return false;
   return fault.code !== KAFKA.invalidTransactionState;
 }
@@ -153,23 +235,34 @@ const NOT_APPENDED = new Set<number>([
 
 /** Whether the records of a failed produce request may be in the log nevertheless. */
 export function mayHaveAppended(fault: KafkaFault): boolean {
-  return fault.code === null || !(NOT_APPENDED.has(fault.code) || UNUSABLE.has(fault.code));
+  const { code } = fault;
+  return code === null || !(NOT_APPENDED.has(code) || UNUSABLE.has(code) || DENIED.has(code));
 }
 
-/** Converts a fault to the port's error. The code is `fenced` only if a writer id is held (`transactional`). */
+/**
+ * Converts a fault to the port's error. The code is `fenced` only if a writer id is held (`transactional`). The message of
+ * one that only an administrator can mend ends with what it takes, if `remedy` knows it.
+ */
 export function toTopicIoError(
   error: unknown,
-  options: { doing: string; transactional?: boolean },
+  options: { doing: string; transactional?: boolean; remedy?: (fault: KafkaFault) => string | null },
 ): TopicIoError {
   if (error instanceof TopicIoError) return error;
   const fault = toKafkaFault(error);
   const code = codeOf(fault, options.transactional ?? false);
-  return new TopicIoError(code, `${options.doing}: ${fault.message}`, { cause: fault });
+  const remedy = options.remedy?.(fault) ?? null;
+  const message = `${options.doing}: ${fault.message}`;
+  return new TopicIoError(code, remedy === null ? message : `${message}; ${remedy}`, { cause: fault });
+}
+
+export function isDenied(fault: KafkaFault): boolean {
+  return fault.code !== null && DENIED.has(fault.code);
 }
 
 function codeOf(fault: KafkaFault, transactional: boolean): TopicIoErrorCode {
   if (fault.code === null) return 'unavailable';
   if (transactional && FENCED.has(fault.code)) return 'fenced';
   if (fault.code === KAFKA.messageTooLarge || fault.code === KAFKA.recordListTooLarge) return 'too_large';
+  if (DENIED.has(fault.code)) return 'denied';
   return UNUSABLE.has(fault.code) ? 'unusable' : 'unavailable';
 }

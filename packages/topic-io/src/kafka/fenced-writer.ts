@@ -2,9 +2,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker } from 'kafkajs/src/broker/index.js';
 import { type FencedWriter, type GroupOffset, type RecordToAppend, TopicIoError } from '../topic-io.ts';
 import { BOUNDS } from './config.ts';
-import { toKafkaFault, toTopicIoError } from './faults.ts';
+import { about, type FaultSubject, KAFKA, toKafkaFault } from './faults.ts';
 import { askForNextEpoch, givesNextEpoch } from './next-epoch.ts';
-import { BATCH_HEADER_BYTES, isTooLarge, type ProducerIdentity, produce, wireBytes } from './produce.ts';
+import {
+  BATCH_HEADER_BYTES,
+  isTooLarge,
+  type ProducerIdentity,
+  produce,
+  wireBytes,
+  writerSubject,
+} from './produce.ts';
+import { firstWithoutRight } from './rights.ts';
 import type { AttemptOptions, KafkaSession } from './session.ts';
 import type { TopicLimits } from './topic-limits.ts';
 import { stableEndOf } from './topics.ts';
@@ -94,10 +102,13 @@ export class KafkaFencedWriter implements FencedWriter {
       { doing: `take the writer id ${id}`, timeoutMs: BOUNDS.openFencedMs, transactional: true },
       async () => {
         const coordinator = await session.coordinator({ kind: 'transaction', id });
-        const { producerId, producerEpoch } = await coordinator.initProducerId({
-          transactionalId: id,
-          transactionTimeout: BOUNDS.transactionMs,
-        });
+        const { producerId, producerEpoch } = await about(
+          writerSubject(id),
+          coordinator.initProducerId({
+            transactionalId: id,
+            transactionTimeout: BOUNDS.transactionMs,
+          }),
+        );
         return { producerId, producerEpoch };
       },
     );
@@ -128,7 +139,7 @@ export class KafkaFencedWriter implements FencedWriter {
       if (this.#state === 'committing') this.#state = 'ready';
     } catch (error) {
       if (this.#state === 'committing') this.#state = 'spent';
-      const fault = toTopicIoError(error, { doing: `commit as ${this.#id}`, transactional: true });
+      const fault = this.#session.explained(error, { doing: `commit as ${this.#id}`, transactional: true });
       if (fault.code === 'fenced') this.#lostIds.lost(this.#id);
       else await this.#abort();
       throw fault;
@@ -152,7 +163,7 @@ export class KafkaFencedWriter implements FencedWriter {
         partitions: [...new Set(entries.map((entry) => entry.partition))],
       }));
       await this.#ask({ doing: 'add partitions', endsMs }, (coordinator, producer) =>
-        coordinator.addPartitionsToTxn({ ...producer, topics }),
+        this.#withTheTopicNamed(topics, coordinator.addPartitionsToTxn({ ...producer, topics })),
       );
     }
     const ends: WrittenEnd[] = [];
@@ -244,8 +255,12 @@ export class KafkaFencedWriter implements FencedWriter {
   }): Promise<void> {
     const { group, endsMs } = options;
     const doing = `publish the offsets of ${group}`;
+    const ofGroup: FaultSubject = { resource: 'group', name: group, operation: 'Read' };
     await this.#ask({ doing, endsMs }, (coordinator, producer) =>
-      coordinator.addOffsetsToTxn({ ...producer, groupId: group }),
+      about(
+        [ofGroup, ...writerSubject(this.#id)],
+        coordinator.addOffsetsToTxn({ ...producer, groupId: group }),
+      ),
     );
     const topics = [...groupBy(options.offsets, (entry) => entry.topic)].map(([topic, entries]) => ({
       topic,
@@ -253,13 +268,37 @@ export class KafkaFencedWriter implements FencedWriter {
     }));
     await this.#attempt({ doing, endsMs }, async () => {
       const coordinator = await this.#session.coordinator({ kind: 'group', id: group });
-      await coordinator.txnOffsetCommit({
-        ...this.#identity,
-        transactionalId: this.#id,
-        groupId: group,
-        topics,
-      });
+      const ofTopics = topics.map(
+        ({ topic: name }): FaultSubject => ({ resource: 'topic', name, operation: 'Read' }),
+      );
+      await about(
+        [ofGroup, ...ofTopics, ...writerSubject(this.#id)],
+        coordinator.txnOffsetCommit({
+          ...this.#identity,
+          transactionalId: this.#id,
+          groupId: group,
+          topics,
+        }),
+      );
     });
+  }
+
+  /**
+   * Kafka refuses all topics of a request if it refuses one, and kafkajs keeps only one of the answers. So it is asked again
+   * which one that is.
+   */
+  async #withTheTopicNamed(
+    topics: readonly { readonly topic: string }[],
+    request: Promise<unknown>,
+  ): Promise<unknown> {
+    try {
+      return await request;
+    } catch (error) {
+      const { code } = toKafkaFault(error);
+      if (code !== KAFKA.topicAuthorizationFailed && code !== KAFKA.operationNotAttempted) throw error;
+      const names = topics.map(({ topic }) => topic);
+      throw (await firstWithoutRight(this.#session, { topics: names, operation: 'Write' })) ?? error;
+    }
   }
 
   /** Begins an epoch under which nothing is under way, unless another holder took the id since. */
@@ -302,7 +341,8 @@ export class KafkaFencedWriter implements FencedWriter {
   ): Promise<Answer> {
     return this.#attempt(options, async () => {
       const coordinator = await this.#session.coordinator({ kind: 'transaction', id: this.#id });
-      return question(coordinator, { ...this.#identity, transactionalId: this.#id });
+      const asked = question(coordinator, { ...this.#identity, transactionalId: this.#id });
+      return about(writerSubject(this.#id), asked);
     });
   }
 

@@ -1,7 +1,7 @@
 import type { Broker } from 'kafkajs/src/broker/index.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import { BOUNDS } from './config.ts';
-import { KafkaFault } from './faults.ts';
+import { faultAbout } from './faults.ts';
 import { refuseOldBroker } from './oldest-broker.ts';
 import type { AbortedTransaction } from './record-batch.ts';
 
@@ -63,7 +63,7 @@ export async function fetchPartitions(options: {
     logResponseError: false,
   });
   if (answer.errorCode !== 0)
-    throw new KafkaFault(answer.errorCode, `fetch answers error ${answer.errorCode}`);
+    throw faultAbout(answer.errorCode, { resource: 'topic', name: topic, operation: 'Read' });
   return answer.partitions;
 }
 

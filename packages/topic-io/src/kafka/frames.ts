@@ -6,6 +6,9 @@ const PREFIX_BYTES = 4;
 /** Brokers accept requests of at most 100 MiB and answer with less. A peer that announces more is not a broker. */
 const FRAME_BYTES_MAX = 256 * 1024 * 1024;
 
+/** The beginning of an answer of TLS to what is not TLS: an alert, of version 3. */
+const TLS_ALERT = 0x1503;
+
 /**
  * Splits a stream of bytes into Kafka's frames (four bytes of length, then that many bytes). The bytes of a large frame
  * are read straight into its own buffer: `target` is where the next bytes go, and the caller reports to `took` how many
@@ -40,6 +43,7 @@ export class KafkaFrames {
     while (end - at >= PREFIX_BYTES) {
       const length = this.#scratch.readInt32BE(at);
       if (length < 0 || length > FRAME_BYTES_MAX) {
+        if (length >>> 16 === TLS_ALERT) throw new Error('what answers speaks TLS');
         throw new Error(`an answer of ${length} bytes: what answers is not a Kafka broker`);
       }
       const frame = Buffer.allocUnsafe(PREFIX_BYTES + length);

@@ -2,9 +2,9 @@ import type { HeldShare } from '@runlog/schema/log/held-share';
 import assignerProtocol from 'kafkajs/src/consumer/assignerProtocol.js';
 import { lastingIterator } from '../lasting-iterator.ts';
 import { HOLDS_NOTHING, shareOut } from '../share-out.ts';
-import type { Assignment, GroupMember } from '../topic-io.ts';
+import type { Assignment, GroupMember, TopicIoError } from '../topic-io.ts';
 import { BOUNDS } from './config.ts';
-import { KAFKA, type KafkaFault, toKafkaFault } from './faults.ts';
+import { about, type FaultSubject, isDenied, KAFKA, type KafkaFault, toKafkaFault } from './faults.ts';
 import { decodeHeldShare, encodeHeldShare } from './held-share.ts';
 import type { KafkaSession } from './session.ts';
 
@@ -55,6 +55,14 @@ export class KafkaGroupMember implements GroupMember {
   readonly #firstAssignment = new Promise<void>((resolve) => {
     this.#announceFirst = resolve;
   });
+  #announceDenial: (denial: TopicIoError) => void = () => undefined;
+  /** Is settled only if the first join is refused. */
+  readonly #firstDenial = new Promise<TopicIoError>((resolve) => {
+    this.#announceDenial = resolve;
+  });
+  readonly #onDenied: (denial: TopicIoError | null) => void;
+  #denied = false;
+  #isOpen = false;
   readonly #iterator = lastingIterator<Assignment>(() => this.#next());
 
   private constructor(options: GroupMemberOptions) {
@@ -63,12 +71,13 @@ export class KafkaGroupMember implements GroupMember {
     this.#group = options.group;
     this.#topic = options.topic;
     this.#signal = options.signal;
+    this.#onDenied = options.onDenied ?? (() => undefined);
   }
 
   /**
    * Resolves when the first assignment has arrived, or after a while without one. Other members, or the remains of a
    * killed one, may delay the join, and joining then continues in the background. Rejects when the cluster or the topic
-   * does not answer.
+   * does not answer, and with `denied` when this process may not join.
    */
   static async open(options: GroupMemberOptions): Promise<KafkaGroupMember> {
     const { session, topic, group } = options;
@@ -79,8 +88,15 @@ export class KafkaGroupMember implements GroupMember {
     member.#signal?.addEventListener('abort', member.#onAbort, { once: true });
     if (member.#signal?.aborted) member.#onAbort();
     else member.#running = member.#run();
-    await Promise.race([member.#firstAssignment, member.#pause(BOUNDS.operationMs)]);
-    return member;
+    const denial = await Promise.race([
+      member.#firstAssignment,
+      member.#firstDenial,
+      member.#pause(BOUNDS.operationMs),
+    ]);
+    member.#isOpen = true;
+    if (denial === undefined) return member;
+    await member[Symbol.asyncDispose]();
+    throw denial;
   }
 
   async confirm(generation: number): Promise<boolean> {
@@ -94,6 +110,7 @@ export class KafkaGroupMember implements GroupMember {
         return this.#membership === membership;
       } catch (error) {
         const fault = toKafkaFault(error);
+        if (isDenied(fault)) return false;
         // If no verdict came for a whole session timeout, we must assume that the session is over, and join again.
         if (REJOIN_AT_ONCE.has(fault.code) || performance.now() >= endsMs) {
           if (fault.code === KAFKA.unknownMemberId) this.#memberId = '';
@@ -147,23 +164,21 @@ export class KafkaGroupMember implements GroupMember {
 
   async #run(): Promise<void> {
     let delayMs = REJOIN_DELAY_MIN_MS;
-    let failingSinceMs: number | null = null;
     while (this.#disposal === null) {
       try {
         const membership = this.#membership ?? (await this.#session.once(() => this.#join()));
+        this.#wasAllowed();
         delayMs = REJOIN_DELAY_MIN_MS;
         await this.#pause(BOUNDS.heartbeatMs);
         if (this.#disposal !== null || this.#membership !== membership) continue;
         await this.#session.once(() => this.#heartbeat(membership));
-        failingSinceMs = null;
+        this.#wasAllowed();
       } catch (error) {
         if (this.#disposal !== null) return;
         const fault = toKafkaFault(error);
-        failingSinceMs ??= performance.now();
         this.#concede(fault);
         if (REJOIN_AT_ONCE.has(fault.code)) continue;
-        if (performance.now() - failingSinceMs >= BOUNDS.faultWorthALineMs)
-          this.#session.reportUnanswered(fault);
+        if (isDenied(fault)) this.#wasDenied(fault);
         await this.#pause(delayMs);
         delayMs = Math.min(delayMs * 2, REJOIN_DELAY_MAX_MS);
       }
@@ -184,10 +199,28 @@ export class KafkaGroupMember implements GroupMember {
     for (const end of this.#pauses) end();
   }
 
+  get #subject(): FaultSubject {
+    return { resource: 'group', name: this.#group, operation: 'Read' };
+  }
+
+  #wasDenied(fault: KafkaFault): void {
+    if (this.#denied) return;
+    this.#denied = true;
+    const denial = this.#session.explained(fault, { doing: `join group ${this.#group}` });
+    // Until the member is open, the rejection tells it.
+    if (this.#isOpen) this.#onDenied(denial);
+    else this.#announceDenial(denial);
+  }
+
+  #wasAllowed(): void {
+    if (this.#denied) this.#onDenied(null);
+    this.#denied = false;
+  }
+
   async #join(): Promise<Membership> {
     const session = this.#session;
     const coordinator = await session.coordinator({ kind: 'group', id: this.#group });
-    const joined = await coordinator.joinGroup({
+    const joining = coordinator.joinGroup({
       groupId: this.#group,
       sessionTimeout: BOUNDS.sessionMs,
       rebalanceTimeout: BOUNDS.rebalanceMs,
@@ -203,6 +236,7 @@ export class KafkaGroupMember implements GroupMember {
         },
       ],
     });
+    const joined = await about(this.#subject, joining);
     this.#memberId = joined.memberId;
     const isLeader = joined.memberId === joined.leaderId;
     const synced = await coordinator.syncGroup({
@@ -247,11 +281,14 @@ export class KafkaGroupMember implements GroupMember {
 
   async #heartbeat(membership: Membership): Promise<void> {
     const coordinator = await this.#session.coordinator({ kind: 'group', id: this.#group });
-    await coordinator.heartbeat({
-      groupId: this.#group,
-      groupGenerationId: membership.generation,
-      memberId: membership.memberId,
-    });
+    await about(
+      this.#subject,
+      coordinator.heartbeat({
+        groupId: this.#group,
+        groupGenerationId: membership.generation,
+        memberId: membership.memberId,
+      }),
+    );
   }
 
   #pause(timeoutMs: number): Promise<void> {
@@ -273,5 +310,6 @@ interface GroupMemberOptions {
   readonly leaveSession: KafkaSession;
   readonly group: string;
   readonly topic: string;
-  readonly signal: AbortSignal | undefined;
+  readonly signal?: AbortSignal;
+  readonly onDenied?: (denial: TopicIoError | null) => void;
 }

@@ -99,6 +99,7 @@ declare module 'kafkajs/src/broker/index.js' {
       readonly port: number;
       readonly pool: readonly { readonly socket?: Socket }[];
       send<T>(call: ProtocolCall<T>): Promise<T>;
+      getConnection(index?: number): Promise<unknown>;
     };
     metadata(topics: readonly string[]): Promise<ClusterMetadata>;
     isConnected(): boolean;
@@ -368,11 +369,47 @@ declare module 'kafkajs/src/protocol/decoder.js' {
     readInt16(): number;
     readInt32(): number;
     readInt64(): { toString(): string };
+    readString(): string | null;
+    readBoolean(): boolean;
+    readArray<Item>(read: (decoder: Decoder) => Item): Item[];
     readUVarIntString(): string | null;
     /** Returns null where the sender wrote none. */
     readUVarIntArray<Item>(read: (decoder: Decoder) => Item): Item[] | null;
     readTaggedFields(): unknown;
   }
+}
+
+declare module 'kafkajs/src/protocol/error.js' {
+  export const errorCodes: readonly { readonly code: number; readonly type: string }[];
+}
+
+declare module 'kafkajs/src/protocol/requests/createTopics/v3/request.js' {
+  import type { ProtocolCall } from 'kafkajs/src/broker/index.js';
+
+  export default function createTopicsRequest(options: {
+    topics: readonly {
+      readonly topic: string;
+      readonly numPartitions: number;
+      readonly replicationFactor: number;
+      readonly configEntries: readonly { readonly name: string; readonly value: string }[];
+    }[];
+    validateOnly: boolean;
+    timeout: number;
+  }): ProtocolCall<unknown>['request'];
+}
+
+declare module 'kafkajs/src/protocol/requests/createTopics/v3/response.js' {
+  const response: {
+    decode(raw: Buffer): Promise<{
+      readonly topicErrors: readonly {
+        readonly topic: string;
+        readonly errorCode: number;
+        readonly errorMessage: string | null;
+      }[];
+      readonly clientSideThrottleTime: number;
+    }>;
+  };
+  export default response;
 }
 
 declare module 'kafkajs/src/protocol/requests/metadata/v6/response.js' {

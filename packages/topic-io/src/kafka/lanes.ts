@@ -7,7 +7,7 @@ import {
   type TopicWriter,
 } from '../topic-io.ts';
 import { BOUNDS } from './config.ts';
-import { isLostProducer, KafkaFault, mayHaveAppended, toKafkaFault, toTopicIoError } from './faults.ts';
+import { about, isLostProducer, KafkaFault, mayHaveAppended, toKafkaFault } from './faults.ts';
 import { BATCH_HEADER_BYTES, isTooLarge, type ProducerIdentity, produce, wireBytes } from './produce.ts';
 import type { KafkaSession } from './session.ts';
 import type { TopicLimits } from './topic-limits.ts';
@@ -172,7 +172,8 @@ class Lane {
       try {
         this.#acknowledge(batch.shares, await this.#send(batch));
       } catch (error) {
-        const fault = toTopicIoError(error, { doing: `append to ${this.#topic}/${this.#partition}` });
+        const doing = `append to ${this.#topic}/${this.#partition}`;
+        const fault = this.#session.explained(error, { doing });
         if (fault.code === 'too_large') await this.#makeSmaller(batch, fault);
         else this.#failAll(await this.#explained(fault, batch));
       }
@@ -272,7 +273,11 @@ class Lane {
 
   async #newProducer(): Promise<LaneProducer> {
     const broker = await this.#session.anyBroker();
-    const answer = await broker.initProducerId({ transactionTimeout: BOUNDS.transactionMs });
+    const answer = await about(
+      // Whoever may write to a topic may be an idempotent producer.
+      { resource: 'topic', name: this.#topic, operation: 'Write' },
+      broker.initProducerId({ transactionTimeout: BOUNDS.transactionMs }),
+    );
     const { producerId, producerEpoch } = answer;
     return { identity: { producerId, producerEpoch }, nextSequence: 0 };
   }

@@ -34,9 +34,7 @@ export async function askForNextEpoch(
     response: { decode: async (raw) => decode(raw), parse: async (data) => data },
     logResponseError: false,
   });
-  if (errorCode !== 0) {
-    throw new KafkaFault(errorCode, `the next epoch of ${holder.transactionalId}: error ${errorCode}`);
-  }
+  if (errorCode !== 0) throw new KafkaFault(errorCode, `the next epoch of ${holder.transactionalId}`);
   return identity;
 }
 

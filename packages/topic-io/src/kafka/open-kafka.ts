@@ -20,7 +20,7 @@ import { bounds, deleteTopic, describeTopic, ensureTopics, offsetAtTime } from '
 export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
   patchKafkajs();
   await startCodecs();
-  const reachability = new Reachability({ logger: options.logger, brokers: options.brokers });
+  const reachability = new Reachability(options);
   const security = new KafkaSecurity(options);
   const open = new Set<AsyncDisposable>();
   let closed = false;
@@ -47,9 +47,9 @@ export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
       refuseWhenClosed();
       return ensureTopics(questions, specs);
     },
-    async describeTopic(name) {
+    async describeTopic(name, needs) {
       refuseWhenClosed();
-      return describeTopic(questions, name);
+      return describeTopic(questions, name, needs);
     },
     async deleteTopic(name) {
       refuseWhenClosed();
@@ -82,12 +82,12 @@ export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
       const own = session();
       return keep(new KafkaReader(own, readerOptions), own);
     },
-    async groupMember({ group, topic, signal }) {
+    async groupMember(memberOptions) {
       refuseWhenClosed();
       const own = session();
       try {
         return keep(
-          await KafkaGroupMember.open({ session: own, leaveSession: questions, group, topic, signal }),
+          await KafkaGroupMember.open({ ...memberOptions, session: own, leaveSession: questions }),
           own,
         );
       } catch (error) {

@@ -3,7 +3,7 @@ import Encoder from 'kafkajs/src/protocol/encoder.js';
 import { type Compression, codecOf, compress } from '../compression.ts';
 import type { RecordToAppend } from '../topic-io.ts';
 import { BOUNDS } from './config.ts';
-import { KafkaFault } from './faults.ts';
+import { about, type FaultSubject, KAFKA, KafkaFault } from './faults.ts';
 import { encodeRecordBatch, recordsIn, replaceRecords } from './record-batch-encoder.ts';
 import type { KafkaSession } from './session.ts';
 
@@ -57,7 +57,9 @@ export async function produce(options: ProduceOptions): Promise<number> {
   const leader = await session.leader({ topic, partition });
   const byKafkajs = session.encoder === 'kafkajs' && KAFKAJS_COMPRESSIONS.has(options.compression ?? 'none');
   const send = byKafkajs ? produceByKafkajs : produceByOurselves;
-  const baseOffset = await send(leader, options);
+  const toTopic = { resource: 'topic', name: topic, partition, operation: 'Write' } as const;
+  const asWriter = writerSubject(options.transactionalId);
+  const baseOffset = await about([toTopic, ...asWriter], send(leader, options));
   if (!Number.isSafeInteger(baseOffset) || baseOffset < 0) {
     throw new KafkaFault(null, `the broker's answer does not cover ${topic}/${partition}`);
   }
@@ -67,6 +69,12 @@ export async function produce(options: ProduceOptions): Promise<number> {
 /** What kafkajs compresses without plug-ins. */
 const KAFKAJS_COMPRESSIONS: ReadonlySet<Compression> = new Set(['none', 'gzip']);
 
+/** Requests of a transaction may be refused for its id. */
+export function writerSubject(transactionalId: string | undefined): FaultSubject[] {
+  if (transactionalId === undefined) return [];
+  return [{ resource: 'transactional-id', name: transactionalId, operation: 'Write' }];
+}
+
 const PRODUCE = 0;
 /** The oldest version that is sent, and the newest, whose answer also says in words what is wrong with a record. */
 const VERSION = 7;
@@ -74,9 +82,10 @@ const VERSION_WITH_REASON = 8;
 
 async function produceByOurselves(leader: Broker, options: ProduceOptions): Promise<number> {
   const offered = leader.versions?.[PRODUCE]?.maxVersion ?? VERSION;
-  if (offered < VERSION) throw new KafkaFault(35, 'the broker is older than Kafka 2.1');
+  if (offered < VERSION) {
+    throw new KafkaFault(KAFKA.unsupportedVersion, 'the broker is older than Kafka 2.1');
+  }
   const apiVersion = Math.min(offered, VERSION_WITH_REASON);
-  const { topic, partition } = options;
   const answer = await leader.connectionPool.send<ProduceAnswer>({
     request: {
       apiKey: PRODUCE,
@@ -88,10 +97,7 @@ async function produceByOurselves(leader: Broker, options: ProduceOptions): Prom
     logResponseError: false,
   });
   const { errorCode, baseOffset, reason } = answer;
-  if (errorCode !== 0) {
-    const said = reason === null ? '' : `: ${reason}`;
-    throw new KafkaFault(errorCode, `produce to ${topic}/${partition} answers error ${errorCode}${said}`);
-  }
+  if (errorCode !== 0) throw new KafkaFault(errorCode, reason ?? '');
   return baseOffset;
 }
 

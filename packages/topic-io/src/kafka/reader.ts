@@ -10,7 +10,7 @@ import {
   type TopicReader,
 } from '../topic-io.ts';
 import { BOUNDS } from './config.ts';
-import { KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './faults.ts';
+import { faultAbout, isDenied, KAFKA, KafkaFault, toKafkaFault } from './faults.ts';
 import { type FetchedPartition, fetchPartitions } from './fetch.ts';
 import { type DecodedBatches, decodeBatches } from './record-batch.ts';
 import type { KafkaSession } from './session.ts';
@@ -79,6 +79,7 @@ export class KafkaReader implements TopicReader {
   readonly #signal: AbortSignal | undefined;
   readonly #onFault: ((fault: TopicIoError | null) => void) | undefined;
   readonly #onAnswer: ((answer: FetchAnswered) => void) | undefined;
+  readonly #outlastsDenial: boolean;
   readonly #onAbort = () => void this[Symbol.asyncDispose]();
   readonly #positions = new Map<number, Position>();
   readonly #nodes = new Map<number, ReaderNode>();
@@ -90,7 +91,8 @@ export class KafkaReader implements TopicReader {
   #planning = false;
   #closed = false;
   #planAgain = false;
-  #faultBeganMs = 0;
+  /** Whether the fault that was told last is a denial. */
+  #toldDenial = false;
   readonly #retryTimers = new Set<NodeJS.Timeout>();
   #serial = 0;
   #compacted: boolean | null = null;
@@ -104,6 +106,7 @@ export class KafkaReader implements TopicReader {
     this.#signal = options.signal;
     this.#onFault = options.onFault;
     this.#onAnswer = options.onAnswer;
+    this.#outlastsDenial = options.outlastsDenial ?? false;
     // One signal may stop many readers, one for each partition. Every reader removes its listener again.
     if (this.#signal !== undefined) setMaxListeners(0, this.#signal);
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
@@ -354,10 +357,8 @@ export class KafkaReader implements TopicReader {
   async #refused(options: { answer: FetchedPartition; position: Position }): Promise<Fetched | null> {
     const { answer, position } = options;
     const { partition, errorCode } = answer;
-    const fault = new KafkaFault(
-      errorCode,
-      `fetch of ${this.#topic}/${partition} answers error ${errorCode}`,
-    );
+    const subject = { resource: 'topic', name: this.#topic, partition, operation: 'Read' } as const;
+    const fault = faultAbout(errorCode, subject);
     this.#session.recoverFrom(fault);
     if (errorCode !== KAFKA.offsetOutOfRange) {
       this.#retryAfter(fault, [partition]);
@@ -395,13 +396,15 @@ export class KafkaReader implements TopicReader {
   #retryAfter(fault: KafkaFault, partitions: readonly number[]): void {
     const positions = partitions.flatMap((partition) => this.#positions.get(partition) ?? []);
     if (this.#closed || positions.length === 0) return;
-    const now = performance.now();
-    if (this.#faulty.size === 0) {
-      this.#faultBeganMs = now;
-      this.#onFault?.(toTopicIoError(fault, { doing: `read ${this.#topic}` }));
+    const said = () => this.#session.explained(fault, { doing: `read ${this.#topic}` });
+    if (isDenied(fault) && !this.#outlastsDenial) {
+      this.#fail(said());
+      return;
     }
-    if (fault.code === null && now - this.#faultBeganMs >= BOUNDS.faultWorthALineMs) {
-      this.#session.reportUnanswered(fault);
+    // A fault that turns out to be a denial is told too: it does not pass by itself.
+    if (this.#faulty.size === 0 || (isDenied(fault) && !this.#toldDenial)) {
+      this.#toldDenial = isDenied(fault);
+      this.#onFault?.(said());
     }
     let failures = 0;
     for (const position of positions) {
@@ -422,7 +425,9 @@ export class KafkaReader implements TopicReader {
   #recovered(partition: number): void {
     const position = this.#positions.get(partition);
     if (position !== undefined) position.failures = 0;
-    if (this.#faulty.delete(partition) && this.#faulty.size === 0) this.#onFault?.(null);
+    if (!this.#faulty.delete(partition) || this.#faulty.size > 0) return;
+    this.#toldDenial = false;
+    this.#onFault?.(null);
   }
 
   #fail(failure: TopicIoError): void {

@@ -7,9 +7,10 @@ import Encoder from 'kafkajs/src/protocol/encoder.js';
 import metadataResponse from 'kafkajs/src/protocol/requests/metadata/v6/response.js';
 import { TopicIoError } from '../topic-io.ts';
 import { BOUNDS, type KafkaEncoder, type KafkaOptions } from './config.ts';
-import { isRetriable, KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './faults.ts';
+import { about, faultAbout, isRetriable, KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './faults.ts';
 import { refuseOldBroker } from './oldest-broker.ts';
 import type { Reachability } from './reachability.ts';
+import { type Identity, remedyFor } from './remedies.ts';
 import { KafkaSecurity } from './security.ts';
 import { socketFactory } from './socket.ts';
 
@@ -37,8 +38,8 @@ export interface AttemptOptions {
 export class KafkaSession implements AsyncDisposable {
   readonly encoder: KafkaEncoder;
   readonly #cluster: Cluster;
-  readonly #reachability: Reachability;
   readonly #security: KafkaSecurity;
+  readonly #identity: Identity;
   readonly #closing = new AbortController();
   readonly #coordinators = new Map<string, number>();
   #metadataStale = false;
@@ -54,8 +55,8 @@ export class KafkaSession implements AsyncDisposable {
     this.encoder = kafka.encoder ?? 'own';
     // Each request in flight has a listener.
     setMaxListeners(0, this.#closing.signal);
-    this.#reachability = options.reachability;
     this.#security = security;
+    this.#identity = identityOf(kafka);
     this.#cluster = new Cluster({
       logger: loggers.createLogger({
         level: loggers.LEVELS.INFO,
@@ -83,6 +84,7 @@ export class KafkaSession implements AsyncDisposable {
     pool.createBroker = (brokerOptions) => {
       const broker = createBroker(brokerOptions);
       broker.metadata = (topics) => broker.connectionPool.send(metadataCall(topics));
+      options.reachability.watch(broker.connectionPool, this.closing);
       return broker;
     };
   }
@@ -106,13 +108,9 @@ export class KafkaSession implements AsyncDisposable {
       } catch (error) {
         if (isAborted()) throw new TopicIoError('closed', `${options.doing}: closed`, { cause: error });
         const fault = toKafkaFault(error);
-        if (!isRetriable(fault)) throw toTopicIoError(fault, options);
         const elapsedMs = performance.now() - startedMs;
         const last = elapsedMs + delayMs >= options.timeoutMs;
-        if (fault.code === null && (last || elapsedMs >= BOUNDS.faultWorthALineMs)) {
-          this.reportUnanswered(fault);
-        }
-        if (last) throw toTopicIoError(fault, options);
+        if (last || !isRetriable(fault)) throw this.explained(fault, options);
         await pause(delayMs * (0.75 + Math.random() / 2), signals);
         delayMs = Math.min(delayMs * 2, BOUNDS.retryDelayMaxMs);
       }
@@ -123,20 +121,18 @@ export class KafkaSession implements AsyncDisposable {
   async once<T>(operation: () => Promise<T>): Promise<T> {
     try {
       const result = await this.#connected(operation);
-      this.#reachability.answered(this);
       this.#security.worked();
       return result;
     } catch (error) {
       const fault = this.#security.explain(toKafkaFault(error));
-      if (fault.code !== null) this.#reachability.answered(this);
       this.recoverFrom(fault);
       throw fault;
     }
   }
 
-  /** Is for callers of `once` whose tries have failed for a while. */
-  reportUnanswered(fault: KafkaFault): void {
-    if (!this.closing.aborted) this.#reachability.failed(this, fault);
+  /** Converts a fault to the port's error, which says what an administrator has to do if it takes one. */
+  explained(error: unknown, options: { doing: string; transactional?: boolean }): TopicIoError {
+    return toTopicIoError(error, { ...options, remedy: (fault) => remedyFor(fault, this.#identity) });
   }
 
   /** Returns the broker with this id, connected. */
@@ -181,7 +177,7 @@ export class KafkaSession implements AsyncDisposable {
       throw new KafkaFault(KAFKA.unknownTopicOrPartition, `there is no topic ${topic}`);
     }
     if (found.topicErrorCode !== 0 && found.partitionMetadata.length === 0) {
-      throw new KafkaFault(found.topicErrorCode, `topic ${topic} answers error ${found.topicErrorCode}`);
+      throw faultAbout(found.topicErrorCode, { resource: 'topic', name: topic, operation: 'Describe' });
     }
     return found.partitionMetadata;
   }
@@ -224,10 +220,12 @@ export class KafkaSession implements AsyncDisposable {
     let nodeId = this.#coordinators.get(key);
     if (nodeId === undefined) {
       const broker = await this.anyBroker();
-      const answer = await broker.findGroupCoordinator({
-        groupId: of.id,
-        coordinatorType: COORDINATOR_TYPE[of.kind],
-      });
+      const answer = await about(
+        of.kind === 'group'
+          ? { resource: 'group', name: of.id, operation: 'Read' }
+          : { resource: 'transactional-id', name: of.id, operation: 'Write' },
+        broker.findGroupCoordinator({ groupId: of.id, coordinatorType: COORDINATOR_TYPE[of.kind] }),
+      );
       nodeId = answer.coordinator.nodeId;
       this.#coordinators.set(key, nodeId);
     }
@@ -238,7 +236,6 @@ export class KafkaSession implements AsyncDisposable {
   async close(options: { abrupt: boolean }): Promise<void> {
     if (this.closing.aborted) return;
     this.#closing.abort();
-    this.#reachability.forget(this);
     const pool = this.#cluster.brokerPool;
     const refuse = async () => {
       throw new KafkaFault(null, 'the session is closed');
@@ -299,6 +296,12 @@ export class KafkaSession implements AsyncDisposable {
     if (seedBroker !== undefined) all.add(seedBroker);
     return [...all];
   }
+}
+
+/** Certificates and tokens carry a name that only the broker makes a principal of. */
+function identityOf({ brokers, ssl, sasl }: KafkaOptions): Identity {
+  const user = sasl !== undefined && 'username' in sasl ? sasl.username : null;
+  return { brokers, user, isProven: sasl !== undefined || Boolean(ssl) };
 }
 
 function destroySockets(broker: Broker, reason: string): void {

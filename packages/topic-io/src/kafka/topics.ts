@@ -1,7 +1,14 @@
-import { type PartitionBounds, type TopicDescription, TopicIoError, type TopicSpec } from '../topic-io.ts';
+import {
+  type PartitionBounds,
+  type TopicDescription,
+  TopicIoError,
+  type TopicNeed,
+  type TopicSpec,
+} from '../topic-io.ts';
 import { BOUNDS } from './config.ts';
 import { createTopic } from './create-topic.ts';
-import { KAFKA, KafkaFault, toKafkaFault } from './faults.ts';
+import { about, type FaultSubject, KAFKA, KafkaFault, toKafkaFault } from './faults.ts';
+import { firstWithoutRight } from './rights.ts';
 import type { AttemptOptions, KafkaSession } from './session.ts';
 
 const READ_COMMITTED = 1;
@@ -24,13 +31,14 @@ export async function ensureTopics(
         spec.replicationFactor ??
         (brokers.length < REPLICATION_FACTOR_DEFAULT ? 1 : REPLICATION_FACTOR_DEFAULT);
       const controller = await session.controller();
+      const creation = {
+        topic: spec.name,
+        numPartitions: spec.partitions,
+        replicationFactor,
+        configEntries: configEntries(spec, replicationFactor),
+      };
       try {
-        await createTopic(controller, {
-          topic: spec.name,
-          numPartitions: spec.partitions,
-          replicationFactor,
-          configEntries: configEntries(spec, replicationFactor),
-        });
+        await createTopic(controller, creation);
       } catch (error) {
         // Another process was faster.
         if (toKafkaFault(error).code !== KAFKA.topicAlreadyExists) throw error;
@@ -38,23 +46,53 @@ export async function ensureTopics(
       session.forgetTopic(spec.name);
     });
   }
+  for (const { name, needs = [] } of specs) await refuseWithoutRights(session, { name, needs });
   return Promise.all(specs.map((spec) => describe(session, spec.name)));
 }
 
+const OPERATION_OF = { read: 'Read', write: 'Write' } as const;
+
+/** Rejects with `denied` if this process may not do with the topic what it needs. */
+async function refuseWithoutRights(
+  session: KafkaSession,
+  { name, needs }: { name: string; needs: readonly TopicNeed[] },
+): Promise<void> {
+  for (const need of needs) {
+    const operation = OPERATION_OF[need];
+    await session.attempt(bounded(`${need} topic ${name}`), async () => {
+      const fault = await firstWithoutRight(session, { topics: [name], operation });
+      if (fault !== null) throw fault;
+    });
+  }
+}
+
+function topicSubject(name: string, operation: FaultSubject['operation']): FaultSubject {
+  return { resource: 'topic', name, operation };
+}
+
 /** Returns null if there is no such topic. */
-export async function describeTopic(session: KafkaSession, name: string): Promise<TopicDescription | null> {
+export async function describeTopic(
+  session: KafkaSession,
+  name: string,
+  needs: readonly TopicNeed[] = [],
+): Promise<TopicDescription | null> {
   const found = await session.attempt(bounded(`describe topic ${name}`), async () => {
     session.forgetTopic(name);
     return exists(session, name);
   });
-  return found ? describe(session, name) : null;
+  if (!found) return null;
+  await refuseWithoutRights(session, { name, needs });
+  return describe(session, name);
 }
 
 export async function deleteTopic(session: KafkaSession, name: string): Promise<void> {
   await session.attempt(bounded(`delete topic ${name}`), async () => {
     const controller = await session.controller();
     try {
-      await controller.deleteTopics({ topics: [name], timeout: BOUNDS.requestMs });
+      await about(
+        topicSubject(name, 'Delete'),
+        controller.deleteTopics({ topics: [name], timeout: BOUNDS.requestMs }),
+      );
     } catch (error) {
       // The topic is already gone, perhaps because of a first try whose answer was lost.
       if (toKafkaFault(error).code !== KAFKA.unknownTopicOrPartition) throw error;
@@ -115,10 +153,13 @@ async function offsetAt(
 ): Promise<number> {
   const { topic, partition, timestamp } = position;
   const leader = await session.leader({ topic, partition });
-  const answer = await leader.listOffsets({
-    isolationLevel: READ_COMMITTED,
-    topics: [{ topic, partitions: [{ partition, timestamp }] }],
-  });
+  const answer = await about(
+    { ...topicSubject(topic, 'Describe'), partition },
+    leader.listOffsets({
+      isolationLevel: READ_COMMITTED,
+      topics: [{ topic, partitions: [{ partition, timestamp }] }],
+    }),
+  );
   const offset = answer.responses[0]?.partitions[0]?.offset;
   if (offset === undefined)
     throw new KafkaFault(null, `the broker's answer does not cover ${topic}/${partition}`);
@@ -162,7 +203,10 @@ export async function isCompacted(session: KafkaSession, topic: string): Promise
 export async function readSettings(session: KafkaSession, name: string): Promise<Record<string, string>> {
   const broker = await session.anyBroker();
   const resources = [{ type: TOPIC_RESOURCE, name }];
-  const answer = await broker.describeConfigs({ resources, includeSynonyms: false });
+  const answer = await about(
+    topicSubject(name, 'DescribeConfigs'),
+    broker.describeConfigs({ resources, includeSynonyms: false }),
+  );
   const settings: Record<string, string> = {};
   for (const { configName, configValue } of answer.resources[0]?.configEntries ?? []) {
     if (configValue !== null) settings[configName] = configValue;

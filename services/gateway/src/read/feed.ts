@@ -1,4 +1,5 @@
 import type { RunMeta } from '@runlog/records/meta-record';
+import { denialLines } from '@runlog/run-feed/denial-lines';
 import { feedHealthOf, feedStateOf, STALLED_AFTER_MS } from '@runlog/run-feed/feed-health';
 import { metaChange } from '@runlog/run-feed/follow-meta';
 import { type LiveRuns, openLiveRuns } from '@runlog/run-feed/live-runs';
@@ -8,7 +9,7 @@ import type { FeedHealth, FeedState } from '@runlog/schema/http/health';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/topic-io/logger';
 import { partitionOf } from '@runlog/topic-io/partitioner';
-import { isPassing, type TopicIo } from '@runlog/topic-io/topic-io';
+import { isDenial, isPassing, type TopicIo } from '@runlog/topic-io/topic-io';
 import type { GatewayConfig } from '../config.ts';
 import { Hub } from '../fan-out/hub.ts';
 import { History } from './history.ts';
@@ -68,7 +69,9 @@ export class Feed implements FeedView {
       onChange: (stalledSinceMs) => {
         const feed = feedStateOf(stalledSinceMs);
         if (feed.state === 'live') logger.info({}, 'the log answers again');
-        else logger.error({ since: feed.since }, 'the log does not answer; what is held is served on');
+        else if (this.#watch.isDenied) {
+          logger.error({ since: feed.since }, 'the log denies what is read; what is held is served on');
+        } else logger.error({ since: feed.since }, 'the log does not answer; what is held is served on');
         for (const listener of this.#listeners) listener(feed);
       },
     });
@@ -102,9 +105,13 @@ export class Feed implements FeedView {
           while (!signal.aborted) await this.#readUnder(await this.#prepare());
         } catch (error) {
           if (signal.aborted) return;
-          if (!isPassing(error)) throw error;
-          this.#waitsFor = `the log cannot be read: ${error.message}`;
-          logger.warn({ err: error, retryInMs: this.#delayMs }, 'the log cannot be read; trying again');
+          if (!isPassing(error, { hasWorked: this.#current !== null })) throw error;
+          const waitsFor = `the log cannot be read: ${error.message}`;
+          // A denial is answered at once, and may last.
+          if (!isDenial(error) || waitsFor !== this.#waitsFor) {
+            logger.warn({ err: error, retryInMs: this.#delayMs }, 'the log cannot be read; trying again');
+          }
+          this.#waitsFor = waitsFor;
         }
         await clock.sleep(this.#delayMs, signal);
         this.#delayMs = Math.min(this.#delayMs * 2, RETRY_DELAY_MS_MAX);
@@ -123,6 +130,7 @@ export class Feed implements FeedView {
       ...{ io: this.#io, topics, partitions, replicationFactor, eventRetentionHours, topicConfig, logger },
       epoch: newEpoch,
       now: clock.now,
+      role: 'gateway',
     });
   }
 
@@ -196,8 +204,10 @@ export class Feed implements FeedView {
   async #overtaken(meta: RunMeta, at: { isRestored: () => boolean; signal: AbortSignal }): Promise<void> {
     const { io, config, logger } = this.#options;
     let held = meta;
+    const { topics } = config.log;
+    const onFault = denialLines(logger, { topic: topics.meta });
     do {
-      held = await metaChange(io, { topics: config.log.topics, meta: held, signal: at.signal });
+      held = await metaChange(io, { topics, meta: held, signal: at.signal, onFault });
       logger.info({ ...held }, 'run-meta was switched');
     } while (at.isRestored() && held.epoch === meta.epoch && held.fold === meta.fold);
   }

@@ -1,0 +1,58 @@
+import { aclCommand, type Right } from '@runlog/schema/log/rights';
+import { type FaultSubject, isDenied, KAFKA, type KafkaFault } from './faults.ts';
+
+/** As whom and where this process connects. */
+export interface Identity {
+  readonly brokers: readonly string[];
+  /** Null if only the broker knows it, as with certificates and tokens. */
+  readonly user: string | null;
+  /** Whether clients must prove who they are. */
+  readonly isProven: boolean;
+}
+
+/**
+ * Says what an administrator has to do about a fault, with the exact commands. Returns null if there is nothing, or if
+ * nothing more can be said.
+ */
+export function remedyFor(fault: KafkaFault, identity: Identity): string | null {
+  const where = identity.brokers.join(', ');
+  if (fault.code === KAFKA.saslAuthenticationFailed) {
+    const who = identity.user === null ? '' : ` of ${identity.user}`;
+    return `${where} does not accept the credentials${who}: check the variables KAFKA_SASL_…, and the user there`;
+  }
+  if (fault.code === KAFKA.illegalSaslState) {
+    return `${where} takes no credentials: leave the variables KAFKA_SASL_… out, or name the port that takes them`;
+  }
+  if (!isDenied(fault) || fault.subject === null) return null;
+  const { subject } = fault;
+  const principal = principalOf(identity);
+  const commands = rightsFor(subject, fault.code).map((right) =>
+    aclCommand(right, {
+      principal: principal ?? 'User:…',
+      brokers: identity.brokers,
+      commandConfig: identity.isProven,
+    }),
+  );
+  const who = principal ?? 'the principal of this process';
+  const what = `${subject.resource.replace('-', ' ')} ${subject.name}`;
+  const orMake = subject.operation === 'Create' ? ', or makes the topics with "runlog topics --create"' : '';
+  return `${who} has no right to ${subject.operation} on ${what}; an administrator gives it with: ${commands.join(' && ')}${orMake}`;
+}
+
+function principalOf({ user, isProven }: Identity): string | null {
+  if (user !== null) return `User:${user}`;
+  return isProven ? null : 'User:ANONYMOUS';
+}
+
+function rightsFor(subject: FaultSubject, code: number | null): Right[] {
+  const { resource, name, operation } = subject;
+  const rights: Right[] = [{ resource, name, prefixed: false, operations: [operation] }];
+  // Before Kafka 3.0, a right to write to a topic did not include to be an idempotent producer.
+  if (code === KAFKA.clusterAuthorizationFailed && operation === 'Write') {
+    rights.push({
+      ...{ resource: 'cluster', name: 'kafka-cluster', prefixed: false },
+      operations: ['IdempotentWrite'],
+    });
+  }
+  return rights;
+}
