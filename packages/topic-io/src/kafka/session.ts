@@ -100,6 +100,7 @@ export class KafkaSession implements AsyncDisposable {
     const signals = options.signal ? [options.signal, this.closing] : [this.closing];
     const isAborted = () => signals.some((signal) => signal.aborted);
     let delayMs: number = BOUNDS.retryDelayMinMs;
+    let former: KafkaFault | null = null;
     for (;;) {
       if (isAborted()) throw new TopicIoError('closed', `${options.doing}: closed`);
       const leftMs = Math.max(options.timeoutMs - (performance.now() - startedMs), 1);
@@ -107,7 +108,10 @@ export class KafkaSession implements AsyncDisposable {
         return await within({ timeoutMs: leftMs, signals }, this.once(operation));
       } catch (error) {
         if (isAborted()) throw new TopicIoError('closed', `${options.doing}: closed`, { cause: error });
-        const fault = toKafkaFault(error);
+        const newest = toKafkaFault(error);
+        // The last try may have had hardly any time. The one before says more.
+        const fault: KafkaFault = newest instanceof NoAnswerInTime ? (former ?? newest) : newest;
+        former = fault;
         const elapsedMs = performance.now() - startedMs;
         const last = elapsedMs + delayMs >= options.timeoutMs;
         if (last || !isRetriable(fault)) throw this.explained(fault, options);
@@ -324,6 +328,12 @@ function metadataCall(topics: readonly string[]): ProtocolCall<ClusterMetadata> 
   };
 }
 
+class NoAnswerInTime extends KafkaFault {
+  constructor(timeoutMs: number) {
+    super(null, `no answer within ${Math.round(timeoutMs)} ms`);
+  }
+}
+
 /**
  * Bounds an operation. It uses plain listeners instead of `AbortSignal.any`, because it runs for every request and the
  * signals live as long as the session.
@@ -343,7 +353,7 @@ function within<T>(
     };
     const timer = setTimeout(() => {
       end();
-      reject(new KafkaFault(null, `no answer within ${Math.round(bound.timeoutMs)} ms`));
+      reject(new NoAnswerInTime(bound.timeoutMs));
     }, bound.timeoutMs);
     for (const signal of bound.signals) signal.addEventListener('abort', onAbort, { once: true });
     work.then(
