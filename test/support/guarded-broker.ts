@@ -8,11 +8,13 @@ import {
   logLevel,
   ResourcePatternTypes,
 } from 'kafkajs';
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { startCluster } from './broker.ts';
 import type { ExtraListener, MavenBrokerOptions, MavenBrokers } from './broker-maven.ts';
 
 const LISTENER = 'GUARDED';
+/** `expect.poll` works only within a test, and rights are also given before. */
+const SEEN = { timeout: 60_000, interval: 20 };
 const CLUSTER_NAME = 'kafka-cluster';
 
 const RESOURCE: Readonly<Record<AclResource, AclResourceTypes>> = {
@@ -100,7 +102,7 @@ export class GuardedBroker implements AsyncDisposable {
   /** Resolves when the broker applies the grants. */
   async grant(grants: readonly Grant[]): Promise<void> {
     await this.#admin.createAcls({ acl: grants.flatMap(entriesOf) });
-    await expect.poll(() => this.#missing(grants)).toEqual([]);
+    await vi.waitFor(async () => expect(await this.#missing(grants)).toEqual([]), SEEN);
   }
 
   /** Resolves when the broker no longer applies the grants. */
@@ -109,7 +111,7 @@ export class GuardedBroker implements AsyncDisposable {
     await this.#admin.deleteAcls({
       filters: entries.map(({ resourcePatternType, ...entry }) => ({ ...entry, resourcePatternType })),
     });
-    await expect.poll(async () => (await this.#missing(grants)).length).toBe(entries.length);
+    await vi.waitFor(async () => expect((await this.#missing(grants)).length).toBe(entries.length), SEEN);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -54,7 +54,7 @@ export const command: Command = {
     const matches = filterOf(values);
     return withLog(env, { command: 'rejected', readOnly: true }, async ({ io, config }) => {
       const topic = config.topics.rejected;
-      if ((await io.describeTopic(topic)) === null) {
+      if ((await io.describeTopic(topic, ['read'])) === null) {
         throw new CommandError(`there is no topic ${topic}; is RUNLOG_TOPIC_PREFIX right?`, exitCodes.failed);
       }
       const onUnreadable: ReplayOptions['onUnreadable'] = (batch, partition) =>

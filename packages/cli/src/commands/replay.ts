@@ -68,7 +68,7 @@ export const command: Command = {
       speed: speedOf(values.speed),
     };
     return withLog(env, { command: 'replay', readOnly: true }, async ({ io, config }) => {
-      const meta = await requireMeta(io, config);
+      const meta = await requireMeta(io, config, 'replay');
       const signal = stopSignal();
       const ranges = await rangesOf(io, { config, meta, ...wanted });
       const print = values.states === true ? printStates : printRecords;

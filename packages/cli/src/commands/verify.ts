@@ -26,7 +26,7 @@ export const command: Command = {
   run: async (args, env) => {
     const { values } = parseCommandLine(args, options);
     return withLog(env, { command: 'verify', readOnly: true }, async ({ io, config }) => {
-      const meta = await requireMeta(io, config);
+      const meta = await requireMeta(io, config, 'verify');
       // With another fold version, correct snapshots would look wrong.
       refuseOtherFold(meta);
       const progress = createProgress({ stream: process.stderr, now: Date.now });

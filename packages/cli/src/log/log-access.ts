@@ -1,5 +1,7 @@
 import type { RunMeta } from '@runlog/records/meta-record';
-import { readMeta } from '@runlog/run-feed/prepare-topics';
+import { needsOf, readMeta } from '@runlog/run-feed/prepare-topics';
+import type { Role } from '@runlog/schema/log/rights';
+import { figuresTopicOf } from '@runlog/schema/log/topics';
 import { type LogConfig, openLog } from '@runlog/service-kit/log-config';
 import { createLogger } from '@runlog/service-kit/logger';
 import type { Logger } from '@runlog/topic-io/logger';
@@ -55,14 +57,33 @@ export async function withChosenLog(config: LogConfig, use: LogUse, work: LogWor
   }
 }
 
-/** Reads the record that the services agreed on. Rejects if this log does not hold runlog's topics yet. */
-export async function requireMeta(io: TopicIo, config: LogConfig): Promise<RunMeta> {
+/**
+ * Reads the record that the services agreed on. Rejects if this log does not hold runlog's topics yet, or if this process may
+ * not do with them what the command does.
+ */
+export async function requireMeta(io: TopicIo, config: LogConfig, role: Role): Promise<RunMeta> {
   const meta =
     (await io.describeTopic(config.topics.meta)) === null ? null : await readMeta(io, config.topics);
-  if (meta !== null) return meta;
+  if (meta !== null) {
+    await requireRights(io, { config, meta, role });
+    return meta;
+  }
   const where = config.engine === 'kafka' ? config.brokers.join(',') : config.dataFolder;
   throw new CommandError(
     `${where} does not hold runlog's topics yet (there is no ${config.topics.meta}); is RUNLOG_TOPIC_PREFIX right?`,
     exitCodes.failed,
   );
+}
+
+/** Asks at once whether everything is allowed, so that a command does not do half of its work. */
+async function requireRights(
+  io: TopicIo,
+  of: { config: LogConfig; meta: RunMeta; role: Role },
+): Promise<void> {
+  const { topics } = of.config;
+  const { snapshots } = of.meta;
+  for (const name of [topics.meta, topics.events, topics.rejected, snapshots, figuresTopicOf(snapshots)]) {
+    const needs = needsOf(of.role, { topics, name });
+    if (needs.length > 0) await io.describeTopic(name, needs);
+  }
 }

@@ -48,7 +48,7 @@ export async function doOwnerWork(
   const { topics } = config;
   switch (request.work) {
     case 'delete': {
-      const meta = await requireMeta(io, config);
+      const meta = await requireMeta(io, config, 'delete');
       const deletions: Deletion[] = [];
       for (const key of request.keys) {
         signal.throwIfAborted();
@@ -58,7 +58,7 @@ export async function doOwnerWork(
       return { work: 'delete', deletions };
     }
     case 'rebuild': {
-      await requireMeta(io, config);
+      await requireMeta(io, config, 'rebuild');
       if (request.fold !== FOLD_VERSION) {
         throw new TopicIoError(
           'unusable',

@@ -81,12 +81,13 @@ export function rightsOf(role: Role, names: TopicNames): readonly Right[] {
         ...stored('Read', 'DescribeConfigs'),
       ];
     case 'verify':
-    case 'replay':
       return [
         topic(meta, 'Read', 'DescribeConfigs'),
         topic(events, 'Read', 'DescribeConfigs'),
         ...stored('Read', 'DescribeConfigs'),
       ];
+    case 'replay':
+      return [topic(meta, 'Read', 'DescribeConfigs'), topic(events, 'Read', 'DescribeConfigs')];
     case 'rejected':
       return [topic(rejected, 'Read', 'DescribeConfigs')];
     case 'delete':

@@ -24,6 +24,8 @@ export async function ensureTopics(
   specs: readonly TopicSpec[],
 ): Promise<TopicDescription[]> {
   for (const spec of specs) {
+    // Whoever may not even see a topic is told what it takes to use it.
+    await refuseWithoutRights(session, { name: spec.name, needs: spec.needs ?? [] });
     await session.attempt(bounded(`create topic ${spec.name}`), async () => {
       if (await exists(session, spec.name)) return;
       const { brokers } = await session.refresh();
@@ -46,7 +48,6 @@ export async function ensureTopics(
       session.forgetTopic(spec.name);
     });
   }
-  for (const { name, needs = [] } of specs) await refuseWithoutRights(session, { name, needs });
   return Promise.all(specs.map((spec) => describe(session, spec.name)));
 }
 
@@ -76,13 +77,12 @@ export async function describeTopic(
   name: string,
   needs: readonly TopicNeed[] = [],
 ): Promise<TopicDescription | null> {
+  await refuseWithoutRights(session, { name, needs });
   const found = await session.attempt(bounded(`describe topic ${name}`), async () => {
     session.forgetTopic(name);
     return exists(session, name);
   });
-  if (!found) return null;
-  await refuseWithoutRights(session, { name, needs });
-  return describe(session, name);
+  return found ? describe(session, name) : null;
 }
 
 export async function deleteTopic(session: KafkaSession, name: string): Promise<void> {

@@ -54,7 +54,7 @@ export async function describeProducers(
   const [found] = topics.flat();
   if (found === undefined) return [];
   if (found.errorCode !== 0) {
-    throw new KafkaFault(found.errorCode, `who writes to ${topic}/${partition}: error ${found.errorCode}`);
+    throw new KafkaFault(found.errorCode, `who writes to ${topic}/${partition}`);
   }
   return found.producers.filter(({ startOffset }) => startOffset >= 0);
 }
@@ -78,7 +78,7 @@ export async function listTransactions(broker: Broker): Promise<ReadonlyMap<stri
       }),
     }),
   });
-  if (errorCode !== 0) throw new KafkaFault(errorCode, `list transactions: error ${errorCode}`);
+  if (errorCode !== 0) throw new KafkaFault(errorCode, 'list transactions');
   return new Map(transactions);
 }
 
