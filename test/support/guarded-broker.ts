@@ -95,7 +95,7 @@ export class GuardedBroker implements AsyncDisposable {
   login(user: string) {
     return {
       brokers: this.brokers,
-      sasl: { mechanism: 'plain', username: user, password: passwordOf(user) } as const,
+      sasl: { mechanism: 'plain', username: user, password: { value: passwordOf(user) } } as const,
     };
   }
 

@@ -23,7 +23,12 @@ export class KafkaFault extends Error {
     options: { cause?: unknown; subject?: FaultSubject | null } = {},
   ) {
     const { subject = null } = options;
-    super(code === null || code === NOT_CONNECTABLE ? what : [errorName(code), what].filter((part) => part !== '').join(': '), options);
+    super(
+      code === null || code === NOT_CONNECTABLE
+        ? what
+        : [errorName(code), what].filter((part) => part !== '').join(': '),
+      options,
+    );
     this.name = 'KafkaFault';
     this.code = code;
     this.subject = subject;
