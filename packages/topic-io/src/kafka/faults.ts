@@ -16,6 +16,8 @@ export class KafkaFault extends Error {
   readonly code: number | null;
   /** What the request was about, if the message does not say it already. */
   readonly subject: FaultSubject | null;
+  /** The message without the error's name. */
+  readonly what: string;
 
   constructor(
     code: number | null,
@@ -32,6 +34,7 @@ export class KafkaFault extends Error {
     this.name = 'KafkaFault';
     this.code = code;
     this.subject = subject;
+    this.what = what;
   }
 }
 
@@ -50,16 +53,20 @@ export async function about<T>(
     if (fault.code === null || fault.subject !== null) throw fault;
     const all = [subjects].flat() as readonly FaultSubject[];
     const subject = all.find(({ resource }) => resource === resourceOf(fault.code)) ?? all[0] ?? null;
-    throw faultAbout(fault.code, subject, { cause: fault.cause ?? fault });
+    // kafkajs only has a sentence for each code; a fault of our own has the broker's words.
+    const words = error instanceof KafkaFault ? error.what : '';
+    throw faultAbout(fault.code, subject, { cause: fault.cause ?? fault, words });
   }
 }
 
 export function faultAbout(
   code: number,
   subject: FaultSubject | null,
-  options: { cause?: unknown } = {},
+  options: { cause?: unknown; words?: string } = {},
 ): KafkaFault {
-  return new KafkaFault(code, subject === null ? '' : subjectText(subject), { ...options, subject });
+  const { cause, words = '' } = options;
+  const parts = [subject === null ? '' : subjectText(subject), words];
+  return new KafkaFault(code, parts.filter((part) => part !== '').join(': '), { cause, subject });
 }
 
 function subjectText({ resource, name, partition }: FaultSubject): string {
