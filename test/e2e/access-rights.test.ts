@@ -139,7 +139,7 @@ describe('on a cluster with an authorizer', () => {
     expect(refused.status).toBe(503);
     expect(await refused.text()).toContain(`--operation Write --topic ${names.events}`);
     await post(ingest.addresses.ingest!, 'second');
-    expect(linesOf(ingest, 'the log does not take events')).toBe(1);
+    expect(linesOf(ingest, 'the log refuses events')).toBe(1);
     expect(ingest.output).toContain(`TOPIC_AUTHORIZATION_FAILED: topic ${names.events}`);
     await expect.poll(() => gateway.output).toContain('the log denies what is read');
     expect(gateway.output).toContain(`--operation Read --topic ${names.events}`);
