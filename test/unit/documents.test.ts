@@ -46,7 +46,7 @@ describe('the documents', () => {
       (JSON.parse(read('package.json')) as { scripts: Record<string, string> }).scripts,
     );
     const named = ['README.md', 'CONTRIBUTING.md', 'docs/operations.md'].flatMap((document) =>
-      [...read(document).matchAll(/npm run ([\w:]+)/g)].map((match) => match[1]!),
+      [...read(document).matchAll(/npm run ([\w:-]+)/g)].map((match) => match[1]!),
     );
     expect(named.filter((name) => !scripts.includes(name))).toEqual([]);
   });
