@@ -16,6 +16,8 @@ export interface LogUnderTest {
   readonly io: TopicIo;
   /** Disposes of `io` and opens the same log again. */
   reopen?(): Promise<TopicIo>;
+  /** Is false if its groups may deal partitions out anew, as seeds decide: nothing may depend on who keeps what. */
+  readonly sharesStay?: boolean;
   dispose(): Promise<void>;
 }
 
@@ -24,6 +26,7 @@ export interface ContractContext {
   io(): TopicIo;
   /** Reopens the log. Resolves to null if the engine's harness cannot. */
   reopen(): Promise<TopicIo | null>;
+  sharesStay(): boolean;
 }
 
 /** A reader that gets no answer ends by itself after this time, so that it does not hang. */

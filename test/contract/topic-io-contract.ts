@@ -26,6 +26,7 @@ export function describeTopicIo(name: string, open: () => Promise<LogUnderTest>)
     });
 
     const context: ContractContext = {
+      sharesStay: () => log?.sharesStay ?? true,
       io: () => {
         if (current === undefined) throw new Error('the log is not open');
         return current;

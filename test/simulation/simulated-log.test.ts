@@ -36,6 +36,7 @@ describeTopicIo('simulated', async () => {
   })();
   return {
     io,
+    sharesStay: false,
     async reopen() {
       await io[Symbol.asyncDispose]();
       io = open();

@@ -275,7 +275,13 @@ export class SimulatedLog {
 
 /** Refuses records that no broker accepts. */
 export function refuseTooLarge(records: readonly RecordToAppend[]): void {
-  if (records.some((record) => (record.value?.length ?? 0) > MESSAGE_BYTES_MAX)) {
-    throw new TopicIoError('too_large', `a record exceeds ${MESSAGE_BYTES_MAX} bytes`);
-  }
+  if (records.some(isTooLarge)) throw tooLarge();
+}
+
+export function isTooLarge(record: RecordToAppend): boolean {
+  return (record.value?.length ?? 0) > MESSAGE_BYTES_MAX;
+}
+
+export function tooLarge(): TopicIoError {
+  return new TopicIoError('too_large', `a record exceeds ${MESSAGE_BYTES_MAX} bytes`);
 }

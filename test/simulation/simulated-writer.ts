@@ -6,7 +6,7 @@ import {
   TopicIoError,
   type TopicWriter,
 } from '@runlog/topic-io/topic-io';
-import { refuseTooLarge } from './simulated-log.ts';
+import { isTooLarge, refuseTooLarge, tooLarge } from './simulated-log.ts';
 import type { Connection } from './simulated-topic-io.ts';
 
 const LANE_BYTES_MAX = 64 * 1024 * 1024;
@@ -52,11 +52,7 @@ export class SimulatedWriter implements TopicWriter {
     const { topic, partition, records } = batch;
     if (this.#closed) return Promise.resolve(failed(new TopicIoError('closed', 'the writer is closed')));
     if (records.length === 0) return Promise.resolve({ acknowledged: 0, baseOffset: -1 });
-    try {
-      refuseTooLarge(records);
-    } catch (error) {
-      return Promise.resolve(failed(error));
-    }
+    if (records.some(isTooLarge)) return this.#appendWithoutLarge(batch);
     const name = `${topic}/${partition}`;
     const lane = this.#lanes.get(name) ?? { topic, partition, waiting: [], bytes: 0, busy: false };
     this.#lanes.set(name, lane);
@@ -69,6 +65,20 @@ export class SimulatedWriter implements TopicWriter {
       lane.waiting.push({ records, bytes, answer });
       if (!lane.busy) void this.#drain(lane);
     });
+  }
+
+  async #appendWithoutLarge(batch: {
+    topic: string;
+    partition: number;
+    records: readonly RecordToAppend[];
+  }): Promise<AppendResult> {
+    const fault = tooLarge();
+    const refused = batch.records.flatMap((record, index) => (isTooLarge(record) ? [{ index, fault }] : []));
+    const records = batch.records.filter((record) => !isTooLarge(record));
+    const rest = await this.append({ ...batch, records });
+    // What is refused is decided only if everything before it is.
+    const decided = rest.fault === undefined ? batch.records.length : refused[0]!.index;
+    return { fault, ...rest, refused: refused.filter(({ index }) => index < decided) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
