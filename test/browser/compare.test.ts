@@ -100,7 +100,7 @@ describe('several runs', () => {
     await row('c1/nobody/default').getByText('3/50').waitFor();
     await page.getByRole('button', { name: `Remove ${KEYS[0]}` }).click();
     expect(await order()).toEqual([KEYS[1], KEYS[2], 'c1/nobody/default']);
-    expect(hash()).toBe(`#compare?runs=${KEYS[1]},${KEYS[2]},c1/nobody/default`);
+    await expect.poll(hash).toBe(`#compare?runs=${KEYS[1]},${KEYS[2]},c1/nobody/default`);
   });
 
   it('beyond fifty, and what is no run, are said to be left out', async () => {
@@ -136,7 +136,7 @@ describe('several runs', () => {
     await page.getByRole('option', { name: 'c2/late/default' }).waitFor();
     await page.keyboard.press('Enter');
     await row('c2/late/default').getByText('5/50').waitFor();
-    expect(hash()).toBe(`#compare?runs=${KEYS[0]},${KEYS[1]},c2/late/default`);
+    await expect.poll(hash).toBe(`#compare?runs=${KEYS[0]},${KEYS[1]},c2/late/default`);
     await page.keyboard.type('resnet');
     await page.getByText('no other run has this in its name').waitFor();
   });
@@ -160,11 +160,11 @@ describe('the address of a comparison', () => {
     await expect.poll(order).toEqual([KEYS[0], KEYS[1], KEYS[2]]);
     await page.getByRole('button', { name: 'sort by last reward' }).click();
     await expect.poll(order).toEqual([KEYS[1], KEYS[2], KEYS[0]]);
-    expect(hash()).toContain('sort=-last:reward');
+    await expect.poll(hash).toContain('sort=-last:reward');
     await page.getByText('1 of 8 figures').click();
     await page.getByLabel('entropy', { exact: true }).check();
     await chart('entropy').waitFor();
-    expect(hash()).toContain('figures=reward,entropy');
+    await expect.poll(hash).toContain('figures=reward,entropy');
   });
 });
 
@@ -223,11 +223,11 @@ describe('the keys of a comparison', () => {
     await page.keyboard.press('Escape');
     await expect.poll(() => drawn('accuracy')).toBe(all);
     await page.keyboard.press('x');
-    expect(hash()).toContain('x=step');
+    await expect.poll(hash).toContain('x=step');
     await page.keyboard.press('e');
-    expect(hash()).toContain('fields=all');
+    await expect.poll(hash).toContain('fields=all');
     await page.keyboard.press('s');
-    expect(hash()).toContain('sort=run');
+    await expect.poll(hash).toContain('sort=run');
     await page.keyboard.press('f');
     await page.getByLabel('entropy', { exact: true }).waitFor();
     await page.keyboard.press('Escape');

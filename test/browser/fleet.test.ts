@@ -190,13 +190,13 @@ describe('order and groups', () => {
     expect(await head('events').getAttribute('aria-sort')).toBe('descending');
     await head('events').getByRole('button').click();
     await expect.poll(names).toEqual(['few', 'some', 'many']);
-    expect(hash()).toBe('#?sort=events');
+    await expect.poll(hash).toBe('#?sort=events');
     await page.keyboard.press('S');
     await expect.poll(names).toEqual(['many', 'some', 'few']);
     await page.keyboard.press('b');
     await expect.poll(names).toEqual(['many', 'few', 'some']);
     expect(await page.locator('.fleet-group').allInnerTexts()).toEqual(['c1 2 runs', 'c2 1 run']);
-    expect(hash()).toBe('#?sort=-events&by=cluster');
+    await expect.poll(hash).toBe('#?sort=-events&by=cluster');
     await page.reload();
     await expect.poll(names).toEqual(['many', 'few', 'some']);
     await page.getByLabel('by:').selectOption('state');
@@ -279,7 +279,7 @@ describe('rows', () => {
     await expect.poll(active).toBe('a');
     await page.keyboard.press('Enter');
     await page.locator('h1').filter({ hasText: 'a' }).waitFor();
-    expect(hash()).toBe('#c1/a/default');
+    await expect.poll(hash).toBe('#c1/a/default');
   });
 
   it('are marked up to fifty', async () => {

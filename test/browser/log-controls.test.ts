@@ -87,7 +87,7 @@ describe('the filter of the log', () => {
     await filterBox().blur();
     await page.getByText('"two" is no environment. Write its number, as in env:2.').waitFor();
     expect(await kinds()).toHaveLength(2);
-    expect(hash()).not.toContain('log=');
+    await expect.poll(hash).not.toContain('log=');
   });
 
   it('has a chip for each class that occurs, with its count, which leaves the class out', async () => {
@@ -115,7 +115,7 @@ describe('the raw table', () => {
     await expect.poll(header).toEqual(['Time', 'Type', 'Env', 'Ep', 'Message', 'Details']);
     const shown = ['PLATEAU_DETECTED', 'SEED_GATE_EVALUATED', 'TRAINING_STARTED'];
     await expect.poll(rawTypes).toEqual(shown);
-    expect(hash()).toContain('raw=1');
+    await expect.poll(hash).toContain('raw=1');
     await send(seedFossilized());
     await expect.poll(rawTypes).toEqual(['SEED_FOSSILIZED', ...shown]);
     await page.getByText('SEED_GATE_EVALUATED').click();

@@ -290,7 +290,7 @@ describe('ways around', () => {
     await page.keyboard.type('c2/vit');
     await page.keyboard.press('Enter');
     await page.locator('h1').filter({ hasText: 'vit' }).waitFor();
-    expect(hash()).toBe('#c2/vit/default');
+    await expect.poll(hash).toBe('#c2/vit/default');
   });
 
   it('the keys are shown by ?, which is a letter while somebody types', async () => {
