@@ -75,6 +75,7 @@ export interface Plan {
 /** Requests and faults happen before this time. Then everything heals. */
 export const HEAL_AT_MS = 32_000;
 const PUBLISH_MS = 25_000;
+const LONG_EVENTS = 260;
 const EVENT_TYPES = [
   'EPOCH_COMPLETED',
   'EPOCH_COMPLETED',
@@ -98,13 +99,15 @@ export function planOf(seed: number): Plan {
   };
   const theme = planTheme(seed, runs);
   const isCalm = random.chance(0.3);
+  const requests = planRequests(random, runs);
+  const faults = [...planFaults(random, { runs, ...shape }), ...theme.faults, ...planAbsence(seed, requests)];
   return {
     seed,
     partitions: 2,
     runs,
     ...shape,
-    requests: planRequests(random, runs),
-    faults: [...planFaults(random, { runs, ...shape }), ...theme.faults].sort((a, b) => a.atMs - b.atMs),
+    requests,
+    faults: faults.sort((a, b) => a.atMs - b.atMs),
     snapshotIntervalMs: random.pick([1_000, 2_000, 2_000, 5_000]),
     snapshotBytesPerSecond: random.pick([600, 3_000, 1_000_000, 1_000_000]),
     latencyMsMax: random.pick([2, 20, 200]),
@@ -129,7 +132,7 @@ function planRequests(random: SeededRandom, runs: readonly string[]): PlannedReq
   for (const emitter of emitters) if (emitter.runs.length === 0) emitter.runs = [random.pick(runs)];
   // A few histories are long enough for entries to be pushed out of the event log.
   const isLong = random.chance(0.03);
-  const eventsMax = isLong ? 260 : random.integer(10, 45);
+  const eventsMax = isLong ? LONG_EVENTS : random.integer(10, 45);
   const perRequestMax = isLong ? 40 : random.pick([1, 3, 6]);
   const times: number[] = [];
   let planned = 0;
@@ -161,6 +164,20 @@ function planRequests(random: SeededRandom, runs: readonly string[]): PlannedReq
     const copyAfterMs = random.chance(0.08) ? random.between(0, 9_000) : null;
     return { atMs: times[index]!, emitter: emitter.name, events, copyAfterMs };
   });
+}
+
+/** Plans that a client of a long history reads nothing for so long that entries are pushed out of the event log meanwhile. */
+function planAbsence(seed: number, requests: readonly PlannedRequest[]): Fault[] {
+  if (requests.reduce((sum, { events }) => sum + events.length, 0) < LONG_EVENTS) return [];
+  const random = new SeededRandom(seed).fork('absence');
+  const atMs = random.between(2_000, 6_000);
+  const forMs = random.between(14_000, 22_000);
+  return [
+    { kind: 'stall', atMs, client: 0, forMs },
+    ...(random.chance(0.5)
+      ? [{ kind: 'disconnect', atMs: atMs + forMs - 500, client: 0, resume: 'since' } as const]
+      : []),
+  ];
 }
 
 function planFaults(
