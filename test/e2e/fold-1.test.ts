@@ -147,7 +147,7 @@ describe.each([
     expect(gone).toHaveLength(5);
     if (engine === 'kafka') {
       const refused = await runCli(['up'], { ...PORTS, ...log.env });
-      expect(refused.stdout).toContain(`written by fold version 1, this build has ${FOLD_VERSION}: run`);
+      expect(refused.stderr).toContain(`written by fold version 1, this build has ${FOLD_VERSION}: run`);
       expect(refused.code).toBe(1);
       const { code, stdout } = await runCli(['rebuild', '--json'], log.env);
       expect(code).toBe(0);
