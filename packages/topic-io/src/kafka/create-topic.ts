@@ -12,7 +12,6 @@ export interface TopicToCreate {
 }
 
 /**
-/**
  * Asks the controller for one topic. Rejects with a KafkaFault that has the broker's own words: they name the setting that
  * it does not know, or the rule that the topic breaks. kafkajs leaves them out. Use it within `attempt`.
  */

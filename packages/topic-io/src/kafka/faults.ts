@@ -107,6 +107,7 @@ export const KAFKA = {
   topicAuthorizationFailed: 29,
   groupAuthorizationFailed: 30,
   clusterAuthorizationFailed: 31,
+  invalidTimestamp: 32,
   illegalSaslState: 34,
   unsupportedVersion: 35,
   topicAlreadyExists: 36,
@@ -142,7 +143,7 @@ const DENIED = new Set<number>([
 const UNUSABLE = new Set<number>([
   NOT_CONNECTABLE,
   17, // INVALID_TOPIC_EXCEPTION
-  32, // INVALID_TIMESTAMP
+  KAFKA.invalidTimestamp,
   33, // UNSUPPORTED_SASL_MECHANISM
   KAFKA.illegalSaslState,
   KAFKA.unsupportedVersion,

@@ -1,7 +1,6 @@
 import { alterCommand } from '../topic-settings.ts';
-import { toKafkaFault } from './faults.ts';
+import { KAFKA, toKafkaFault } from './faults.ts';
 
-const INVALID_TIMESTAMP = 32;
 const BEFORE = 'message.timestamp.before.max.ms';
 const AFTER = 'message.timestamp.after.max.ms';
 /** What a broker's clock says lies within this; anything else is the result of numbers that were misunderstood. */
@@ -10,7 +9,7 @@ const PLAUSIBLE_MS = { from: Date.UTC(2015, 0, 1), to: Date.UTC(2200, 0, 1) };
 const APART_MS_MIN = 30_000;
 
 export function isInvalidTimestamp(error: unknown): boolean {
-  return toKafkaFault(error).code === INVALID_TIMESTAMP;
+  return toKafkaFault(error).code === KAFKA.invalidTimestamp;
 }
 
 /** What is known of a batch that a broker refused because of its timestamps. */

@@ -383,35 +383,6 @@ declare module 'kafkajs/src/protocol/error.js' {
   export const errorCodes: readonly { readonly code: number; readonly type: string }[];
 }
 
-declare module 'kafkajs/src/protocol/requests/createTopics/v3/request.js' {
-  import type { ProtocolCall } from 'kafkajs/src/broker/index.js';
-
-  export default function createTopicsRequest(options: {
-    topics: readonly {
-      readonly topic: string;
-      readonly numPartitions: number;
-      readonly replicationFactor: number;
-      readonly configEntries: readonly { readonly name: string; readonly value: string }[];
-    }[];
-    validateOnly: boolean;
-    timeout: number;
-  }): ProtocolCall<unknown>['request'];
-}
-
-declare module 'kafkajs/src/protocol/requests/createTopics/v3/response.js' {
-  const response: {
-    decode(raw: Buffer): Promise<{
-      readonly topicErrors: readonly {
-        readonly topic: string;
-        readonly errorCode: number;
-        readonly errorMessage: string | null;
-      }[];
-      readonly clientSideThrottleTime: number;
-    }>;
-  };
-  export default response;
-}
-
 declare module 'kafkajs/src/protocol/requests/metadata/v6/response.js' {
   import type { ClusterMetadata } from 'kafkajs/src/cluster/index.js';
 

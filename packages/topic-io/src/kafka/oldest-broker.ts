@@ -1,7 +1,6 @@
 import type { Broker } from 'kafkajs/src/broker/index.js';
-import { KafkaFault } from './faults.ts';
+import { KAFKA, KafkaFault } from './faults.ts';
 
-const UNSUPPORTED_VERSION = 35;
 const FETCH = 1;
 /** The first version of Fetch that says from which replica to read. Everything else that is needed is older. */
 const FETCH_VERSION = 11;
@@ -12,7 +11,7 @@ export function refuseOldBroker(broker: Broker): void {
   if (offered === undefined || offered >= FETCH_VERSION) return;
   const { host, port } = broker.connectionPool;
   throw new KafkaFault(
-    UNSUPPORTED_VERSION,
+    KAFKA.unsupportedVersion,
     `the broker ${host}:${port} is older than Kafka 2.3, the oldest that runlog works with: update it`,
   );
 }

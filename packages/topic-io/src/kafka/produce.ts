@@ -3,7 +3,8 @@ import Encoder from 'kafkajs/src/protocol/encoder.js';
 import { type Compression, codecOf, compress } from '../compression.ts';
 import type { RecordToAppend } from '../topic-io.ts';
 import { BOUNDS } from './config.ts';
-import { about, type FaultSubject, KAFKA, KafkaFault } from './faults.ts';
+import { about, type FaultSubject, KafkaFault } from './faults.ts';
+import { refuseOldBroker } from './oldest-broker.ts';
 import { encodeRecordBatch, recordsIn, replaceRecords } from './record-batch-encoder.ts';
 import type { KafkaSession } from './session.ts';
 
@@ -81,10 +82,8 @@ const VERSION = 7;
 const VERSION_WITH_REASON = 8;
 
 async function produceByOurselves(leader: Broker, options: ProduceOptions): Promise<number> {
+  refuseOldBroker(leader);
   const offered = leader.versions?.[PRODUCE]?.maxVersion ?? VERSION;
-  if (offered < VERSION) {
-    throw new KafkaFault(KAFKA.unsupportedVersion, 'the broker is older than Kafka 2.1');
-  }
   const apiVersion = Math.min(offered, VERSION_WITH_REASON);
   const answer = await leader.connectionPool.send<ProduceAnswer>({
     request: {

@@ -1,7 +1,8 @@
 import { TopicIoError } from '../topic-io.ts';
 import { alterCommand, type BatchBound, batchBoundOf } from '../topic-settings.ts';
 import { BOUNDS } from './config.ts';
-import { toKafkaFault } from './faults.ts';
+import { errorName } from './error-names.ts';
+import { KAFKA, toKafkaFault } from './faults.ts';
 import { explainTimestamp, isInvalidTimestamp } from './invalid-timestamp.ts';
 import type { KafkaSession } from './session.ts';
 import { readSettings } from './topics.ts';
@@ -56,7 +57,7 @@ export class TopicLimits {
   async fault(of: { topic: string; recordBytes: number; cause: unknown }): Promise<TopicIoError> {
     const { topic, recordBytes, cause } = of;
     const { setting, bytesMax } = await this.#read(topic);
-    const name = toKafkaFault(cause).code === 18 ? 'RECORD_LIST_TOO_LARGE' : 'MESSAGE_TOO_LARGE';
+    const name = errorName(toKafkaFault(cause).code ?? KAFKA.messageTooLarge);
     const said = setting === null ? '' : `, whose ${setting} is ${bytesMax}`;
     const raised = { [setting ?? 'max.message.bytes']: String(BOUNDS.messageBytes) };
     const message =
