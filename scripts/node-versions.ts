@@ -1,14 +1,12 @@
 /**
  * Runs the unit tests and the first steps on each version of Node that runlog supports. See `npm run nodes -- --help`.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { textTable } from '../packages/cli/src/text-table.ts';
+import { type Outcome, outcomeOf, run, versionsAsked } from './each-version.ts';
 
 /** The oldest version that package.json allows, and one of each later line. */
 const VERSIONS = ['20.19.0', '22.23.3', '24.21.0', '26.10.0'];
@@ -21,25 +19,7 @@ ${VERSIONS.join(', ')}, or on those that are named. Each is downloaded once from
 Exit code: 0 all passed, 1 some did not, 2 a version cannot be had.
 `;
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'runlog');
-
-const { values, positionals } = parseArgs({
-  options: { help: { type: 'boolean', short: 'h', default: false } },
-  allowPositionals: true,
-});
-if (values.help) {
-  process.stdout.write(HELP);
-  process.exit(0);
-}
-const inexact = positionals.find((version) => !/^\d+\.\d+\.\d+$/.test(version));
-if (inexact !== undefined) {
-  process.stderr.write(`'${inexact}' is not an exact version of Node, such as ${VERSIONS.at(-1)}\n`);
-  process.exit(2);
-}
-
-// The processes that this script started end with it.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 interface Verdict {
   readonly version: string;
@@ -47,13 +27,8 @@ interface Verdict {
   readonly firstSteps: Outcome;
 }
 
-interface Outcome {
-  readonly passed: boolean;
-  readonly text: string;
-}
-
 const verdicts: Verdict[] = [];
-for (const version of positionals.length > 0 ? positionals : VERSIONS) {
+for (const version of versionsAsked({ help: HELP, program: 'Node', all: VERSIONS })) {
   const bin = await installed(version);
   process.stdout.write(`\nNode ${version}\n`);
   verdicts.push({
@@ -77,15 +52,12 @@ if (verdicts.some(({ unitTests, firstSteps }) => !unitTests.passed || !firstStep
  * summarises.
  */
 async function outcome(bin: string, args: readonly string[]): Promise<Outcome> {
-  const { code, output } = await run(join(bin, 'node'), args, {
+  const ended = await run(join(bin, 'node'), args, {
     // With this, programs that a test starts by name find the same Node.
     PATH: `${bin}${delimiter}${process.env.PATH ?? ''}`,
     NO_COLOR: '1',
   });
-  const passed = code === 0;
-  const lastLine = output.trimEnd().split('\n').at(-1) ?? '';
-  process.stdout.write(passed ? `${lastLine}\n` : output);
-  return { passed, text: passed ? lastLine : `FAILED (${code}): ${lastLine}` };
+  return outcomeOf(ended);
 }
 
 /**
@@ -111,28 +83,4 @@ async function installed(version: string): Promise<string> {
   }
   await rename(partial, folder);
   return join(folder, bin);
-}
-
-/** Resolves to the exit code, or what ended it instead, and the whole output. */
-function run(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  return new Promise<{ code: number | string; output: string }>((resolve) => {
-    const child: ChildProcess = spawn(program, args, {
-      cwd: root,
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const kill = () => child.kill('SIGTERM');
-    process.once('exit', kill);
-    let output = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream!.setEncoding('utf8').on('data', (text: string) => {
-        output += text;
-      });
-    const end = (code: number | string) => {
-      process.removeListener('exit', kill);
-      resolve({ code, output });
-    };
-    child.once('error', (error) => end(error.message));
-    child.once('close', (code, signal) => end(code ?? signal ?? 'nothing'));
-  });
 }
