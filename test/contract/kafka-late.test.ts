@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { KafkaRequest } from '../support/kafka-frame.ts';
 import type { KafkaProxyHooks, Verdict } from '../support/kafka-proxy.ts';
-import { ProxiedBroker } from '../support/proxied-broker.ts';
+import { proxiedBrokers } from '../support/proxied-brokers.ts';
 import { uniqueName } from '../support/unique-name.ts';
 import {
   createTopic,
@@ -21,17 +21,7 @@ const WAIT = { timeout: 60_000, interval: 20 };
 const VERIFICATION = [true, false];
 
 describe('a request that arrives late', () => {
-  const brokers = new Map<boolean, ProxiedBroker>();
-
-  beforeAll(async () => {
-    const start = async (verification: boolean) =>
-      brokers.set(verification, await ProxiedBroker.start({ verification }));
-    await Promise.all([true, false].map(start));
-  });
-
-  afterAll(async () => {
-    await Promise.all([...brokers.values()].map((broker) => broker[Symbol.asyncDispose]()));
-  });
+  const brokerWith = proxiedBrokers();
 
   const inBoth = (topic: string, label: string) =>
     [0, 1].map((partition) => ({ topic, partition, records: numbered(label, 1) }));
@@ -39,7 +29,7 @@ describe('a request that arrives late', () => {
   it.concurrent.each(VERIFICATION)(
     'does not commit half of the next transaction, with verification $0',
     async (verification) => {
-      const broker = brokers.get(verification)!;
+      const broker = brokerWith(verification);
       const hooks: KafkaProxyHooks = {};
       await using io = await broker.open(uniqueName('client'), hooks);
       const topic = await createTopic(broker.io, { partitions: 2 });
@@ -74,7 +64,7 @@ describe('a request that arrives late', () => {
   it.concurrent.each(VERIFICATION)(
     'does not join what the next holder commits, with verification $0',
     async (verification) => {
-      const broker = brokers.get(verification)!;
+      const broker = brokerWith(verification);
       const hooks: KafkaProxyHooks = {};
       await using io = await broker.open(uniqueName('client'), hooks);
       const topic = await createTopic(broker.io);
@@ -106,7 +96,7 @@ describe('a request that arrives late', () => {
   it.concurrent.each(VERIFICATION)(
     'is not appended behind its repetition, with verification $0',
     async (verification) => {
-      const broker = brokers.get(verification)!;
+      const broker = brokerWith(verification);
       const hooks: KafkaProxyHooks = {};
       await using io = await broker.open(uniqueName('client'), hooks);
       const topic = await createTopic(broker.io);

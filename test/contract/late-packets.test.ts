@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { runSchedules } from '../late-packets/run-schedules.ts';
-import { ProxiedBroker } from '../support/proxied-broker.ts';
+import { proxiedBrokers } from '../support/proxied-brokers.ts';
 
 const LANES = 8;
 const SCHEDULES = 40;
@@ -9,23 +9,13 @@ const ARRIVALS_TO_REACH = ['EndTxn', 'Produce', 'AddPartitionsToTxn', 'InitProdu
 
 /** `npm run late-packets` runs ten thousand of them. */
 describe('transactions whose requests are held, lost and delivered late', () => {
-  const brokers = new Map<boolean, ProxiedBroker>();
-
-  beforeAll(async () => {
-    const start = async (verification: boolean) =>
-      brokers.set(verification, await ProxiedBroker.start({ verification }));
-    await Promise.all([true, false].map(start));
-  });
-
-  afterAll(async () => {
-    await Promise.all([...brokers.values()].map((broker) => broker[Symbol.asyncDispose]()));
-  });
+  const brokerWith = proxiedBrokers();
 
   it.concurrent.each([true, false])(
     'are whole or absent, with partition verification %s',
     async (verification) => {
       const report = await runSchedules({
-        broker: brokers.get(verification)!,
+        broker: brokerWith(verification),
         // The same in every run. Other seeds are tried by the long series.
         seeds: Array.from({ length: SCHEDULES }, (_, index) => index),
         lanes: LANES,
