@@ -1,5 +1,6 @@
 import type { Broker } from 'kafkajs/src/broker/index.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
+import { askFlexible } from './ask-flexible.ts';
 import { BOUNDS } from './config.ts';
 import { KafkaFault } from './faults.ts';
 import type { ProducerIdentity } from './produce.ts';
@@ -7,7 +8,6 @@ import type { ProducerIdentity } from './produce.ts';
 const INIT_PRODUCER_ID = 22;
 /** The first version that tells "another holder took over" from "this epoch is over". kafkajs knows none above 1. */
 const VERSION = 4;
-const NO_TAGGED_FIELDS = 0;
 
 /** Whether the broker can give a holder its next epoch. Kafka has been able to since 2.7. */
 export function givesNextEpoch(coordinator: Broker): boolean {
@@ -24,40 +24,19 @@ export async function askForNextEpoch(
   coordinator: Broker,
   holder: ProducerIdentity & { readonly transactionalId: string },
 ): Promise<ProducerIdentity> {
-  const { errorCode, ...identity } = await coordinator.connectionPool.send<Answer>({
-    request: {
-      apiKey: INIT_PRODUCER_ID,
-      apiVersion: VERSION,
-      apiName: 'InitProducerId',
-      encode: async () => encode(holder),
-    },
-    response: { decode: async (raw) => decode(raw), parse: async (data) => data },
-    logResponseError: false,
+  const { errorCode, ...identity } = await askFlexible(coordinator, {
+    ...{ apiKey: INIT_PRODUCER_ID, apiVersion: VERSION, apiName: 'InitProducerId' },
+    fields: new Encoder()
+      .writeUVarIntString(holder.transactionalId)
+      .writeInt32(BOUNDS.transactionMs)
+      .writeInt64(holder.producerId)
+      .writeInt16(holder.producerEpoch),
+    read: (answer) => ({
+      errorCode: answer.readInt16(),
+      producerId: answer.readInt64().toString(),
+      producerEpoch: answer.readInt16(),
+    }),
   });
   if (errorCode !== 0) throw new KafkaFault(errorCode, `the next epoch of ${holder.transactionalId}`);
   return identity;
-}
-
-interface Answer extends ProducerIdentity {
-  readonly errorCode: number;
-}
-
-function encode(holder: ProducerIdentity & { readonly transactionalId: string }): Encoder {
-  return new Encoder()
-    .writeInt8(NO_TAGGED_FIELDS) // Of the head, which kafkajs writes without.
-    .writeUVarIntString(holder.transactionalId)
-    .writeInt32(BOUNDS.transactionMs)
-    .writeInt64(holder.producerId)
-    .writeInt16(holder.producerEpoch)
-    .writeInt8(NO_TAGGED_FIELDS);
-}
-
-function decode(raw: Buffer): Answer & { clientSideThrottleTime: number } {
-  // The first byte says that the head has no tagged fields.
-  return {
-    clientSideThrottleTime: raw.readInt32BE(1),
-    errorCode: raw.readInt16BE(5),
-    producerId: raw.readBigInt64BE(7).toString(),
-    producerEpoch: raw.readInt16BE(15),
-  };
 }

@@ -1,6 +1,7 @@
 import type { Broker } from 'kafkajs/src/broker/index.js';
-import Decoder from 'kafkajs/src/protocol/decoder.js';
+import type Decoder from 'kafkajs/src/protocol/decoder.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
+import { askFlexible, NO_TAGGED_FIELDS } from './ask-flexible.ts';
 import { KafkaFault } from './faults.ts';
 
 /** The three questions about transactions that kafkajs does not know (KIP-664), each in its first version. */
@@ -8,7 +9,6 @@ const DESCRIBE_PRODUCERS = 61;
 const DESCRIBE_TRANSACTIONS = 65;
 const LIST_TRANSACTIONS = 66;
 const VERSION = 0;
-const NO_TAGGED_FIELDS = 0;
 
 /** A producer with an open transaction on a partition, as the partition's leader knows it. */
 export interface OpenProducer {
@@ -45,10 +45,10 @@ export async function describeProducers(
     .writeUVarIntString(topic)
     .writeUVarIntArray([new Encoder().writeInt32(partition)])
     .writeInt8(NO_TAGGED_FIELDS);
-  const topics = await ask(leader, {
-    apiKey: DESCRIBE_PRODUCERS,
+  const topics = await askFlexible(leader, {
+    ...{ apiKey: DESCRIBE_PRODUCERS, apiVersion: VERSION },
     apiName: 'DescribeProducers',
-    request: new Encoder().writeUVarIntArray([topicAsked]),
+    fields: new Encoder().writeUVarIntArray([topicAsked]),
     read: (answer) => list(answer, readTopicOfProducers),
   });
   const [found] = topics.flat();
@@ -61,11 +61,11 @@ export async function describeProducers(
 
 /** Asks a broker for the transactional ids of these producers, as far as it coordinates them and we may know them. */
 export async function listTransactions(broker: Broker): Promise<ReadonlyMap<string, string>> {
-  const { errorCode, transactions } = await ask(broker, {
-    apiKey: LIST_TRANSACTIONS,
+  const { errorCode, transactions } = await askFlexible(broker, {
+    ...{ apiKey: LIST_TRANSACTIONS, apiVersion: VERSION },
     apiName: 'ListTransactions',
     // Without a filter for states or producers.
-    request: new Encoder().writeUVarIntArray([]).writeUVarIntArray([]),
+    fields: new Encoder().writeUVarIntArray([]).writeUVarIntArray([]),
     read: (answer) => ({
       errorCode: answer.readInt16(),
       unknownStates: list(answer, (state) => state.readUVarIntString()),
@@ -87,10 +87,10 @@ export async function describeTransaction(
   coordinator: Broker,
   transactionalId: string,
 ): Promise<TransactionState | null> {
-  const [found] = await ask(coordinator, {
-    apiKey: DESCRIBE_TRANSACTIONS,
+  const [found] = await askFlexible(coordinator, {
+    ...{ apiKey: DESCRIBE_TRANSACTIONS, apiVersion: VERSION },
     apiName: 'DescribeTransactions',
-    request: new Encoder().writeUVarIntArray([new Encoder().writeUVarIntString(transactionalId)]),
+    fields: new Encoder().writeUVarIntArray([new Encoder().writeUVarIntString(transactionalId)]),
     read: (answer) => list(answer, readTransaction),
   });
   return found === undefined || found.errorCode !== 0 ? null : found;
@@ -140,32 +140,4 @@ function readTransaction(transaction: Decoder): TransactionState & { errorCode: 
 
 function list<Item>(from: Decoder, read: (decoder: Decoder) => Item): Item[] {
   return from.readUVarIntArray(read) ?? [];
-}
-
-async function ask<Answer>(
-  broker: Broker,
-  question: { apiKey: number; apiName: string; request: Encoder; read: (answer: Decoder) => Answer },
-): Promise<Answer> {
-  const { apiKey, apiName, request, read } = question;
-  const { answer } = await broker.connectionPool.send<{ answer: Answer }>({
-    request: {
-      ...{ apiKey, apiName, apiVersion: VERSION },
-      encode: async () =>
-        new Encoder()
-          .writeInt8(NO_TAGGED_FIELDS) // Of the head, which kafkajs writes without.
-          .writeEncoder(request)
-          .writeInt8(NO_TAGGED_FIELDS),
-    },
-    response: {
-      decode: async (raw) => {
-        const decoder = new Decoder(raw);
-        decoder.readTaggedFields(); // Of the head.
-        const clientSideThrottleTime = decoder.readInt32();
-        return { clientSideThrottleTime, answer: read(decoder) };
-      },
-      parse: async (data) => data,
-    },
-    logResponseError: false,
-  });
-  return answer;
 }
