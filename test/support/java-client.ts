@@ -64,7 +64,8 @@ function flags(option: string, values: Readonly<Record<string, string | number |
   return Object.entries(values).flatMap(([name, value]) => [option, `${name}=${value}`]);
 }
 
-async function runTool(
+/** Runs a program of Kafka's own. Resolves to what it printed, and rejects if it failed. */
+export async function runTool(
   { classpath, brokers }: JavaClient,
   run: { tool: string; options: readonly string[]; input: string },
 ): Promise<string> {

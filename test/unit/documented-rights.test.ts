@@ -1,5 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { aclCommand, type Right, ROLES, rightsOf, rightsToCreate } from '@runlog/schema/log/rights';
+import {
+  aclCommand,
+  type Right,
+  ROLES,
+  rightsOf,
+  rightsToCreate,
+  rightsToNameHolders,
+} from '@runlog/schema/log/rights';
 import { topicNames } from '@runlog/schema/log/topics';
 import { errorName } from '@runlog/topic-io/kafka/error-names';
 import { describe, expect, it } from 'vitest';
@@ -22,6 +29,7 @@ describe('docs/operations.md', () => {
     const wanted = [
       ...commands('operator', rightsToCreate(names)),
       ...ROLES.flatMap((role) => commands(role, rightsOf(role, names))),
+      ...commands('gateway', rightsToNameHolders(names)),
     ];
     const found = section.split('\n').filter((line) => line.startsWith('    acl --allow-principal'));
     expect(found).toEqual(wanted);

@@ -27,7 +27,7 @@ function setUp(by: (partition: number) => OpenTransaction[] = () => []) {
 }
 
 const transaction: OpenTransaction = {
-  ...{ startOffset: 10, producerId: '4000', transactionalId: 'billing-7' },
+  ...{ startOffset: 10, heldBack: 5, producerId: '4000', transactionalId: 'billing-7' },
   ...{ openedMs: START_MS - 1_000, timeoutMs: 60_000, remedy: 'stop it' },
 };
 

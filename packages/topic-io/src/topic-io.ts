@@ -199,7 +199,10 @@ export interface FetchAnswered {
 /** A transaction that is open on a partition. No reader sees anything from `startOffset` on until it has ended. */
 export interface OpenTransaction {
   readonly startOffset: number;
-  readonly producerId: string;
+  /** The number of offsets that are durable from there on, and that no reader gets. */
+  readonly heldBack: number;
+  /** Null where the log does not say more than that there is one. */
+  readonly producerId: string | null;
   /** Null where the log does not say whose it is, because it cannot or because this process may not know. */
   readonly transactionalId: string | null;
   /** When it was opened, in milliseconds since the epoch. */

@@ -1,3 +1,4 @@
+import { type HeldPartition, heldPartitions } from '@runlog/run-feed/held-partitions';
 import { prepareTopics, readMeta } from '@runlog/run-feed/prepare-topics';
 import { figuresTopicOf } from '@runlog/schema/log/topics';
 import { FIGURES_SINCE_FOLD } from '@runlog/schema/run/figures';
@@ -5,6 +6,7 @@ import type { LogConfig } from '@runlog/service-kit/log-config';
 import { processResources } from '@runlog/service-kit/run-service';
 import type { TopicDescription, TopicIo } from '@runlog/topic-io/topic-io';
 import { type Command, exitCodes, parseCommandLine } from '../command.ts';
+import { heldLine } from '../log/held-line.ts';
 import { logAccessVariables, withLog } from '../log/log-access.ts';
 import { textTable } from '../text-table.ts';
 
@@ -16,7 +18,7 @@ const options = {
 export const command: Command = {
   usage: '[options]',
   description:
-    "Prints runlog's topics as they are in the log: partitions, replication and settings. With --create it creates those that are missing, for clusters where the services themselves may not. Existing topics are never changed.",
+    "Prints runlog's topics as they are in the log: partitions, replication and settings, and whose open transactions hold events back. With --create it creates those that are missing, for clusters where the services themselves may not. Existing topics are never changed.",
   options,
   examples: [
     'KAFKA_BROKERS=127.0.0.1:9092 runlog topics',
@@ -57,7 +59,7 @@ export const command: Command = {
 
 /** A topic of runlog; `partitions` is null where it does not exist. */
 type FoundTopic =
-  | TopicDescription
+  | (TopicDescription & { readonly heldBack?: readonly HeldPartition[] })
   | { readonly name: string; readonly partitions: null; readonly settings: Record<string, never> };
 
 async function describeAll(io: TopicIo, { topics }: LogConfig): Promise<FoundTopic[]> {
@@ -68,7 +70,11 @@ async function describeAll(io: TopicIo, { topics }: LogConfig): Promise<FoundTop
   const names = [topics.events, snapshots, ...figures, topics.rejected, topics.meta];
   const described: FoundTopic[] = [];
   for (const name of names) {
-    described.push((await io.describeTopic(name)) ?? { name, partitions: null, settings: {} });
+    const topic = await io.describeTopic(name);
+    if (topic === null) described.push({ name, partitions: null, settings: {} });
+    else if (name !== topics.events) described.push(topic);
+    // Only here do other applications write. What holds runlog's own topics back is its own, and short.
+    else described.push({ ...topic, heldBack: await heldPartitions(io, { topic: name, ...topic }) });
   }
   return described;
 }
@@ -98,5 +104,7 @@ function topicsText(topics: readonly FoundTopic[]): string {
   const hint = topics.some((topic) => topic.partitions === null)
     ? 'runlog topics --create creates what is missing\n'
     : '';
-  return `${table}\n${hint}`;
+  const held = topics.flatMap((topic) => ('heldBack' in topic ? (topic.heldBack ?? []) : []));
+  const lines = held.map((one) => `${heldLine(one, Date.now())}\n`);
+  return `${table}\n${hint}${lines.join('')}`;
 }

@@ -1,8 +1,10 @@
+import { type HeldPartition, heldPartitions } from '@runlog/run-feed/held-partitions';
 import { refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { type Difference, type VerifyProgress, type VerifyReport, verify } from '@runlog/run-feed/verify';
 import { systemClock } from '@runlog/service-kit/clock';
 import { type Command, exitCodes, parseCommandLine } from '../command.ts';
 import { formatCount, formatDuration, formatRate } from '../format.ts';
+import { heldLine } from '../log/held-line.ts';
 import { logAccessVariables, requireMeta, withLog } from '../log/log-access.ts';
 import { unreadableLine } from '../log/unreadable-line.ts';
 import { createProgress } from '../progress.ts';
@@ -35,9 +37,12 @@ export const command: Command = {
         ...{ io, topics: config.topics, meta, signal: stopSignal(), sleep: systemClock.sleep },
         onProgress: (folded) => progress.update(() => progressText(folded, Date.now() - begunMs)),
       });
+      const held = await heldPartitions(io, { topic: config.topics.events, partitions: meta.partitions });
       progress.end();
       const failed = report.differences.length > 0 || report.lost.length > 0 || report.compared === 0;
-      process.stdout.write(values.json === true ? jsonReport(report, failed) : textReport(report));
+      process.stdout.write(
+        values.json === true ? jsonReport(report, { failed, held }) : textReport(report, held),
+      );
       return failed ? exitCodes.failed : exitCodes.ok;
     });
   },
@@ -49,19 +54,20 @@ function progressText({ events, eventsTotal }: VerifyProgress, elapsedMs: number
   return `verify: ${formatCount(events)} of ${formatCount(eventsTotal)} events, ${formatRate(perSecond)}/s, ${left} left`;
 }
 
-function jsonReport(report: VerifyReport, failed: boolean): string {
+function jsonReport(report: VerifyReport, of: { failed: boolean; held: readonly HeldPartition[] }): string {
   const { differences, unreadable, ...counts } = report;
   return `${JSON.stringify({
-    ok: !failed,
+    ok: !of.failed,
     ...counts,
     unreadable: unreadable.length,
     unreadableBatches: unreadable.slice(0, UNREADABLE_LISTED_MAX),
     differing: differences.length,
     differences: differences.slice(0, DIFFERENCES_LISTED_MAX),
+    heldBack: of.held,
   })}\n`;
 }
 
-function textReport(report: VerifyReport): string {
+function textReport(report: VerifyReport, held: readonly HeldPartition[]): string {
   const {
     runsInTopic,
     compared,
@@ -82,6 +88,7 @@ function textReport(report: VerifyReport): string {
   }
   for (const batch of unreadable.slice(0, UNREADABLE_LISTED_MAX))
     lines.push(`passed by all: ${unreadableLine(batch, batch)}`);
+  for (const one of held) lines.push(`not judged: ${heldLine(one, Date.now())}`);
   lines.push(
     `${events} events folded, ${runsInTopic} runs in the topic, ${compared} snapshots and ` +
       `the figures of ${figuresCompared} runs compared, ` +

@@ -138,6 +138,18 @@ export function rightsToCreate({ meta, events, rejected, snapshots }: TopicNames
   ];
 }
 
+/**
+ * Returns what a gateway, an aggregator or a command needs in addition to say whose open transaction holds events back.
+ * Without it they say that one does, where, and how many records.
+ */
+export function rightsToNameHolders({ events }: TopicNames): readonly Right[] {
+  return [
+    { resource: 'topic', name: events, prefixed: false, operations: ['Read'] },
+    // It is the id of some other application.
+    { resource: 'transactional-id', name: '*', prefixed: false, operations: ['Describe'] },
+  ];
+}
+
 /** Returns the command of Kafka's own tool that gives the right. An administrator runs it. */
 export function aclCommand(
   { resource, name, prefixed, operations }: Right,

@@ -65,7 +65,9 @@ export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
     },
     async openTransactions(position) {
       refuseWhenClosed();
-      return openTransactions(questions, { ...position, bootstrapServer: options.brokers[0] ?? 'HOST:9092' });
+      const bootstrapServer = options.brokers[0] ?? 'HOST:9092';
+      const isProven = options.sasl !== undefined || Boolean(options.ssl);
+      return openTransactions(questions, { ...position, bootstrapServer, isProven });
     },
     async writer(writerOptions) {
       refuseWhenClosed();

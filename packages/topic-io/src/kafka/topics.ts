@@ -11,6 +11,7 @@ import { about, type FaultSubject, KAFKA, KafkaFault, toKafkaFault } from './fau
 import { firstWithoutRight } from './rights.ts';
 import type { AttemptOptions, KafkaSession } from './session.ts';
 
+const READ_UNCOMMITTED = 0;
 const READ_COMMITTED = 1;
 const EARLIEST = -2;
 const LATEST = -1;
@@ -133,6 +134,17 @@ export function stableEndOf(
   return offsetAt(session, { ...position, timestamp: LATEST });
 }
 
+/** What is durable and not yet for readers: from the stable end up to the high watermark. Use within `attempt`. */
+export async function heldBackAt(
+  session: KafkaSession,
+  position: { topic: string; partition: number },
+): Promise<{ from: number; to: number }> {
+  // In this order, what ends between the two requests is not taken for held back.
+  const to = await offsetAt(session, { ...position, timestamp: LATEST }, READ_UNCOMMITTED);
+  const from = await offsetAt(session, { ...position, timestamp: LATEST });
+  return { from, to: Math.max(from, to) };
+}
+
 export async function offsetAtTime(
   session: KafkaSession,
   position: { topic: string; partition: number; timestampMs: number },
@@ -150,13 +162,14 @@ export async function offsetAtTime(
 async function offsetAt(
   session: KafkaSession,
   position: { topic: string; partition: number; timestamp: number },
+  isolationLevel: number = READ_COMMITTED,
 ): Promise<number> {
   const { topic, partition, timestamp } = position;
   const leader = await session.leader({ topic, partition });
   const answer = await about(
     { ...topicSubject(topic, 'Describe'), partition },
     leader.listOffsets({
-      isolationLevel: READ_COMMITTED,
+      isolationLevel,
       topics: [{ topic, partitions: [{ partition, timestamp }] }],
     }),
   );

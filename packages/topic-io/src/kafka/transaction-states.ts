@@ -2,7 +2,7 @@ import type { Broker } from 'kafkajs/src/broker/index.js';
 import type Decoder from 'kafkajs/src/protocol/decoder.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import { askFlexible, NO_TAGGED_FIELDS } from './ask-flexible.ts';
-import { KafkaFault } from './faults.ts';
+import { faultAbout, KafkaFault } from './faults.ts';
 
 /** The three questions about transactions that kafkajs does not know (KIP-664), each in its first version. */
 const DESCRIBE_PRODUCERS = 61;
@@ -54,7 +54,7 @@ export async function describeProducers(
   const [found] = topics.flat();
   if (found === undefined) return [];
   if (found.errorCode !== 0) {
-    throw new KafkaFault(found.errorCode, `who writes to ${topic}/${partition}`);
+    throw faultAbout(found.errorCode, { resource: 'topic', name: topic, partition, operation: 'Read' });
   }
   return found.producers.filter(({ startOffset }) => startOffset >= 0);
 }
