@@ -90,7 +90,7 @@ describe('where the log is', () => {
 
   test('a prefix precedes every name', () => {
     const { topics } = logConfigOf(variables({ RUNLOG_TOPIC_PREFIX: 'staging.' }), up);
-    for (const name of Object.values(topics)) expect(name).toMatch(/^staging\.run-/);
+    for (const name of Object.values(topics)) expect(name).toMatch(/^staging\.run/);
   });
 
   test('the three SASL variables together are credentials', () => {

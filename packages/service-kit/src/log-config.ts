@@ -79,7 +79,7 @@ export function logFaults(variables: LogVariables, use: { single: boolean }): st
   } else if (engine === 'kafka' && variables.KAFKA_BROKERS === undefined) {
     faults.push('KAFKA_BROKERS is required for the kafka engine, such as KAFKA_BROKERS=127.0.0.1:9092');
   }
-  if (engine === 'kafka') faults.push(...kafkaSecurityFaults(variables));
+  if (engine === 'kafka') faults.push(...addressFaults(variables), ...kafkaSecurityFaults(variables));
   const retentionMs = variables.RUNLOG_EVENTS_TOPIC_CONFIG['retention.ms'];
   const isShort = Number(retentionMs) < variables.RUNLOG_RUN_RETENTION_HOURS * 3_600_000;
   if (retentionMs !== undefined && retentionMs !== '-1' && isShort) {
@@ -94,6 +94,15 @@ export function logFaults(variables: LogVariables, use: { single: boolean }): st
     );
   }
   return faults;
+}
+
+/** Without a port, a connection would go nowhere and nothing would say why. */
+const ADDRESS = /^[^\s:/[\]]+:\d{1,5}$/;
+
+function addressFaults({ KAFKA_BROKERS = [] }: LogVariables): string[] {
+  return KAFKA_BROKERS.filter((address) => !ADDRESS.test(address)).map(
+    (address) => `KAFKA_BROKERS has "${address}", which is not host:port`,
+  );
 }
 
 function engineOf(variables: LogVariables, use: { single: boolean }): 'embedded' | 'kafka' {

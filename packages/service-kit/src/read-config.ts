@@ -103,6 +103,6 @@ function nameIn(fault: string): string {
   return fault.split(' ')[0]!;
 }
 
-function isSecret(name: string): boolean {
+export function isSecret(name: string): boolean {
   return /PASSWORD|PASSPHRASE|SECRET|TOKEN|_KEY$/.test(name) && !name.endsWith('_FILE');
 }

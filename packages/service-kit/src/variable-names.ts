@@ -1,7 +1,7 @@
 import type { Logger } from '@runlog/topic-io/logger';
 import { nearestName } from './nearest-name.ts';
 
-const PREFIX = 'RUNLOG_';
+export const PREFIX = 'RUNLOG_';
 
 /**
  * Every `RUNLOG_` variable that any service, command or client reads. A process knows them all, because one file of
@@ -62,7 +62,7 @@ export function warnOfUnknownVariables(
 }
 
 /** Names are compared without the prefix, which they all share. */
-function nearestVariable(variable: string): string | null {
+export function nearestVariable(variable: string): string | null {
   const known = variableNames.map((name) => name.slice(PREFIX.length).toLowerCase());
   const nearest = nearestName(variable.slice(PREFIX.length), known);
   return nearest === null ? null : PREFIX + nearest.toUpperCase();

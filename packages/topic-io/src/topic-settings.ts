@@ -16,13 +16,32 @@ export function batchBoundOf(settings: Readonly<Record<string, string>>): BatchB
   }, unbounded);
 }
 
+/** Where an administrator's command goes. */
+export interface AdminAccess {
+  readonly brokers: readonly string[];
+  /** Whether clients must prove who they are, and so the administrator too. */
+  readonly commandConfig: boolean;
+}
+
+const SOMEWHERE: AdminAccess = { brokers: ['HOST:9092'], commandConfig: false };
+
+/** Returns the beginning of a command of Kafka's own tools. */
+export function adminTool(tool: string, { brokers, commandConfig }: AdminAccess): string {
+  const config = commandConfig ? ' --command-config admin.properties' : '';
+  return `${tool} --bootstrap-server ${brokers.join(',')}${config}`;
+}
+
 /** Returns the command by which an administrator changes settings of a topic. */
-export function alterCommand(topic: string, settings: Readonly<Record<string, string>>): string {
+export function alterCommand(
+  topic: string,
+  settings: Readonly<Record<string, string>>,
+  access: AdminAccess = SOMEWHERE,
+): string {
   const added = Object.entries(settings).map(([name, value]) =>
     value.includes(',') ? `${name}=[${value}]` : `${name}=${value}`,
   );
   return (
-    'kafka-configs.sh --bootstrap-server HOST:9092 --alter --entity-type topics ' +
+    `${adminTool('kafka-configs.sh', access)} --alter --entity-type topics ` +
     `--entity-name ${topic} --add-config ${added.join(',')}`
   );
 }

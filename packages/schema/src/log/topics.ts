@@ -11,6 +11,8 @@ export interface TopicNames {
   readonly snapshots: string;
   /** The aggregators' consumer group. */
   readonly group: string;
+  /** How the names of the throw-away topics of `runlog doctor` begin, and of the transactional ids that write to them. */
+  readonly probe: string;
 }
 
 /**
@@ -28,6 +30,7 @@ export function topicNames(prefix: string): TopicNames {
     meta: `${prefix}run-meta`,
     snapshots: `${prefix}run-snapshots`,
     group: `${prefix}run-aggregator`,
+    probe: `${prefix}runlog-doctor-`,
   };
 }
 

@@ -15,7 +15,7 @@ const formatName = 'runlog embedded log';
 export const formatVersion = 2;
 export const remedy = 'restore the folder from a copy, or move it away to start with an empty log';
 
-interface Marker {
+export interface Marker {
   readonly name: string;
   readonly version: number;
   /** Whether the log was begun in the first format, so that some of its rows may have no checksum. */
@@ -46,7 +46,7 @@ export async function inspectFolder(
 ): Promise<FolderState> {
   const names = await listFolder(folder, mode);
   if (!names.includes(markerFile)) {
-    const foreign = names.filter((name) => !isLockFile(name) && !isMarkerTemporary(name));
+    const foreign = names.filter((name) => !isOwnFile(name));
     if (foreign.length > 0) {
       throw unusable(
         folder,
@@ -108,7 +108,7 @@ export async function setUnfinishedAside(folder: string): Promise<void> {
   if (fault !== null) await rename(data, `${data}-unfinished`);
 }
 
-async function readMarker(folder: string): Promise<Marker> {
+export async function readMarker(folder: string): Promise<Marker> {
   const text = await readFile(join(folder, markerFile), 'utf8');
   const marker = parseMarker(text);
   if (marker === null || marker.name !== formatName) {
@@ -158,6 +158,11 @@ async function listFolder(folder: string, mode: { create: boolean }): Promise<st
         throw unusable(folder, `cannot be used: ${String(error)}`, error);
     }
   }
+}
+
+/** Whether a folder that holds no log yet may have it: what a start left that was killed early. */
+export function isOwnFile(name: string): boolean {
+  return isLockFile(name) || isMarkerTemporary(name);
 }
 
 function isMarkerTemporary(name: string): boolean {

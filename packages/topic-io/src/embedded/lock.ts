@@ -62,6 +62,23 @@ export async function isOwned(folder: string, here: OwnerIdentity = thisProcess(
   return found !== null && (await isHeld(folder, found, here));
 }
 
+/** The process that owns a folder. */
+export interface FolderHolder {
+  /** Null while it is starting. */
+  readonly pid: number | null;
+  readonly host: string | null;
+}
+
+/** Resolves to null if no process owns the folder, as far as it can be seen from here. */
+export async function holderOf(
+  folder: string,
+  here: OwnerIdentity = thisProcess(),
+): Promise<FolderHolder | null> {
+  const found = await newestEntry(folder);
+  if (found === null || !(await isHeld(folder, found, here))) return null;
+  return { pid: found.owner?.pid ?? null, host: found.owner?.host ?? null };
+}
+
 /**
  * Refuses a reader beside an owner in another container. LMDB tells its readers apart by pid, so such a reader could
  * pass for the owner itself, and remove the owner's reading state when it ends.

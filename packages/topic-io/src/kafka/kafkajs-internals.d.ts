@@ -12,6 +12,8 @@ declare module 'kafkajs/src/cluster/index.js' {
     readonly partitionId: number;
     readonly leader: number;
     readonly replicas: readonly number[];
+    readonly isr: readonly number[];
+    readonly offlineReplicas: readonly number[];
   }
 
   export interface TopicMetadata {
@@ -22,6 +24,7 @@ declare module 'kafkajs/src/cluster/index.js' {
 
   export interface ClusterMetadata {
     readonly brokers: readonly { readonly nodeId: number; readonly host: string; readonly port: number }[];
+    readonly clusterId: string | null;
     readonly controllerId: number;
     readonly topicMetadata: readonly TopicMetadata[];
   }
@@ -93,7 +96,9 @@ declare module 'kafkajs/src/broker/index.js' {
 
   export interface Broker {
     readonly nodeId: number | null;
-    readonly versions: Readonly<Record<number, { readonly maxVersion: number } | undefined>> | null;
+    readonly versions: Readonly<
+      Record<number, { readonly minVersion: number; readonly maxVersion: number } | undefined>
+    > | null;
     readonly connectionPool: {
       readonly host: string;
       readonly port: number;
@@ -370,6 +375,7 @@ declare module 'kafkajs/src/protocol/decoder.js' {
     readInt32(): number;
     readInt64(): { toString(): string };
     readString(): string | null;
+    readBytes(): Buffer | null;
     readBoolean(): boolean;
     readArray<Item>(read: (decoder: Decoder) => Item): Item[];
     readUVarIntString(): string | null;

@@ -109,6 +109,11 @@ export function decodeBatches(options: {
   return { records, nextOffset, unreadable, doubtful: null };
 }
 
+/** Returns Kafka's number of the codec of the first batch; null if its header is not whole. */
+export function codecNumberOf(bytes: Buffer): number | null {
+  return bytes.length < RECORDS_AT ? null : bytes.readInt16BE(ATTRIBUTES_AT) & COMPRESSION_MASK;
+}
+
 /** Returns the bytes of a whole batch; null if they end before it does, or if its length cannot be one. */
 function batchAt(bytes: Buffer, at: number): Buffer | null {
   if (bytes.length - at < COMMON_HEADER_BYTES) return null;

@@ -39,7 +39,7 @@ export function remedyFor(fault: KafkaFault, identity: Identity): string | null 
   return `${who} has no right to ${subject.operation} on ${what}; an administrator gives it with: ${commands.join(' && ')}${orMake}`;
 }
 
-function principalOf({ user, isProven }: Identity): string | null {
+export function principalOf({ user, isProven }: Identity): string | null {
   if (user !== null) return `User:${user}`;
   return isProven ? null : 'User:ANONYMOUS';
 }

@@ -11,9 +11,17 @@ const VERSION = 8;
 /** A broker that does not know which operations are allowed. */
 const UNKNOWN = -(2 ** 31);
 /** The bit of each operation. */
-const BIT: Readonly<Partial<Record<AclOperation, number>>> = { Read: 3, Write: 4, Create: 5, Delete: 6 };
+const BIT: Readonly<Record<AclOperation, number>> = {
+  Read: 3,
+  Write: 4,
+  Create: 5,
+  Delete: 6,
+  Describe: 8,
+  DescribeConfigs: 10,
+  IdempotentWrite: 12,
+};
 
-interface TopicRights {
+export interface TopicRights {
   readonly errorCode: number;
   readonly topic: string;
   readonly operations: number;
@@ -28,19 +36,29 @@ export async function firstWithoutRight(
   { topics, operation }: { topics: readonly string[]; operation: AclOperation },
 ): Promise<KafkaFault | null> {
   const broker = await session.anyBroker();
-  const bit = BIT[operation];
-  if (bit === undefined || (broker.versions?.[METADATA]?.maxVersion ?? VERSION) < VERSION) return null;
+  if (!saysRights(broker)) return null;
   for (const { errorCode, topic, operations } of await rightsTo(broker, topics)) {
     const isDenied =
       errorCode === KAFKA.topicAuthorizationFailed ||
-      (errorCode === 0 && operations !== UNKNOWN && (operations & (1 << bit)) === 0);
+      (errorCode === 0 && isIn(operations, operation) === false);
     if (isDenied)
       return faultAbout(KAFKA.topicAuthorizationFailed, { resource: 'topic', name: topic, operation });
   }
   return null;
 }
 
-async function rightsTo(broker: Broker, topics: readonly string[]): Promise<readonly TopicRights[]> {
+/** Whether the operation is among those of a broker's answer; null if the broker does not know. */
+export function isIn(operations: number, operation: AclOperation): boolean | null {
+  return operations === UNKNOWN ? null : (operations & (1 << BIT[operation])) !== 0;
+}
+
+/** Whether the broker says what a client may do with a topic. */
+export function saysRights(broker: Broker): boolean {
+  return (broker.versions?.[METADATA]?.maxVersion ?? VERSION) >= VERSION;
+}
+
+/** Asks for topics that need not exist. */
+export async function rightsTo(broker: Broker, topics: readonly string[]): Promise<readonly TopicRights[]> {
   const answer = await broker.connectionPool.send<{ readonly topics: readonly TopicRights[] }>({
     request: {
       apiKey: METADATA,

@@ -208,6 +208,13 @@ export class KafkaSession implements AsyncDisposable {
     return this.#cluster.findBroker({ nodeId: controllerId });
   }
 
+  /** Returns the broker through which the cluster was found, and what was learned there. Use it within `once`. */
+  found(): { readonly broker: Broker; readonly metadata: ClusterMetadata } {
+    const { seedBroker, metadata } = this.#cluster.brokerPool;
+    if (seedBroker === undefined || metadata === null) throw new KafkaFault(null, 'no broker is connected');
+    return { broker: seedBroker, metadata };
+  }
+
   /** Returns any connected broker. Use it within `attempt`. */
   async anyBroker(): Promise<Broker> {
     const ids = Object.keys(this.#cluster.brokerPool.brokers);
@@ -303,7 +310,7 @@ export class KafkaSession implements AsyncDisposable {
 }
 
 /** Certificates and tokens carry a name that only the broker makes a principal of. */
-function identityOf({ brokers, ssl, sasl }: KafkaOptions): Identity {
+export function identityOf({ brokers, ssl, sasl }: KafkaOptions): Identity {
   const user = sasl !== undefined && 'username' in sasl ? sasl.username : null;
   return { brokers, user, isProven: sasl !== undefined || Boolean(ssl) };
 }
