@@ -62,6 +62,11 @@ const table: readonly TableEntry[] = [
     summary: 'print the topics, or create those that are missing',
     load: () => import('./commands/topics.ts'),
   },
+  {
+    name: 'doctor',
+    summary: 'find out what is wrong with the cluster or the folder, and what mends it',
+    load: () => import('./commands/doctor.ts'),
+  },
 ];
 
 /** Runs one command line and ends the process with its exit code. */
@@ -97,8 +102,8 @@ async function run(args: readonly string[]): Promise<ExitCode> {
     process.stdout.write(commandHelp({ ...entry, command }));
     return exitCodes.ok;
   }
-  // "up" warns in its own lines, as the services do.
-  if (wanted !== 'up') {
+  // "up" warns in its own lines, as the services do, and "doctor" in its report.
+  if (wanted !== 'up' && wanted !== 'doctor') {
     warnOfUnknownVariables(process.env, {
       warn: (_fields, text) => process.stderr.write(`runlog: ${text}\n`),
     });

@@ -17,6 +17,8 @@ export const upEnvironment = z.object({
   ...gatewayEnvironment,
 });
 
+export type UpVariables = z.infer<typeof upEnvironment>;
+
 export interface UpConfig {
   readonly log: LogConfig;
   readonly ingest: IngestConfig;
@@ -26,12 +28,7 @@ export interface UpConfig {
 
 /** Reads the variables of all three services at once. Throws `ConfigError` with every fault. */
 export function readUpConfig(env: Readonly<NodeJS.ProcessEnv>): UpConfig {
-  const variables = readCheckedConfig(upEnvironment, env, (read) => [
-    ...logFaults(read, { single: false }),
-    ...ingestFaults(read),
-    ...gatewayFaults(read),
-    ...sharedPorts(read),
-  ]);
+  const variables = readCheckedConfig(upEnvironment, env, upFaults);
   const log = logConfigOf(variables, { single: false });
   return {
     log,
@@ -41,7 +38,17 @@ export function readUpConfig(env: Readonly<NodeJS.ProcessEnv>): UpConfig {
   };
 }
 
-function sharedPorts(variables: z.infer<typeof upEnvironment>): string[] {
+/** Returns the faults that only several variables together show. */
+export function upFaults(variables: UpVariables): string[] {
+  return [
+    ...logFaults(variables, { single: false }),
+    ...ingestFaults(variables),
+    ...gatewayFaults(variables),
+    ...sharedPorts(variables),
+  ];
+}
+
+function sharedPorts(variables: UpVariables): string[] {
   const ports = ['RUNLOG_INGEST_PORT', 'RUNLOG_GATEWAY_PORT', 'RUNLOG_AGGREGATOR_PORT'] as const;
   return ports.flatMap((name, at) =>
     ports

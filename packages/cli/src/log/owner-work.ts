@@ -7,6 +7,8 @@ import { processResources } from '@runlog/service-kit/run-service';
 import type { Logger } from '@runlog/topic-io/logger';
 import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { z } from 'zod';
+import type { Finding } from '../doctor/finding.ts';
+import { probe } from '../doctor/probe.ts';
 import { requireMeta } from './log-access.ts';
 
 /**
@@ -20,13 +22,16 @@ export const ownerRequestSchema = z.discriminatedUnion('work', [
     /** The command's version of the fold. The owner must have the same. */
     fold: z.int(),
   }),
+  /** The probe of "runlog doctor", with the name of its throw-away topic. */
+  z.object({ work: z.literal('probe'), name: z.string().regex(/runlog-doctor-[0-9a-f-]{36}$/) }),
 ]);
 
 export type OwnerRequest = z.infer<typeof ownerRequestSchema>;
 
 export type OwnerResult =
   | { readonly work: 'delete'; readonly deletions: readonly Deletion[] }
-  | { readonly work: 'rebuild'; readonly report: RebuildReport };
+  | { readonly work: 'rebuild'; readonly report: RebuildReport }
+  | { readonly work: 'probe'; readonly findings: readonly Finding[] };
 
 export interface OwnerProgress {
   readonly step: string;
@@ -74,6 +79,13 @@ export async function doOwnerWork(
         onProgress: ({ step, events, eventsTotal }) => onProgress({ step, done: events, total: eventsTotal }),
       });
       return { work: 'rebuild', report };
+    }
+    case 'probe': {
+      const { findings } = await probe({
+        ...{ io, name: request.name, partitions: 2, deletion: null, rights: [], signal },
+        ...{ now: systemClock.now, step: (step) => onProgress({ step, done: 0, total: 0 }) },
+      });
+      return { work: 'probe', findings };
     }
     default: {
       const unreachable: never = request;

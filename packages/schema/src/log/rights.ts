@@ -32,6 +32,7 @@ export const ROLES = [
   'delete',
   'rebuild',
   'topics',
+  'doctor',
 ] as const;
 export type Role = (typeof ROLES)[number];
 
@@ -40,7 +41,7 @@ export type Role = (typeof ROLES)[number];
  * `rightsToCreate` has run `runlog topics --create`, or started a service.
  */
 export function rightsOf(role: Role, names: TopicNames): readonly Right[] {
-  const { meta, events, rejected, snapshots, group } = names;
+  const { meta, events, rejected, snapshots, group, probe } = names;
   const topic = (name: string, ...operations: AclOperation[]): Right => ({
     resource: 'topic',
     name,
@@ -111,6 +112,15 @@ export function rightsOf(role: Role, names: TopicNames): readonly Right[] {
         topic(events, 'Describe', 'DescribeConfigs'),
         topic(rejected, 'Describe', 'DescribeConfigs'),
         ...stored('Describe', 'DescribeConfigs'),
+      ];
+    case 'doctor':
+      return [
+        topic(meta, 'Read', 'DescribeConfigs'),
+        topic(events, 'Read', 'DescribeConfigs'),
+        topic(rejected, 'Describe', 'DescribeConfigs'),
+        ...stored('Describe', 'DescribeConfigs'),
+        topic(probe, 'Read', 'Write', 'DescribeConfigs', 'Create', 'Delete'),
+        writer(probe, true),
       ];
     default: {
       const unreachable: never = role;

@@ -1,0 +1,62 @@
+import type { RunMeta } from '@runlog/records/meta-record';
+import { readMeta } from '@runlog/run-feed/prepare-topics';
+import type { TopicNames } from '@runlog/schema/log/topics';
+import { messageOf } from '@runlog/topic-io/error-message';
+import type { TopicFacts } from '@runlog/topic-io/kafka/inspect-topic';
+import { TopicIoError } from '@runlog/topic-io/topic-io';
+import type { Examination } from './examination.ts';
+import { findingsOf } from './finding.ts';
+import { withinMs } from './time-limit.ts';
+import { judgeTopics, topicsDue } from './topics.ts';
+import { judgeFold } from './versions.ts';
+
+const META_MS = 10_000;
+
+const { failed } = findingsOf('topics');
+
+/** What later checks need to know of the topics. */
+export interface KnownTopics {
+  /** Null if the services have not agreed on anything yet, or if it cannot be read. */
+  readonly meta: RunMeta | null;
+  /** With the snapshots that are in use. */
+  readonly names: TopicNames;
+  readonly facts: readonly TopicFacts[];
+}
+
+export async function examineTopics(of: Examination): Promise<KnownTopics> {
+  const { checkup, inspector, brokers, access } = of;
+  const { log, step, add, partitionsAsked } = checkup;
+  step('reading run-meta');
+  const meta = await metaOf(of).catch((error: unknown) => {
+    if (!(error instanceof TopicIoError)) throw error;
+    add(failed(`${log.topics.meta}: record`, messageOf(error)));
+    return null;
+  });
+  if (meta !== null) add(judgeFold(meta.fold));
+  step('looking at the topics');
+  const due = topicsDue(log, meta);
+  const looked = await Promise.all(due.map(({ name }) => inspector.topic(name).catch(faultOf)));
+  const facts = looked.filter((found) => !(found instanceof TopicIoError)) as TopicFacts[];
+  if (facts.length === due.length)
+    add(...judgeTopics(due, { facts, meta, brokers, partitionsAsked, access }));
+  else add(...due.flatMap(({ name }, at) => faultsAt(name, looked[at]!)));
+  return { meta, names: { ...log.topics, snapshots: meta?.snapshots ?? log.topics.snapshots }, facts };
+}
+
+function faultOf(error: unknown): TopicIoError {
+  if (error instanceof TopicIoError) return error;
+  throw error;
+}
+
+function faultsAt(name: string, found: TopicFacts | TopicIoError) {
+  return found instanceof TopicIoError ? [failed(name, found.message)] : [];
+}
+
+/** Null if nothing was agreed on yet. */
+async function metaOf({ checkup, inspector, io }: Examination): Promise<RunMeta | null> {
+  const { topics } = checkup.log;
+  const found = await inspector.topic(topics.meta);
+  // Who may not look at it, or whom nobody answers, is told so with the topics.
+  if (found.kind !== 'found' || found.partitions.some(({ leader }) => leader === null)) return null;
+  return await withinMs(META_MS, `read ${topics.meta}`, readMeta(io, topics));
+}
