@@ -15,6 +15,7 @@ export function changedIo(io: TopicIo, changes: Partial<TopicIo>): TopicIo {
     fencedWriter: (id) => io.fencedWriter(id),
     reader: (options) => io.reader(options),
     groupMember: (options) => io.groupMember(options),
+    throttledMs: () => io.throttledMs(),
     ping: () => io.ping(),
     [Symbol.asyncDispose]: () => io[Symbol.asyncDispose](),
     ...changes,

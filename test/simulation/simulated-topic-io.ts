@@ -96,6 +96,10 @@ export class SimulatedTopicIo implements TopicIo {
     return this.#ask((log) => log.partitions(at.topic)[at.partition]!.offsetAtTime(at.timestampMs));
   }
 
+  throttledMs(): number {
+    return 0;
+  }
+
   async openTransactions(): Promise<readonly OpenTransaction[]> {
     return [];
   }

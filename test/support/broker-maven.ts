@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -43,6 +43,8 @@ export interface MavenBrokerOptions {
   readonly formatArguments?: readonly string[];
   /** Further flags of each broker's JVM, such as system properties. */
   readonly jvmFlags?: readonly string[];
+  /** A folder with classes of a test's own that the settings name. */
+  readonly classFolder?: string;
 }
 
 export interface ExtraListener {
@@ -117,7 +119,7 @@ async function startOnFreePorts(options: MavenBrokerOptions): Promise<MavenBroke
   await writeFile(log4jFile, LOG4J2);
   const java = [
     '-cp',
-    join(jars, '*'),
+    [join(jars, '*'), ...(options.classFolder === undefined ? [] : [options.classFolder])].join(delimiter),
     `-Dlog4j2.configurationFile=${log4jFile}`,
     ...JVM_FLAGS,
     ...(options.jvmFlags ?? []),

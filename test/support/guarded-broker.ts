@@ -57,6 +57,7 @@ export class GuardedBroker implements AsyncDisposable {
     users: readonly string[];
     listeners?: readonly ExtraListener[];
     properties?: MavenBrokerOptions['properties'];
+    classFolder?: string;
   }): Promise<GuardedBroker> {
     const users = options.users.map((user) => `user_${user}="${passwordOf(user)}"`).join(' ');
     const cluster = await startCluster({
@@ -69,6 +70,7 @@ export class GuardedBroker implements AsyncDisposable {
         [`listener.name.${LISTENER.toLowerCase()}.plain.sasl.jaas.config`]: `org.apache.kafka.common.security.plain.PlainLoginModule required ${users};`,
         ...options.properties,
       },
+      ...(options.classFolder !== undefined && { classFolder: options.classFolder }),
     });
     const kafka = new Kafka({ brokers: [...cluster.brokers], logLevel: logLevel.NOTHING });
     const admin = kafka.admin();

@@ -21,11 +21,16 @@ function setUp() {
     ...{ clock, silentMsMax: SILENT_MS },
     onChange: (since) => said.push(since === null ? null : since - START_MS),
   });
+  let throttledUntilMs = 0;
+  const throttle = (ms: number) => {
+    throttledUntilMs = clock.now() + ms;
+  };
   let answer: (answered: FetchAnswered) => void = () => undefined;
   const waiting: ((result: IteratorResult<Fetched>) => void)[] = [];
   const asked: { resolve: (bounds: []) => void; reject: (error: Error) => void }[] = [];
   const io = watch.watch({
     engine: 'kafka',
+    throttledMs: () => throttledUntilMs - clock.now(),
     bounds: () => new Promise((resolve, reject) => asked.push({ resolve, reject })),
     reader: ({ onAnswer }: ReaderOptions) => {
       answer = onAnswer ?? answer;
@@ -44,7 +49,7 @@ function setUp() {
       for (const partition of answering) answer({ partition, stableEnd: 0, highWatermark: 0 });
     }
   };
-  return { clock, watch, said, io, waiting, asked, pass };
+  return { clock, watch, said, io, waiting, asked, pass, throttle };
 }
 
 /** A reader of two partitions whose caller waits. */
@@ -56,6 +61,17 @@ function reading(of: ReturnType<typeof setUp>) {
 }
 
 describe('a watch of the log', () => {
+  it('does not take it for silence that the log has this process wait, and notices silence afterwards', () => {
+    const log = setUp();
+    reading(log);
+    log.pass(500, [0, 1]);
+    log.throttle(60_000);
+    log.pass(60_000);
+    expect(log.said).toEqual([]);
+    log.pass(SILENT_MS + 500);
+    expect(log.said).toEqual([500]);
+  });
+
   it('takes empty answers for life', () => {
     const log = setUp();
     reading(log);

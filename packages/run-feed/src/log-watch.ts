@@ -32,7 +32,7 @@ interface Question {
 /**
  * Notices when the log stops answering, and when it answers again. A quiet topic answers too: that it has nothing new. It
  * watches the requests that go through `watch`. A reader counts only while its caller waits for it. Time in which this
- * process did not run is not held against the log.
+ * process did not run, or for which the log has it wait, is not held against the log.
  */
 export class LogWatch implements Disposable {
   readonly #clock: WatchClock;
@@ -41,6 +41,7 @@ export class LogWatch implements Disposable {
   /** The readers that wait because the log denies them what they read. */
   readonly #deniedReaders = new Set<object>();
   readonly #questions = new Set<Question>();
+  #throttledMs = () => 0;
   /** The oldest request that ended without an answer, until there is an answer to any. */
   #lost: Question | null = null;
   #stalledSinceMs: number | null = null;
@@ -72,6 +73,7 @@ export class LogWatch implements Disposable {
 
   /** Returns the same log, watched. What may take long without a fault of the log is not: opening a writer, joining a group. */
   watch(io: TopicIo): TopicIo {
+    this.#throttledMs = () => io.throttledMs();
     return {
       engine: io.engine,
       ensureTopics: (specs) => this.#ask(() => io.ensureTopics(specs)),
@@ -84,6 +86,7 @@ export class LogWatch implements Disposable {
       fencedWriter: async (id) => this.#watchWriter(await io.fencedWriter(id)),
       reader: (options) => this.#watchReader(io, options),
       groupMember: (options) => io.groupMember(options),
+      throttledMs: () => io.throttledMs(),
       ping: () => this.#ask(() => io.ping()),
       [Symbol.asyncDispose]: () => io[Symbol.asyncDispose](),
     };
@@ -217,6 +220,7 @@ export class LogWatch implements Disposable {
     // A look that comes late means that this process did not run: answers may have arrived that it has not seen yet.
     const passedMs = Math.min(Math.max(0, nowMs - this.#lookedAtMs), (1.5 * this.#silentMsMax) / LOOKS);
     this.#lookedAtMs = nowMs;
+    if (this.#throttledMs() > 0) return;
     for (const question of this.#questions) {
       if (!question.isAsked()) continue;
       const askedMs = nowMs - question.sinceMs;

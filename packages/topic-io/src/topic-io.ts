@@ -288,6 +288,11 @@ export interface TopicIo extends AsyncDisposable {
     signal?: AbortSignal;
     onDenied?: (denial: TopicIoError | null) => void;
   }): Promise<GroupMember>;
+  /**
+   * For how many milliseconds the log still has requests of this process wait, because it exceeds what it is allowed to send
+   * or read in a time. 0 if it does not. That is no fault of the log, and passes.
+   */
+  throttledMs(): number;
   /** Resolves if the log answers now, or else rejects with `unavailable`. It is meant for readiness checks. */
   ping(): Promise<void>;
 }

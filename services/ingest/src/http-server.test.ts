@@ -50,6 +50,7 @@ async function serve(
     topic: 'events',
     partitions: 4,
     keepsJson: false,
+    throttledMs: () => 0,
     outage: createOutage({ logger, now }),
     rejectedTopic: createRejectedTopic({ writer, topic: 'rejected', partitions: 4, logger, now }),
   };

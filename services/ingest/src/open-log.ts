@@ -15,6 +15,8 @@ export interface OpenLog {
   readonly partitions: number;
   /** Whether readers in this process can use events that are already parsed. */
   readonly keepsJson: boolean;
+  /** See `TopicIo.throttledMs`. */
+  readonly throttledMs: () => number;
   readonly outage: Outage;
   readonly rejectedTopic: RejectedTopic;
 }
@@ -53,5 +55,8 @@ export async function prepareLog(options: {
     now,
   });
   const keepsJson = io.engine === 'embedded';
-  return { writer, topic: topics.events, partitions, keepsJson, outage: options.outage, rejectedTopic };
+  return {
+    ...{ writer, topic: topics.events, partitions, keepsJson, outage: options.outage, rejectedTopic },
+    throttledMs: () => io.throttledMs(),
+  };
 }

@@ -114,6 +114,20 @@ describe('publish', () => {
     expect(published).toMatchObject({ acknowledged: 1, retry: [0], fault: { code: 'unavailable' } });
   });
 
+  it('is overloaded, and no outage, while the log has this process wait', async () => {
+    const writer = writerThat(() => new Promise(() => undefined));
+    const { events } = judgedRuns(['r1']);
+    const published = await publish({
+      ...{ writer, topic: 't', partitions: PARTITIONS, events, waitMsMax: 5 },
+      throttledMs: () => 2_500,
+    });
+    expect(published.retry).toEqual([0]);
+    expect(published.fault).toMatchObject({
+      code: 'overloaded',
+      message: 'a quota of the cluster has ingest wait for another 3 s',
+    });
+  });
+
   it('treats a writer that throws as a failed partition', async () => {
     const writer = writerThat(() => Promise.reject(new Error('unheard of')));
     const published = await publishTo(writer, ['r1']);

@@ -47,6 +47,7 @@ export async function publish(options: {
   partitions: number;
   events: readonly AcceptedEvent[];
   waitMsMax?: number;
+  throttledMs?: () => number;
 }): Promise<Published> {
   const { writer, topic, events } = options;
   const lanes = groupByPartition(events, options.partitions);
@@ -56,6 +57,7 @@ export async function publish(options: {
   });
   const settled = Promise.all(appends);
   await within(settled, options.waitMsMax ?? PUBLISH_MS_MAX);
+  const late = lateAnswer(options.throttledMs?.() ?? 0);
   let acknowledged = 0;
   let normalized = 0;
   const retry: number[] = [];
@@ -80,10 +82,18 @@ export async function publish(options: {
 type LaneAnswer = Omit<AppendResult, 'baseOffset'>;
 
 const unexplained = new TopicIoError('unavailable', 'the log acknowledged only some of the events');
-const late: LaneAnswer = {
-  acknowledged: 0,
-  fault: new TopicIoError('unavailable', 'the log did not acknowledge in time'),
-};
+
+/** What the log has not answered for. If it has this process wait, that is no outage. */
+function lateAnswer(throttledMs: number): LaneAnswer {
+  const fault =
+    throttledMs > 0
+      ? new TopicIoError(
+          'overloaded',
+          `a quota of the cluster has ingest wait for another ${Math.ceil(throttledMs / 1_000)} s`,
+        )
+      : new TopicIoError('unavailable', 'the log did not acknowledge in time');
+  return { acknowledged: 0, fault };
+}
 
 async function appendLane(
   writer: TopicWriter,

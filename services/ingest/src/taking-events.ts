@@ -126,6 +126,7 @@ export class TakingEvents {
       writer: log.writer,
       topic: log.topic,
       partitions: log.partitions,
+      throttledMs: log.throttledMs,
       events,
     });
     const judged = withRefused(parsed, published.refused);

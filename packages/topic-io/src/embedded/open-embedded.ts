@@ -198,6 +198,10 @@ class EmbeddedTopicIo implements TopicIo {
     return [];
   }
 
+  throttledMs(): number {
+    return 0;
+  }
+
   async deleteTopic(name: string): Promise<void> {
     this.#checkWritable();
     await this.#catalog.remove(this.#committer, name);

@@ -38,6 +38,9 @@ export class KafkaFault extends Error {
   }
 }
 
+/** There was no answer in time because a quota of the cluster has this process wait. That is no fault of the cluster. */
+export class ThrottledFault extends KafkaFault {}
+
 /**
  * Names what a request was about in its fault. Where several things are, the code says which of them is: a topic, a group,
  * a transactional id or the cluster.
@@ -273,6 +276,7 @@ export function isDenied(fault: KafkaFault): boolean {
 }
 
 function codeOf(fault: KafkaFault, transactional: boolean): TopicIoErrorCode {
+  if (fault instanceof ThrottledFault) return 'overloaded';
   if (fault.code === null) return 'unavailable';
   if (transactional && FENCED.has(fault.code)) return 'fenced';
   if (fault.code === KAFKA.messageTooLarge || fault.code === KAFKA.recordListTooLarge) return 'too_large';

@@ -97,6 +97,7 @@ export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
         throw error;
       }
     },
+    throttledMs: () => reachability.throttling.leftMs,
     async ping() {
       refuseWhenClosed();
       await questions.attempt({ doing: 'ask the cluster', timeoutMs: BOUNDS.operationMs }, () =>

@@ -3,6 +3,7 @@ import type { Logger } from '../logger.ts';
 import { BOUNDS, type KafkaOptions } from './config.ts';
 import { connectionReason } from './connection-reason.ts';
 import { toKafkaFault } from './faults.ts';
+import { Throttling } from './throttling.ts';
 
 /** Requests with which a connection begins. An answer to them does not mean that the broker serves this process. */
 const BEGINNINGS = new Set<number>([
@@ -22,6 +23,7 @@ interface Silence {
  * notice it and retry. It also puts into the errors of kafkajs what they are about.
  */
 export class Reachability {
+  readonly throttling: Throttling;
   readonly #logger: Logger;
   readonly #options: { readonly brokers: readonly string[]; readonly ssl: boolean; readonly sasl: boolean };
   readonly #silences = new Map<string, Silence>();
@@ -30,6 +32,7 @@ export class Reachability {
 
   constructor({ logger, brokers, ssl, sasl }: Pick<KafkaOptions, 'logger' | 'brokers' | 'ssl' | 'sasl'>) {
     this.#logger = logger;
+    this.throttling = new Throttling({ logger });
     this.#options = { brokers, ssl: Boolean(ssl), sasl: sasl !== undefined };
   }
 
@@ -46,6 +49,7 @@ export class Reachability {
       const sentMs = performance.now();
       try {
         const answer = await send.call(pool, call);
+        this.throttling.answered(answer, { broker: address, request: call.request.apiName });
         if (!BEGINNINGS.has(call.request.apiKey)) this.#answered(address);
         return answer as never;
       } catch (error) {

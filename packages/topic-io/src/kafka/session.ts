@@ -7,12 +7,22 @@ import Encoder from 'kafkajs/src/protocol/encoder.js';
 import metadataResponse from 'kafkajs/src/protocol/requests/metadata/v6/response.js';
 import { TopicIoError } from '../topic-io.ts';
 import { BOUNDS, type KafkaEncoder, type KafkaOptions } from './config.ts';
-import { about, faultAbout, isRetriable, KAFKA, KafkaFault, toKafkaFault, toTopicIoError } from './faults.ts';
+import {
+  about,
+  faultAbout,
+  isRetriable,
+  KAFKA,
+  KafkaFault,
+  ThrottledFault,
+  toKafkaFault,
+  toTopicIoError,
+} from './faults.ts';
 import { refuseOldBroker } from './oldest-broker.ts';
 import type { Reachability } from './reachability.ts';
 import { type Identity, remedyFor } from './remedies.ts';
 import { KafkaSecurity } from './security.ts';
 import { socketFactory } from './socket.ts';
+import type { Throttling } from './throttling.ts';
 
 const READ_COMMITTED = 1;
 const COORDINATOR_TYPE = { group: 0, transaction: 1 } as const;
@@ -40,6 +50,7 @@ export class KafkaSession implements AsyncDisposable {
   readonly #cluster: Cluster;
   readonly #security: KafkaSecurity;
   readonly #identity: Identity;
+  readonly #throttling: Throttling;
   readonly #closing = new AbortController();
   readonly #coordinators = new Map<string, number>();
   #metadataStale = false;
@@ -57,6 +68,7 @@ export class KafkaSession implements AsyncDisposable {
     setMaxListeners(0, this.#closing.signal);
     this.#security = security;
     this.#identity = identityOf(kafka);
+    this.#throttling = options.reachability.throttling;
     this.#cluster = new Cluster({
       logger: loggers.createLogger({
         level: loggers.LEVELS.INFO,
@@ -110,7 +122,8 @@ export class KafkaSession implements AsyncDisposable {
         if (isAborted()) throw new TopicIoError('closed', `${options.doing}: closed`, { cause: error });
         const newest = toKafkaFault(error);
         // The last try may have had hardly any time. The one before says more.
-        const fault: KafkaFault = newest instanceof NoAnswerInTime ? (former ?? newest) : newest;
+        const fault: KafkaFault =
+          newest instanceof NoAnswerInTime ? (former ?? this.#whyLate(newest)) : newest;
         former = fault;
         const elapsedMs = performance.now() - startedMs;
         const last = elapsedMs + delayMs >= options.timeoutMs;
@@ -119,6 +132,13 @@ export class KafkaSession implements AsyncDisposable {
         delayMs = Math.min(delayMs * 2, BOUNDS.retryDelayMaxMs);
       }
     }
+  }
+
+  #whyLate(fault: NoAnswerInTime): KafkaFault {
+    const leftMs = Math.round(this.#throttling.leftMs);
+    if (leftMs === 0) return fault;
+    const why = `a quota of the cluster has this process wait for another ${leftMs} ms`;
+    return new ThrottledFault(null, why, { cause: fault });
   }
 
   /** Connects and runs `operation` once. Rejects with a KafkaFault; the next use then starts with fresh metadata. */

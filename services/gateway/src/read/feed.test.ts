@@ -30,6 +30,7 @@ class LosableLog {
     };
     this.io = {
       ...{ engine: io.engine, deleteTopic: (name) => io.deleteTopic(name), ping: () => io.ping() },
+      throttledMs: () => io.throttledMs(),
       ...{ writer: (options) => io.writer(options), groupMember: (options) => io.groupMember(options) },
       fencedWriter: ask((id: string) => io.fencedWriter(id)),
       ensureTopics: ask((specs: Parameters<TopicIo['ensureTopics']>[0]) => io.ensureTopics(specs)),

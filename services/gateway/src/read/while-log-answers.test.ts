@@ -10,6 +10,7 @@ function silentLog() {
   const never = () => new Promise<never>(() => undefined);
   const io = {
     bounds: never,
+    throttledMs: () => 0,
     reader: ({ signal }: ReaderOptions) => {
       signal?.addEventListener('abort', () => aborted.push(true));
       return {
