@@ -37,6 +37,19 @@ export function describeTopics(context: ContractContext): void {
       expect(await context.io().describeTopic(uniqueName('missing'))).toBeNull();
     });
 
+    it('tells a topic that is made anew from the one before', async () => {
+      const io = context.io();
+      const name = await createTopic(io, { partitions: 2 });
+      const first = await io.describeTopic(name);
+      expect(first?.id).toEqual(expect.any(String));
+      expect((await io.describeTopic(name))?.id).toBe(first?.id);
+      await io.deleteTopic(name);
+      await expect.poll(() => io.describeTopic(name)).toBeNull();
+      const [again] = await io.ensureTopics([{ name, partitions: 2, cleanupPolicy: 'delete', settings: {} }]);
+      expect(again?.id).toEqual(expect.any(String));
+      expect(again?.id).not.toBe(first?.id);
+    });
+
     it('leaves an existing topic as it is', async () => {
       const io = context.io();
       const name = await createTopic(io, { partitions: 2 });

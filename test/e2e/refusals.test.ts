@@ -1,10 +1,11 @@
 import type { RunMeta } from '@runlog/records/meta-record';
 import { encodeMeta } from '@runlog/records/meta-record';
 import { readMeta } from '@runlog/run-feed/prepare-topics';
+import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { topicNames } from '@runlog/schema/log/topics';
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
-import type { TopicIo } from '@runlog/topic-io/topic-io';
+import type { RecordToAppend, TopicIo } from '@runlog/topic-io/topic-io';
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { runCli } from '../support/cli-process.ts';
 import { recording } from '../support/recordings.ts';
@@ -89,22 +90,81 @@ describe('runlog on topics that contradict each other', () => {
     expect(said).toContain('runlog rebuild');
   });
 
-  it('refuses an events topic that was recreated and has grown past the snapshots', async () => {
-    await filled();
-    await io.deleteTopic(`${prefix}run-events`);
-    await vi.waitFor(async () => expect(await io.describeTopic(`${prefix}run-events`)).toBeNull(), 60_000);
-    await io.ensureTopics([
-      { name: `${prefix}run-events`, partitions: 1, cleanupPolicy: 'delete', settings: {} },
-    ]);
+  /** Deletes the events topic, and makes it anew with these records. */
+  async function remade(records: readonly RecordToAppend[]): Promise<void> {
+    const topic = `${prefix}run-events`;
+    await io.deleteTopic(topic);
+    await vi.waitFor(async () => expect(await io.describeTopic(topic)).toBeNull(), 60_000);
+    await io.ensureTopics([{ name: topic, partitions: 1, cleanupPolicy: 'delete', settings: {} }]);
     await using writer = await io.writer();
-    const records = Array.from({ length: 200 }, (_, index) => ({
+    const { acknowledged } = await writer.append({ topic, partition: 0, records });
+    expect(acknowledged).toBe(records.length);
+  }
+
+  async function events(): Promise<RecordToAppend[]> {
+    const found: RecordToAppend[] = [];
+    await readToEnd(io, {
+      ...{ topic: `${prefix}run-events`, partitions: [0] },
+      onRecords: (records) => found.push(...records),
+    });
+    return found;
+  }
+
+  const ofOthers = () =>
+    Array.from({ length: 200 }, (_, index) => ({
       key: 'local/other/default',
       value: Buffer.from(`{"event_id":"other-${index}"}`),
       headers: {},
       timestampMs: Date.now(),
     }));
-    await writer.append({ topic: `${prefix}run-events`, partition: 0, records });
+
+  it('refuses an events topic that was recreated and has grown past the snapshots', async () => {
+    await filled();
+    await remade(ofOthers());
+    expect(await refusal()).toContain('was recreated: its id is');
+    // A build that knew no ids wrote this. The ids tell nothing then, and the records do.
+    await writeMeta({ events_id: undefined });
     expect(await refusal()).toContain('another record is there');
+  });
+
+  it('refuses one with the same events in the same places, unless a rebuild is told that it was moved', async () => {
+    await filled();
+    const epochOf = async () => (await readMeta(io, topicNames(prefix)))!.epoch;
+    const epoch = await epochOf();
+    await remade(await events());
+    expect(await refusal()).toContain('"runlog rebuild --moved"');
+    const moved = await runCli(['rebuild', '--moved'], env);
+    expect(moved, moved.stderr).toMatchObject({ code: 0 });
+    expect(moved.stdout).toContain('the same epoch');
+    {
+      await using up = await ServiceProcess.start('up', env);
+      const shown = await fetch(`${up.addresses.gateway}/v1/runs/local/short/default`);
+      expect(await shown.json()).toMatchObject({ total_events_received: 34 });
+    }
+    await remade(await events());
+    const rebuilt = await runCli(['rebuild'], env);
+    expect(rebuilt.stdout).toContain('a new epoch');
+    expect(await epochOf()).not.toBe(epoch);
+    await using _ = await ServiceProcess.start('up', env);
+  });
+
+  it('ends services that were asleep until the recreated events had grown past them', async () => {
+    await using aggregator = await ServiceProcess.start('aggregator', env);
+    await using gateway = await ServiceProcess.start('gateway', env);
+    await using ingest = await ServiceProcess.start('ingest', env);
+    await postRecording(ingest);
+    await vi.waitFor(async () => expect((await runCli(['verify'], env)).code).toBe(0), {
+      timeout: 60_000,
+      interval: 200,
+    });
+    for (const service of [aggregator, gateway]) process.kill(service.pid, 'SIGSTOP');
+    await remade(ofOthers());
+    for (const service of [aggregator, gateway]) process.kill(service.pid, 'SIGCONT');
+    for (const service of [aggregator, gateway]) {
+      await expect.poll(() => service.ended, { timeout: 60_000 }).toBe(true);
+      expect(service.output).toContain('was recreated: its id is');
+    }
+    expect(ingest.ended).toBe(false);
   });
 
   it('puts what no fold can read into the rejected topic, with where and why, and folds on', async () => {

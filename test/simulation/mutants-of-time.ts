@@ -1,6 +1,12 @@
 import { controlOf } from '@runlog/records/control-record';
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
-import type { LogRecord, RecordToAppend, TopicIo, TopicSpec } from '@runlog/topic-io/topic-io';
+import type {
+  LogRecord,
+  RecordToAppend,
+  TopicDescription,
+  TopicIo,
+  TopicSpec,
+} from '@runlog/topic-io/topic-io';
 import { changedReader } from '../support/changed-reader.ts';
 import { changedIo, changedRecords } from './changed-io.ts';
 import type { Fault } from './plan.ts';
@@ -79,6 +85,18 @@ function endlessBounds(io: TopicIo): TopicIo {
   return changedIo(io, { bounds: goOnAtEnd(io).bounds });
 }
 
+/** A log whose topics have no ids, as on a broker that is older than these. */
+function withoutIds(io: TopicIo): TopicIo {
+  const without = ({ id: _, ...description }: TopicDescription): TopicDescription => description;
+  return changedIo(io, {
+    ensureTopics: async (specs) => (await io.ensureTopics(specs)).map(without),
+    describeTopic: async (name) => {
+      const found = await io.describeTopic(name);
+      return found === null ? null : without(found);
+    },
+  });
+}
+
 const isFigures = (topic: string) => topic.startsWith('run-figures');
 
 const withoutTombstones = (records: readonly LogRecord[]) => records.filter(({ value }) => value !== null);
@@ -146,7 +164,7 @@ export const mutantsOfTime: readonly Mutant[] = [
   },
   {
     name: 'a rebuild that takes other events for those before',
-    mutations: forThe('rebuild', endlessBounds),
+    mutations: forThe('rebuild', (io) => endlessBounds(withoutIds(io))),
     faults: ['events deleted', 'poison'],
     historiesMax: 200,
   },

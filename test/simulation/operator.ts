@@ -76,6 +76,13 @@ export class Operator {
     this.#services.set(name, new Service(world, { name, start, mayFail }));
   }
 
+  /** Whether the events topic is another than the one that run-meta names. */
+  #areEventsOthers(): boolean {
+    const { log, topics, oracle } = this.#world;
+    const id = log.describeTopic(topics.events)?.id;
+    return id !== undefined && id !== oracle.meta?.events_id;
+  }
+
   /** Whether the events that the snapshots lack are gone. Then no aggregator goes on. */
   #areEventsLost(): boolean {
     const { log, topics, oracle } = this.#world;
@@ -93,7 +100,8 @@ export class Operator {
     if (this.#rebuilds.some(({ outcome }) => outcome === 'under way')) return ['a rebuild is under way'];
     const isOld = this.#newer !== null && meta.fold < this.#newer.fold;
     const isRefused = latest !== null && typeof latest === 'object';
-    if (!isOld && !isRefused && !oracle.isOutlived && !this.#areEventsLost()) return [];
+    if (!isOld && !isRefused && !oracle.isOutlived && !this.#areEventsLost() && !this.#areEventsOthers())
+      return [];
     if (isRefused) this.#refusals += 1;
     if (this.#refusals > REFUSALS_MAX) {
       throw new Violation(`no rebuild can be had: ${isRefused ? latest.refused : ''}`);

@@ -64,6 +64,8 @@ export class SimulatedLog {
   readonly scheduler: Scheduler;
   readonly #options: SimulatedLogOptions;
   readonly #topics = new Map<string, Topic>();
+  /** The number of topics that were made. */
+  #made = 0;
   readonly #writerIds = new Map<string, WriterId>();
   readonly #groups = new Map<string, SimulatedGroup>();
 
@@ -75,9 +77,11 @@ export class SimulatedLog {
   ensureTopic(spec: TopicSpec): TopicDescription {
     let topic = this.#topics.get(spec.name);
     if (topic === undefined) {
+      this.#made += 1;
       topic = {
         description: {
           name: spec.name,
+          id: `id-${this.#made}`,
           partitions: spec.partitions,
           replicationFactor: spec.replicationFactor ?? 1,
           settings: { ...spec.settings, 'cleanup.policy': spec.cleanupPolicy },

@@ -8,6 +8,11 @@ describe('the record of run-meta', () => {
     expect(decodeMeta(encodeMeta(meta, 5).value)).toEqual(meta);
   });
 
+  it('keeps what only newer builds know, and is read without it', () => {
+    const newer = { ...meta, starts: [0, 7], events_id: 'id-1' };
+    expect(decodeMeta(encodeMeta(newer, 5).value)).toEqual(newer);
+  });
+
   it('has these bytes, this key and no header', () => {
     const { value, ...rest } = encodeMeta(meta, 5);
     expect(rest).toEqual({ key: 'meta', headers: {}, timestampMs: 5 });

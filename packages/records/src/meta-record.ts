@@ -17,6 +17,11 @@ const runMetaSchema = z.object({
    * that no event was deleted which a reader may have folded. Builds before this one wrote none.
    */
   starts: z.array(z.int().min(0)).optional(),
+  /**
+   * The id of the events topic that the snapshots are made from, by which one that was made anew under the same name is
+   * told from it. Absent if the log has no ids, or if an earlier build wrote the record.
+   */
+  events_id: z.string().optional(),
 });
 
 /** Value of the one record of `run-meta`: what all services must agree on. */

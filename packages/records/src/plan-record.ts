@@ -8,7 +8,13 @@ import { z } from 'zod';
  */
 export const PLAN_KEY = '#rebuild';
 
-const planSchema = z.object({ from: z.string(), epoch: z.string(), fold: z.int().min(1).default(1) });
+const planSchema = z.object({
+  from: z.string(),
+  epoch: z.string(),
+  fold: z.int().min(1).default(1),
+  /** The id of the events topic that is folded, if the log has ids. */
+  events_id: z.string().optional(),
+});
 
 /** What a rebuild decided: the snapshot topic that it replaces, and the epoch and fold that it writes. */
 export type RebuildPlan = z.infer<typeof planSchema>;

@@ -37,6 +37,7 @@ export async function metaChange(
   throw new Error(`the reader of ${topics.meta} ended`);
 }
 
+/** An id that was added to the record changes nothing for those who work under it. */
 export function sameMeta(left: RunMeta, right: RunMeta): boolean {
   return (
     left.epoch === right.epoch &&

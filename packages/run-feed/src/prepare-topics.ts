@@ -5,6 +5,7 @@ import type { TopicNames } from '@runlog/schema/log/topics';
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import type { Logger } from '@runlog/topic-io/logger';
 import {
+  isDenial,
   type TopicDescription,
   type TopicIo,
   TopicIoError,
@@ -17,6 +18,8 @@ import { eventTopics, metaTopic, snapshotTopics, type TopicPlan } from './topic-
 
 /** Contenders for an empty `run-meta` fence each other. After this many rounds something else is wrong. */
 const ROUNDS_MAX = 20;
+const LACKS_ID =
+  'run-meta lacks the id of the events topic, and this process may not write it; "runlog topics --create" does';
 
 /** The plan is used for creating topics; existing ones keep their settings. */
 export interface PrepareOptions extends TopicPlan {
@@ -54,7 +57,10 @@ export async function prepareTopics(options: PrepareOptions): Promise<RunMeta> {
     partitions: events.partitions,
     snapshots: topics.snapshots,
     starts: (await io.bounds(topics.events)).map(({ startOffset }) => startOffset),
+    ...(events.id === undefined ? {} : { events_id: events.id }),
   });
+  refuseOtherFold(meta);
+  refuseOtherEvents(options, { meta, events });
   const compacted: TopicDescription[] = [];
   for (const spec of snapshotTopics(options, meta)) compacted.push(await ensure(spec));
   refuseContradictions(meta, { events, compacted });
@@ -80,11 +86,16 @@ export function needsOf(role: Role, of: { topics: TopicNames; name: string }): T
 }
 
 /** Returns null if nothing has been agreed on yet. */
-export async function readMeta(io: TopicIo, topics: TopicNames): Promise<RunMeta | null> {
+export async function readMeta(
+  io: TopicIo,
+  topics: TopicNames,
+  signal?: AbortSignal,
+): Promise<RunMeta | null> {
   let value: Buffer | null = null;
   await readToEnd(io, {
     topic: topics.meta,
     partitions: [0],
+    ...(signal === undefined ? {} : { signal }),
     onRecords: (records) => {
       for (const record of records) if (record.key === META_KEY) value = record.value;
     },
@@ -102,21 +113,62 @@ async function agreeOnMeta(options: PrepareOptions, proposal: RunMeta): Promise<
   const { io, topics, logger } = options;
   for (let round = 1; round <= ROUNDS_MAX; round += 1) {
     const agreed = await readMeta(io, topics);
-    if (agreed !== null) return agreed;
+    if (agreed !== null && withIdOf(agreed, proposal) === agreed) return agreed;
     try {
       await using writer = await io.fencedWriter(topics.meta);
       // Every earlier contender is fenced now: a record that is absent after this read stays absent until our commit.
       const written = await readMeta(io, topics);
-      if (written !== null) return written;
-      const record = encodeMeta(proposal, options.now());
+      const due = written === null ? proposal : withIdOf(written, proposal);
+      if (due === written) return written;
+      const record = encodeMeta(due, options.now());
       await writer.commit({ records: [{ topic: topics.meta, partition: 0, records: [record] }] });
-      logger.info({ ...proposal }, 'began a new epoch');
-      return proposal;
+      logger.info(
+        { ...due },
+        written === null ? 'began a new epoch' : 'run-meta has the id of the events topic now',
+      );
+      return due;
     } catch (error) {
+      if (agreed !== null && isDenial(error)) {
+        logger.info({ err: error }, LACKS_ID);
+        return agreed;
+      }
       if (!(error instanceof TopicIoError) || error.code !== 'fenced') throw error;
     }
   }
   throw new TopicIoError('unavailable', `no agreement on ${topics.meta} after ${ROUNDS_MAX} rounds`);
+}
+
+/**
+ * Adds the id of the present events topic to a record of a build that wrote none. By then the snapshots are those of the
+ * present topic, as far as restoring them can tell. Builds that do not know the id read the record as before.
+ */
+function withIdOf(meta: RunMeta, { events_id }: RunMeta): RunMeta {
+  const lacksId = meta.events_id === undefined && events_id !== undefined;
+  return lacksId && meta.fold === FOLD_VERSION ? { ...meta, events_id } : meta;
+}
+
+/** Says that the events topic was made anew since the snapshots were, or returns null if the ids do not say so. */
+export function othersEvents(meta: RunMeta, events: TopicDescription): TopicIoError | null {
+  if (!areOtherEvents(meta, events)) return null;
+  return new TopicIoError(
+    'unusable',
+    `${events.name} was recreated: its id is ${events.id}, and ${meta.snapshots} was made from the topic with the id ` +
+      `${meta.events_id}. "runlog rebuild" writes new snapshots. If the events were copied here with their offsets, ` +
+      '"runlog rebuild --moved" makes use of the former snapshots',
+  );
+}
+
+/** Whether the ids tell that the snapshots were made from another topic of the same name. */
+export function areOtherEvents(meta: RunMeta, events: Pick<TopicDescription, 'id'>): boolean {
+  return meta.events_id !== undefined && events.id !== undefined && meta.events_id !== events.id;
+}
+
+/** Ingest folds nothing: the events that it takes are there for the rebuild. */
+function refuseOtherEvents(options: PrepareOptions, at: { meta: RunMeta; events: TopicDescription }): void {
+  const refusal = othersEvents(at.meta, at.events);
+  if (refusal === null) return;
+  if (options.role !== 'ingest') throw refusal;
+  options.logger.warn({ err: refusal }, 'events are taken, and nobody folds them until a rebuild');
 }
 
 function refuseContradictions(

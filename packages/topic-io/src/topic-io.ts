@@ -49,6 +49,8 @@ export interface TopicSpec {
 
 export interface TopicDescription {
   readonly name: string;
+  /** Another one if the topic is deleted and made anew. Brokers older than 2.8 have none. */
+  readonly id?: string;
   readonly partitions: number;
   readonly replicationFactor: number;
   readonly settings: Readonly<Record<string, string>>;

@@ -3,7 +3,7 @@ import { encodeMeta } from '@runlog/records/meta-record';
 import { decodePlan, encodePlan, PLAN_KEY, type RebuildPlan } from '@runlog/records/plan-record';
 import { refuseSmall } from '@runlog/run-feed/check-topics';
 import { metaChange, sameMeta } from '@runlog/run-feed/follow-meta';
-import { readMeta, refuseOtherFold } from '@runlog/run-feed/prepare-topics';
+import { areOtherEvents, readMeta, refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { snapshotTopics } from '@runlog/run-feed/topic-specs';
 import { type VerifyProgress, type VerifyReport, verify } from '@runlog/run-feed/verify';
@@ -16,7 +16,7 @@ import {
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
 import type { Logger } from '@runlog/topic-io/logger';
-import { type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import { type TopicDescription, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { beginOrGoOn } from './begin-rebuilt-partition.ts';
 import { foreignPartitions } from './foreign-partitions.ts';
 import { HeldPartition } from './held-partition.ts';
@@ -42,6 +42,11 @@ export interface RebuildOptions {
   readonly signal: AbortSignal;
   /** Delete the former snapshot topic after the switch. */
   readonly dropOld: boolean;
+  /**
+   * The events were copied from another cluster with their offsets. So the topic's id says nothing, and only the records say
+   * whether the former snapshots are of these events.
+   */
+  readonly isMoved?: boolean;
   readonly onProgress: (progress: VerifyProgress & { step: 'comparing' | 'writing' }) => void;
 }
 
@@ -105,15 +110,30 @@ async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<Re
           ...{ io, topics, meta: former, signal, sleep: clock.sleep },
           onProgress: (progress) => options.onProgress({ step: 'comparing', ...progress }),
         });
-  const foreign = await foreignPartitions({
-    ...{ io, topics, meta: former, signal, logger: options.logger, sleep: clock.sleep, now: clock.now },
-    partitions: Array.from({ length: former.partitions }, (_, partition) => partition),
-  });
+  const events = await eventsTopic(options);
+  const all = Array.from({ length: former.partitions }, (_, partition) => partition);
+  const foreign =
+    !options.isMoved && areOtherEvents(former, events)
+      ? new Set(all)
+      : await foreignPartitions({
+          ...{ io, topics, meta: former, signal, logger: options.logger, sleep: clock.sleep, now: clock.now },
+          partitions: all,
+        });
   const isProven = before?.differences.length === 0 && before.lost.length === 0 && foreign.size === 0;
-  const { target, epoch, resumed, leftOver } = await agreeOnPlan(options, { former, isProven });
-  const meta: RunMeta = { epoch, fold: FOLD_VERSION, partitions: former.partitions, snapshots: target };
+  const { target, epoch, resumed, leftOver } = await agreeOnPlan(options, { former, isProven, events });
+  const meta: RunMeta = {
+    ...{ epoch, fold: FOLD_VERSION, partitions: former.partitions, snapshots: target },
+    ...(events.id === undefined ? {} : { events_id: events.id }),
+  };
   const keepsEpoch = isProven && epoch === former.epoch;
   const written = await writeSnapshots(options, { former, meta, foreign, keepsEpoch });
+  const now = await eventsTopic(options);
+  if (areOtherEvents(meta, now)) {
+    throw new TopicIoError(
+      'unavailable',
+      `${topics.events} was recreated while it was rebuilt from; start again`,
+    );
+  }
   await switchMeta(options, { former, meta });
   await switchVisible(options, former);
   for (const topic of options.dropOld ? [...leftOver, former.snapshots] : leftOver) {
@@ -122,6 +142,12 @@ async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<Re
   }
   options.logger.info({ ...meta, atMs: clock.now() }, 'snapshots rebuilt');
   return { meta, former, before, resumed, ...written };
+}
+
+async function eventsTopic({ io, topics }: RebuildOptions): Promise<TopicDescription> {
+  const found = await io.describeTopic(topics.events);
+  if (found !== null) return found;
+  throw new TopicIoError('unavailable', `there is no topic ${topics.events} at the moment; start again`);
 }
 
 /** `run-snapshots` → `run-snapshots.v2` → `run-snapshots.v3`. */
@@ -147,10 +173,11 @@ interface Agreement {
  */
 async function agreeOnPlan(
   options: RebuildOptions,
-  at: { former: RunMeta; isProven: boolean },
+  at: { former: RunMeta; isProven: boolean; events: TopicDescription },
 ): Promise<Agreement> {
   const { io, topics, clock } = options;
-  const { former, isProven } = at;
+  const { former, isProven, events } = at;
+  const ofEvents = events.id === undefined ? {} : { events_id: events.id };
   const { partitions } = former;
   const leftOver: string[] = [];
   let target = nextSnapshotTopic(topics, former.snapshots);
@@ -162,13 +189,17 @@ async function agreeOnPlan(
     const found = await readPlan(options, target);
     if (found === null) {
       const epoch = isProven ? former.epoch : options.newEpoch();
-      const record = encodePlan({ from: former.snapshots, epoch, fold: FOLD_VERSION }, clock.now());
+      const record = encodePlan(
+        { from: former.snapshots, epoch, fold: FOLD_VERSION, ...ofEvents },
+        clock.now(),
+      );
       await writer.commit({ records: [{ topic: target, partition: 0, records: [record] }] });
       return { target, epoch, resumed: false, leftOver };
     }
     const { from, epoch, fold } = found;
     const isTrusted = isProven || epoch !== former.epoch;
-    if (from === former.snapshots && fold === FOLD_VERSION && isTrusted) {
+    const isOfThese = found.events_id === events.id;
+    if (from === former.snapshots && fold === FOLD_VERSION && isOfThese && isTrusted) {
       return { target, epoch, resumed: true, leftOver };
     }
     leftOver.push(target);

@@ -3,6 +3,7 @@ import { denialLines } from '@runlog/run-feed/denial-lines';
 import { feedHealthOf, feedStateOf, STALLED_AFTER_MS } from '@runlog/run-feed/feed-health';
 import { metaChange } from '@runlog/run-feed/follow-meta';
 import { LogWatch } from '@runlog/run-feed/log-watch';
+import { othersEventsAppeared } from '@runlog/run-feed/others-events';
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
 import { metaTopic, snapshotTopics } from '@runlog/run-feed/topic-specs';
 import type { FeedHealth } from '@runlog/schema/http/health';
@@ -17,6 +18,7 @@ import { createAggregatorMetrics } from './aggregator-metrics.ts';
 import type { AggregatorConfig } from './config.ts';
 
 const READY_CHECK_MS = 20;
+const STOP_MS_MAX = 2_000;
 
 /**
  * Starts the health endpoint at once, and the work as soon as the log answers. It does not dispose of the log that it
@@ -115,6 +117,10 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
   const working = work().catch((error: unknown) => {
     if (!stop.signal.aborted) fail(error);
   });
+  const { topics } = config.log;
+  const watching = othersEventsAppeared({
+    ...{ io: options.io, topics, sleep: clock.sleep, signal: stop.signal },
+  }).then((refusal) => (refusal === null ? undefined : fail(refusal)), fail);
   const whenReady = async () => {
     while (!(aggregation?.ready ?? false)) {
       if (stop.signal.aborted) return new Promise<void>(() => undefined);
@@ -128,6 +134,10 @@ export async function startAggregator(options: ServiceStart<AggregatorConfig>): 
     async [Symbol.asyncDispose]() {
       stop.abort();
       await working;
+      // A question that the log does not answer ends when the log is closed.
+      const patience = new AbortController();
+      await Promise.race([watching, clock.sleep(STOP_MS_MAX, patience.signal)]);
+      patience.abort();
       watch[Symbol.dispose]();
       await server.close();
     },

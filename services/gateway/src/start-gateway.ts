@@ -1,3 +1,4 @@
+import { othersEventsAppeared } from '@runlog/run-feed/others-events';
 import { openKeyFile } from '@runlog/service-kit/key-file';
 import type { Running } from '@runlog/service-kit/lifecycle';
 import type { ServiceStart } from '@runlog/service-kit/run-service';
@@ -53,6 +54,9 @@ export async function startGateway(
   const reading = feed.run().catch((error: unknown) => {
     if (!stop.signal.aborted) options.fail(error);
   });
+  const watching = othersEventsAppeared({
+    ...{ io: options.io, topics: config.log.topics, sleep: clock.sleep, signal: stop.signal },
+  }).then((refusal) => (refusal === null ? undefined : options.fail(refusal)), options.fail);
   return {
     addresses: { gateway: server.url },
     ready,
@@ -62,7 +66,7 @@ export async function startGateway(
       stop.abort();
       // An operation of the log that is in progress cannot be aborted; it ends when the log is closed.
       const patience = new AbortController();
-      await Promise.race([reading, clock.sleep(STOP_MS_MAX, patience.signal)]);
+      await Promise.race([Promise.all([reading, watching]), clock.sleep(STOP_MS_MAX, patience.signal)]);
       patience.abort();
     },
   };

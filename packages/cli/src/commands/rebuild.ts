@@ -5,6 +5,10 @@ import { haveDone } from '../log/with-owner.ts';
 
 const options = {
   'drop-old': { type: 'boolean', help: 'delete the former snapshot topic after the switch' },
+  moved: {
+    type: 'boolean',
+    help: 'the events were copied from another cluster, with their offsets: judge by the records whether the former snapshots are theirs',
+  },
   json: { type: 'boolean', help: 'the report as one JSON line' },
 } as const;
 
@@ -22,7 +26,8 @@ export const command: Command = {
   run: async (args, env) => {
     const { values } = parseCommandLine(args, options);
     const dropOld = values['drop-old'] === true;
-    const result = await haveDone({ work: 'rebuild', dropOld, fold: FOLD_VERSION }, { args, env });
+    const isMoved = values.moved === true;
+    const result = await haveDone({ work: 'rebuild', dropOld, isMoved, fold: FOLD_VERSION }, { args, env });
     if (result.work !== 'rebuild') throw new Error('the owner answered another question');
     const { meta, former, before, runs, kept, resumed } = result.report;
     if (values.json === true) {

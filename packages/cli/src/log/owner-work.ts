@@ -19,6 +19,7 @@ export const ownerRequestSchema = z.discriminatedUnion('work', [
   z.object({
     work: z.literal('rebuild'),
     dropOld: z.boolean(),
+    isMoved: z.boolean().default(false),
     /** The command's version of the fold. The owner must have the same. */
     fold: z.int(),
   }),
@@ -72,7 +73,9 @@ export async function doOwnerWork(
         );
       }
       const report = await rebuild({
-        ...{ io, topics, logger, signal, clock: systemClock, dropOld: request.dropOld },
+        ...{ io, topics, logger, signal, clock: systemClock },
+        dropOld: request.dropOld,
+        isMoved: request.isMoved,
         replicationFactor: config.replicationFactor,
         topicConfig: config.topicConfig,
         newEpoch: processResources.newEpoch,

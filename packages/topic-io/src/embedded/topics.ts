@@ -74,9 +74,11 @@ export class TopicCatalog {
 }
 
 export function describeTopic(topic: StoredTopic): TopicDescription {
-  const { name, partitions, settings, cleanupPolicy } = topic;
+  const { id, name, partitions, settings, cleanupPolicy } = topic;
   return {
     name,
+    // No id is used twice in a folder.
+    id: String(id),
     partitions,
     replicationFactor: 1,
     settings: { ...settings, 'cleanup.policy': cleanupPolicy },

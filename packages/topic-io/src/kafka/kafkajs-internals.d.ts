@@ -353,6 +353,7 @@ declare module 'kafkajs/src/protocol/encoder.js' {
     writeInt32(value: number): this;
     /** Takes numbers, and what kafkajs itself decoded. */
     writeInt64(value: unknown): this;
+    writeBuffer(value: Buffer): this;
     writeBoolean(value: boolean): this;
     /** With its length in front. */
     writeBytes(value: Buffer): this;
@@ -377,6 +378,7 @@ declare module 'kafkajs/src/protocol/decoder.js' {
     readString(): string | null;
     readBytes(): Buffer | null;
     readBoolean(): boolean;
+    readBytes(byteLength: number): Buffer;
     readArray<Item>(read: (decoder: Decoder) => Item): Item[];
     readUVarIntString(): string | null;
     /** Returns null where the sender wrote none. */

@@ -10,6 +10,7 @@ import { createTopic } from './create-topic.ts';
 import { about, type FaultSubject, KAFKA, KafkaFault, toKafkaFault } from './faults.ts';
 import { firstWithoutRight } from './rights.ts';
 import type { AttemptOptions, KafkaSession } from './session.ts';
+import { topicId } from './topic-id.ts';
 
 const READ_UNCOMMITTED = 0;
 const READ_COMMITTED = 1;
@@ -201,7 +202,9 @@ async function describe(session: KafkaSession, name: string): Promise<TopicDescr
     }
     const settings = await readSettings(session, name);
     const replicationFactor = partitions[0]?.replicas.length ?? 0;
-    return { name, partitions: partitions.length, replicationFactor, settings };
+    const id = await topicId(session, name);
+    const description = { name, partitions: partitions.length, replicationFactor, settings };
+    return id === undefined ? description : { ...description, id };
   });
 }
 
