@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { addressOf } from '@runlog/topic-io/kafka/broker-address';
 import { freePorts } from './free-ports.ts';
 import { stopProcess } from './stop-process.ts';
 
@@ -51,6 +52,8 @@ export interface ExtraListener {
   /** In capitals. */
   readonly name: string;
   readonly protocol: 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL';
+  /** Where it is bound, and what clients are told; 127.0.0.1 unless set. */
+  readonly host?: string;
   /** The port that clients are told, if it is not the listener's own: that of a proxy. One for each broker. */
   readonly advertisedPorts?: readonly number[];
 }
@@ -61,6 +64,7 @@ const JAVA_VERSION_MIN = 17;
 const START_TIMEOUT_MS = 180_000;
 /** The number of attempts, because another test may have taken one of the ports between the choice and the start. */
 const STARTS_MAX = 3;
+const LOOPBACK = '127.0.0.1';
 const PORT_TAKEN = /Address already in use/;
 const CLUSTER_ID = 'cnVubG9nLXRlc3QtMDAwMA';
 const JVM_FLAGS = ['-Xms256m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
@@ -110,9 +114,9 @@ async function startOnFreePorts(options: MavenBrokerOptions): Promise<MavenBroke
     id: index + 1,
     port: ports[index] as number,
     controllerPort: ports[count + index] as number,
-    listeners: listeners.map(({ name, protocol, advertisedPorts }, at) => {
+    listeners: listeners.map(({ name, protocol, host = LOOPBACK, advertisedPorts }, at) => {
       const port = ports[count * (2 + at) + index] as number;
-      return { name, protocol, port, advertisedPort: advertisedPorts?.[index] ?? port };
+      return { name, protocol, host, port, advertisedPort: advertisedPorts?.[index] ?? port };
     }),
   }));
   const log4jFile = join(folder, 'log4j2.properties');
@@ -281,6 +285,7 @@ interface Node {
   readonly listeners: readonly {
     readonly name: string;
     readonly protocol: string;
+    readonly host: string;
     readonly port: number;
     readonly advertisedPort: number;
   }[];
@@ -295,16 +300,20 @@ function brokerProperties(options: {
   const { node, nodes, dataFolder } = options;
   const copies = Math.min(nodes.length, 3);
   const copiesInSync = copies === 1 ? 1 : 2;
-  const open = { name: 'PLAINTEXT', protocol: 'PLAINTEXT', port: node.port, advertisedPort: node.port };
+  const { port: openPort } = node;
+  const open = {
+    ...{ name: 'PLAINTEXT', protocol: 'PLAINTEXT', host: LOOPBACK },
+    ...{ port: openPort, advertisedPort: openPort },
+  };
   const forClients = [open, ...node.listeners];
-  const bound = forClients.map(({ name, port }) => `${name}://127.0.0.1:${port}`);
+  const bound = forClients.map(({ name, host, port }) => `${name}://${addressOf({ host, port })}`);
   const properties: Record<string, string | number | boolean> = {
     'process.roles': 'broker,controller',
     'node.id': node.id,
     'controller.quorum.voters': nodes.map((n) => `${n.id}@127.0.0.1:${n.controllerPort}`).join(','),
     listeners: [...bound, `CONTROLLER://127.0.0.1:${node.controllerPort}`].join(','),
     'advertised.listeners': forClients
-      .map(({ name, advertisedPort }) => `${name}://127.0.0.1:${advertisedPort}`)
+      .map(({ name, host, advertisedPort }) => `${name}://${addressOf({ host, port: advertisedPort })}`)
       .join(','),
     'listener.security.protocol.map': [
       'CONTROLLER:PLAINTEXT',

@@ -97,11 +97,11 @@ export function logFaults(variables: LogVariables, use: { single: boolean }): st
 }
 
 /** Without a port, a connection would go nowhere and nothing would say why. */
-const ADDRESS = /^[^\s:/[\]]+:\d{1,5}$/;
+const ADDRESS = /^(?:[^\s:/[\]]+|\[[\da-f:.]+\]):\d{1,5}$/i;
 
 function addressFaults({ KAFKA_BROKERS = [] }: LogVariables): string[] {
   return KAFKA_BROKERS.filter((address) => !ADDRESS.test(address)).map(
-    (address) => `KAFKA_BROKERS has "${address}", which is not host:port`,
+    (address) => `KAFKA_BROKERS has "${address}", which is not host:port, nor [::1]:port for an IPv6 address`,
   );
 }
 

@@ -1,3 +1,5 @@
+import { splitAddress } from './broker-address.ts';
+
 /** What is known of a connection that failed. */
 export interface FailedConnection {
   readonly address: string;
@@ -17,7 +19,7 @@ export function connectionReason(error: Error, connection: FailedConnection): st
   const { message } = error;
   const { address, brokers, ssl, sasl, isKnown } = connection;
   if (message.startsWith(`${address}`)) return message;
-  const host = address.slice(0, address.lastIndexOf(':'));
+  const { host } = splitAddress(address);
   const told = brokers.includes(address)
     ? ''
     : ` (the address that ${brokers.join(', ')} gives for this broker: its advertised.listeners)`;

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { connect, isIP } from 'node:net';
 import type { Broker } from 'kafkajs/src/broker/index.js';
 import { messageOf } from '../error-message.ts';
+import { addressOf, splitAddress } from './broker-address.ts';
 import type { KafkaOptions } from './config.ts';
 import { toKafkaFault } from './faults.ts';
 import { refuseOldBroker } from './oldest-broker.ts';
@@ -101,7 +102,7 @@ async function look(session: KafkaSession): Promise<{ broker: Broker; sight: Clu
     broker,
     sight: {
       ...{ clusterId, controllerId },
-      brokers: brokers.map(({ nodeId, host, port }) => ({ nodeId, address: addressOf(host, port) })),
+      brokers: brokers.map(({ nodeId, host, port }) => ({ nodeId, address: addressOf({ host, port }) })),
     },
   };
 }
@@ -136,14 +137,4 @@ async function bounded<T>(work: Promise<T>, timeoutMs: number, what: string): Pr
     clearTimeout(timer);
     work.catch(() => undefined);
   }
-}
-
-function splitAddress(address: string): { host: string; port: number } {
-  const at = address.lastIndexOf(':');
-  const host = (at < 0 ? address : address.slice(0, at)).replace(/^\[(.*)\]$/, '$1');
-  return { host, port: Number(address.slice(at + 1)) };
-}
-
-function addressOf(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -54,6 +54,10 @@ declare module 'kafkajs/src/cluster/index.js' {
       metadataExpireAt: number | null;
       readonly brokers: Readonly<Record<string, Broker>>;
       readonly seedBroker: Broker | undefined;
+      readonly connectionPoolBuilder: {
+        /** Without an address, it takes those that the cluster was given in turn. */
+        build(at?: { host: string; port: number; rack?: string }): Promise<unknown>;
+      };
       createBroker(options: object): Broker;
       connect(): Promise<void>;
       connectBroker(broker: Broker): Promise<void>;

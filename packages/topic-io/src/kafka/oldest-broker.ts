@@ -1,4 +1,5 @@
 import type { Broker } from 'kafkajs/src/broker/index.js';
+import { addressOf } from './broker-address.ts';
 import { KAFKA, KafkaFault } from './faults.ts';
 
 const FETCH = 1;
@@ -9,9 +10,8 @@ const FETCH_VERSION = 11;
 export function refuseOldBroker(broker: Broker): void {
   const offered = broker.versions?.[FETCH]?.maxVersion;
   if (offered === undefined || offered >= FETCH_VERSION) return;
-  const { host, port } = broker.connectionPool;
   throw new KafkaFault(
     KAFKA.unsupportedVersion,
-    `the broker ${host}:${port} is older than Kafka 2.3, the oldest that runlog works with: update it`,
+    `the broker ${addressOf(broker.connectionPool)} is older than Kafka 2.3, the oldest that runlog works with: update it`,
   );
 }

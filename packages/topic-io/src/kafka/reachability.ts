@@ -1,5 +1,6 @@
 import type { Broker } from 'kafkajs/src/broker/index.js';
 import type { Logger } from '../logger.ts';
+import { addressOf } from './broker-address.ts';
 import { BOUNDS, type KafkaOptions } from './config.ts';
 import { connectionReason } from './connection-reason.ts';
 import { toKafkaFault } from './faults.ts';
@@ -38,7 +39,7 @@ export class Reachability {
 
   /** Watches the connections to one broker until the signal aborts. */
   watch(pool: Broker['connectionPool'], closing: AbortSignal): void {
-    const address = `${pool.host}:${pool.port}`;
+    const address = addressOf(pool);
     const { send, getConnection } = pool;
     const failed = (error: unknown, sentMs: number) => {
       if (closing.aborted) return;

@@ -6,6 +6,7 @@ import loggers from 'kafkajs/src/loggers/index.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import metadataResponse from 'kafkajs/src/protocol/requests/metadata/v6/response.js';
 import { TopicIoError } from '../topic-io.ts';
+import { splitAddress } from './broker-address.ts';
 import { BOUNDS, type KafkaEncoder, type KafkaOptions } from './config.ts';
 import {
   about,
@@ -92,6 +93,15 @@ export class KafkaSession implements AsyncDisposable {
       retry: { retries: 0, initialRetryTime: 10, maxRetryTime: 10 },
     });
     const pool = this.#cluster.brokerPool;
+    const { build } = pool.connectionPoolBuilder;
+    let asked = 0;
+    // kafkajs takes the address that it begins with apart at its first colon.
+    pool.connectionPoolBuilder.build = (at) => {
+      const address = kafka.brokers[asked % kafka.brokers.length];
+      if (at !== undefined || address === undefined) return build(at);
+      asked += 1;
+      return build(splitAddress(address));
+    };
     const createBroker = pool.createBroker;
     pool.createBroker = (brokerOptions) => {
       const broker = createBroker(brokerOptions);
