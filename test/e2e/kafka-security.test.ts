@@ -12,6 +12,7 @@ import { z } from 'zod';
 import { expectAcknowledged, readToEnd, record, rejectionOf, textOf } from '../contract/contract-context.ts';
 import { runCli } from '../support/cli-process.ts';
 import { freePort } from '../support/free-ports.ts';
+import { runTool } from '../support/java-client.ts';
 import { encryptKey } from '../support/made-certificates.ts';
 import { AWS, type MskStub, startMskStub } from '../support/msk-stub.ts';
 import {
@@ -241,6 +242,16 @@ describe('what is wrong is said at once, in one sentence:', () => {
       /is for another name .*set KAFKA_SSL_SERVER_NAME/,
     ],
     [
+      'a certificate whose time is over',
+      () => ({ KAFKA_BROKERS: secured.at.expired, ...tls() }),
+      /certificate of 127\.0\.0\.1:\d+ has expired: have the broker's renewed, or check the clock of this machine$/,
+    ],
+    [
+      'a certificate whose time has not come',
+      () => ({ KAFKA_BROKERS: secured.at.early, ...tls() }),
+      /certificate of 127\.0\.0\.1:\d+ is not valid yet: check the clock of this machine$/,
+    ],
+    [
       'no certificate of its own',
       () => ({ KAFKA_BROKERS: secured.at.mtls, ...tls() }),
       /wants a certificate from its clients .*set KAFKA_SSL_CERT_FILE and KAFKA_SSL_KEY_FILE/,
@@ -317,6 +328,22 @@ describe('what is wrong is said at once, in one sentence:', () => {
     expect((await rejectionOf(open.io.describeTopic('any'))).message).toMatch(
       /does not offer the SASL mechanism PLAIN: set KAFKA_SASL_MECHANISM to what it offers \(oauthbearer\)/,
     );
+  });
+
+  it('a wrong passphrase of the key', async () => {
+    const { certFile, keyFile } = secured.client;
+    const keyOf = {
+      ...{ KAFKA_BROKERS: secured.at.mtls, ...tls(), KAFKA_SSL_CERT_FILE: certFile },
+      KAFKA_SSL_KEY_FILE: await encryptKey({ keyFile, passphrase: 'open sesame' }),
+    };
+    const wrong = await runCli(['topics'], { ...keyOf, KAFKA_SSL_KEY_PASSPHRASE: 'open barley' });
+    expect(wrong).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('KAFKA_SSL_KEY_PASSPHRASE does not open KAFKA_SSL_KEY_FILE'),
+    });
+    expect(wrong.stderr).not.toMatch(/barley|sesame|\n {4}at /);
+    const none = await runCli(['topics'], keyOf);
+    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('KAFKA_SSL_KEY_PASSPHRASE') });
   });
 
   it('a command ends with it, without a stack', async () => {
@@ -456,7 +483,7 @@ describe('without a restart', () => {
   });
 });
 
-it('the whole system runs on SCRAM-SHA-512, while sessions end and are renewed', async () => {
+it('the whole system runs on SCRAM-SHA-512, while sessions end and are renewed, and its user is made anew', async () => {
   const file = inFolder('system-password');
   await writeFile(file, SCRAM_PASSWORD);
   const env = {
@@ -465,31 +492,58 @@ it('the whole system runs on SCRAM-SHA-512, while sessions end and are renewed',
     ...{ RUNLOG_TOPIC_PREFIX: `${uniqueName('system')}.`, RUNLOG_PARTITIONS: '2', RUNLOG_LOG_LEVEL: 'debug' },
   };
   await using up = await ServiceProcess.start('up', env);
-  const renewals = () => up.output.split(AUTHENTICATED).length - 1;
-  const before = renewals();
+  const [line] = readFileSync(new URL('../fixtures/short.events.jsonl', import.meta.url), 'utf8').split('\n');
   let sent = 0;
-  while (renewals() < before + 20) {
-    const body = readFileSync(new URL('../fixtures/short.events.jsonl', import.meta.url), 'utf8').split(
-      '\n',
-    )[0]!;
-    const event = { ...(JSON.parse(body) as object), event_id: `secured-${sent}`, run_id: 'secured' };
+  const publish = async () => {
+    const event = { ...(JSON.parse(line!) as object), event_id: `secured-${sent}`, run_id: 'secured' };
     const response = await fetch(`${up.addresses.ingest}/v1/events`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(event),
     });
-    expect(response.status).toBe(200);
-    sent += 1;
-  }
+    if (response.status === 200) sent += 1;
+    return response.status;
+  };
+  const shown = async () => (await fetch(`${up.addresses.gateway}/v1/runs/local/secured/default`)).json();
+  const renewals = () => up.output.split(AUTHENTICATED).length - 1;
+  const before = renewals();
+  while (renewals() < before + 20) expect(await publish()).toBe(200);
+
+  await deleteScramUser(USER);
+  await expect.poll(() => up.output).toContain(`${REFUSED}"`);
+  expect(up.output).toMatch(new RegExp(`refuses the user ${USER} or the password .*"msg":"${REFUSED}"`));
+  await setScramPassword(USER, 'made-anew');
+  await writeFile(file, 'made-anew');
+  await expect.poll(publish).toBe(200);
+  // An event that was sent twice is counted once more, and known as a repeat.
   await expect
     .poll(async () => {
-      const response = await fetch(`${up.addresses.gateway}/v1/runs`);
-      const { runs } = (await response.json()) as { runs: { received?: number }[] };
-      return JSON.stringify(runs);
+      const run = (await shown()) as Record<string, number>;
+      return run.total_events_received! - run.duplicates!;
     })
-    .toContain(String(sent));
+    .toBe(sent);
+  expect(up.output.split('replaced files are used from now on').length - 1).toBe(1);
   expect(await up.end('SIGTERM')).toBe(0);
 });
+
+async function deleteScramUser(user: string): Promise<void> {
+  await runTool(
+    { classpath: secured.cluster.classpath, brokers: [secured.open] },
+    {
+      tool: 'kafka.admin.ConfigCommand',
+      options: [
+        '--alter',
+        '--entity-type',
+        'users',
+        '--entity-name',
+        user,
+        '--delete-config',
+        'SCRAM-SHA-512',
+      ],
+      input: '',
+    },
+  );
+}
 
 async function setScramPassword(user: string, password: string): Promise<void> {
   await run('java', [

@@ -16,7 +16,13 @@ export interface MadeCertificate {
 
 export interface MadeAuthority extends MadeCertificate {
   /** `names` are alternative names such as `DNS:localhost` and `IP:127.0.0.1`; a client needs none. */
-  issue(use: { name: string; names?: readonly string[]; days?: number }): Promise<MadeCertificate>;
+  issue(use: { name: string; names?: readonly string[]; valid?: Validity }): Promise<MadeCertificate>;
+}
+
+/** Unless said, a certificate is valid for two days from now. */
+export interface Validity {
+  readonly from: Date;
+  readonly to: Date;
 }
 
 /** Makes a certificate authority in the folder by the `openssl` of this machine. */
@@ -29,7 +35,7 @@ export async function makeAuthority(folder: string, name: string): Promise<MadeA
   await storeTogether(own);
   return {
     ...own,
-    async issue({ name: subject, names = [], days = 2 }) {
+    async issue({ name: subject, names = [], valid }) {
       const files = filesOf(folder, subject);
       const request = join(folder, `${subject}.csr`);
       const extensions = join(folder, `${subject}.ext`);
@@ -38,14 +44,41 @@ export async function makeAuthority(folder: string, name: string): Promise<MadeA
       await run('openssl', [
         ...['req', '-new', ...EC_KEY, '-subj', `/CN=${subject}`, '-keyout', files.keyFile, '-out', request],
       ]);
+      const database = join(folder, `${subject}.database`);
+      const config = join(folder, `${subject}.conf`);
+      await writeFile(database, '');
+      await writeFile(config, signingConfig(database));
       await run('openssl', [
-        ...['x509', '-req', '-in', request, '-CA', own.certFile, '-CAkey', own.keyFile, '-CAcreateserial'],
-        ...['-days', String(days), '-extfile', extensions, '-out', files.certFile],
+        ...['ca', '-batch', '-notext', '-config', config, '-in', request, '-out', files.certFile],
+        ...['-cert', own.certFile, '-keyfile', own.keyFile, '-outdir', folder],
+        ...['-extfile', extensions],
+        ...(valid === undefined
+          ? ['-days', '2']
+          : ['-startdate', asn1Time(valid.from), '-enddate', asn1Time(valid.to)]),
       ]);
       await storeTogether(files);
       return files;
     },
   };
+}
+
+/** What `openssl ca` wants to know, which alone can say from when a certificate is valid. */
+function signingConfig(database: string): string {
+  return `[ca]
+default_ca = authority
+[authority]
+database = ${database}
+default_md = sha256
+rand_serial = yes
+policy = any
+[any]
+commonName = supplied
+`;
+}
+
+/** As 20260104000000Z. */
+function asn1Time(date: Date): string {
+  return `${date.toISOString().replace(/\.\d+Z$|[-:T]/g, '')}Z`;
 }
 
 /** Writes a copy of the key that opens only with the passphrase. */

@@ -17,6 +17,8 @@ export const CLIENT_SECRET = 'client-secret';
 /** Far below what kafkajs can renew in time. */
 export const SESSION_MS = 4_000;
 
+const DAY_MS = 24 * 3_600_000;
+
 const SASL = 'listener.name.sasl';
 const LOGIN = 'org.apache.kafka.common.security';
 
@@ -28,8 +30,8 @@ export interface SecuredCluster extends AsyncDisposable {
   readonly otherAuthority: MadeAuthority;
   readonly client: MadeCertificate;
   readonly issuer: TokenIssuer;
-  /** Addresses: TLS, TLS with client certificates, TLS with another name, SASL over TLS. */
-  readonly at: Readonly<Record<'tls' | 'mtls' | 'named' | 'sasl' | 'msk', string>>;
+  /** Addresses: TLS, TLS with client certificates, with another name, past and before its time, SASL over TLS. */
+  readonly at: Readonly<Record<'tls' | 'mtls' | 'named' | 'expired' | 'early' | 'sasl' | 'msk', string>>;
   /** The open listener. */
   readonly open: string;
 }
@@ -41,6 +43,15 @@ export async function startSecuredCluster(use: { mskProxyPort: number }): Promis
   const names = [`DNS:${BROKER_NAME}`, 'DNS:localhost', 'IP:127.0.0.1'];
   const broker = await authority.issue({ name: 'broker', names });
   const named = await authority.issue({ name: 'named', names: [`DNS:${BROKER_NAME}`] });
+  const now = Date.now();
+  const expired = await authority.issue({
+    ...{ name: 'expired', names },
+    valid: { from: new Date(now - 3 * DAY_MS), to: new Date(now - DAY_MS) },
+  });
+  const early = await authority.issue({
+    ...{ name: 'early', names },
+    valid: { from: new Date(now + DAY_MS), to: new Date(now + 3 * DAY_MS) },
+  });
   const client = await authority.issue({ name: 'client' });
   const issuer = await startTokenIssuer({
     ...{ certificate: broker, clientId: CLIENT_ID, clientSecret: CLIENT_SECRET },
@@ -57,6 +68,8 @@ export async function startSecuredCluster(use: { mskProxyPort: number }): Promis
       { name: 'TLS', protocol: 'SSL' },
       { name: 'MTLS', protocol: 'SSL' },
       { name: 'NAMED', protocol: 'SSL' },
+      { name: 'EXPIRED', protocol: 'SSL' },
+      { name: 'EARLY', protocol: 'SSL' },
       { name: 'SASL', protocol: 'SASL_SSL' },
       { name: 'MSK', protocol: 'PLAINTEXT', advertisedPorts: [use.mskProxyPort] },
     ],
@@ -64,6 +77,8 @@ export async function startSecuredCluster(use: { mskProxyPort: number }): Promis
       ...trusted('tls'),
       ...trusted('mtls'),
       ...trusted('named', named),
+      ...trusted('expired', expired),
+      ...trusted('early', early),
       ...trusted('sasl'),
       'listener.name.mtls.ssl.client.auth': 'required',
       'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER',
@@ -88,7 +103,10 @@ export async function startSecuredCluster(use: { mskProxyPort: number }): Promis
   const at = (name: string) => `127.0.0.1:${ports[name]}`;
   return {
     ...{ cluster, folder, authority, otherAuthority, client, issuer },
-    at: { tls: at('TLS'), mtls: at('MTLS'), named: at('NAMED'), sasl: at('SASL'), msk: at('MSK') },
+    at: {
+      ...{ tls: at('TLS'), mtls: at('MTLS'), named: at('NAMED'), sasl: at('SASL'), msk: at('MSK') },
+      ...{ expired: at('EXPIRED'), early: at('EARLY') },
+    },
     open: cluster.brokers[0]!,
     async [Symbol.asyncDispose]() {
       await cluster.stop();
