@@ -9,6 +9,7 @@ import { snapshotTopics } from '@runlog/run-feed/topic-specs';
 import { type VerifyProgress, type VerifyReport, verify } from '@runlog/run-feed/verify';
 import {
   figuresTopicOf,
+  nextSnapshotTopic,
   snapshotWriterId,
   type TopicConfig,
   type TopicNames,
@@ -148,12 +149,6 @@ async function eventsTopic({ io, topics }: RebuildOptions): Promise<TopicDescrip
   const found = await io.describeTopic(topics.events);
   if (found !== null) return found;
   throw new TopicIoError('unavailable', `there is no topic ${topics.events} at the moment; start again`);
-}
-
-/** `run-snapshots` → `run-snapshots.v2` → `run-snapshots.v3`. */
-function nextSnapshotTopic(topics: TopicNames, snapshots: string): string {
-  const version = /\.v(\d+)$/.exec(snapshots.slice(topics.snapshots.length))?.[1] ?? '1';
-  return `${topics.snapshots}.v${Number(version) + 1}`;
 }
 
 interface Agreement {

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { ROLES, type Role } from '@runlog/schema/log/rights';
 import { COMPRESSIONS } from '@runlog/topic-io/compression';
+import { messageOf } from '@runlog/topic-io/error-message';
 import { type Command, type ExitCode, exitCodes, parseCommandLine, UsageError } from '../command.ts';
 import type { Checkup } from '../doctor/checkup.ts';
 import { checkConfiguration } from '../doctor/configuration.ts';
 import { examineEmbedded } from '../doctor/embedded-doctor.ts';
-import { type Finding, type Report, reportOf } from '../doctor/finding.ts';
+import { type Finding, findingsOf, type Report, reportOf } from '../doctor/finding.ts';
 import { examineKafka } from '../doctor/kafka-doctor.ts';
 import { checkKeysFile } from '../doctor/keys.ts';
 import { reportText } from '../doctor/report-text.ts';
@@ -37,23 +38,32 @@ export const command: Command = {
     const findings: Finding[] = [];
     const { findings: ofConfiguration, log } = checkConfiguration(env);
     findings.push(...ofConfiguration, ...runlogVersions(build()), ...checkKeysFile(env.RUNLOG_KEYS_FILE));
-    if (log !== null) {
+    const signal = stopSignal();
+    if (log === null) {
+      findings.push(
+        findingsOf('reachability').skipped('log', 'because the variables do not say which log is meant'),
+      );
+    } else {
       const progress = shownSteps();
       const checkup: Checkup = {
-        ...{ log, role, logger: silentLogger, signal: stopSignal(), step: progress.step },
+        ...{ log, role, logger: silentLogger, signal, step: progress.step },
         ...{ probes: values['no-probe'] !== true, partitionsAsked: askedPartitions(env) },
         compression: COMPRESSIONS.find((codec) => codec === env.RUNLOG_COMPRESSION) ?? 'none',
         add: (...more) => findings.push(...more),
       };
       try {
         await (log.engine === 'kafka' ? examineKafka(checkup) : examineEmbedded(checkup));
+      } catch (error) {
+        // What was found before is worth more than where it ended.
+        const group = log.engine === 'kafka' ? 'reachability' : 'folder';
+        findings.push(findingsOf(group).failed('doctor', messageOf(error)));
       } finally {
         progress.end();
       }
     }
     const report = reportOf(findings);
     process.stdout.write(values.json === true ? `${JSON.stringify(report, null, 2)}\n` : reportText(report));
-    return exitCodeOf(report);
+    return signal.aborted ? exitCodes.failed : exitCodeOf(report);
   },
 };
 

@@ -65,7 +65,8 @@ export function judgeClocks(
     const known = ofBroker.get(broker);
     if (known === undefined || reading.boundMs < known.boundMs) ofBroker.set(broker, reading);
   }
-  return [...ofBroker].flatMap(([broker, reading]) => judgeReading(broker, reading, of));
+  const inOrder = [...ofBroker].sort(([one], [other]) => (one < other ? -1 : 1));
+  return inOrder.flatMap(([broker, reading]) => judgeReading(broker, reading, of));
 }
 
 function judgeReading(

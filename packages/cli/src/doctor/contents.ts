@@ -28,8 +28,13 @@ export async function examineContents(of: Examination, known: KnownTopics, guard
     add(findingsOf('codecs').skipped(topic, because), findingsOf('transactions').skipped(topic, because));
     return;
   }
-  const led = events.partitions.filter(({ leader }) => leader !== null).slice(0, PARTITIONS_MAX);
-  const partitions = led.map(({ partition }) => partition);
+  const led = events.partitions.filter(({ leader }) => leader !== null && of.nodes.has(leader));
+  const partitions = led.slice(0, PARTITIONS_MAX).map(({ partition }) => partition);
+  const left = events.partitions.length - partitions.length;
+  if (left > 0) {
+    const why = `${left} of its partitions are not looked into: more than ${PARTITIONS_MAX}, or led by nobody who answers`;
+    add(findingsOf('codecs').skipped(`${topic}: partitions`, why));
+  }
   await guard('codecs', async () => {
     step(`looking at the newest batches of ${topic}`);
     const batches = await each(partitions, (partition) => inspector.newestBatch({ topic, partition }));
@@ -42,10 +47,12 @@ export async function examineContents(of: Examination, known: KnownTopics, guard
   });
   await guard('transactions', async () => {
     step(`looking for open transactions on ${topic}`);
-    const held = await each(partitions, async (partition) => ({
-      ...{ partition, open: await io.openTransactions({ topic, partition }) },
-    }));
-    add(...judgeTransactions(topic, held, Date.now()));
+    const held = await each(partitions, async (partition) => {
+      const [oldest] = await io.openTransactions({ topic, partition });
+      return oldest === undefined ? null : { topic, partition, ...oldest };
+    });
+    const found = held.filter((one) => one !== null);
+    add(...judgeTransactions(found, { topic, partitions: partitions.length, nowMs: Date.now() }));
   });
 }
 

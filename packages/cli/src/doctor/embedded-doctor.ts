@@ -68,7 +68,7 @@ async function examineTopics(checkup: Checkup): Promise<void> {
     }));
     const facts: TopicFacts[] = [];
     for (const { name } of due) facts.push(factsOf(name, await io.describeTopic(name)));
-    add(...judgeTopics(due, { facts, meta, brokers: 1, partitionsAsked, access: null }));
+    add(...judgeTopics(due, { facts, meta, brokers: new Set([0]), partitionsAsked, access: null }));
   } catch (error) {
     if (!(error instanceof TopicIoError)) throw error;
     add(findingsOf('topics').failed('topics', messageOf(error)));

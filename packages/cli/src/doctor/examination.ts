@@ -8,7 +8,11 @@ export interface Examination {
   readonly checkup: Checkup;
   readonly inspector: KafkaInspector;
   readonly io: TopicIo;
-  /** How many brokers the cluster says that it has. */
-  readonly brokers: number;
+  /** The numbers of the brokers that the cluster says it has. */
+  readonly brokers: ReadonlySet<number>;
+  /** The numbers of those that answer. */
+  readonly nodes: ReadonlySet<number>;
+  /** As the brokers name this process; null if only they know. */
+  readonly principal: string | null;
   readonly access: AdminAccess;
 }

@@ -1,7 +1,8 @@
 import { openLog } from '@runlog/service-kit/log-config';
 import { messageOf } from '@runlog/topic-io/error-message';
+import { principalFor } from '@runlog/topic-io/kafka/inspect-broker';
 import { inspectKafka } from '@runlog/topic-io/kafka/inspect-kafka';
-import { TopicIoError } from '@runlog/topic-io/topic-io';
+import { isDenial } from '@runlog/topic-io/topic-io';
 import type { Checkup } from './checkup.ts';
 import { judgeClocks, judgeRoom } from './clock.ts';
 import { examineContents } from './contents.ts';
@@ -10,7 +11,7 @@ import { findingsOf, type Group } from './finding.ts';
 import { examineProbe } from './kafka-probe.ts';
 import { examineTopics, type KnownTopics } from './kafka-topics.ts';
 import { askRights, judgeRights } from './permissions.ts';
-import { isReached, judgeReach, reachAll } from './reachability.ts';
+import { isReached, judgeReach, nodesReached, reachAll } from './reachability.ts';
 import { judgeBrokers } from './versions.ts';
 
 const CLIENT_ID = 'runlog-doctor';
@@ -31,26 +32,25 @@ export async function examineKafka(checkup: Checkup): Promise<void> {
     logger,
     ...(sasl === undefined ? {} : { sasl }),
   };
-  await using inspector = await inspectKafka(options);
   step('going to each broker');
-  const reaching = await reachAll(inspector, brokers);
-  const protection = {
-    tls: Boolean(ssl),
-    mechanism: sasl?.mechanism ?? null,
-    principal: inspector.principal,
-  };
-  add(...judgeReach(reaching, protection));
-  const reached = [...reaching.given, ...reaching.advertised.map(({ broker }) => broker)].filter(isReached);
-  if (reached.length === 0) {
+  const reaching = await reachAll(options);
+  const principal = principalFor(options);
+  add(...judgeReach(reaching, { tls: Boolean(ssl), mechanism: sasl?.mechanism ?? null, principal }));
+  const given = reaching.given.filter(isReached);
+  if (given.length === 0) {
     skip(checkup, AFTER_REACHING, 'because no broker could be reached');
     return;
   }
-  add(...judgeBrokers(reached));
-  await using io = await openLog(log, { clientId: CLIENT_ID, logger });
-  const sights = reaching.given.filter(isReached).map(({ sight }) => sight.brokers.length);
+  add(...judgeBrokers([...given, ...reaching.advertised.map(({ broker }) => broker).filter(isReached)]));
+  // Whoever does not answer has been named, and would cost each further question its time.
+  const answering = { ...options, brokers: given.map(({ address }) => address) };
+  await using inspector = await inspectKafka(answering);
+  await using io = await openLog({ ...log, brokers: answering.brokers }, { clientId: CLIENT_ID, logger });
   const of: Examination = {
-    ...{ checkup, inspector, io, brokers: Math.max(1, ...sights) },
-    access: { brokers, commandConfig: isProven },
+    ...{ checkup, inspector, io, principal },
+    brokers: new Set(given.flatMap(({ sight }) => sight.brokers.map(({ nodeId }) => nodeId))),
+    nodes: nodesReached(reaching),
+    access: { brokers: answering.brokers, commandConfig: isProven },
   };
   await examineReached(of);
 }
@@ -59,7 +59,7 @@ export async function examineKafka(checkup: Checkup): Promise<void> {
 async function examineReached(of: Examination): Promise<void> {
   const { checkup, access } = of;
   const topics = await guarded(checkup, 'topics', () => examineTopics(of));
-  const known: KnownTopics = topics ?? { meta: null, names: checkup.log.topics, facts: [] };
+  const known: KnownTopics = topics ?? { meta: null, facts: [] };
   await guarded(checkup, 'permissions', () => examineRights(of, known));
   checkup.add(...judgeRoom(known.facts, access));
   await examineContents(of, known, (group, work) => guarded(checkup, group, work));
@@ -71,11 +71,16 @@ async function examineReached(of: Examination): Promise<void> {
   checkup.add(...judgeClocks(probed.clocks, { leaders: probed.leaders, topics: known.facts, access }));
 }
 
-async function examineRights({ checkup, inspector, access }: Examination, known: KnownTopics): Promise<void> {
+async function examineRights(
+  { checkup, inspector, principal, access }: Examination,
+  known: KnownTopics,
+): Promise<void> {
   checkup.step('asking for rights');
   const isCreated = known.facts.every(({ kind }) => kind !== 'missing');
-  const asked = await askRights(inspector, { role: checkup.role, topics: known.names, isCreated });
-  checkup.add(...judgeRights({ ...asked, principal: inspector.principal, access }));
+  const topics = checkup.log.topics;
+  const snapshots = known.meta?.snapshots ?? topics.snapshots;
+  const asked = await askRights(inspector, { role: checkup.role, topics, snapshots, isCreated });
+  checkup.add(...judgeRights({ ...asked, principal, access }));
 }
 
 /** Resolves to null if the work failed, which is then a finding, or if a signal ended the call. */
@@ -87,8 +92,14 @@ async function guarded<T>(checkup: Checkup, group: Group, work: () => Promise<T>
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof TopicIoError)) throw error;
-    checkup.add(findingsOf(group).failed(group, messageOf(error)));
+    const said = findingsOf(group);
+    // The rights that a role needs are judged by themselves, and this role may not need these.
+    const isDenied = isDenial(error) && group !== 'permissions';
+    checkup.add(
+      isDenied
+        ? said.skipped(group, `because it is not allowed: ${messageOf(error)}`)
+        : said.failed(group, messageOf(error)),
+    );
     return null;
   }
 }

@@ -18,7 +18,7 @@ export interface KafkaProbed extends Probed {
 }
 
 export async function examineProbe(of: Examination): Promise<KafkaProbed | null> {
-  const { checkup, inspector, io, brokers, access } = of;
+  const { checkup, inspector, io, brokers, principal, access } = of;
   const { log, signal, step, add } = checkup;
   if (!checkup.probes) {
     add(skipped('probe', 'because --no-probe was given'));
@@ -26,7 +26,7 @@ export async function examineProbe(of: Examination): Promise<KafkaProbed | null>
   }
   const name = `${log.topics.probe}${randomUUID()}`;
   const rights = rightsOf('doctor', log.topics).filter((right) => right.name === log.topics.probe);
-  const to = { ...access, principal: inspector.principal ?? 'User:…' };
+  const to = { ...access, principal: principal ?? 'User:…' };
   const commands = (of: readonly Right[]) => of.map((right) => aclCommand(right, to));
   const denied = await deniedOf(of, name, rights);
   // A topic that could not be deleted again is not made.
@@ -37,7 +37,7 @@ export async function examineProbe(of: Examination): Promise<KafkaProbed | null>
   }
   const leaders = new Map<number, number>();
   const probed = await probe({
-    ...{ io, name, partitions: Math.min(brokers, PARTITIONS_MAX), signal, step, now: Date.now },
+    ...{ io, name, partitions: Math.min(brokers.size, PARTITIONS_MAX), signal, step, now: Date.now },
     ...{ replicationFactor: log.replicationFactor, compression: checkup.compression },
     deletion: `${adminTool('kafka-topics.sh', access)} --delete --topic ${name}`,
     rights: commands(denied.length > 0 ? denied : rights),

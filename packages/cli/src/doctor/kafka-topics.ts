@@ -1,7 +1,5 @@
 import type { RunMeta } from '@runlog/records/meta-record';
 import { readMeta } from '@runlog/run-feed/prepare-topics';
-import type { TopicNames } from '@runlog/schema/log/topics';
-import { messageOf } from '@runlog/topic-io/error-message';
 import type { TopicFacts } from '@runlog/topic-io/kafka/inspect-topic';
 import { TopicIoError } from '@runlog/topic-io/topic-io';
 import type { Examination } from './examination.ts';
@@ -12,14 +10,12 @@ import { judgeFold } from './versions.ts';
 
 const META_MS = 10_000;
 
-const { failed } = findingsOf('topics');
+const { failed, skipped } = findingsOf('topics');
 
 /** What later checks need to know of the topics. */
 export interface KnownTopics {
   /** Null if the services have not agreed on anything yet, or if it cannot be read. */
   readonly meta: RunMeta | null;
-  /** With the snapshots that are in use. */
-  readonly names: TopicNames;
   readonly facts: readonly TopicFacts[];
 }
 
@@ -29,7 +25,9 @@ export async function examineTopics(of: Examination): Promise<KnownTopics> {
   step('reading run-meta');
   const meta = await metaOf(of).catch((error: unknown) => {
     if (!(error instanceof TopicIoError)) throw error;
-    add(failed(`${log.topics.meta}: record`, messageOf(error)));
+    const name = `${log.topics.meta}: record`;
+    if (error.code === 'denied') add(skipped(name, `because it is not allowed: ${error.message}`));
+    else add(failed(name, error.message));
     return null;
   });
   if (meta !== null) add(judgeFold(meta.fold));
@@ -40,7 +38,7 @@ export async function examineTopics(of: Examination): Promise<KnownTopics> {
   if (facts.length === due.length)
     add(...judgeTopics(due, { facts, meta, brokers, partitionsAsked, access }));
   else add(...due.flatMap(({ name }, at) => faultsAt(name, looked[at]!)));
-  return { meta, names: { ...log.topics, snapshots: meta?.snapshots ?? log.topics.snapshots }, facts };
+  return { meta, facts };
 }
 
 function faultOf(error: unknown): TopicIoError {

@@ -6,7 +6,12 @@ import {
   rightsOf,
   rightsToCreate,
 } from '@runlog/schema/log/rights';
-import type { TopicNames } from '@runlog/schema/log/topics';
+import {
+  figuresTopicOf,
+  nextSnapshotTopic,
+  snapshotWriterId,
+  type TopicNames,
+} from '@runlog/schema/log/topics';
 import type { KafkaInspector } from '@runlog/topic-io/kafka/inspect-kafka';
 import type { AdminAccess } from '@runlog/topic-io/topic-settings';
 import { type Finding, findingsOf } from './finding.ts';
@@ -18,6 +23,8 @@ export interface AskedRight {
   readonly right: Right;
   readonly denied: readonly AclOperation[];
   readonly unknown: readonly AclOperation[];
+  /** Those that are allowed for the topic in use, but not for the one that the next rebuild makes. */
+  readonly deniedLater: readonly AclOperation[];
 }
 
 export interface PermissionsAsked {
@@ -30,55 +37,84 @@ export interface PermissionsAsked {
   readonly access: AdminAccess;
 }
 
+export interface RightsWanted {
+  readonly role: Role;
+  /** The names that the rights are given for. */
+  readonly topics: TopicNames;
+  /** The topic of snapshots that is in use. */
+  readonly snapshots: string;
+  readonly isCreated: boolean;
+}
+
 /** Asks for everything that the role needs. It writes nothing, under no transactional id either. */
 export async function askRights(
   inspector: KafkaInspector,
-  of: { readonly role: Role; readonly topics: TopicNames; readonly isCreated: boolean },
+  wanted: RightsWanted,
 ): Promise<Pick<PermissionsAsked, 'role' | 'rights' | 'toCreate'>> {
-  const rights = rightsOf(of.role, of.topics);
-  const toCreate = of.isCreated ? [] : rightsToCreate(of.topics);
-  const names = [...rights, ...toCreate]
-    .filter(({ resource }) => resource === 'topic')
-    .map(({ name }) => name);
-  const ofTopics = await inspector.topicRights([...new Set(names)]);
+  const rights = rightsOf(wanted.role, wanted.topics);
+  const toCreate = wanted.isCreated ? [] : rightsToCreate(wanted.topics);
+  const ofTopics = await inspector.topicRights(namesOf([...rights, ...toCreate], wanted));
   const ask = async (right: Right): Promise<AskedRight> => {
     const answers = await Promise.all(
       right.operations.map(async (operation) => ({
         operation,
-        allowed: await mayDo(inspector, right, { operation, ofTopics }),
+        allowed: await mayDo(inspector, { right, operation, ofTopics, wanted }),
+        later: ofTopics.get(instanceOf(right, wanted, 'next'))?.(operation) ?? null,
       })),
     );
-    const said = (wanted: boolean | null) =>
-      answers.filter(({ allowed }) => allowed === wanted).map(({ operation }) => operation);
-    return { right, denied: said(false), unknown: said(null) };
+    const said = (found: boolean | null) =>
+      answers.filter(({ allowed }) => allowed === found).map(({ operation }) => operation);
+    const deniedLater = answers
+      .filter(({ allowed, later }) => right.prefixed && allowed === true && later === false)
+      .map(({ operation }) => operation);
+    return { right, denied: said(false), unknown: said(null), deniedLater };
   };
   return {
-    role: of.role,
+    role: wanted.role,
     rights: await Promise.all(rights.map(ask)),
     toCreate: await Promise.all(toCreate.map(ask)),
   };
 }
 
+function namesOf(rights: readonly Right[], wanted: RightsWanted): string[] {
+  const ofTopics = rights.filter(({ resource }) => resource === 'topic');
+  const names = ofTopics.flatMap((right) => [
+    instanceOf(right, wanted, 'current'),
+    instanceOf(right, wanted, 'next'),
+  ]);
+  return [...new Set(names)];
+}
+
+/** Returns the one name that is asked about, of those that a right is for. */
+function instanceOf({ name }: Right, { topics, snapshots }: RightsWanted, which: 'current' | 'next'): string {
+  const of = which === 'current' ? snapshots : nextSnapshotTopic(topics, snapshots);
+  if (name === topics.snapshots) return of;
+  if (name === figuresTopicOf(topics.snapshots)) return figuresTopicOf(of);
+  return name;
+}
+
 async function mayDo(
   inspector: KafkaInspector,
-  { resource, name, prefixed }: Right,
   of: {
+    readonly right: Right;
     readonly operation: AclOperation;
     readonly ofTopics: Awaited<ReturnType<KafkaInspector['topicRights']>>;
+    readonly wanted: RightsWanted;
   },
 ): Promise<boolean | null> {
-  switch (resource) {
+  const { right, operation, ofTopics, wanted } = of;
+  const name = instanceOf(right, wanted, 'current');
+  switch (right.resource) {
     case 'topic':
-      return of.ofTopics.get(name)?.(of.operation) ?? null;
+      return ofTopics.get(name)?.(operation) ?? null;
     case 'group':
       return await inspector.mayReadGroup(name);
     case 'transactional-id':
-      // An id of that kind, as a writer has it.
-      return await inspector.mayWriteUnder(prefixed ? `${name}.0` : name);
+      return await inspector.mayWriteUnder(right.prefixed ? snapshotWriterId(name, 0) : name);
     case 'cluster':
       return null;
     default: {
-      const unreachable: never = resource;
+      const unreachable: never = right.resource;
       throw new Error(`unknown resource ${String(unreachable)}`);
     }
   }
@@ -94,6 +130,10 @@ export function judgeRights(asked: PermissionsAsked): Finding[] {
   );
   if (denied.length === 0 && unknown.length < rights.length) {
     findings.push(ok(role, `${who} may do what "${role}" does (${rights.length - unknown.length} rights)`));
+  }
+  for (const { right, deniedLater } of rights.filter((one) => one.deniedLater.length > 0)) {
+    const message = `${who} has the right to ${deniedLater.join(', ')} only for the topic in use, not for the one that the next "runlog rebuild" makes`;
+    findings.push(warning(nameOf(right), message, remedyOf({ right, denied: deniedLater }, asked)));
   }
   for (const { right, unknown: operations } of unknown) {
     const message = `the cluster does not say whether ${who} may ${operations.join(', ')}`;
@@ -118,7 +158,7 @@ function lacks({ denied }: AskedRight, { role, principal }: PermissionsAsked): s
 }
 
 function remedyOf(
-  { right, denied }: AskedRight,
+  { right, denied }: Pick<AskedRight, 'right' | 'denied'>,
   { principal, access }: PermissionsAsked,
 ): { remedy: string[] } {
   const to = { ...access, principal: principal ?? 'User:…' };

@@ -1,5 +1,5 @@
-import type { ReachedBroker } from '@runlog/topic-io/kafka/inspect-broker';
-import type { KafkaInspector } from '@runlog/topic-io/kafka/inspect-kafka';
+import type { KafkaOptions } from '@runlog/topic-io/kafka/config';
+import { type ReachedBroker, reachBroker } from '@runlog/topic-io/kafka/inspect-broker';
 import { type Finding, findingsOf } from './finding.ts';
 
 const { ok, failed } = findingsOf('reachability');
@@ -17,21 +17,32 @@ export interface Reaching {
 }
 
 /** Goes to each address that is given, and then to each that the cluster names. */
-export async function reachAll(inspector: KafkaInspector, addresses: readonly string[]): Promise<Reaching> {
-  const given = await Promise.all(addresses.map((address) => inspector.reach(address)));
+export async function reachAll(kafka: KafkaOptions): Promise<Reaching> {
+  const addresses = [...new Set(kafka.brokers)];
+  const given = await Promise.all(addresses.map((address) => reachBroker(address, kafka)));
   const named = new Map<string, number>();
   for (const { sight } of given.filter(isReached)) {
     for (const { nodeId, address } of sight.brokers) named.set(address, nodeId);
   }
   const others = [...named].filter(([address]) => !addresses.includes(address)).slice(0, ADVERTISED_MAX);
   const advertised = await Promise.all(
-    others.map(async ([address, nodeId]) => ({ nodeId, broker: await inspector.reach(address) })),
+    others.map(async ([address, nodeId]) => ({ nodeId, broker: await reachBroker(address, kafka) })),
   );
   return { given, advertised };
 }
 
 export function isReached(broker: ReachedBroker): broker is Reached {
   return broker.kind === 'reached';
+}
+
+/** The numbers of the brokers that answer. */
+export function nodesReached({ given, advertised }: Reaching): ReadonlySet<number> {
+  const told = given.filter(isReached);
+  const nodes = told.map(({ address }) => nodeAt(told, address)).filter((node) => node !== null);
+  return new Set([
+    ...nodes,
+    ...advertised.filter(({ broker }) => isReached(broker)).map(({ nodeId }) => nodeId),
+  ]);
 }
 
 /** How connections are protected, for a person: `TLS, SCRAM-SHA-256 as User:ada`. */
@@ -47,18 +58,23 @@ export function judgeReach({ given, advertised }: Reaching, protection: Protecti
   return [
     ...given.map((broker) => {
       if (!isReached(broker))
-        return failed(broker.address, broker.reason, { details: { step: broker.step } });
+        return failed(broker.address, reasonOf(broker), { details: { step: broker.step } });
       return answers(broker, nodeAt(told, broker.address), protection);
     }),
     ...advertised.map(({ nodeId, broker }) => {
       if (isReached(broker)) return answers(broker, nodeId, protection);
       const message =
-        `broker ${nodeId} cannot be reached at the address that ${tellers} gives for it: ${broker.reason}. Set ` +
+        `broker ${nodeId} cannot be reached at the address that ${tellers} gives for it: ${reasonOf(broker)}. Set ` +
         `advertised.listeners of broker ${nodeId} to an address that clients here can reach, or start it`;
       return failed(broker.address, message, { details: { step: broker.step, broker: nodeId } });
     }),
     ...judgeCluster(told),
   ];
+}
+
+/** The reason, without the address that it may begin with. */
+function reasonOf({ address, reason }: Extract<ReachedBroker, { kind: 'unreached' }>): string {
+  return reason.startsWith(`${address}: `) ? reason.slice(address.length + 2) : reason;
 }
 
 function answers(

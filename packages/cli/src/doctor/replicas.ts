@@ -41,6 +41,24 @@ export function judgeReplicas(
   return [...findings, ...judgeFactor(name, partitions, { ...cluster, minInSync })];
 }
 
+/** Names the brokers that have replicas, and that the cluster does not know at the moment. */
+export function judgeAbsent(topics: readonly TopicFacts[], known: ReadonlySet<number>): Finding[] {
+  const holders = new Map<number, string[]>();
+  for (const topic of topics) {
+    if (topic.kind !== 'found') continue;
+    for (const id of new Set(topic.partitions.flatMap(({ replicas }) => replicas))) {
+      if (!known.has(id)) holders.set(id, [...(holders.get(id) ?? []), topic.name]);
+    }
+  }
+  return [...holders].map(([id, names]) =>
+    failed(
+      `broker ${id}`,
+      `has replicas of ${names.join(', ')}, and the cluster does not know it now: it is down, or was taken away. Start it`,
+      { details: { broker: id, topics: names } },
+    ),
+  );
+}
+
 function judgeFactor(
   name: string,
   partitions: readonly PartitionFacts[],

@@ -21,7 +21,9 @@ export function reportText(report: Report): string {
 }
 
 function findingLines({ status, name, message, remedy = [] }: Finding): string[] {
-  const what = `  ${MARK[status]}  ${printable(`${name}: ${message}`)}`;
+  // Some messages begin with what they are about.
+  const text = message.startsWith(name) ? message : `${name}: ${message}`;
+  const what = `  ${MARK[status]}  ${printable(text)}`;
   return [what, ...remedy.map((command) => `          ${printable(command)}`)];
 }
 

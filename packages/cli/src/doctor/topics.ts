@@ -5,7 +5,7 @@ import { FIGURES_SINCE_FOLD } from '@runlog/schema/run/figures';
 import type { TopicFacts } from '@runlog/topic-io/kafka/inspect-topic';
 import { type AdminAccess, alterCommand, batchBoundOf } from '@runlog/topic-io/topic-settings';
 import { type Finding, findingsOf } from './finding.ts';
-import { judgeReplicas } from './replicas.ts';
+import { judgeAbsent, judgeReplicas } from './replicas.ts';
 
 const { ok, warning, failed, skipped } = findingsOf('topics');
 
@@ -17,7 +17,8 @@ export interface TopicsSeen {
   readonly facts: readonly TopicFacts[];
   /** Null if the services have not agreed on anything yet, or if it cannot be read. */
   readonly meta: RunMeta | null;
-  readonly brokers: number;
+  /** The numbers of all brokers that the cluster knows. */
+  readonly brokers: ReadonlySet<number>;
   /** The partitions that a variable asks for, if one does. */
   readonly partitionsAsked: number | undefined;
   /** Null where no command changes a setting. */
@@ -40,7 +41,7 @@ export function topicsDue(
 export function judgeTopics(due: readonly CheckedTopic[], seen: TopicsSeen): Finding[] {
   const { facts, meta } = seen;
   if (facts.every(({ kind }) => kind === 'missing')) return [noTopics(due)];
-  return due.flatMap((spec, at) => {
+  const ofTopics = due.flatMap((spec, at) => {
     const found = facts[at]!;
     switch (found.kind) {
       case 'missing':
@@ -58,6 +59,7 @@ export function judgeTopics(due: readonly CheckedTopic[], seen: TopicsSeen): Fin
       }
     }
   });
+  return [...judgeAbsent(facts, seen.brokers), ...ofTopics];
 }
 
 function noTopics(due: readonly CheckedTopic[]): Finding {
@@ -81,7 +83,7 @@ function judgeMissing({ name }: CheckedTopic, meta: RunMeta | null): Finding {
 function judgeTopic(spec: CheckedTopic, found: FoundTopic, seen: TopicsSeen): Finding[] {
   const faults = [
     ...judgePartitions(spec, found, seen),
-    ...judgeReplicas(found, { brokers: seen.brokers, wanted: spec.replicationFactor }),
+    ...judgeReplicas(found, { brokers: seen.brokers.size, wanted: spec.replicationFactor }),
     ...judgeSettings(spec, { settings: found.settings, replicas: replicasOf(found) }, seen.access),
   ];
   const { name, partitions } = found;

@@ -23,6 +23,12 @@ export function figuresTopicOf(snapshotsTopic: string): string {
   return snapshotsTopic.replace(/run-snapshots(\.v\d+)?$/, 'run-figures$1');
 }
 
+/** `run-snapshots` → `run-snapshots.v2` → `run-snapshots.v3`. */
+export function nextSnapshotTopic(topics: TopicNames, snapshots: string): string {
+  const version = /\.v(\d+)$/.exec(snapshots.slice(topics.snapshots.length))?.[1] ?? '1';
+  return `${topics.snapshots}.v${Number(version) + 1}`;
+}
+
 export function topicNames(prefix: string): TopicNames {
   return {
     events: `${prefix}run-events`,

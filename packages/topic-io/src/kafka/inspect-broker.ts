@@ -6,8 +6,9 @@ import { addressOf, splitAddress } from './broker-address.ts';
 import type { KafkaOptions } from './config.ts';
 import { toKafkaFault } from './faults.ts';
 import { refuseOldBroker } from './oldest-broker.ts';
+import { patchKafkajs } from './patches.ts';
 import { Reachability } from './reachability.ts';
-import { type Identity, remedyFor } from './remedies.ts';
+import { type Identity, principalOf, remedyFor } from './remedies.ts';
 import { KafkaSecurity } from './security.ts';
 import { identityOf, KafkaSession } from './session.ts';
 
@@ -50,8 +51,14 @@ export type ReachedBroker =
 /** The bounds of each step, in milliseconds. */
 export const REACH_BOUNDS = { resolveMs: 3_000, connectMs: 3_000, answerMs: 6_000 } as const;
 
+/** Returns how the brokers name this process, such as `User:ada`; null if only they know. */
+export function principalFor(kafka: KafkaOptions): string | null {
+  return principalOf(identityOf(kafka));
+}
+
 /** Goes to one address alone, step by step, as a client would. Never rejects, and ends within the bounds. */
 export async function reachBroker(address: string, kafka: KafkaOptions): Promise<ReachedBroker> {
+  patchKafkajs();
   const startedMs = performance.now();
   const { host, port } = splitAddress(address);
   const unreached = (step: ReachStep, reason: string) =>

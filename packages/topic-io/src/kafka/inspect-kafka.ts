@@ -1,14 +1,12 @@
 import type { AclOperation } from '@runlog/schema/log/rights';
 import { startCodecs } from '../compression.ts';
 import type { KafkaOptions } from './config.ts';
-import { type ReachedBroker, reachBroker } from './inspect-broker.ts';
 import { type Allowed, mayReadGroup, mayWriteUnder, topicRights } from './inspect-rights.ts';
 import { type TopicFacts, topicFacts } from './inspect-topic.ts';
 import { type NewestBatch, newestBatch } from './newest-batches.ts';
 import { patchKafkajs } from './patches.ts';
 import { Reachability } from './reachability.ts';
-import { principalOf } from './remedies.ts';
-import { identityOf, KafkaSession } from './session.ts';
+import { KafkaSession } from './session.ts';
 
 /** The bound of each question, in milliseconds. */
 const ASK_MS = 8_000;
@@ -18,9 +16,6 @@ const ASK_MS = 8_000;
  * its bound; those to the cluster reject with `TopicIoError`.
  */
 export interface KafkaInspector extends AsyncDisposable {
-  /** As the brokers name this process, such as `User:ada`; null if only they know. */
-  readonly principal: string | null;
-  reach(address: string): Promise<ReachedBroker>;
   topic(name: string): Promise<TopicFacts>;
   topicRights(topics: readonly string[]): Promise<ReadonlyMap<string, (operation: AclOperation) => Allowed>>;
   mayReadGroup(group: string): Promise<Allowed>;
@@ -36,8 +31,6 @@ export async function inspectKafka(options: KafkaOptions): Promise<KafkaInspecto
   const ask = <T>(doing: string, question: () => Promise<T>) =>
     session.attempt({ doing, timeoutMs: ASK_MS }, question);
   return {
-    principal: principalOf(identityOf(options)),
-    reach: (address) => reachBroker(address, options),
     topic: (name) => ask(`look at topic ${name}`, () => topicFacts(session, name)),
     topicRights: (topics) => ask('ask for rights to topics', () => topicRights(session, topics)),
     mayReadGroup: (group) => ask(`ask for rights to group ${group}`, () => mayReadGroup(session, group)),
