@@ -1,7 +1,13 @@
 import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
 import { UNREADABLE_BYTES_KEPT } from '@runlog/topic-io/topic-io';
 import { describe, expect, it } from 'vitest';
-import { decodeRejected, encodeRejected, encodeUnreadableBatch, type Rejected } from './rejected-record.ts';
+import {
+  cutRejected,
+  decodeRejected,
+  encodeRejected,
+  encodeUnreadableBatch,
+  type Rejected,
+} from './rejected-record.ts';
 
 const rejected: Rejected = {
   key: 'c1/r1/g1',
@@ -49,6 +55,16 @@ describe('the record of a rejected event', () => {
     expect(value!.length).toBeLessThanOrEqual(REJECTED_BYTES_MAX);
     expect(value!.toString('utf8')).toMatch(/^\{"api_key":"\[redacted\]","rest":"x+/);
     expect(encodeRejected(rejected, { ...arrived, value: null }).value).toBeNull();
+  });
+
+  it('fits into any topic that is taken, whatever key a foreign record has', () => {
+    const long = '\ufffd'.repeat(400_000);
+    const encoded = encodeRejected({ ...rejected, key: long, path: long, message: long }, arrived);
+    const { key, value, headers } = cutRejected(encoded, 8 * 1024);
+    const texts = [key, ...Object.entries(headers).flat()].map((text) => Buffer.byteLength(text));
+    expect(texts.reduce((sum, bytes) => sum + bytes, value!.length)).toBeLessThan(8 * 1024 - 512);
+    expect(long.startsWith(key)).toBe(true);
+    expect(encodeRejected(rejected, arrived).key).toBe(rejected.key);
   });
 
   it('of a batch that nobody can read says where it is and why, and keeps its first bytes', () => {

@@ -28,25 +28,36 @@ export interface Rejected {
   readonly keyId: string | null;
 }
 
+/**
+ * The characters that are kept of a key, a path and a message. A key of a run has 194 at most, but that of a foreign record
+ * may fill a whole batch, and bytes that are no UTF-8 grow threefold as text. All of them, at three bytes a character, fit
+ * into the smallest topic that is taken (8 KiB).
+ */
+const TEXT_CHARS_MAX = { key: 512, path: 512, message: 1_024 } as const;
+
 /** Encodes the record of a rejected value. It keeps a redacted copy of at most REJECTED_BYTES_MAX. */
 export function encodeRejected(
   rejected: Rejected,
   { value, receivedAtMs }: { value: Buffer | null; receivedAtMs: number },
 ): RecordToAppend {
-  const { key, code, path, message, origin, keyId } = rejected;
+  const { code, origin, keyId } = rejected;
   return {
-    key,
+    key: beginningOf(rejected, 'key'),
     value: value === null ? null : redactedBytes(value),
     headers: {
       [rejectedHeaders.code]: code,
-      [rejectedHeaders.path]: path,
-      [rejectedHeaders.message]: message,
+      [rejectedHeaders.path]: beginningOf(rejected, 'path'),
+      [rejectedHeaders.message]: beginningOf(rejected, 'message'),
       [rejectedHeaders.receivedAt]: new Date(receivedAtMs).toISOString(),
       [rejectedHeaders.origin]: origin,
       ...(keyId === null ? {} : { [rejectedHeaders.keyId]: keyId }),
     },
     timestampMs: receivedAtMs,
   };
+}
+
+function beginningOf(rejected: Rejected, field: keyof typeof TEXT_CHARS_MAX): string {
+  return rejected[field].slice(0, TEXT_CHARS_MAX[field]);
 }
 
 /** An upper bound of what Kafka adds to each text of a record, and to the whole. */
