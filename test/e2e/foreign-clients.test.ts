@@ -1,4 +1,5 @@
 import { COMPRESSIONS, codecOf } from '@runlog/topic-io/compression';
+import { BOUNDS } from '@runlog/topic-io/kafka/config';
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -36,6 +37,28 @@ describe("Kafka's own Java clients", () => {
         expect((await readToEnd(io, { topic })).records.map(textRecord)).toEqual(records);
       }),
     );
+  });
+
+  it('may write batches that inflate to a thousand times their size: not all of them are held at once', async () => {
+    const topic = await createTopic(io);
+    const value = Buffer.alloc(1_000_000);
+    const written = { key: 'c1/r1/default', value, headers: {}, timestampMs: Date.now() };
+    const count = 200;
+    await using writer = await io.writer({ compression: 'gzip', laneBytesMax: count * 2 * value.length });
+    const records = Array.from({ length: count }, () => written);
+    expectAcknowledged(await writer.append({ topic, partition: 0, records }), count);
+    await using reader = io.reader({ topic });
+    reader.add({ partition: 0, offset: 0 });
+    let most = 0;
+    let read = 0;
+    for await (const fetched of reader) {
+      if (fetched.kind === 'out_of_range') throw new Error('nothing was deleted');
+      most = Math.max(most, fetched.records.length);
+      read += fetched.records.length;
+      if (fetched.nextOffset === fetched.stableEnd) break;
+    }
+    expect(read).toBe(count);
+    expect(most * value.length).toBeLessThan(BOUNDS.inflatedBytes + 2 * value.length);
   });
 
   it('read what we write, in every way of compressing it', async () => {

@@ -97,6 +97,8 @@ export const BOUNDS = {
   longPollMs: 250,
   fetchBytes: 4 * 1024 * 1024,
   fetchPartitionBytes: 1024 * 1024 + 64 * 1024,
+  /** What the batches of an answer may inflate to, besides the last of them. The rest is fetched again. */
+  inflatedBytes: 64 * 1024 * 1024,
   sessionMs: 10_000,
   rebalanceMs: 10_000,
   heartbeatMs: 500,

@@ -56,6 +56,11 @@ interface ReaderNode {
   answersUnread: number;
 }
 
+/** What the batches of one answer may still inflate to. It is below zero when no more of them may be inflated. */
+interface Room {
+  inflatedBytes: number;
+}
+
 /** One partition's part of an answer, in the form that the caller gets. */
 interface PositionedItem {
   readonly position: Position;
@@ -248,12 +253,18 @@ export class KafkaReader implements TopicReader {
         return fetchPartitions({ broker, topic: this.#topic, positions, waitMs });
       });
       const isEmpty = answers.every((answer) => answer.bytes.length === 0);
+      const room: Room = { inflatedBytes: BOUNDS.inflatedBytes };
       for (const answer of answers) {
         const position = group.find(({ partition }) => partition === answer.partition);
         if (position === undefined || !this.#isCurrent(position)) continue;
+        if (answer.bytes.length > 0 && room.inflatedBytes < 0) {
+          // It is among the first of the next request.
+          this.#onAnswer?.(answer);
+          continue;
+        }
         const item =
           answer.errorCode === 0
-            ? await this.#accept({ answer, position, isEmpty })
+            ? await this.#accept({ answer, position, isEmpty, room })
             : await this.#refused({ answer, position });
         if (item !== null) items.push({ position, item });
       }
@@ -291,8 +302,9 @@ export class KafkaReader implements TopicReader {
     answer: FetchedPartition;
     position: Position;
     isEmpty: boolean;
+    room: Room;
   }): Promise<Fetched | null> {
-    const { answer, position, isEmpty } = options;
+    const { answer, position, isEmpty, room } = options;
     const { partition, stableEnd, highWatermark, startOffset, bytes } = answer;
     this.#recovered(partition);
     this.#onAnswer?.({ partition, stableEnd, highWatermark });
@@ -300,7 +312,7 @@ export class KafkaReader implements TopicReader {
       this.#serial += 1;
       position.servedAt = this.#serial;
     }
-    const decoded = this.#decode(answer, position);
+    const decoded = this.#decode(answer, { position, room });
     const mayBeBare = isEmpty && !answer.elsewhere && decoded.nextOffset < stableEnd;
     position.emptyAnswers = mayBeBare ? position.emptyAnswers + 1 : 0;
     const isBare = position.emptyAnswers >= EMPTY_ANSWERS_MAX && (await this.#mayHaveHoles());
@@ -324,12 +336,18 @@ export class KafkaReader implements TopicReader {
   }
 
   /** Throws `unusable` if this reader must not pass a batch. */
-  #decode(answer: FetchedPartition, position: Position): DecodedBatches {
+  #decode(answer: FetchedPartition, to: { position: Position; room: Room }): DecodedBatches {
+    const { position, room } = to;
     const { partition, bytes, aborted, stableEnd } = answer;
     const place = `${this.#topic}/${partition}`;
     let decoded: DecodedBatches;
     try {
-      decoded = settled(decodeBatches({ bytes, fetchOffset: position.offset, aborted, stableEnd }), position);
+      const inflatedBytesMax = room.inflatedBytes;
+      const found = decodeBatches({
+        ...{ bytes, fetchOffset: position.offset, aborted, stableEnd, inflatedBytesMax },
+      });
+      room.inflatedBytes -= found.inflatedBytes;
+      decoded = settled(found, position);
     } catch (error) {
       if (!(error instanceof CodecMissingError)) throw error;
       throw new TopicIoError('unusable', `read ${place}: ${error.message}`, { cause: error });

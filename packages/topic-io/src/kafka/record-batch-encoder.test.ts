@@ -186,6 +186,7 @@ describe('encodeRecordBatch', () => {
       nextOffset: 2,
       unreadable: [],
       doubtful: null,
+      inflatedBytes: expect.any(Number) as number,
     });
   });
 

@@ -227,6 +227,18 @@ describe('decodeBatches', () => {
     });
   });
 
+  it('leaves what would inflate to too much to the next fetch, but always goes on', () => {
+    const at = (offset: number) =>
+      batch({ baseOffset: offset, lastOffset: offset, records: [record(offset)] });
+    const bytes = Buffer.concat([0, 1, 2].map((offset) => encode({ ...at(offset), attributes: 1 })));
+    const decoded = (inflatedBytesMax: number) =>
+      decodeBatches({ bytes, fetchOffset: 0, aborted: [], inflatedBytesMax });
+    const { inflatedBytes, records } = decoded(0);
+    expect(records).toEqual([record(0)]);
+    expect(decoded(inflatedBytes)).toMatchObject({ records: [{}, {}], nextOffset: 2 });
+    expect(decoded(2 * inflatedBytes)).toMatchObject({ records: [{}, {}, {}], nextOffset: 3 });
+  });
+
   it.each([0, 1, 3, 255])('doubts format %i, and passes it by its one offset', (magic) => {
     const old = encode(batch({ baseOffset: 5, lastOffset: 5, records: [record(5)] }));
     old[16] = magic;
@@ -238,7 +250,7 @@ describe('decodeBatches', () => {
 });
 
 /** What there is beside the records if all is well. */
-const well = { unreadable: [], doubtful: null };
+const well = { unreadable: [], doubtful: null, inflatedBytes: expect.any(Number) as number };
 
 function firstBytes(bytes: Buffer): number {
   return 12 + bytes.readInt32BE(8);

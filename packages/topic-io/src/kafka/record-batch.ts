@@ -19,6 +19,8 @@ export interface DecodedBatches {
   readonly nextOffset: number;
   /** Batches below `nextOffset` whose checksum is right and that nobody can read nevertheless. */
   readonly unreadable: readonly UnreadableBatch[];
+  /** The memory that the records hold beside the answer: batches that were compressed, inflated. */
+  readonly inflatedBytes: number;
   /**
    * The batch at which the decoder stopped, because nothing in it can be trusted. Its bytes may have been damaged on their
    * way, so a second fetch may bring it whole.
@@ -61,8 +63,8 @@ const CONTROL_TYPE_ABORT = 0;
 
 /**
  * Decodes the committed data records at or above `fetchOffset`. If the last batch is cut off, it is left for the next
- * fetch. `aborted` is the answer's own list of aborted transactions. Throws `CodecMissingError` if this process lacks the
- * library of a codec.
+ * fetch, and so is what follows the batch with which more than `inflatedBytesMax` is inflated. `aborted` is the answer's own
+ * list of aborted transactions. Throws `CodecMissingError` if this process lacks the library of a codec.
  */
 export function decodeBatches(options: {
   bytes: Buffer;
@@ -70,13 +72,16 @@ export function decodeBatches(options: {
   aborted: readonly AbortedTransaction[];
   /** No batch of the answer begins there or behind. */
   stableEnd?: number;
+  inflatedBytesMax?: number;
 }): DecodedBatches {
   const { bytes, fetchOffset, stableEnd = Number.MAX_SAFE_INTEGER } = options;
+  const { inflatedBytesMax = Number.POSITIVE_INFINITY } = options;
   const aborting = new AbortingProducers(options.aborted);
   const records: LogRecord[] = [];
   const unreadable: UnreadableBatch[] = [];
   let nextOffset = fetchOffset;
-  for (let at = 0; at < bytes.length; ) {
+  let inflatedBytes = 0;
+  for (let at = 0; at < bytes.length && inflatedBytes <= inflatedBytesMax; ) {
     const batch = batchAt(bytes, at);
     // A broker cuts the last batch of an answer off, but never the first.
     if (batch === null && at > 0) break;
@@ -91,7 +96,7 @@ export function decodeBatches(options: {
         stableEnd,
         reason: reason ?? '',
       });
-      return { records, nextOffset, unreadable, doubtful };
+      return { records, nextOffset, unreadable, inflatedBytes, doubtful };
     }
     const { firstOffset, lastOffset } = offsetsOf(batch);
     const attributes = batch.readInt16BE(ATTRIBUTES_AT);
@@ -100,13 +105,20 @@ export function decodeBatches(options: {
     if ((attributes & CONTROL) !== 0) {
       if (isAbortMarker(batch)) aborting.end(producerId);
     } else if ((attributes & TRANSACTIONAL) === 0 || !aborting.has(producerId)) {
-      const fault = decodeWholly({ batch, baseOffset: firstOffset, attributes, fetchOffset, into: records });
-      if (fault !== null) unreadable.push(unreadableBatch(batch, { firstOffset, lastOffset, reason: fault }));
+      const decoded = decodeWholly({
+        batch,
+        baseOffset: firstOffset,
+        attributes,
+        fetchOffset,
+        into: records,
+      });
+      if (typeof decoded === 'number') inflatedBytes += decoded;
+      else unreadable.push(unreadableBatch(batch, { firstOffset, lastOffset, reason: decoded }));
     }
     nextOffset = Math.max(nextOffset, lastOffset + 1);
     at += batch.length;
   }
-  return { records, nextOffset, unreadable, doubtful: null };
+  return { records, nextOffset, unreadable, inflatedBytes, doubtful: null };
 }
 
 /** Returns Kafka's number of the codec of the first batch; null if its header is not whole. */
@@ -218,13 +230,12 @@ function markerTypeOf(batch: Buffer): number | null {
   }
 }
 
-/** Decodes all records of a batch or none. Returns what is wrong with it, or null. */
-function decodeWholly(options: DecodeOptions): string | null {
+/** Decodes all records of a batch or none. Returns the bytes that it inflated, or what is wrong with the batch. */
+function decodeWholly(options: DecodeOptions): number | string {
   const { into } = options;
   const before = into.length;
   try {
-    decodeRecords(options);
-    return null;
+    return decodeRecords(options);
   } catch (error) {
     if (!(error instanceof UnreadableBatchError)) throw error;
     into.length = before;
@@ -241,10 +252,10 @@ interface DecodeOptions {
 }
 
 /** Records below `fetchOffset` are read too, so that a batch is judged alike wherever a reader begins. */
-function decodeRecords(options: DecodeOptions): void {
+function decodeRecords(options: DecodeOptions): number {
   const { batch, baseOffset, attributes, fetchOffset, into } = options;
   const count = batch.readInt32BE(RECORD_COUNT_AT);
-  if (count === 0) return;
+  if (count === 0) return 0;
   const inflated = decompress(batch.subarray(RECORDS_AT), attributes & COMPRESSION_MASK);
   if ('fault' in inflated) throw new UnreadableBatchError(inflated.fault, { cause: inflated.cause });
   if (count < 0) throw new UnreadableBatchError(`claims ${count} records`);
@@ -287,6 +298,7 @@ function decodeRecords(options: DecodeOptions): void {
   }
   if (cursor.at !== inflated.bytes.length)
     throw new UnreadableBatchError(`holds more than the ${count} records that it says`);
+  return (attributes & COMPRESSION_MASK) === 0 ? 0 : inflated.bytes.length;
 }
 
 function skipToKey(cursor: Cursor): void {
