@@ -6,6 +6,7 @@ import type { AclOperation, AclResource, Right } from '@runlog/schema/log/rights
 import type { KafkaOptions } from '@runlog/topic-io/kafka/config';
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import type { TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
+import { Kafka, logLevel, PartitionAssigners } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startForwarder } from '../support/forwarder.ts';
 import { freePorts } from '../support/free-ports.ts';
@@ -17,6 +18,29 @@ interface Line {
   readonly message: string;
   readonly broker?: string;
   readonly reason?: string;
+}
+
+/** Resolves to a consumer that is in the group and shares partitions out in a way of its own. */
+async function joinAsAnotherKind(at: { brokers: readonly string[]; group: string; topic: string }) {
+  const kafka = new Kafka({ brokers: [...at.brokers], clientId: 'foreign', logLevel: logLevel.NOTHING });
+  const consumer = kafka.consumer({
+    groupId: at.group,
+    partitionAssigners: [
+      (config) => {
+        const dealt = PartitionAssigners.roundRobin(config);
+        const protocol = (of: { topics: string[] }) => ({ ...dealt.protocol(of), name: 'another' });
+        return { ...dealt, name: 'another', protocol };
+      },
+    ],
+  });
+  const joined = new Promise<void>((resolve) => {
+    consumer.on(consumer.events.GROUP_JOIN, () => resolve());
+  });
+  await consumer.connect();
+  await consumer.subscribe({ topic: at.topic });
+  await consumer.run({ eachMessage: async () => undefined });
+  await joined;
+  return consumer;
 }
 
 /** What a broker refuses is said at once and by name, with what it is about and what to do. */
@@ -200,7 +224,7 @@ describe('a broker that refuses', () => {
     const { io, lines } = await opened(broker.login('member'));
     await using _ = io;
     const denials: (TopicIoError | null)[] = [];
-    const join = () => io.groupMember({ group, topic, onDenied: (denial) => denials.push(denial) });
+    const join = () => io.groupMember({ group, topic, onRefused: (denial) => denials.push(denial) });
     const unjoined = await rejectionOf(join());
     expect(unjoined.code).toBe('denied');
     expect(unjoined.message).toContain(`GROUP_AUTHORIZATION_FAILED: group ${group}`);
@@ -216,6 +240,19 @@ describe('a broker that refuses', () => {
     expect(denials.map((denial) => denial?.code ?? null)).toEqual(['denied', null]);
     // The broker answered all the time.
     expect(lines).toEqual([]);
+  });
+
+  it('says what else keeps it out of a group', async () => {
+    const topic = await createTopic(admin);
+    const group = `${topic}-group`;
+    const foreign = await joinAsAnotherKind({ brokers: broker.cluster.brokers, group, topic });
+    const refused = await rejectionOf(admin.groupMember({ group, topic }));
+    expect(refused.code).toBe('denied');
+    expect(refused.message).toContain(`INCONSISTENT_GROUP_PROTOCOL: group ${group}`);
+    expect(refused.message).toContain(`--describe --members --group ${group}`);
+    await foreign.disconnect();
+    await using member = await admin.groupMember({ group, topic });
+    expect((await member[Symbol.asyncIterator]().next()).value.partitions).toEqual([0]);
   });
 
   it('says at once that a password is wrong', async () => {

@@ -280,15 +280,15 @@ export interface TopicIo extends AsyncDisposable {
   fencedWriter(id: string): Promise<FencedWriter>;
   reader(options: ReaderOptions): TopicReader;
   /**
-   * The partitions of `topic` are shared out among the members. Rejects with `denied` if this process may not join. If that
-   * is taken from it later, the member goes on trying, and `onDenied` is told: once when it begins, and once, with null, when
-   * it is over.
+   * The partitions of `topic` are shared out among the members. Rejects with `denied` if this process may not join, or the
+   * group cannot have it. If that begins later, the member goes on trying, and `onRefused` is told: once when it begins, and
+   * once, with null, when it is over. It is also told of a refusal that may pass and has lasted for some seconds.
    */
   groupMember(options: {
     group: string;
     topic: string;
     signal?: AbortSignal;
-    onDenied?: (denial: TopicIoError | null) => void;
+    onRefused?: (refusal: TopicIoError | null) => void;
   }): Promise<GroupMember>;
   /**
    * For how many milliseconds the log still has requests of this process wait, because it exceeds what it is allowed to send

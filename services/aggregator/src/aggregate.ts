@@ -31,6 +31,7 @@ const RECLAIM_MS_MIN = 200;
 const RECLAIM_JITTER_MS = 800;
 /** How long a partition waits after a verdict of the log that only an operator can mend. Each try reads it anew. */
 const REFUSED_MS = 5_000;
+const JOINING_FAILED = 'joining the group failed; trying again';
 /** The time between two sweeps for silent runs and idle figures. It is far longer than a control record takes to come back. */
 const RETIRE_SWEEP_MS = 60_000;
 
@@ -69,8 +70,8 @@ export class Aggregation implements AsyncDisposable {
   #member: GroupMember | null = null;
   #assignment: Assignment | null = null;
   #failure: unknown = null;
-  /** The denial by the group. */
-  #groupDenial: TopicIoError | null = null;
+  /** Why the group refuses this process. */
+  #groupRefusal: TopicIoError | null = null;
   /** The fold and flush loops; the last flush waits for them. */
   #loops: Promise<unknown> = Promise.resolve();
 
@@ -112,7 +113,7 @@ export class Aggregation implements AsyncDisposable {
 
   /** Says what an operator must change so that snapshots are stored; null if the log stores them. */
   get refusal(): string | null {
-    if (this.#groupDenial !== null) return this.#groupDenial.message;
+    if (this.#groupRefusal !== null) return this.#groupRefusal.message;
     for (const [partition, { message }] of this.#refusals) return `partition ${partition}: ${message}`;
     return null;
   }
@@ -147,18 +148,19 @@ export class Aggregation implements AsyncDisposable {
         const sayDenial = denialLines(logger, { group: topics.group });
         const member = await io.groupMember({
           ...{ group: topics.group, topic: topics.events },
-          onDenied: (denial) => {
-            this.#groupDenial = denial;
-            sayDenial(denial);
+          onRefused: (refusal) => {
+            this.#groupRefusal = refusal;
+            sayDenial(refusal);
+            if (refusal !== null && !isDenial(refusal)) logger.warn({ err: refusal }, JOINING_FAILED);
           },
         });
         if (!this.#stop.signal.aborted) return member;
         await member[Symbol.asyncDispose]();
       } catch (error) {
         if (!this.#isPassing(error)) throw error;
-        const isNews = !isDenial(error) || this.#groupDenial === null;
-        this.#groupDenial = isDenial(error) ? error : null;
-        if (isNews) logger.warn({ err: error }, 'joining the group failed; trying again');
+        const isNews = !isDenial(error) || this.#groupRefusal === null;
+        this.#groupRefusal = isDenial(error) ? error : null;
+        if (isNews) logger.warn({ err: error }, JOINING_FAILED);
         await this.#pause(isDenial(error) ? REFUSED_MS : RECLAIM_MS_MIN);
       }
     }

@@ -105,7 +105,9 @@ export const KAFKA = {
   notCoordinator: 16,
   recordListTooLarge: 18,
   illegalGeneration: 22,
+  inconsistentGroupProtocol: 23,
   unknownMemberId: 25,
+  invalidSessionTimeout: 26,
   rebalanceInProgress: 27,
   topicAuthorizationFailed: 29,
   groupAuthorizationFailed: 30,
@@ -127,6 +129,7 @@ export const KAFKA = {
   saslAuthenticationFailed: 58,
   unknownProducerId: 59,
   memberIdRequired: 79,
+  groupMaxSizeReached: 81,
   producerFenced: 90,
 } as const;
 
@@ -135,6 +138,9 @@ export const NOT_CONNECTABLE = -1_000;
 
 /** Codes with which the cluster refuses this process: only an administrator can mend that, but at any time. */
 const DENIED = new Set<number>([
+  KAFKA.inconsistentGroupProtocol,
+  KAFKA.invalidSessionTimeout,
+  KAFKA.groupMaxSizeReached,
   KAFKA.topicAuthorizationFailed,
   KAFKA.groupAuthorizationFailed,
   KAFKA.clusterAuthorizationFailed,
@@ -159,7 +165,6 @@ const UNUSABLE = new Set<number>([
   50, // INVALID_TRANSACTION_TIMEOUT
   73, // TOPIC_DELETION_DISABLED
   76, // UNSUPPORTED_COMPRESSION_TYPE
-  81, // GROUP_MAX_SIZE_REACHED
   87, // INVALID_RECORD
 ]);
 

@@ -14,6 +14,8 @@ const PROTOCOL = 'RoundRobinAssigner';
 const PROTOCOL_VERSION = 0;
 const REJOIN_DELAY_MIN_MS = 50;
 const REJOIN_DELAY_MAX_MS = 2_000;
+/** A verdict of the brokers that may pass is told when it has lasted so long, such as that the group has no coordinator. */
+const TOLD_AFTER_MS = 5_000;
 
 /** Errors which say that the group has moved on. Joining again is all that is needed. */
 const REJOIN_AT_ONCE = new Set<number | null>([
@@ -60,8 +62,11 @@ export class KafkaGroupMember implements GroupMember {
   readonly #firstDenial = new Promise<TopicIoError>((resolve) => {
     this.#announceDenial = resolve;
   });
-  readonly #onDenied: (denial: TopicIoError | null) => void;
-  #denied = false;
+  readonly #onRefused: (refusal: TopicIoError | null) => void;
+  /** The code of the refusal that was told last. */
+  #told: TopicIoError['code'] | null = null;
+  /** Since when the brokers refuse us; null while they do not. */
+  #refusedSinceMs: number | null = null;
   #isOpen = false;
   readonly #iterator = lastingIterator<Assignment>(() => this.#next());
 
@@ -71,7 +76,7 @@ export class KafkaGroupMember implements GroupMember {
     this.#group = options.group;
     this.#topic = options.topic;
     this.#signal = options.signal;
-    this.#onDenied = options.onDenied ?? (() => undefined);
+    this.#onRefused = options.onRefused ?? (() => undefined);
   }
 
   /**
@@ -178,7 +183,7 @@ export class KafkaGroupMember implements GroupMember {
         const fault = toKafkaFault(error);
         this.#concede(fault);
         if (REJOIN_AT_ONCE.has(fault.code)) continue;
-        if (isDenied(fault)) this.#wasDenied(fault);
+        this.#wasRefused(fault);
         await this.#pause(delayMs);
         delayMs = Math.min(delayMs * 2, REJOIN_DELAY_MAX_MS);
       }
@@ -203,18 +208,24 @@ export class KafkaGroupMember implements GroupMember {
     return { resource: 'group', name: this.#group, operation: 'Read' };
   }
 
-  #wasDenied(fault: KafkaFault): void {
-    if (this.#denied) return;
-    this.#denied = true;
-    const denial = this.#session.explained(fault, { doing: `join group ${this.#group}` });
+  #wasRefused(fault: KafkaFault): void {
+    // Of a broker that does not answer, others tell.
+    if (fault.code === null) return;
+    const nowMs = performance.now();
+    this.#refusedSinceMs ??= nowMs;
+    if (!isDenied(fault) && nowMs - this.#refusedSinceMs < TOLD_AFTER_MS) return;
+    const refusal = this.#session.explained(fault, { doing: `join group ${this.#group}` });
+    if (this.#told === refusal.code) return;
+    this.#told = refusal.code;
     // Until the member is open, the rejection tells it.
-    if (this.#isOpen) this.#onDenied(denial);
-    else this.#announceDenial(denial);
+    if (this.#isOpen || !isDenied(fault)) this.#onRefused(refusal);
+    else this.#announceDenial(refusal);
   }
 
   #wasAllowed(): void {
-    if (this.#denied) this.#onDenied(null);
-    this.#denied = false;
+    this.#refusedSinceMs = null;
+    if (this.#told !== null) this.#onRefused(null);
+    this.#told = null;
   }
 
   async #join(): Promise<Membership> {
@@ -311,5 +322,5 @@ interface GroupMemberOptions {
   readonly group: string;
   readonly topic: string;
   readonly signal?: AbortSignal;
-  readonly onDenied?: (denial: TopicIoError | null) => void;
+  readonly onRefused?: (refusal: TopicIoError | null) => void;
 }

@@ -1,4 +1,6 @@
 import { aclCommand, type Right } from '@runlog/schema/log/rights';
+import { adminTool } from '../topic-settings.ts';
+import { BOUNDS } from './config.ts';
 import { type FaultSubject, isDenied, KAFKA, type KafkaFault } from './faults.ts';
 
 /** As whom and where this process connects. */
@@ -24,6 +26,8 @@ export function remedyFor(fault: KafkaFault, identity: Identity): string | null 
     return `${where} takes no credentials: leave the variables KAFKA_SASL_… out, or name the port that takes them`;
   }
   if (!isDenied(fault) || fault.subject === null) return null;
+  const ofGroup = groupRemedyFor(fault, identity);
+  if (ofGroup !== null) return ofGroup;
   const { subject } = fault;
   const principal = principalOf(identity);
   const commands = rightsFor(subject, fault.code).map((right) =>
@@ -37,6 +41,28 @@ export function remedyFor(fault: KafkaFault, identity: Identity): string | null 
   const what = `${subject.resource.replace('-', ' ')} ${subject.name}`;
   const orMake = subject.operation === 'Create' ? ', or makes the topics with "runlog topics --create"' : '';
   return `${who} has no right to ${subject.operation} on ${what}; an administrator gives it with: ${commands.join(' && ')}${orMake}`;
+}
+
+/** Returns null if the group does not refuse this process for something other than a right. */
+function groupRemedyFor({ code, subject }: KafkaFault, { brokers, isProven }: Identity): string | null {
+  switch (code) {
+    case KAFKA.inconsistentGroupProtocol: {
+      const tool = adminTool('kafka-consumer-groups.sh', { brokers, commandConfig: isProven });
+      return (
+        'consumers of another kind are in the group, which must be for aggregators alone: stop them, or have them use ' +
+        `another group. They are listed by: ${tool} --describe --members --group ${subject?.name}`
+      );
+    }
+    case KAFKA.invalidSessionTimeout:
+      return (
+        `the brokers do not allow sessions of ${BOUNDS.sessionMs} ms: set group.min.session.timeout.ms to at most, and ` +
+        'group.max.session.timeout.ms to at least that in their configuration, and restart them'
+      );
+    case KAFKA.groupMaxSizeReached:
+      return 'the group has as many members as the brokers allow: raise group.max.size, or run fewer aggregators';
+    default:
+      return null;
+  }
 }
 
 export function principalOf({ user, isProven }: Identity): string | null {
