@@ -53,7 +53,7 @@ describe('a broker with an IPv6 address, which it also gives to its clients', ()
     const bare = await runCli(['topics'], { KAFKA_BROKERS: '::1:9092' });
     expect(bare.code).toBe(2);
     expect(bare.stderr).toContain(
-      'KAFKA_BROKERS has "::1:9092", which is not host:port, nor [::1]:port for an IPv6 address',
+      'KAFKA_BROKERS has "::1:9092": an IPv6 address goes in brackets, such as [::1]:9092',
     );
   });
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { warnOfUnreadVariables } from '@runlog/service-kit/misspelt-variables';
 import { nearestName } from '@runlog/service-kit/nearest-name';
-import { warnOfUnknownVariables } from '@runlog/service-kit/variable-names';
 import { type Command, CommandError, type ExitCode, exitCodes, UsageError } from './command.ts';
 import { commandHelp, overview } from './help.ts';
 
@@ -104,7 +104,7 @@ async function run(args: readonly string[]): Promise<ExitCode> {
   }
   // "up" warns in its own lines, as the services do, and "doctor" in its report.
   if (wanted !== 'up' && wanted !== 'doctor') {
-    warnOfUnknownVariables(process.env, {
+    warnOfUnreadVariables(process.env, {
       warn: (_fields, text) => process.stderr.write(`runlog: ${text}\n`),
     });
   }

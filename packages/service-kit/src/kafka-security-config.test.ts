@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readSecret } from '@runlog/topic-io/kafka/secrets';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { kafkaSecurityEnvironment, kafkaSecurityFaults, kafkaSecurityOf } from './kafka-security-config.ts';
@@ -12,7 +13,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function file(name: string, text: string): string {
+function file(name: string, text: string | Buffer): string {
   const path = join(folder, name);
   writeFileSync(path, text);
   return path;
@@ -63,6 +64,25 @@ describe('how connections to Kafka are protected', () => {
     };
     expect(faultsOf(env)).toEqual([expect.stringMatching(/^KAFKA_SASL_PASSWORD_FILE=.* the file is empty$/)]);
     expect(() => read({ KAFKA_SASL_MECHANISM: 'hunter2' })).toThrow('must be plain, scram-sha-256');
+  });
+
+  it.each([
+    ['a byte order mark and the end of a line', Buffer.from('\ufeffhunter2\r\n'), []],
+    ['only blanks', Buffer.from(' \n'), [expect.stringContaining('the file is empty')]],
+    ['UTF-16', Buffer.from('\ufeffhunter2', 'utf16le'), [expect.stringContaining('not text in UTF-8')]],
+  ])('reads a password in a file with %s', (_what, bytes, faults) => {
+    const path = file('password', bytes);
+    const env = { KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'ada', KAFKA_SASL_PASSWORD_FILE: path };
+    expect(faultsOf(env)).toEqual(faults);
+    if (faults.length === 0) expect(readSecret({ file: path })).toBe('hunter2');
+  });
+
+  it.each([
+    ['SCRAM-SHA-512', 'scram-sha-512'],
+    ['Plain', 'plain'],
+    ['AWS_MSK_IAM', 'aws-msk-iam'],
+  ])('takes the mechanism %s for %s', (written, mechanism) => {
+    expect(read({ KAFKA_SASL_MECHANISM: written }).KAFKA_SASL_MECHANISM).toBe(mechanism);
   });
 
   it('KAFKA_SSL=true alone trusts the authorities of the system', () => {

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { messageOf } from '@runlog/topic-io/error-message';
 import { tokenIn } from '@runlog/topic-io/kafka/bearer-token';
@@ -7,6 +7,7 @@ import { MSK_SIGNER, MSK_SIGNER_VERSION } from '@runlog/topic-io/kafka/msk-token
 import { readSecret } from '@runlog/topic-io/kafka/secrets';
 import { certificatesFault, tlsTextFaults } from '@runlog/topic-io/kafka/tls-settings';
 import type { Logger } from '@runlog/topic-io/logger';
+import { readTextFile } from '@runlog/topic-io/text-file';
 import { z } from 'zod';
 import { environment } from './read-config.ts';
 import { secretFileFault } from './secret-file.ts';
@@ -25,7 +26,12 @@ export const kafkaSecurityEnvironment = {
   KAFKA_SSL_KEY_PASSPHRASE: environment.text().optional(),
   KAFKA_SSL_KEY_PASSPHRASE_FILE: environment.text().optional(),
   KAFKA_SSL_SERVER_NAME: z.string().regex(HOST_NAME, 'must be a host name').optional(),
-  KAFKA_SASL_MECHANISM: z.enum(MECHANISMS, { error: `must be ${MECHANISM_TEXT}` }).optional(),
+  // Kafka's own settings write them in capitals, and that of AWS with underscores.
+  KAFKA_SASL_MECHANISM: z
+    .string()
+    .transform((name) => name.toLowerCase().replaceAll('_', '-'))
+    .pipe(z.enum(MECHANISMS, { error: `must be ${MECHANISM_TEXT}` }))
+    .optional(),
   KAFKA_SASL_USERNAME: environment.text().optional(),
   KAFKA_SASL_PASSWORD: environment.text().optional(),
   KAFKA_SASL_PASSWORD_FILE: environment.text().optional(),
@@ -198,7 +204,7 @@ function checkText(
   const file = variables[name];
   if (typeof file !== 'string') return;
   try {
-    check(readFileSync(file, 'utf8'));
+    check(readTextFile(file));
   } catch (error) {
     faults.push(`${name}=${file} cannot be used: ${messageOf(error)}`);
   }

@@ -1,6 +1,7 @@
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import type { Key } from '@runlog/schema/keys';
 import { messageOf } from '@runlog/topic-io/error-message';
+import { textIn } from '@runlog/topic-io/text-file';
 import { parseKeys } from './key-file.ts';
 
 /** The reason why a key file was left unchanged; the message is for a person. */
@@ -15,7 +16,7 @@ export class KeyFileError extends Error {
 export async function readKeys(path: string): Promise<readonly Key[]> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = textIn(await readFile(path));
   } catch (error) {
     if (isCode(error, 'ENOENT')) return [];
     throw new KeyFileError(`${path} cannot be read: ${messageOf(error)}`, { cause: error });

@@ -1,9 +1,10 @@
-import { readFileSync, watch } from 'node:fs';
+import { watch } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Key, keysFileSchema } from '@runlog/schema/keys';
 import { messageOf } from '@runlog/topic-io/error-message';
 import type { Logger } from '@runlog/topic-io/logger';
+import { readTextFile, textIn } from '@runlog/topic-io/text-file';
 import { keyIdLookup, keyLookup, type NamedKeyRing } from './keys.ts';
 import { ConfigError } from './read-config.ts';
 
@@ -39,7 +40,7 @@ export function keyFileFaults(path: string | undefined): string[] {
   if (path === undefined) return [];
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readTextFile(path);
   } catch (error) {
     return [`RUNLOG_KEYS_FILE=${path} cannot be read: ${messageOf(error)}; "runlog keys add" creates it`];
   }
@@ -58,7 +59,7 @@ export async function openKeyFile(options: { path: string; logger: Logger }): Pr
   const listeners = new Set<() => void>();
   // The state is taken before reading, so that a change in between is read again and never missed.
   let state = await stateOf(path);
-  let text = await readFile(path, 'utf8');
+  let text = textIn(await readFile(path));
   const keys = keysOf(text);
   let find = keyLookup(keys);
   let withId = keyIdLookup(keys);
@@ -72,7 +73,7 @@ export async function openKeyFile(options: { path: string; logger: Logger }): Pr
     if (isClosed || state === before) return;
     let read: string;
     try {
-      read = await readFile(path, 'utf8');
+      read = textIn(await readFile(path));
     } catch (error) {
       logger.error(
         { path, reason: messageOf(error) },

@@ -1,4 +1,5 @@
 import { type TopicConfig, type TopicNames, topicNames } from '@runlog/schema/log/topics';
+import { addressFault } from '@runlog/topic-io/kafka/broker-address';
 import {
   KAFKA_ENCODERS,
   type KafkaEncoder,
@@ -96,13 +97,11 @@ export function logFaults(variables: LogVariables, use: { single: boolean }): st
   return faults;
 }
 
-/** Without a port, a connection would go nowhere and nothing would say why. */
-const ADDRESS = /^(?:[^\s:/[\]]+|\[[\da-f:.]+\]):\d{1,5}$/i;
-
 function addressFaults({ KAFKA_BROKERS = [] }: LogVariables): string[] {
-  return KAFKA_BROKERS.filter((address) => !ADDRESS.test(address)).map(
-    (address) => `KAFKA_BROKERS has "${address}", which is not host:port, nor [::1]:port for an IPv6 address`,
-  );
+  return KAFKA_BROKERS.flatMap((address) => {
+    const fault = addressFault(address);
+    return fault === null ? [] : [`KAFKA_BROKERS has "${address}": ${fault}`];
+  });
 }
 
 function engineOf(variables: LogVariables, use: { single: boolean }): 'embedded' | 'kafka' {

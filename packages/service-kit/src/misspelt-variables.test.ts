@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { unreadVariables } from './misspelt-variables.ts';
+import { unreadVariables, warnOfUnreadVariables } from './misspelt-variables.ts';
 
 it.each([
   ['KAFKA_BROKER', 'KAFKA_BROKERS'],
@@ -31,4 +31,39 @@ it('names what only begins like one of runlog', () => {
   expect(unreadVariables({ RUNLOG_QUITE_ANOTHER_THING: '1' })).toEqual([
     { variable: 'RUNLOG_QUITE_ANOTHER_THING', nearest: null, isMissed: false },
   ]);
+});
+
+function warningsOf(env: Record<string, string>): string[] {
+  const warnings: string[] = [];
+  const warn = (_fields: unknown, message: string) => warnings.push(message);
+  warnOfUnreadVariables(env, { warn } as unknown as Parameters<typeof warnOfUnreadVariables>[1]);
+  return warnings;
+}
+
+it.each([
+  ['RUNLOG_KEYFILE', 'RUNLOG_KEY_FILE'],
+  ['RUNLOG_INGEST_PROT', 'RUNLOG_INGEST_PORT'],
+  ['RUNLOG_DATADIR', 'RUNLOG_DATA_DIR'],
+])('names %s with the nearest known name, and not its value', (typed, meant) => {
+  const expected = `nothing reads the variable ${typed}; did you mean ${meant}?`;
+  expect(warningsOf({ [typed]: 'hunter2' })).toEqual([expected]);
+});
+
+it('names a variable that is near to none, without a guess', () => {
+  expect(warningsOf({ RUNLOG_FAVOURITE_COLOUR: 'red' })).toEqual([
+    'nothing reads the variable RUNLOG_FAVOURITE_COLOUR',
+  ]);
+});
+
+it('warns of a name that other programs have for the brokers only while runlog is told none', () => {
+  const env = { KAFKA_BOOTSTRAP_SERVERS: 'kafka:9092' };
+  expect(warningsOf(env)).toEqual([
+    'nothing reads the variable KAFKA_BOOTSTRAP_SERVERS; did you mean KAFKA_BROKERS?',
+  ]);
+  expect(warningsOf({ ...env, KAFKA_BROKERS: 'kafka:9092' })).toEqual([]);
+});
+
+it('does not mention the variables of another service or of other software', () => {
+  const env = { RUNLOG_GATEWAY_PORT: '1', RUNLOG_KEY: 'k', RUNLOGS_X: '1', PATH: '/bin', KAFKA_HOME: '/opt' };
+  expect(warningsOf(env)).toEqual([]);
 });

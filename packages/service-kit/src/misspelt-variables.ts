@@ -1,3 +1,4 @@
+import type { Logger } from '@runlog/topic-io/logger';
 import { kafkaSecurityEnvironment } from './kafka-security-config.ts';
 import { nearestName } from './nearest-name.ts';
 import { nearestVariable, PREFIX, variableNames } from './variable-names.ts';
@@ -52,6 +53,18 @@ export function unreadVariables(env: Readonly<Record<string, string | undefined>
     unread.push({ variable, nearest, isMissed: nearest !== null && !isSet(env, nearest) });
   }
   return unread;
+}
+
+/** It is not a fault, because other software may have variables that are called so. */
+export function warnOfUnreadVariables(
+  env: Readonly<Record<string, string | undefined>>,
+  logger: Pick<Logger, 'warn'>,
+): void {
+  for (const { variable, nearest, isMissed } of unreadVariables(env)) {
+    if (!isMissed && !variable.startsWith(PREFIX)) continue;
+    const question = nearest === null ? '' : `; did you mean ${nearest}?`;
+    logger.warn({ variable, nearest }, `nothing reads the variable ${variable}${question}`);
+  }
 }
 
 function meant(variable: string): string | null {

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { type Running, runProcess } from './lifecycle.ts';
 import { type LogConfig, openLog } from './log-config.ts';
 import { createLogger, type PinoLogger } from './logger.ts';
-import { warnOfUnknownVariables } from './variable-names.ts';
+import { warnOfUnreadVariables } from './misspelt-variables.ts';
 
 /** The arguments that every service is started with. */
 export interface ServiceStart<Config> {
@@ -42,7 +42,7 @@ export async function runService<Config extends { readonly log: LogConfig }>(ser
   await runProcess(
     () => logger,
     async ({ fail }) => {
-      warnOfUnknownVariables(process.env, logger);
+      warnOfUnreadVariables(process.env, logger);
       const config = service.readConfig(process.env);
       logger = createLogger({ service: name, level: config.log.logLevel });
       const io = await openLog(config.log, { clientId: `runlog-${name}`, logger });

@@ -1,4 +1,3 @@
-import type { Logger } from '@runlog/topic-io/logger';
 import { nearestName } from './nearest-name.ts';
 
 export const PREFIX = 'RUNLOG_';
@@ -44,22 +43,6 @@ export const variableNames: readonly string[] = [
   'RUNLOG_TEST_BROKER',
   'RUNLOG_TOPIC_PREFIX',
 ];
-
-/**
- * Warns of each variable that nothing reads. It is not a fault, because other software may set variables with this
- * prefix.
- */
-export function warnOfUnknownVariables(
-  env: Readonly<Record<string, string | undefined>>,
-  logger: Pick<Logger, 'warn'>,
-): void {
-  for (const variable of Object.keys(env).sort()) {
-    if (!variable.startsWith(PREFIX) || variableNames.includes(variable)) continue;
-    const nearest = nearestVariable(variable);
-    const question = nearest === null ? '' : `; did you mean ${nearest}?`;
-    logger.warn({ variable, nearest }, `nothing reads the variable ${variable}${question}`);
-  }
-}
 
 /** Names are compared without the prefix, which they all share. */
 export function nearestVariable(variable: string): string | null {

@@ -11,8 +11,8 @@ import {
 } from '@runlog/service-kit/lifecycle';
 import { openLog } from '@runlog/service-kit/log-config';
 import { createLogger, type PinoLogger } from '@runlog/service-kit/logger';
+import { warnOfUnreadVariables } from '@runlog/service-kit/misspelt-variables';
 import { processResources } from '@runlog/service-kit/run-service';
-import { warnOfUnknownVariables } from '@runlog/service-kit/variable-names';
 import { type Command, exitCodes, parseCommandLine } from '../command.ts';
 import { sayWhichLog } from '../log/chosen-log.ts';
 import { serveOwnerControl } from '../log/owner-control.ts';
@@ -60,7 +60,7 @@ export const command: Command = {
     await runProcess(
       () => logger,
       async (context) => {
-        warnOfUnknownVariables(env, logger);
+        warnOfUnreadVariables(env, logger);
         const config = readUpConfig(env);
         logger = createLogger({ service: 'runlog', level: config.log.logLevel });
         await sayWhichLog(config.log);

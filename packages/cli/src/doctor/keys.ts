@@ -1,5 +1,6 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { keyFileFaults, parseKeys } from '@runlog/service-kit/key-file';
+import { readTextFile } from '@runlog/topic-io/text-file';
 import { type Finding, findingsOf } from './finding.ts';
 
 const { ok, warning, failed } = findingsOf('keys');
@@ -16,7 +17,7 @@ export function checkKeysFile(path: string | undefined): Finding[] {
   }
   const faults = keyFileFaults(path);
   if (faults.length > 0) return faults.map((fault) => failed('RUNLOG_KEYS_FILE', fault));
-  const parsed = parseKeys(readFileSync(path, 'utf8'));
+  const parsed = parseKeys(readTextFile(path));
   if (parsed.kind === 'fault') return [failed('RUNLOG_KEYS_FILE', `${path} ${parsed.fault}`)];
   const { mode, uid } = statSync(path);
   const count = (role: 'publish' | 'view') => parsed.keys.filter((key) => key.role === role).length;

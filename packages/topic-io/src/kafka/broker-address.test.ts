@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { addressOf, splitAddress } from './broker-address.ts';
+import { addressFault, addressOf, splitAddress } from './broker-address.ts';
 
 describe('the address of a broker', () => {
   it.each([
@@ -10,5 +10,24 @@ describe('the address of a broker', () => {
   ])('%s', (address, parts) => {
     expect(splitAddress(address)).toEqual(parts);
     expect(addressOf(parts)).toBe(address);
+    expect(addressFault(address)).toBeNull();
+  });
+
+  it.each([
+    ['kafka', 'it has no port, such as kafka:9092'],
+    ['kafka://kafka:9092', 'leave out kafka://, it is host:port'],
+    ['SASL_SSL://kafka:9092', 'leave out SASL_SSL://, it is host:port'],
+    ['::1', 'an IPv6 address goes in brackets, such as [::1]:9092'],
+    ['fe80::1:9092', 'an IPv6 address goes in brackets, such as [::1]:9092'],
+    ['[kafka]:9092', 'it is not host:port'],
+    ['[::1]', 'it is not host:port'],
+    ['kafka:', 'it is not host:port'],
+    ['kafka:http', 'it is not host:port'],
+    ['ada@kafka:9092', 'it is not host:port'],
+    ['kafka:9092/topic', 'it is not host:port'],
+    ['kafka:0', 'a port is a number from 1 to 65535'],
+    ['kafka:65536', 'a port is a number from 1 to 65535'],
+  ])('%s is refused, and it is said why', (text, fault) => {
+    expect(addressFault(text)).toBe(fault);
   });
 });

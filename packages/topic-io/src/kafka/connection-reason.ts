@@ -30,6 +30,9 @@ export function connectionReason(error: Error, connection: FailedConnection): st
   if (isKnown) return `${where}: ${message}`;
   if (message.includes('speaks TLS')) return because('set KAFKA_SSL=true');
   if (ssl && NO_TLS.test(message)) return because('this port may not speak TLS, and KAFKA_SSL is true');
+  if (ssl && !sasl && CLOSED.test(message)) {
+    return because('the broker ended the connection; this port may want SASL (KAFKA_SASL_MECHANISM)');
+  }
   if (!ssl && CLOSED.test(message)) {
     const wants = sasl ? 'TLS (KAFKA_SSL)' : 'SASL (KAFKA_SASL_MECHANISM) or TLS (KAFKA_SSL)';
     return because(`the broker ended the connection; this port may want ${wants}`);

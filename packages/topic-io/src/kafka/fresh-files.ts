@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { messageOf } from '../error-message.ts';
 import type { Logger } from '../logger.ts';
+import { readTextFile } from '../text-file.ts';
 
 /**
  * A value that is made of files and follows them: they are read at each use, since they are small and connections are
@@ -33,7 +33,7 @@ export class FreshFiles<T> {
   get(): T {
     const former = this.#made;
     try {
-      const texts = this.#files.map((file) => readFileSync(file, 'utf8'));
+      const texts = this.#files.map(readTextFile);
       if (former !== null && texts.every((text, at) => text === former.texts[at])) {
         this.#isBrokenSaid = false;
         return former.value;

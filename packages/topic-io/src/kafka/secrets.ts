@@ -1,17 +1,17 @@
-import { readFileSync } from 'node:fs';
 import type { Logger } from '../logger.ts';
+import { readTextFile } from '../text-file.ts';
 import type { Secret } from './config.ts';
 import { FreshFiles } from './fresh-files.ts';
 
 /** Returns the secret in the text of a file: all of it but the end of the last line. Throws if nothing is left. */
 export function secretIn(text: string): string {
   const secret = text.replace(/\r?\n$/, '');
-  if (secret === '') throw new Error('the file is empty');
+  if (secret.trim() === '') throw new Error('the file is empty');
   return secret;
 }
 
 export function readSecret(secret: Secret): string {
-  return 'value' in secret ? secret.value : secretIn(readFileSync(secret.file, 'utf8'));
+  return 'value' in secret ? secret.value : secretIn(readTextFile(secret.file));
 }
 
 /** Returns a function that returns the secret as it is now. */
