@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeRejected, UNREADABLE_BATCH_KEY } from '@runlog/records/rejected-record';
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
+import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
+import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readToEnd } from '../contract/contract-context.ts';
 import { startCluster } from '../support/broker.ts';
@@ -16,6 +18,28 @@ import { silentLogger } from '../support/silent-logger.ts';
 import { uniqueName } from '../support/unique-name.ts';
 
 const EVENTS_A_BODY = 10;
+
+/** Another application's producer, which has written a record to each of the partitions. */
+async function openTransaction(brokers: readonly string[], at: { topic: string; partitions: number[] }) {
+  const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
+  const transactionalId = uniqueName('foreign');
+  const producer = kafka.producer({ transactionalId, transactionTimeout: 600_000, maxInFlightRequests: 1 });
+  await producer.connect();
+  const transaction = await producer.transaction();
+  const messages = at.partitions.map((partition) => ({ partition, key: 'k', value: 'not ours' }));
+  await transaction.send({ topic: at.topic, messages });
+  return {
+    commit: () => transaction.commit(),
+    [Symbol.asyncDispose]: () => producer.disconnect(),
+  };
+}
+
+/** Returns the name of a run whose events go there. */
+function runIn(partition: number, partitions: number): string {
+  for (let number = 0; ; number += 1) {
+    if (partitionOf(`local/r${number}/default`, partitions) === partition) return `r${number}`;
+  }
+}
 
 describe('batches that nobody can read', () => {
   let logFolder: string;
@@ -70,7 +94,7 @@ describe('batches that nobody can read', () => {
 
   async function metric(url: string, name: string): Promise<number> {
     const text = await (await fetch(`${url}/metrics`)).text();
-    return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1]);
+    return Number(new RegExp(`^${name.replace(/[{}]/g, '\\$&')} (\\d+)$`, 'm').exec(text)?.[1]);
   }
 
   async function verified(): Promise<Record<string, unknown>> {
@@ -145,6 +169,79 @@ describe('batches that nobody can read', () => {
     expect((await runCli(['rejected', '--code', 'unreadable_batch'], env)).stdout).toContain(
       'has format 1, not 2',
     );
+  });
+
+  it('that the broker itself cannot read hold up their partition, which is said once, and no other', async () => {
+    env = { ...env, RUNLOG_PARTITIONS: '3' };
+    const topic = `${prefix}run-events`;
+    await using up = await ServiceProcess.start('up', env);
+    const { ingest, gateway, aggregator } = up.addresses as Record<string, string>;
+    const runs = [0, 1, 2].map((partition) => runIn(partition, 3));
+    const send = async (partition: number, count: number) => {
+      const events = Array.from({ length: count }, () =>
+        epochCompleted({ event_id: uniqueName('e'), run_id: runs[partition]! }),
+      );
+      const response = await fetch(`${ingest}/v1/events`, {
+        ...{ method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(events) },
+      });
+      expect(response.status).toBe(200);
+    };
+    const received = async (partition: number) => {
+      const response = await fetch(`${gateway}/v1/runs/local/${runs[partition]}/default`);
+      return response.status === 200
+        ? ((await response.json()) as { total_events_received: number }).total_events_received
+        : 0;
+    };
+    for (const partition of [0, 1, 2]) await send(partition, 4);
+    for (const partition of [0, 1, 2]) await expect.poll(() => received(partition)).toBe(4);
+
+    // While a transaction is open nobody has read what is behind it, and it can be damaged on the disk.
+    await using held = await openTransaction(cluster.brokers, { topic, partitions: [0, 1] });
+    for (const partition of [0, 1]) for (let batch = 0; batch < 3; batch += 1) await send(partition, 2);
+    const at = { logFolder, topic };
+    // A length that is none is an error of the broker's; behind one that is too large it finds nothing.
+    const lengths = [10, 100_000_000];
+    const repairs = await Promise.all(
+      lengths.map((length, partition) =>
+        damageStored({ ...at, partition }, { [-2]: (batch) => void batch.writeInt32BE(length, 8) }),
+      ),
+    );
+    await held.commit();
+    await send(2, 5);
+    await expect.poll(() => received(2)).toBe(9);
+    for (const partition of [0, 1]) await expect.poll(() => received(partition)).toBe(6);
+
+    const lines = () =>
+      up.output.split('\n').filter((line) => line.includes('events cannot be read; retrying'));
+    const places = [
+      `CORRUPT_MESSAGE: topic ${topic}, partition 0: at offset 7; `,
+      `topic ${topic}, partition 1: no records at offset 7, below its end 12; `,
+    ];
+    for (const place of places) {
+      // Of the gateway and of the aggregator.
+      await expect.poll(() => lines().filter((line) => line.includes(place))).toHaveLength(2);
+    }
+    for (const line of lines()) expect(line).toContain('docs/operations.md, \\"A batch cannot be read\\"');
+    expect(lines()).toHaveLength(4);
+    for (const address of [gateway, aggregator]) {
+      expect(await (await fetch(`${address}/readyz`)).json()).toMatchObject({
+        ...{ status: 'ready', feed: { state: 'live', behind_records: 10 } },
+      });
+    }
+    expect(await metric(gateway!, 'runlog_gateway_behind_records')).toBe(10);
+    for (const partition of [0, 1]) {
+      expect(await metric(aggregator!, `runlog_aggregator_lag_offsets{partition="${partition}"}`)).toBe(5);
+    }
+    expect(up.output).not.toContain('does not answer');
+    const verified = await runCli(['verify'], env);
+    expect(verified.code).toBe(3);
+    expect(verified.stderr).toContain(places[0]);
+
+    // Another replica that has it whole would do the same.
+    for (const repair of repairs) await repair();
+    for (const partition of [0, 1]) await expect.poll(() => received(partition)).toBe(10);
+    await expect.poll(() => up.output.split('reading events again').length - 1).toBe(2);
+    expect(await up.end('SIGTERM')).toBe(0);
   });
 
   it('of snapshots are refused by name, and a rebuild mends them', async () => {

@@ -40,12 +40,13 @@ function asMessageOfFormat1(batch: Buffer): void {
 
 /**
  * Damages batches where a broker keeps them, in the only segment of a partition, while it runs: as a disk would. `damages`
- * has one for each batch of the segment that it is to befall, by its index; a negative index counts from the end.
+ * has one for each batch of the segment that it is to befall, by its index; a negative index counts from the end. Resolves to
+ * a function that puts back what was there.
  */
 export async function damageStored(
   at: { logFolder: string; topic: string; partition: number },
   damages: Readonly<Record<number, Damage>>,
-): Promise<void> {
+): Promise<() => Promise<void>> {
   const path = join(at.logFolder, `${at.topic}-${at.partition}`, '00000000000000000000.log');
   const bytes = await readFile(path);
   const batches: { from: number; batch: Buffer }[] = [];
@@ -56,10 +57,16 @@ export async function damageStored(
     batches.push({ from, batch: bytes.subarray(from, from + length) });
     from += length;
   }
-  await using file = await open(path, 'r+');
-  for (const [index, damage] of Object.entries(damages)) {
-    const { from, batch } = batches.at(Number(index))!;
-    damage(batch);
-    await file.write(batch, 0, batch.length, from);
-  }
+  const befallen = Object.entries(damages).map(([index, damage]) => ({
+    ...batches.at(Number(index))!,
+    damage,
+  }));
+  const before = befallen.map(({ from, batch }) => ({ from, batch: Buffer.from(batch) }));
+  for (const { batch, damage } of befallen) damage(batch);
+  const write = async (written: readonly { from: number; batch: Buffer }[]) => {
+    await using file = await open(path, 'r+');
+    for (const { from, batch } of written) await file.write(batch, 0, batch.length, from);
+  };
+  await write(befallen);
+  return () => write(before);
 }

@@ -95,7 +95,9 @@ function resourceOf(code: number | null): AclResource | null {
 
 /** Kafka protocol error codes that are treated specially. */
 export const KAFKA = {
+  unknownServerError: -1,
   offsetOutOfRange: 1,
+  corruptMessage: 2,
   unknownTopicOrPartition: 3,
   leaderNotAvailable: 5,
   requestTimedOut: 7,
@@ -126,6 +128,7 @@ export const KAFKA = {
   concurrentTransactions: 51,
   transactionalIdAuthorizationFailed: 53,
   operationNotAttempted: 55,
+  storageError: 56,
   saslAuthenticationFailed: 58,
   unknownProducerId: 59,
   memberIdRequired: 79,

@@ -25,6 +25,14 @@ const RETRY_DELAY_MAX_MS = 1_000;
 const FETCHES_OF_DOUBTFUL = 3;
 /** After this number of empty answers in a row, at one offset below the stable end, nothing is left there. */
 const EMPTY_ANSWERS_MAX = 2;
+/** A topic that is not compacted may give nothing below its end for so long, as tiered storage does, and is well. */
+const STANDS_STILL_AFTER = { ms: 10_000, answers: 10 };
+/** After so many failures in a row, some ten seconds, a reader that is to come to an end gives up on a damaged partition. */
+const DAMAGED_TRIES = 14;
+/** What a broker answers for ever if it cannot read what it stores. It also answers so for a moment now and then. */
+const DAMAGED = new Set<number>([KAFKA.unknownServerError, KAFKA.corruptMessage, KAFKA.storageError]);
+const DAMAGED_ADVICE =
+  'what the broker that leads it stores there may be damaged: docs/operations.md, "A batch cannot be read"';
 /**
  * The number of answers of a broker that may wait for the caller; no more is fetched then. Each has at most
  * `fetchBytes`.
@@ -41,6 +49,8 @@ interface Position {
   answered: boolean;
   atEnd: boolean;
   emptyAnswers: number;
+  /** The answers in a row that were empty although there should be records, and when the first came (`performance.now()`). */
+  owed: { readonly sinceMs: number; readonly answers: number } | null;
   /** The number of answers in a row that ended at a batch that cannot be trusted. */
   doubts: number;
   /**
@@ -89,6 +99,8 @@ export class KafkaReader implements TopicReader {
   readonly #positions = new Map<number, Position>();
   readonly #nodes = new Map<number, ReaderNode>();
   readonly #faulty = new Set<number>();
+  /** The partitions of which it was told that they stand still, while others go on. */
+  readonly #still = new Set<number>();
   #queue: QueuedItem[] = [];
   #waiting: ((result: Promise<IteratorResult<Fetched>> | IteratorResult<Fetched>) => void)[] = [];
   #failure: TopicIoError | null = null;
@@ -128,6 +140,7 @@ export class KafkaReader implements TopicReader {
       answered: false,
       atEnd: false,
       emptyAnswers: 0,
+      owed: null,
       doubts: 0,
       servedAt: 0,
     });
@@ -306,7 +319,7 @@ export class KafkaReader implements TopicReader {
   }): Promise<Fetched | null> {
     const { answer, position, isEmpty, room } = options;
     const { partition, stableEnd, highWatermark, startOffset, bytes } = answer;
-    this.#recovered(partition);
+    if (!this.#still.has(partition) || bytes.length > 0) this.#recovered(partition);
     this.#onAnswer?.({ partition, stableEnd, highWatermark });
     if (bytes.length > 0) {
       this.#serial += 1;
@@ -315,6 +328,7 @@ export class KafkaReader implements TopicReader {
     const decoded = this.#decode(answer, { position, room });
     const mayBeBare = isEmpty && !answer.elsewhere && decoded.nextOffset < stableEnd;
     position.emptyAnswers = mayBeBare ? position.emptyAnswers + 1 : 0;
+    await this.#noticeStandstill(position, answer);
     const isBare = position.emptyAnswers >= EMPTY_ANSWERS_MAX && (await this.#mayHaveHoles());
     if (!this.#isCurrent(position)) return null;
     const nextOffset = isBare ? stableEnd : decoded.nextOffset;
@@ -333,6 +347,37 @@ export class KafkaReader implements TopicReader {
       ...{ bytes: sizeOf(decoded.records), nextOffset, stableEnd, startOffset },
       ...(decoded.unreadable.length > 0 && { unreadable: decoded.unreadable }),
     };
+  }
+
+  /** In a topic without holes, nothing but damage keeps a broker from giving what lies below the end for so long. */
+  async #noticeStandstill(position: Position, answer: FetchedPartition): Promise<void> {
+    const { partition, bytes, stableEnd, elsewhere } = answer;
+    const isOwed = bytes.length === 0 && !elsewhere && position.offset < stableEnd;
+    // A broker also gives nothing while a quota has us wait.
+    if (!isOwed || this.#session.isThrottled) {
+      position.owed = null;
+      return;
+    }
+    const { sinceMs, answers } = position.owed ?? { sinceMs: performance.now(), answers: 0 };
+    position.owed = { sinceMs, answers: answers + 1 };
+    if (answers < STANDS_STILL_AFTER.answers || performance.now() - sinceMs < STANDS_STILL_AFTER.ms) return;
+    if (this.#still.has(partition) || (await this.#mayHaveHoles())) return;
+    const where = `topic ${this.#topic}, partition ${partition}`;
+    const what = `${where}: no records at offset ${position.offset}, below its end ${stableEnd}`;
+    this.#standStill(position, new KafkaFault(null, `${what}; ${DAMAGED_ADVICE}`));
+  }
+
+  /** It is told of each partition by itself: another one may be mended before. */
+  #standStill({ partition }: Position, fault: KafkaFault): void {
+    if (this.#still.has(partition)) return;
+    const said = this.#session.explained(fault, { doing: `read ${this.#topic}` });
+    if (!this.#outlastsDenial) {
+      this.#fail(said);
+      return;
+    }
+    this.#still.add(partition);
+    this.#faulty.add(partition);
+    this.#onFault?.(said);
   }
 
   /** Throws `unusable` if this reader must not pass a batch. */
@@ -378,6 +423,7 @@ export class KafkaReader implements TopicReader {
     const subject = { resource: 'topic', name: this.#topic, partition, operation: 'Read' } as const;
     const fault = faultAbout(errorCode, subject);
     this.#session.recoverFrom(fault);
+    if (DAMAGED.has(errorCode)) return this.#damaged(position, fault);
     if (errorCode !== KAFKA.offsetOutOfRange) {
       this.#retryAfter(fault, [partition]);
       return null;
@@ -395,6 +441,22 @@ export class KafkaReader implements TopicReader {
     // The caller decides whether to continue, and from where.
     position.blocked = true;
     return { kind: 'out_of_range', partition, requestedOffset: position.offset, startOffset, stableEnd };
+  }
+
+  /** The partition is asked again and again, and the log has answered for it. */
+  async #damaged(position: Position, { code, subject }: KafkaFault): Promise<null> {
+    const { partition, offset } = position;
+    const words = `at offset ${offset}; ${DAMAGED_ADVICE}`;
+    const { stableEnd } = await this.#session.once(() =>
+      partitionBounds(this.#session, { topic: this.#topic, partition }),
+    );
+    if (!this.#isCurrent(position)) return null;
+    this.#onAnswer?.({ partition, stableEnd, highWatermark: stableEnd });
+    if (this.#outlastsDenial || position.failures >= DAMAGED_TRIES) {
+      this.#standStill(position, faultAbout(code ?? KAFKA.unknownServerError, subject, { words }));
+    }
+    this.#retryAfter(faultAbout(code ?? KAFKA.unknownServerError, subject, { words }), [partition]);
+    return null;
   }
 
   #push(queued: QueuedItem): void {
@@ -443,6 +505,7 @@ export class KafkaReader implements TopicReader {
   #recovered(partition: number): void {
     const position = this.#positions.get(partition);
     if (position !== undefined) position.failures = 0;
+    this.#still.delete(partition);
     if (!this.#faulty.delete(partition) || this.#faulty.size > 0) return;
     this.#toldDenial = false;
     this.#onFault?.(null);

@@ -111,6 +111,11 @@ export class KafkaSession implements AsyncDisposable {
     };
   }
 
+  /** Whether a quota of the cluster has this process wait. Empty answers say nothing then. */
+  get isThrottled(): boolean {
+    return this.#throttling.leftMs > 0;
+  }
+
   /** A signal that aborts when the session is closed. */
   get closing(): AbortSignal {
     return this.#closing.signal;
