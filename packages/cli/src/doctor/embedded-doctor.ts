@@ -80,7 +80,8 @@ function factsOf(name: string, found: TopicDescription | null): TopicFacts {
   const partitions = Array.from({ length: found.partitions }, (_, partition) => ({
     ...{ partition, leader: 0, replicas: [0], inSync: [0] },
   }));
-  return { kind: 'found', name, partitions, settings: withoutClusters(found.settings) };
+  const id = found.id ?? null;
+  return { kind: 'found', name, partitions, id, settings: withoutClusters(found.settings) };
 }
 
 function withoutClusters(settings: Readonly<Record<string, string>>): Record<string, string> {

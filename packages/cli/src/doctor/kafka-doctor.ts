@@ -15,9 +15,10 @@ import { isReached, judgeReach, nodesReached, reachAll } from './reachability.ts
 import { judgeBrokers } from './versions.ts';
 
 const CLIENT_ID = 'runlog-doctor';
-const AFTER_REACHING: readonly Group[] = [
-  ...(['versions', 'topics', 'permissions', 'clock', 'codecs', 'transactions', 'probe'] as const),
+const AFTER_VERSIONS: readonly Group[] = [
+  ...(['topics', 'permissions', 'clock', 'codecs', 'transactions', 'probe'] as const),
 ];
+const AFTER_REACHING: readonly Group[] = ['versions', ...AFTER_VERSIONS];
 
 /** Looks at a cluster, from its addresses to what lies in its topics. */
 export async function examineKafka(checkup: Checkup): Promise<void> {
@@ -42,6 +43,12 @@ export async function examineKafka(checkup: Checkup): Promise<void> {
     return;
   }
   add(...judgeBrokers([...given, ...reaching.advertised.map(({ broker }) => broker).filter(isReached)]));
+  const nodes = nodesReached(reaching);
+  if (nodes.size === 0) {
+    const because = 'because no broker can be reached at the address that the cluster gives for it';
+    skip(checkup, AFTER_VERSIONS, because);
+    return;
+  }
   // Whoever does not answer has been named, and would cost each further question its time.
   const answering = { ...options, brokers: given.map(({ address }) => address) };
   await using inspector = await inspectKafka(answering);
@@ -49,7 +56,7 @@ export async function examineKafka(checkup: Checkup): Promise<void> {
   const of: Examination = {
     ...{ checkup, inspector, io, principal },
     brokers: new Set(given.flatMap(({ sight }) => sight.brokers.map(({ nodeId }) => nodeId))),
-    nodes: nodesReached(reaching),
+    nodes,
     access: { brokers: answering.brokers, commandConfig: isProven },
   };
   await examineReached(of);

@@ -1,6 +1,8 @@
 import type { RunMeta } from '@runlog/records/meta-record';
 import { type CheckedTopic, differencesOf } from '@runlog/run-feed/check-topics';
+import { othersEvents } from '@runlog/run-feed/prepare-topics';
 import { eventTopics, metaTopic, snapshotTopics, type TopicPlan } from '@runlog/run-feed/topic-specs';
+import { topicNames } from '@runlog/schema/log/topics';
 import { FIGURES_SINCE_FOLD } from '@runlog/schema/run/figures';
 import type { TopicFacts } from '@runlog/topic-io/kafka/inspect-topic';
 import { type AdminAccess, alterCommand, batchBoundOf } from '@runlog/topic-io/topic-settings';
@@ -8,6 +10,9 @@ import { type Finding, findingsOf } from './finding.ts';
 import { judgeAbsent, judgeReplicas } from './replicas.ts';
 
 const { ok, warning, failed, skipped } = findingsOf('topics');
+
+/** How the name of the events topic ends, whatever its prefix is. */
+const EVENTS = topicNames('').events;
 
 export type FoundTopic = Extract<TopicFacts, { kind: 'found' }>;
 
@@ -82,6 +87,7 @@ function judgeMissing({ name }: CheckedTopic, meta: RunMeta | null): Finding {
 
 function judgeTopic(spec: CheckedTopic, found: FoundTopic, seen: TopicsSeen): Finding[] {
   const faults = [
+    ...judgeIdentity(found, seen.meta),
     ...judgePartitions(spec, found, seen),
     ...judgeReplicas(found, { brokers: seen.brokers.size, wanted: spec.replicationFactor }),
     ...judgeSettings(spec, { settings: found.settings, replicas: replicasOf(found) }, seen.access),
@@ -95,6 +101,20 @@ function judgeTopic(spec: CheckedTopic, found: FoundTopic, seen: TopicsSeen): Fi
 
 function replicasOf({ partitions }: FoundTopic): number {
   return partitions[0]?.replicas.length ?? 0;
+}
+
+/** Judges whether the topic is the one that the snapshots were made from. */
+function judgeIdentity({ name, id, partitions, settings }: FoundTopic, meta: RunMeta | null): Finding[] {
+  if (meta === null || id === null || name.slice(-EVENTS.length) !== EVENTS) return [];
+  const description = {
+    name,
+    id,
+    partitions: partitions.length,
+    replicationFactor: 0,
+    settings: settings ?? {},
+  };
+  const refusal = othersEvents(meta, description);
+  return refusal === null ? [] : [failed(`${name}: id`, refusal.message, { remedy: ['runlog rebuild'] })];
 }
 
 function judgePartitions(spec: CheckedTopic, found: FoundTopic, seen: TopicsSeen): Finding[] {

@@ -1,5 +1,6 @@
 import { KAFKA, toKafkaFault } from './faults.ts';
 import type { KafkaSession } from './session.ts';
+import { topicId } from './topic-id.ts';
 import { readSettings } from './topics.ts';
 
 export interface PartitionFacts {
@@ -19,6 +20,8 @@ export type TopicFacts =
       readonly name: string;
       /** In the order of their numbers. */
       readonly partitions: readonly PartitionFacts[];
+      /** Null if the cluster gives topics no ids. */
+      readonly id: string | null;
       /** Null if this process may not read them. */
       readonly settings: Readonly<Record<string, string>> | null;
     };
@@ -32,7 +35,8 @@ export async function topicFacts(session: KafkaSession, name: string): Promise<T
         ...{ replicas, inSync: isr },
       }))
       .sort((one, other) => one.partition - other.partition);
-    return { kind: 'found', name, partitions, settings: await settingsOf(session, name) };
+    const id = (await topicId(session, name)) ?? null;
+    return { kind: 'found', name, partitions, id, settings: await settingsOf(session, name) };
   } catch (error) {
     const { code } = toKafkaFault(error);
     if (code === KAFKA.unknownTopicOrPartition) return { kind: 'missing', name };
