@@ -115,7 +115,10 @@ async function appendUntil(io: TopicIo, topic: string, isEnough: () => boolean):
     const value = Buffer.from(String(sent));
     const appended = await writer.append({ topic, partition: 0, records: [record({ value })] });
     if (appended.acknowledged === 1) acknowledged.push(String(sent));
-    else expect(appended.fault?.code).toBe('unavailable');
+    else {
+      expect(appended.fault?.code).toBe('unavailable');
+      expect(appended.fault?.message).not.toMatch(/Connection error: \S+ refuses/);
+    }
   }
   return acknowledged;
 }
@@ -277,6 +280,15 @@ describe('what is wrong is said at once, in one sentence:', () => {
       /refuses the user ada or the password \(SASL_AUTHENTICATION_FAILED, SCRAM-SHA-512\)/,
     ],
     [
+      'a password in a file, with a blank behind it',
+      () => {
+        writeFileSync(inFolder('blank'), `${SCRAM_PASSWORD} \n`);
+        const of = { KAFKA_SASL_USERNAME: USER, KAFKA_SASL_PASSWORD_FILE: inFolder('blank') };
+        return { ...sasl('scram-sha-512'), ...of };
+      },
+      /check KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD_FILE=\S+blank, which begins or ends with white space$/,
+    ],
+    [
       'a listener without SASL',
       () => ({ KAFKA_BROKERS: secured.open, KAFKA_SASL_MECHANISM: 'scram-sha-512', ...credentials('x') }),
       /asks for no SASL: leave KAFKA_SASL_MECHANISM out/,
@@ -390,6 +402,9 @@ describe('without a restart', () => {
     let authenticatedWithSecond = () => false;
     const appending = appendUntil(open.io, topic, () => authenticatedWithSecond());
     await setScramPassword(ROTATED_USER, 'second');
+    await expect
+      .poll(() => open.lines(REFUSED))
+      .toContainEqual({ reason: expect.stringContaining('refuses the user eve or the password') });
     // In the middle of a replacement a file is empty; the former password stays then.
     await writeFile(file, '');
     await expect

@@ -1,9 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readSecret } from '@runlog/topic-io/kafka/secrets';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { makeAuthority } from '../../../test/support/made-certificates.ts';
 import { kafkaSecurityEnvironment, kafkaSecurityFaults, kafkaSecurityOf } from './kafka-security-config.ts';
 import { readConfig } from './read-config.ts';
 
@@ -13,7 +15,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function file(name: string, text: string | Buffer): string {
+function file(name: string, text: string | Uint8Array): string {
   const path = join(folder, name);
   writeFileSync(path, text);
   return path;
@@ -67,7 +69,7 @@ describe('how connections to Kafka are protected', () => {
   });
 
   it.each([
-    ['a byte order mark and the end of a line', Buffer.from('\ufeffhunter2\r\n'), []],
+    ['a byte order mark and ends of lines', Buffer.from('\ufeffhunter2\r\n\n'), []],
     ['only blanks', Buffer.from(' \n'), [expect.stringContaining('the file is empty')]],
     ['UTF-16', Buffer.from('\ufeffhunter2', 'utf16le'), [expect.stringContaining('not text in UTF-8')]],
   ])('reads a password in a file with %s', (_what, bytes, faults) => {
@@ -83,6 +85,24 @@ describe('how connections to Kafka are protected', () => {
     ['AWS_MSK_IAM', 'aws-msk-iam'],
   ])('takes the mechanism %s for %s', (written, mechanism) => {
     expect(read({ KAFKA_SASL_MECHANISM: written }).KAFKA_SASL_MECHANISM).toBe(mechanism);
+  });
+
+  it('names what a file holds instead', async () => {
+    const { certFile, keyFile } = await makeAuthority(folder, 'own');
+    const of = (env: Record<string, string>) => faultsOf({ KAFKA_SSL: 'true', ...env });
+    expect(of({ KAFKA_SSL_CERT_FILE: keyFile, KAFKA_SSL_KEY_FILE: certFile })).toEqual([
+      'KAFKA_SSL_CERT_FILE holds a key, and KAFKA_SSL_KEY_FILE a certificate: exchange them',
+    ]);
+    expect(of({ KAFKA_SSL_CERT_FILE: certFile, KAFKA_SSL_KEY_FILE: certFile })).toEqual([
+      'KAFKA_SSL_KEY_FILE does not hold a whole key in PEM, but a certificate',
+    ]);
+    expect(of({ KAFKA_SSL_CA_FILE: keyFile })).toEqual([
+      'KAFKA_SSL_CA_FILE does not hold whole certificates in PEM, but a key',
+    ]);
+    const der = file('der', new X509Certificate(readFileSync(certFile)).raw);
+    expect(of({ KAFKA_SSL_CA_FILE: der })).toEqual([
+      expect.stringMatching(/der cannot be used: .* UTF-8, and so not PEM: "openssl x509 -inform der"/),
+    ]);
   });
 
   it('KAFKA_SSL=true alone trusts the authorities of the system', () => {

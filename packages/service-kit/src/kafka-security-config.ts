@@ -7,7 +7,7 @@ import { MSK_SIGNER, MSK_SIGNER_VERSION } from '@runlog/topic-io/kafka/msk-token
 import { readSecret } from '@runlog/topic-io/kafka/secrets';
 import { certificatesFault, tlsTextFaults } from '@runlog/topic-io/kafka/tls-settings';
 import type { Logger } from '@runlog/topic-io/logger';
-import { readTextFile } from '@runlog/topic-io/text-file';
+import { NoTextError, readTextFile } from '@runlog/topic-io/text-file';
 import { z } from 'zod';
 import { environment } from './read-config.ts';
 import { secretFileFault } from './secret-file.ts';
@@ -15,6 +15,10 @@ import { secretFileFault } from './secret-file.ts';
 const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer', 'aws-msk-iam'] as const;
 const MECHANISM_TEXT = 'plain, scram-sha-256, scram-sha-512, oauthbearer or aws-msk-iam';
 const HOST_NAME = /^(?=.*[A-Za-z])[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.?$/;
+const PEM_VARIABLE = /_(?:CA|CERT|KEY)_FILE$/;
+const TO_PEM =
+  ', and so not PEM: "openssl x509 -inform der" makes it of DER, "openssl pkcs12 -nodes" of PKCS #12 (.p12, .pfx), and ' +
+  '"keytool -importkeystore -deststoretype pkcs12" makes that of a store of Java';
 const EXTENSION = /^([A-Za-z]+)=([\x20-\x7e]+)$/;
 
 /** The variables that say how connections to Kafka are protected. */
@@ -206,7 +210,8 @@ function checkText(
   try {
     check(readTextFile(file));
   } catch (error) {
-    faults.push(`${name}=${file} cannot be used: ${messageOf(error)}`);
+    const hint = error instanceof NoTextError && PEM_VARIABLE.test(name) ? TO_PEM : '';
+    faults.push(`${name}=${file} cannot be used: ${messageOf(error)}${hint}`);
   }
 }
 

@@ -5,11 +5,15 @@ export function readTextFile(file: string): string {
   return textIn(readFileSync(file));
 }
 
-/** Throws if it is not UTF-8: with replacement characters, a secret would only be a wrong one. */
+/** Throws a NoTextError if it is not UTF-8: with replacement characters, a secret would only be a wrong one. */
 export function textIn(bytes: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
-    throw new Error('the file is not text in UTF-8', { cause: error });
+    throw new NoTextError('the file is not text in UTF-8', { cause: error });
   }
+}
+
+export class NoTextError extends Error {
+  override readonly name = 'NoTextError';
 }

@@ -76,7 +76,8 @@ function notTrusted(broker: string, code: string, caFile: string | undefined): s
   return caFile === undefined
     ? `the certificate of ${broker} is of an authority that is not trusted (${code}): set KAFKA_SSL_CA_FILE to the ` +
         'file with the certificate of the authority'
-    : `the certificate of ${broker} is of an authority that is not in KAFKA_SSL_CA_FILE=${caFile} (${code})`;
+    : `the certificate of ${broker} is of an authority that is not in KAFKA_SSL_CA_FILE=${caFile} (${code}): add the ` +
+        'certificate of its authority to that file, with those between, or name the right file';
 }
 
 function clientRefused(broker: string, code: string, tls: TlsUse): string {

@@ -63,11 +63,14 @@ const PASSWORD_PROVIDERS = { plain, 'scram-sha-256': scram256, 'scram-sha-512': 
 function passwordLogin(sasl: PasswordSasl, logger: Logger): Exchanging {
   const { mechanism, username } = sasl;
   const password = secretSource({ what: 'the password for Kafka', secret: sasl.password, logger });
+  const from =
+    'file' in sasl.password ? `KAFKA_SASL_PASSWORD_FILE=${sasl.password.file}` : 'KAFKA_SASL_PASSWORD';
   const name = mechanism.toUpperCase();
   return {
     mechanism: name,
     async authenticate(exchange) {
-      const provider = PASSWORD_PROVIDERS[mechanism]({ username, password: password() });
+      const secret = password();
+      const provider = PASSWORD_PROVIDERS[mechanism]({ username, password: secret });
       try {
         await provider(exchange).authenticate();
       } catch (error) {
@@ -76,7 +79,7 @@ function passwordLogin(sasl: PasswordSasl, logger: Logger): Exchanging {
         if (exchange.isLost()) throw new KafkaFault(null, message, { cause: error });
         throw new ConnectionRefusal(
           `${exchange.broker} refuses the user ${username} or the password (SASL_AUTHENTICATION_FAILED, ${name}): check ` +
-            'KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD',
+            `KAFKA_SASL_USERNAME and ${from}${/^\s|\s$/.test(secret) ? ', which begins or ends with white space' : ''}`,
         );
       }
     },

@@ -3,9 +3,9 @@ import { readTextFile } from '../text-file.ts';
 import type { Secret } from './config.ts';
 import { FreshFiles } from './fresh-files.ts';
 
-/** Returns the secret in the text of a file: all of it but the end of the last line. Throws if nothing is left. */
+/** Returns the secret in the text of a file: all of it but the ends of lines at its end. Throws if nothing is left. */
 export function secretIn(text: string): string {
-  const secret = text.replace(/\r?\n$/, '');
+  const secret = text.replace(/[\r\n]+$/, '');
   if (secret.trim() === '') throw new Error('the file is empty');
   return secret;
 }

@@ -2,7 +2,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { Logger } from '../logger.ts';
 import type { KafkaOptions } from './config.ts';
 import { ConnectionRefusal, tlsRefusal } from './connection-refusal.ts';
-import { KafkaFault } from './faults.ts';
+import { KafkaFault, NOT_CONNECTABLE } from './faults.ts';
 import { type SaslLogin, saslLogin } from './sasl-login.ts';
 import { tlsOptionsSource } from './tls-settings.ts';
 
@@ -41,7 +41,8 @@ export class KafkaSecurity {
    * other.
    */
   explain(fault: KafkaFault): KafkaFault {
-    const refusal = fault instanceof ConnectionRefusal ? fault : this.#tlsRefusal(fault);
+    const refusal =
+      fault instanceof ConnectionRefusal ? fault : (refusalWithin(fault) ?? this.#tlsRefusal(fault));
     if (refusal === null) return fault;
     if (!this.#hasWorked) return refusal;
     this.#say(refusal.message);
@@ -61,4 +62,13 @@ export class KafkaSecurity {
     if (typeof broker !== 'string' || typeof code !== 'string') return null;
     return tlsRefusal({ broker, code, message, tls: this.#tls });
   }
+}
+
+/**
+ * The refusal with which our authentication ended a socket, as kafkajs hands it to the other requests of that connection.
+ * Nothing says whether the broker carried these out.
+ */
+function refusalWithin({ cause, message }: KafkaFault): ConnectionRefusal | null {
+  const { code } = (cause ?? {}) as { code?: unknown };
+  return code === NOT_CONNECTABLE ? new ConnectionRefusal(message.replace(/^Connection error: /, '')) : null;
 }

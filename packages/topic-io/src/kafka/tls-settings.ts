@@ -5,6 +5,8 @@ import type { KafkaTls } from './config.ts';
 import { FreshFiles } from './fresh-files.ts';
 import { secretIn } from './secrets.ts';
 
+const KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
+const ANY_CERTIFICATE = /-----BEGIN CERTIFICATE-----/;
 const BEGINNING = /-----BEGIN CERTIFICATE-----/g;
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
@@ -22,18 +24,25 @@ export function tlsTextFaults({ ca, client }: TlsTexts): string[] {
   const caFault = ca === undefined ? null : certificatesFault('KAFKA_SSL_CA_FILE', ca);
   if (caFault !== null) faults.push(caFault);
   if (client === undefined) return faults;
+  if (KEY.test(client.cert) && !holdsCertificates(client.cert) && holdsCertificates(client.key)) {
+    return [
+      ...faults,
+      'KAFKA_SSL_CERT_FILE holds a key, and KAFKA_SSL_KEY_FILE a certificate: exchange them',
+    ];
+  }
   const certFault = certificatesFault('KAFKA_SSL_CERT_FILE', client.cert);
   if (certFault !== null) return [...faults, certFault];
   const { cert, key, passphrase } = client;
   try {
     createSecureContext({ cert, key, passphrase });
   } catch (error) {
-    faults.push(keyFault((error as NodeJS.ErrnoException).code, passphrase));
+    const fault = keyFault((error as NodeJS.ErrnoException).code, passphrase);
+    faults.push(fault ?? `KAFKA_SSL_KEY_FILE does not hold a whole key in PEM${heldInstead(key, KEY)}`);
   }
   return faults;
 }
 
-function keyFault(code: string | undefined, passphrase: string | undefined): string {
+function keyFault(code: string | undefined, passphrase: string | undefined): string | null {
   switch (code) {
     case 'ERR_OSSL_X509_KEY_VALUES_MISMATCH':
     case 'ERR_OSSL_X509_KEY_TYPE_MISMATCH':
@@ -46,13 +55,22 @@ function keyFault(code: string | undefined, passphrase: string | undefined): str
         ? 'KAFKA_SSL_KEY_FILE is encrypted: set KAFKA_SSL_KEY_PASSPHRASE or KAFKA_SSL_KEY_PASSPHRASE_FILE'
         : 'KAFKA_SSL_KEY_PASSPHRASE does not open KAFKA_SSL_KEY_FILE';
     default:
-      return `KAFKA_SSL_KEY_FILE does not hold a whole key in PEM (${code ?? 'unknown format'})`;
+      return null;
   }
 }
 
 /** `variable` names the file that the text is of. */
 export function certificatesFault(variable: string, text: string): string | null {
-  return holdsCertificates(text) ? null : `${variable} does not hold whole certificates in PEM`;
+  return holdsCertificates(text)
+    ? null
+    : `${variable} does not hold whole certificates in PEM${heldInstead(text, ANY_CERTIFICATE)}`;
+}
+
+/** Says what a text is that should be something else. */
+function heldInstead(text: string, wanted: RegExp): string {
+  if (wanted.test(text)) return '';
+  if (KEY.test(text)) return ', but a key';
+  return ANY_CERTIFICATE.test(text) ? ', but a certificate' : '';
 }
 
 function holdsCertificates(text: string): boolean {
