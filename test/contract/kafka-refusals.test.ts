@@ -83,9 +83,11 @@ describe('a broker that refuses', () => {
 
   async function opened(options: Pick<KafkaOptions, 'brokers' | 'sasl' | 'ssl'>) {
     const lines: Line[] = [];
+    const details: string[] = [];
     const at = (fields: object, message: string) => void lines.push({ ...fields, message });
-    const logger = { debug: () => undefined, info: at, warn: at, error: at };
-    return { io: await openKafka({ ...options, clientId: 'refused', logger }), lines };
+    const debug = (fields: object) => void details.push(JSON.stringify(fields));
+    const logger = { debug, info: at, warn: at, error: at };
+    return { io: await openKafka({ ...options, clientId: 'refused', logger }), lines, details };
   }
 
   const listener = (name: string) => [`127.0.0.1:${broker.cluster.listenerPorts[0]![name]}`];
@@ -221,8 +223,9 @@ describe('a broker that refuses', () => {
     const group = `${topic}-group`;
     const grants = [{ user: 'member', right: right('group', group, 'Read') }];
     await broker.grant([{ user: 'member', right: right('topic', topic, 'Describe') }]);
-    const { io, lines } = await opened(broker.login('member'));
+    const { io, lines, details } = await opened(broker.login('member'));
     await using _ = io;
+    const refusals = () => details.filter((detail) => /authorized.*group/i.test(detail)).length;
     const denials: (TopicIoError | null)[] = [];
     const join = () => io.groupMember({ group, topic, onRefused: (denial) => denials.push(denial) });
     const unjoined = await rejectionOf(join());
@@ -235,6 +238,10 @@ describe('a broker that refuses', () => {
     await broker.revoke(grants);
     await expect.poll(() => denials.length).toBe(1);
     expect(await member.confirm(assigned.generation)).toBe(false);
+    // However often it is refused, it is told once.
+    const before = refusals();
+    await expect.poll(refusals).toBeGreaterThan(before + 2);
+    expect(denials).toHaveLength(1);
     await broker.grant(grants);
     await expect.poll(() => denials.length).toBe(2);
     expect(denials.map((denial) => denial?.code ?? null)).toEqual(['denied', null]);

@@ -172,7 +172,6 @@ export class KafkaGroupMember implements GroupMember {
     while (this.#disposal === null) {
       try {
         const membership = this.#membership ?? (await this.#session.once(() => this.#join()));
-        this.#wasAllowed();
         delayMs = REJOIN_DELAY_MIN_MS;
         await this.#pause(BOUNDS.heartbeatMs);
         if (this.#disposal !== null || this.#membership !== membership) continue;
@@ -257,6 +256,7 @@ export class KafkaGroupMember implements GroupMember {
       groupAssignment: isLeader ? await this.#share(joined.members) : [],
     });
     const assignment = MemberAssignment.decode(synced.memberAssignment)?.assignment ?? {};
+    this.#wasAllowed();
     const membership = { memberId: joined.memberId, generation: joined.generationId };
     const partitions = [...(assignment[this.#topic] ?? [])].sort((a, b) => a - b);
     if (this.#disposal === null) this.#joined(membership, partitions);
