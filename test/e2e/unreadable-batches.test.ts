@@ -244,6 +244,28 @@ describe('batches that nobody can read', () => {
     expect(await up.end('SIGTERM')).toBe(0);
   });
 
+  it('of events that were whole when a gateway folded them: a rebuild begins a new epoch', async () => {
+    await using ingest = await ServiceProcess.start('ingest', env);
+    await using ranThrough = await ServiceProcess.start('gateway', env);
+    await publish(ingest.addresses.ingest!, { from: 0, count: 3 });
+    const whole = { total_events_received: 3 * EVENTS_A_BODY, missing: 0 };
+    await expect.poll(() => shown(ranThrough.addresses.gateway!)).toMatchObject(whole);
+    await damageStored(
+      { logFolder, topic: `${prefix}run-events`, partition: 0 },
+      { 1: DAMAGES.flippedBit, 2: DAMAGES.unknownCodec },
+    );
+    const rebuilt = await runCli(['rebuild'], env);
+    expect(rebuilt.code, rebuilt.stdout + rebuilt.stderr).toBe(0);
+    expect(rebuilt.stdout).toContain('a new epoch');
+    expect(rebuilt.stdout).toContain('the batch at offsets 10 to 19 has a wrong checksum');
+    await publish(ingest.addresses.ingest!, { from: 3, count: 1 });
+    const left = { total_events_received: 2 * EVENTS_A_BODY, missing: 2 * EVENTS_A_BODY };
+    await using startedNow = await ServiceProcess.start('gateway', env);
+    await expect.poll(() => shown(startedNow.addresses.gateway!)).toMatchObject(left);
+    await expect.poll(() => shown(ranThrough.addresses.gateway!)).toMatchObject(left);
+    expect(await shown(ranThrough.addresses.gateway!)).toEqual(await shown(startedNow.addresses.gateway!));
+  });
+
   it('of snapshots are refused by name, and a rebuild mends them', async () => {
     {
       await using up = await ServiceProcess.start('up', env);

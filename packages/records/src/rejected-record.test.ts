@@ -68,7 +68,7 @@ describe('the record of a rejected event', () => {
   });
 
   it('of a batch that nobody can read says where it is and why, and keeps its first bytes', () => {
-    const batch = { firstOffset: 7, lastOffset: 9, reason: 'has a wrong checksum' };
+    const batch = { firstOffset: 7, lastOffset: 9, reason: 'has a wrong checksum', isDamaged: true };
     const bytes = Buffer.alloc(UNREADABLE_BYTES_KEPT, 0xfe);
     const record = encodeUnreadableBatch({ ...batch, bytes }, { topic: 't', partition: 3, receivedAtMs: 5 });
     const { text, ...decoded } = decodeRejected({ ...record, offset: 0 });

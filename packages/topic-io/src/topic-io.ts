@@ -129,6 +129,11 @@ export interface UnreadableBatch {
   readonly lastOffset: number;
   /** Says what is wrong, to go on after "the batch". */
   readonly reason: string;
+  /**
+   * Whether its bytes are not those that the broker took, as far as can be known: somebody may have read it whole before.
+   * Of the others all passed it from the beginning.
+   */
+  readonly isDamaged: boolean;
   /** Its first bytes, `UNREADABLE_BYTES_KEPT` at most. */
   readonly bytes: Buffer;
 }

@@ -120,7 +120,7 @@ async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<Re
           ...{ io, topics, meta: former, signal, logger: options.logger, sleep: clock.sleep, now: clock.now },
           partitions: all,
         });
-  const isProven = before?.differences.length === 0 && before.lost.length === 0 && foreign.size === 0;
+  const isProven = before !== null && provesReaders(before) && foreign.size === 0;
   const { target, epoch, resumed, leftOver } = await agreeOnPlan(options, { former, isProven, events });
   const meta: RunMeta = {
     ...{ epoch, fold: FOLD_VERSION, partitions: former.partitions, snapshots: target },
@@ -149,6 +149,11 @@ async function eventsTopic({ io, topics }: RebuildOptions): Promise<TopicDescrip
   const found = await io.describeTopic(topics.events);
   if (found !== null) return found;
   throw new TopicIoError('unavailable', `there is no topic ${topics.events} at the moment; start again`);
+}
+
+/** Whether a reader can hold nothing but what a fold of the topic gives. */
+function provesReaders({ differences, lost, unreadable }: VerifyReport): boolean {
+  return differences.length === 0 && lost.length === 0 && !unreadable.some(({ isDamaged }) => isDamaged);
 }
 
 interface Agreement {

@@ -1,6 +1,7 @@
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import { type Command, exitCodes, parseCommandLine } from '../command.ts';
 import { logAccessVariables, namedLogHelp } from '../log/log-access.ts';
+import { unreadableLine } from '../log/unreadable-line.ts';
 import { haveDone } from '../log/with-owner.ts';
 
 const options = {
@@ -44,6 +45,10 @@ export const command: Command = {
       process.stdout.write(
         `partition ${partition}: ${to - from} records were deleted before they were folded (${from} to ${to - 1})\n`,
       );
+    }
+    const damaged = before?.unreadable.filter(({ isDamaged }) => isDamaged) ?? [];
+    for (const batch of damaged.slice(0, DIFFERENCES_LISTED_MAX)) {
+      process.stdout.write(`passed, though some may have read it before: ${unreadableLine(batch, batch)}\n`);
     }
     const compared =
       before === null

@@ -113,7 +113,10 @@ export function decodeBatches(options: {
         into: records,
       });
       if (typeof decoded === 'number') inflatedBytes += decoded;
-      else unreadable.push(unreadableBatch(batch, { firstOffset, lastOffset, reason: decoded }));
+      else
+        unreadable.push(
+          unreadableBatch(batch, { firstOffset, lastOffset, reason: decoded, isDamaged: false }),
+        );
     }
     nextOffset = Math.max(nextOffset, lastOffset + 1);
     at += batch.length;
@@ -173,7 +176,7 @@ function doubtfulBatch(
   const before = following === null ? -1 : Number(following.readBigInt64BE(0)) - 1;
   if (before >= firstOffset) lastOffset = Math.min(lastOffset, before);
   lastOffset = Math.max(Math.min(lastOffset, stableEnd - 1), fetchOffset);
-  return unreadableBatch(batch ?? bytes.subarray(at), { firstOffset, lastOffset, reason });
+  return unreadableBatch(batch ?? bytes.subarray(at), { firstOffset, lastOffset, reason, isDamaged: true });
 }
 
 /** The bytes are copied, because the answer that they came in need not be kept for them. */
