@@ -195,7 +195,8 @@ describe('on a cluster with an authorizer', () => {
       `cannot start: write topic ${names.events}: TOPIC_AUTHORIZATION_FAILED: topic ${names.events}; ` +
         `User:${lack!.user} has no right to Write on topic ${names.events}; an administrator gives it with: ` +
         `kafka-acls.sh --bootstrap-server ${broker.brokers[0]} --command-config admin.properties --add ` +
-        `--allow-principal User:${lack!.user} --operation Write --topic ${names.events}`,
+        `--allow-principal User:${lack!.user} --operation Write --topic ${names.events}; ` +
+        '"runlog doctor --role ingest" lists all that are missing',
     ]);
   });
 
@@ -223,7 +224,14 @@ describe('on a cluster with an authorizer', () => {
         expect(message, name).toContain('AUTHORIZATION_FAILED');
         // Who may not read or write, and so not describe either, is told of that first.
         expect(message, name).toMatch(new RegExp(`no right to (${lack.operation}|Describe) on ${wanted}`));
-        expect(message, name).toContain('kafka-acls.sh');
+        // The right that is documented, not one to a single partition or to the topic of one rebuild.
+        const { prefixed, resource } = lack.right;
+        const pattern = prefixed ? '--resource-pattern-type prefixed ' : '';
+        expect(message, name).toMatch(
+          new RegExp(
+            `kafka-acls.sh .* --operation \\w+ ${pattern}--${resource} ${lack.right.name}(?:[,;]|$)`,
+          ),
+        );
       }
     });
   });

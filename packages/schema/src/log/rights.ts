@@ -160,6 +160,22 @@ export function rightsToNameHolders({ events }: TopicNames): readonly Right[] {
   ];
 }
 
+/**
+ * Returns the right that allows this, as `rightsOf` has it: one to snapshots or figures holds for every partition and for
+ * the topics of later rebuilds, not only for the name that was denied.
+ */
+export function rightTo(to: {
+  readonly resource: AclResource;
+  readonly name: string;
+  readonly operation: AclOperation;
+}): Right {
+  const numbered = /^(.*run-(?:snapshots|figures))(?:\.v\d+)?(?:\.\d+)?$/.exec(to.name)?.[1];
+  return {
+    ...{ resource: to.resource, name: numbered ?? to.name, prefixed: numbered !== undefined },
+    operations: [to.operation],
+  };
+}
+
 /** Returns the command of Kafka's own tool that gives the right. An administrator runs it. */
 export function aclCommand(
   { resource, name, prefixed, operations }: Right,

@@ -1,4 +1,4 @@
-import { aclCommand, type Right } from '@runlog/schema/log/rights';
+import { aclCommand, type Right, ROLES, rightTo } from '@runlog/schema/log/rights';
 import { adminTool } from '../topic-settings.ts';
 import { BOUNDS } from './config.ts';
 import { type FaultSubject, isDenied, KAFKA, type KafkaFault } from './faults.ts';
@@ -10,6 +10,8 @@ export interface Identity {
   readonly user: string | null;
   /** Whether clients must prove who they are. */
   readonly isProven: boolean;
+  /** `runlog-` and the name of the service or command. */
+  readonly clientId: string;
 }
 
 /**
@@ -40,7 +42,13 @@ export function remedyFor(fault: KafkaFault, identity: Identity): string | null 
   const who = principal ?? 'the principal of this process';
   const what = `${subject.resource.replace('-', ' ')} ${subject.name}`;
   const orMake = subject.operation === 'Create' ? ', or makes the topics with "runlog topics --create"' : '';
-  return `${who} has no right to ${subject.operation} on ${what}; an administrator gives it with: ${commands.join(' && ')}${orMake}`;
+  return `${who} has no right to ${subject.operation} on ${what}; an administrator gives it with: ${commands.join(' && ')}${orMake}${allOf(identity)}`;
+}
+
+/** A broker names one denied right at a time, so a start that is to be granted step by step takes one try for each. */
+function allOf({ clientId }: Identity): string {
+  const role = ROLES.find((one) => one !== 'doctor' && clientId === `runlog-${one}`);
+  return role === undefined ? '' : `; "runlog doctor --role ${role}" lists all that are missing`;
 }
 
 /** Returns null if the group does not refuse this process for something other than a right. */
@@ -71,8 +79,8 @@ export function principalOf({ user, isProven }: Identity): string | null {
 }
 
 function rightsFor(subject: FaultSubject, code: number | null): Right[] {
-  const { resource, name, operation } = subject;
-  const rights: Right[] = [{ resource, name, prefixed: false, operations: [operation] }];
+  const { operation } = subject;
+  const rights: Right[] = [rightTo(subject)];
   // Before Kafka 3.0, a right to write to a topic did not include to be an idempotent producer.
   if (code === KAFKA.clusterAuthorizationFailed && operation === 'Write') {
     rights.push({

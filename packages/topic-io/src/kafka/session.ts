@@ -345,9 +345,9 @@ export class KafkaSession implements AsyncDisposable {
 }
 
 /** Certificates and tokens carry a name that only the broker makes a principal of. */
-export function identityOf({ brokers, ssl, sasl }: KafkaOptions): Identity {
+export function identityOf({ brokers, clientId, ssl, sasl }: KafkaOptions): Identity {
   const user = sasl !== undefined && 'username' in sasl ? sasl.username : null;
-  return { brokers, user, isProven: sasl !== undefined || Boolean(ssl) };
+  return { brokers, clientId, user, isProven: sasl !== undefined || Boolean(ssl) };
 }
 
 function destroySockets(broker: Broker, reason: string): void {
