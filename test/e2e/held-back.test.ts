@@ -1,35 +1,14 @@
 import { topicNames } from '@runlog/schema/log/topics';
 import type { RunDocument } from '@runlog/schema/run/snapshot';
 import { partitionOf } from '@runlog/topic-io/partitioner';
-import { Kafka, logLevel } from 'kafkajs';
 import { describe, expect, inject, it } from 'vitest';
 import { epochCompleted } from '../support/event-factory.ts';
+import { FOREIGN_TIMEOUT_MS, openForeignTransaction } from '../support/foreign-transaction.ts';
 import { ServiceProcess } from '../support/service-process.ts';
 import { uniqueName } from '../support/unique-name.ts';
 
 const KEY = 'local/held/default';
 const PARTITIONS = 2;
-/** It must outlast the test on a slow machine, and be no longer than a broker allows. */
-const FOREIGN_TIMEOUT_MS = 600_000;
-
-/** Another application's producer, which opens a transaction on the events topic and stays in it. */
-async function openForeignTransaction(at: { brokers: readonly string[]; topic: string }) {
-  const kafka = new Kafka({ brokers: [...at.brokers], logLevel: logLevel.NOTHING });
-  const transactionalId = uniqueName('foreign');
-  const producer = kafka.producer({
-    ...{ transactionalId, transactionTimeout: FOREIGN_TIMEOUT_MS },
-    ...{ idempotent: true, maxInFlightRequests: 1 },
-  });
-  await producer.connect();
-  const transaction = await producer.transaction();
-  const partition = partitionOf(KEY, PARTITIONS);
-  await transaction.send({ topic: at.topic, messages: [{ partition, key: KEY, value: 'not ours' }] });
-  return {
-    ...{ transactionalId, partition },
-    abort: () => transaction.abort(),
-    [Symbol.asyncDispose]: () => producer.disconnect(),
-  };
-}
 
 async function metricOf(url: string, name: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
@@ -82,7 +61,9 @@ describe("another producer's open transaction on the events", () => {
     await publish(5);
     await expect.poll(shown).toBe(5);
 
-    await using foreign = await openForeignTransaction({ brokers, topic });
+    await using foreign = await openForeignTransaction({
+      ...{ brokers, topic, partition: partitionOf(KEY, PARTITIONS), key: KEY },
+    });
     await publish(20);
     // The record of the open transaction, and what came after it.
     const heldBack = { since: expect.any(String), records: 21 };

@@ -3,6 +3,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { expect, inject, it } from 'vitest';
 import { runCli } from '../support/cli-process.ts';
 import { epochCompleted, trainingStarted } from '../support/event-factory.ts';
+import { openForeignTransaction } from '../support/foreign-transaction.ts';
 import { ServiceProcess } from '../support/service-process.ts';
 import { StreamSocket } from '../support/stream-socket.ts';
 import { uniqueName } from '../support/unique-name.ts';
@@ -79,4 +80,34 @@ it('begins a new epoch if events were deleted before they were in a snapshot, th
   await expect.poll(() => claimOf(startedNow)).toMatchObject({ received: 60 });
   await expect.poll(() => claimOf(ranThrough)).toMatchObject({ received: 60 });
   expect(await claimOf(ranThrough)).toEqual(await claimOf(startedNow));
+});
+
+it('takes nothing for lost that an open transaction on the snapshots hides', async () => {
+  const brokers = inject('kafkaBrokers');
+  const prefix = `${uniqueName('hidden')}-`;
+  const topic = `${prefix}run-snapshots`;
+  const env = { KAFKA_BROKERS: brokers.join(','), RUNLOG_TOPIC_PREFIX: prefix, RUNLOG_PARTITIONS: '1' };
+  await using ingest = await ServiceProcess.start('ingest', env);
+  const aggregator = await ServiceProcess.start('aggregator', env);
+  await using ranThrough = await ServiceProcess.start('gateway', env);
+  await post(ingest, { from: 0, count: 50 });
+  await expect.poll(() => claimOf(ranThrough)).toMatchObject({ received: 50 });
+  await using foreign = await openForeignTransaction({ brokers, topic, partition: 0, key: 'not-ours' });
+  await post(ingest, { from: 50, count: 50 });
+  await expect.poll(() => claimOf(ranThrough)).toMatchObject({ received: 100 });
+  // It stores all that it folded, where nobody can read it yet.
+  expect(await aggregator.end('SIGTERM')).toBe(0);
+  await deleteAllEvents(`${prefix}run-events`);
+  const starting = ServiceProcess.start('gateway', env);
+  // It is awaited below.
+  starting.catch(() => undefined);
+  for (const command of ['rebuild', 'verify']) {
+    const { code, stderr } = await runCli([command], env);
+    expect(code).toBe(3);
+    expect(stderr).toContain(`an open transaction of ${foreign.transactionalId} holds back`);
+  }
+  await foreign.abort();
+  await using startedNow = await starting;
+  expect(await claimOf(startedNow)).toMatchObject({ received: 100 });
+  expect(await claimOf(startedNow)).toEqual(await claimOf(ranThrough));
 });

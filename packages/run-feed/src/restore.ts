@@ -8,6 +8,7 @@ import { formatRunKey } from '@runlog/schema/run/run-key';
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import { type LogRecord, TopicIoError, type UnreadableBatch } from '@runlog/topic-io/topic-io';
+import { awaitHidden } from './hidden-snapshots.ts';
 import { readFigures } from './read-figures.ts';
 import { readToEnd } from './read-to-end.ts';
 import { boundsCovering, newestSnapshots, refuseForeignPast } from './refuse-recreated.ts';
@@ -30,7 +31,7 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
   const unreadable = new Map<string, number>();
   const begunMs = options.now();
   const begun = await io.bounds(topics.events);
-  await readToEnd(io, {
+  const read = await readToEnd(io, {
     topic: meta.snapshots,
     partitions,
     signal,
@@ -56,6 +57,11 @@ export async function restore(table: RunTable, options: RestoreOptions): Promise
   for (const partition of partitions) {
     const { startOffset } = bounds[partition]!;
     const checkpoint = checkpoints.get(partition);
+    const lacksFrom = checkpoint ?? meta.starts?.[partition] ?? startOffset;
+    if (lacksFrom < startOffset) {
+      const readTo = read.get(partition)!.nextOffset;
+      await awaitHidden({ topic: meta.snapshots, partition, readTo }, options);
+    }
     if (checkpoint !== undefined && checkpoint < startOffset) {
       throw new TopicIoError(
         'unusable',

@@ -5,6 +5,7 @@ import { FIGURES_SINCE_FOLD } from '@runlog/schema/run/figures';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { PartitionBounds, TopicIo, UnreadableBatch } from '@runlog/topic-io/topic-io';
 import { firstDifference } from './first-difference.ts';
+import { refuseHidden } from './hidden-snapshots.ts';
 import { readNewestFigures } from './read-figures.ts';
 import { readToEnd } from './read-to-end.ts';
 import { RunTable } from './run-table.ts';
@@ -114,7 +115,11 @@ export async function verify(options: {
     // The bounds are read anew, because the topic may meanwhile have grown to the positions of the snapshots.
     const now = (await io.bounds(topics.events))[partition]!;
     const from = stored.checkpoint?.next ?? meta.starts?.[partition] ?? 0;
-    if (from < now.startOffset) lost.push({ partition, from, to: now.startOffset });
+    if (from < now.startOffset) {
+      const { sleep } = options;
+      await refuseHidden({ topic: meta.snapshots, partitions: [partition] }, { io, sleep, signal });
+      lost.push({ partition, from, to: now.startOffset });
+    }
     const verified = await verifyPartition({
       ...{ io, topics, meta, signal, partition, stored, figures },
       bounds: now,

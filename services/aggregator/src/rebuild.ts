@@ -3,6 +3,7 @@ import { encodeMeta } from '@runlog/records/meta-record';
 import { decodePlan, encodePlan, PLAN_KEY, type RebuildPlan } from '@runlog/records/plan-record';
 import { refuseSmall } from '@runlog/run-feed/check-topics';
 import { metaChange, sameMeta } from '@runlog/run-feed/follow-meta';
+import { refuseHidden } from '@runlog/run-feed/hidden-snapshots';
 import { areOtherEvents, readMeta, refuseOtherFold } from '@runlog/run-feed/prepare-topics';
 import { readToEnd } from '@runlog/run-feed/read-to-end';
 import { snapshotTopics } from '@runlog/run-feed/topic-specs';
@@ -104,6 +105,9 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildReport> {
 async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<RebuildReport> {
   const { io, topics, clock, signal } = options;
   if (former.fold > FOLD_VERSION) refuseOtherFold(former);
+  const all = Array.from({ length: former.partitions }, (_, partition) => partition);
+  const stored = { topic: former.snapshots, partitions: all };
+  await refuseHidden(stored, { io, sleep: clock.sleep, signal });
   const before =
     former.fold < FOLD_VERSION
       ? null
@@ -112,7 +116,6 @@ async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<Re
           onProgress: (progress) => options.onProgress({ step: 'comparing', ...progress }),
         });
   const events = await eventsTopic(options);
-  const all = Array.from({ length: former.partitions }, (_, partition) => partition);
   const foreign =
     !options.isMoved && areOtherEvents(former, events)
       ? new Set(all)
