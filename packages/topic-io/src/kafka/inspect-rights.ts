@@ -66,6 +66,8 @@ export async function mayWriteUnder(session: KafkaSession, transactionalId: stri
       case KAFKA.producerFenced:
       case KAFKA.invalidTransactionState:
         return true;
+      case KAFKA.unsupportedVersion:
+        return null;
       default:
         throw error;
     }
