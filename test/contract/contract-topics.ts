@@ -105,6 +105,17 @@ export function describeTopics(context: ContractContext): void {
       expect((await readToEnd(io, { topic: name })).records).toHaveLength(2);
     });
 
+    it('deletes by its id only the topic that has it', async () => {
+      const io = context.io();
+      const name = await createTopic(io);
+      const { id } = (await io.describeTopic(name))!;
+      await io.deleteTopic(name, { id });
+      await expect.poll(() => io.describeTopic(name)).toBeNull();
+      await createTopic(io, { name });
+      await io.deleteTopic(name, { id });
+      expect(await io.describeTopic(name)).toMatchObject({ id: expect.not.stringMatching(`^${id}$`) });
+    });
+
     it('says where every partition begins and ends', async () => {
       const io = context.io();
       const topic = await createTopic(io, { partitions: 3 });

@@ -14,6 +14,7 @@ import {
 
 /** Behind length, correlation id and throttle time. */
 const ANSWER_ERROR_AT = 12;
+const DELETE_TOPICS = 20;
 /** `expect.poll` knows only tests that run alone. */
 const WAIT = { timeout: 60_000, interval: 20 };
 
@@ -120,4 +121,23 @@ describe('a request that arrives late', () => {
       ]);
     },
   );
+
+  it.concurrent('does not delete a later topic of the same name', async () => {
+    const broker = brokerWith(true);
+    const hooks: KafkaProxyHooks = {};
+    await using io = await broker.open(uniqueName('client'), hooks);
+    const name = await createTopic(broker.io);
+    let late: KafkaRequest | null = null;
+    hooks.onRequest = (request) => {
+      if (request.apiKey !== DELETE_TOPICS || late !== null) return 'pass';
+      late = request;
+      return 'cut';
+    };
+    await io.deleteTopic(name);
+    await vi.waitUntil(async () => (await broker.io.describeTopic(name)) === null, WAIT);
+    const later = await createTopic(broker.io, { name });
+    const { id } = (await broker.io.describeTopic(later))!;
+    expect(await broker.proxy.deliver(late!)).not.toBeNull();
+    expect(await broker.io.describeTopic(later)).toMatchObject({ id });
+  });
 });

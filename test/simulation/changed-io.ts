@@ -7,7 +7,7 @@ export function changedIo(io: TopicIo, changes: Partial<TopicIo>): TopicIo {
     engine: io.engine,
     ensureTopics: (specs) => io.ensureTopics(specs),
     describeTopic: (name) => io.describeTopic(name),
-    deleteTopic: (name) => io.deleteTopic(name),
+    deleteTopic: (name, only) => io.deleteTopic(name, only),
     bounds: (topic) => io.bounds(topic),
     offsetAtTime: (position) => io.offsetAtTime(position),
     openTransactions: (position) => io.openTransactions(position),

@@ -105,9 +105,9 @@ export class SimulatedLog {
     return this.#topics.get(name)?.description ?? null;
   }
 
-  deleteTopic(name: string): void {
+  deleteTopic(name: string, { id }: { id?: string | undefined } = {}): void {
     const topic = this.#topics.get(name);
-    if (topic === undefined) return;
+    if (topic === undefined || (id !== undefined && id !== topic.description.id)) return;
     this.#options.onDelete?.(name);
     this.#topics.delete(name);
     for (const partition of topic.partitions) partition.wake();

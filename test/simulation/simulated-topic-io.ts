@@ -80,8 +80,8 @@ export class SimulatedTopicIo implements TopicIo {
     return this.#ask((log) => log.describeTopic(name));
   }
 
-  deleteTopic(name: string): Promise<void> {
-    return this.#ask((log) => log.deleteTopic(name));
+  deleteTopic(name: string, only: { id?: string | undefined } = {}): Promise<void> {
+    return this.#ask((log) => log.deleteTopic(name, only));
   }
 
   bounds(topic: string): Promise<PartitionBounds[]> {

@@ -78,7 +78,7 @@ export class LogWatch implements Disposable {
       engine: io.engine,
       ensureTopics: (specs) => this.#ask(() => io.ensureTopics(specs)),
       describeTopic: (name, needs) => this.#ask(() => io.describeTopic(name, needs)),
-      deleteTopic: (name) => io.deleteTopic(name),
+      deleteTopic: (name, only) => io.deleteTopic(name, only),
       bounds: (topic) => this.#ask(() => io.bounds(topic)),
       offsetAtTime: (position) => this.#ask(() => io.offsetAtTime(position)),
       openTransactions: (position) => io.openTransactions(position),

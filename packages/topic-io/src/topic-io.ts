@@ -271,7 +271,8 @@ export interface TopicIo extends AsyncDisposable {
   ensureTopics(specs: readonly TopicSpec[]): Promise<TopicDescription[]>;
   /** Resolves to null if there is no such topic. Rejects with `denied` if this process may not do what it `needs`. */
   describeTopic(name: string, needs?: readonly TopicNeed[]): Promise<TopicDescription | null>;
-  deleteTopic(name: string): Promise<void>;
+  /** With an id it deletes only the topic that has it, and none that was made since under the same name. */
+  deleteTopic(name: string, only?: { readonly id?: string | undefined }): Promise<void>;
   bounds(topic: string): Promise<PartitionBounds[]>;
   /** Resolves to the offset of the first record at or after the time, or to the end. */
   offsetAtTime(position: { topic: string; partition: number; timestampMs: number }): Promise<number>;

@@ -124,6 +124,8 @@ async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<Re
           partitions: all,
         });
   const isProven = before !== null && provesReaders(before) && foreign.size === 0;
+  // A rebuild that slept until everything was made anew must not delete what has these names then.
+  const dropped = options.dropOld ? await describeAll(io, pairOf(former.snapshots)) : [];
   const { target, epoch, resumed, leftOver } = await agreeOnPlan(options, { former, isProven, events });
   const meta: RunMeta = {
     ...{ epoch, fold: FOLD_VERSION, partitions: former.partitions, snapshots: target },
@@ -140,10 +142,7 @@ async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<Re
   }
   await switchMeta(options, { former, meta });
   await switchVisible(options, former);
-  for (const topic of options.dropOld ? [...leftOver, former.snapshots] : leftOver) {
-    await io.deleteTopic(topic);
-    await io.deleteTopic(figuresTopicOf(topic));
-  }
+  for (const { name, id } of [...leftOver, ...dropped]) await io.deleteTopic(name, { id });
   options.logger.info({ ...meta, atMs: clock.now() }, 'snapshots rebuilt');
   return { meta, former, before, resumed, ...written };
 }
@@ -159,6 +158,16 @@ function provesReaders({ differences, lost, unreadable }: VerifyReport): boolean
   return differences.length === 0 && lost.length === 0 && !unreadable.some(({ isDamaged }) => isDamaged);
 }
 
+/** The topics that hold the snapshots and the figures of one rebuild. */
+function pairOf(snapshots: string): string[] {
+  return [snapshots, figuresTopicOf(snapshots)];
+}
+
+async function describeAll(io: TopicIo, names: readonly string[]): Promise<TopicDescription[]> {
+  const found = await Promise.all(names.map((name) => io.describeTopic(name)));
+  return found.filter((topic) => topic !== null);
+}
+
 interface Agreement {
   /** The topic to fill. */
   readonly target: string;
@@ -166,7 +175,7 @@ interface Agreement {
   /** Whether an earlier attempt had begun to fill it. */
   readonly resumed: boolean;
   /** The topics that other attempts began and that nobody will finish. */
-  readonly leftOver: readonly string[];
+  readonly leftOver: readonly TopicDescription[];
 }
 
 /**
@@ -182,11 +191,15 @@ async function agreeOnPlan(
   const { former, isProven, events } = at;
   const ofEvents = events.id === undefined ? {} : { events_id: events.id };
   const { partitions } = former;
-  const leftOver: string[] = [];
+  const leftOver: TopicDescription[] = [];
   let target = nextSnapshotTopic(topics, former.snapshots);
   for (;;) {
+    const pair: TopicDescription[] = [];
     for (const spec of snapshotTopics(options, { snapshots: target, partitions })) {
-      for (const made of await io.ensureTopics([spec])) refuseSmall(made, spec.recordBytesMin);
+      for (const made of await io.ensureTopics([spec])) {
+        refuseSmall(made, spec.recordBytesMin);
+        pair.push(made);
+      }
     }
     await using writer = await io.fencedWriter(snapshotWriterId(target, 0));
     const found = await readPlan(options, target);
@@ -205,7 +218,7 @@ async function agreeOnPlan(
     if (from === former.snapshots && fold === FOLD_VERSION && isOfThese && isTrusted) {
       return { target, epoch, resumed: true, leftOver };
     }
-    leftOver.push(target);
+    leftOver.push(...pair);
     target = nextSnapshotTopic(topics, target);
   }
 }

@@ -202,9 +202,9 @@ class EmbeddedTopicIo implements TopicIo {
     return 0;
   }
 
-  async deleteTopic(name: string): Promise<void> {
+  async deleteTopic(name: string, only: { id?: string | undefined } = {}): Promise<void> {
     this.#checkWritable();
-    await this.#catalog.remove(this.#committer, name);
+    await this.#catalog.remove(this.#committer, { name, ...only });
     this.#housekeeping.start();
   }
 

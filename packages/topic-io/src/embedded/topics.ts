@@ -52,10 +52,10 @@ export class TopicCatalog {
     return topics.map(describeTopic);
   }
 
-  async remove(committer: Committer, name: string): Promise<void> {
+  async remove(committer: Committer, { name, id }: { name: string; id?: string | undefined }): Promise<void> {
     const stageRemoval = (stage: Stage): void => {
       const topic = this.findStaged(stage, name);
-      if (topic === null) return;
+      if (topic === null || (id !== undefined && id !== String(topic.id))) return;
       stage.setMeta(metaKeys.topic(name), null);
       stage.setMeta(metaKeys.trash(topic.id), encodeJson({ id: topic.id }));
       for (let partition = 0; partition < topic.partitions; partition += 1) {

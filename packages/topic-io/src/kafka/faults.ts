@@ -134,6 +134,7 @@ export const KAFKA = {
   memberIdRequired: 79,
   groupMaxSizeReached: 81,
   producerFenced: 90,
+  unknownTopicId: 100,
 } as const;
 
 /** Is not Kafka's: the connection itself is refused, so nothing was sent (`ConnectionRefusal`). */

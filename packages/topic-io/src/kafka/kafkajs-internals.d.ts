@@ -364,7 +364,7 @@ declare module 'kafkajs/src/protocol/encoder.js' {
     /** What is written so far. */
     readonly buffer: Buffer;
     writeString(value: string | null): this;
-    writeUVarIntString(value: string): this;
+    writeUVarIntString(value: string | null): this;
     /** Counts objects only. */
     writeUVarIntArray(values: readonly Encoder[]): this;
     writeEncoder(value: Encoder): this;

@@ -51,9 +51,9 @@ export async function openKafka(options: KafkaOptions): Promise<TopicIo> {
       refuseWhenClosed();
       return describeTopic(questions, name, needs);
     },
-    async deleteTopic(name) {
+    async deleteTopic(name, only = {}) {
       refuseWhenClosed();
-      await deleteTopic(questions, name);
+      await deleteTopic(questions, { name, ...only });
     },
     async bounds(topic) {
       refuseWhenClosed();

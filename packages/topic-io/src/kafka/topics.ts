@@ -7,6 +7,7 @@ import {
 } from '../topic-io.ts';
 import { BOUNDS } from './config.ts';
 import { createTopic } from './create-topic.ts';
+import { deleteOne } from './delete-topic.ts';
 import { about, type FaultSubject, KAFKA, KafkaFault, toKafkaFault } from './faults.ts';
 import { firstWithoutRight } from './rights.ts';
 import type { AttemptOptions, KafkaSession } from './session.ts';
@@ -80,27 +81,32 @@ export async function describeTopic(
   needs: readonly TopicNeed[] = [],
 ): Promise<TopicDescription | null> {
   await refuseWithoutRights(session, { name, needs });
-  const found = await session.attempt(bounded(`describe topic ${name}`), async () => {
+  return session.attempt(bounded(`describe topic ${name}`), async () => {
     session.forgetTopic(name);
-    return exists(session, name);
+    return (await exists(session, name)) ? describeOnce(session, name) : null;
   });
-  return found ? describe(session, name) : null;
 }
 
-export async function deleteTopic(session: KafkaSession, name: string): Promise<void> {
-  await session.attempt(bounded(`delete topic ${name}`), async () => {
-    const controller = await session.controller();
-    try {
-      await about(
-        topicSubject(name, 'Delete'),
-        controller.deleteTopics({ topics: [name], timeout: BOUNDS.requestMs }),
-      );
-    } catch (error) {
-      // The topic is already gone, perhaps because of a first try whose answer was lost.
-      if (toKafkaFault(error).code !== KAFKA.unknownTopicOrPartition) throw error;
-    }
-  });
+/** With an id, only the topic that has it. */
+export async function deleteTopic(
+  session: KafkaSession,
+  { name, id }: { name: string; id?: string | undefined },
+): Promise<void> {
+  const bound = bounded(`delete topic ${name}`);
+  // Asked for once: a repetition must not meet another topic than the first try did.
+  const known = id ?? (await session.attempt(bound, () => presentId(session, name)));
+  await session.attempt(bound, async () => deleteOne(await session.controller(), { name, id: known }));
   session.forgetTopic(name);
+}
+
+/** Undefined too if the broker that is asked does not know the topic, perhaps not yet. */
+async function presentId(session: KafkaSession, name: string): Promise<string | undefined> {
+  try {
+    return await topicId(session, name);
+  } catch (error) {
+    if (toKafkaFault(error).code === KAFKA.unknownTopicOrPartition) return undefined;
+    throw error;
+  }
 }
 
 /** Returns the bounds of every partition, in the order of their numbers. */
@@ -191,21 +197,24 @@ async function exists(session: KafkaSession, name: string): Promise<boolean> {
 }
 
 async function describe(session: KafkaSession, name: string): Promise<TopicDescription> {
-  return session.attempt(bounded(`describe topic ${name}`), async () => {
-    const partitions = await session.partitions(name);
-    const leaderless = partitions.find(({ leader }) => leader < 0);
-    if (partitions.length === 0 || leaderless !== undefined) {
-      throw new KafkaFault(
-        KAFKA.leaderNotAvailable,
-        `${name}/${leaderless?.partitionId ?? 0} has no leader yet`,
-      );
-    }
-    const settings = await readSettings(session, name);
-    const replicationFactor = partitions[0]?.replicas.length ?? 0;
-    const id = await topicId(session, name);
-    const description = { name, partitions: partitions.length, replicationFactor, settings };
-    return id === undefined ? description : { ...description, id };
-  });
+  return session.attempt(bounded(`describe topic ${name}`), () => describeOnce(session, name));
+}
+
+/** Use within `attempt`, since a new topic has no leaders at first. */
+async function describeOnce(session: KafkaSession, name: string): Promise<TopicDescription> {
+  const partitions = await session.partitions(name);
+  const leaderless = partitions.find(({ leader }) => leader < 0);
+  if (partitions.length === 0 || leaderless !== undefined) {
+    throw new KafkaFault(
+      KAFKA.leaderNotAvailable,
+      `${name}/${leaderless?.partitionId ?? 0} has no leader yet`,
+    );
+  }
+  const settings = await readSettings(session, name);
+  const replicationFactor = partitions[0]?.replicas.length ?? 0;
+  const id = await topicId(session, name);
+  const description = { name, partitions: partitions.length, replicationFactor, settings };
+  return id === undefined ? description : { ...description, id };
 }
 
 /** Whether offsets below the end may stay without a record for good. Use it within `attempt`. */

@@ -29,7 +29,11 @@ class LosableLog {
       return (...args: Arguments) => (this.#isLost ? Promise.reject(lost()) : method(...args));
     };
     this.io = {
-      ...{ engine: io.engine, deleteTopic: (name) => io.deleteTopic(name), ping: () => io.ping() },
+      ...{
+        engine: io.engine,
+        deleteTopic: (name, only) => io.deleteTopic(name, only),
+        ping: () => io.ping(),
+      },
       throttledMs: () => io.throttledMs(),
       ...{ writer: (options) => io.writer(options), groupMember: (options) => io.groupMember(options) },
       fencedWriter: ask((id: string) => io.fencedWriter(id)),
