@@ -1,4 +1,5 @@
 import { destination, type LoggerOptions, type Logger as PinoLogger, pino } from 'pino';
+import { errorFields } from './error-fields.ts';
 import { terminalLine } from './terminal-line.ts';
 
 /** Has more than `Logger` of topic-io: Fastify and the life of a process use its `fatal` and its children. */
@@ -17,6 +18,7 @@ export function createLogger(options: {
   const settings: LoggerOptions = {
     level: options.level,
     base: { service: options.service, pid: process.pid },
+    serializers: { err: errorFields },
     redact: {
       paths: [
         'password',
