@@ -129,7 +129,7 @@ async function agreeOnMeta(options: PrepareOptions, proposal: RunMeta): Promise<
       return due;
     } catch (error) {
       if (agreed !== null && isDenial(error)) {
-        logger.info({ err: error }, LACKS_ID);
+        logger.info({ topic: topics.meta }, LACKS_ID);
         return agreed;
       }
       if (!(error instanceof TopicIoError) || error.code !== 'fenced') throw error;

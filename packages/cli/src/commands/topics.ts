@@ -97,13 +97,15 @@ function topicsText(topics: readonly FoundTopic[]): string {
       text: (topic) =>
         ['cleanup.policy', 'retention.ms', 'segment.ms', 'min.insync.replicas']
           .filter((name) => topic.settings[name] !== undefined)
+          // Kafka has a value for it there too, which it does not apply.
+          .filter((name) => name !== 'retention.ms' || topic.settings['cleanup.policy'] !== 'compact')
           .map((name) => `${name}=${topic.settings[name]}`)
           .join(' '),
     },
   ]);
-  const hint = topics.some((topic) => topic.partitions === null)
-    ? 'runlog topics --create creates what is missing\n'
-    : '';
+  const missing = topics.filter((topic) => topic.partitions === null);
+  const isPrefixRight = missing.length === topics.length ? 'is RUNLOG_TOPIC_PREFIX right? If so, ' : '';
+  const hint = missing.length > 0 ? `${isPrefixRight}runlog topics --create creates what is missing\n` : '';
   const held = topics.flatMap((topic) => ('heldBack' in topic ? (topic.heldBack ?? []) : []));
   const lines = held.map((one) => `${heldLine(one, Date.now())}\n`);
   return `${table}\n${hint}${lines.join('')}`;
