@@ -37,3 +37,16 @@ it('a refusal of what has worked is said once, whichever request has it, and pas
   }
   expect(lines).toEqual([{ reason: REASON, message: 'a connection to kafka is refused; trying again' }]);
 });
+
+it('brokers that refuse in turn are each said once, and the reasons that are remembered are bounded', () => {
+  const { security: used, lines } = security();
+  used.worked();
+  const refusedBy = (broker: number) => `127.0.0.1:${broker} refuses the user ada or the password`;
+  for (let round = 0; round < 5; round += 1) {
+    for (const broker of [9093, 9094, 9095]) used.explain(new ConnectionRefusal(refusedBy(broker)));
+  }
+  expect(lines).toMatchObject([9093, 9094, 9095].map((broker) => ({ reason: refusedBy(broker) })));
+  for (let broker = 0; broker < 1_000; broker += 1) used.explain(new ConnectionRefusal(refusedBy(broker)));
+  used.explain(new ConnectionRefusal(refusedBy(9095)));
+  expect(lines.filter((line) => (line as { reason: string }).reason === refusedBy(9095))).toHaveLength(2);
+});

@@ -8,6 +8,8 @@ import { tlsOptionsSource } from './tls-settings.ts';
 
 /** The same reason is said once in this time. */
 const SAME_LINE_MS = 60_000;
+/** More than the brokers of a cluster, each of which has a reason of its own. The one said longest ago is forgotten. */
+const REASONS_MAX = 256;
 
 /** How all connections of an open log are protected, with certificates and secrets that may be replaced meanwhile. */
 export class KafkaSecurity {
@@ -17,7 +19,8 @@ export class KafkaSecurity {
   readonly #tls: { readonly caFile: string | undefined; readonly hasClientCertificate: boolean };
   readonly #logger: Logger;
   #hasWorked = false;
-  #said: { readonly reason: string; readonly atMs: number } | null = null;
+  /** When each reason was said last, the oldest first. */
+  readonly #saidAtMs = new Map<string, number>();
 
   constructor({ ssl = false, sasl, logger }: Pick<KafkaOptions, 'ssl' | 'sasl' | 'logger'>) {
     const tls = ssl === true ? {} : ssl;
@@ -52,8 +55,13 @@ export class KafkaSecurity {
   /** Other connections may go on meanwhile, so nothing shows when the refusal is over. */
   #say(reason: string): void {
     const nowMs = performance.now();
-    if (this.#said?.reason === reason && nowMs - this.#said.atMs < SAME_LINE_MS) return;
-    this.#said = { reason, atMs: nowMs };
+    if (nowMs - (this.#saidAtMs.get(reason) ?? -SAME_LINE_MS) < SAME_LINE_MS) return;
+    this.#saidAtMs.delete(reason);
+    this.#saidAtMs.set(reason, nowMs);
+    for (const oldest of this.#saidAtMs.keys()) {
+      if (this.#saidAtMs.size <= REASONS_MAX) break;
+      this.#saidAtMs.delete(oldest);
+    }
     this.#logger.warn({ reason }, 'a connection to kafka is refused; trying again');
   }
 
