@@ -82,10 +82,17 @@ it('begins a new epoch if events were deleted before they were in a snapshot, th
   expect(await claimOf(ranThrough)).toEqual(await claimOf(startedNow));
 });
 
-it('takes nothing for lost that an open transaction on the snapshots hides', async () => {
+async function figuresOf(gateway: ServiceProcess): Promise<unknown> {
+  return (await fetch(`${gateway.addresses.gateway}/v1/runs/${KEY}/figures`)).json();
+}
+
+it.each([
+  ['run-snapshots', ['rebuild', 'verify']],
+  ['run-figures', ['rebuild']],
+] as const)('takes nothing for lost that an open transaction on %s hides', async (hidden, commands) => {
   const brokers = inject('kafkaBrokers');
   const prefix = `${uniqueName('hidden')}-`;
-  const topic = `${prefix}run-snapshots`;
+  const topic = `${prefix}${hidden}`;
   const env = { KAFKA_BROKERS: brokers.join(','), RUNLOG_TOPIC_PREFIX: prefix, RUNLOG_PARTITIONS: '1' };
   await using ingest = await ServiceProcess.start('ingest', env);
   const aggregator = await ServiceProcess.start('aggregator', env);
@@ -98,16 +105,19 @@ it('takes nothing for lost that an open transaction on the snapshots hides', asy
   // It stores all that it folded, where nobody can read it yet.
   expect(await aggregator.end('SIGTERM')).toBe(0);
   await deleteAllEvents(`${prefix}run-events`);
-  const starting = ServiceProcess.start('gateway', env);
+  const starting = ServiceProcess.start('aggregator', env);
   // It is awaited below.
   starting.catch(() => undefined);
-  for (const command of ['rebuild', 'verify']) {
+  for (const command of commands) {
     const { code, stderr } = await runCli([command], env);
     expect(code).toBe(3);
     expect(stderr).toContain(`an open transaction of ${foreign.transactionalId} holds back`);
   }
   await foreign.abort();
-  await using startedNow = await starting;
+  await using again = await starting;
+  expect(await again.end('SIGTERM')).toBe(0);
+  await using startedNow = await ServiceProcess.start('gateway', env);
   expect(await claimOf(startedNow)).toMatchObject({ received: 100 });
   expect(await claimOf(startedNow)).toEqual(await claimOf(ranThrough));
+  expect(await figuresOf(startedNow)).toEqual(await figuresOf(ranThrough));
 });

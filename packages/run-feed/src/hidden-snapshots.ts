@@ -17,17 +17,18 @@ interface Place {
 }
 
 /**
- * Is called when the snapshots that were read end too early. That says nothing about those that are stored while an open
- * transaction keeps them from readers. Rejects with `unavailable` if there may be more to read, once no transaction hides it
- * any more.
+ * Is called when the snapshots or figures that were read end too early. That says nothing about those that are stored while
+ * an open transaction keeps them from readers. Rejects with `unavailable` if there may be more to read, once no transaction
+ * hides it any more. `readTo`: where reading ended, if that is known.
  */
 export async function awaitHidden(
-  at: Place & { readTo: number },
+  at: Place & { readTo?: number },
   options: Waiting & { readonly logger: Logger },
 ): Promise<void> {
-  const { topic, partition, readTo } = at;
+  const { topic, partition, readTo = Number.POSITIVE_INFINITY } = at;
   const { io, logger, sleep, signal } = options;
   let open = await oldest(io, at);
+  const wasHidden = open !== null;
   if (open !== null) {
     const { startOffset, heldBack, transactionalId, producerId, remedy } = open;
     logger.warn(
@@ -40,8 +41,7 @@ export async function awaitHidden(
     signal.throwIfAborted();
     open = await oldest(io, at);
   }
-  const bounds = await io.bounds(topic);
-  if (bounds[partition]!.stableEnd <= readTo) return;
+  if (!wasHidden && (await io.bounds(topic))[partition]!.stableEnd <= readTo) return;
   throw new TopicIoError('unavailable', `${topic} partition ${partition} has more to read; reading anew`);
 }
 

@@ -222,6 +222,10 @@ async function refold(
   for (const partition of new Set(unreadable.values())) {
     const keys = new Set([...unreadable].filter(([, at]) => at === partition).map(([key]) => key));
     const { startOffset } = bounds[partition]!;
+    const isTruncated = (key: string) => (table.states.get(key)?.first_seq ?? startOffset) < startOffset;
+    // Their figures would be given up, and what is given up is stored.
+    if ([...keys].some(isTruncated))
+      await awaitHidden({ topic: figuresTopicOf(options.meta.snapshots), partition }, options);
     for (const key of keys) {
       const state = table.states.get(key);
       if (state === undefined || state.first_seq >= startOffset) continue;
