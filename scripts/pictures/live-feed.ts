@@ -12,7 +12,7 @@ export function startLiveFeed(to: {
 }): AsyncDisposable {
   const stopped = new AbortController();
   const sender = createEventSender({
-    ...{ ingestUrl: to.ingestUrl, key: undefined, signal: stopped.signal },
+    ...{ ingestUrl: to.ingestUrl, key: () => undefined, signal: stopped.signal },
     ...{ random: Math.random, now: () => performance.now() },
     onRetry: () => {},
     onRejected: ({ code, message }) => process.stderr.write(`an event was rejected: ${code}: ${message}\n`),

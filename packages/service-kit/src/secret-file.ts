@@ -14,7 +14,22 @@ export function secretFileFault(name: string, variables: Readonly<Record<string,
   }
 }
 
-/** Returns the secret of a variable or of its file, which `secretFileFault` has accepted. */
-export function secretOrFile(value: string | undefined, file: string | undefined): string | undefined {
-  return file === undefined ? value : readSecret({ file });
+/**
+ * Returns a function that gives the secret of a variable, or of its file as that is now, which `secretFileFault` has accepted.
+ * While the file is being replaced, the former secret stays.
+ */
+export function followedSecret(
+  value: string | undefined,
+  file: string | undefined,
+): () => string | undefined {
+  if (file === undefined) return () => value;
+  let known = readSecret({ file });
+  return () => {
+    try {
+      known = readSecret({ file });
+    } catch {
+      // It is missing or empty for a moment.
+    }
+    return known;
+  };
 }

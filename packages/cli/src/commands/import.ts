@@ -119,7 +119,7 @@ async function importFiles(files: readonly SourceFile[], options: ImportOptions)
       path: file.path,
       runId: file.runId,
       groupId,
-      target: { ingestUrl: config.ingestUrl, key: config.key, clusterId },
+      target: { ingestUrl: config.ingestUrl, key: config.currentKey, clusterId },
       pace: options.speed === undefined ? undefined : pace(options.speed, now),
       now,
       random: Math.random,

@@ -58,7 +58,7 @@ export const command: Command = {
         max: 2 ** 32 - 1,
       }),
       ingestUrl: config.ingestUrl,
-      key: config.key,
+      key: config.currentKey,
     });
   },
 };
@@ -69,7 +69,7 @@ async function simulate(use: {
   seconds: number;
   seed: number;
   ingestUrl: string;
-  key: string | undefined;
+  key: () => string | undefined;
 }) {
   const stopped = stopSignal();
   const givenUp = new AbortController();

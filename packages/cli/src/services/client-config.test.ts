@@ -17,3 +17,18 @@ it('takes the key from its variable or from a file, and not from both', () => {
     ConfigError,
   );
 });
+
+it('follows the file of the key, and keeps the former one while the file is empty or missing', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'runlog-key-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'key');
+  writeFileSync(file, 'former\n');
+  const { currentKey } = readClientConfig({ RUNLOG_KEY_FILE: file });
+  expect(currentKey()).toBe('former');
+  writeFileSync(file, '');
+  expect(currentKey()).toBe('former');
+  rmSync(file);
+  expect(currentKey()).toBe('former');
+  writeFileSync(file, 'new\n');
+  expect(currentKey()).toBe('new');
+});

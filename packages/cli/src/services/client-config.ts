@@ -1,6 +1,6 @@
 import { runKeyPart } from '@runlog/schema/run/run-key-part';
 import { environment, readCheckedConfig } from '@runlog/service-kit/read-config';
-import { secretFileFault, secretOrFile } from '@runlog/service-kit/secret-file';
+import { followedSecret, secretFileFault } from '@runlog/service-kit/secret-file';
 import { z } from 'zod';
 import { UsageError } from '../command.ts';
 
@@ -18,6 +18,8 @@ export interface ClientConfig {
   readonly ingestUrl: string;
   readonly gatewayUrl: string;
   readonly key: string | undefined;
+  /** The key as its file has it now, for commands that run long. */
+  readonly currentKey: () => string | undefined;
 }
 
 /** Reads the configuration. `ingestUrl` and `gatewayUrl` come from the command line and override the environment. */
@@ -34,8 +36,9 @@ export function readClientConfig(
     const fault = secretFileFault('RUNLOG_KEY', together);
     return fault === null ? [] : [fault];
   });
-  const key = secretOrFile(read.RUNLOG_KEY, read.RUNLOG_KEY_FILE);
-  return { ingestUrl: read.RUNLOG_INGEST_URL, gatewayUrl: read.RUNLOG_GATEWAY_URL, key };
+  const currentKey = followedSecret(read.RUNLOG_KEY, read.RUNLOG_KEY_FILE);
+  const { RUNLOG_INGEST_URL: ingestUrl, RUNLOG_GATEWAY_URL: gatewayUrl } = read;
+  return { ingestUrl, gatewayUrl, key: currentKey(), currentKey };
 }
 
 /** Every command's help uses these texts. */

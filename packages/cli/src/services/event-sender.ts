@@ -32,7 +32,8 @@ export interface EventSender {
 /** Keeps one queue and one request at a time per cluster, because a request belongs to one cluster. Order is kept. */
 export function createEventSender(options: {
   ingestUrl: string;
-  key: string | undefined;
+  /** Is asked for each request; with a key, the key determines the cluster. */
+  key: () => string | undefined;
   random: () => number;
   now: () => number;
   signal: AbortSignal;
@@ -54,8 +55,7 @@ export function createEventSender(options: {
       totals.sent += body.length;
       const target = {
         ...{ ingestUrl: options.ingestUrl, key: options.key },
-        // With a key, the key determines the cluster; none is named beside it.
-        clusterId: options.key === undefined ? clusterId : undefined,
+        clusterId: options.key() === undefined ? clusterId : undefined,
       };
       const outcome = await sendEvents(body, target, {
         random: options.random,

@@ -64,7 +64,7 @@ const lines = ['a', 'b', 'c', 'd', 'e'].map((text) => Buffer.from(text));
 function send(url: string, overrides: Partial<SendOptions> = {}) {
   return sendEvents(
     lines,
-    { ingestUrl: url, key: 'secret', clusterId: 'c1' },
+    { ingestUrl: url, key: () => 'secret', clusterId: 'c1' },
     { random: () => 0, now: () => performance.now(), patienceMs: 60_000, ...overrides },
   );
 }
@@ -147,6 +147,17 @@ describe('sending events', () => {
     const stop = new AbortController();
     const sending = send(ingest.url, { signal: stop.signal, onRetry: () => stop.abort() });
     await expect(sending).rejects.toThrow(/abort/i);
+  });
+
+  test('asks for the key before each request: its file may have been replaced', async () => {
+    const { url, requests } = await scripted(fault(503, 'later'), judged({ accepted: 5 }));
+    const keys = ['former', 'new'];
+    await sendEvents(
+      lines,
+      { ingestUrl: url, key: () => keys.shift(), clusterId: undefined },
+      { random: () => 0, now: () => performance.now(), patienceMs: 60_000 },
+    );
+    expect(requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer former', 'Bearer new']);
   });
 });
 

@@ -10,7 +10,8 @@ const ANSWER_MS_MAX = 60_000;
 
 export interface SendTarget {
   readonly ingestUrl: string;
-  readonly key: string | undefined;
+  /** Is asked for each request. */
+  readonly key: () => string | undefined;
   /** Is set where ingest asks for no key; with a key, the key determines the cluster. */
   readonly clusterId: string | undefined;
 }
@@ -108,13 +109,14 @@ async function post(
   const timeout = AbortSignal.timeout(ANSWER_MS_MAX);
   let response: Response;
   let text: string;
+  const key = target.key();
   try {
     response = await fetch(`${target.ingestUrl}/v1/events`, {
       method: 'POST',
       redirect: 'error',
       headers: {
         'content-type': 'application/x-ndjson',
-        ...(target.key === undefined ? {} : { authorization: `Bearer ${target.key}` }),
+        ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
         ...(target.clusterId === undefined ? {} : { 'x-cluster-id': target.clusterId }),
       },
       body: joinLines(lines),
