@@ -3,11 +3,15 @@ import { adminTool } from '../topic-settings.ts';
 import { BOUNDS } from './config.ts';
 import { type FaultSubject, isDenied, KAFKA, type KafkaFault } from './faults.ts';
 
+const MAPPED = ' (if ssl.principal.mapping.rules of the brokers make no other name of it)';
+
 /** As whom and where this process connects. */
 export interface Identity {
   readonly brokers: readonly string[];
   /** Null if only the broker knows it, as with certificates and tokens. */
   readonly user: string | null;
+  /** The name in the certificate that the brokers are shown; null if there is none, or it cannot be told. */
+  readonly certificate: string | null;
   /** Whether clients must prove who they are. */
   readonly isProven: boolean;
   /** `runlog-` and the name of the service or command. */
@@ -39,7 +43,7 @@ export function remedyFor(fault: KafkaFault, identity: Identity): string | null 
       commandConfig: identity.isProven,
     }),
   );
-  const who = principal ?? 'the principal of this process';
+  const who = `${principal ?? 'the principal of this process'}${identity.certificate === null ? '' : MAPPED}`;
   const what = `${subject.resource.replace('-', ' ')} ${subject.name}`;
   const orMake = subject.operation === 'Create' ? ', or makes the topics with "runlog topics --create"' : '';
   return `${who} has no right to ${subject.operation} on ${what}; an administrator gives it with: ${commands.join(' && ')}${orMake}${allOf(identity)}`;
@@ -73,7 +77,8 @@ function groupRemedyFor({ code, subject }: KafkaFault, { brokers, isProven }: Id
   }
 }
 
-export function principalOf({ user, isProven }: Identity): string | null {
+export function principalOf({ user, certificate, isProven }: Identity): string | null {
+  if (certificate !== null) return `User:${certificate}`;
   if (user !== null) return `User:${user}`;
   return isProven ? null : 'User:ANONYMOUS';
 }

@@ -7,6 +7,7 @@ import Encoder from 'kafkajs/src/protocol/encoder.js';
 import metadataResponse from 'kafkajs/src/protocol/requests/metadata/v6/response.js';
 import { TopicIoError } from '../topic-io.ts';
 import { splitAddress } from './broker-address.ts';
+import { certificateName } from './certificate-name.ts';
 import { BOUNDS, type KafkaEncoder, type KafkaOptions } from './config.ts';
 import {
   about,
@@ -347,7 +348,10 @@ export class KafkaSession implements AsyncDisposable {
 /** Certificates and tokens carry a name that only the broker makes a principal of. */
 export function identityOf({ brokers, clientId, ssl, sasl }: KafkaOptions): Identity {
   const user = sasl !== undefined && 'username' in sasl ? sasl.username : null;
-  return { brokers, clientId, user, isProven: sasl !== undefined || Boolean(ssl) };
+  // With SASL, the broker does not take the name from the certificate.
+  const certFile = sasl === undefined && typeof ssl === 'object' ? ssl.client?.certFile : undefined;
+  const certificate = certFile === undefined ? null : certificateName(certFile);
+  return { brokers, clientId, user, certificate, isProven: sasl !== undefined || Boolean(ssl) };
 }
 
 function destroySockets(broker: Broker, reason: string): void {
