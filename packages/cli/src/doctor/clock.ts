@@ -1,4 +1,5 @@
 import type { TopicFacts } from '@runlog/topic-io/kafka/inspect-topic';
+import { durationOf } from '@runlog/topic-io/kafka/invalid-timestamp';
 import { type AdminAccess, alterCommand } from '@runlog/topic-io/topic-settings';
 import { type Finding, findingsOf } from './finding.ts';
 
@@ -87,7 +88,7 @@ function judgeReading(
   const full = narrow.filter(({ roomMs }) => roomMs <= surelyMs);
   if (full.length > 0) {
     const names = full.map(({ name, roomMs }) => `${name} (${setting}=${roomMs})`).join(', ');
-    const message = `${apart}: records of this machine are refused (INVALID_TIMESTAMP) by ${names}. Set the clock that is wrong; if both are right`;
+    const message = `${apart}: records of this machine are refused (INVALID_TIMESTAMP) by ${names}. Set the clock that is wrong. If both are right, have the topics take such records`;
     return [
       failed(broker, message, { details, remedy: full.map(({ name }) => raise(name, setting, access)) }),
     ];
@@ -121,5 +122,6 @@ function raise(topic: string, setting: string, access: AdminAccess): string {
 }
 
 function text(ms: number): string {
-  return ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`;
+  if (ms < 1_000) return `${ms} ms`;
+  return ms < 60_000 ? `${(ms / 1_000).toFixed(1)} s` : durationOf(ms);
 }

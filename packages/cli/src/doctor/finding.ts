@@ -18,7 +18,7 @@ export type Group = (typeof GROUPS)[number];
 
 const findingSchema = z.strictObject({
   group: z.enum(GROUPS),
-  /** What was looked at; unique within its group. */
+  /** What was looked at. */
   name: z.string().min(1),
   status: z.enum(['ok', 'warning', 'failed', 'skipped']),
   message: z.string().min(1),

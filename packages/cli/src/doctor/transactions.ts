@@ -24,6 +24,6 @@ export function judgeTransactions(
       openedMs,
       timeoutMs,
     };
-    return warning(`${topic}/${partition}`, heldLine(one, of.nowMs), { details });
+    return warning(`${topic}:${partition}`, heldLine(one, of.nowMs), { details });
   });
 }

@@ -69,7 +69,8 @@ function timeOf(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-function durationOf(ms: number): string {
+/** Such as `3 min` or `2 h 5 min`. */
+export function durationOf(ms: number): string {
   const minutes = Math.round(ms / 60_000);
   if (minutes < 2) return `${Math.round(ms / 1_000)} s`;
   if (minutes < 60) return `${minutes} min`;
