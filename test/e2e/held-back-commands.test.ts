@@ -2,7 +2,7 @@ import { type Right, rightsOf, rightsToNameHolders } from '@runlog/schema/log/ri
 import { topicNames } from '@runlog/schema/log/topics';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCli } from '../support/cli-process.ts';
+import { runCli, startCli } from '../support/cli-process.ts';
 import { epochCompleted } from '../support/event-factory.ts';
 import { GuardedBroker } from '../support/guarded-broker.ts';
 import { leaveHangingTransaction } from '../support/hanging-transaction.ts';
@@ -115,6 +115,27 @@ describe('what holds events back is said by "runlog topics" and "runlog verify"'
     } finally {
       await producer.disconnect();
     }
+  });
+
+  it('of one on run-meta, by a rebuild that waits for it and can be stopped', async () => {
+    const kafka = new Kafka({ brokers: [...broker.cluster.brokers], logLevel: logLevel.NOTHING });
+    const transactionalId = uniqueName('foreign');
+    const producer = kafka.producer({ transactionalId, transactionTimeout: 600_000, maxInFlightRequests: 1 });
+    await producer.connect();
+    try {
+      const transaction = await producer.transaction();
+      await transaction.send({ topic: names.meta, messages: [{ partition: 0, key: 'k', value: 'v' }] });
+      const rebuild = startCli(['rebuild', '--drop-old'], environment());
+      await expect.poll(rebuild.stderr).toContain(transactionalId);
+      expect(rebuild.stderr()).toContain(`forceTerminateTransaction --transactionalId ${transactionalId} `);
+      rebuild.process.kill('SIGTERM');
+      expect(await rebuild.ended).toBe(1);
+      expect(rebuild.stderr()).toContain('the former snapshots were kept');
+      await transaction.abort();
+    } finally {
+      await producer.disconnect();
+    }
+    await expect.poll(async () => (await runCli(['verify'], environment())).code).toBe(0);
   });
 
   it('of one that hangs: that it never ends by itself, and the command that ends it', async () => {

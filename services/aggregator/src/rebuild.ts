@@ -32,6 +32,8 @@ const OVERTAKEN =
 const BYTES_PER_SECOND = 1024 * 1024 * 1024;
 
 const VISIBLE_CHECK_MS = 50;
+/** If the switch cannot be read for so long, it is said what hides it. */
+const HIDDEN_SAID_MS = 2_000;
 
 export interface RebuildOptions {
   readonly io: TopicIo;
@@ -331,11 +333,31 @@ async function switchMeta(options: RebuildOptions, at: { former: RunMeta; meta: 
  */
 async function switchVisible(options: RebuildOptions, former: RunMeta): Promise<void> {
   const { io, topics, clock, signal } = options;
+  const begunMs = clock.now();
+  let isSaid = false;
   for (;;) {
+    // The switch itself ends the signal too, when it can be read.
+    const isStopped = signal.aborted;
     const current = await readMeta(io, topics);
     if (current !== null && !sameMeta(current, former)) return;
+    if (isStopped) {
+      const when = `${topics.meta} is switched as soon as the transaction ends that is open on it`;
+      throw new TopicIoError('unusable', `${when}; the former snapshots were kept`);
+    }
+    if (!isSaid && clock.now() - begunMs >= HIDDEN_SAID_MS) {
+      isSaid = true;
+      await sayWhatHides(options);
+    }
     await clock.sleep(VISIBLE_CHECK_MS, signal);
   }
+}
+
+async function sayWhatHides({ io, topics, logger }: RebuildOptions): Promise<void> {
+  const [oldest] = await io.openTransactions({ topic: topics.meta, partition: 0 });
+  logger.warn(
+    { topic: topics.meta, ...oldest },
+    'the switch is written, and nobody sees it until an open transaction on its topic ends',
+  );
 }
 
 function switchedMeanwhile(to: RunMeta | null): TopicIoError {
