@@ -98,4 +98,24 @@ describe('runlog rejected', () => {
     expect(out).toContain('unfoldable: no JSON  (run-events:0:7)');
     expect(out).not.toContain('\u001b');
   });
+
+  it('many records that no fold can read are said together', async () => {
+    const count = 300;
+    const log = await openEmbedded({ folder, logger: silentLogger });
+    const writer = await log.writer();
+    const garbage = { key: 'garbage', value: Buffer.from('no JSON'), headers: {}, timestampMs: Date.now() };
+    await writer.append({
+      topic: 'run-events',
+      partition: 0,
+      records: Array.from({ length: count }, () => garbage),
+    });
+    await writer[Symbol.asyncDispose]();
+    await log[Symbol.asyncDispose]();
+    await using up = await ServiceProcess.start('up', env);
+    const said = () => up.output.split('\n').filter((line) => line.includes('a record cannot be folded'));
+    const counts = () => said().map((line) => 1 + (JSON.parse(line) as { further: number }).further);
+    await expect.poll(() => counts().reduce((sum, one) => sum + one, 0)).toBe(count);
+    expect(said().length).toBeLessThan(count / 10);
+    expect(await up.end('SIGTERM')).toBe(0);
+  });
 });

@@ -138,9 +138,9 @@ export class HeldPartition implements AsyncDisposable {
     const lack = { since: from, through: batch.nextOffset, sinceMs: this.#options.clock.now() };
     for (const key of changed) this.#dirty.mark(key, lack);
     for (const key of figures) this.#dirtyFigures.mark(key, lack);
-    for (const passed of unfoldable) {
-      if (passed.record.offset >= this.#rejectedBelow) this.#rejected.push(this.#rejectedRecord(passed));
-    }
+    const toKeep = unfoldable.filter(({ record }) => record.offset >= this.#rejectedBelow);
+    for (const passed of toKeep) this.#rejected.push(this.#rejectedRecord(passed));
+    this.#sayUnfoldable(toKeep);
     for (const passed of batch.unreadable ?? []) {
       if (passed.firstOffset >= this.#rejectedBelow) this.#rejected.push(this.#rejectedBatch(passed));
     }
@@ -247,11 +247,21 @@ export class HeldPartition implements AsyncDisposable {
     return encodeUnreadableBatch({ ...batch, bytes }, place);
   }
 
+  /** One line for all of them, about the first: whoever writes one such record by mistake may write millions. */
+  #sayUnfoldable(passed: readonly UnfoldableRecord[]): void {
+    const [first] = passed;
+    if (first === undefined) return;
+    const fields = { origin: this.#originOf(first.record), reason: first.reason, further: passed.length - 1 };
+    this.#options.logger.warn(fields, 'a record cannot be folded; it goes to the topic of rejected events');
+  }
+
+  #originOf({ offset }: LogRecord): string {
+    return `${this.#options.topics.events}:${this.partition}:${offset}`;
+  }
+
   #rejectedRecord({ record, reason }: UnfoldableRecord): RecordToAppend {
-    const { topics, clock, logger } = this.#options;
-    const nowMs = clock.now();
-    const origin = `${topics.events}:${this.partition}:${record.offset}`;
-    logger.warn({ origin, reason }, 'a record cannot be folded; it goes to the topic of rejected events');
+    const nowMs = this.#options.clock.now();
+    const origin = this.#originOf(record);
     return encodeRejected(
       { key: record.key, code: 'unfoldable', path: '', message: reason, origin, keyId: null },
       { value: record.value, receivedAtMs: nowMs },
