@@ -40,7 +40,7 @@ const soleImporters: Readonly<Record<string, RegExp>> = {
   'lz4-napi': /^packages\/topic-io\/src\/codecs\/[^/]+\.ts$/,
   ws: /^(?:services\/gateway\/src\/send\/socket-(?:server|sink)|packages\/cli\/src\/commands\/tail)\.ts$/,
   fastify: /^packages\/service-kit\/src\/[^/]+\.ts$/,
-  pino: /^packages\/service-kit\/src\/logger\.ts$/,
+  pino: /^packages\/service-kit\/src\/(?:logger|error-fields)\.ts$/,
 };
 
 interface SourceFile {
