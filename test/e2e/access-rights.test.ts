@@ -154,7 +154,8 @@ describe('on a cluster with an authorizer', () => {
     await broker.revoke([write, read]);
     const refused = await post(ingest.addresses.ingest!, 'second');
     expect(refused.status).toBe(503);
-    expect(await refused.text()).toContain(`--operation Write --topic ${names.events}`);
+    // Who may not write may not describe either, and is told so if ingest has just asked who leads the partition.
+    expect(await refused.text()).toMatch(/--operation (Write|Describe) --topic acl\.run-events"/);
     await post(ingest.addresses.ingest!, 'second');
     await expect.poll(() => linesOf(ingest, 'the log refuses events')).toBe(1);
     expect(ingest.output).toContain(`TOPIC_AUTHORIZATION_FAILED: topic ${names.events}`);

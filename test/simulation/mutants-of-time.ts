@@ -152,13 +152,13 @@ export const mutantsOfTime: readonly Mutant[] = [
   },
   {
     name: 'a gateway that continues at the end of other events',
-    mutations: forThe('gateway', goOnAtEnd),
+    mutations: forThe('gateway', (io) => goOnAtEnd(withoutIds(io))),
     faults: ['events deleted'],
-    historiesMax: 200,
+    historiesMax: 600,
   },
   {
     name: 'an aggregator that continues at the end of other events',
-    mutations: forThe('aggregator', goOnAtEnd),
+    mutations: forThe('aggregator', (io) => goOnAtEnd(withoutIds(io))),
     faults: ['events deleted'],
     historiesMax: 50,
   },

@@ -152,7 +152,7 @@ export const mutants: readonly Mutant[] = [
     name: 'a gateway that restores to the first stable end it sees',
     mutations: forGateways(stopAtFirstEnd),
     // What it misses is mostly folded again, because checkpoints lag by the age of the figures.
-    faults: ['compaction', 'retention'],
+    faults: ['compaction', 'retention', 'stop'],
     historiesMax: 4_000,
   },
   {

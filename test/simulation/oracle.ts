@@ -299,6 +299,10 @@ export class Oracle {
     const meta = decodeMeta(record.value)!;
     const { meta: former } = this;
     const { onReached, topics } = this.#options;
+    if (former !== null && addsId(former, meta)) {
+      this.meta = meta;
+      return;
+    }
     holds(
       former === null || former.snapshots !== meta.snapshots,
       () => `run-meta was written twice: ${former?.epoch}, then ${meta.epoch}`,
@@ -407,4 +411,10 @@ export class Oracle {
 /** Returns the snapshot topic that a topic of figures belongs to, and any other topic itself. */
 function snapshotsTopicOf(topic: string): string {
   return topic.replace(/^run-figures/, 'run-snapshots');
+}
+
+/** Whether nothing but the id of the events topic was added, which a process does where another one knew none. */
+function addsId(former: RunMeta, { events_id, ...meta }: RunMeta): boolean {
+  const isAdded = former.events_id === undefined && events_id !== undefined;
+  return isAdded && JSON.stringify(meta) === JSON.stringify(former);
 }

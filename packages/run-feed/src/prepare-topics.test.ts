@@ -88,4 +88,15 @@ describe('prepareTopics', () => {
     expect(await prepare({ role: 'ingest' })).toMatchObject({ events_id });
     expect(logger.warn).toHaveBeenCalledOnce();
   });
+
+  it('makes topics of snapshots before anything is agreed on, and never after', async () => {
+    const { snapshots } = await prepare();
+    await io.deleteTopic(snapshots);
+    await expect(prepare()).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('there is no topic run-snapshots, which run-meta names'),
+    });
+    expect((await prepare({ role: 'ingest' })).snapshots).toBe(snapshots);
+    expect(await io.describeTopic(snapshots)).toBeNull();
+  });
 });

@@ -36,15 +36,14 @@ export interface PrepareOptions extends TopicPlan {
 
 /**
  * Creates missing topics and agrees with every other process on `run-meta`. The first process to write it under its
- * fenced id wins, the others read what it wrote, and any of them can finish what another began. Rejects with `unusable`
- * if the topics contradict `run-meta` or were written by another version of the fold.
+ * fenced id wins, and the others read what it wrote. Topics of snapshots and figures are made before that: once `run-meta`
+ * names them, only a rebuild makes any. Otherwise a process that slept through a rebuild would bring back, empty, what that
+ * has dropped. Rejects with `unavailable` if `run-meta` names a topic that is not there, and with `unusable` if the topics
+ * contradict `run-meta` or were written by another version of the fold.
  */
 export async function prepareTopics(options: PrepareOptions): Promise<RunMeta> {
   const { io, topics, logger } = options;
-  const ensure = async (spec: TopicSpec) => {
-    const needs = options.role === undefined ? [] : needsOf(options.role, { topics, name: spec.name });
-    return (await io.ensureTopics([{ ...spec, needs }]))[0]!;
-  };
+  const ensure = (spec: TopicSpec) => ensureTopic(options, spec);
   const ofMeta = await ensure(metaTopic(options));
   // The events topic decides the partition count, because two processes with different settings must not disagree on
   // it.
@@ -62,7 +61,12 @@ export async function prepareTopics(options: PrepareOptions): Promise<RunMeta> {
   refuseOtherFold(meta);
   refuseOtherEvents(options, { meta, events });
   const compacted: TopicDescription[] = [];
-  for (const spec of snapshotTopics(options, meta)) compacted.push(await ensure(spec));
+  for (const { name } of snapshotTopics(options, meta)) {
+    const found = await io.describeTopic(name, needsIn(options, name));
+    if (found !== null) compacted.push(found);
+    // Ingest does without.
+    else if (options.role !== 'ingest') throw new TopicIoError('unavailable', missingText(topics, name));
+  }
   refuseContradictions(meta, { events, compacted });
   if (events.partitions !== options.partitions) {
     logger.info(
@@ -71,6 +75,22 @@ export async function prepareTopics(options: PrepareOptions): Promise<RunMeta> {
     );
   }
   return meta;
+}
+
+async function ensureTopic(options: PrepareOptions, spec: TopicSpec): Promise<TopicDescription> {
+  return (await options.io.ensureTopics([{ ...spec, needs: needsIn(options, spec.name) }]))[0]!;
+}
+
+/** Says that a topic of snapshots or figures is gone, and what to do. */
+export function missingText({ meta }: TopicNames, name: string): string {
+  return (
+    `there is no topic ${name}, which ${meta} names. If somebody deleted it, "runlog rebuild" writes snapshots and figures ` +
+    'anew, and services that wait for it go on by themselves'
+  );
+}
+
+function needsIn({ role, topics }: PrepareOptions, name: string): TopicNeed[] {
+  return role === undefined ? [] : needsOf(role, { topics, name });
 }
 
 /** Returns what a role does with a topic, which may be one of a rebuild. */
@@ -114,6 +134,9 @@ async function agreeOnMeta(options: PrepareOptions, proposal: RunMeta): Promise<
   for (let round = 1; round <= ROUNDS_MAX; round += 1) {
     const agreed = await readMeta(io, topics);
     if (agreed !== null && withIdOf(agreed, proposal) === agreed) return agreed;
+    if (agreed === null) {
+      for (const spec of snapshotTopics(options, proposal)) await ensureTopic(options, spec);
+    }
     try {
       await using writer = await io.fencedWriter(topics.meta);
       // Every earlier contender is fenced now: a record that is absent after this read stays absent until our commit.

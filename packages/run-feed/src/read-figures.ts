@@ -46,6 +46,8 @@ export async function readFigures(options: ReadFiguresOptions): Promise<readonly
       (partition) => (reached.get(partition) ?? 0) < (checkpoints.get(partition) ?? 0),
     );
     if (lagging.length === 0 || waitedMs >= LAG_MS_MAX) return lagging;
+    // Nothing will come. A rebuild reads a topic that is gone as an empty one.
+    if (waitedMs === 0 && (await io.describeTopic(topic)) === null) return lagging;
     await sleep(RECHECK_MS, signal);
     signal.throwIfAborted();
   }

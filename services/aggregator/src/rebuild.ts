@@ -22,12 +22,15 @@ import { type TopicDescription, type TopicIo, TopicIoError } from '@runlog/topic
 import { beginOrGoOn } from './begin-rebuilt-partition.ts';
 import { foreignPartitions } from './foreign-partitions.ts';
 import { HeldPartition } from './held-partition.ts';
+import { missingTopics, readingAsEmpty } from './missing-topics.ts';
 import { SnapshotBudget } from './snapshot-budget.ts';
 
 /** The number of events that are folded between two flushes. A kill -9 costs at most the folding of these. */
 const EVENTS_PER_FLUSH = 50_000;
 const OVERTAKEN =
   'another rebuild took over, or this process was paused for too long; this rebuild ends, and has switched nothing';
+const MISSING =
+  'topics that run-meta names are gone: what only they held is lost, and everything else is made from the events';
 /** Nobody waits for a rebuild's bytes, and nothing else writes to its topic. */
 const BYTES_PER_SECOND = 1024 * 1024 * 1024;
 
@@ -94,7 +97,9 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildReport> {
     () => undefined,
   );
   try {
-    return await rebuildFrom(former, { ...options, signal });
+    const missing = await missingTopics(former, { ...options, signal });
+    if (missing.size > 0) options.logger.warn({ topics: [...missing] }, MISSING);
+    return await rebuildFrom(former, { ...options, signal, io: readingAsEmpty(io, missing) });
   } catch (error) {
     if (!(error instanceof TopicIoError) || error.code !== 'fenced') throw error;
     throw new TopicIoError('fenced', OVERTAKEN, { cause: error });
@@ -329,7 +334,7 @@ async function switchMeta(options: RebuildOptions, at: { former: RunMeta; meta: 
 
 /**
  * Waits until the switch can be read. A commit is decided before it can be read. A process that starts in between would
- * find the former `run-meta` and recreate the topic that it names, empty. So nothing may be dropped before.
+ * find the former `run-meta`, and wait for the topic that it names. So nothing is dropped before.
  */
 async function switchVisible(options: RebuildOptions, former: RunMeta): Promise<void> {
   const { io, topics, clock, signal } = options;

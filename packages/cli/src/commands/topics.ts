@@ -51,7 +51,9 @@ export const command: Command = {
         });
       }
       const found = await describeAll(io, config);
-      process.stdout.write(values.json === true ? `${JSON.stringify(found, null, 2)}\n` : topicsText(found));
+      process.stdout.write(
+        values.json === true ? `${JSON.stringify(found, null, 2)}\n` : topicsText(found, config),
+      );
       return found.some((topic) => topic.partitions === null) ? exitCodes.failed : exitCodes.ok;
     });
   },
@@ -79,7 +81,7 @@ async function describeAll(io: TopicIo, { topics }: LogConfig): Promise<FoundTop
   return described;
 }
 
-function topicsText(topics: readonly FoundTopic[]): string {
+function topicsText(topics: readonly FoundTopic[], config: LogConfig): string {
   const table = textTable(topics, [
     { title: 'TOPIC', text: (topic) => topic.name },
     {
@@ -103,10 +105,19 @@ function topicsText(topics: readonly FoundTopic[]): string {
           .join(' '),
     },
   ]);
-  const missing = topics.filter((topic) => topic.partitions === null);
-  const isPrefixRight = missing.length === topics.length ? 'is RUNLOG_TOPIC_PREFIX right? If so, ' : '';
-  const hint = missing.length > 0 ? `${isPrefixRight}runlog topics --create creates what is missing\n` : '';
   const held = topics.flatMap((topic) => ('heldBack' in topic ? (topic.heldBack ?? []) : []));
   const lines = held.map((one) => `${heldLine(one, Date.now())}\n`);
-  return `${table}\n${hint}${lines.join('')}`;
+  return `${table}\n${hintOf(topics, config)}${lines.join('')}`;
+}
+
+/** As soon as `run-meta` names topics of snapshots and figures, only a rebuild makes any. */
+function hintOf(found: readonly FoundTopic[], { topics }: LogConfig): string {
+  const missing = found.filter(({ partitions }) => partitions === null).map(({ name }) => name);
+  if (missing.length === 0) return '';
+  const isAgreed = !missing.includes(topics.meta);
+  const isMadeByServices = missing.includes(topics.events) || missing.includes(topics.rejected);
+  const isPrefixRight = missing.length === found.length ? 'is RUNLOG_TOPIC_PREFIX right? If so, ' : '';
+  if (!isAgreed || isMadeByServices)
+    return `${isPrefixRight}runlog topics --create creates what is missing\n`;
+  return 'runlog rebuild writes snapshots and figures anew\n';
 }

@@ -1,7 +1,8 @@
 import type { RunMeta } from '@runlog/records/meta-record';
-import { needsOf, readMeta } from '@runlog/run-feed/prepare-topics';
+import { missingText, needsOf, readMeta } from '@runlog/run-feed/prepare-topics';
 import type { Role } from '@runlog/schema/log/rights';
 import { figuresTopicOf } from '@runlog/schema/log/topics';
+import { FIGURES_SINCE_FOLD } from '@runlog/schema/run/figures';
 import { type LogConfig, openLog } from '@runlog/service-kit/log-config';
 import { createLogger } from '@runlog/service-kit/logger';
 import type { Logger } from '@runlog/topic-io/logger';
@@ -75,7 +76,10 @@ export async function requireMeta(io: TopicIo, config: LogConfig, role: Role): P
   );
 }
 
-/** Asks at once whether everything is allowed, so that a command does not do half of its work. */
+/**
+ * Asks at once whether everything is allowed and there, so that a command neither does half of its work nor waits for ever. A
+ * rebuild needs nothing that is stored.
+ */
 async function requireRights(
   io: TopicIo,
   of: { config: LogConfig; meta: RunMeta; role: Role },
@@ -84,6 +88,10 @@ async function requireRights(
   const { snapshots } = of.meta;
   for (const name of [topics.meta, topics.events, topics.rejected, snapshots, figuresTopicOf(snapshots)]) {
     const needs = needsOf(of.role, { topics, name });
-    if (needs.length > 0) await io.describeTopic(name, needs);
+    const isMissing = needs.length > 0 && (await io.describeTopic(name, needs)) === null;
+    const isStored = name === snapshots || name === figuresTopicOf(snapshots);
+    if (isMissing && isStored && of.role !== 'rebuild' && of.meta.fold >= FIGURES_SINCE_FOLD) {
+      throw new CommandError(missingText(topics, name), exitCodes.failed);
+    }
   }
 }

@@ -81,10 +81,11 @@ export async function describeTopic(
   needs: readonly TopicNeed[] = [],
 ): Promise<TopicDescription | null> {
   await refuseWithoutRights(session, { name, needs });
-  return session.attempt(bounded(`describe topic ${name}`), async () => {
-    session.forgetTopic(name);
-    return (await exists(session, name)) ? describeOnce(session, name) : null;
-  });
+  // Another process may have deleted it since it was looked at, or made it anew.
+  session.forgetTopic(name);
+  return session.attempt(bounded(`describe topic ${name}`), async () =>
+    (await exists(session, name)) ? describeOnce(session, name) : null,
+  );
 }
 
 /** With an id, only the topic that has it. */
