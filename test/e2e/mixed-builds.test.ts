@@ -286,7 +286,19 @@ describe('a build of the next fold', () => {
     }
     expect(await kafka.meta()).toEqual(after);
 
-    // Ingest folds nothing, so events that an older one still accepts are there for the newer.
+    // Ingest folds nothing, so events that an older one still accepts are there for the newer. It says that it is older.
+    await vi.waitFor(
+      () => expect(oldIngest.output).toContain('a newer build writes the snapshots now'),
+      WAIT,
+    );
+    expect(oldIngest.output.split('a newer build writes the snapshots now')).toHaveLength(2);
+    const ready = await fetch(`${oldIngest.addresses.ingest}/readyz`);
+    expect(await ready.json()).toEqual({
+      status: 'ready',
+      newer_build: { fold: NEWER_FOLD, own_fold: FOLD_VERSION },
+    });
+    const metrics = await fetch(`${oldIngest.addresses.ingest}/metrics`);
+    expect(await metrics.text()).toContain('runlog_ingest_newer_build 1');
     await taken(oldIngest, [fossilized('next')]);
     const up = await start('up', young);
     await vi.waitFor(

@@ -157,6 +157,7 @@ describe('the documents and the services', () => {
         openLog: () => null,
         notReadyBecause: async () => null,
         closing: () => false,
+        newerBuild: () => null,
         inFlight: () => undefined,
       },
     });

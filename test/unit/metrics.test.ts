@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 
 const none = () => 0;
 const registries = [
-  createIngestMetrics({ bytesInFlight: none, rejectedLost: none }),
+  createIngestMetrics({ bytesInFlight: none, rejectedLost: none, isOlder: () => false }),
   createAggregatorMetrics({ isStalled: () => false, heldBackRecords: () => 0 }),
   createGatewayMetrics({
     connections: () => ({ websocket: 0, sse: 0, lagging: 0 }),

@@ -59,7 +59,9 @@ export async function prepareTopics(options: PrepareOptions): Promise<RunMeta> {
     ...(events.id === undefined ? {} : { events_id: events.id }),
   });
   refuseOtherFold(meta);
-  refuseOtherEvents(options, { meta, events });
+  const others = othersEvents(meta, events);
+  // Ingest folds nothing: the events that it takes are there for the rebuild. It says so by itself.
+  if (others !== null && options.role !== 'ingest') throw others;
   const compacted: TopicDescription[] = [];
   for (const { name } of snapshotTopics(options, meta)) {
     const found = await io.describeTopic(name, needsIn(options, name));
@@ -184,14 +186,6 @@ export function othersEvents(meta: RunMeta, events: TopicDescription): TopicIoEr
 /** Whether the ids tell that the snapshots were made from another topic of the same name. */
 export function areOtherEvents(meta: RunMeta, events: Pick<TopicDescription, 'id'>): boolean {
   return meta.events_id !== undefined && events.id !== undefined && meta.events_id !== events.id;
-}
-
-/** Ingest folds nothing: the events that it takes are there for the rebuild. */
-function refuseOtherEvents(options: PrepareOptions, at: { meta: RunMeta; events: TopicDescription }): void {
-  const refusal = othersEvents(at.meta, at.events);
-  if (refusal === null) return;
-  if (options.role !== 'ingest') throw refusal;
-  options.logger.warn({ err: refusal }, 'events are taken, and nobody folds them until a rebuild');
 }
 
 function refuseContradictions(

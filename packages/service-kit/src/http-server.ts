@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { type HttpFaultCode, httpFaultBody, httpFaults } from '@runlog/schema/faults';
-import type { FeedHealth } from '@runlog/schema/http/health';
+import type { FeedHealth, NewerBuild } from '@runlog/schema/http/health';
 import {
   type FastifyInstance,
   type FastifyReply,
@@ -49,6 +49,8 @@ export interface Health {
   readonly notReadyBecause: () => string | null | Promise<string | null>;
   /** How its reading of the log goes. It can be ready although the log does not answer, and says so. */
   readonly feed?: () => FeedHealth;
+  /** Returns null unless a newer build has taken over what this one does not do. */
+  readonly newerBuild?: () => NewerBuild | null;
 }
 
 /**
@@ -120,7 +122,12 @@ export function createHttpServer(options: {
   server.get('/readyz', async (_request, reply) => {
     const reason = await options.health.notReadyBecause();
     if (reason !== null) return sendFault(reply, 'not_ready', reason);
-    return { status: 'ready', ...(options.health.feed && { feed: options.health.feed() }) };
+    const newer_build = options.health.newerBuild?.() ?? null;
+    return {
+      status: 'ready',
+      ...(options.health.feed && { feed: options.health.feed() }),
+      ...(newer_build && { newer_build }),
+    };
   });
   server.setNotFoundHandler((request, reply) =>
     sendFault(reply, 'not_found', `no ${request.method} ${request.url.split('?')[0]} here`),

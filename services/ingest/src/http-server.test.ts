@@ -49,6 +49,7 @@ async function serve(
     writer,
     topic: 'events',
     partitions: 4,
+    meta: { epoch: 'e', fold: 1, partitions: 4, snapshots: 'snapshots' },
     keepsJson: false,
     throttledMs: () => 0,
     outage: createOutage({ logger, now }),
@@ -62,6 +63,7 @@ async function serve(
     state: {
       openLog: () => openLog,
       notReadyBecause: async () => null,
+      newerBuild: () => null,
       closing: () => false,
       inFlight: () => undefined,
       ...options.state,

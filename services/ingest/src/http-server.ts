@@ -1,4 +1,5 @@
 import { ingestOpenApi } from '@runlog/schema/documents/openapi-ingest';
+import type { NewerBuild } from '@runlog/schema/http/health';
 import { BODY_BYTES_MAX, INGEST_BYTES_IN_FLIGHT_MAX } from '@runlog/schema/limits';
 import {
   createHttpServer,
@@ -39,6 +40,7 @@ export interface IngestState {
   /** Returns null until the topics are prepared. */
   readonly openLog: () => OpenLog | null;
   readonly notReadyBecause: () => Promise<string | null>;
+  readonly newerBuild: () => NewerBuild | null;
   readonly closing: () => boolean;
   /** Is called with +1 and -1 around every request for events, so that closing can wait for them. */
   readonly inFlight: (change: 1 | -1) => void;
@@ -62,6 +64,7 @@ export function createIngestServer(options: {
   const metrics = createIngestMetrics({
     bytesInFlight: () => budget.bytesHeld,
     rejectedLost: () => state.openLog()?.rejectedTopic.lost ?? 0,
+    isOlder: () => state.newerBuild() !== null,
   });
   const server = createHttpServer({
     ...{ logger: options.logger, health: state, bodyBytesMax: limits.bytesMax },

@@ -25,6 +25,8 @@ export interface IngestMetrics {
 export function createIngestMetrics(options: {
   bytesInFlight: () => number;
   rejectedLost: () => number;
+  /** Whether a newer version of the fold writes the snapshots. */
+  isOlder: () => boolean;
 }): IngestMetrics {
   const registry = new Registry();
   const registers = [registry];
@@ -75,6 +77,14 @@ export function createIngestMetrics(options: {
     collect() {
       this.reset();
       this.inc(options.rejectedLost());
+    },
+  });
+  new Gauge({
+    name: 'runlog_ingest_newer_build',
+    help: '1 while a newer version of the fold writes the snapshots: this process is to be updated',
+    registers,
+    collect() {
+      this.set(options.isOlder() ? 1 : 0);
     },
   });
   new Gauge({

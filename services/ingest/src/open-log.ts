@@ -1,3 +1,4 @@
+import type { RunMeta } from '@runlog/records/meta-record';
 import { checkTopics } from '@runlog/run-feed/check-topics';
 import { prepareTopics } from '@runlog/run-feed/prepare-topics';
 import { eventTopics } from '@runlog/run-feed/topic-specs';
@@ -13,6 +14,8 @@ export interface OpenLog {
   readonly writer: TopicWriter;
   readonly topic: string;
   readonly partitions: number;
+  /** What all processes agreed on when this one prepared the log. */
+  readonly meta: RunMeta;
   /** Whether readers in this process can use events that are already parsed. */
   readonly keepsJson: boolean;
   /** See `TopicIo.throttledMs`. */
@@ -35,13 +38,14 @@ export async function prepareLog(options: {
   const { topics, partitions: partitionsWanted, replicationFactor, eventRetentionHours } = options.config;
   const { topicConfig } = options.config;
   const plan = { topics, replicationFactor, eventRetentionHours, topicConfig };
-  const { partitions } = await prepareTopics({
+  const meta = await prepareTopics({
     ...{ io, ...plan, partitions: partitionsWanted },
     epoch: options.newEpoch,
     now,
     logger,
     role: 'ingest',
   });
+  const { partitions } = meta;
   await checkTopics(io, { topics: eventTopics(plan, partitions), logger });
   const description = await io.describeTopic(topics.rejected);
   if (description === null)
@@ -56,7 +60,7 @@ export async function prepareLog(options: {
   });
   const keepsJson = io.engine === 'embedded';
   return {
-    ...{ writer, topic: topics.events, partitions, keepsJson, outage: options.outage, rejectedTopic },
+    ...{ writer, topic: topics.events, partitions, meta, keepsJson, outage: options.outage, rejectedTopic },
     throttledMs: () => io.throttledMs(),
   };
 }

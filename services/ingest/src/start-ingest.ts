@@ -1,3 +1,4 @@
+import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
 import { listen } from '@runlog/service-kit/http-server';
 import { openKeyFile } from '@runlog/service-kit/key-file';
 import type { Running } from '@runlog/service-kit/lifecycle';
@@ -6,6 +7,7 @@ import type { ServiceStart } from '@runlog/service-kit/run-service';
 import { messageOf } from '@runlog/topic-io/error-message';
 import { isPassing, type TopicIo } from '@runlog/topic-io/topic-io';
 import type { IngestConfig } from './config.ts';
+import { followLog } from './follow-log.ts';
 import { createIngestServer, type IngestLimits } from './http-server.ts';
 import { type OpenLog, prepareLog } from './open-log.ts';
 import { createOutage } from './outage.ts';
@@ -40,6 +42,7 @@ export async function startIngest(
   let waitsFor = 'the topics are not prepared yet';
   let inFlight = 0;
   let idle: (() => void) | null = null;
+  let newerFold: number | null = null;
 
   const keys = config.keysFile === undefined ? null : await openKeyFile({ path: config.keysFile, logger });
   const server = createIngestServer({
@@ -52,6 +55,7 @@ export async function startIngest(
     state: {
       openLog: () => openLog,
       closing: () => stop.signal.aborted,
+      newerBuild: () => (newerFold === null ? null : { fold: newerFold, own_fold: FOLD_VERSION }),
       inFlight: (change) => {
         inFlight += change;
         if (inFlight === 0) idle?.();
@@ -66,6 +70,7 @@ export async function startIngest(
     },
   });
 
+  let followed: Promise<void> = Promise.resolve();
   const prepare = async () => {
     let said = false;
     const opened = await untilItSucceeds(
@@ -87,6 +92,15 @@ export async function startIngest(
     if (stop.signal.aborted) return await opened.writer[Symbol.asyncDispose]();
     openLog = opened;
     if (said) logger.info({}, 'the topics are prepared');
+    followed = followLog({
+      ...{ io, topics: config.log.topics, meta: opened.meta, logger, sleep: options.clock.sleep },
+      signal: stop.signal,
+      onNewerFold: (fold) => {
+        newerFold = fold;
+      },
+    }).catch((error: unknown) => {
+      if (!stop.signal.aborted) options.fail(error);
+    });
   };
 
   const listening = listen(server, { host: config.host, port: config.port });
@@ -122,6 +136,7 @@ export async function startIngest(
         return;
       }
       await within(openLog.rejectedTopic.settled(), LAST_MS_MAX);
+      await within(followed, LAST_MS_MAX);
       await openLog.writer[Symbol.asyncDispose]();
     },
   };

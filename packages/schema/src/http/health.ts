@@ -24,4 +24,9 @@ export type FeedHealth = Readonly<z.infer<typeof feedHealthSchema>>;
 export const healthSchema = z.object({
   status: z.enum(['live', 'ready']),
   feed: feedHealthSchema.exactOptional(),
+  /** Is there while a newer version of the fold writes the snapshots: this process works on, and is to be updated. */
+  newer_build: z.object({ fold: z.int(), own_fold: z.int() }).exactOptional(),
 });
+
+/** The versions of the fold of the build that writes the snapshots, and of this one. */
+export type NewerBuild = NonNullable<z.infer<typeof healthSchema>['newer_build']>;
