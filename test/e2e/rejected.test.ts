@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { encodeRejected } from '@runlog/records/rejected-record';
 import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expectAcknowledged, readToEnd, record } from '../contract/contract-context.ts';
 import { runCli } from '../support/cli-process.ts';
 import { noteText } from '../support/embedded-ingest.ts';
 import { ServiceProcess } from '../support/service-process.ts';
@@ -99,23 +100,43 @@ describe('runlog rejected', () => {
     expect(out).not.toContain('\u001b');
   });
 
-  it('many records that no fold can read are said together', async () => {
-    const count = 300;
-    const log = await openEmbedded({ folder, logger: silentLogger });
-    const writer = await log.writer();
-    const garbage = { key: 'garbage', value: Buffer.from('no JSON'), headers: {}, timestampMs: Date.now() };
-    await writer.append({
-      topic: 'run-events',
-      partition: 0,
-      records: Array.from({ length: count }, () => garbage),
-    });
-    await writer[Symbol.asyncDispose]();
-    await log[Symbol.asyncDispose]();
+  it('a flood of records that are no events has a line a flush, and only beginnings are kept of the rest', async () => {
+    const RECORDS = 3_000;
+    const RECORD_BYTES = 8_000;
+    {
+      await using log = await openEmbedded({ folder, logger: silentLogger });
+      await using writer = await log.writer();
+      const garbage = record({ key: '', value: Buffer.alloc(RECORD_BYTES, 'x') });
+      for (let sent = 0; sent < RECORDS; sent += 500) {
+        const records = Array.from({ length: 500 }, () => garbage);
+        expectAcknowledged(await writer.append({ topic: 'run-events', partition: 0, records }), 500);
+      }
+    }
     await using up = await ServiceProcess.start('up', env);
-    const said = () => up.output.split('\n').filter((line) => line.includes('a record cannot be folded'));
-    const counts = () => said().map((line) => 1 + (JSON.parse(line) as { further: number }).further);
-    await expect.poll(() => counts().reduce((sum, one) => sum + one, 0)).toBe(count);
-    expect(said().length).toBeLessThan(count / 10);
+    const counted = async () => {
+      const text = await (await fetch(`${up.addresses.aggregator}/metrics`)).text();
+      return Number(/^runlog_aggregator_unfoldable_records_total (\d+)$/m.exec(text)?.[1]);
+    };
+    await expect.poll(counted).toBe(RECORDS);
+    const lines = () =>
+      up.output
+        .split('\n')
+        .filter((line) => line.includes('records cannot be folded'))
+        .map((line) => JSON.parse(line) as { records: number; origin: string; reason: string });
+    await expect.poll(() => lines().reduce((sum, line) => sum + line.records, 0)).toBe(RECORDS);
+    expect(lines().length).toBeLessThan(RECORDS / 100);
+    expect(lines()[0]).toMatchObject({
+      origin: expect.stringMatching(/^run-events:0:\d+$/),
+      reason: 'the record has no key, so it belongs to no run',
+    });
     expect(await up.end('SIGTERM')).toBe(0);
+
+    await using log = await openEmbedded({ folder, logger: silentLogger });
+    const { records } = await readToEnd(log, { topic: 'run-events-rejected' });
+    const kept = records.filter(({ headers }) => headers.message?.startsWith('the record has no key'));
+    expect(kept).toHaveLength(RECORDS);
+    const keptBytes = kept.reduce((sum, { value }) => sum + value!.length, 0);
+    expect(keptBytes).toBeLessThanOrEqual(lines().length * 4 * 1024 * 1024 + RECORDS * 256);
+    expect(Math.max(...kept.map(({ value }) => value!.length))).toBe(RECORD_BYTES);
   });
 });

@@ -240,10 +240,11 @@ export class Aggregation implements AsyncDisposable {
       const held = this.#held.get(fetched.partition);
       if (held === undefined) continue;
       if (fetched.kind === 'out_of_range') throw truncated(this.#options.topics.events, fetched);
-      held.fold(fetched);
+      const { unfoldable } = held.fold(fetched);
       this.#options.observer?.folded({
         partition: fetched.partition,
         events: fetched.records.length,
+        unfoldable,
         unreadable: fetched.unreadable?.length ?? 0,
         newestMs: fetched.records.at(-1)?.timestampMs ?? null,
       });

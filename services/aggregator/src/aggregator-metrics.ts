@@ -3,7 +3,13 @@ import { Counter, Gauge, Histogram, Registry } from '@runlog/service-kit/metrics
 /** Is told of the work of the aggregation: once per fetch and once per flush, never once per event. */
 export interface AggregationObserver {
   /** `newestMs` says when the newest record of the fetch was received. */
-  folded(fetch: { partition: number; events: number; unreadable: number; newestMs: number | null }): void;
+  folded(fetch: {
+    partition: number;
+    events: number;
+    unfoldable: number;
+    unreadable: number;
+    newestMs: number | null;
+  }): void;
   /** `behind` is the number of offsets of the partition up to its high watermark that are not folded. */
   lagging(lag: { partition: number; behind: number }): void;
   /** Is called when the partition is no longer ours. */
@@ -28,6 +34,10 @@ export function createAggregatorMetrics(options: {
   const registers = [registry];
   const counter = (name: string, help: string) => new Counter({ name, help, registers });
   const events = counter('runlog_aggregator_events_folded_total', 'Records of run-events folded');
+  const unfoldable = counter(
+    'runlog_aggregator_unfoldable_records_total',
+    'Records of run-events that no fold can read, which went to the rejected topic',
+  );
   const unreadable = counter(
     'runlog_aggregator_unreadable_batches_total',
     'Batches of events that nobody can read, which went to the rejected topic',
@@ -85,6 +95,7 @@ export function createAggregatorMetrics(options: {
     registry,
     folded(fetch) {
       events.inc(fetch.events);
+      unfoldable.inc(fetch.unfoldable);
       unreadable.inc(fetch.unreadable);
       newestMs = Math.max(newestMs, fetch.newestMs ?? 0);
       lastRecord.set(newestMs / 1_000);

@@ -19,11 +19,13 @@ import { DirtyRuns } from './dirty-runs.ts';
 import type { SnapshotBudget } from './snapshot-budget.ts';
 
 /**
- * The most bytes of unreadable batches in one transaction. Of any further ones only the headers are kept, so that a flood of
- * them is held and written in a bounded time.
+ * The most bytes of what cannot be folded in one transaction. Of anything further only the beginning is kept, so that a flood
+ * of it is held and written in a bounded time.
  */
-const UNREADABLE_BYTES_MAX = 4 * 1024 * 1024;
+const REJECTED_BYTES_OF_FLUSH_MAX = 4 * 1024 * 1024;
 const BATCH_HEADER_BYTES = 61;
+const RECORD_BEGINNING_BYTES = 256;
+const RECORDS_PASSED = 'records cannot be folded; they go to the topic of rejected events';
 const BATCH_PASSED = 'a batch of events cannot be read; it goes to the topic of rejected events';
 
 export interface HoldOptions {
@@ -60,7 +62,9 @@ export class HeldPartition implements AsyncDisposable {
   readonly #dirty = new DirtyRuns();
   readonly #dirtyFigures = new DirtyRuns();
   #rejected: RecordToAppend[] = [];
-  #unreadableBytes = 0;
+  #rejectedBytes = 0;
+  /** The records since the last flush that cannot be folded. They get one line together, because there may be very many. */
+  #unfoldable: { records: number; readonly origin: string; readonly reason: string } | null = null;
   /** What cannot be folded below it is already in the rejected topic. */
   readonly #rejectedBelow: number;
   /** The offset of the next record to fold. */
@@ -132,7 +136,7 @@ export class HeldPartition implements AsyncDisposable {
     records: readonly LogRecord[];
     unreadable?: readonly UnreadableBatch[];
     nextOffset: number;
-  }): void {
+  }): { unfoldable: number } {
     const from = this.#folded;
     const { changed, figures, unfoldable } = this.#table.foldInPlace(batch.records, this.partition);
     const lack = { since: from, through: batch.nextOffset, sinceMs: this.#options.clock.now() };
@@ -140,11 +144,11 @@ export class HeldPartition implements AsyncDisposable {
     for (const key of figures) this.#dirtyFigures.mark(key, lack);
     const toKeep = unfoldable.filter(({ record }) => record.offset >= this.#rejectedBelow);
     for (const passed of toKeep) this.#rejected.push(this.#rejectedRecord(passed));
-    this.#sayUnfoldable(toKeep);
     for (const passed of batch.unreadable ?? []) {
       if (passed.firstOffset >= this.#rejectedBelow) this.#rejected.push(this.#rejectedBatch(passed));
     }
     this.#folded = batch.nextOffset;
+    return { unfoldable: unfoldable.length };
   }
 
   /** Puts figures to sleep that no event continued since the last call. */
@@ -183,8 +187,12 @@ export class HeldPartition implements AsyncDisposable {
       all,
     });
     const rejected = this.#rejected.map((record) => cutRejected(record, rejectedBytesMax));
+    if (this.#unfoldable !== null) {
+      logger.warn({ partition: this.partition, ...this.#unfoldable }, RECORDS_PASSED);
+    }
     this.#rejected = [];
-    this.#unreadableBytes = 0;
+    this.#rejectedBytes = 0;
+    this.#unfoldable = null;
     budget.spend(flush.bytes);
     await this.#writer.commit({
       records: [
@@ -240,31 +248,27 @@ export class HeldPartition implements AsyncDisposable {
     const { partition } = this;
     const { firstOffset, lastOffset, reason } = batch;
     logger.warn({ topic: topics.events, partition, firstOffset, lastOffset, reason }, BATCH_PASSED);
-    const isFlood = this.#unreadableBytes + batch.bytes.length > UNREADABLE_BYTES_MAX;
-    const bytes = isFlood ? batch.bytes.subarray(0, BATCH_HEADER_BYTES) : batch.bytes;
-    this.#unreadableBytes += bytes.length;
+    const bytes = this.#keptOf(batch.bytes, BATCH_HEADER_BYTES);
     const place = { topic: topics.events, partition, receivedAtMs: clock.now() };
     return encodeUnreadableBatch({ ...batch, bytes }, place);
   }
 
-  /** One line for all of them, about the first: whoever writes one such record by mistake may write millions. */
-  #sayUnfoldable(passed: readonly UnfoldableRecord[]): void {
-    const [first] = passed;
-    if (first === undefined) return;
-    const fields = { origin: this.#originOf(first.record), reason: first.reason, further: passed.length - 1 };
-    this.#options.logger.warn(fields, 'a record cannot be folded; it goes to the topic of rejected events');
-  }
-
-  #originOf({ offset }: LogRecord): string {
-    return `${this.#options.topics.events}:${this.partition}:${offset}`;
-  }
-
   #rejectedRecord({ record, reason }: UnfoldableRecord): RecordToAppend {
-    const nowMs = this.#options.clock.now();
-    const origin = this.#originOf(record);
+    const { topics, clock } = this.#options;
+    const origin = `${topics.events}:${this.partition}:${record.offset}`;
+    this.#unfoldable ??= { records: 0, origin, reason };
+    this.#unfoldable.records += 1;
+    const value = record.value === null ? null : this.#keptOf(record.value, RECORD_BEGINNING_BYTES);
     return encodeRejected(
       { key: record.key, code: 'unfoldable', path: '', message: reason, origin, keyId: null },
-      { value: record.value, receivedAtMs: nowMs },
+      { value, receivedAtMs: clock.now() },
     );
+  }
+
+  #keptOf(bytes: Buffer, beginningBytes: number): Buffer {
+    const isFlood = this.#rejectedBytes + bytes.length > REJECTED_BYTES_OF_FLUSH_MAX;
+    const kept = isFlood ? bytes.subarray(0, beginningBytes) : bytes;
+    this.#rejectedBytes += kept.length;
+    return kept;
   }
 }
