@@ -1,5 +1,5 @@
-import { open, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open, readdir, readFile, rm, truncate } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { crc32, crc32c } from '@node-rs/crc32';
 
 const LENGTH_PREFIX_BYTES = 12;
@@ -38,25 +38,52 @@ function asMessageOfFormat1(batch: Buffer): void {
   batch.writeUInt32BE(crc32(batch.subarray(16)), 12);
 }
 
+/** The partition of a broker, of which it has one segment. */
+export interface StoredPartition {
+  readonly logFolder: string;
+  readonly topic: string;
+  readonly partition: number;
+}
+
+function segmentOf({ logFolder, topic, partition }: StoredPartition): string {
+  return join(logFolder, `${topic}-${partition}`, '00000000000000000000.log');
+}
+
+function batchesIn(segment: Buffer): { from: number; batch: Buffer }[] {
+  const batches: { from: number; batch: Buffer }[] = [];
+  for (let from = 0; from + CHECKED_FROM < segment.length; ) {
+    const length = LENGTH_PREFIX_BYTES + segment.readInt32BE(from + 8);
+    // A segment may be longer than what was written to it.
+    if (length === LENGTH_PREFIX_BYTES) break;
+    batches.push({ from, batch: segment.subarray(from, from + length) });
+    from += length;
+  }
+  return batches;
+}
+
+/**
+ * Leaves the first batches of a partition, as if its broker had lost its power before it wrote the others. The broker must not
+ * run; it was killed.
+ */
+export async function loseStored(at: StoredPartition, { kept }: { kept: number }): Promise<void> {
+  const path = segmentOf(at);
+  await truncate(path, batchesIn(await readFile(path))[kept]!.from);
+  // It would have had no snapshot of its producers either.
+  const folder = dirname(path);
+  for (const name of await readdir(folder)) if (name.endsWith('.snapshot')) await rm(join(folder, name));
+}
+
 /**
  * Damages batches where a broker keeps them, in the only segment of a partition, while it runs: as a disk would. `damages`
  * has one for each batch of the segment that it is to befall, by its index; a negative index counts from the end. Resolves to
  * a function that puts back what was there.
  */
 export async function damageStored(
-  at: { logFolder: string; topic: string; partition: number },
+  at: StoredPartition,
   damages: Readonly<Record<number, Damage>>,
 ): Promise<() => Promise<void>> {
-  const path = join(at.logFolder, `${at.topic}-${at.partition}`, '00000000000000000000.log');
-  const bytes = await readFile(path);
-  const batches: { from: number; batch: Buffer }[] = [];
-  for (let from = 0; from + CHECKED_FROM < bytes.length; ) {
-    const length = LENGTH_PREFIX_BYTES + bytes.readInt32BE(from + 8);
-    // A segment may be longer than what was written to it.
-    if (length === LENGTH_PREFIX_BYTES) break;
-    batches.push({ from, batch: bytes.subarray(from, from + length) });
-    from += length;
-  }
+  const path = segmentOf(at);
+  const batches = batchesIn(await readFile(path));
   const befallen = Object.entries(damages).map(([index, damage]) => ({
     ...batches.at(Number(index))!,
     damage,

@@ -165,7 +165,8 @@ export type Fetched =
     }
   | {
       /**
-       * The position is outside the log (retention passed it, or the topic was recreated). The partition was removed
+       * The position is outside the log (retention passed it, or the topic was recreated), or the log has lost what was read
+       * of it, from `stableEnd` on, and may have grown past the position since. The partition was removed
        * from the reader.
        */
       readonly kind: 'out_of_range';

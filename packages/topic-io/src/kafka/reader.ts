@@ -12,6 +12,7 @@ import {
 import { BOUNDS } from './config.ts';
 import { faultAbout, isDenied, KAFKA, KafkaFault, toKafkaFault } from './faults.ts';
 import { type FetchedPartition, fetchPartitions } from './fetch.ts';
+import { endOfLeaderEpoch, type LeaderEpochs, leaderEpochsOf } from './leader-epochs.ts';
 import { type DecodedBatches, decodeBatches } from './record-batch.ts';
 import type { KafkaSession } from './session.ts';
 import { isCompacted, partitionBounds } from './topics.ts';
@@ -53,6 +54,8 @@ interface Position {
   owed: { readonly sinceMs: number; readonly answers: number } | null;
   /** The number of answers in a row that ended at a batch that cannot be trusted. */
   doubts: number;
+  /** Of the batch that was read last; null before the first. */
+  leaderEpoch: number | null;
   /**
    * Orders the partitions of a request. They share the answer's size, so the one that got bytes longest ago comes
    * first.
@@ -142,6 +145,7 @@ export class KafkaReader implements TopicReader {
       emptyAnswers: 0,
       owed: null,
       doubts: 0,
+      leaderEpoch: null,
       servedAt: 0,
     });
     this.#pump();
@@ -326,6 +330,10 @@ export class KafkaReader implements TopicReader {
       position.servedAt = this.#serial;
     }
     const decoded = this.#decode(answer, { position, room });
+    const leaderEpochs = leaderEpochsOf(bytes, decoded.nextOffset);
+    const lostFrom = await this.#lostFrom(position, leaderEpochs);
+    if (!this.#isCurrent(position)) return null;
+    if (lostFrom !== null) return this.#leftBehind(position, { startOffset, stableEnd: lostFrom });
     const mayBeBare = isEmpty && !answer.elsewhere && decoded.nextOffset < stableEnd;
     position.emptyAnswers = mayBeBare ? position.emptyAnswers + 1 : 0;
     await this.#noticeStandstill(position, answer);
@@ -339,6 +347,7 @@ export class KafkaReader implements TopicReader {
       !position.answered ||
       atEnd !== position.atEnd;
     position.offset = nextOffset;
+    position.leaderEpoch = leaderEpochs?.last ?? position.leaderEpoch;
     position.atEnd = atEnd;
     position.answered = true;
     if (!isNews) return null;
@@ -438,9 +447,28 @@ export class KafkaReader implements TopicReader {
       return null;
     }
     this.#onAnswer?.({ partition, stableEnd, highWatermark: Math.max(answer.highWatermark, stableEnd) });
-    // The caller decides whether to continue, and from where.
+    return this.#leftBehind(position, { startOffset, stableEnd });
+  }
+
+  /** The caller decides whether to continue, and from where. */
+  #leftBehind(position: Position, log: { startOffset: number; stableEnd: number }): Fetched {
     position.blocked = true;
-    return { kind: 'out_of_range', partition, requestedOffset: position.offset, startOffset, stableEnd };
+    const { partition, offset } = position;
+    return { kind: 'out_of_range', partition, requestedOffset: offset, ...log };
+  }
+
+  /**
+   * Returns the offset from which on the log has lost what was read of it, or null. Brokers that lose their power together
+   * lose what they had not written, and then other records get the same offsets. The log may have grown past the position
+   * since, but its next leader has another epoch.
+   */
+  async #lostFrom(position: Position, found: LeaderEpochs | null): Promise<number | null> {
+    const { partition, offset, leaderEpoch } = position;
+    if (leaderEpoch === null || found === null || found.first === leaderEpoch) return null;
+    const endOffset = await this.#session.once(() =>
+      endOfLeaderEpoch(this.#session, { topic: this.#topic, partition, leaderEpoch }),
+    );
+    return endOffset !== null && endOffset < offset ? endOffset : null;
   }
 
   /** The partition is asked again and again, and the log has answered for it. */
