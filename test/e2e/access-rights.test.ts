@@ -167,7 +167,7 @@ describe('on a cluster with an authorizer', () => {
     await broker.revoke([store]);
     await expect.poll(async () => (await post(ingest.addresses.ingest!, 'fourth')).status).toBe(200);
     await expect.poll(() => readyz(aggregator.addresses.aggregator!)).toContain('TOPIC_AUTHORIZATION_FAILED');
-    expect(linesOf(aggregator, 'the log refuses to store snapshots')).toBe(1);
+    await expect.poll(() => linesOf(aggregator, 'the log refuses to store snapshots')).toBe(1);
     await broker.grant([read, store]);
     await expect.poll(() => aggregator.output).toContain('snapshots are stored again');
     await expect.poll(() => readyz(aggregator.addresses.aggregator!)).toContain('"ready"');

@@ -12,8 +12,11 @@ const UNKNOWN = -1;
 // The places of the fields of a batch.
 const LENGTH_AT = 8;
 const LEADER_EPOCH_AT = 12;
+const MAGIC_AT = 16;
 const LENGTH_PREFIX_BYTES = 12;
 const COMMON_HEADER_BYTES = 17;
+/** The first format with leader epochs. */
+const MAGIC = 2;
 
 /** The leader epochs under which the first and the last batch of an answer were written. */
 export interface LeaderEpochs {
@@ -27,13 +30,14 @@ export function leaderEpochsOf(bytes: Buffer, nextOffset: number): LeaderEpochs 
   let last = UNKNOWN;
   for (let at = 0; at + COMMON_HEADER_BYTES <= bytes.length; ) {
     if (Number(bytes.readBigInt64BE(at)) >= nextOffset) break;
-    last = bytes.readInt32BE(at + LEADER_EPOCH_AT);
-    if (at === 0) first = last;
+    // What an older format has in that place is its checksum.
+    if (bytes[at + MAGIC_AT] === MAGIC) last = bytes.readInt32BE(at + LEADER_EPOCH_AT);
+    if (first === UNKNOWN) first = last;
     const batchBytes = LENGTH_PREFIX_BYTES + bytes.readInt32BE(at + LENGTH_AT);
     if (batchBytes < COMMON_HEADER_BYTES) break;
     at += batchBytes;
   }
-  return first === UNKNOWN || last === UNKNOWN ? null : { first, last };
+  return first < 0 || last < 0 ? null : { first, last };
 }
 
 /**

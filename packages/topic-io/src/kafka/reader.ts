@@ -464,7 +464,7 @@ export class KafkaReader implements TopicReader {
    */
   async #lostFrom(position: Position, found: LeaderEpochs | null): Promise<number | null> {
     const { partition, offset, leaderEpoch } = position;
-    if (leaderEpoch === null || found === null || found.first === leaderEpoch) return null;
+    if (leaderEpoch === null || found === null || found.first <= leaderEpoch) return null;
     const endOffset = await this.#session.once(() =>
       endOfLeaderEpoch(this.#session, { topic: this.#topic, partition, leaderEpoch }),
     );
