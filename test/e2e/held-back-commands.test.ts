@@ -1,9 +1,9 @@
 import { type Right, rightsOf, rightsToNameHolders } from '@runlog/schema/log/rights';
 import { topicNames } from '@runlog/schema/log/topics';
-import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli, startCli } from '../support/cli-process.ts';
 import { epochCompleted } from '../support/event-factory.ts';
+import { openForeignTransaction } from '../support/foreign-transaction.ts';
 import { GuardedBroker } from '../support/guarded-broker.ts';
 import { leaveHangingTransaction } from '../support/hanging-transaction.ts';
 import { runTool } from '../support/java-client.ts';
@@ -71,70 +71,58 @@ describe('what holds events back is said by "runlog topics" and "runlog verify"'
   it("of another producer's open transaction: whose it is, to those who may know, and the rest to all", async () => {
     // Without a snapshot there is nothing to verify.
     await expect.poll(async () => (await runCli(['verify'], environment())).code).toBe(0);
-    const kafka = new Kafka({ brokers: [...broker.cluster.brokers], logLevel: logLevel.NOTHING });
-    const transactionalId = uniqueName('foreign');
-    const producer = kafka.producer({ transactionalId, transactionTimeout: 600_000, maxInFlightRequests: 1 });
-    await producer.connect();
-    try {
-      const transaction = await producer.transaction();
-      await transaction.send({ topic: names.events, messages: [{ partition: 0, key: 'k', value: 'v' }] });
-      await publish(20);
-      const where = 'holds back 21 records from offset 5 on';
-      const lines = [...(await said(['topics', 'verify'])), ...(await said(['topics'], 'full'))];
-      expect(lines).toHaveLength(3);
-      for (const line of lines) {
-        expect(line).toContain(
-          `${names.events}:0: an open transaction of ${transactionalId} ${where}, opened `,
-        );
-        expect(line).toContain(`forceTerminateTransaction --transactionalId ${transactionalId} `);
-      }
-      // Its rights for `verify` include to read the topic, which tells the producer, but not its name.
-      const [plain] = await said(['topics'], 'plain');
-      expect(plain).toMatch(new RegExp(`an open transaction of producer \\d+ ${where}; nobody sees`));
-      expect(plain).toContain('may lack the right to Describe its transactional id');
-      const [blind] = await said(['topics'], 'topics');
-      expect(blind).toContain(`an open transaction of another producer ${where}; nobody sees`);
-      expect(blind).toContain(`whoever may read ${names.events} can ask: kafka-transactions.sh`);
-      const verified = await runCli(['verify', '--json'], environment());
-      expect(JSON.parse(verified.stdout)).toMatchObject({
-        ok: true,
-        heldBack: [{ topic: names.events, partition: 0, startOffset: 5, heldBack: 21, transactionalId }],
-      });
-
-      // What the remedy says, by Kafka's own tool.
-      const { classpath, brokers } = broker.cluster;
-      await runTool(
-        { classpath, brokers },
-        {
-          tool: TRANSACTIONS_TOOL,
-          options: ['forceTerminateTransaction', '--transactionalId', transactionalId],
-          input: '',
-        },
+    await using transaction = await openForeignTransaction({
+      ...{ brokers: broker.cluster.brokers, topic: names.events, partition: 0, key: 'k' },
+    });
+    const { transactionalId } = transaction;
+    await publish(20);
+    const where = 'holds back 21 records from offset 5 on';
+    const lines = [...(await said(['topics', 'verify'])), ...(await said(['topics'], 'full'))];
+    expect(lines).toHaveLength(3);
+    for (const line of lines) {
+      expect(line).toContain(
+        `${names.events}:0: an open transaction of ${transactionalId} ${where}, opened `,
       );
-      await expect.poll(received).toMatchObject({ total_events_received: 25 });
-    } finally {
-      await producer.disconnect();
+      expect(line).toContain(`forceTerminateTransaction --transactionalId ${transactionalId} `);
     }
+    // Its rights for `verify` include to read the topic, which tells the producer, but not its name.
+    const [plain] = await said(['topics'], 'plain');
+    expect(plain).toMatch(new RegExp(`an open transaction of producer \\d+ ${where}; nobody sees`));
+    expect(plain).toContain('may lack the right to Describe its transactional id');
+    const [blind] = await said(['topics'], 'topics');
+    expect(blind).toContain(`an open transaction of another producer ${where}; nobody sees`);
+    expect(blind).toContain(`whoever may read ${names.events} can ask: kafka-transactions.sh`);
+    const verified = await runCli(['verify', '--json'], environment());
+    expect(JSON.parse(verified.stdout)).toMatchObject({
+      ok: true,
+      heldBack: [{ topic: names.events, partition: 0, startOffset: 5, heldBack: 21, transactionalId }],
+    });
+
+    // What the remedy says, by Kafka's own tool.
+    const { classpath, brokers } = broker.cluster;
+    await runTool(
+      { classpath, brokers },
+      {
+        tool: TRANSACTIONS_TOOL,
+        options: ['forceTerminateTransaction', '--transactionalId', transactionalId],
+        input: '',
+      },
+    );
+    await expect.poll(received).toMatchObject({ total_events_received: 25 });
   });
 
   it('of one on run-meta, by a rebuild that waits for it and can be stopped', async () => {
-    const kafka = new Kafka({ brokers: [...broker.cluster.brokers], logLevel: logLevel.NOTHING });
-    const transactionalId = uniqueName('foreign');
-    const producer = kafka.producer({ transactionalId, transactionTimeout: 600_000, maxInFlightRequests: 1 });
-    await producer.connect();
-    try {
-      const transaction = await producer.transaction();
-      await transaction.send({ topic: names.meta, messages: [{ partition: 0, key: 'k', value: 'v' }] });
-      const rebuild = startCli(['rebuild', '--drop-old'], environment());
-      await expect.poll(rebuild.stderr).toContain(transactionalId);
-      expect(rebuild.stderr()).toContain(`forceTerminateTransaction --transactionalId ${transactionalId} `);
-      rebuild.process.kill('SIGTERM');
-      expect(await rebuild.ended).toBe(1);
-      expect(rebuild.stderr()).toContain('the former snapshots were kept');
-      await transaction.abort();
-    } finally {
-      await producer.disconnect();
-    }
+    await using transaction = await openForeignTransaction({
+      ...{ brokers: broker.cluster.brokers, topic: names.meta, partition: 0, key: 'k' },
+    });
+    const { transactionalId } = transaction;
+    const rebuild = startCli(['rebuild', '--drop-old'], environment());
+    await expect.poll(rebuild.stderr).toContain(transactionalId);
+    expect(rebuild.stderr()).toContain(`forceTerminateTransaction --transactionalId ${transactionalId} `);
+    rebuild.process.kill('SIGTERM');
+    expect(await rebuild.ended).toBe(1);
+    expect(rebuild.stderr()).toContain('the former snapshots were kept');
+    await transaction.abort();
     await expect.poll(async () => (await runCli(['verify'], environment())).code).toBe(0);
   });
 

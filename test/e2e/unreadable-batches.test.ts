@@ -5,7 +5,6 @@ import { decodeRejected, UNREADABLE_BATCH_KEY } from '@runlog/records/rejected-r
 import { openKafka } from '@runlog/topic-io/kafka/open-kafka';
 import { partitionOf } from '@runlog/topic-io/partitioner';
 import type { TopicIo } from '@runlog/topic-io/topic-io';
-import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readToEnd } from '../contract/contract-context.ts';
 import { startCluster } from '../support/broker.ts';
@@ -13,26 +12,12 @@ import type { MavenBrokers } from '../support/broker-maven.ts';
 import { runCli } from '../support/cli-process.ts';
 import { DAMAGES, damageStored } from '../support/damaged-batches.ts';
 import { epochCompleted, trainingStarted } from '../support/event-factory.ts';
+import { openForeignTransaction } from '../support/foreign-transaction.ts';
 import { ServiceProcess } from '../support/service-process.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 import { uniqueName } from '../support/unique-name.ts';
 
 const EVENTS_A_BODY = 10;
-
-/** Another application's producer, which has written a record to each of the partitions. */
-async function openTransaction(brokers: readonly string[], at: { topic: string; partitions: number[] }) {
-  const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
-  const transactionalId = uniqueName('foreign');
-  const producer = kafka.producer({ transactionalId, transactionTimeout: 600_000, maxInFlightRequests: 1 });
-  await producer.connect();
-  const transaction = await producer.transaction();
-  const messages = at.partitions.map((partition) => ({ partition, key: 'k', value: 'not ours' }));
-  await transaction.send({ topic: at.topic, messages });
-  return {
-    commit: () => transaction.commit(),
-    [Symbol.asyncDispose]: () => producer.disconnect(),
-  };
-}
 
 /** Returns the name of a run whose events go there. */
 function runIn(partition: number, partitions: number): string {
@@ -196,9 +181,11 @@ describe('batches that nobody can read', () => {
     for (const partition of [0, 1, 2]) await expect.poll(() => received(partition)).toBe(4);
 
     // While a transaction is open nobody has read what is behind it, and it can be damaged on the disk.
-    await using held = await openTransaction(cluster.brokers, { topic, partitions: [0, 1] });
-    for (const partition of [0, 1]) for (let batch = 0; batch < 3; batch += 1) await send(partition, 2);
     const at = { logFolder, topic };
+    const ofTopic = { brokers: cluster.brokers, topic, key: 'k' };
+    await using first = await openForeignTransaction({ ...ofTopic, partition: 0 });
+    await using second = await openForeignTransaction({ ...ofTopic, partition: 1 });
+    for (const partition of [0, 1]) for (let batch = 0; batch < 3; batch += 1) await send(partition, 2);
     // A length that is none is an error of the broker's; behind one that is too large it finds nothing.
     const lengths = [10, 100_000_000];
     const repairs = await Promise.all(
@@ -206,7 +193,8 @@ describe('batches that nobody can read', () => {
         damageStored({ ...at, partition }, { [-2]: (batch) => void batch.writeInt32BE(length, 8) }),
       ),
     );
-    await held.commit();
+    await first.commit();
+    await second.commit();
     await send(2, 5);
     await expect.poll(() => received(2)).toBe(9);
     for (const partition of [0, 1]) await expect.poll(() => received(partition)).toBe(6);

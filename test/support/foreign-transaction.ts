@@ -24,6 +24,7 @@ export async function openForeignTransaction(at: {
   return {
     ...{ transactionalId, partition },
     abort: () => transaction.abort(),
+    commit: () => transaction.commit(),
     [Symbol.asyncDispose]: () => producer.disconnect(),
   };
 }

@@ -113,7 +113,7 @@ async function rebuildFrom(former: RunMeta, options: RebuildOptions): Promise<Re
   const { io, topics, clock, signal } = options;
   if (former.fold > FOLD_VERSION) refuseOtherFold(former);
   const all = Array.from({ length: former.partitions }, (_, partition) => partition);
-  for (const topic of [former.snapshots, figuresTopicOf(former.snapshots)]) {
+  for (const topic of pairOf(former.snapshots)) {
     // A rebuild is also for a topic that was deleted.
     if ((await io.describeTopic(topic)) === null) continue;
     await refuseHidden({ topic, partitions: all }, { io, sleep: clock.sleep, signal });

@@ -10,7 +10,7 @@ import type { Checkup } from './checkup.ts';
 import { judgeLibraries } from './codecs.ts';
 import { findingsOf, type Group } from './finding.ts';
 import { judgeFolder } from './folder.ts';
-import { withinMs } from './time-limit.ts';
+import { stepWithinMs } from './time-limit.ts';
 import { judgeTopics, topicsDue } from './topics.ts';
 import { judgeFold } from './versions.ts';
 
@@ -60,7 +60,7 @@ async function examineTopics(checkup: Checkup): Promise<void> {
   try {
     await using io = await openLog(log, { clientId: 'runlog-doctor', logger, readOnly: true });
     const hasMeta = (await io.describeTopic(log.topics.meta)) !== null;
-    const meta = hasMeta ? await withinMs(READ_MS, 'read run-meta', readMeta(io, log.topics)) : null;
+    const meta = hasMeta ? await stepWithinMs(READ_MS, 'read run-meta', readMeta(io, log.topics)) : null;
     if (meta !== null) add(judgeFold(meta.fold));
     const due = topicsDue({ ...log, replicationFactor: 1 }, meta).map((spec) => ({
       ...spec,
@@ -105,7 +105,7 @@ async function examineProbe({ log, probes, signal, step, add }: Checkup, isOwned
       { work: 'probe', name: `${log.topics.probe}${randomUUID()}` },
       { folder: log.dataFolder, signal, onProgress: ({ step: text }) => step(text) },
     );
-    const result = await withinMs(OWNER_MS, 'the owner', asked);
+    const result = await stepWithinMs(OWNER_MS, 'the owner', asked);
     if (result?.work === 'probe') add(...result.findings);
     else add(skipped('probe', 'because the process that owns the log takes no commands'));
   } catch (error) {

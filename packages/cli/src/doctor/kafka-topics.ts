@@ -4,7 +4,7 @@ import type { TopicFacts } from '@runlog/topic-io/kafka/inspect-topic';
 import { TopicIoError } from '@runlog/topic-io/topic-io';
 import type { Examination } from './examination.ts';
 import { findingsOf } from './finding.ts';
-import { withinMs } from './time-limit.ts';
+import { stepWithinMs } from './time-limit.ts';
 import { judgeTopics, topicsDue } from './topics.ts';
 import { judgeFold } from './versions.ts';
 
@@ -56,5 +56,5 @@ async function metaOf({ checkup, inspector, io }: Examination): Promise<RunMeta 
   const found = await inspector.topic(topics.meta);
   // Who may not look at it, or whom nobody answers, is told so with the topics.
   if (found.kind !== 'found' || found.partitions.some(({ leader }) => leader === null)) return null;
-  return await withinMs(META_MS, `read ${topics.meta}`, readMeta(io, topics));
+  return await stepWithinMs(META_MS, `read ${topics.meta}`, readMeta(io, topics));
 }

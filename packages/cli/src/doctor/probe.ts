@@ -4,7 +4,7 @@ import { messageOf } from '@runlog/topic-io/error-message';
 import { type RecordToAppend, type TopicIo, TopicIoError } from '@runlog/topic-io/topic-io';
 import { type ClockReading, clockSamples, type SentRecord } from './clock.ts';
 import { type Finding, findingsOf } from './finding.ts';
-import { withinMs } from './time-limit.ts';
+import { stepWithinMs } from './time-limit.ts';
 
 const { ok, failed, skipped } = findingsOf('probe');
 
@@ -96,7 +96,7 @@ class ProbeRun implements Probed {
     const { io, name, deletion, step } = this.#options;
     step(`deleting ${name}`);
     try {
-      await withinMs(DELETE_MS, `delete ${name}`, io.deleteTopic(name));
+      await stepWithinMs(DELETE_MS, `delete ${name}`, io.deleteTopic(name));
       return ok('delete', `${name} is deleted`);
     } catch (error) {
       const remedy = deletion === null ? {} : { remedy: [deletion] };
@@ -113,7 +113,7 @@ class ProbeRun implements Probed {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     });
     stopped.catch(() => undefined);
-    const done = withinMs(STEP_MS, name, work());
+    const done = stepWithinMs(STEP_MS, name, work());
     // A topic that is being made has to be there before it can be deleted.
     const message = await (name === 'create' ? done : Promise.race([done, stopped]));
     this.findings.push(ok(name, message));

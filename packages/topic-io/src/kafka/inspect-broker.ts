@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { connect, isIP } from 'node:net';
 import type { Broker } from 'kafkajs/src/broker/index.js';
 import { messageOf } from '../error-message.ts';
+import { withinMs } from '../within-ms.ts';
 import { addressOf, splitAddress } from './broker-address.ts';
 import type { KafkaOptions } from './config.ts';
 import { toKafkaFault } from './faults.ts';
@@ -65,7 +66,7 @@ export async function reachBroker(address: string, kafka: KafkaOptions): Promise
     ({ kind: 'unreached', address, step, reason }) as const;
   try {
     if (isIP(host) === 0)
-      await bounded(lookup(host), REACH_BOUNDS.resolveMs, 'no answer of the name service');
+      await withinMs(REACH_BOUNDS.resolveMs, lookup(host), () => new Error('no answer of the name service'));
   } catch (error) {
     return unreached('resolve', `the name ${host} does not resolve (${messageOf(error)})`);
   }
@@ -84,10 +85,10 @@ export async function reachBroker(address: string, kafka: KafkaOptions): Promise
     requestTimeoutMs: REACH_BOUNDS.answerMs,
   });
   try {
-    const { broker, sight } = await bounded(
-      session.once(() => look(session)),
+    const { broker, sight } = await withinMs(
       REACH_BOUNDS.answerMs,
-      'it takes the connection and does not answer',
+      session.once(() => look(session)),
+      () => new Error('it takes the connection and does not answer'),
     );
     return {
       ...{ kind: 'reached', address, offered: broker.versions ?? {}, sight },
@@ -123,25 +124,12 @@ function explained(error: unknown, identity: Identity): string {
 async function connects(host: string, port: number): Promise<void> {
   const socket = connect({ host, port });
   try {
-    await bounded(
-      new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject)),
+    await withinMs(
       REACH_BOUNDS.connectMs,
-      `no answer within ${REACH_BOUNDS.connectMs} ms`,
+      new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject)),
+      () => new Error(`no answer within ${REACH_BOUNDS.connectMs} ms`),
     );
   } finally {
     socket.on('error', () => undefined).destroy();
-  }
-}
-
-async function bounded<T>(work: Promise<T>, timeoutMs: number, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(what)), timeoutMs);
-  });
-  try {
-    return await Promise.race([work, timeout]);
-  } finally {
-    clearTimeout(timer);
-    work.catch(() => undefined);
   }
 }
