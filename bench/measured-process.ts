@@ -6,6 +6,7 @@ import { type ServiceName, ServiceProcess } from '../test/support/service-proces
 import { encoder } from './bench-log.ts';
 
 interface Probe {
+  readonly pid: number;
   readonly atMs: number;
   readonly cpuMicros: number;
   readonly rssBytes: number;
@@ -73,19 +74,16 @@ export class MeasuredProcess implements AsyncDisposable {
     const toMs = performance.timeOrigin + performance.now();
     if (this.#profiled) process.kill(this.service.pid, 'SIGUSR2');
     await delay(PROBE_INTERVAL_MS * 2);
-    const probes = this.#probes();
-    const first = probes.findLast(({ atMs }) => atMs <= fromMs) ?? probes[0]!;
-    const last = probes.find(({ atMs }) => atMs >= toMs) ?? probes.at(-1)!;
-    const inside = probes.filter(({ atMs }) => atMs > first.atMs && atMs <= last.atMs);
-    const usage = {
-      seconds: (last.atMs - first.atMs) / 1_000,
-      cpuMicros: last.cpuMicros - first.cpuMicros,
-      rssBytesFirst: first.rssBytes,
-      rssBytesLast: last.rssBytes,
-      loopDelayP99Ms: Math.max(...inside.map(({ loopDelayP99Ms }) => loopDelayP99Ms)),
-      loopDelayMaxMs: Math.max(...inside.map(({ loopDelayMaxMs }) => loopDelayMaxMs)),
-    };
-    return { value, usage };
+    const usages = [...this.#probesByProcess().values()].map((probes) => usageOf(probes, { fromMs, toMs }));
+    return { value, usage: usages.reduce(together) };
+  }
+
+  /** A service with workers is several processes. */
+  #probesByProcess(): Map<number, Probe[]> {
+    const byProcess = new Map<number, Probe[]>();
+    for (const probe of this.#probes())
+      byProcess.set(probe.pid, [...(byProcess.get(probe.pid) ?? []), probe]);
+    return byProcess;
   }
 
   #probes(): Probe[] {
@@ -103,4 +101,30 @@ export class MeasuredProcess implements AsyncDisposable {
     await this.service[Symbol.asyncDispose]();
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+function usageOf(probes: readonly Probe[], { fromMs, toMs }: { fromMs: number; toMs: number }): Usage {
+  const first = probes.findLast(({ atMs }) => atMs <= fromMs) ?? probes[0]!;
+  const last = probes.find(({ atMs }) => atMs >= toMs) ?? probes.at(-1)!;
+  const inside = probes.filter(({ atMs }) => atMs > first.atMs && atMs <= last.atMs);
+  return {
+    seconds: (last.atMs - first.atMs) / 1_000,
+    cpuMicros: last.cpuMicros - first.cpuMicros,
+    rssBytesFirst: first.rssBytes,
+    rssBytesLast: last.rssBytes,
+    loopDelayP99Ms: Math.max(...inside.map(({ loopDelayP99Ms }) => loopDelayP99Ms)),
+    loopDelayMaxMs: Math.max(...inside.map(({ loopDelayMaxMs }) => loopDelayMaxMs)),
+  };
+}
+
+/** What two processes used at the same time. */
+function together(one: Usage, other: Usage): Usage {
+  return {
+    seconds: Math.max(one.seconds, other.seconds),
+    cpuMicros: one.cpuMicros + other.cpuMicros,
+    rssBytesFirst: one.rssBytesFirst + other.rssBytesFirst,
+    rssBytesLast: one.rssBytesLast + other.rssBytesLast,
+    loopDelayP99Ms: Math.max(one.loopDelayP99Ms, other.loopDelayP99Ms),
+    loopDelayMaxMs: Math.max(one.loopDelayMaxMs, other.loopDelayMaxMs),
+  };
 }

@@ -16,6 +16,7 @@ if (file !== undefined) {
   setInterval(() => {
     const { user, system } = process.cpuUsage();
     const probe = {
+      pid: process.pid,
       atMs: performance.timeOrigin + performance.now(),
       cpuMicros: user + system,
       rssBytes: process.memoryUsage.rss(),

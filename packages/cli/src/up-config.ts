@@ -45,6 +45,14 @@ export function upFaults(variables: UpVariables): string[] {
     ...ingestFaults(variables),
     ...gatewayFaults(variables),
     ...sharedPorts(variables),
+    ...workersFaults(variables),
+  ];
+}
+
+function workersFaults({ RUNLOG_WORKERS: workers }: UpVariables): string[] {
+  if (workers === 1) return [];
+  return [
+    `RUNLOG_WORKERS=${workers} is for ingest as a service of its own ("npm run ingest"): "runlog up" is one process`,
   ];
 }
 

@@ -42,6 +42,10 @@ export interface ServiceContext {
 export async function runProcess(
   logger: () => PinoLogger,
   start: (context: ServiceContext) => Promise<Running>,
+  options: {
+    /** Says that the service is ready in another way than by the line: a worker tells the process that began it. */
+    onReady?: (addresses: Running['addresses']) => void;
+  } = {},
 ): Promise<void> {
   let started: (running: Running | null) => void = () => {};
   const starting = new Promise<Running | null>((resolve) => {
@@ -91,8 +95,10 @@ export async function runProcess(
     started(running);
     await running.ready;
     isReady = true;
+    if (exitCode !== null) return;
+    if (options.onReady !== undefined) options.onReady(running.addresses);
     // Programs wait for this line, so it is printed at every log level.
-    if (exitCode === null) logger().child({}, { level: 'info' }).info(running.addresses, 'ready');
+    else logger().child({}, { level: 'info' }).info(running.addresses, 'ready');
   } catch (error) {
     explainStart(error);
     process.exit(error instanceof ConfigError ? 2 : 1);

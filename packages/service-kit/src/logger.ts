@@ -14,10 +14,16 @@ export function createLogger(options: {
   service: string;
   level: string;
   destination?: 'stdout' | 'stderr';
+  /** The number of this process among several of one service. */
+  worker?: number | undefined;
 }): PinoLogger {
   const settings: LoggerOptions = {
     level: options.level,
-    base: { service: options.service, pid: process.pid },
+    base: {
+      service: options.service,
+      pid: process.pid,
+      ...(options.worker === undefined ? {} : { worker: options.worker }),
+    },
     serializers: { err: errorFields },
     redact: {
       paths: [

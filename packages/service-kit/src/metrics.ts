@@ -1,13 +1,21 @@
 import { type Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import type { FastifyInstance, FastifyRequest } from './http-server.ts';
 
-export { Counter, Gauge, Histogram, Registry } from 'prom-client';
+export { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /**
  * The number of clusters that get a line of their own. The rest count as `other`, so that no client can make the answer
  * grow without bound.
  */
 const LABELLED_CLUSTERS_MAX = 100;
+
+/** Brings together the figures of several processes. */
+export interface MetricsLink {
+  /** Makes these registries part of what every process serves. */
+  readonly offerMetrics: (registries: readonly Registry[]) => void;
+  /** The figures of all, added up, or null if they cannot be had in time. */
+  readonly metricsOfAll: () => Promise<string | null>;
+}
 
 /** The metrics of the process, whichever services run in it. They are created on first use. */
 let processMetrics: Registry | undefined;
@@ -17,16 +25,23 @@ let processMetrics: Registry | undefined;
  */
 export function addMetricsRoute(
   server: FastifyInstance,
-  options: { registry: Registry; allow?: (request: FastifyRequest) => void },
+  options: {
+    registry: Registry;
+    allow?: (request: FastifyRequest) => void;
+    /** Of several processes of a service, each serves the figures of all. */
+    link?: MetricsLink | undefined;
+  },
 ): void {
   if (processMetrics === undefined) {
     processMetrics = new Registry();
     collectDefaultMetrics({ register: processMetrics });
   }
-  const all = Registry.merge([options.registry, processMetrics]);
+  const own = [options.registry, processMetrics];
+  const all = Registry.merge(own);
+  options.link?.offerMetrics(own);
   server.get('/metrics', async (request, reply) => {
     options.allow?.(request);
-    const text = await all.metrics();
+    const text = (await options.link?.metricsOfAll()) ?? (await all.metrics());
     return reply.header('content-type', all.contentType).header('cache-control', 'no-store').send(text);
   });
 }

@@ -21,6 +21,14 @@ export interface ServiceStart<Config> {
   readonly fail: (error: unknown) => void;
 }
 
+/** One of several processes of a service. */
+export interface ServiceWorker {
+  /** Its lines of the log carry it. */
+  readonly number: number;
+  /** Is told once the worker can do its work. */
+  readonly ready: (addresses: Running['addresses']) => void;
+}
+
 /** Real time and randomness, for a process. */
 export const processResources = {
   clock: systemClock,
@@ -36,18 +44,22 @@ export async function runService<Config extends { readonly log: LogConfig }>(ser
   name: string;
   readConfig: (env: NodeJS.ProcessEnv) => Config;
   start: (options: ServiceStart<Config>) => Promise<Running>;
+  /** Is set in a process that serves under another one, which speaks for all. */
+  worker?: ServiceWorker | undefined;
 }): Promise<void> {
-  const { name } = service;
-  let logger = createLogger({ service: name, level: 'info' });
+  const { name, worker } = service;
+  const base = { service: name, worker: worker?.number };
+  let logger = createLogger({ ...base, level: 'info' });
   await runProcess(
     () => logger,
     async ({ fail }) => {
-      warnOfUnreadVariables(process.env, logger);
+      if (worker === undefined) warnOfUnreadVariables(process.env, logger);
       const config = service.readConfig(process.env);
-      logger = createLogger({ service: name, level: config.log.logLevel });
+      logger = createLogger({ ...base, level: config.log.logLevel });
       const io = await openLog(config.log, { clientId: `runlog-${name}`, logger });
       return startOver(io, () => service.start({ config, io, logger, fail, ...processResources }));
     },
+    worker === undefined ? {} : { onReady: worker.ready },
   );
 }
 

@@ -42,6 +42,7 @@ export const variableNames: readonly string[] = [
   'RUNLOG_SPOOL_DIR',
   'RUNLOG_TEST_BROKER',
   'RUNLOG_TOPIC_PREFIX',
+  'RUNLOG_WORKERS',
 ];
 
 /** Names are compared without the prefix, which they all share. */

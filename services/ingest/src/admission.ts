@@ -3,6 +3,8 @@ import type { PublishKey } from '@runlog/schema/keys';
 import { runKeyPart } from '@runlog/schema/run/run-key-part';
 import { bearerOf, type KeyRing } from '@runlog/service-kit/keys';
 import { Quota, type Rate } from './quota.ts';
+import type { QuotaExchange } from './quota-exchange.ts';
+import type { Spent } from './workers/worker-messages.ts';
 
 const DEFAULT_CLUSTER = 'local';
 
@@ -28,11 +30,24 @@ export class Admission {
   readonly #events: Quota;
   readonly #bytes: Quota;
 
-  /** `keys` is null in open mode. `now` returns milliseconds; only differences count. */
-  constructor(options: { keys: KeyRing | null; now: () => number }) {
+  /**
+   * `keys` is null in open mode. `now` returns milliseconds; only differences count. `exchange` connects processes that
+   * share the quotas.
+   */
+  constructor(options: { keys: KeyRing | null; now: () => number; exchange?: QuotaExchange | undefined }) {
+    const { now, exchange } = options;
     this.#keys = options.keys;
-    this.#events = new Quota({ now: options.now });
-    this.#bytes = new Quota({ now: options.now });
+    const quota = (kind: Spent['quota']) =>
+      new Quota({
+        now,
+        onSpent: (name, amount, { perSecond }) => exchange?.spent({ quota: kind, name, amount, perSecond }),
+      });
+    this.#events = quota('events');
+    this.#bytes = quota('bytes');
+    exchange?.onSpentElsewhere(({ quota: kind, name, amount, perSecond }) => {
+      const shared = kind === 'events' ? this.#events : this.#bytes;
+      shared.spentElsewhere(name, amount, { perSecond });
+    });
   }
 
   /** Identifies the publisher by the head of a request. */

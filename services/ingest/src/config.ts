@@ -14,6 +14,7 @@ export const ingestEnvironment = {
   RUNLOG_ALLOWED_ORIGINS: environment.list().optional(),
   RUNLOG_OPEN: environment.flag().default(false),
   RUNLOG_KEYS_FILE: environment.text().optional(),
+  RUNLOG_WORKERS: environment.integer(1, 64).default(1),
   RUNLOG_COMPRESSION: z.enum(COMPRESSIONS, { error: `must be ${COMPRESSIONS.join(', ')}` }).default('none'),
 };
 
@@ -27,6 +28,8 @@ export interface IngestConfig {
   readonly answeredHosts: AnsweredHosts;
   /** If it is not set, ingest is open. */
   readonly keysFile?: string | undefined;
+  /** The number of processes that share the port. */
+  readonly workers: number;
   /** Applies to everything that ingest writes to Kafka. The embedded log does not compress. */
   readonly compression: Compression;
   readonly log: LogConfig;
@@ -62,6 +65,7 @@ export function ingestConfigOf(variables: IngestVariables, log: LogConfig): Inge
       allowedOrigins: variables.RUNLOG_ALLOWED_ORIGINS ?? [],
     }),
     keysFile: variables.RUNLOG_KEYS_FILE,
+    workers: variables.RUNLOG_WORKERS,
     compression: variables.RUNLOG_COMPRESSION,
     log,
   };

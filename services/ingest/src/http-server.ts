@@ -20,6 +20,7 @@ import type { OpenLog } from './open-log.ts';
 import type { ReadLimits } from './read-body.ts';
 import { Refusing } from './refusing.ts';
 import { type AdmittedRequest, TakingEvents } from './taking-events.ts';
+import type { WorkerLink } from './workers/worker-link.ts';
 
 const EVENTS_PATH = '/v1/events';
 
@@ -56,9 +57,15 @@ export function createIngestServer(options: {
   state: IngestState;
   answeredHosts?: AnsweredHosts;
   limits?: Partial<IngestLimits>;
+  /** Connects the processes that share the port, if there are several. */
+  link?: WorkerLink | undefined;
 }): FastifyInstance {
-  const { state } = options;
-  const admission = new Admission({ keys: options.keys, now: () => performance.now() });
+  const { state, link } = options;
+  const admission = new Admission({
+    keys: options.keys,
+    now: () => performance.now(),
+    exchange: link?.quotas,
+  });
   const limits = { ...defaultLimits, ...options.limits };
   const budget = new ByteBudget({ bytesMax: limits.bytesInFlightMax });
   const metrics = createIngestMetrics({
@@ -82,6 +89,7 @@ export function createIngestServer(options: {
       if (admission.isKnown(headers.authorization)) return;
       throw new HttpFault('unauthorized', 'metrics require a key: Authorization: Bearer KEY');
     },
+    link,
   });
   addDocsRoutes(server, ingestOpenApi);
   server.get('/', () => about);

@@ -18,9 +18,15 @@ export class Quota {
   readonly #fullAtMs = new Map<string, number>();
   readonly #now: () => number;
 
-  /** `now` returns milliseconds; only differences count. */
-  constructor(options: { now: () => number }) {
+  readonly #onSpent: (name: string, amount: number, rate: Rate) => void;
+
+  /** `now` returns milliseconds; only differences count. `onSpent` is told of every amount, negative for a refund. */
+  constructor(options: {
+    now: () => number;
+    onSpent?: (name: string, amount: number, rate: Rate) => void;
+  }) {
     this.#now = options.now;
+    this.#onSpent = options.onSpent ?? (() => undefined);
   }
 
   /** The number of buckets in memory. */
@@ -36,16 +42,33 @@ export class Quota {
   }
 
   /** Spends an amount. Call it only when `waitMs` is 0. */
-  spend(name: string, amount: number, { perSecond }: Rate): void {
+  spend(name: string, amount: number, rate: Rate): void {
     if (amount === 0) return;
+    this.#take(name, amount, rate);
+    this.#onSpent(name, amount, rate);
+  }
+
+  /** Takes in what another process has spent, or refunded, of the same quota. Its own wait was 0, ours need not be. */
+  spentElsewhere(name: string, amount: number, rate: Rate): void {
+    if (amount < 0) this.#giveBack(name, -amount, rate);
+    else this.#take(name, amount, rate);
+  }
+
+  /** Gives back an amount that was spent for nothing. */
+  refund(name: string, amount: number, rate: Rate): void {
+    if (amount === 0) return;
+    this.#giveBack(name, amount, rate);
+    this.#onSpent(name, -amount, rate);
+  }
+
+  #take(name: string, amount: number, { perSecond }: Rate): void {
     const nowMs = this.#now();
     if (this.#fullAtMs.size >= BUCKETS_MAX && !this.#fullAtMs.has(name)) this.#forget(nowMs);
     const fromMs = Math.max(nowMs, this.#fullAtMs.get(name) ?? nowMs);
     this.#fullAtMs.set(name, fromMs + (amount / perSecond) * 1_000);
   }
 
-  /** Gives back an amount that was spent for nothing. */
-  refund(name: string, amount: number, { perSecond }: Rate): void {
+  #giveBack(name: string, amount: number, { perSecond }: Rate): void {
     const fullAtMs = this.#fullAtMs.get(name);
     if (fullAtMs !== undefined) this.#fullAtMs.set(name, fullAtMs - (amount / perSecond) * 1_000);
   }

@@ -12,6 +12,7 @@ import { createIngestServer, type IngestLimits } from './http-server.ts';
 import { type OpenLog, prepareLog } from './open-log.ts';
 import { createOutage } from './outage.ts';
 import { within } from './within.ts';
+import type { WorkerLink } from './workers/worker-link.ts';
 
 const PING_MS_MAX = 3_000;
 /** How long a stop waits for requests that are being answered. This is longer than `publish` waits for the log. */
@@ -25,7 +26,7 @@ const LAST_MS_MAX = 2_000;
  * requests that are in flight.
  */
 export async function startIngest(
-  options: ServiceStart<IngestConfig> & { limits?: Partial<IngestLimits> },
+  options: ServiceStart<IngestConfig> & { limits?: Partial<IngestLimits>; link?: WorkerLink | undefined },
 ): Promise<Running> {
   const { config, io, logger, random } = options;
   const { now } = options.clock;
@@ -52,6 +53,7 @@ export async function startIngest(
     keys,
     answeredHosts: config.answeredHosts,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    link: options.link,
     state: {
       openLog: () => openLog,
       closing: () => stop.signal.aborted,
