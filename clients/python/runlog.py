@@ -82,6 +82,9 @@ __all__ = ["LogHandler", "Options", "Run", "drain", "start"]
 
 _log = logging.getLogger("runlog")
 
+# `runlog_integrations/NAME.py` beside this file is the module `runlog.NAME`. A copy of this file alone has none.
+__path__ = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "runlog_integrations")]
+
 DEFAULT_URL = "http://127.0.0.1:4000"
 # The server's limit for one event. A server with a lower limit answers 413, which is also obeyed.
 EVENT_BYTES_MAX = 256 * 1024
@@ -218,6 +221,63 @@ def _clean(value: Any, depth: int = 0) -> Any:
 
 def _key(key: Any) -> str:
     return key if type(key) is str else str(key)[:_TEXT_MAX]
+
+
+class _Metrics(Dict[str, Any]):
+    """The payload of `Run.log`, which the thread flattens."""
+
+
+_LIST_METRIC_MAX = 64
+
+
+def _flat(metrics: Mapping[Any, Any]) -> Tuple[Dict[str, Any], List[str]]:
+    """
+    Returns one level of names, because a figure is a number in `data`: `{"train": {"loss": 1}}` becomes
+    `{"train.loss": 1}`. What is neither a scalar nor a short list of them, such as an image or a histogram, is left out;
+    its names are returned too.
+    """
+    flat: Dict[str, Any] = {}
+    left_out: List[str] = []
+    _flatten(metrics, "", 0, flat, left_out)
+    return flat, left_out
+
+
+def _flatten(metrics: Mapping[Any, Any], prefix: str, depth: int, flat: Dict[str, Any], left_out: List[str]) -> None:
+    for key, value in list(metrics.items()):
+        name = prefix + _key(key)
+        if type(value) is float or type(value) is int:
+            flat[name] = value
+            continue
+        if len(flat) + len(left_out) >= _ITEMS_MAX:
+            left_out.append(f"all after {name}")
+            return
+        try:
+            if dataclasses.is_dataclass(value) and not isinstance(value, type):
+                value = _plain(value)
+            if isinstance(value, collections.abc.Mapping) and depth < _DEPTH_MAX:
+                _flatten(value, f"{name}.", depth + 1, flat, left_out)
+            else:
+                flat[name] = _metric(value)
+        except Exception:
+            left_out.append(f"{name} ({type(value).__name__})")
+
+
+def _metric(value: Any) -> Any:
+    """Returns a scalar or a short list of scalars as JSON has them. Raises an exception for anything else."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, enum.Enum):
+        return _metric(value.value)
+    elements = _elements(value)
+    if elements == 1 and callable(getattr(value, "item", None)):
+        return _metric(value.item())
+    if elements is None and hasattr(type(value), "__float__"):
+        return float(value)
+    if isinstance(value, (list, tuple)) and len(value) <= _LIST_METRIC_MAX:
+        return [_metric(inner) for inner in value]
+    if isinstance(value, (datetime.datetime, datetime.date, datetime.time, os.PathLike)):
+        return _plain(value)
+    raise TypeError(f"{type(value).__name__} is no metric")
 
 
 _fast_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=_plain).encode
@@ -918,6 +978,11 @@ class _Numbering:
             line += f',"seed_id":{_quote(str(seed_id))}'
         if epoch is not None:
             line += f',"epoch":{_number_or_null(epoch)}'
+        if type(data) is _Metrics:
+            data, left_out = _flat(data)
+            if left_out:
+                names = ", ".join(left_out)[:200]
+                self._notices.warn("metrics", f"run.log takes numbers and short texts, so it leaves out {names}")
         encoded = f'{line},"data":{_encode(data) if data else "{}"}}}'.encode()
         if len(encoded) > EVENT_BYTES_MAX:
             # The next event takes this number, so that there is no gap. The loss is reported instead.
@@ -1660,6 +1725,31 @@ class Run:
         except Exception:
             # No item carries this ordinal, and that counts the event as lost.
             next(lane.count)
+
+    def log(self, metrics: Optional[Mapping[str, Any]] = None, step: Optional[Number] = None, **more: Any) -> None:
+        """
+        Queues a METRICS event: `run.log({"loss": 0.3, "lr": 1e-4}, step=10)`. Names may have any characters, and each
+        number becomes a figure of its name, with `step` as its x. Nested mappings are joined by dots. Like `emit` it never
+        waits and never raises.
+        """
+        if not self._open:
+            return
+        emitter = self._emitter
+        lane = emitter.queue.metrics
+        try:
+            fields = _Metrics(metrics or (), **more)
+            if step is not None:
+                fields["step"] = step
+            ordinal = next(lane.count)
+            lane.queue.append((ordinal, time.time_ns(), self, "METRICS", fields, "", "info", None, None, None))
+            if not ordinal % 500:
+                emitter.queue.ring()
+            if not emitter.running:
+                emitter.ensure_running()
+        except Exception as error:
+            # No item carries this ordinal, and that counts the event as lost.
+            next(lane.count)
+            emitter.notices.warn("log", f"run.log takes a mapping of names to numbers: {type(error).__name__}: {error}")
 
     def for_group(self, group: str) -> Run:
         """Returns the handle for another policy group of the run. It shares the connection and the thread."""
