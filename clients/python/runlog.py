@@ -95,6 +95,9 @@ _ANSWER_BYTES_MAX = 1024 * 1024
 _RETRY_AFTER_MAX_S = 300.0
 # How much longer than its timeout `close` waits for a write to the spool, because those events would be lost.
 _DISK_GRACE_S = 3.0
+# For how long a `close` that was interrupted goes on sending before it spools the rest.
+_INTERRUPTED_S = 0.5
+_INTERRUPTIONS_MAX = 1_000
 # The shortest time between two reports of losses.
 _LOSS_REPORT_S = 10.0
 
@@ -477,6 +480,8 @@ class _Wire:
             try:
                 connection = self._connection or self._connect(deadline)
                 self._connection = connection
+                if self.severed:
+                    raise ConnectionAbortedError("the emitter closes")
                 response = connection.exchange(request, deadline)
             except Exception as error:
                 self.close()
@@ -1378,6 +1383,7 @@ class _Emitter:
         self.sender = _Sender(self.wire, self.url, self.backlog, self._backoff, self.losses, self.notices, options)
         self._close_by: Optional[float] = None
         self._send_by = 0.0
+        self._hurried = False
         self._done = False
         self._abandoned = False
         for run in self.runs:
@@ -1406,8 +1412,12 @@ class _Emitter:
             return
         try:
             if not self.running:
-                threading.Thread(target=self._loop, name="runlog", daemon=True).start()
                 self.running = True
+                try:
+                    threading.Thread(target=self._loop, name="runlog", daemon=True).start()
+                except BaseException:
+                    self.running = False
+                    raise
                 _end_with_multiprocessing(self)
         except RuntimeError as error:
             self.notices.warn("thread", f"cannot start a thread ({error}); events are sent when the run is closed")
@@ -1438,59 +1448,103 @@ class _Emitter:
             time.sleep(0.005)
         return True
 
-    def ask_to_close(self, timeout: float) -> float:
-        """Returns the moment at which the emitter will be closed. When it is called again, the earliest time stands."""
+    def ask_to_close(self, timeout: float) -> None:
+        """Sets the moment at which the emitter will be closed. When it is called again, the earliest time stands."""
         now = time.monotonic()
         if self._close_by is None or now + timeout < self._close_by:
             # Sending ends in time for the spool.
             self._send_by = now + timeout - min(1.0, timeout / 2)
             self._close_by = now + timeout
         self.queue.ring()
-        return self._close_by
+
+    def hurry_to_close(self) -> None:
+        """Has the rest spooled very soon, because somebody wants the process to end."""
+        if not self._hurried and not self._done:
+            self._hurried = True
+            self.ask_to_close(2 * _INTERRUPTED_S)
+            if not self.running:
+                # The interrupted thread itself waits for the server.
+                self.wire.sever()
 
     def close(self, timeout: float) -> None:
         """
         Sends what it can and spools the rest. It returns within `timeout`, whatever the server does. It waits a little
-        longer only for a disk that is taking the rest at that moment.
+        longer only for a disk that is taking the rest at that moment. Whatever interrupts it is raised when the rest is
+        spooled.
         """
-        if self.pid != os.getpid() or self._done:
+        if self.pid != os.getpid() or id(self) not in _emitters:
+            return
+        with _Uninterrupted(self.hurry_to_close):
+            raised: Optional[BaseException] = None
+            for _ in range(_INTERRUPTIONS_MAX):
+                try:
+                    self.ask_to_close(timeout)
+                    self._close()
+                    break
+                except BaseException as error:
+                    # Another thread threw it into this one.
+                    raised = raised or error
+                    self.hurry_to_close()
+            if raised is not None:
+                raise raised
+
+    def _close(self) -> None:
+        if self._done:
+            _emitters.pop(id(self), None)
             return
         # This must not wait on events or conditions: a signal handler may have interrupted this very call.
-        by = self.ask_to_close(timeout)
-        _emitters.pop(id(self), None)
         if not self.running:
             self._starting.acquire(blocking=False)
             self._work_until_closed()
-            return
         while not self._done and time.monotonic() < self._send_by:
             time.sleep(0.002)
         if not self._done:
             self.wire.sever()
-        while not self._done and time.monotonic() < by - 0.2:
+            self.queue.ring()
+        while not self._done and time.monotonic() < (self._close_by or 0.0) - 0.2:
             time.sleep(0.002)
-        if not self._done and self._state.acquire(timeout=max(_DISK_GRACE_S, by - time.monotonic())):
-            # The thread hangs where nobody can wake it (a name that does not resolve), so this spools in its place.
-            try:
-                self._abandoned = True
+        if not self._done:
+            self._close_without_the_thread()
+        if self._done:
+            _emitters.pop(id(self), None)
+
+    def _close_without_the_thread(self) -> None:
+        """Spools in place of the thread, which hangs where nobody can wake it (a name that does not resolve)."""
+        if not self._state.acquire(timeout=max(_DISK_GRACE_S, (self._close_by or 0.0) - time.monotonic())):
+            _log.warning(
+                "the spool %s takes nothing for %d s; up to %d events are lost if the process ends now",
+                self.spool_root,
+                int(_DISK_GRACE_S),
+                len(self.queue) + len(self.memory),
+            )
+            return
+        try:
+            self._abandoned = True
+            if not self._done:
                 self._put_away()
-            finally:
-                self._state.release()
+        finally:
+            self._state.release()
 
     # --- the thread ---
 
     def _loop(self) -> None:
         pid = self.pid
         state = self._state
-        while os.getpid() == pid and self._state is state and not self._done:
-            try:
-                if self._close_by is not None:
-                    self._work_until_closed()
-                    return
-                if not self._work():
-                    self._wait()
-            except Exception as error:
-                self.notices.warn("internal", f"internal fault, please report it: {type(error).__name__}: {error}")
-                self.queue.wait(1.0)
+        try:
+            while os.getpid() == pid and self._state is state and not self._done:
+                try:
+                    if self._close_by is not None:
+                        self._work_until_closed()
+                        return
+                    if not self._work():
+                        self._wait()
+                except Exception as error:
+                    self.notices.warn("internal", f"internal fault, please report it: {type(error).__name__}: {error}")
+                    self.queue.wait(1.0)
+        finally:
+            # Somebody may have thrown an exception into this thread. The next event starts another.
+            if self._state is state:
+                self.running = False
 
     def _wait(self) -> None:
         now = time.monotonic()
@@ -1519,32 +1573,39 @@ class _Emitter:
         return bool(self.backlog) and self._backoff.may_try()
 
     def _work_until_closed(self) -> None:
-        send_by = self._send_by
+        """Sends until `_send_by`, which may come nearer meanwhile, and spools the rest."""
         backoff = self._backoff
         away = backoff.away()
-        while time.monotonic() < send_by and not self.wire.severed:
+        while time.monotonic() < self._send_by and not self.wire.severed:
             with self._state:
                 if self._abandoned:
                     return
                 self._take()
             if not self.backlog:
                 break
-            due = max(backoff.not_before, time.monotonic())
-            if due > send_by:
+            if max(backoff.not_before, time.monotonic()) > self._send_by:
                 break
-            if not self._send_one(by=send_by) and backoff.failing():
+            if not self._send_one(by=self._send_by) and backoff.failing():
                 # A server that was away already gets one more chance. One that has just failed gets the whole time.
                 if away and self.backlog.has_spool():
                     break
                 pause = max(backoff.not_before - time.monotonic(), random.uniform(0.05, 0.3))
-                if time.monotonic() + pause >= send_by:
+                if time.monotonic() + pause >= self._send_by:
                     break
-                time.sleep(pause)
+                self._pause(time.monotonic() + pause)
             elif backoff.not_before > time.monotonic():
-                time.sleep(max(0.0, min(backoff.not_before, send_by) - time.monotonic()))
+                self._pause(backoff.not_before)
         with self._state:
             if not self._abandoned:
                 self._put_away()
+
+    def _pause(self, until: float) -> None:
+        """Waits, but no longer than until sending ends."""
+        while not self.wire.severed:
+            left = min(until, self._send_by) - time.monotonic()
+            if left <= 0:
+                return
+            self.queue.wait(left)
 
     def _put_away(self) -> None:
         """Spools what is left, or counts it as lost. This is the last act of the emitter in this process."""
@@ -1564,8 +1625,8 @@ class _Emitter:
             self.backlog.close()
         except Exception as error:
             _log.warning("closing: %s: %s", type(error).__name__, error)
-        finally:
-            self._done = True
+        # Not after an exception of another kind: the exit of the process tries again.
+        self._done = True
 
     def _take(self, everything: bool = False) -> None:
         """Numbers events from the queue, in the order in which they were emitted."""
@@ -1606,6 +1667,7 @@ _emitters: Dict[int, _Emitter] = {}
 
 
 def _after_fork_in_child() -> None:
+    _Uninterrupted.entered = False
     for emitter in list(_emitters.values()):
         emitter.after_fork_in_child()
 
@@ -1614,17 +1676,83 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+class _Uninterrupted:
+    """
+    While it is entered in the main thread, handlers of signals run as ever, but what they raise waits for the end of
+    the block. `hurry` is called then.
+    """
+
+    entered = False
+
+    def __init__(self, hurry: Callable[[], None]) -> None:
+        self._hurry = hurry
+        self._pid = os.getpid()
+        self._holds = False
+        self._handlers: Dict[int, Callable[[int, Any], Any]] = {}
+        self._raised: Optional[BaseException] = None
+
+    def __enter__(self) -> None:
+        if _Uninterrupted.entered or threading.current_thread() is not threading.main_thread():
+            return
+        _Uninterrupted.entered = self._holds = True
+        for number in signal.valid_signals():
+            handler = signal.getsignal(number)
+            if callable(handler):
+                self._handlers[number] = handler
+                try:
+                    signal.signal(number, self._handle)
+                except (OSError, ValueError, RuntimeError):
+                    del self._handlers[number]
+
+    def _handle(self, number: int, frame: Any) -> None:
+        # A handler is not put back if another exception interrupts that, nor in a child forked meanwhile.
+        if not self._holds or os.getpid() != self._pid:
+            self._handlers[number](number, frame)
+            return
+        try:
+            self._handlers[number](number, frame)
+        except BaseException as error:
+            self._raised = self._raised or error
+            self._hurry()
+
+    def __exit__(self, _kind: Any, error: Optional[BaseException], _trace: Any) -> None:
+        if not self._holds:
+            return
+        _Uninterrupted.entered = self._holds = False
+        for number, handler in self._handlers.items():
+            if signal.getsignal(number) == self._handle:
+                signal.signal(number, handler)
+        if self._raised is not None and error is None:
+            raise self._raised
+
+
+def _hurry_all() -> None:
+    for emitter in list(_emitters.values()):
+        emitter.hurry_to_close()
+
+
 def _close_all() -> None:
-    """Closes all emitters at exit. Together they take no longer than the longest of their times."""
-    by = time.monotonic()
-    for emitter in list(_emitters.values()):
-        by = max(by, time.monotonic() + emitter.options.exit_timeout)
-        emitter.ask_to_close(emitter.options.exit_timeout)
-    for emitter in list(_emitters.values()):
-        emitter.close(max(0.1, by - time.monotonic()))
+    """Closes all emitters. Together they take no longer than the longest of their times."""
+    with _Uninterrupted(_hurry_all):
+        by = time.monotonic()
+        for emitter in list(_emitters.values()):
+            by = max(by, time.monotonic() + emitter.options.exit_timeout)
+            emitter.ask_to_close(emitter.options.exit_timeout)
+        for emitter in list(_emitters.values()):
+            emitter.close(max(0.1, by - time.monotonic()))
 
 
-atexit.register(_close_all)
+def _close_all_at_exit() -> None:
+    try:
+        _close_all()
+    except KeyboardInterrupt:
+        # The process ends already, which is what whoever pressed Ctrl-C wants.
+        _hurry_all()
+
+
+# What an exception that was thrown into the first call left undone, the others do.
+for _ in range(3):
+    atexit.register(_close_all_at_exit)
 
 
 def _end_with_multiprocessing(emitter: _Emitter) -> None:
@@ -1763,26 +1891,35 @@ class Run:
         return not self._open or self._emitter.flush(timeout)
 
     def finish(self, message: str = "", timeout: Optional[float] = None) -> None:
-        """Reports that the run is done, and flushes within `timeout` (5 s). What is not taken by then is spooled."""
-        self.emit("RUN_FINISHED", message=message)
-        self.close(timeout)
+        """
+        Reports that the run is done, and flushes within `timeout` (5 s). What is not taken by then is spooled. Ctrl-C
+        and other interruptions are raised when the rest is spooled, half a second later.
+        """
+        with _Uninterrupted(self._hurry):
+            self.emit("RUN_FINISHED", message=message)
+            self.close(timeout)
 
     def fail(self, message: str = "", timeout: Optional[float] = None) -> None:
         """Reports that the run has failed, with the reason. The rest is as in `finish`."""
-        self.emit("RUN_FAILED", message=message, severity="error")
-        self.close(timeout)
+        with _Uninterrupted(self._hurry):
+            self.emit("RUN_FAILED", message=message, severity="error")
+            self.close(timeout)
 
     def close(self, timeout: Optional[float] = None) -> None:
         """Flushes without ending the run. Ranks other than the first use it. Later events are ignored."""
-        if not self._open:
-            return
-        self._open = False
         emitter = self._emitter
+        was_open, self._open = self._open, False
         limit = emitter.options.exit_timeout if timeout is None else timeout
-        if any(run._open for run in emitter.runs):
-            emitter.flush(limit)
-        else:
+        if not any(run._open for run in emitter.runs):
+            # Also when it was called before: a handler of a signal may have interrupted that call, and may end the
+            # process when this one returns.
             emitter.close(limit)
+        elif was_open:
+            emitter.flush(limit)
+
+    def _hurry(self) -> None:
+        if not any(run._open for run in self._emitter.runs):
+            self._emitter.hurry_to_close()
 
     def stats(self) -> Dict[str, Any]:
         """Returns counters of this process's emitter, for tests and for the curious."""
@@ -1801,10 +1938,12 @@ class Run:
         return self
 
     def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException], _trace: Any) -> None:
-        if kind is None:
+        # To the shell, `sys.exit()` and `sys.exit(0)` are a success.
+        left = isinstance(error, SystemExit) and (error.code is None or error.code == 0 and isinstance(error.code, int))
+        if kind is None or left:
             self.finish()
         else:
-            self.fail(f"{kind.__name__}: {error}")
+            self.fail(_reason_of(kind, error))
 
     def __reduce__(self) -> Tuple[Callable[..., Run], Tuple[Any, ...]]:
         emitter = self._emitter
@@ -1974,6 +2113,14 @@ class Run:
 
     def reward_computed(self, *, env_id: int, total_reward: Optional[Number] = None, **more: Any) -> None:
         self.emit("REWARD_COMPUTED", env_id=env_id, total_reward=total_reward, **more)
+
+
+def _reason_of(kind: Type[BaseException], error: Optional[BaseException]) -> str:
+    try:
+        said = str(error)
+    except Exception:
+        said = ""
+    return f"{kind.__name__}: {said}" if said else kind.__name__
 
 
 def start(
@@ -2199,7 +2346,9 @@ def _main(arguments: Optional[Sequence[str]] = None) -> int:
     command = commands.add_parser("drain", help="send what emitters spooled while the server was away")
     command.add_argument("dir", nargs="?", default=_default_spool(), help="the spool folder (default: %(default)s)")
     command.add_argument("--url", help="ingest; default RUNLOG_INGEST_URL, else where the emitter sent to")
-    command.add_argument("--cluster", help="default: the emitter's; the key is taken from RUNLOG_KEY or RUNLOG_KEY_FILE")
+    command.add_argument(
+        "--cluster", help="default: the emitter's; the key is taken from RUNLOG_KEY or RUNLOG_KEY_FILE"
+    )
     command.add_argument("--timeout", type=float, default=60.0, help="seconds without progress before giving up")
     given = parser.parse_args(arguments)
     if not os.path.isdir(given.dir):
