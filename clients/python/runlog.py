@@ -23,8 +23,9 @@ The chapters of this file:
      7. The backlog   _Backlog: what the server has not acknowledged, on disk and in memory
      8. Sending       _Backoff, _Sender
      9. The life      _Emitter: the thread, the forks and the end of a process
-    10. The handle    start, Run, LogHandler: what a training loop uses
-    11. The command   drain
+    10. The job       _Job: the rank, the run's name and the attempt, as the launcher says them
+    11. The handle    start, Run, LogHandler: what a training loop uses
+    12. The command   drain
 
 An event goes from the queue through numbering into the backlog, and leaves it when the server has acknowledged it.
 """
@@ -53,6 +54,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 import zlib
 from typing import (
     Any,
@@ -109,8 +111,9 @@ _SEVERITIES = {
     **{"trace": "debug", "warn": "warning", "err": "error", "crit": "critical", "fatal": "critical"},
 }
 # Lifecycle events are rare and precious. They never give way to a flood of metrics.
-_LIFECYCLE_PREFIXES = ("SEED_", "RUN_", "TRAINING_STARTED", "CHECKPOINT_")
-_TERMINAL = frozenset(("RUN_FINISHED", "RUN_FAILED"))
+_LIFECYCLE_PREFIXES = ("SEED_", "RUN_", "RANK_", "ALERT_", "TRAINING_STARTED", "CHECKPOINT_")
+_STARTS = frozenset(("TRAINING_STARTED", "RANK_STARTED"))
+_TERMINAL = frozenset(("RUN_FINISHED", "RUN_FAILED", "RANK_FINISHED"))
 
 Number = SupportsFloat
 """A float, an int, a numpy scalar or a tensor of one element."""
@@ -155,6 +158,8 @@ class Options:
 # ---------------------------------------------------------------------------------------------------------------
 
 _TEXT_MAX = 1024
+_ERROR_MAX = 4 * 1024
+_TRACEBACK_MAX = 16 * 1024
 _ITEMS_MAX = 4096
 _DEPTH_MAX = 32
 
@@ -983,6 +988,8 @@ class _Numbering:
             line += f',"seed_id":{_quote(str(seed_id))}'
         if epoch is not None:
             line += f',"epoch":{_number_or_null(epoch)}'
+        if event_type in _STARTS:
+            data = {**run._emitter.job.facts, **(data or {})}
         if type(data) is _Metrics:
             data, left_out = _flat(data)
             if left_out:
@@ -1351,8 +1358,9 @@ class _Emitter:
     """
 
     def __init__(
-        self, url: str, key: Optional[str], cluster: Optional[str], spool: Optional[str], options: Options
+        self, url: str, key: Optional[str], cluster: Optional[str], spool: Optional[str], options: Options, job: _Job
     ) -> None:
+        self.job = job
         self.url = url
         self.key = key
         self.cluster = cluster
@@ -1367,7 +1375,8 @@ class _Emitter:
         """Makes the state that belongs to one process. All of it is new after a fork."""
         options = self.options
         self.pid = os.getpid()
-        self.emitter_id = os.urandom(8).hex()
+        # The name is another one in each process, and it tells the rank.
+        self.emitter_id = ("" if self.job.rank is None else f"r{self.job.rank}-") + os.urandom(8).hex()
         self.queue = _Queue(options)
         self._backoff = _Backoff(options)
         self.running = False
@@ -1787,7 +1796,133 @@ def _flush_at_sigterm() -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# 10. What a training loop uses
+# 10. The job: what the launcher says in the environment
+# ---------------------------------------------------------------------------------------------------------------
+
+# Each is a fact in the data of TRAINING_STARTED, under its name in lower case.
+_FACTS = (
+    *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK"),
+    *("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT"),
+    *("SLURM_JOB_ID", "SLURM_JOB_NAME", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT"),
+    *("SLURM_PROCID", "SLURM_NTASKS", "SLURM_NODEID", "SLURM_NODELIST"),
+    *("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "JOB_COMPLETION_INDEX"),
+)
+_RANKS = (("RANK", "WORLD_SIZE"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"))
+_FACT_MAX = 256
+# `torchrun --standalone` makes one at each start, so it does not outlive a requeue.
+_MADE_UP_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+# Slurm's name for an allocation that somebody works in by hand. What is started there is no rank of one job.
+_BY_HAND = frozenset(("bash", "sh", "zsh", "interactive"))
+
+
+class _Job(NamedTuple):
+    rank: Optional[int]
+    """None for a process that is alone."""
+    facts: Dict[str, Any]
+
+    def leads(self) -> bool:
+        """Whether this process speaks for the run. Of several ranks the first one does."""
+        return not self.rank
+
+
+def _job_of(rank: Optional[int], attempt: Optional[int]) -> _Job:
+    """What is given wins over what the environment says."""
+    environment = os.environ
+    facts: Dict[str, Any] = {}
+    for name in _FACTS:
+        text = environment.get(name, "").encode("utf-8", "replace").decode().strip()
+        if text:
+            facts[name.lower()] = int(text) if re.match(r"-?[0-9]{1,15}\Z", text) else text[:_FACT_MAX]
+    facts["hostname"] = socket.gethostname()
+    if attempt is None:
+        attempt = 1 + sum(_count_in(facts, name) for name in ("torchelastic_restart_count", "slurm_restart_count"))
+    facts["attempt"] = attempt
+    found, size = _rank_in(facts)
+    if rank is None:
+        rank = found
+    if rank is not None:
+        facts["rank"] = rank
+    if size is not None:
+        facts["world_size"] = size
+    return _Job(rank, facts)
+
+
+def _count_in(facts: Mapping[str, Any], name: str) -> int:
+    count = facts.get(name)
+    return count if isinstance(count, int) and count > 0 else 0
+
+
+def _rank_in(facts: Mapping[str, Any]) -> Tuple[Optional[int], Optional[int]]:
+    """Returns the rank and how many ranks there are. A process that is the only one has no rank."""
+    for rank_name, size_name in _RANKS:
+        rank, size = facts.get(rank_name.lower()), facts.get(size_name.lower())
+        if rank_name == "SLURM_PROCID" and facts.get("slurm_job_name") in _BY_HAND:
+            continue
+        if isinstance(rank, int) and rank >= 0:
+            size = size if isinstance(size, int) and size > 0 else None
+            return (None if size == 1 else rank), size
+    return None, None
+
+
+def _run_name(job: _Job) -> str:
+    """
+    Returns the name for a run that was given none. It is the same in all ranks of a job and after a requeue, as far as
+    the environment tells them apart from those of other jobs.
+    """
+    named = os.environ.get("RUNLOG_RUN")
+    if named:
+        return _key_part("RUNLOG_RUN", named)
+    facts = job.facts
+    elastic = str(facts.get("torchelastic_run_id", "none"))
+    # torchrun without --rdzv-id says "none" in every job.
+    chosen = elastic if elastic != "none" else None
+    if chosen is not None and not _MADE_UP_ID.match(chosen):
+        return _fitted(chosen)
+    if "slurm_job_id" in facts and facts.get("slurm_job_name") not in _BY_HAND:
+        if "slurm_array_job_id" in facts and "slurm_array_task_id" in facts:
+            return _fitted(f"{facts['slurm_array_job_id']}_{facts['slurm_array_task_id']}")
+        return _fitted(str(facts["slurm_job_id"]))
+    if chosen is not None:
+        return _fitted(chosen)
+    if job.rank is not None or "torchelastic_run_id" in facts:
+        return _name_of_launcher(facts)
+    return _name_of_now()
+
+
+def _name_of_now() -> str:
+    return time.strftime("run-%Y%m%d-%H%M%S-") + os.urandom(2).hex()
+
+
+def _fitted(text: str) -> str:
+    """Makes a name of a run. A text that cannot be one keeps what tells it apart from others like it."""
+    if _KEY_PART.match(text):
+        return text
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("._-")[:50] or "run"
+    return f"{readable}-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:8]}"
+
+
+def _name_of_launcher(facts: Mapping[str, Any]) -> str:
+    """The ranks of one machine have the same parent: torchrun's agent or mpirun. It outlives their restarts."""
+    parent = os.getppid()
+    started = time.time()
+    try:
+        with open(f"/proc/{parent}/stat", encoding="utf-8", errors="replace") as file:
+            ticks = int(file.read().rpartition(")")[2].split()[19])
+        with open("/proc/stat", encoding="utf-8") as file:
+            booted = next(int(line.split()[1]) for line in file if line.startswith("btime "))
+        started = booted + ticks / os.sysconf("SC_CLK_TCK")
+        unique = f"{socket.gethostname()} {parent} {ticks} {booted}"
+        together = facts.get("local_world_size", facts.get("world_size")) == facts.get("world_size")
+    except (OSError, ValueError, IndexError, StopIteration):
+        unique, together = os.urandom(8).hex(), False
+    if not together:
+        _log.warning("the ranks of this job may not find one name for their run; give them one with run= or RUNLOG_RUN")
+    name = time.strftime("run-%Y%m%d-%H%M%S-", time.localtime(started))
+    return name + hashlib.sha256(unique.encode()).hexdigest()[:4]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# 11. What a training loop uses
 # ---------------------------------------------------------------------------------------------------------------
 
 
@@ -1890,23 +2025,51 @@ class Run:
         """Waits until the server has acknowledged everything emitted. Returns False when that takes too long."""
         return not self._open or self._emitter.flush(timeout)
 
+    def alert(self, title: str, text: Optional[str] = None, severity: Union[str, int] = "warning", **data: Any) -> None:
+        """
+        Queues an ALERT_RAISED event, which goes out at once: `run.alert("loss is NaN", f"at step {step}", "error")`. It is
+        kept like a lifecycle event, however many metrics there are.
+        """
+        said: Dict[str, Any] = {"title": title} if text is None else {"title": title, "text": text}
+        rank = self._emitter.job.rank
+        if rank is not None:
+            said["rank"] = rank
+        try:
+            message = ": ".join(map(str, (title,) if text is None else (title, text)))
+        except Exception as error:
+            message = f"an alert that cannot be read: {type(error).__name__}"
+        self.emit("ALERT_RAISED", {**said, **data}, message=message, severity=severity)
+        self._emitter.queue.ring()
+
     def finish(self, message: str = "", timeout: Optional[float] = None) -> None:
         """
         Reports that the run is done, and flushes within `timeout` (5 s). What is not taken by then is spooled. Ctrl-C
-        and other interruptions are raised when the rest is spooled, half a second later.
+        and other interruptions are raised when the rest is spooled, half a second later. In a rank other than the first it
+        reports RANK_FINISHED, which does not end the run of the others.
         """
         with _Uninterrupted(self._hurry):
-            self.emit("RUN_FINISHED", message=message)
+            self.emit("RUN_FINISHED" if self._emitter.job.leads() else "RANK_FINISHED", message=message)
             self.close(timeout)
 
-    def fail(self, message: str = "", timeout: Optional[float] = None) -> None:
-        """Reports that the run has failed, with the reason. The rest is as in `finish`."""
+    def fail(
+        self, message: str = "", timeout: Optional[float] = None, *, error: Optional[BaseException] = None
+    ) -> None:
+        """
+        Reports that the run has failed, with the reason, and with the traceback of `error`, or of the exception that is
+        being handled. Any rank may do so. The rest is as in `finish`.
+        """
         with _Uninterrupted(self._hurry):
-            self.emit("RUN_FAILED", message=message, severity="error")
+            job = self._emitter.job
+            data = _said_by(error if error is not None else sys.exc_info()[1])
+            message = message or data.get("error", "")
+            if not job.leads():
+                data["rank"] = job.rank
+                message = f"rank {job.rank}: {message}" if message else f"rank {job.rank} failed"
+            self.emit("RUN_FAILED", data, message=message, severity="error")
             self.close(timeout)
 
     def close(self, timeout: Optional[float] = None) -> None:
-        """Flushes without ending the run. Ranks other than the first use it. Later events are ignored."""
+        """Flushes and says nothing about the run. Later events are ignored."""
         emitter = self._emitter
         was_open, self._open = self._open, False
         limit = emitter.options.exit_timeout if timeout is None else timeout
@@ -1943,11 +2106,11 @@ class Run:
         if kind is None or left:
             self.finish()
         else:
-            self.fail(_reason_of(kind, error))
+            self.fail(error=error)
 
     def __reduce__(self) -> Tuple[Callable[..., Run], Tuple[Any, ...]]:
         emitter = self._emitter
-        settings = (emitter.url, emitter.key, emitter.cluster, emitter.spool_root, emitter.options)
+        settings = (emitter.url, emitter.key, emitter.cluster, emitter.spool_root, emitter.options, emitter.job)
         return _unpickled, (settings, self.run_id, self.group_id, self._open)
 
     # --- the ten types ---
@@ -1955,25 +2118,30 @@ class Run:
     def training_started(
         self,
         *,
-        n_envs: int,
-        max_epochs: int,
-        max_batches: int,
-        task: str,
-        host_params: Number,
-        slot_ids: Sequence[str],
-        seed: Number,
-        n_episodes: int,
-        lr: Number,
-        clip_ratio: Number,
-        entropy_coef: Number,
-        param_budget: Number,
-        policy_device: str,
-        env_devices: Sequence[str],
-        reward_mode: str,
+        n_envs: int = 1,
+        max_epochs: int = 0,
+        max_batches: int = 0,
+        task: str = "",
+        host_params: Optional[Number] = None,
+        slot_ids: Sequence[str] = (),
+        seed: Optional[Number] = None,
+        n_episodes: int = 0,
+        lr: Optional[Number] = None,
+        clip_ratio: Optional[Number] = None,
+        entropy_coef: Optional[Number] = None,
+        param_budget: Optional[Number] = None,
+        policy_device: str = "",
+        env_devices: Sequence[str] = (),
+        reward_mode: str = "",
         **more: Any,
     ) -> None:
+        """
+        Begins an attempt of the run: `run.training_started(task="cifar10", lr=3e-4, batch_size=64)`. What a training has not
+        is left out. `start_episode` says from which episode it resumes. The rank, the host, the job and the attempt are
+        added. In ranks other than the first it is RANK_STARTED, so that one start counts as one attempt.
+        """
         self.emit(
-            "TRAINING_STARTED",
+            "TRAINING_STARTED" if self._emitter.job.leads() else "RANK_STARTED",
             n_envs=n_envs,
             max_epochs=max_epochs,
             max_batches=max_batches,
@@ -2115,14 +2283,6 @@ class Run:
         self.emit("REWARD_COMPUTED", env_id=env_id, total_reward=total_reward, **more)
 
 
-def _reason_of(kind: Type[BaseException], error: Optional[BaseException]) -> str:
-    try:
-        said = str(error)
-    except Exception:
-        said = ""
-    return f"{kind.__name__}: {said}" if said else kind.__name__
-
-
 def start(
     run: Optional[str] = None,
     *,
@@ -2131,35 +2291,41 @@ def start(
     cluster: Optional[str] = None,
     group: str = "default",
     spool: Union[str, os.PathLike[str], bool, None] = None,
+    rank: Optional[int] = None,
+    attempt: Optional[int] = None,
     flush_on_sigterm: bool = False,
     options: Optional[Options] = None,
 ) -> Run:
     """
     Begins to emit for a run. It makes no connection yet. `run` and `group` are 1 to 64 characters of A-Z a-z 0-9 . _ -
-    and without `run` a name is made from the time. `url` and `key` default to RUNLOG_INGEST_URL and RUNLOG_KEY, or to
+    and without `run` the name is RUNLOG_RUN, else torchrun's --rdzv-id or the Slurm job, so that all ranks and requeues of
+    a job are one run, else made from the time. `rank` and `attempt` (1 is the first) are read from what torchrun, Slurm or
+    mpirun says. In ranks other than 0 `training_started` and `finish` speak of the rank alone. `url` and `key` default to RUNLOG_INGEST_URL and RUNLOG_KEY, or to
     the content of the file that RUNLOG_KEY_FILE names.
     `cluster` names the cluster to a server without keys. `spool` is a folder (default RUNLOG_SPOOL_DIR, else
     ~/.cache/runlog/spool), or False for none. With RUNLOG_DISABLED=1 the run does nothing at all. Raises ValueError
     for a name or an address that cannot work.
     """
     disabled = os.environ.get("RUNLOG_DISABLED", "").strip().lower() in ("1", "true", "yes")
-    run_id = run if run is not None else time.strftime("run-%Y%m%d-%H%M%S-") + os.urandom(2).hex()
+    job = _job_of(_whole("rank", rank, at_least=0), _whole("attempt", attempt, at_least=1))
+    run_id = run if run is not None else _name_of_now() if disabled else _run_name(job)
     settings = (
         url or os.environ.get("RUNLOG_INGEST_URL") or DEFAULT_URL,
         None if disabled else _key_of(key),
         None if cluster is None or disabled else _key_part("cluster", cluster),
         _spool_of(spool),
         options or Options(),
+        job,
     )
     if disabled:
-        return Run(_Emitter(DEFAULT_URL, None, None, None, settings[4]), run_id, group, opened=False)
+        return Run(_Emitter(DEFAULT_URL, None, None, None, settings[4], job), run_id, group, opened=False)
     names = (_key_part("run", run_id), _key_part("group", group))
     if flush_on_sigterm:
         _flush_at_sigterm()
     return _open(settings, *names)
 
 
-_Settings = Tuple[str, Optional[str], Optional[str], Optional[str], Options]
+_Settings = Tuple[str, Optional[str], Optional[str], Optional[str], Options, _Job]
 
 
 def _open(settings: _Settings, run_id: str, group_id: str) -> Run:
@@ -2200,6 +2366,13 @@ def _spool_of(spool: Union[str, os.PathLike[str], bool, None]) -> Optional[str]:
     return os.path.abspath(os.fspath(spool))
 
 
+def _whole(what: str, number: Optional[int], at_least: int) -> Optional[int]:
+    whole = isinstance(number, int) and not isinstance(number, bool)
+    if number is not None and not (whole and at_least <= number < 2**31):
+        raise ValueError(f"{what} must be a whole number from {at_least}, not {number!r}")
+    return number
+
+
 def _key_part(what: str, text: str) -> str:
     if not isinstance(text, str) or _KEY_PART.match(text) is None:
         raise ValueError(
@@ -2231,6 +2404,24 @@ class LogHandler(logging.Handler):
             self.handleError(record)
 
 
+def _said_by(error: Optional[BaseException]) -> Dict[str, Any]:
+    """Returns what an exception says, as the data of RUN_FAILED. The end of a long traceback tells more than its head."""
+    if error is None:
+        return {}
+    try:
+        said = ": ".join(filter(None, (type(error).__name__, str(error))))
+    except Exception:
+        said = type(error).__name__
+    said = said[:_ERROR_MAX]
+    try:
+        trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    except Exception:
+        return {"error": said}
+    if len(trace) > _TRACEBACK_MAX:
+        trace = "…" + trace[-_TRACEBACK_MAX:]
+    return {"error": said, "traceback": trace}
+
+
 def _severity_name(severity: Any) -> str:
     """Returns the severity that a text or a level of `logging` means, and `info` for any other."""
     if isinstance(severity, int):
@@ -2246,7 +2437,7 @@ def _severity_of(level: int) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# 11. The command: python -m runlog drain DIR
+# 12. The command: python -m runlog drain DIR
 # ---------------------------------------------------------------------------------------------------------------
 
 
