@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { type Command, CommandError, exitCodes, parseCommandLine, UsageError } from '../command.ts';
 import { formatCount, formatDuration, formatRate } from '../format.ts';
+import { chooseReader } from '../import/choose-reader.ts';
 import { type FileImport, importFile, type Pace } from '../import/import-file.ts';
 import { createImportReport } from '../import/import-report.ts';
 import { runIdOfFile } from '../import/number-lines.ts';
@@ -111,12 +112,13 @@ async function importFiles(files: readonly SourceFile[], options: ImportOptions)
   const now = () => performance.now();
   const progress = createProgress({ stream: process.stderr, now });
   const report = createImportReport({ config, clusterId });
-  const total: FileImport = { lines: 0, accepted: 0, rejected: 0, normalized: 0, bytesRead: 0 };
+  const total: FileImport = { found: 0, accepted: 0, rejected: 0, normalized: 0, bytesRead: 0 };
   const startedAtMs = now();
   for (const file of files) {
     const fileStartedAtMs = now();
     const result = await importFile({
       path: file.path,
+      read: await chooseReader(file.path),
       runId: file.runId,
       groupId,
       target: { ingestUrl: config.ingestUrl, key: config.currentKey, clusterId },
@@ -124,9 +126,9 @@ async function importFiles(files: readonly SourceFile[], options: ImportOptions)
       now,
       random: Math.random,
       signal,
-      onRejected: (line, fault) =>
+      onRejected: (place, fault) =>
         progress.note(
-          `${file.path}:${line}: ${fault.code}: ${fault.path === '' ? '' : `${fault.path} `}${fault.message}`,
+          `${file.path}:${place}: ${fault.code}: ${fault.path === '' ? '' : `${fault.path} `}${fault.message}`,
         ),
       onRetry: ({ reason }) => progress.trouble(`${reason}; trying again`),
       onProgress: (soFar) =>
@@ -146,7 +148,7 @@ async function importFiles(files: readonly SourceFile[], options: ImportOptions)
       throw error;
     });
     progress.end();
-    for (const field of ['lines', 'accepted', 'rejected', 'normalized', 'bytesRead'] as const) {
+    for (const field of ['found', 'accepted', 'rejected', 'normalized', 'bytesRead'] as const) {
       total[field] += result[field];
     }
     process.stdout.write(`${fileLine(file, result)}\n`);
@@ -175,7 +177,7 @@ function progressLine(file: SourceFile, soFar: FileImport, seconds: number): str
   const share = file.bytes === 0 ? 1 : Math.min(1, soFar.bytesRead / file.bytes);
   const left = share > 0.01 && share < 1 ? `, ${formatDuration((seconds / share) * (1 - share))} left` : '';
   const rate = formatRate(soFar.accepted / Math.max(seconds, 0.001));
-  return `${file.path}: ${formatCount(soFar.lines)} lines, ${Math.floor(share * 100)} %, ${rate} events/s${left}`;
+  return `${file.path}: ${formatCount(soFar.found)} events, ${Math.floor(share * 100)} %, ${rate} events/s${left}`;
 }
 
 function fileLine(file: SourceFile, result: FileImport): string {

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { BODY_EVENTS_MAX, EVENT_BYTES_MAX } from '@runlog/schema/limits';
+import { BODY_EVENTS_MAX } from '@runlog/schema/limits';
 import { type SendOptions, type SendTarget, sendEvents } from '../services/send-events.ts';
+import { eventBytes } from './event-bytes.ts';
 import type { LineFault } from './judge-line.ts';
 import { createLineNumberer, emitterIdOf, type NumberedLine } from './number-lines.ts';
-import { readLines } from './read-lines.ts';
+import type { Recorded, RecordingReader } from './recorded-source.ts';
 
 /** The largest body. It is below ingest's bound, so that two of them need little memory. */
 const BODY_BYTES_MAX = 1024 * 1024;
@@ -13,9 +14,10 @@ const REJECTED_TOLD_MAX = 100;
 /** How long an event may wait for others to share a request with, at a recorded pace. */
 const GATHER_MS_MAX = 500;
 
-/** The progress of a file. Blank lines are counted in `lines` and nowhere else. */
+/** The progress of a file. */
 export interface FileImport {
-  lines: number;
+  /** Events and faults that were read. */
+  found: number;
   accepted: number;
   rejected: number;
   normalized: number;
@@ -31,6 +33,7 @@ export interface Pace {
 
 export interface FileImportOptions {
   readonly path: string;
+  readonly read: RecordingReader;
   readonly runId: string;
   readonly groupId: string | undefined;
   readonly target: SendTarget;
@@ -38,7 +41,7 @@ export interface FileImportOptions {
   readonly now: () => number;
   readonly random: () => number;
   readonly signal: AbortSignal;
-  readonly onRejected: (line: number | string, fault: LineFault) => void;
+  readonly onRejected: (place: string, fault: LineFault) => void;
   readonly onRetry: NonNullable<SendOptions['onRetry']>;
   readonly onProgress: (soFar: FileImport) => void;
   /** Is called once for each `run/group` of the file, before any event of it is sent. */
@@ -46,7 +49,7 @@ export interface FileImportOptions {
 }
 
 interface Line {
-  readonly number: number;
+  readonly place: string;
   readonly bytes: Buffer;
 }
 
@@ -56,10 +59,10 @@ interface Line {
  */
 export async function importFile(options: FileImportOptions): Promise<FileImport> {
   const { signal, pace } = options;
-  const result: FileImport = { lines: 0, accepted: 0, rejected: 0, normalized: 0, bytesRead: 0 };
-  const reject = (line: number, fault: LineFault) => {
+  const result: FileImport = { found: 0, accepted: 0, rejected: 0, normalized: 0, bytesRead: 0 };
+  const reject = (place: string, fault: LineFault) => {
     result.rejected += 1;
-    if (result.rejected <= REJECTED_TOLD_MAX) options.onRejected(line, fault);
+    if (result.rejected <= REJECTED_TOLD_MAX) options.onRejected(place, fault);
   };
   const send = async (lines: readonly Line[]) => {
     const outcome = await sendEvents(
@@ -75,7 +78,7 @@ export async function importFile(options: FileImportOptions): Promise<FileImport
     );
     result.accepted += outcome.accepted;
     result.normalized += outcome.normalized;
-    for (const { index, ...fault } of outcome.errors) reject(lines[index]!.number, fault);
+    for (const { index, ...fault } of outcome.errors) reject(lines[index]!.place, fault);
     result.rejected += outcome.rejected - outcome.errors.length;
     options.onProgress(result);
   };
@@ -95,29 +98,28 @@ export async function importFile(options: FileImportOptions): Promise<FileImport
     inFlight.catch(() => {});
   };
 
-  const source = readLines(options.path, { lineBytesMax: EVENT_BYTES_MAX, signal });
+  const onBytes = (bytes: number) => {
+    result.bytesRead += bytes;
+  };
   const runs = new Set<string>();
   let number: ((line: Buffer) => NumberedLine) | null = null;
-  for await (const line of source) {
-    result.lines += 1;
-    result.bytesRead = source.bytesRead();
-    const bytes = withoutByteOrderMark(line.bytes);
-    if (isBlank(bytes)) continue;
+  for await (const recorded of options.read(options.path, { signal, onBytes })) {
+    result.found += 1;
+    const { place } = recorded;
+    if ('fault' in recorded) {
+      reject(place, recorded.fault);
+      continue;
+    }
+    const bytes = bytesOf(recorded);
     number ??= createLineNumberer({
       runId: options.runId,
       groupId: options.groupId,
       emitterId: emitterIdOf(bytes),
     });
-    if (line.cut) {
-      const message = `an event may have at most ${EVENT_BYTES_MAX} bytes`;
-      reject(line.number, { code: 'event_too_large', path: '', message });
-      continue;
-    }
     const numbered = number(bytes);
     if (numbered.kind === 'rejected') {
       const { fault } = numbered;
-      const hint = line.unterminated ? ' (the last line, without a line end: still being written?)' : '';
-      reject(line.number, { ...fault, message: `${fault.message}${hint}` });
+      reject(place, { ...fault, message: `${fault.message}${hintOf(recorded)}` });
       options.onProgress(result);
       continue;
     }
@@ -132,13 +134,12 @@ export async function importFile(options: FileImportOptions): Promise<FileImport
       await pauseFor(waitMs, { signal, onTick: () => options.onProgress(result) });
     }
     if (batch.length === 0) batchSinceMs = options.now();
-    batch.push({ number: line.number, bytes: numbered.bytes });
+    batch.push({ place, bytes: numbered.bytes });
     batchBytes += numbered.bytes.length + 1;
     if (batch.length >= BODY_EVENTS_MAX || batchBytes >= BODY_BYTES_MAX) await flush();
   }
   await flush();
   await inFlight;
-  result.bytesRead = source.bytesRead();
   if (result.rejected > REJECTED_TOLD_MAX) {
     const message = `${result.rejected - REJECTED_TOLD_MAX} more rejected lines are not listed`;
     options.onRejected('…', { code: 'schema', path: '', message });
@@ -153,10 +154,11 @@ async function pauseFor(ms: number, options: { signal: AbortSignal; onTick: () =
   }
 }
 
-function withoutByteOrderMark(line: Buffer): Buffer {
-  return line[0] === 0xef && line[1] === 0xbb && line[2] === 0xbf ? line.subarray(3) : line;
+function bytesOf(recorded: Exclude<Recorded, { fault: LineFault }>): Buffer {
+  return 'line' in recorded ? recorded.line : eventBytes(recorded.event);
 }
 
-function isBlank(line: Buffer): boolean {
-  return line.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d);
+function hintOf(recorded: Recorded): string {
+  const isLast = 'line' in recorded && recorded.isLast === true;
+  return isLast ? ' (the last line, without a line end: still being written?)' : '';
 }

@@ -15,37 +15,31 @@ export interface FileLine {
   readonly unterminated: boolean;
 }
 
-export interface LineSource extends AsyncIterable<FileLine> {
-  /** Bytes read of the file as it is on disk, compressed or not. */
-  readonly bytesRead: () => number;
-}
-
 /**
  * Reads the lines of a file of any size with at most one chunk and one line in memory. A `.gz` file is inflated on the
  * way.
  */
-export function readLines(path: string, options: { lineBytesMax: number; signal?: AbortSignal }): LineSource {
-  let bytesRead = 0;
-  const chunks = (): Readable => {
-    const signal = options.signal === undefined ? {} : { signal: options.signal };
-    const file = createReadStream(path, { highWaterMark: CHUNK_BYTES, ...signal });
-    const counter = new Transform({
-      transform(chunk: Buffer, _encoding, done: TransformCallback) {
-        bytesRead += chunk.length;
-        done(null, chunk);
-      },
-    });
-    file.on('error', (error) => counter.destroy(error));
-    file.pipe(counter);
-    if (!path.endsWith('.gz')) return counter;
+export function readLines(
+  path: string,
+  options: { lineBytesMax: number; signal?: AbortSignal; onBytes?: (bytes: number) => void },
+): AsyncGenerator<FileLine> {
+  const signal = options.signal === undefined ? {} : { signal: options.signal };
+  const file = createReadStream(path, { highWaterMark: CHUNK_BYTES, ...signal });
+  const counter = new Transform({
+    transform(chunk: Buffer, _encoding, done: TransformCallback) {
+      options.onBytes?.(chunk.length);
+      done(null, chunk);
+    },
+  });
+  file.on('error', (error) => counter.destroy(error));
+  file.pipe(counter);
+  let chunks: Readable = counter;
+  if (path.endsWith('.gz')) {
     const inflate = createGunzip();
     counter.on('error', (error) => inflate.destroy(error));
-    return counter.pipe(inflate);
-  };
-  return {
-    bytesRead: () => bytesRead,
-    [Symbol.asyncIterator]: () => splitLines(chunks(), options.lineBytesMax),
-  };
+    chunks = counter.pipe(inflate);
+  }
+  return splitLines(chunks, options.lineBytesMax);
 }
 
 /** Splits a byte stream into lines. Bytes beyond the bound are dropped as they are read, up to the next line end. */

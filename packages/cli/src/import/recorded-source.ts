@@ -1,0 +1,23 @@
+import type { LineFault } from './judge-line.ts';
+
+/** What a reader finds at one place of a recording. */
+export type Recorded =
+  /** An event as an object. It may lack `event_id`, `run_id` and `emitter_id`; the import gives what is missing. */
+  | { readonly place: string; readonly event: Readonly<Record<string, unknown>> }
+  /** An event as the JSON that the file has. Its bytes are kept. `isLast`: the file ends there without a line end. */
+  | { readonly place: string; readonly line: Buffer; readonly isLast?: boolean }
+  /** What cannot be an event, or cannot be read. The reader may go on after it, or end. */
+  | { readonly place: string; readonly fault: LineFault };
+
+export interface ReadingOptions {
+  readonly signal: AbortSignal;
+  /** Is told how many bytes of the file, as it is on disk, have been read since it was told before. */
+  readonly onBytes?: (bytes: number) => void;
+}
+
+/**
+ * Reads a recording of any size, in order and within bounded memory. A place names where something stands in words that
+ * follow the path and a colon, such as a line's number. What the file lacks or has broken is a fault; only faults of the
+ * machine are thrown.
+ */
+export type RecordingReader = (path: string, options: ReadingOptions) => AsyncIterable<Recorded>;
