@@ -1,11 +1,12 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { openEmbedded } from '@runlog/topic-io/embedded/open-embedded';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { silentLogger } from '../support/silent-logger.ts';
@@ -13,6 +14,7 @@ import { uniqueName } from '../support/unique-name.ts';
 import { createTopic, numbered, readToEnd, rejectionOf } from './contract-context.ts';
 
 interface Fact {
+  readonly pid?: number;
   readonly open?: boolean;
   readonly writing?: string;
   readonly value?: string;
@@ -37,11 +39,19 @@ const killRounds = 6;
 const script = fileURLToPath(new URL('../support/embedded-child.ts', import.meta.url));
 
 function startChild(mode: 'load' | 'follow' | 'own', folder: string, topic = ''): Child {
-  const child: ChildProcessByStdio<Writable, Readable, null> = spawn(
-    process.execPath,
-    ['--import', 'tsx', script, mode, folder, topic],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
-  );
+  return start([process.execPath, '--import', 'tsx', script, mode, folder, topic]);
+}
+
+/** Starts an owner whose parent never notices the end of its children. The first fact names the owner's pid. */
+function startUnderCarelessParent(folder: string): Child {
+  const owner = [process.execPath, '--import', 'tsx', script, 'own', folder];
+  return start(['sh', '-c', 'exec 3<&0; "$@" <&3 & echo "{\\"pid\\":$!}"; exec sleep 600', 'sh', ...owner]);
+}
+
+function start([program = '', ...args]: readonly string[]): Child {
+  const child: ChildProcessByStdio<Writable, Readable, null> = spawn(program, args, {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const facts: Fact[] = [];
   const lines = createInterface({ input: child.stdout });
   lines.on('line', (line) => facts.push(JSON.parse(line) as Fact));
@@ -107,6 +117,58 @@ describe('an embedded log and real processes', () => {
     owner.kill();
     await owner.ended;
     const io = await openEmbedded({ folder, logger: silentLogger });
+    await io[Symbol.asyncDispose]();
+  });
+
+  it.runIf(process.platform === 'linux')(
+    'opens at once when the owner was killed and its parent has not noticed',
+    async () => {
+      const folder = await temporaryFolder();
+      const parent = startUnderCarelessParent(folder);
+      await expect.poll(() => parent.facts).toHaveLength(2);
+      const pid = parent.facts.find((fact) => fact.pid !== undefined)?.pid ?? 0;
+      expect((await rejectionOf(openEmbedded({ folder, logger: silentLogger }))).message).toContain(
+        `process ${pid} on host `,
+      );
+      process.kill(pid, 'SIGKILL');
+      await expect.poll(() => readFile(`/proc/${pid}/stat`, 'utf8')).toContain(') Z ');
+      const io = await openEmbedded({ folder, logger: silentLogger });
+      await io[Symbol.asyncDispose]();
+    },
+  );
+
+  it('opens a copy of a folder beside the owner of the original, which goes on', async () => {
+    const parent = await temporaryFolder();
+    const [folder, copy] = [join(parent, 'log'), join(parent, 'copy')];
+    const owner = startChild('own', folder);
+    await expect.poll(() => owner.facts).toEqual([{ open: true }]);
+    await promisify(execFile)('cp', ['-r', folder, copy]);
+    await using io = await openEmbedded({ folder: copy, logger: silentLogger });
+    const topic = await createTopic(io, { name: uniqueName('copied') });
+    await using writer = await io.writer();
+    await writer.append({ topic, partition: 0, records: numbered('in-copy', 2) });
+    expect((await rejectionOf(openEmbedded({ folder, logger: silentLogger }))).message).toContain(
+      `process ${owner.pid} on host `,
+    );
+  });
+
+  it('is still owned when the folder was moved, and another log can begin in its place', async () => {
+    const parent = await temporaryFolder();
+    const [folder, moved] = [join(parent, 'log'), join(parent, 'moved')];
+    const owner = startChild('own', folder);
+    await expect.poll(() => owner.facts).toEqual([{ open: true }]);
+    await rename(folder, moved);
+    const refusal = await rejectionOf(openEmbedded({ folder: moved, logger: silentLogger }));
+    expect(refusal.message).toContain(`process ${owner.pid} on host `);
+
+    const second = startChild('own', folder);
+    await expect.poll(() => second.facts).toEqual([{ open: true }]);
+    owner.endInput();
+    expect(await owner.ended).toMatchObject([[0, null], expect.anything()]);
+    expect((await rejectionOf(openEmbedded({ folder, logger: silentLogger }))).message).toContain(
+      `process ${second.pid} on host `,
+    );
+    const io = await openEmbedded({ folder: moved, logger: silentLogger });
     await io[Symbol.asyncDispose]();
   });
 

@@ -6,7 +6,7 @@ import threading
 import time
 import unittest
 
-from support import WAIT_MAX_S, EmitterTest, free_port, hang, missing_of, runlog, take
+from support import WAIT_MAX_S, EmitterTest, free_port, hang, missing_of, take
 
 HEAD = """
 import atexit, ctypes, logging, os, signal, sys, threading, time

@@ -1,6 +1,8 @@
-import { link, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { link, mkdir, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { TopicIoError } from '../topic-io.ts';
 import { checkReadableBeside, lockFolder } from './lock.ts';
@@ -97,6 +99,48 @@ describe('the lock of a folder', () => {
     await expect(checkReadableBeside(folder)).rejects.toMatchObject({ code: 'unusable' });
     await elsewhere[Symbol.asyncDispose]();
     await expect(checkReadableBeside(folder)).resolves.toBeUndefined();
+  });
+
+  it('is not part of a copy of the folder, whose own is still held', async () => {
+    const parent = await temporaryFolder();
+    const [folder, copy] = [join(parent, 'log'), join(parent, 'copy')];
+    await mkdir(folder);
+    await using lock = await lockFolder(folder);
+    await promisify(execFile)('cp', ['-r', folder, copy]);
+    await using ofCopy = await lockFolder(copy);
+    expect(ofCopy.owner).toEqual(lock.owner);
+    await expect(lockFolder(copy)).rejects.toMatchObject({ code: 'unusable' });
+    await expect(lockFolder(folder)).rejects.toMatchObject({ code: 'unusable' });
+  });
+
+  it('stays with its owner if the file system gives the folder another number', async () => {
+    const folder = await temporaryFolder();
+    await using _lock = await lockFolder(folder);
+    const path = join(folder, 'owner-1.json');
+    const entry = JSON.parse(await readFile(path, 'utf8')) as object;
+    await writeFile(path, JSON.stringify({ ...entry, folder: { device: '1', inode: '2' } }));
+    await expect(lockFolder(folder)).rejects.toMatchObject({ code: 'unusable' });
+  });
+
+  it('moves with the folder, and its release leaves alone what has taken the place', async () => {
+    const parent = await temporaryFolder();
+    const [folder, moved] = [join(parent, 'log'), join(parent, 'moved')];
+    await mkdir(folder);
+    const first = await lockFolder(folder);
+    await rename(folder, moved);
+    await expect(lockFolder(moved)).rejects.toMatchObject({ code: 'unusable' });
+    await mkdir(folder);
+    await using _second = await lockFolder(folder);
+    await first[Symbol.asyncDispose]();
+    await expect(lockFolder(folder)).rejects.toMatchObject({ code: 'unusable' });
+  });
+
+  it('is released without an error when the folder is gone', async () => {
+    const parent = await temporaryFolder();
+    await mkdir(join(parent, 'log'));
+    const lock = await lockFolder(join(parent, 'log'));
+    await rm(join(parent, 'log'), { recursive: true });
+    await lock[Symbol.asyncDispose]();
   });
 
   it('works in a folder whose path is too long for a socket', async () => {

@@ -12,12 +12,22 @@ import { answersOnSocket, listenAsOwner, type OwnerSocket } from './owner-socket
  */
 export interface FolderLock extends AsyncDisposable {
   readonly owner: OwnerIdentity;
+  /** Whether the folder still lies where it was locked. It may have been moved, and another may be in its place. */
+  isInPlace(): Promise<boolean>;
 }
 
 interface OwnerEntry {
   readonly number: number;
   readonly owner: OwnerIdentity | null;
   readonly released: boolean;
+  readonly socketName: string | null;
+  /** The folder that the owner has; null in entries of older builds. */
+  readonly folder: FolderPlace | null;
+}
+
+interface FolderPlace {
+  readonly device: string;
+  readonly inode: string;
 }
 
 const entryPattern = /^owner-(\d{1,15})\.json$/;
@@ -39,13 +49,15 @@ export async function lockFolder(
     const found = await newestEntry(folder);
     if (found !== null && (await isHeld(folder, found, identity))) throw heldError(folder, found.owner);
     const number = (found?.number ?? 0) + 1;
+    const place = await placeOf(folder);
     const socket = await listenAsOwner(folder);
-    const taken = await createEntry(folder, number, { ...identity, socketName: socket?.name ?? null });
+    const socketName = socket?.name ?? null;
+    const taken = await createEntry(folder, number, { ...identity, socketName, folder: place });
     // Another process may have taken this number, released it and been superseded while we looked: the highest number
     // counts.
     if (taken && (await newestEntry(folder))?.number === number) {
-      await removeOlder(folder, { number, socketName: socket?.name ?? null });
-      return holdLock({ folder, number, identity, socket });
+      await removeOlder(folder, { number, socketName });
+      return holdLock({ folder, place, number, identity, socket });
     }
     if (taken) await unlink(entryPath(folder, number));
     await socket?.close();
@@ -99,18 +111,22 @@ export async function checkReadableBeside(
 
 function holdLock(held: {
   folder: string;
+  place: FolderPlace;
   number: number;
   identity: OwnerIdentity;
   socket: OwnerSocket | null;
 }): FolderLock {
-  const { folder, number, identity, socket } = held;
+  const { folder, place, number, identity, socket } = held;
   let released: Promise<void> | undefined;
+  const isInPlace = async () => isSamePlace(await placeOf(folder).catch(() => null), place);
   return {
     owner: identity,
+    isInPlace,
     async [Symbol.asyncDispose]() {
       released ??= (async () => {
         await socket?.close();
-        await markReleased(entryPath(folder, number), identity);
+        // The entry of a folder that was moved stays there, and is that of a process that has ended.
+        if (await isInPlace()) await markReleased(entryPath(folder, number), identity);
       })();
       await released;
     },
@@ -140,16 +156,34 @@ async function isHeld(folder: string, found: OwnerEntry, here: OwnerIdentity): P
   const liveness: Liveness = livenessOf(found.owner, here);
   switch (liveness) {
     case 'alive':
-      return true;
+      return !(await isCopy(folder, found));
     case 'dead':
       return false;
-    case 'unknown': {
-      const { socketName } = found.owner as OwnerIdentity & { socketName?: string | null };
-      return typeof socketName === 'string' ? answersOnSocket(folder, socketName) : true;
-    }
+    case 'unknown':
+      return found.socketName === null || answersOnSocket(folder, found.socketName);
     default:
       return liveness satisfies never;
   }
+}
+
+/**
+ * Whether the entry came into this folder as part of a copy of the folder that it names. Some file systems give a folder
+ * another number after a while, so the owner's socket is asked too: nobody listens at the copy of a socket.
+ */
+async function isCopy(folder: string, found: OwnerEntry): Promise<boolean> {
+  if (found.folder === null || found.socketName === null) return false;
+  return (
+    !isSamePlace(found.folder, await placeOf(folder)) && !(await answersOnSocket(folder, found.socketName))
+  );
+}
+
+async function placeOf(folder: string): Promise<FolderPlace> {
+  const { dev, ino } = await stat(folder, { bigint: true });
+  return { device: String(dev), inode: String(ino) };
+}
+
+function isSamePlace(one: FolderPlace | null, other: FolderPlace): boolean {
+  return one?.device === other.device && one.inode === other.inode;
 }
 
 function heldError(folder: string, owner: OwnerIdentity | null): TopicIoError {
@@ -179,10 +213,15 @@ async function newestEntry(folder: string): Promise<OwnerEntry | null> {
 
 function parseEntry(text: string): Omit<OwnerEntry, 'number'> {
   try {
-    const parsed = JSON.parse(text) as OwnerIdentity & { released?: boolean };
-    return { owner: typeof parsed.pid === 'number' ? parsed : null, released: parsed.released === true };
+    const parsed = JSON.parse(text) as OwnerIdentity & Partial<Omit<OwnerEntry, 'number' | 'owner'>>;
+    return {
+      owner: typeof parsed.pid === 'number' ? parsed : null,
+      released: parsed.released === true,
+      socketName: typeof parsed.socketName === 'string' ? parsed.socketName : null,
+      folder: typeof parsed.folder?.inode === 'string' ? parsed.folder : null,
+    };
   } catch {
-    return { owner: null, released: false };
+    return { owner: null, released: false, socketName: null, folder: null };
   }
 }
 

@@ -278,7 +278,8 @@ class EmbeddedTopicIo implements TopicIo {
     await this.#store[Symbol.asyncDispose]();
     if (this.#lock === null) return;
     try {
-      await writeMarker(this.#folder, { state: 'ready', mayBeUnsealed: this.#mayBeUnsealed });
+      if (await this.#lock.isInPlace())
+        await writeMarker(this.#folder, { state: 'ready', mayBeUnsealed: this.#mayBeUnsealed });
     } catch (error) {
       // The marker only says how large the log has grown. On a full disk the older one stays.
       this.#logger.warn({ err: error }, 'the marker of the embedded log could not be renewed');

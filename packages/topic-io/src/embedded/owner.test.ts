@@ -1,4 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { livenessOf, type OwnerIdentity, thisProcess } from './owner.ts';
 
 const here: OwnerIdentity = {
@@ -44,4 +48,23 @@ describe('an owner', () => {
   it('finds itself alive', () => {
     expect(livenessOf(thisProcess(), thisProcess())).toBe('alive');
   });
+
+  it.runIf(process.platform === 'linux')(
+    'is dead when it has ended and its parent does not notice',
+    async () => {
+      const self = thisProcess();
+      const parent = spawn('sh', ['-c', 'sleep 600 & echo $!; exec sleep 600'], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      onTestFinished(() => void parent.kill('SIGKILL'));
+      const [line] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string];
+      const pid = Number(line);
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      const processStart = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+      expect(livenessOf({ ...self, pid, processStart }, self)).toBe('alive');
+      process.kill(pid, 'SIGKILL');
+      await expect.poll(() => livenessOf({ ...self, pid, processStart }, self)).toBe('dead');
+      expect(readFileSync(`/proc/${pid}/stat`, 'utf8')).toContain(') Z ');
+    },
+  );
 });

@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 /**
@@ -44,14 +44,37 @@ export function livenessOf(
   return isRunning(owner.pid) ? 'alive' : 'dead';
 }
 
-/**
- * Reads field 22 of /proc/PID/stat. It is counted from the end of the command name, which may itself hold spaces and
- * brackets.
- */
+/** Resolves to null for a process that is gone, or that has ended and waits for its parent to notice. */
 function processStartOf(pid: number): string | null {
+  const found = statOf(`/proc/${pid}`);
+  return found === null || (hasEnded(found) && !hasRunningThreads(pid)) ? null : found.start;
+}
+
+interface ProcessStat {
+  readonly state: string;
+  readonly start: string;
+}
+
+/** Reads fields 3 and 22. They are counted from the end of the command name, which may itself hold spaces and brackets. */
+function statOf(folder: string): ProcessStat | null {
   return readOrNull(() => {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+    const stat = readFileSync(`${folder}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [state, start] = [fields[0], fields[19]];
+    return state === undefined || start === undefined ? null : { state, start };
+  });
+}
+
+function hasEnded({ state }: ProcessStat): boolean {
+  return state === 'Z' || state === 'X';
+}
+
+/** A thread may still be in a write when the first one, which stands for the process, has ended. */
+function hasRunningThreads(pid: number): boolean {
+  const threads = readOrNull(() => readdirSync(`/proc/${pid}/task`)) ?? [];
+  return threads.some((thread) => {
+    const found = statOf(`/proc/${pid}/task/${thread}`);
+    return found !== null && !hasEnded(found);
   });
 }
 
