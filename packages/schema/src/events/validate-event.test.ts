@@ -224,7 +224,30 @@ describe('the envelope', () => {
     expect(faultOf({})).toBe(
       'event_id: is required (expected string); also required: event_type, timestamp, run_id',
     );
-    expect(faultOf({ ...event(), run_id: undefined, event_id: 7 })).not.toMatch(/also required/);
+    expect(faultOf({ event_id: null, event_type: null, timestamp: null, run_id: null })).toMatch(
+      /^event_id: .*; also required: event_type, timestamp, run_id$/,
+    );
+  });
+
+  it('names every field that is missing beside another fault', () => {
+    expect(faultOf({ ...event(), run_id: undefined, event_id: 7 })).toBe(
+      'event_id: Invalid input: expected string, received number; also required: run_id',
+    );
+    expect(faultOf({ event_type: 'note', emitter_id: 'm1', run_id: 'r1' })).toMatch(
+      /^event_id: .*; also required: timestamp, emitter_seq$/,
+    );
+    expect(faultOf({ ...event({ severity: {} }), timestamp: undefined })).toMatch(
+      /^timestamp: is required: it must be ISO 8601/,
+    );
+  });
+
+  it.each([undefined, null])('names what the payload must hold where there is %s', (data) => {
+    const missing = 'data.env_id, data.val_accuracy, data.val_loss, data.inner_epoch';
+    const completed = event({ event_type: 'EPOCH_COMPLETED', data });
+    expect(faultOf(completed)).toMatch(new RegExp(`^data: .*; also required: ${missing}$`));
+    expect(faultOf(without(completed, 'run_id'))).toMatch(
+      new RegExp(`^run_id: .*; also required: data, ${missing}$`),
+    );
   });
 
   it('must have a timestamp', () => {

@@ -37,7 +37,7 @@ const plain = validators((schema) => schema);
 
 /**
  * Judges one parsed JSON value. A valid event is returned as the very object that came in: nothing is added, dropped
- * or reordered. The first fault found is reported.
+ * or reordered. The first fault found is reported, with every field that is missing.
  */
 export function validateEvent(value: unknown): Verdict {
   return judge(value, compiled);
@@ -57,40 +57,56 @@ function judge(value: unknown, schemas: Validators): Verdict {
   const schema =
     (olderShapeOf(raw) === null ? schemas.current.get(type) : schemas.older.get(type)) ?? schemas.other;
   const result = judgeShape(schema, value);
-  if (!result.success) return { fault: faultOf(result.error, value) };
+  if (!result.success) return { fault: faultOf(result.error, { schema, value }) };
   const event = value as TelemetryEvent;
-  if ((event.emitter_id == null) !== (event.emitter_seq == null)) {
-    const path = event.emitter_id == null ? 'emitter_id' : 'emitter_seq';
-    return {
-      fault: {
-        code: 'schema',
-        path,
-        message: 'emitter_id and emitter_seq must be sent together or not at all',
-      },
-    };
+  const half = halfOfEmitter(value);
+  if (half !== null) {
+    const message = 'emitter_id and emitter_seq must be sent together or not at all';
+    return { fault: { code: 'schema', path: half, message } };
   }
   return { event };
 }
 
-function faultOf(error: z.ZodError, value: object): EventFault {
-  const [issue, ...others] = error.issues as [z.core.$ZodIssue, ...z.core.$ZodIssue[]];
-  const path = issue.path.join('.');
-  const message = sentence(issue);
-  if (!isMissing(value, issue.path)) return { code: 'schema', path, message };
-  // A sender that left out one field often left out several.
-  const missing = others.filter((other) => isMissing(value, other.path)).map((other) => other.path.join('.'));
-  const also = missing.length === 0 ? '' : `; also required: ${missing.join(', ')}`;
-  const required = message.startsWith('is required') ? message : `is required: it ${message}`;
-  return { code: 'schema', path, message: required + also };
+/** The field that lacks where an emitter names only its id or only a number. */
+function halfOfEmitter(value: object): 'emitter_id' | 'emitter_seq' | null {
+  const { emitter_id, emitter_seq } = value as { emitter_id?: unknown; emitter_seq?: unknown };
+  if ((emitter_id == null) === (emitter_seq == null)) return null;
+  return emitter_id == null ? 'emitter_id' : 'emitter_seq';
 }
 
-function isMissing(value: unknown, path: readonly PropertyKey[]): boolean {
+/** The first fault, and beside it every field that is missing: a sender that left out one often left out several. */
+function faultOf(error: z.ZodError, judged: { schema: EventSchema; value: object }): EventFault {
+  const [issue, ...others] = error.issues as [z.core.$ZodIssue, ...z.core.$ZodIssue[]];
+  const path = issue.path.join('.');
+  const missing = others.filter((other) => heldAt(judged.value, other.path) == null);
+  const names = [...missing.map((other) => other.path.join('.')), ...missingInData(judged)];
+  const half = halfOfEmitter(judged.value);
+  if (half !== null && half !== path) names.push(half);
+  const also = names.length === 0 ? '' : `; also required: ${names.join(', ')}`;
+  return { code: 'schema', path, message: firstMessage(issue, judged.value) + also };
+}
+
+function firstMessage(issue: z.core.$ZodIssue, value: object): string {
+  const message = sentence(issue);
+  const isAbsent = heldAt(value, issue.path) === undefined;
+  return !isAbsent || message.startsWith('is required') ? message : `is required: it ${message}`;
+}
+
+/** What an event without a payload would have to say in it. */
+function missingInData({ schema, value }: { schema: EventSchema; value: object }): string[] {
+  if ((value as { data?: unknown }).data != null) return [];
+  const result = judgeShape(schema, { ...value, data: {} });
+  const issues = result.success ? [] : result.error.issues;
+  return issues.filter(({ path }) => path[0] === 'data').map(({ path }) => path.join('.'));
+}
+
+function heldAt(value: unknown, path: readonly PropertyKey[]): unknown {
   let held = value;
   for (const name of path) {
-    if (typeof held !== 'object' || held === null) return false;
+    if (typeof held !== 'object' || held === null) return null;
     held = (held as Record<PropertyKey, unknown>)[name];
   }
-  return held === undefined;
+  return held;
 }
 
 /** Rewords zod's "Invalid input: expected string, received undefined" as an operator would say it. */
