@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { type HttpFaultCode, httpFaultBody, httpFaults } from '@runlog/schema/faults';
 import type { FeedHealth, NewerBuild } from '@runlog/schema/http/health';
@@ -56,7 +57,8 @@ export interface Health {
 /**
  * Makes the HTTP server of every service. All errors have one shape, including those of Node and Fastify. A method that
  * a path does not accept gets 405. It serves `/livez` and `/readyz`, and answers 503 while closing. Requests for other
- * hosts than `answeredHosts` get 421; by default any host is answered. When it stops, idle connections are closed at
+ * hosts than `answeredHosts` get 421; by default any host is answered. A client that ends its side after its request gets
+ * its answer. When it stops, idle connections are closed at
  * once, and busy ones after their answer.
  */
 export function createHttpServer(options: {
@@ -90,6 +92,9 @@ export function createHttpServer(options: {
     routerOptions: { maxParamLength: 256, ignoreTrailingSlash: true },
     exposeHeadRoutes: true,
   }) as unknown as FastifyInstance;
+
+  // Some clients end their side with the request (`nc -N`, `shutdown(SHUT_WR)`), and wait for the answer.
+  (server.server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
 
   const routes: ServedRoute[] = [];
   routesByServer.set(server, routes);

@@ -8,6 +8,7 @@ import type { KeyRing } from '@runlog/service-kit/keys';
 import { createLogger } from '@runlog/service-kit/logger';
 import { type AppendResult, type RecordToAppend, TopicIoError } from '@runlog/topic-io/topic-io';
 import { afterEach, describe, expect, it } from 'vitest';
+import { HalfClosed } from '../../../test/support/half-closed.ts';
 import { createIngestServer, type IngestLimits, type IngestState } from './http-server.ts';
 import { eventText } from './made-up/test-events.ts';
 import { createOutage } from './outage.ts';
@@ -139,6 +140,34 @@ describe('POST /v1/events', () => {
       const request = { method: 'POST', ...(body === undefined ? {} : { body }) };
       expect((await fetch(`${url}/v1/events`, request)).status).toBe(415);
     }
+  });
+
+  it.each([
+    ['with a length', `content-length: ${eventText().length}\r\n\r\n${eventText()}`],
+    [
+      'in chunks',
+      `transfer-encoding: chunked\r\n\r\n${eventText().length.toString(16)}\r\n${eventText()}\r\n0\r\n\r\n`,
+    ],
+  ])('gives a client that has ended its side its answer, body %s', async (_how, rest) => {
+    let acknowledge = () => {};
+    const append = (append: Append) =>
+      new Promise<AppendResult>((resolve) => {
+        acknowledge = () => resolve({ acknowledged: append.records.length, baseOffset: 0 });
+      });
+    const { url, published } = await serve({ append });
+    const head = 'POST /v1/events HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n';
+    using client = await HalfClosed.send(url, head + rest);
+    await expect.poll(() => published().length).toBe(1);
+    acknowledge();
+    expect(await client.whole).toMatch(/^HTTP\/1.1 200 OK\r\n(?:.|\s)*"accepted":1/);
+  });
+
+  it('answers a body that its sender has cut off', async () => {
+    const { url, published } = await serve();
+    const head = 'POST /v1/events HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n';
+    using client = await HalfClosed.send(url, `${head}content-length: 500\r\n\r\n${eventText()}`);
+    expect(await client.whole).toMatch(/^HTTP\/1.1 400 /);
+    expect(published()).toEqual([]);
   });
 
   it('accepts an empty NDJSON body and refuses an empty JSON one', async () => {

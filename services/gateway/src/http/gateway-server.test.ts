@@ -6,6 +6,7 @@ import type { DeliveredSnapshot, RunSnapshot } from '@runlog/schema/run/snapshot
 import type { Skipped } from '@runlog/schema/stream/server-frames';
 import { TopicIoError } from '@runlog/topic-io/topic-io';
 import { describe, expect, it } from 'vitest';
+import { getBytes, HalfClosed } from '../../../../test/support/half-closed.ts';
 import { StreamSocket } from '../../../../test/support/stream-socket.ts';
 import { startMadeUpGateway } from '../made-up/made-up-gateway.ts';
 import type { PastState } from '../read/past-states.ts';
@@ -323,6 +324,29 @@ describe('REST', () => {
     expect(await (await fetch(url)).json()).toMatchObject({ events: [{ seq: 2 }], position: { seq: 2 } });
     gone.abort();
     await first;
+  });
+
+  it.each([
+    ['events', '"next":null'],
+    ['?at=1', '"position"'],
+  ])('gives a client that has ended its side the whole answer, however long %s takes', async (path, part) => {
+    let finish = () => {};
+    const finished = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const page = () => finished.then(() => ({ events: ['{"seq":1}'], next: null, oldest: 1 }));
+    const at = ({ run }: { run: RunSnapshot }): Promise<PastState> =>
+      finished.then(() => ({ kind: 'reached', state: run }));
+    await using gateway = await startMadeUpGateway({ history: { page }, pastStates: { at, whole: at } });
+    gateway.append(KEY, many(2));
+    using client = await HalfClosed.send(gateway.url, getBytes(`/v1/runs/${KEY}/${path}`.replace('/?', '?')));
+    // Reading takes longer than the gateway waits before it asks whether the client is still there.
+    const asked = 'HTTP/1.1 100 Continue\r\n\r\n';
+    await expect.poll(() => client.text).toContain(asked);
+    finish();
+    const [head, body] = (await client.whole).replaceAll(asked, '').split('\r\n\r\n');
+    expect(head).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+    expect(body).toContain(part);
   });
 
   it('reads the log for so many clients at once, and for nobody who has gone', async () => {

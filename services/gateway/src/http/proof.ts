@@ -2,7 +2,12 @@ import { countsProofOf } from '@runlog/run-state/proof';
 import type { RunProof } from '@runlog/schema/http/proof-api';
 import type { RunSnapshot } from '@runlog/schema/run/snapshot';
 import type { Clock } from '@runlog/service-kit/clock';
-import { type FastifyInstance, type FastifyRequest, HttpFault } from '@runlog/service-kit/http-server';
+import {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  HttpFault,
+} from '@runlog/service-kit/http-server';
 import type { PastState } from '../read/past-states.ts';
 import type { RunsAtHand } from '../read/runs-at-hand.ts';
 import { Verifications, type Verified } from '../read/verifications.ts';
@@ -23,7 +28,7 @@ export function addProofRoutes(
     readRun: (request: RunRequest) => { key: string; runs: RunsAtHand; run: RunSnapshot };
     /** Folds when it is the request's turn. */
     foldInTurn: <Result>(
-      request: RunRequest,
+      reply: Pick<FastifyReply, 'raw'>,
       fold: (signal: AbortSignal) => Promise<Result>,
     ) => Promise<Result>;
     watching: (key: string) => RunProof['watching'];
@@ -51,7 +56,7 @@ export function addProofRoutes(
     }
     const { pastStates } = runs;
     if (pastStates === null) throw cannotRead();
-    const verified = await foldInTurn(request, async (signal) => {
+    const verified = await foldInTurn(reply, async (signal) => {
       const startedMs = clock.now();
       return verifiedBy(await pastStates.whole({ run, signal }), { run, startedMs, clock });
     });

@@ -81,7 +81,7 @@ export function addRestRoutes(
 
   addProofRoutes(server, {
     readRun: (request) => readRequest(request, noQuerySchema),
-    foldInTurn: (request, fold) => openReads.of(request.raw.socket, (gone) => pastFolds.read(gone, fold)),
+    foldInTurn: (reply, fold) => openReads.of(reply, (gone) => pastFolds.read(gone, fold)),
     watching: options.watching,
     clock,
   });
@@ -99,7 +99,7 @@ export function addRestRoutes(
       if (query.at < run.first_seq) throw noSuchEvent(run, query.at);
       if (runs.pastStates === null) throw cannotRead();
       const past = { run, seq: query.at, pastStates: runs.pastStates };
-      state = await openReads.of(request.raw.socket, (gone) =>
+      state = await openReads.of(reply, (gone) =>
         pastFolds.read(gone, (signal) => stateAt({ ...past, signal })),
       );
     }
@@ -142,7 +142,7 @@ export function addRestRoutes(
       const text = `{"events":[${events.join(',')}],"next":${next},"position":${position},"oldest":${oldest}}`;
       return { text, seq: run.position.seq, isLast: next === null };
     };
-    const answer = await openReads.of(request.raw.socket, async (gone) => {
+    const answer = await openReads.of(reply, async (gone) => {
       const inTurn = (unneeded: AbortSignal) => pages.read(unneeded, read);
       const shared = await sharedPages.get(name, { gone, read: inTurn });
       // The last page of somebody who asked a little earlier ends where the run ended then.

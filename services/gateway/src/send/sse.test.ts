@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { EventStream } from '../../../../test/support/event-stream.ts';
+import { getBytes, HalfClosed } from '../../../../test/support/half-closed.ts';
 import { StreamSocket } from '../../../../test/support/stream-socket.ts';
 import { startMadeUpGateway } from '../made-up/made-up-gateway.ts';
 import { MadeUpKeys } from '../made-up/made-up-keys.ts';
@@ -30,6 +31,14 @@ describe('server-sent events of one run', () => {
       waits.add(ms!);
     }
     expect(waits.size).toBeGreaterThan(1);
+  });
+
+  it('are the state of now for a client that has ended its side with its request', async () => {
+    await using gateway = await startMadeUpGateway();
+    gateway.append(A, [{}, {}]);
+    using client = await HalfClosed.send(gateway.url, getBytes(`/v1/runs/${A}/stream`));
+    expect(await client.whole).toMatch(/^HTTP\/1.1 200 OK\r\n(?:.|\s)*"snapshot":.*\n\n/);
+    expect(gateway.hub.load).toEqual({ channels: 0, subscriptions: 0 });
   });
 
   it('resume by a parameter, but by the header if there is one', async () => {

@@ -60,6 +60,11 @@ export function addEventStreamRoutes(
     // A response that waits behind an earlier answer is not told that its socket has closed.
     socket.once('close', () => connections.ended(connection));
     connection.subscribe({ id: 0, sub: items.map((item) => ({ ...item, ...sinceIn(ids, item.ch) })) });
+    // Whoever ends its side may be gone, which shows only much later. One that did so with its request gets the state of now,
+    // and the patience of a slow client to read it.
+    const onEnd = () => connection.close('slow_client');
+    if (socket.readableEnded) onEnd();
+    else socket.once('end', onEnd);
   };
 
   server.get<RunRoute>('/v1/runs/:cluster/:run/:group/stream', ROUTE, (request, reply) => {
