@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { warnOfUnreadVariables } from '@runlog/service-kit/misspelt-variables';
 import { nearestName } from '@runlog/service-kit/nearest-name';
+import { printable, printableLines } from '@runlog/service-kit/printable';
 import { type Command, CommandError, type ExitCode, exitCodes, UsageError } from './command.ts';
 import { commandHelp, overview } from './help.ts';
 
@@ -105,7 +106,7 @@ async function run(args: readonly string[]): Promise<ExitCode> {
   // "up" warns in its own lines, as the services do, and "doctor" in its report.
   if (wanted !== 'up' && wanted !== 'doctor') {
     warnOfUnreadVariables(process.env, {
-      warn: (_fields, text) => process.stderr.write(`runlog: ${text}\n`),
+      warn: (_fields, text) => process.stderr.write(`runlog: ${printable(text)}\n`),
     });
   }
   try {
@@ -121,23 +122,25 @@ function unknownCommand(name: string): ExitCode {
     table.map((entry) => entry.name),
   );
   const hint = nearest === null ? '' : ` Did you mean "runlog ${nearest}"?`;
-  process.stderr.write(`runlog: there is no command "${name}".${hint}\n"runlog help" lists them.\n`);
+  const what = printable(`there is no command "${name}".${hint}`);
+  process.stderr.write(`runlog: ${what}\n"runlog help" lists them.\n`);
   return exitCodes.usage;
 }
 
 async function explain(error: unknown, name: string): Promise<ExitCode> {
   if (error instanceof UsageError) {
-    process.stderr.write(`runlog ${name}: ${error.message}\n"runlog ${name} --help" explains it.\n`);
+    const what = printableLines(error.message);
+    process.stderr.write(`runlog ${name}: ${what}\n"runlog ${name} --help" explains it.\n`);
     return exitCodes.usage;
   }
   // This is loaded only here: it brings zod, which `runlog help` should not wait for.
   const { ConfigError, describeConfigError } = await import('@runlog/service-kit/read-config');
   if (error instanceof ConfigError) {
-    process.stderr.write(describeConfigError(error));
+    process.stderr.write(printableLines(describeConfigError(error)));
     return exitCodes.usage;
   }
   if (error instanceof CommandError) {
-    process.stderr.write(`runlog ${name}: ${error.message}\n`);
+    process.stderr.write(`runlog ${name}: ${printableLines(error.message)}\n`);
     return error.exitCode;
   }
   throw error;

@@ -1,9 +1,12 @@
+import { printable, printableLines } from '@runlog/service-kit/printable';
+
 const REPAINT_MS_MIN = 1_000;
 /** The same trouble is not reported again within this time. */
 const TROUBLE_MS_MIN = 5_000;
 
 /**
- * One line on stderr that is repainted at most once a second. If stderr is not a terminal, each update is a new line.
+ * One line on stderr that is repainted at most once a second. If stderr is not a terminal, each update is a new line. Texts
+ * may quote others: their control characters are shown, not executed.
  */
 export interface Progress {
   update(text: () => string): void;
@@ -29,7 +32,7 @@ export function createProgress(options: {
   };
   const note = (text: string) => {
     clear();
-    stream.write(`${text}\n`);
+    stream.write(`${printableLines(text)}\n`);
   };
   return {
     note,
@@ -42,11 +45,11 @@ export function createProgress(options: {
       if (now() - paintedAtMs < REPAINT_MS_MIN) return;
       paintedAtMs = now();
       if (!terminal) {
-        stream.write(`${text()}\n`);
+        stream.write(`${printable(text())}\n`);
         return;
       }
       clear();
-      stream.write(text());
+      stream.write(printable(text()));
       painted = true;
     },
     end: clear,

@@ -6,6 +6,11 @@ export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (character) => (/[\n\t\u2028\u2029]/.test(character) ? ' ' : '�'));
 }
 
+/** Makes text of several lines safe to print, as `printable` does, and keeps its line feeds. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
+}
+
 /** Makes JSON safe to print: the same document, in which `\u001b` stands for what `printable` would take out. */
 export function printableJson(json: string): string {
   return json.replace(UNPRINTABLE, (character) => (isJsonSpace(character) ? character : escaped(character)));

@@ -1,4 +1,5 @@
 import { FOLD_VERSION } from '@runlog/schema/run/snapshot';
+import { printable } from '@runlog/service-kit/printable';
 import { type Command, exitCodes, parseCommandLine } from '../command.ts';
 import { logAccessVariables, namedLogHelp } from '../log/log-access.ts';
 import { unreadableLine } from '../log/unreadable-line.ts';
@@ -37,7 +38,7 @@ export const command: Command = {
     }
     const differences = before?.differences ?? [];
     for (const { key, seq, message } of differences.slice(0, DIFFERENCES_LISTED_MAX)) {
-      process.stdout.write(`${key} at ${seq ?? '-'} was wrong: ${message}\n`);
+      process.stdout.write(`${printable(`${key} at ${seq ?? '-'} was wrong: ${message}`)}\n`);
     }
     const more = differences.length - DIFFERENCES_LISTED_MAX;
     if (more > 0) process.stdout.write(`… and ${more} more\n`);
