@@ -231,6 +231,15 @@ def _key(key: Any) -> str:
     return key if type(key) is str else str(key)[:_TEXT_MAX]
 
 
+class _Foreign(Dict[str, Any]):
+    """The payload of an event that another system made, with its id and its time there."""
+
+    def __init__(self, data: Mapping[str, Any], event_id: str, time_ns: int) -> None:
+        super().__init__(data)
+        self.event_id = event_id
+        self.time_ns = time_ns
+
+
 class _Metrics(Dict[str, Any]):
     """The payload of `Run.log`, which the thread flattens."""
 
@@ -973,8 +982,11 @@ class _Numbering:
             return
         lifecycle = event_type.startswith(_LIFECYCLE_PREFIXES)
         seq = run._seq + 1
+        event_id = f'"{run._prefix}{seq}"'
+        if type(data) is _Foreign:
+            event_id, time_ns = _quote(data.event_id), data.time_ns
         line = (
-            f'{{"event_id":"{run._prefix}{seq}","event_type":"{event_type}",'
+            f'{{"event_id":{event_id},"event_type":"{event_type}",'
             f'"timestamp":"{_timestamp(time_ns)}",{run._constant},"emitter_seq":{seq}'
         )
         if message:
@@ -2014,6 +2026,25 @@ class Run:
             next(lane.count)
             emitter.notices.warn("log", f"run.log takes a mapping of names to numbers: {type(error).__name__}: {error}")
 
+    def _pass_on(
+        self,
+        event_type: str,
+        data: _Foreign,
+        message: str,
+        severity: str,
+        slot_id: Optional[str],
+        seed_id: Optional[str],
+        epoch: Optional[Number],
+    ) -> None:
+        """Queues an event of another system. It may raise."""
+        queue = self._emitter.queue
+        lane = queue.lifecycle if event_type.startswith(_LIFECYCLE_PREFIXES) else queue.metrics
+        ordinal = next(lane.count)
+        lane.queue.append((ordinal, time.time_ns(), self, event_type, data, message, severity, slot_id, seed_id, epoch))
+        if not ordinal % 500:
+            queue.ring()
+        self._emitter.ensure_running()
+
     def for_group(self, group: str) -> Run:
         """Returns the handle for another policy group of the run. It shares the connection and the thread."""
         for run in self._emitter.runs:
@@ -2300,8 +2331,8 @@ def start(
     Begins to emit for a run. It makes no connection yet. `run` and `group` are 1 to 64 characters of A-Z a-z 0-9 . _ -
     and without `run` the name is RUNLOG_RUN, else torchrun's --rdzv-id or the Slurm job, so that all ranks and requeues of
     a job are one run, else made from the time. `rank` and `attempt` (1 is the first) are read from what torchrun, Slurm or
-    mpirun says. In ranks other than 0 `training_started` and `finish` speak of the rank alone. `url` and `key` default to RUNLOG_INGEST_URL and RUNLOG_KEY, or to
-    the content of the file that RUNLOG_KEY_FILE names.
+    mpirun says. In ranks other than 0 `training_started` and `finish` speak of the rank alone. `url` and `key` default to
+    RUNLOG_INGEST_URL and RUNLOG_KEY, or to the content of the file that RUNLOG_KEY_FILE names.
     `cluster` names the cluster to a server without keys. `spool` is a folder (default RUNLOG_SPOOL_DIR, else
     ~/.cache/runlog/spool), or False for none. With RUNLOG_DISABLED=1 the run does nothing at all. Raises ValueError
     for a name or an address that cannot work.
