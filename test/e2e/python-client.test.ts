@@ -95,18 +95,31 @@ describe('clients/python', () => {
     expect(child.stderr()).toMatch(/Ran \d{2,} tests[\s\S]*\nOK\s*$/);
   });
 
-  test('the example of a callback runs against a server', async () => {
+  test('the examples run against a server, and all ranks of one are one run', async () => {
     await using server = await ServiceProcess.start('up', { RUNLOG_DATA_DIR: join(folder, 'log') });
-    const child = python([join(client, 'examples/pytorch_callback.py')], {
-      RUNLOG_INGEST_URL: server.addresses.ingest!,
-    });
-    expect(await child.ended, child.stderr()).toBe(0);
-    expect(child.stderr()).toBe('');
-    const runs = async () => {
-      const response = await fetch(`${server.addresses.gateway}/v1/runs`);
-      return ((await response.json()) as { runs: { status: string; missing: number }[] }).runs;
+    const env = { RUNLOG_INGEST_URL: server.addresses.ingest! };
+    const children = [
+      python([join(client, 'examples/pytorch_callback.py')], { ...env, RUNLOG_RUN: 'callback' }),
+      python([join(client, 'examples/ranks.py'), '--ranks', '3'], { ...env, RUNLOG_RUN: 'ranks' }),
+    ];
+    for (const child of children) {
+      expect(await child.ended, child.stderr()).toBe(0);
+      expect(child.stderr()).toBe('');
+    }
+    const { gateway } = server.addresses;
+    const callback = () => snapshotOf(gateway!, 'callback');
+    const ranks = () => snapshotOf(gateway!, 'ranks');
+    await expect.poll(callback).toMatchObject({ status: 'finished', missing: 0 });
+    // Three starts and ends, and 50 steps of each.
+    const counts = { TRAINING_STARTED: 1, RANK_STARTED: 2, METRICS: 150, RUN_FINISHED: 1, RANK_FINISHED: 2 };
+    await expect.poll(ranks).toMatchObject({ status: 'finished', attempt: 1, missing: 0, counts });
+    const emitters = Object.keys((await ranks()).emitters).map((name) => name.split('-')[0]);
+    expect(emitters.sort()).toEqual(['r0', 'r1', 'r2']);
+    const figures = async () => {
+      const response = await fetch(`${gateway}/v1/runs/local/ranks/default/figures`);
+      return ((await response.json()) as { figures: { name: string }[] }).figures.map(({ name }) => name);
     };
-    await expect.poll(runs).toMatchObject([{ status: 'finished', missing: 0 }]);
+    await expect.poll(figures).toEqual(expect.arrayContaining(['loss', 'norm/rank2']));
   });
 
   test('a training loop loses nothing while the server is killed twice and started again', async () => {
