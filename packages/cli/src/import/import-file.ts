@@ -41,6 +41,8 @@ export interface FileImportOptions {
   readonly now: () => number;
   readonly random: () => number;
   readonly signal: AbortSignal;
+  /** Gives up when ingest has accepted nothing for this time; a minute if it is not set. */
+  readonly patienceMs?: number;
   readonly onRejected: (place: string, fault: LineFault) => void;
   readonly onRetry: NonNullable<SendOptions['onRetry']>;
   readonly onProgress: (soFar: FileImport) => void;
@@ -71,7 +73,7 @@ export async function importFile(options: FileImportOptions): Promise<FileImport
       {
         random: options.random,
         now: options.now,
-        patienceMs: PATIENCE_MS,
+        patienceMs: options.patienceMs ?? PATIENCE_MS,
         signal,
         onRetry: options.onRetry,
       },
@@ -104,6 +106,10 @@ export async function importFile(options: FileImportOptions): Promise<FileImport
   const runs = new Set<string>();
   let number: ((line: Buffer) => NumberedLine) | null = null;
   for await (const recorded of options.read(options.path, { signal, onBytes })) {
+    if ('caughtUp' in recorded) {
+      await flush();
+      continue;
+    }
     result.found += 1;
     const { place } = recorded;
     if ('fault' in recorded) {
@@ -154,7 +160,7 @@ async function pauseFor(ms: number, options: { signal: AbortSignal; onTick: () =
   }
 }
 
-function bytesOf(recorded: Exclude<Recorded, { fault: LineFault }>): Buffer {
+function bytesOf(recorded: Exclude<Recorded, { fault: LineFault } | { caughtUp: true }>): Buffer {
   return 'line' in recorded ? recorded.line : eventBytes(recorded.event);
 }
 

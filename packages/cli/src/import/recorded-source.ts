@@ -7,7 +7,9 @@ export type Recorded =
   /** An event as the JSON that the file has. Its bytes are kept. `isLast`: the file ends there without a line end. */
   | { readonly place: string; readonly line: Buffer; readonly isLast?: boolean }
   /** What cannot be an event, or cannot be read. The reader may go on after it, or end. */
-  | { readonly place: string; readonly fault: LineFault };
+  | { readonly place: string; readonly fault: LineFault }
+  /** Nothing more is there at this moment: what was read should be sent. Only sources that grow say so. */
+  | { readonly place: string; readonly caughtUp: true };
 
 export interface ReadingOptions {
   readonly signal: AbortSignal;
