@@ -84,8 +84,11 @@ __all__ = ["LogHandler", "Options", "Run", "drain", "start"]
 
 _log = logging.getLogger("runlog")
 
-# `runlog_integrations/NAME.py` beside this file is the module `runlog.NAME`. A copy of this file alone has none.
-__path__ = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "runlog_integrations")]
+# `runlog_integrations/NAME.py` beside this file is the module `runlog.NAME`. A copy of this file alone has none, and an
+# installed runlog is a package, which has a path already.
+_INTEGRATIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "runlog_integrations")
+if os.path.isdir(_INTEGRATIONS):
+    __path__ = [_INTEGRATIONS]
 
 DEFAULT_URL = "http://127.0.0.1:4000"
 # The server's limit for one event. A server with a lower limit answers 413, which is also obeyed.
