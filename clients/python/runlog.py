@@ -36,10 +36,12 @@ import argparse
 import atexit
 import collections
 import collections.abc
+import contextlib
 import dataclasses
 import datetime
 import email.utils
 import enum
+import errno
 import hashlib
 import io
 import itertools
@@ -52,6 +54,7 @@ import re
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -602,9 +605,23 @@ _LOCK = "lock"
 def _default_spool() -> str:
     named = os.environ.get("RUNLOG_SPOOL_DIR")
     if named:
-        return named
+        return _absolute(named)
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(cache, "runlog", "spool")
+    return os.path.join(cache, "runlog", "spool") if os.path.isabs(cache) else _homeless_spool()
+
+
+def _homeless_spool() -> str:
+    """For a user without a home, as in a container that runs under any number."""
+    return os.path.join(tempfile.gettempdir(), f"runlog-{os.getuid() if hasattr(os, 'getuid') else 'spool'}")
+
+
+def _absolute(path: Union[str, os.PathLike[str]]) -> str:
+    """A path as it is meant now, whatever folder the process goes to later."""
+    path = os.path.expanduser(os.fsdecode(path))
+    try:
+        return os.path.abspath(path)
+    except OSError as error:
+        raise ValueError(f"the spool {path!r} is relative to a folder that is gone: {error.strerror}") from error
 
 
 def _spool_bytes(root: str) -> int:
@@ -620,11 +637,8 @@ def _spool_bytes(root: str) -> int:
 
 
 def _segments(folder: str) -> List[str]:
-    """The segments of a folder, oldest first. Their names are zero-padded numbers."""
-    try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".ndjson"))
-    except OSError:
-        return []
+    """The segments of a folder, oldest first. Their names are zero-padded numbers. May raise OSError."""
+    names = sorted(name for name in os.listdir(folder) if name.endswith(".ndjson"))
     return [os.path.join(folder, name) for name in names]
 
 
@@ -635,29 +649,91 @@ def _read_segment(path: str) -> List[bytes]:
     return [line for line in lines if line]
 
 
-def _lock_folder(folder: str) -> Optional[int]:
+_unlockable = False
+
+
+def _lock_folder(folder: str, asked: bool) -> Optional[int]:
     """
     Returns a descriptor that holds the folder until it is closed or its process dies. Returns None when another process
-    holds the folder.
+    holds the folder. Where the file system has no locks, the pid in the folder decides; where that says nothing either,
+    the folder is free for whoever was asked to take it. May raise OSError.
     """
+    global _unlockable
     descriptor = os.open(os.path.join(folder, _LOCK), os.O_RDWR | os.O_CREAT, 0o600)
-    if fcntl is not None:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            return None
+    if fcntl is None:
+        return descriptor
+    held = False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            held = True
+        else:
+            # NFS without a lock manager says ENOLCK, Lustre without `-o flock` ENOSYS.
+            if not _unlockable:
+                _unlockable = True
+                _log.warning(
+                    "nothing can be locked in %s (%s); folders there count as in use only while their process runs on "
+                    "this machine",
+                    os.path.dirname(folder),
+                    error.strerror or error,
+                )
+            lives = _lives(_read_meta(folder))
+            held = not asked if lives is None else lives
+    except BaseException:
+        os.close(descriptor)
+        raise
+    if held:
+        os.close(descriptor)
+        return None
     return descriptor
 
 
-def _remove_folder(folder: str) -> None:
-    for name in (_META, _LOCK):
+def _lives(meta: Mapping[str, Any]) -> Optional[bool]:
+    """Whether the process that a folder names is running. None if nobody can tell from here."""
+    if meta.get("ended"):
+        return False
+    here = _process(os.getpid())
+    if not meta.get("host") or any(meta.get(part) != here[part] for part in ("host", "pids")):
+        return None
+    if meta.get("boot") != here["boot"]:
+        return False
+    pid = meta.get("pid")
+    if not isinstance(pid, int) or here["began"] is None:
+        return None
+    return bool(_process(pid)["began"] == meta.get("began"))
+
+
+def _process(pid: int) -> Dict[str, Any]:
+    """Tells a process apart from all others that had or will have its pid, on any machine and in any container."""
+
+    def read(path: str) -> Optional[str]:
         try:
-            os.unlink(os.path.join(folder, name))
+            with open(path, encoding="utf-8", errors="replace") as file:
+                return file.read().strip()
         except OSError:
-            pass
+            return None
+
     try:
-        os.rmdir(folder)
+        pids: Optional[str] = os.readlink("/proc/self/ns/pid")
+    except (OSError, AttributeError):
+        pids = None
+    # The name of the command, which comes first, may hold spaces and brackets.
+    state, *fields = ((read(f"/proc/{pid}/stat") or "").rpartition(")")[2].split() or [""])[:20]
+    # A process that has ended and that its parent has not noticed runs no more.
+    began = fields[18] if len(fields) > 18 and state not in ("Z", "X") else None
+    boot = read("/proc/sys/kernel/random/boot_id")
+    return {"pid": pid, "host": socket.gethostname(), "boot": boot, "pids": pids, "began": began}
+
+
+def _remove_folder(folder: str) -> None:
+    """Removes a folder that has no segments."""
+    try:
+        if not _segments(folder):
+            for name in (_META, _LOCK):
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(folder, name))
+            os.rmdir(folder)
     except OSError:
         pass
 
@@ -665,26 +741,32 @@ def _remove_folder(folder: str) -> None:
 class _Spool:
     """The segments of one emitter. One thread at a time uses it. Every method may raise OSError."""
 
-    def __init__(self, root: str, bytes_max: int, meta: Mapping[str, Any]) -> None:
+    def __init__(
+        self, root: str, bytes_max: int, meta: Mapping[str, Any], on_unreadable: Callable[[str, int, str], None]
+    ) -> None:
         self.root = root
+        self._on_unreadable = on_unreadable
         self._bytes_max = bytes_max
         self._meta = dict(meta)
         self._folder: Optional[str] = None
         self._lock: Optional[int] = None
         self._file: Optional[io.FileIO] = None
+        self._path = ""
         self._file_bytes = 0
         self._count = 0
         self._used = 0
         self.segments: Deque[str] = collections.deque()
         self._adopted: Dict[str, int] = {}
+        self._events: Dict[str, int] = {}
+        """How many events this emitter wrote to each of its segments."""
 
     def room(self, lifecycle: bool) -> int:
         reserve = 0 if lifecycle else min(16 * 1024 * 1024, self._bytes_max // 4)
         return self._bytes_max - reserve - self._used
 
-    def append(self, lines: Iterable[bytes], size: int) -> None:
+    def append(self, lines: Sequence[bytes], size: int) -> None:
         """Writes all lines or, when it raises, none of them."""
-        if self._file is not None and self._file_bytes + size > _SEGMENT_BYTES_MAX:
+        if self._file is not None and (self._file_bytes + size > _SEGMENT_BYTES_MAX or self._is_gone()):
             self.seal()
         if self._file is None:
             self._open_segment()
@@ -705,6 +787,17 @@ class _Spool:
             raise
         self._file_bytes += len(data)
         self._used += len(data)
+        self._events[self._path] += len(lines)
+
+    def _is_gone(self) -> bool:
+        """Whether somebody has removed the segment that is being written. What is written to it then is lost."""
+        file = self._file
+        assert file is not None
+        try:
+            named = os.stat(self._path)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        return not os.path.samestat(named, os.fstat(file.fileno()))
 
     def seal(self) -> None:
         """Makes the next event begin a new segment."""
@@ -719,22 +812,46 @@ class _Spool:
             self.seal()
         return self.segments[0]
 
+    def read_oldest(self) -> List[bytes]:
+        """The events of the oldest segment. One that cannot be read stays where it is, for `drain`."""
+        path = self.segments[0]
+        try:
+            lines = _read_segment(path)
+        except OSError as error:
+            self.segments.popleft()
+            self._give_up(path, self._events.pop(path, 0), error.strerror or str(error))
+            return []
+        self._give_up(path, self._events.get(path, 0) - len(lines), "it is shorter than it was")
+        return lines
+
+    def _give_up(self, path: str, events: int, reason: str) -> None:
+        if events > 0:
+            self._on_unreadable(path, events, reason)
+
     def remove_oldest(self) -> None:
         path = self.segments.popleft()
-        self._used = max(0, self._used - os.stat(path).st_size)
-        os.unlink(path)
+        self._events.pop(path, None)
+        with contextlib.suppress(FileNotFoundError):
+            self._used = max(0, self._used - os.stat(path).st_size)
+            os.unlink(path)
         folder = os.path.dirname(path)
-        if folder in self._adopted and not _segments(folder):
+        if folder in self._adopted and not any(os.path.dirname(each) == folder for each in self.segments):
             _remove_folder(folder)
             os.close(self._adopted.pop(folder))
 
+    def forget_oldest(self) -> None:
+        self._events.pop(self.segments.popleft(), None)
+
+    def check(self) -> None:
+        """Gives up the segments that are gone."""
+        for path in list(self.segments):
+            if not os.path.lexists(path):
+                self.segments.remove(path)
+                self._give_up(path, self._events.pop(path, 0), "it is gone")
+
     def adopt(self) -> bool:
         """Takes over what a dead process left for the same server. One call takes over one folder."""
-        try:
-            names = sorted(os.listdir(self.root))
-        except OSError:
-            return False
-        for name in names:
+        for name in sorted(os.listdir(self.root)):
             folder = os.path.join(self.root, name)
             if folder == self._folder or folder in self._adopted:
                 continue
@@ -742,23 +859,29 @@ class _Spool:
             meta = _read_meta(folder)
             if not meta or any(meta.get(part) != self._meta[part] for part in ("url", "cluster", "key")):
                 continue
-            lock = _lock_folder(folder)
-            if lock is None:
+            try:
+                lock = _lock_folder(folder, asked=False)
+                if lock is None:
+                    continue
+                segments = _segments(folder)
+            except OSError:
                 continue
-            if not _segments(folder):
+            if not segments:
                 _remove_folder(folder)
                 os.close(lock)
                 continue
             self._adopted[folder] = lock
-            self.segments.extend(_segments(folder))
+            self.segments.extend(segments)
             return True
         return False
 
     def close(self) -> None:
         """Releases the folders. What is not yet sent stays where `drain` finds it."""
         self.seal()
-        if self._folder is not None and not _segments(self._folder):
+        if self._folder is not None:
             _remove_folder(self._folder)
+            if _unlockable and os.path.isdir(self._folder):
+                self._write_meta(self._folder, ended=True)
         for descriptor in [*self._adopted.values(), self._lock]:
             if descriptor is not None:
                 os.close(descriptor)
@@ -774,22 +897,42 @@ class _Spool:
             self._file.close()
 
     def _open_segment(self) -> None:
-        if self._folder is None:
-            folder = os.path.join(self.root, self._meta["emitter_id"])
-            os.makedirs(self.root, mode=0o700, exist_ok=True)
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-            self._lock = _lock_folder(folder)
-            descriptor = os.open(os.path.join(folder, _META), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(descriptor, "w", encoding="utf-8") as file:
-                json.dump(self._meta, file)
-            self._folder = folder
+        folder = self._ensure_folder()
         self._used = _spool_bytes(self.root)
         self._count += 1
-        path = os.path.join(self._folder, f"{self._count:08d}.ndjson")
+        path = os.path.join(folder, f"{self._count:08d}.ndjson")
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._file = io.FileIO(descriptor, "w")
         self._file_bytes = 0
+        self._path = path
         self.segments.append(path)
+        self._events[path] = 0
+
+    def _ensure_folder(self) -> str:
+        """Makes the folder, also anew when somebody has removed it or its lock."""
+        if self._folder is not None and self._lock is not None:
+            try:
+                if os.path.samestat(os.stat(os.path.join(self._folder, _LOCK)), os.fstat(self._lock)):
+                    return self._folder
+            except (FileNotFoundError, NotADirectoryError):
+                pass
+        folder = os.path.join(self.root, self._meta["emitter_id"])
+        os.makedirs(self.root, mode=0o700, exist_ok=True)
+        if self.root == _homeless_spool() and hasattr(os, "getuid") and os.lstat(self.root).st_uid != os.getuid():
+            raise PermissionError(errno.EACCES, "somebody else has made this folder", self.root)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
+        self._lock = _lock_folder(folder, asked=True)
+        self._write_meta(folder, ended=False)
+        self._folder = folder
+        return folder
+
+    def _write_meta(self, folder: str, ended: bool) -> None:
+        descriptor = os.open(os.path.join(folder, _META), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            json.dump({**self._meta, **_process(os.getpid()), "ended": ended}, file)
 
 
 def _read_meta(folder: str) -> Dict[str, Any]:
@@ -909,12 +1052,15 @@ class _Losses:
 
     def __init__(self, queue: _Queue) -> None:
         self._queue = queue
-        self._counts = {"invalid": 0, "oversize": 0, "rejected": 0, "not_spooled": 0}
+        self._counts = {"invalid": 0, "oversize": 0, "rejected": 0, "not_spooled": 0, "unreadable": 0}
         self._reported = 0
         self._reported_at = -_LOSS_REPORT_S
 
     def count(self, reason: str, events: int = 1) -> None:
         self._counts[reason] += events
+
+    def unreadable(self) -> bool:
+        return self._counts["unreadable"] > 0
 
     def by_reason(self) -> Dict[str, int]:
         return {"queue_full": self._queue.dropped(), **self._counts}
@@ -1130,14 +1276,30 @@ class _Backlog:
                     raise
         except OSError as error:
             self._broken_until = time.monotonic() + 30.0
-            self._notices.warn("spool", f"cannot spool to {spool.root}: {error}; events stay in memory")
+            self._notices.warn(
+                "spool",
+                f"cannot spool to {spool.root}: {error}; events stay in memory (RUNLOG_SPOOL_DIR names another folder)",
+            )
         finally:
             waiting.extendleft(reversed(kept))
             self._memory.recount()
 
     def put_away(self) -> int:
         """Spools what is in memory. Forgets what the spool does not take, and returns how many events it forgot."""
+        if (
+            self._loaded
+            and self._segment is not None
+            and not os.path.lexists(self._segment)
+            and self._spool is not None
+        ):
+            # Somebody has removed the segment while its events were being sent.
+            self._spool.forget_oldest()
+            self._memory.lines.extendleft(reversed(self._loaded))
+            self._memory.recount()
+            self._loaded.clear()
         self._spill()
+        if self._spool is not None:
+            self._spool.check()
         lost = len(self._memory)
         self._memory.clear()
         return lost
@@ -1154,14 +1316,10 @@ class _Backlog:
             path = spool.oldest()
             if path is None:
                 break
-            try:
-                lines = _read_segment(path)
-            except OSError:
-                # The segment stays where it is, for `drain`. The others must not wait for it.
-                spool.segments.popleft()
-                raise
-            self._segment = path
-            self._loaded.extend((line, True) for line in lines)
+            lines = spool.read_oldest()
+            if spool.segments and spool.segments[0] == path:
+                self._segment = path
+                self._loaded.extend((line, True) for line in lines)
         return self._loaded or self._memory.lines
 
     def source_without_spool(self) -> Deque[_Line]:
@@ -1421,9 +1579,12 @@ class _Emitter:
             "url": self.url,
             "cluster": self.cluster,
             "key": None if self.key is None else hashlib.sha256(self.key.encode()).hexdigest()[:16],
-            "pid": self.pid,
         }
-        return _Spool(self.spool_root, self.options.spool_bytes_max, meta)
+        return _Spool(self.spool_root, self.options.spool_bytes_max, meta, self._unreadable)
+
+    def _unreadable(self, path: str, events: int, reason: str) -> None:
+        self.losses.count("unreadable", events)
+        self.notices.warn("segment", f"{events} events of {path} cannot be read again ({reason}) and are not sent")
 
     def next_run_key(self) -> int:
         return next(self._run_keys)
@@ -1464,13 +1625,13 @@ class _Emitter:
         while not self.settled():
             now = time.monotonic()
             if self._done or now >= until:
-                return self.settled()
+                return self.settled() and not self.losses.unreadable()
             if now >= urge_at:
                 urge_at = now + 1.0
                 self._backoff.hurry()
                 self.queue.ring()
             time.sleep(0.005)
-        return True
+        return not self.losses.unreadable()
 
     def ask_to_close(self, timeout: float) -> None:
         """Sets the moment at which the emitter will be closed. When it is called again, the earliest time stands."""
@@ -2397,7 +2558,7 @@ def _spool_of(spool: Union[str, os.PathLike[str], bool, None]) -> Optional[str]:
         return None
     if spool is None or spool is True:
         return _default_spool()
-    return os.path.abspath(os.fspath(spool))
+    return _absolute(spool)
 
 
 def _whole(what: str, number: Optional[int], at_least: int) -> Optional[int]:
@@ -2482,10 +2643,12 @@ class Drained(NamedTuple):
     rejected: int
     segments_left: int
     folders_in_use: int
+    unreadable: int = 0
+    """Segments and folders that could not be read. They stay where they are."""
 
 
 def drain(
-    folder: str,
+    folder: Union[str, os.PathLike[str]],
     *,
     url: Optional[str] = None,
     key: Optional[str] = None,
@@ -2495,74 +2658,127 @@ def drain(
 ) -> Drained:
     """
     Sends what emitters left in the spool `folder`, oldest first, and deletes what is acknowledged. The server knows an
-    event that had arrived before by its number. Gives up when the server has taken nothing for `timeout` seconds.
+    event that had arrived before by its number. Gives up a server that has taken nothing for `timeout` seconds, and a
+    folder that the server refuses; the others follow. May raise OSError when `folder` itself cannot be read.
     """
-    options = options or Options()
-    secret = _key_of(key)
-    accepted = rejected = left = in_use = 0
-    given_up = False
-    inner = [folder] if _segments(folder) else sorted(entry.path for entry in os.scandir(folder) if entry.is_dir())
-    for path in inner:
-        segments = _segments(path)
-        if not segments:
-            continue
-        lock = _lock_folder(path)
-        if lock is None:
-            in_use += 1
-            continue
-        meta = _read_meta(path)
-        target = url or os.environ.get("RUNLOG_INGEST_URL") or meta.get("url") or DEFAULT_URL
-        wire = _Wire(target, secret, cluster or meta.get("cluster"), options)
+    root = _absolute(folder)
+    draining = _Draining(url, _key_of(key), cluster, timeout, options or Options())
+    here = [root] if _segments(root) else []
+    for path in [*here, *sorted(entry.path for entry in os.scandir(root) if entry.is_dir())]:
+        draining.drain_folder(path)
+    return draining.done
+
+
+class _Draining:
+    def __init__(
+        self, url: Optional[str], key: Optional[str], cluster: Optional[str], timeout: float, options: Options
+    ) -> None:
+        self._url = url or os.environ.get("RUNLOG_INGEST_URL")
+        self._key = key
+        self._cluster = cluster
+        self._timeout = timeout
+        self._options = options
+        self._away: Dict[str, bool] = {}
+        """The servers that are given up."""
+        self.done = Drained(0, 0, 0, 0)
+
+    def _count(self, **counts: int) -> None:
+        done = self.done._asdict()
+        self.done = Drained(**{name: number + counts.get(name, 0) for name, number in done.items()})
+
+    def drain_folder(self, path: str) -> None:
         try:
-            for segment in _segments(path):
-                if not given_up:
-                    taken, rejected_here, complete = _drain_segment(wire, segment, timeout, options)
-                    accepted, rejected = accepted + taken, rejected + rejected_here
-                    given_up = not complete
-                if given_up:
-                    left += 1
             if not _segments(path):
-                _remove_folder(path)
+                return
+            lock = _lock_folder(path, asked=True)
+        except OSError as error:
+            self._count(unreadable=1)
+            _log.error("cannot drain %s: %s", path, error.strerror or error)
+            return
+        if lock is None:
+            self._count(folders_in_use=1)
+            return
+        try:
+            self._drain_locked(path)
+        finally:
+            os.close(lock)
+
+    def _drain_locked(self, path: str) -> None:
+        meta = _read_meta(path)
+        target = self._url or meta.get("url") or DEFAULT_URL
+        segments = _segments(path)
+        try:
+            wire = _Wire(target, self._key, self._cluster or meta.get("cluster"), self._options)
+        except (TypeError, ValueError) as error:
+            self._count(segments_left=len(segments))
+            _log.error("cannot drain %s: %s", path, error)
+            return
+        try:
+            refused = False
+            for segment in segments:
+                if refused or self._away.get(target):
+                    self._count(segments_left=1)
+                else:
+                    refused = not self._drain_segment(wire, segment, target)
+            _remove_folder(path)
         finally:
             wire.close()
-            os.close(lock)
-    return Drained(accepted, rejected, left, in_use)
 
+    def _drain_segment(self, wire: _Wire, path: str, target: str) -> bool:
+        """Returns false when the server refuses the folder for good."""
+        try:
+            lines = collections.deque(_read_segment(path))
+        except OSError as error:
+            self._count(unreadable=1)
+            _log.error("cannot read %s: %s", path, error.strerror or error)
+            return True
+        refusal = self._send_all(wire, lines)
+        if refusal is None:
+            try:
+                os.unlink(path)
+            except OSError as error:
+                self._count(segments_left=1)
+                _log.error("cannot remove %s, which is sent: %s", path, error.strerror or error)
+            return True
+        self._count(segments_left=1)
+        self._away[target] = not refusal.misconfigured
+        what = os.path.dirname(path) if refusal.misconfigured else target
+        _log.error("%s is left: %s", what, refusal.message)
+        return not refusal.misconfigured
 
-def _drain_segment(wire: _Wire, path: str, timeout: float, options: Options) -> Tuple[int, int, bool]:
-    lines = collections.deque(_read_segment(path))
-    accepted = rejected = attempt = 0
-    size = options.batch_events_max
-    give_up_at = time.monotonic() + timeout
-    while lines:
-        batch = _batch(lines, size, options.batch_bytes_max)
-        outcome = wire.send(batch, time.monotonic() + options.request_timeout)
-        wait = 0.0
-        if isinstance(outcome, _Answered):
-            taken = [lines.popleft() for _ in batch]
-            lines.extendleft(taken[index] for index in reversed(outcome.again))
-            accepted, rejected = accepted + outcome.accepted, rejected + outcome.rejected
-            attempt = 0
-            give_up_at = time.monotonic() + timeout
-            wait = max(outcome.wait, options.backoff_min) if outcome.again else 0.0
-        elif isinstance(outcome, _TooLarge):
-            if len(batch) == 1:
-                lines.popleft()
-                rejected += 1
-            size = max(1, len(batch) // 2)
-        else:
-            if outcome.misconfigured:
-                _log.error("%s", outcome.message)
-                return accepted, rejected, False
-            wait = random.uniform(0, min(options.backoff_max, options.backoff_min * 2.0**attempt))
-            wait = max(wait, outcome.wait or 0.0)
-            attempt += 1
-            if time.monotonic() + wait >= give_up_at:
-                _log.error("%s", outcome.message)
-                return accepted, rejected, False
-        time.sleep(wait)
-    os.unlink(path)
-    return accepted, rejected, True
+    def _send_all(self, wire: _Wire, lines: Deque[bytes]) -> Optional[_Later]:
+        """Sends lines until none is left, and returns the server's word if it does not take them."""
+        options = self._options
+        attempt = 0
+        size = options.batch_events_max
+        give_up_at = time.monotonic() + self._timeout
+        while lines:
+            batch = _batch(lines, size, options.batch_bytes_max)
+            outcome = wire.send(batch, time.monotonic() + options.request_timeout)
+            wait = 0.0
+            if isinstance(outcome, _Answered):
+                taken = [lines.popleft() for _ in batch]
+                lines.extendleft(taken[index] for index in reversed(outcome.again))
+                self._count(accepted=outcome.accepted, rejected=outcome.rejected)
+                if outcome.rejected:
+                    _log.error("%d events were rejected, the first one: %s", outcome.rejected, outcome.first_error)
+                attempt = 0
+                give_up_at = time.monotonic() + self._timeout
+                wait = max(outcome.wait, options.backoff_min) if outcome.again else 0.0
+            elif isinstance(outcome, _TooLarge):
+                if len(batch) == 1:
+                    lines.popleft()
+                    self._count(rejected=1)
+                    _log.error("the server rejected an event of %d bytes: %s", len(batch[0]), outcome.message)
+                size = max(1, len(batch) // 2)
+            else:
+                wait = random.uniform(0, min(options.backoff_max, options.backoff_min * 2.0**attempt))
+                wait = max(wait, outcome.wait or 0.0)
+                attempt += 1
+                if outcome.misconfigured or time.monotonic() + wait >= give_up_at:
+                    return outcome
+            time.sleep(wait)
+        return None
 
 
 def _main(arguments: Optional[Sequence[str]] = None) -> int:
@@ -2576,7 +2792,7 @@ def _main(arguments: Optional[Sequence[str]] = None) -> int:
     )
     command.add_argument("--timeout", type=float, default=60.0, help="seconds without progress before giving up")
     given = parser.parse_args(arguments)
-    if not os.path.isdir(given.dir):
+    if not os.path.isdir(os.path.expanduser(given.dir)):
         print(f"{given.dir} is not a folder", file=sys.stderr)
         return 2
     try:
@@ -2584,11 +2800,14 @@ def _main(arguments: Optional[Sequence[str]] = None) -> int:
     except (OSError, ValueError) as error:
         print(f"cannot drain {given.dir}: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted; what is not acknowledged is still there", file=sys.stderr)
+        return 130
     print(
         f"{done.accepted} events accepted, {done.rejected} rejected, {done.segments_left} segments left, "
-        f"{done.folders_in_use} folders in use by a live process"
+        f"{done.unreadable} unreadable, {done.folders_in_use} folders in use by a live process"
     )
-    return 0 if done.segments_left == 0 else 1
+    return 1 if any(done[1:]) else 0
 
 
 if __name__ == "__main__":
