@@ -119,6 +119,8 @@ _SEVERITIES = {
 # Lifecycle events are rare and precious. They never give way to a flood of metrics.
 _LIFECYCLE_PREFIXES = ("SEED_", "RUN_", "RANK_", "ALERT_", "TRAINING_STARTED", "CHECKPOINT_")
 _STARTS = frozenset(("TRAINING_STARTED", "RANK_STARTED"))
+# They are sent at once: a process may be killed within its first second, and somebody waits for an alert.
+_AT_ONCE = _STARTS | {"ALERT_RAISED"}
 _TERMINAL = frozenset(("RUN_FINISHED", "RUN_FAILED", "RANK_FINISHED"))
 
 Number = SupportsFloat
@@ -2157,7 +2159,7 @@ class Run:
             lane.queue.append(
                 (ordinal, time.time_ns(), self, event_type, fields, message, severity, slot_id, seed_id, epoch)
             )
-            if not ordinal % 500:
+            if not ordinal % 500 or event_type in _AT_ONCE:
                 queue.ring()
             if not emitter.running:
                 emitter.ensure_running()
@@ -2205,7 +2207,7 @@ class Run:
         lane = queue.lifecycle if event_type.startswith(_LIFECYCLE_PREFIXES) else queue.metrics
         ordinal = next(lane.count)
         lane.queue.append((ordinal, time.time_ns(), self, event_type, data, message, severity, slot_id, seed_id, epoch))
-        if not ordinal % 500:
+        if not ordinal % 500 or event_type in _AT_ONCE:
             queue.ring()
         self._emitter.ensure_running()
 
@@ -2234,7 +2236,6 @@ class Run:
         except Exception as error:
             message = f"an alert that cannot be read: {type(error).__name__}"
         self.emit("ALERT_RAISED", {**said, **data}, message=message, severity=severity)
-        self._emitter.queue.ring()
 
     def finish(self, message: str = "", timeout: Optional[float] = None) -> None:
         """

@@ -18,8 +18,9 @@ import runlog  # noqa: E402
 
 
 def train(steps: int) -> None:
-    # No name: all ranks find the one of their launcher, and a requeued job that of its Slurm id.
-    with runlog.start() as run:
+    # No name: all ranks find the one of their launcher, and a requeued job that of its Slurm id. If a rank fails, the
+    # launcher ends the others by SIGTERM.
+    with runlog.start(flush_on_sigterm=True) as run:
         run.training_started(task="parabola", lr=0.1, steps=steps)
         rank = int(os.environ["RANK"])
         weight = 5.0 + rank

@@ -73,6 +73,14 @@ class JobTest(EmitterTest):
             self.assertEqual(event["event_type"], "TRAINING_STARTED")
             self.assertRegex(event["emitter_id"], r"^[0-9a-f]{16}$")
 
+    def test_a_start_goes_out_at_once(self):
+        # A launcher may kill this rank within a second, because another one has failed.
+        server = self.server()
+        run = self.start(server.url, batch_interval=WAIT_MAX_S)
+        self.assertTrue(run.flush(WAIT_MAX_S))
+        run.training_started(task="t")
+        wait_until(lambda: server.of_type("TRAINING_STARTED"))
+
     def test_other_events_have_no_facts(self):
         (event,) = self.events(lambda run: run.log({"loss": 1}), **TORCHRUN)
         self.assertEqual(event["data"], {"loss": 1})

@@ -16,8 +16,8 @@ export function runText(run: DeliveredSnapshot, nowMs: number): string {
     ['status', statusText(run, nowMs)],
     ...endFacts(run),
     ...attemptFacts(run),
-    ['task', `${run.task_name ?? '-'}${run.reward_mode === null ? '' : `, reward ${run.reward_mode}`}`],
-    ['progress', `batch ${run.current_batch}/${run.max_batches ?? '?'}, episode ${run.current_episode}`],
+    ['task', taskText(run)],
+    ['progress', `batch ${run.current_batch}/${run.max_batches || '?'}, episode ${run.current_episode}`],
     [
       'batch',
       `accuracy ${formatFigure(run.batch_avg_accuracy)}, reward ${formatFigure(run.batch_avg_reward)}; entropy ${formatFigure(run.ppo.entropy)}, clip ${formatFigure(run.ppo.clip_fraction)}`,
@@ -33,6 +33,11 @@ export function runText(run: DeliveredSnapshot, nowMs: number): string {
   ];
   const lines = facts.map(([name, text]) => `  ${name.padEnd(NAME_CHARS)} ${printable(text)}`);
   return [formatRunKey(run), ...lines].join('\n');
+}
+
+/** A training without a policy says neither. */
+function taskText({ task_name: task, reward_mode: mode }: DeliveredSnapshot): string {
+  return `${task || '-'}${mode ? `, reward ${mode}` : ''}`;
 }
 
 function statusText(run: DeliveredSnapshot, nowMs: number): string {

@@ -140,7 +140,7 @@ function tableOf(rows: readonly RunRow[], nowMs: number): string {
 }
 
 function batch(row: RunRow): string {
-  return row.max_batches === null ? String(row.current_batch) : `${row.current_batch}/${row.max_batches}`;
+  return !row.max_batches ? String(row.current_batch) : `${row.current_batch}/${row.max_batches}`;
 }
 
 /** In a column, `~12` stands for "about 12". */

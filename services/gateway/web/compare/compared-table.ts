@@ -122,7 +122,7 @@ function cellOf(column: Column, of: Pick<Row, 'run' | 'label' | 'standing'>): Ce
     case 'round': {
       if (snapshot === null) return noCell;
       const { current_batch: round, max_batches: all } = snapshot;
-      const text = all === null ? countText(round) : `${countText(round)}/${countText(all)}`;
+      const text = all === null || all <= 0 ? countText(round) : `${countText(round)}/${countText(all)}`;
       return { text, sortedBy: round, isBest: false };
     }
     case 'events': {

@@ -34,7 +34,7 @@ export function factsOf(
   { perSecond }: { perSecond: number | null },
 ): readonly HeaderFact[] {
   const { entropy, clip_fraction: clip, kl_divergence: kl } = run.ppo;
-  const ofAll = (max: number | null) => (max === null ? null : `/${countText(max)}`);
+  const ofAll = (max: number | null) => (max === null || max <= 0 ? null : `/${countText(max)}`);
   const missing = `${run.missing_is_exact ? '' : '≥ '}${countText(run.missing)}`;
   const rounds = run.milestones.filter(({ event_type: type }) => type === eventNames.BATCH_EPOCH_COMPLETED);
   const [before, last] = rounds.slice(-2);

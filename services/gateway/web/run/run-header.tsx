@@ -147,12 +147,12 @@ function Tags({ snapshot }: { snapshot: DeliveredSnapshot }) {
   const sizes = size.filter((part) => part !== null).join(' · ');
   return (
     <div class="tags">
-      {task !== null && (
+      {task !== null && task !== '' && (
         <span class="tag" title={visibleText(task)}>
           <bdi>{visibleText(task)}</bdi>
         </span>
       )}
-      {mode !== null && (
+      {mode !== null && mode !== '' && (
         <span class="tag">
           reward: <bdi>{visibleText(mode)}</bdi>
         </span>
