@@ -4,7 +4,7 @@ import { type CsvColumns, csvColumns, isUnknown, rowEvent } from './csv-columns.
 import { type CsvDialect, cellNumber, dialectOfHeader } from './csv-dialect.ts';
 import { type CsvRow, CsvRows, ROW_CHARS_MAX } from './csv-rows.ts';
 import { GrowingFile } from './growing-file.ts';
-import { faultAt, type ReadOptions, type Source, type SourceItem } from './source.ts';
+import { faultAt, RESTARTED, type ReadOptions, type Source, type SourceItem } from './source.ts';
 import { idOf, timestampOfSeconds } from './source-event.ts';
 
 interface Table {
@@ -37,8 +37,10 @@ export function csvSource(path: string, runId: string): Source {
 
   async function* read({ growing, ...options }: ReadOptions): AsyncGenerator<SourceItem> {
     for await (const part of file.read(options)) {
-      if (part.kind === 'restarted') restart();
-      else if (!isUseless) yield* items(decoder.write(part.bytes), false);
+      if (part.kind === 'restarted') {
+        restart();
+        yield RESTARTED;
+      } else if (!isUseless) yield* items(decoder.write(part.bytes), false);
     }
     if (!growing && !isUseless) yield* items(decoder.end(), true);
   }
@@ -124,8 +126,12 @@ function findHeader(
   return text.length > ROW_CHARS_MAX ? 'none' : 'not_yet';
 }
 
-/** It stays when the file grows. Where the file system does not know it, all rows have the beginning of 1970. */
+/**
+ * The earlier one of the file's birth and its last change: the first stays when the file grows, the second when it is copied.
+ * It is no part of what an event is known by (event-identity.ts).
+ */
 async function birthOf(path: string): Promise<string> {
-  const { birthtimeMs } = await stat(path);
-  return timestampOfSeconds(Math.max(0, Math.floor(birthtimeMs)) / 1_000) ?? timestampOfSeconds(0)!;
+  const { birthtimeMs, mtimeMs } = await stat(path);
+  const earlierMs = birthtimeMs > 0 ? Math.min(birthtimeMs, mtimeMs) : mtimeMs;
+  return timestampOfSeconds(Math.max(0, Math.floor(earlierMs)) / 1_000) ?? timestampOfSeconds(0)!;
 }

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { ReadingOptions } from '../recorded-source.ts';
 
 const CHUNK_BYTES = 256 * 1024;
@@ -6,7 +6,7 @@ const CHUNK_BYTES = 256 * 1024;
 const PROOF_BYTES = 256;
 
 export type FilePart =
-  /** The file is another one than before, or was rewritten: what follows begins at its first byte. */
+  /** The file is another one than before, or was rewritten: what follows begins at its first byte. The reader starts anew. */
   { readonly kind: 'restarted' } | { readonly kind: 'bytes'; readonly bytes: Buffer };
 
 /**
@@ -16,6 +16,8 @@ export type FilePart =
 export class GrowingFile {
   readonly path: string;
   #identity: string | null = null;
+  /** What the file was like when all of it had been read. */
+  #readThrough = '';
   #offset = 0;
   #head: Buffer = Buffer.alloc(0);
   #tail: Buffer = Buffer.alloc(0);
@@ -26,6 +28,9 @@ export class GrowingFile {
 
   /** Rejects as the file system does, for example if the file is gone. */
   async *read({ signal, onBytes }: ReadingOptions): AsyncGenerator<FilePart> {
+    const before = await stat(this.path, { bigint: true });
+    const state = `${before.dev}:${before.ino}:${before.size}:${before.mtimeNs}`;
+    if (state === this.#readThrough) return;
     const file = await open(this.path, 'r');
     try {
       const status = await file.stat();
@@ -39,12 +44,14 @@ export class GrowingFile {
         signal.throwIfAborted();
         const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
         const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, this.#offset);
-        if (bytesRead === 0) return;
+        if (bytesRead === 0) break;
         const bytes = buffer.subarray(0, bytesRead);
         this.#remember(bytes);
         onBytes?.(bytesRead);
         yield { kind: 'bytes', bytes };
       }
+      // A change after the look above is seen at the next one.
+      this.#readThrough = state;
     } finally {
       await file.close();
     }

@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
-import { type GrowingLine, GrowingLines } from './growing-lines.ts';
+import { GrowingLines } from './growing-lines.ts';
 import { endOfStatus, type RunMeta, readExperimentName, readRunMeta, secondsOfTime } from './mlflow-meta.ts';
-import { faultAt, type ReadOptions, type Source, type SourceItem } from './source.ts';
+import { faultAt, RESTARTED, type ReadOptions, type Source, type SourceItem } from './source.ts';
 import {
   configuredEvent,
   cutText,
@@ -16,6 +16,8 @@ import {
 /** Metrics of a run whose files are read side by side, in the order of time. Further ones follow, as many at a time. */
 const FILES_OPEN_MAX = 256;
 const FILES_MAX = 20_000;
+/** A longer line is no metric. */
+const LINE_BYTES_MAX = 4_096;
 const PARAMS_MAX = 1_000;
 const PARAM_CHARS_MAX = 4_096;
 
@@ -30,6 +32,7 @@ export function mlflowSource(folder: string, givenRunId: string | undefined): So
   const files = new Map<string, GrowingLines>();
   let toldConfig = '';
   let toldEnd = '';
+  let isDeletionTold = false;
 
   async function* read(options: ReadOptions): AsyncGenerator<SourceItem> {
     const meta = await readRunMeta(folder);
@@ -37,6 +40,11 @@ export function mlflowSource(folder: string, givenRunId: string | undefined): So
       if (!options.growing) {
         yield faultAt('meta.yaml', 'this is not the meta.yaml of a run of MLflow');
       }
+      return;
+    }
+    if (meta.lifecycle_stage === 'deleted') {
+      if (!isDeletionTold) yield { place: 'meta.yaml', leftOut: { what: 'deleted runs', count: 1 } };
+      isDeletionTold = true;
       return;
     }
     const run = { runId: givenRunId ?? runIdOfText(meta.run_id ?? meta.run_uuid ?? ''), meta };
@@ -77,25 +85,32 @@ export function mlflowSource(folder: string, givenRunId: string | undefined): So
     runId: string,
     options: ReadOptions,
   ): AsyncGenerator<Measurement | SourceItem> {
-    const lines = files.get(path) ?? new GrowingLines(path);
+    const lines = files.get(path) ?? new GrowingLines(path, LINE_BYTES_MAX);
     files.set(path, lines);
     const name = relative(join(folder, 'metrics'), path).split(sep).join('/');
     for await (const line of lines.read(options)) {
-      if (line.text.trim() === '') continue;
-      yield measurementOf(line, { name, runId }) ??
-        faultAt(
-          `metrics/${name}:${line.number}`,
-          'must be "timestamp value step", as MLflow writes a metric',
-        );
+      if (line.kind === 'restarted') {
+        yield RESTARTED;
+        continue;
+      }
+      const text = line.bytes.toString('utf8').trim();
+      if (text === '') continue;
+      const { number } = line;
+      const measurement = measurementOf({ number, text }, { name, runId });
+      yield measurement ??
+        faultAt(`metrics/${name}:${number}`, 'must be "timestamp value step", as MLflow writes a metric');
     }
   }
 
   return { path: folder, read };
 }
 
-function measurementOf(line: GrowingLine, of: { name: string; runId: string }): Measurement | null {
+function measurementOf(
+  line: { number: number; text: string },
+  of: { name: string; runId: string },
+): Measurement | null {
   // Later versions add the dataset; the first ones had no step.
-  const [time, text, stepText = '0'] = line.text.trim().split(' ');
+  const [time, text, stepText = '0'] = line.text.split(' ');
   const value = numberOf(text ?? '');
   const step = Number(stepText);
   const seconds = secondsOfTime(/^\d+$/.test(time!) ? Number(time) : Number.NaN);

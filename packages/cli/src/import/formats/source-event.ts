@@ -8,7 +8,7 @@ const CONFIG_DEPTH_MAX = 16;
 const CONFIG_MESSAGE_CHARS_MAX = 500;
 const RUN_ID_CHARS_MAX = 64;
 
-/** The id that the same bytes get in each import. */
+/** The id of an event that has none: the same bytes get the same one in each import. */
 export function idOf(...parts: readonly (string | number | Buffer)[]): string {
   const hash = createHash('sha256');
   for (const part of parts) {
@@ -16,7 +16,7 @@ export function idOf(...parts: readonly (string | number | Buffer)[]): string {
     // The length stands before each part, so that parts do not run into each other.
     hash.update(`${bytes.length}:`).update(bytes);
   }
-  return hash.digest('hex').slice(0, 32);
+  return `content-${hash.digest('hex').slice(0, 32)}`;
 }
 
 /** Returns a time in seconds since 1970 as events write it, to the microsecond, or null if it is none. */
@@ -116,7 +116,7 @@ export function runIdOfText(text: string): string {
     .replace(/[-.]+$/, '');
   const isPlain = legal.length > 0 && legal.length <= RUN_ID_CHARS_MAX && !/[^\p{ASCII}]/u.test(text);
   if (isPlain) return legal;
-  const hash = idOf(text).slice(0, 8);
+  const hash = createHash('sha256').update(text).digest('hex').slice(0, 8);
   const room = RUN_ID_CHARS_MAX - hash.length - 1;
   return legal === '' ? `imported-${hash}` : `${legal.slice(0, room).replace(/[-.]+$/, '')}-${hash}`;
 }

@@ -4,7 +4,9 @@ import type { ReadingOptions, Recorded } from '../recorded-source.ts';
 export type SourceItem =
   | Recorded
   /** Pictures or histograms, for example. They are counted, and are no fault. */
-  | { readonly place: string; readonly leftOut: { readonly what: string; readonly count: number } };
+  | { readonly place: string; readonly leftOut: { readonly what: string; readonly count: number } }
+  /** The source was replaced or rewritten: what follows is all that it holds now, and may have been given before. */
+  | { readonly place: string; readonly restarted: true };
 
 export type SourceEvent = Readonly<Record<string, unknown>>;
 
@@ -28,6 +30,8 @@ export interface Source {
 /** Is said of a source whose end is cut, where nothing else says that it may still be written. */
 export const CUT_MESSAGE =
   'the last record is cut; if it is still being written, import the file again later, or with --follow';
+
+export const RESTARTED: SourceItem = { place: 'start', restarted: true };
 
 export function faultAt(place: string, message: string): SourceItem {
   return { place, fault: { code: 'schema', path: '', message } };

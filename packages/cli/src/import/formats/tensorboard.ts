@@ -4,6 +4,7 @@ import { LeftOut } from './left-out.ts';
 import {
   CUT_MESSAGE,
   faultAt,
+  RESTARTED,
   type ReadOptions,
   type Source,
   type SourceEvent,
@@ -40,6 +41,7 @@ export function tensorboardSource(path: string, runId: string): Source {
       if (part.kind === 'restarted') {
         records = new TfRecords();
         plugins = new Map();
+        yield RESTARTED;
         continue;
       }
       for (const record of records.push(part.bytes)) {

@@ -4,6 +4,7 @@ import { LeftOut } from './left-out.ts';
 import {
   CUT_MESSAGE,
   faultAt,
+  RESTARTED,
   type ReadOptions,
   type Source,
   type SourceEvent,
@@ -48,6 +49,7 @@ export function wandbSource(path: string, runId: string | undefined): Source {
       if (part.kind === 'restarted') {
         log = new WandbLog();
         progress = beginning(path, runId);
+        yield RESTARTED;
         continue;
       }
       for (const framed of log.push(part.bytes)) {

@@ -1,0 +1,174 @@
+import { readdirSync } from 'node:fs';
+import { appendFile, copyFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Recorded } from '../recorded-source.ts';
+import { type Found, findSources, SQLITE_REASON } from './find-sources.ts';
+import { createFollower } from './follow.ts';
+import { runIdOfFolder, runIdOfTable } from './run-name.ts';
+
+const fixtures = fileURLToPath(new URL('../../../../../test/fixtures/formats', import.meta.url));
+const eventLine = (id: number) =>
+  `${JSON.stringify({ event_id: `e${id}`, event_type: 'NOTE', timestamp: '2026-01-05T10:00:00Z' })}\n`;
+
+let folder: string;
+let folders = 0;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'runlog-follow-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function newFolder(): Promise<string> {
+  folders += 1;
+  const path = join(folder, String(folders));
+  await mkdir(path);
+  return path;
+}
+
+async function foundIn(path: string): Promise<Found[]> {
+  const found: Found[] = [];
+  for await (const item of findSources(path, { runId: undefined })) found.push(item);
+  return found;
+}
+
+describe('what can be imported', () => {
+  test('is found below a folder, and nothing else is', async () => {
+    const found = await foundIn(fixtures);
+    const formats = found.map((item) => (item.kind === 'source' ? item.source.format : item.reason));
+    const files = readdirSync(fixtures, { recursive: true, encoding: 'utf8' });
+    const count = (format: string) => formats.filter((each) => each === format).length;
+    expect(count('tensorboard')).toBe(files.filter((path) => path.includes('tfevents')).length);
+    expect(count('wandb')).toBe(4);
+    expect(count('mlflow')).toBe(4);
+    expect(count('csv')).toBe(3);
+    expect(formats).toHaveLength(count('tensorboard') + 4 + 4 + 3);
+  });
+
+  test('is told apart by its contents: other tables, other lines and databases are no recordings', async () => {
+    const path = await newFolder();
+    await writeFile(join(path, 'dataset.csv'), 'image,label\ncat.png,cat\n');
+    await writeFile(join(path, 'dataset.jsonl'), '{"prompt":"a"}\n');
+    await writeFile(join(path, 'events.jsonl'), eventLine(1));
+    await writeFile(join(path, 'metrics.csv'), 'epoch,loss\n1,2\n');
+    await writeFile(join(path, 'mlflow.db'), 'SQLite format 3\0 and more');
+    const found = await foundIn(path);
+    expect(found).toMatchObject([
+      { kind: 'source', source: { path: join(path, 'events.jsonl'), format: 'events' } },
+      { kind: 'source', source: { path: join(path, 'metrics.csv'), format: 'csv' } },
+      { kind: 'not_read', path: join(path, 'mlflow.db'), reason: SQLITE_REASON },
+    ]);
+  });
+
+  test.each([
+    ['runs/exp1', 'runs', 'exp1'],
+    ['runs/lr1/seed0', 'runs', 'lr1-seed0'],
+    ['runs/exp1', 'runs/exp1', 'exp1'],
+    ['a/logs/fit/train', 'a/logs/fit', 'fit-train'],
+    ['a/lightning_logs/version_0', 'a/lightning_logs/version_0', 'a-lightning_logs-version_0'],
+  ])('the event files of %s, found below %s, are the run %s', (path, root, run) => {
+    expect(runIdOfFolder(path, root)).toBe(run);
+  });
+
+  test.each([
+    ['out/lr3.csv', 'out', 'lr3'],
+    ['out/lr3/metrics.csv', 'out', 'lr3'],
+    ['out/lr3/metrics.csv', 'out/lr3', 'lr3-metrics'],
+    ['out/lr3/events.jsonl', 'out', 'lr3'],
+    ['out/2025-12-05_111053.events.jsonl.gz', 'out', '2025-12-05_111053'],
+  ])('the table %s, found below %s, is the run %s', (path, root, run) => {
+    expect(runIdOfTable(path, root)).toBe(run);
+  });
+
+  test('names that are cut, or lose all their letters, stay different', () => {
+    const names = ['x'.repeat(80), `${'x'.repeat(79)}y`, 'トレーニング', '訓練'].map((name) =>
+      runIdOfTable(`${name}.csv`, '.'),
+    );
+    expect(new Set(names).size).toBe(4);
+    for (const name of names) expect(name).toMatch(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
+  });
+});
+
+describe('a folder that is followed', () => {
+  /** Follows a folder. Sessions begin anew when a source does, as the command does it. */
+  function follow(path: string) {
+    const stop = new AbortController();
+    const items: Recorded[] = [];
+    const notes: string[] = [];
+    let sessions = 0;
+    const follower = createFollower({
+      paths: [path],
+      runId: undefined,
+      stop: stop.signal,
+      onNote: (of, message) => notes.push(`${of} ${message}`),
+      onLeftOut: () => {},
+      onSource: () => {},
+      now: () => performance.now(),
+      lookEveryMs: 20,
+    });
+    const done = (async () => {
+      while (!follower.isDone) {
+        sessions += 1;
+        for await (const item of follower.read(path, { signal: new AbortController().signal }))
+          items.push(item);
+      }
+    })();
+    const placesOf = () => items.flatMap((item) => ('caughtUp' in item ? [] : [item.place]));
+    return {
+      places: placesOf,
+      looks: () => items.filter((item) => 'caughtUp' in item).length,
+      notes,
+      sessions: () => sessions,
+      end: async () => {
+        stop.abort();
+        await done;
+        return placesOf();
+      },
+    };
+  }
+
+  test('gives what comes: new files, new folders, more lines, and what was half written', async () => {
+    const path = await newFolder();
+    await writeFile(join(path, 'a.jsonl'), eventLine(1) + eventLine(2).slice(0, 10));
+    const following = follow(path);
+    await expect.poll(following.places).toEqual(['a.jsonl:1']);
+    await appendFile(join(path, 'a.jsonl'), eventLine(2).slice(10));
+    await mkdir(join(path, 'b'));
+    await copyFile(join(fixtures, 'csv', 'comma.csv'), join(path, 'b', 'b.csv'));
+    await expect.poll(() => following.places().length).toBe(2 + 12);
+    // The last look comes after the end was asked for.
+    await appendFile(join(path, 'a.jsonl'), eventLine(3));
+    expect((await following.end()).at(-1)).toBe('a.jsonl:3');
+    expect(following.notes).toEqual([]);
+  });
+
+  test('begins a session anew when a file was rewritten, rotated, or came back after it had vanished', async () => {
+    const path = await newFolder();
+    const file = join(path, 'a.jsonl');
+    await writeFile(file, eventLine(1));
+    const following = follow(path);
+    await expect.poll(() => following.places().length).toBe(1);
+    expect(following.sessions()).toBe(1);
+    await writeFile(`${file}.new`, eventLine(2) + eventLine(3));
+    await rename(`${file}.new`, file);
+    await expect.poll(() => following.places().length).toBe(3);
+    expect(following.sessions()).toBe(2);
+    await rm(file);
+    const looks = following.looks();
+    await expect.poll(following.looks).toBeGreaterThan(looks + 1);
+    await writeFile(file, eventLine(4));
+    await expect.poll(() => following.places().length).toBe(4);
+    expect(following.sessions()).toBe(3);
+    await following.end();
+  });
+
+  test('that is not there yet is waited for', async () => {
+    const path = join(await newFolder(), 'later');
+    const following = follow(path);
+    await mkdir(path);
+    await writeFile(join(path, 'a.jsonl'), eventLine(1));
+    await expect.poll(following.places).toEqual(['a.jsonl:1']);
+    await following.end();
+  });
+});

@@ -1,0 +1,173 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ReadingOptions, Recorded } from '../recorded-source.ts';
+import { type Found, type FoundCache, findSources } from './find-sources.ts';
+import { openSource } from './open-source.ts';
+import type { Source, SourceItem } from './source.ts';
+
+const LOOK_EVERY_MS = 1_000;
+const LOOK_EVERY_MS_MAX = 30_000;
+/** A look may take at most this share of the time. */
+const BUSY_SHARE = 0.05;
+/** Above it further sources are not followed, and that is said. */
+const SOURCES_MAX = 10_000;
+/** Paths of which it was said once that they are not read. */
+const TOLD_MAX = 10_000;
+
+export interface FollowOptions {
+  readonly paths: readonly string[];
+  readonly runId: string | undefined;
+  /** Ends the following after a last look. */
+  readonly stop: AbortSignal;
+  /** Says something of a path, once as long as it stays so. */
+  readonly onNote: (path: string, message: string) => void;
+  readonly onLeftOut: (leftOut: { what: string; count: number }) => void;
+  readonly onSource: (path: string) => void;
+  readonly now: () => number;
+  /** How often files are looked at; less often where one look takes long. A second if it is not set. */
+  readonly lookEveryMs?: number;
+}
+
+export interface Follower {
+  /**
+   * Reads what is there and what comes. Ends after `stop`, or early when a source begins anew, since it may give again what
+   * it gave before: whoever imports asks the server again what it holds, and calls this once more.
+   */
+  read(path: string, options: ReadingOptions): AsyncGenerator<Recorded>;
+  /** Is true once all was read after `stop`. */
+  readonly isDone: boolean;
+  /** The paths that could not be read at the last look. */
+  readonly unread: ReadonlySet<string>;
+}
+
+interface Followed {
+  readonly source: Source;
+  readonly root: string;
+}
+
+/**
+ * Follows files and folders that grow: new files are found, files that were replaced, cut or rewritten are read anew, and those
+ * that vanish are forgotten. Nothing is open between two looks, and a look at a file that did not change is one system call.
+ */
+export function createFollower(options: FollowOptions): Follower {
+  const followed = new Map<string, Followed>();
+  const told = new Map<string, string>();
+  const unread = new Set<string>();
+  const vanished = new Set<string>();
+  const cache: FoundCache = new Map();
+  let isDone = false;
+  let interrupted: AsyncGenerator<SourceItem | 'caught_up'> | null = null;
+
+  function note(path: string, message: string): void {
+    if (told.get(path) === message) return;
+    if (told.size >= TOLD_MAX) told.clear();
+    told.set(path, message);
+    options.onNote(path, message);
+  }
+
+  async function* look(reading: ReadingOptions): AsyncGenerator<SourceItem> {
+    const here = new Set<string>();
+    for (const root of options.paths) {
+      try {
+        for await (const found of findSources(root, { runId: options.runId, cache })) {
+          const path = take(found, root);
+          if (path !== null) here.add(path);
+        }
+        recovered(root);
+      } catch (error) {
+        failed(root, error);
+        for (const [path, { root: of }] of followed) if (of === root) here.add(path);
+      }
+    }
+    for (const [path, { source, root }] of followed) {
+      if (!here.has(path)) {
+        followed.delete(path);
+        vanished.add(path);
+        continue;
+      }
+      try {
+        if (vanished.delete(path)) yield { place: path, restarted: true };
+        for await (const item of source.read({ ...reading, growing: true })) {
+          yield { ...item, place: placeOf(path, root, item.place) };
+        }
+        recovered(path);
+      } catch (error) {
+        failed(path, error);
+      }
+    }
+  }
+
+  function take(found: Found, root: string): string | null {
+    if (found.kind === 'not_read') {
+      note(found.path, found.reason);
+      return null;
+    }
+    const { path } = found.source;
+    if (path.endsWith('.gz')) {
+      note(path, 'is compressed and cannot be followed; import it by its name');
+      return null;
+    }
+    if (followed.has(path)) return path;
+    if (followed.size >= SOURCES_MAX) {
+      note(path, `is not followed, since ${SOURCES_MAX} others are`);
+      unread.add(path);
+      return null;
+    }
+    followed.set(path, { source: openSource(found.source), root });
+    options.onSource(path);
+    return path;
+  }
+
+  /** A file may vanish at any moment, and the next look knows that. */
+  function failed(path: string, error: unknown): void {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    unread.add(path);
+    note(path, `cannot be read (${(error as Error).message}); trying again`);
+  }
+
+  function recovered(path: string): void {
+    if (unread.delete(path)) told.delete(path);
+  }
+
+  async function* looks(reading: ReadingOptions): AsyncGenerator<SourceItem | 'caught_up'> {
+    for (;;) {
+      const isLast = options.stop.aborted;
+      const startedAtMs = options.now();
+      yield* look(reading);
+      yield 'caught_up';
+      if (isLast) return;
+      const tookMs = options.now() - startedAtMs;
+      const pauseMs = Math.min(
+        LOOK_EVERY_MS_MAX,
+        Math.max(options.lookEveryMs ?? LOOK_EVERY_MS, tookMs / BUSY_SHARE),
+      );
+      await delay(pauseMs, undefined, { signal: options.stop }).catch(() => {});
+    }
+  }
+
+  async function* read(_path: string, reading: ReadingOptions): AsyncGenerator<Recorded> {
+    const items = interrupted ?? looks(reading);
+    interrupted = items;
+    for (;;) {
+      const { done, value } = await items.next();
+      if (done) break;
+      if (value === 'caught_up') yield { place: '', caughtUp: true };
+      else if ('leftOut' in value) options.onLeftOut(value.leftOut);
+      else if ('restarted' in value) return;
+      else yield value;
+    }
+    isDone = true;
+  }
+
+  return {
+    read,
+    unread,
+    get isDone() {
+      return isDone;
+    },
+  };
+}
+
+function placeOf(path: string, root: string, place: string): string {
+  const below = path === root ? '' : path.slice(root.length).replace(/^\/+/, '');
+  return below === '' ? place : `${below}:${place}`;
+}
