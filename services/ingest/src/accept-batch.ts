@@ -10,7 +10,17 @@ import { DEFAULT_GROUP, formatRunKey } from '@runlog/schema/run/run-key';
 import { runKeyPart } from '@runlog/schema/run/run-key-part';
 import { messageOf } from '@runlog/topic-io/error-message';
 import { parseJson } from '@runlog/topic-io/parse-json';
-import { duplicateName, type EventRange, quoteNonFinite, splitJson, splitLines } from './split-body.ts';
+import { projectEvent, projectedBody } from './project-event.ts';
+import {
+  duplicateName,
+  type EventRange,
+  type Project,
+  type ProjectedRange,
+  quoteNonFinite,
+  splitJson,
+  splitLines,
+  walked,
+} from './split-body.ts';
 
 export type BodyFormat = 'json' | 'ndjson';
 
@@ -81,7 +91,8 @@ export function acceptBatch(body: Buffer, origin: BodyOrigin): Judgement {
   if (!legible && !lines) {
     return { kind: 'refused', code: 'invalid_utf8', message: 'the body is not UTF-8' };
   }
-  const split = lines ? splitLines(body, BODY_EVENTS_MAX) : splitJson(body, BODY_EVENTS_MAX);
+  const project = projectorOf(body, { legible, keepsJson: origin.keepsJson === true });
+  const split = (lines ? splitLines : splitJson)(body, BODY_EVENTS_MAX, project);
   switch (split.kind) {
     case 'too_many':
       return {
@@ -134,7 +145,25 @@ interface Fault {
   readonly value: unknown;
 }
 
-function judge(bytes: Buffer, range: EventRange, legible: boolean): Valid | Fault {
+/** Has the walk read the fields that schemas know, unless the whole of each event is needed. */
+function projectorOf(body: Buffer, use: { legible: boolean; keepsJson: boolean }): Project | undefined {
+  if (!use.legible || use.keepsJson) return undefined;
+  const projected = projectedBody(body);
+  return (from) => projectEvent(projected, from);
+}
+
+function judge(bytes: Buffer, range: EventRange | ProjectedRange, legible: boolean): Valid | Fault {
+  if ('value' in range) {
+    // A fault is told from the whole event, which the rejected topic keeps too.
+    const verdict = bytes.length > EVENT_BYTES_MAX ? null : validateEvent(range.value);
+    if (verdict !== null && 'event' in verdict)
+      return { kind: 'valid', event: verdict.event, bytes, normalized: false };
+    return judgeWhole(bytes, walked(bytes, 0, bytes.length), legible);
+  }
+  return judgeWhole(bytes, range, legible);
+}
+
+function judgeWhole(bytes: Buffer, range: EventRange, legible: boolean): Valid | Fault {
   if (!legible) return fault('invalid_utf8', 'the line is not UTF-8');
   if (range.depth > EVENT_DEPTH_MAX) {
     return fault('too_deep', `an event may be nested ${EVENT_DEPTH_MAX} deep, this one is ${range.depth}`);

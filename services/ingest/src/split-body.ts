@@ -4,11 +4,25 @@
  * and every element is, so a body is accepted exactly if `JSON.parse` accepts it.
  */
 
-/** The place of one event in the body, without surrounding whitespace, and what the walk learned about it. */
-export interface EventRange {
+import type { Projection } from './project-event.ts';
+
+/** The place of one event in the body, without surrounding whitespace. */
+export interface EventPlace {
   readonly start: number;
   /** Exclusive. */
   readonly end: number;
+}
+
+/** An event whose known fields were read in the walk, so that it need not be parsed. */
+export interface ProjectedRange extends EventPlace {
+  readonly value: Readonly<Record<string, unknown>>;
+}
+
+/** Reads the event that begins at a place, or returns null if it has to be walked and parsed (`projectEvent`). */
+export type Project = (from: number) => Projection | null;
+
+/** An event, and what the walk learned about it. */
+export interface EventRange extends EventPlace {
   /** Nesting of arrays and objects: 0 for a bare string or number, 1 for a flat object. */
   readonly depth: number;
   /**
@@ -19,7 +33,7 @@ export interface EventRange {
 }
 
 export type Split =
-  | { readonly kind: 'events'; readonly ranges: readonly EventRange[] }
+  | { readonly kind: 'events'; readonly ranges: readonly (EventRange | ProjectedRange)[] }
   | { readonly kind: 'too_many' }
   | { readonly kind: 'broken'; readonly message: string };
 
@@ -51,27 +65,25 @@ function closes(byte: number): boolean {
  * Splits a JSON body into the elements of its array, or returns the body itself as one. `eventsMax` bounds the work as
  * well as the result.
  */
-export function splitJson(body: Uint8Array, eventsMax: number): Split {
+export function splitJson(body: Uint8Array, eventsMax: number, project: Project = never): Split {
   const bodyEnd = trimmedEnd(body, body.length);
   let at = skipSpace(body, byteOrderMarkBytes(body), bodyEnd);
   if (at === bodyEnd) return { kind: 'broken', message: 'the body is empty' };
   if (body[at] !== ARRAY_OPEN) {
-    return { kind: 'events', ranges: [rangeOf(walk(body, at, bodyEnd), at, bodyEnd)] };
+    return { kind: 'events', ranges: [projected(project, at, bodyEnd) ?? walked(body, at, bodyEnd)] };
   }
-  const ranges: EventRange[] = [];
+  const ranges: (EventRange | ProjectedRange)[] = [];
   at = skipSpace(body, at + 1, bodyEnd);
   if (body[at] === ARRAY_CLOSE && at < bodyEnd) {
     if (at + 1 !== bodyEnd) return trailing(at + 1);
     return { kind: 'events', ranges };
   }
   for (;;) {
-    const walked = walk(body, at, bodyEnd);
-    const stop = walked.next;
+    const { stop, range } = elementAt(body, at, { bodyEnd, project });
     if (stop >= bodyEnd) return { kind: 'broken', message: 'the array does not end: the body is cut off' };
-    const end = trimmedEnd(body, stop, at);
-    if (end === at) return { kind: 'broken', message: `an event is missing at byte ${at}` };
+    if (range.end === at) return { kind: 'broken', message: `an event is missing at byte ${at}` };
     if (ranges.length === eventsMax) return { kind: 'too_many' };
-    ranges.push(rangeOf(walked, at, end));
+    ranges.push(range);
     if (body[stop] === ARRAY_CLOSE) {
       if (stop + 1 !== bodyEnd) return trailing(stop + 1);
       return { kind: 'events', ranges };
@@ -81,12 +93,28 @@ export function splitJson(body: Uint8Array, eventsMax: number): Split {
   }
 }
 
+/** Returns an element of the array, and the place of the comma or bracket after it. */
+function elementAt(
+  body: Uint8Array,
+  at: number,
+  { bodyEnd, project }: { bodyEnd: number; project: Project },
+): { stop: number; range: EventRange | ProjectedRange } {
+  const projection = project(at);
+  if (projection !== null) {
+    const { end, value } = projection;
+    const stop = skipSpace(body, end, bodyEnd);
+    if (body[stop] === COMMA || body[stop] === ARRAY_CLOSE) return { stop, range: { start: at, end, value } };
+  }
+  const walk = walkFrom(body, at, bodyEnd);
+  return { stop: walk.next, range: rangeOf(walk, at, trimmedEnd(body, walk.next, at)) };
+}
+
 /**
  * Splits an NDJSON body into its lines, which end with LF or CR LF. Lines that hold only whitespace are not events and
  * are not counted.
  */
-export function splitLines(body: Uint8Array, eventsMax: number): Split {
-  const ranges: EventRange[] = [];
+export function splitLines(body: Uint8Array, eventsMax: number, project: Project = never): Split {
+  const ranges: (EventRange | ProjectedRange)[] = [];
   let lineStart = byteOrderMarkBytes(body);
   while (lineStart < body.length) {
     const feed = body.indexOf(LINE_FEED, lineStart);
@@ -95,7 +123,7 @@ export function splitLines(body: Uint8Array, eventsMax: number): Split {
     if (start < lineEnd) {
       if (ranges.length === eventsMax) return { kind: 'too_many' };
       const end = trimmedEnd(body, lineEnd, start);
-      ranges.push(rangeOf(walk(body, start, end), start, end));
+      ranges.push(projected(project, start, end) ?? walked(body, start, end));
     }
     lineStart = lineEnd + 1;
   }
@@ -104,6 +132,20 @@ export function splitLines(body: Uint8Array, eventsMax: number): Split {
 
 function trailing(at: number): Split {
   return { kind: 'broken', message: `something follows the end of the array at byte ${at}` };
+}
+
+/** Projects nothing. */
+const never: Project = () => null;
+
+/** Projects the event at a place if it ends where it has to. */
+function projected(project: Project, start: number, end: number): ProjectedRange | null {
+  const projection = project(start);
+  return projection?.end === end ? { start, end, value: projection.value } : null;
+}
+
+/** Walks over what is known to be one event. */
+export function walked(body: Uint8Array, start: number, end: number): EventRange {
+  return rangeOf(walkFrom(body, start, end), start, end);
 }
 
 interface Walked {
@@ -117,10 +159,10 @@ function rangeOf(walked: Walked, start: number, end: number): EventRange {
 }
 
 /**
- * Walks from `at` to the comma or bracket that ends this value, or to `end`. Every byte that is received goes through
- * here.
+ * Walks from `at` to the comma or bracket that ends this value, or to `end`. Every byte that is received goes
+ * through here, or through a projection.
  */
-function walk(bytes: Uint8Array, at: number, end: number): Walked {
+function walkFrom(bytes: Uint8Array, at: number, end: number): Walked {
   let next = at;
   let level = 0;
   let depth = 0;
