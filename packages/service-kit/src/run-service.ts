@@ -29,6 +29,12 @@ export interface ServiceWorker {
   readonly ready: (addresses: Running['addresses']) => void;
 }
 
+/** A process that begins several of a service and speaks for them: one ready line, one exit code. It opens no log itself. */
+export interface ServiceParent<Config> {
+  readonly isWanted: (config: Config) => boolean;
+  readonly start: (options: Pick<ServiceStart<Config>, 'config' | 'logger' | 'fail'>) => Promise<Running>;
+}
+
 /** Real time and randomness, for a process. */
 export const processResources = {
   clock: systemClock,
@@ -46,8 +52,10 @@ export async function runService<Config extends { readonly log: LogConfig }>(ser
   start: (options: ServiceStart<Config>) => Promise<Running>;
   /** Is set in a process that serves under another one, which speaks for all. */
   worker?: ServiceWorker | undefined;
+  /** What this process does instead, if it is that other one. */
+  parent?: ServiceParent<Config>;
 }): Promise<void> {
-  const { name, worker } = service;
+  const { name, worker, parent } = service;
   const base = { service: name, worker: worker?.number };
   let logger = createLogger({ ...base, level: 'info' });
   await runProcess(
@@ -56,6 +64,9 @@ export async function runService<Config extends { readonly log: LogConfig }>(ser
       if (worker === undefined) warnOfUnreadVariables(process.env, logger);
       const config = service.readConfig(process.env);
       logger = createLogger({ ...base, level: config.log.logLevel });
+      if (worker === undefined && parent?.isWanted(config) === true) {
+        return parent.start({ config, logger, fail });
+      }
       const io = await openLog(config.log, { clientId: `runlog-${name}`, logger });
       return startOver(io, () => service.start({ config, io, logger, fail, ...processResources }));
     },

@@ -4,10 +4,16 @@ import { type AddressInfo, createServer } from 'node:net';
 import type { Running } from '@runlog/service-kit/lifecycle';
 import type { PinoLogger } from '@runlog/service-kit/logger';
 import { AggregatorRegistry } from '@runlog/service-kit/metrics';
+import type { IngestConfig } from '../config.ts';
 import { type PrimaryMessage, workerMessage } from './worker-messages.ts';
 
 /** How long a worker that was killed stays away, so that one that is killed again and again costs little. */
 const BEGIN_AGAIN_MS = 1_000;
+
+/** Whether one process begins others instead of serving by itself. */
+export function wantsWorkers({ workers }: Pick<IngestConfig, 'workers'>): boolean {
+  return workers > 1;
+}
 
 /**
  * Begins so many processes of ingest, which share one port: this process accepts connections and deals them out in turn.
@@ -15,15 +21,13 @@ const BEGIN_AGAIN_MS = 1_000;
  * ends by itself does so for a reason that would end each of them, and has said it: all end.
  */
 export async function startWorkers(options: {
-  count: number;
-  host: string;
-  /** Port 0 means any free port, which all workers then keep. */
-  port: number;
+  config: Pick<IngestConfig, 'workers' | 'host' | 'port'>;
   logger: PinoLogger;
   /** Stops this process after a fault. */
   fail: (error: unknown) => void;
 }): Promise<Running> {
-  const { count, logger } = options;
+  const { logger } = options;
+  const { workers: count, host } = options.config;
   const metrics = new AggregatorRegistry();
   let isStopping = false;
   let isListening = false;
@@ -76,7 +80,7 @@ export async function startWorkers(options: {
     }, BEGIN_AGAIN_MS).unref();
   });
 
-  const port = options.port === 0 ? await freePort(options.host) : options.port;
+  const port = options.config.port === 0 ? await freePort(host) : options.config.port;
   const begin = () => {
     const worker = cluster.fork({ RUNLOG_INGEST_PORT: String(port) });
     logger.info({ worker: worker.id, workerPid: worker.process.pid }, 'a worker begins');
