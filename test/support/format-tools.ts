@@ -1,12 +1,10 @@
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { pythonWith } from './python-venv.ts';
 
 const scripts = fileURLToPath(new URL('../../scripts/formats', import.meta.url));
 
@@ -31,23 +29,8 @@ export async function recordFormats(folder: string): Promise<void> {
   }
 }
 
-async function installed(requirements: string): Promise<string> {
-  const list = join(scripts, requirements);
-  const hash = createHash('sha256')
-    .update(await readFile(list))
-    .digest('hex')
-    .slice(0, 12);
-  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'runlog');
-  const venv = join(cache, `formats-${hash}`);
-  const complete = join(venv, 'complete');
-  if (existsSync(complete)) return join(venv, 'bin', 'python');
-  await rm(venv, { recursive: true, force: true });
-  await mkdir(cache, { recursive: true });
-  await run(['python3', '-m', 'venv', venv]);
-  await run([join(venv, 'bin', 'python'), '-m', 'pip', 'install', '--quiet', '--requirement', list]);
-  await writeFile(`${complete}.new`, '');
-  await rename(`${complete}.new`, complete);
-  return join(venv, 'bin', 'python');
+function installed(requirements: string): Promise<string> {
+  return pythonWith('formats', join(scripts, requirements));
 }
 
 async function run([command, ...options]: readonly string[], cwd = scripts): Promise<string> {
