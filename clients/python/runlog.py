@@ -1153,6 +1153,9 @@ class _Numbering:
             line += f',"epoch":{_number_or_null(epoch)}'
         if event_type in _STARTS:
             data = {**run._emitter.job.facts, **(data or {})}
+            if event_type == "RANK_STARTED":
+                # A number at the top level of a type that the server does not know would be a figure.
+                data = {"hostname": data["hostname"], "started": data}
         if type(data) is _Metrics:
             data, left_out = _flat(data)
             if left_out:
@@ -2228,9 +2231,6 @@ class Run:
         kept like a lifecycle event, however many metrics there are.
         """
         said: Dict[str, Any] = {"title": title} if text is None else {"title": title, "text": text}
-        rank = self._emitter.job.rank
-        if rank is not None:
-            said["rank"] = rank
         try:
             message = ": ".join(map(str, (title,) if text is None else (title, text)))
         except Exception as error:

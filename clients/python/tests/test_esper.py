@@ -205,7 +205,7 @@ class EsperTest(EmitterTest):
         output.emit(Event(Kind.TRAINING_STARTED, Started()))
         output.close()
         self.assertEqual([event["event_type"] for event in server.events], ["RANK_STARTED", "RANK_FINISHED"])
-        data = server.events[0]["data"]
+        data = server.events[0]["data"]["started"]
         self.assertEqual((data["rank"], data["world_size"], data["local_rank"]), (3, 8, 1))
 
     def test_a_server_that_is_away_holds_up_nothing_and_the_rest_is_spooled(self):
