@@ -54,7 +54,6 @@ import re
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -75,7 +74,7 @@ from typing import (
     Type,
     Union,
 )
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 try:
     import fcntl
@@ -114,7 +113,9 @@ _EVENT_TYPE = re.compile(r"[A-Z][A-Z0-9_]{0,63}\Z")
 # As people write them, in lower case. Servers before fold 2 take the five on the right only.
 _SEVERITIES = {
     **{severity: severity for severity in ("debug", "info", "warning", "error", "critical")},
-    **{"trace": "debug", "warn": "warning", "err": "error", "crit": "critical", "fatal": "critical"},
+    **{"trace": "debug", "verbose": "debug", "information": "info", "informational": "info", "notice": "info"},
+    **{"warn": "warning", "err": "error", "crit": "critical", "fatal": "critical", "alert": "critical"},
+    **{"emerg": "critical", "emergency": "critical", "panic": "critical"},
 }
 # Lifecycle events are rare and precious. They never give way to a flood of metrics.
 _LIFECYCLE_PREFIXES = ("SEED_", "RUN_", "RANK_", "ALERT_", "TRAINING_STARTED", "CHECKPOINT_")
@@ -166,10 +167,13 @@ class Options:
 # ---------------------------------------------------------------------------------------------------------------
 
 _TEXT_MAX = 1024
+_INT_BITS_MAX = 1000
 _ERROR_MAX = 4 * 1024
 _TRACEBACK_MAX = 16 * 1024
 _ITEMS_MAX = 4096
 _DEPTH_MAX = 32
+# The server takes events that are nested 64 deep, and `data` is one level down.
+_SENT_DEPTH_MAX = 63
 
 
 def _plain(value: Any) -> Any:
@@ -219,7 +223,7 @@ def _clean(value: Any, depth: int = 0) -> Any:
         if isinstance(value, str):
             return str(value)
         if isinstance(value, int):
-            return int(value)
+            return int(value) if value.bit_length() <= _INT_BITS_MAX else f"<int of {value.bit_length()} bits>"
         if isinstance(value, float):
             if math.isfinite(value):
                 return float(value)
@@ -311,9 +315,29 @@ _quote = json.encoder.encode_basestring_ascii
 
 def _encode(value: Any) -> str:
     try:
-        return _fast_encode(value)
+        text = _fast_encode(value)
+        if text.count("{") + text.count("[") <= _SENT_DEPTH_MAX or not _is_deeper(json.loads(text), _SENT_DEPTH_MAX):
+            return text
     except Exception:
-        return _fast_encode(_clean(value))
+        pass
+    return _fast_encode(_clean(value))
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    layer = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(levels):
+        inner = [each.values() if isinstance(each, dict) else each for each in layer]
+        layer = [each for values in inner for each in values if isinstance(each, (dict, list))]
+    return bool(layer)
+
+
+_surrogates = re.compile("[\ud800-\udfff]")
+
+
+def _unescaped(line: bytes) -> bytes:
+    """The same JSON in UTF-8, which has a third to a half of the bytes where the text is not English."""
+    text = json.dumps(json.loads(line), ensure_ascii=False, separators=(",", ":"))
+    return _surrogates.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
 
 
 def _number_or_null(value: Any) -> str:
@@ -363,6 +387,8 @@ class _Response(NamedTuple):
     body: bytes
     kept: bool
     """Whether the connection may be used again."""
+    content_type: str = ""
+    location: str = ""
 
 
 class _Connection:
@@ -390,9 +416,12 @@ class _Connection:
         status = 100
         while 100 <= status < 200:
             status, headers = self._head()
-        body, whole = self._body(headers)
+        body, whole = (b"", True) if status in (204, 304) else self._body(headers)
         kept = whole and broken is None and headers.get(b"connection", b"").lower() != b"close"
-        return _Response(status, _retry_after(headers.get(b"retry-after", b"").decode("latin-1")), body, kept)
+        retry_after, content_type, location = (
+            headers.get(name, b"").decode("latin-1") for name in (b"retry-after", b"content-type", b"location")
+        )
+        return _Response(status, _retry_after(retry_after), body, kept, content_type.partition(";")[0], location)
 
     def _head(self) -> Tuple[int, Dict[bytes, bytes]]:
         while b"\r\n\r\n" not in self._unread:
@@ -465,10 +494,17 @@ class _Connection:
         self.sock.settimeout(left)
 
 
+def _base_url(url: str) -> str:
+    """The address of ingest, of which people also give the whole address that events are sent to."""
+    url = url.rstrip("/")
+    return url[: -len("/v1/events")] if url.endswith("/v1/events") else url
+
+
 class _Wire:
     """Sends batches over one kept-alive connection. Used by one thread; `sever` may be called by another."""
 
     def __init__(self, url: str, key: Optional[str], cluster: Optional[str], options: Options) -> None:
+        self._url = url = _base_url(url)
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[^!-~]", url):
             raise ValueError(f"url must be http://host:port or https://host:port, not {url!r}")
@@ -480,6 +516,7 @@ class _Wire:
         self._options = options
         self._connection: Optional[_Connection] = None
         self.severed = False
+        self._reached = False
         head = [
             f"POST {parts.path.rstrip('/')}/v1/events HTTP/1.1",
             f"Host: {parts.netloc.rpartition('@')[2]}",
@@ -511,10 +548,30 @@ class _Wire:
                 late = isinstance(error, socket.timeout) or time.monotonic() >= deadline
                 if reused and not late and not self.severed:
                     continue
-                return _Later(f"{type(error).__name__}: {error}", None, False)
+                advice = self._advice(error)
+                said = advice or self._proxy_advice()
+                return _Later(f"{type(error).__name__}: {error}{said}", None, bool(advice))
+            self._reached = True
             if not response.kept:
                 self.close()
-            return _outcome(response, len(lines))
+            return _outcome(response, len(lines), self._url)
+
+    def _advice(self, error: Exception) -> str:
+        """What to do about a failure that waiting alone will hardly mend."""
+        if hasattr(error, "verify_message"):
+            return "; SSL_CERT_FILE names the file with the certificate of a private authority"
+        if "WRONG_VERSION_NUMBER" in str(error):
+            return "; the server does not speak TLS, use http://"
+        return ""
+
+    def _proxy_advice(self) -> str:
+        import urllib.request
+
+        scheme = "https" if self._https else "http"
+        proxies = {} if self._reached else urllib.request.getproxies()
+        if (scheme in proxies or "all" in proxies) and not urllib.request.proxy_bypass(self._host):
+            return f"; a proxy is set, but the emitter uses none and needs a way to {self._host} of its own"
+        return ""
 
     def _connect(self, deadline: float) -> _Connection:
         timeout = max(0.01, min(self._options.connect_timeout, deadline - time.monotonic()))
@@ -566,10 +623,10 @@ def _retry_after(header: str) -> Optional[float]:
     return min(max(seconds, 0.0), _RETRY_AFTER_MAX_S) if math.isfinite(seconds) else None
 
 
-def _outcome(response: _Response, count: int) -> _Outcome:
-    status, retry_after, body, _ = response
+def _outcome(response: _Response, count: int, url: str) -> _Outcome:
+    status, retry_after, body = response[:3]
     if status == 413:
-        return _TooLarge(_fault_of(body))
+        return _TooLarge(_fault_of(response))
     if status in (200, 422):
         try:
             answer = json.loads(body)
@@ -580,20 +637,26 @@ def _outcome(response: _Response, count: int) -> _Outcome:
             errors = answer["errors"]
             first_error = f"{errors[0]['path']} {errors[0]['message']}".strip() if errors else ""
         except Exception:
-            return _Later(f"HTTP {status} whose body is not runlog's; is the address right?", retry_after, True)
+            found = f" but {response.content_type}" if response.content_type not in ("", "application/json") else ""
+            return _Later(f"HTTP {status} whose body is not runlog's{found}; is the address right?", retry_after, True)
         judged = accepted + rejected + len(again) == count
         if not judged or again != sorted(set(again)) or (again and not 0 <= again[0] <= again[-1] < count):
             return _Later(f"HTTP {status} that does not speak of the {count} events sent", retry_after, True)
         return _Answered(accepted, rejected, again, retry_after or 0.0, first_error)
+    if 300 <= status < 400 and response.location:
+        # Following it would send the key to whatever host is named there.
+        to = _base_url(urljoin(f"{url}/v1/events", response.location))[:200]
+        return _Later(f"HTTP {status}, it redirects: use url={to!r} if that is runlog", retry_after, True)
     passing = status in (408, 425, 429) or status >= 500
-    return _Later(f"HTTP {status} {_fault_of(body)}".strip(), retry_after, not passing)
+    return _Later(f"HTTP {status} {_fault_of(response)}".strip(), retry_after, not passing)
 
 
-def _fault_of(body: bytes) -> str:
+def _fault_of(response: _Response) -> str:
     try:
-        return str(json.loads(body)["error"]["message"])[:200]
+        return str(json.loads(response.body)["error"]["message"])[:200]
     except Exception:
-        return ""
+        kind = response.content_type[:80]
+        return f"with {kind}, which runlog does not send: a proxy or another server answers there" if kind else ""
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -614,6 +677,8 @@ def _default_spool() -> str:
 
 def _homeless_spool() -> str:
     """For a user without a home, as in a container that runs under any number."""
+    import tempfile
+
     return os.path.join(tempfile.gettempdir(), f"runlog-{os.getuid() if hasattr(os, 'getuid') else 'spool'}")
 
 
@@ -859,7 +924,9 @@ class _Spool:
                 continue
             # An emitter writes it under the lock, so a folder that has it and is not locked has lost its process.
             meta = _read_meta(folder)
-            if not meta or any(meta.get(part) != self._meta[part] for part in ("url", "cluster", "key")):
+            if not meta or any(meta.get(part) != self._meta[part] for part in ("cluster", "key")):
+                continue
+            if _base_url(str(meta.get("url"))) != self._meta["url"]:
                 continue
             try:
                 lock = _lock_folder(folder, asked=False)
@@ -920,8 +987,10 @@ class _Spool:
                 pass
         folder = os.path.join(self.root, self._meta["emitter_id"])
         os.makedirs(self.root, mode=0o700, exist_ok=True)
-        if self.root == _homeless_spool() and hasattr(os, "getuid") and os.lstat(self.root).st_uid != os.getuid():
-            raise PermissionError(errno.EACCES, "somebody else has made this folder", self.root)
+        if os.path.basename(self.root).startswith("runlog-") and self.root == _homeless_spool():
+            # Others may write there too.
+            if hasattr(os, "getuid") and os.lstat(self.root).st_uid != os.getuid():
+                raise PermissionError(errno.EACCES, "somebody else has made this folder", self.root)
         os.makedirs(folder, mode=0o700, exist_ok=True)
         lock, self._lock = self._lock, None
         if lock is not None:
@@ -1162,6 +1231,8 @@ class _Numbering:
                 names = ", ".join(left_out)[:200]
                 self._notices.warn("metrics", f"run.log takes numbers and short texts, so it leaves out {names}")
         encoded = f'{line},"data":{_encode(data) if data else "{}"}}}'.encode()
+        if len(encoded) > EVENT_BYTES_MAX and b"\\u" in encoded:
+            encoded = _unescaped(encoded)
         if len(encoded) > EVENT_BYTES_MAX:
             # The next event takes this number, so that there is no gap. The loss is reported instead.
             self._losses.count("oversize")
@@ -1539,7 +1610,7 @@ class _Emitter:
         self, url: str, key: Optional[str], cluster: Optional[str], spool: Optional[str], options: Options, job: _Job
     ) -> None:
         self.job = job
-        self.url = url
+        self.url = _base_url(url)
         self.key = key
         self.cluster = cluster
         self.spool_root = spool
@@ -2620,12 +2691,20 @@ def _said_by(error: Optional[BaseException]) -> Dict[str, Any]:
 
 def _severity_name(severity: Any) -> str:
     """Returns the severity that a text or a level of `logging` means, and `info` for any other."""
-    if isinstance(severity, int):
-        return _severity_of(severity)
-    return _SEVERITIES.get(severity.lower() if isinstance(severity, str) else severity, "info")
+    if isinstance(severity, enum.Enum):
+        severity = severity.value
+    if isinstance(severity, str):
+        severity = severity.strip().lower()
+        if severity in _SEVERITIES:
+            return _SEVERITIES[severity]
+    try:
+        level = float(severity)
+    except Exception:
+        return "info"
+    return "info" if math.isnan(level) else _severity_of(level)
 
 
-def _severity_of(level: int) -> str:
+def _severity_of(level: float) -> str:
     for floor, severity in ((50, "critical"), (40, "error"), (30, "warning"), (20, "info")):
         if level >= floor:
             return severity

@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -183,7 +184,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 class ScriptedServer:
     """Plays `script` step by step, then `otherwise` for ever."""
 
-    def __init__(self, *script: Step, otherwise: Step = take, port: int = 0) -> None:
+    def __init__(
+        self, *script: Step, otherwise: Step = take, port: int = 0, tls: Optional[ssl.SSLContext] = None
+    ) -> None:
         self.script = list(script)
         self.otherwise = otherwise
         self.guard = threading.Lock()
@@ -193,6 +196,9 @@ class ScriptedServer:
         self.came_at: List[float] = []
         http.server.ThreadingHTTPServer.allow_reuse_address = True
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), _Handler)
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self._server.handle_error = lambda *_args: None  # type: ignore[method-assign]
@@ -206,7 +212,7 @@ class ScriptedServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def of_type(self, event_type: str) -> List[Event]:
         with self.guard:

@@ -263,17 +263,111 @@ class EventsTest(EmitterTest):
                 runlog.start(**{"run": "ok", "spool": False, **wrong})
 
     def test_a_severity_is_one_of_the_five_in_any_spelling(self):
+        class Level(enum.IntEnum):
+            HIGH = 40
+
+        class Name(enum.Enum):
+            BAD = "ERROR"
+
+        cases = {
+            "debug": ["debug", "DEBUG", "trace", "Verbose", 10, 0, -1, "10", logging.NOTSET],
+            "info": [
+                "info",
+                " INFO ",
+                "notice",
+                "Information",
+                20,
+                25,
+                29.9,
+                FakeScalar(20),
+                math.nan,
+                "",
+                None,
+                "odd",
+            ],
+            "warning": ["WARNING", "Warn", "warn", logging.WARNING, 30.0, "30"],
+            "error": ["ERROR", "Error", "err", 40, 40.0, "40", FakeTensor(40), Level.HIGH, Name.BAD],
+            "critical": ["FATAL", "critical", "CRIT", "panic", "emerg", "alert", 50, 99, math.inf],
+        }
+        cases["info"].extend((["odd"], {"odd": 1}, Raises(), object()))
         server = self.server()
         run = self.start(server.url)
-        sent = ("WARNING", "Warn", "err", "FATAL", logging.WARNING, 25, "debug", "", None)
-        for severity in sent:
-            run.emit("SAID", severity=severity)
+        for severities in cases.values():
+            for severity in severities:
+                run.emit("SAID", severity=severity)
         self.assertTrue(run.flush(WAIT_MAX_S))
         run.finish()
         self.assertEqual(
             [event["severity"] for event in server.of_type("SAID")],
-            ["warning", "warning", "error", "critical", "warning", "info", "debug", "info", "info"],
+            [name for name, severities in cases.items() for _ in severities],
         )
+        self.assertEqual(sum(run.stats()["lost"].values()), 0)
+
+    def test_data_is_cut_where_the_server_would_refuse_its_depth(self):
+        def nested(depth, inner):
+            for _ in range(depth):
+                inner = {"a": inner} if depth % 2 else [inner]
+            return inner
+
+        def depth_of(value):
+            inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+            return 0 if inner is None else 1 + max(map(depth_of, inner), default=0)
+
+        @dataclasses.dataclass
+        class Node:
+            child: object
+
+        def nodes(depth):
+            node = None
+            for _ in range(depth):
+                node = Node(node)
+            return node
+
+        server = self.server()
+        run = self.start(server.url)
+        depths = (1, 2, 40, 62, 63, 64, 70, 2000)
+        for depth in depths:
+            run.emit("X", value=nested(depth, "end"))
+            run.emit("X", value=nodes(depth))
+        run.emit("X", text="[{" * 500, many=[[index] for index in range(100)])
+        self.assertTrue(run.flush(WAIT_MAX_S))
+        *events, last = server.of_type("X")
+        self.assertEqual(len(events), 2 * len(depths))
+        self.assertEqual(sum(run.stats()["lost"].values()), 0)
+        for event, depth in zip(events, [depth for depth in depths for _ in range(2)]):
+            # The event itself is one level, and so is `data`.
+            self.assertLessEqual(depth_of(event), 64)
+            if depth <= 62:
+                self.assertEqual(depth_of(event["data"]["value"]), depth)
+            else:
+                self.assertIn("nested too deep", str(event["data"]))
+        self.assertEqual(last["data"], {"text": "[{" * 500, "many": [[index] for index in range(100)]})
+
+    def test_text_that_is_not_english_counts_by_its_bytes_in_utf_8(self):
+        server = self.server()
+        run = self.start(server.url)
+        run.emit("X", text="é" * 100_000)
+        run.emit("X", text="漢" * 80_000, half="\ud800" * 3, quoted='"\\\n\u2028')
+        run.emit("X", message="é" * 100_000)
+        run.emit("X", text="é" * 140_000)
+        self.assertTrue(run.flush(WAIT_MAX_S))
+        first, second, third = server.of_type("X")
+        self.assertEqual(first["data"], {"text": "é" * 100_000})
+        self.assertEqual(second["data"], {"text": "漢" * 80_000, "half": "\ud800" * 3, "quoted": '"\\\n\u2028'})
+        self.assertEqual(third["message"], "é" * 100_000)
+        self.assertEqual(run.stats()["lost"]["oversize"], 1)
+
+    def test_a_number_that_python_does_not_write_is_named(self):
+        self.assertEqual(self.data_of(a=1, huge=10**5000), {"a": 1, "huge": "<int of 16610 bits>"})
+
+    def test_the_address_may_be_that_of_the_events(self):
+        server = self.server()
+        for path in ("", "/", "/v1/events", "/v1/events/", "/below", "/below/v1/events"):
+            run = self.start(server.url + path)
+            run.emit("X")
+            self.assertTrue(run.flush(WAIT_MAX_S))
+        paths = [request["path"] for request in server.requests]
+        self.assertEqual(paths, ["/v1/events"] * 4 + ["/below/v1/events"] * 2)
 
     def test_emit_never_raises_and_what_cannot_be_sent_is_counted_and_reported(self):
         server = self.server()
@@ -286,10 +380,11 @@ class EventsTest(EmitterTest):
         run.emit("GOOD", severity="unheard of", message=3, slot_id=4)
         self.assertTrue(run.flush(WAIT_MAX_S))
         run.finish()
-        (good,) = server.of_type("GOOD")
+        odd, good = server.of_type("GOOD")
+        self.assertEqual(odd["severity"], "info")
         self.assertEqual((good["severity"], good["message"], good["slot_id"]), ("info", "3", "4"))
         last = server.of_type("EMITTER_EVENTS_LOST")[-1]
-        self.assertEqual(last["data"]["lost_total"], 5)
+        self.assertEqual(last["data"]["lost_total"], 4)
         self.assertEqual(last["data"]["reasons"]["oversize"], 1)
         # Nothing that was lost before it was numbered leaves a gap.
         self.assertEqual([event["emitter_seq"] for event in server.events], list(range(1, len(server.events) + 1)))
