@@ -11,7 +11,7 @@ export class HalfClosed implements Disposable {
   private constructor(socket: Socket) {
     this.#socket = socket;
     this.whole = (async () => {
-      for await (const chunk of socket) this.#text += String(chunk);
+      for await (const text of socket.setEncoding('utf8')) this.#text += text as string;
       return this.#text;
     })();
     // A test that fails before it waits for the end is told of its own failure.
