@@ -58,6 +58,11 @@ export const eventFaultCodes = [
 
 export type EventFaultCode = (typeof eventFaultCodes)[number];
 
+/** Why a part of a recording could not be imported, beside the faults of its events. They are not part of the protocol. */
+export const recordingFaultCodes = ['unreadable', 'unknown_history'] as const;
+
+export type RecordingFaultCode = (typeof recordingFaultCodes)[number];
+
 /** The codes of the protocol's error frames. The connection stays open. */
 export const frameFaults = {
   bad_frame: { retry: false },

@@ -31,6 +31,8 @@ export const variableNames: readonly string[] = [
   'RUNLOG_KEY',
   'RUNLOG_KEYS_FILE',
   'RUNLOG_KEY_FILE',
+  'RUNLOG_VIEW_KEY',
+  'RUNLOG_VIEW_KEY_FILE',
   'RUNLOG_LOG_LEVEL',
   'RUNLOG_OPEN',
   'RUNLOG_PARTITIONS',

@@ -115,6 +115,8 @@ function addEventsRoute(
       });
       if (identified.kind === 'fault') return refusing.atOnce(request, reply, identified);
       const { publisher } = identified;
+      // Only the key says it, and whoever publishes may want to look at the runs.
+      reply.header('x-cluster-id', publisher.clusterId);
       const head = readIngestRequest({ headers, query: request.query as Record<string, unknown> });
       if (head.kind === 'fault') {
         if (head.headers !== undefined) reply.headers(head.headers);

@@ -1,11 +1,17 @@
 import { stat } from 'node:fs/promises';
+import { DEFAULT_GROUP } from '@runlog/schema/run/run-key';
+import { printable } from '@runlog/service-kit/printable';
+import { messageOf } from '@runlog/topic-io/error-message';
 import { type Command, CommandError, exitCodes, parseCommandLine, UsageError } from '../command.ts';
 import { formatCount, formatDuration, formatRate } from '../format.ts';
 import { chooseReader } from '../import/choose-reader.ts';
+import { formerRunOf } from '../import/former-run.ts';
 import { type FileImport, importFile, type Pace } from '../import/import-file.ts';
-import { createImportReport } from '../import/import-report.ts';
-import { runIdOfFile } from '../import/number-lines.ts';
-import { createProgress } from '../progress.ts';
+import { ImportReport } from '../import/import-report.ts';
+import { STANDARD_INPUT } from '../import/read-bytes.ts';
+import { formerRunIdOfFile, runIdOfFile } from '../import/run-name.ts';
+import { RunsHeld } from '../import/runs-held.ts';
+import { createProgress, type Progress } from '../progress.ts';
 import {
   type ClientConfig,
   gatewayVariables,
@@ -13,6 +19,7 @@ import {
   readClientConfig,
   runKeyPartOption,
 } from '../services/client-config.ts';
+import { clusterOf } from '../services/ingest-cluster.ts';
 import { speedOf } from '../speed-option.ts';
 import { stopSignal } from '../stop-signal.ts';
 
@@ -40,14 +47,19 @@ const options = {
 export const command: Command = {
   usage: 'FILE… [options]',
   description:
-    'Sends recorded events.jsonl files of any size (also .gz), line by line. Every line is numbered by its place in the file, so importing a file twice counts nothing twice, and a file that has grown adds only its new lines. Broken lines are reported and skipped; the rest is sent.\nExit code: 0 every line was accepted, 1 a line was rejected, 2 wrong usage, 3 ingest could not be reached.',
+    'Sends recordings of any size: one JSON event a line, a JSON array, or events over several lines, also gzip and UTF-16; - is standard input. The gateway is asked which events the run has already, so only new ones are sent: importing a file twice counts nothing twice, and a file that has grown, was resumed or was rewritten adds exactly what is new. An event is known by its event_id, type and time, or by its content if it has no id. What is broken is reported and skipped; the rest is sent.\nExit code: 0 every event of every file is in the log, 1 something of a file is not, 2 wrong usage, 3 ingest or the gateway could not be reached.',
   options,
   examples: [
     'runlog import telemetry/2025-12-05_111053.events.jsonl',
     'runlog import run-7/events.jsonl.gz --run run-7 --speed 10x',
     'runlog import logs/*.jsonl --cluster c2',
+    'ssh node7 cat events.jsonl | runlog import - --run run-7',
   ],
-  environment: [...ingestVariables, gatewayVariables[0]],
+  environment: [
+    ...ingestVariables,
+    gatewayVariables[0],
+    ['RUNLOG_VIEW_KEY', 'key that may view, where the gateway asks for one; or RUNLOG_VIEW_KEY_FILE'],
+  ],
   run: async (args, env) => {
     const { values, positionals } = parseCommandLine(args, options, {
       argumentsMax: Number.POSITIVE_INFINITY,
@@ -70,7 +82,11 @@ export const command: Command = {
 interface SourceFile {
   readonly path: string;
   readonly bytes: number;
+  /** What the file system calls it. */
+  readonly inode: string;
   readonly runId: string;
+  /** The name that former versions made of the file's, if it was another one. */
+  readonly formerRunId: string | null;
 }
 
 async function filesToImport(paths: readonly string[], runId: string | undefined): Promise<SourceFile[]> {
@@ -78,24 +94,41 @@ async function filesToImport(paths: readonly string[], runId: string | undefined
   const files: SourceFile[] = [];
   const faults: string[] = [];
   for (const path of paths) {
-    const file = await stat(path).catch((error: NodeJS.ErrnoException) => error);
+    if (path === STANDARD_INPUT) {
+      // Whoever sends it again is a new emitter, and what is known already is not sent.
+      if (runId === undefined) faults.push('standard input has no name: name its run with --run NAME');
+      const inode = `stdin ${crypto.randomUUID()}`;
+      files.push({ path, bytes: 0, inode, runId: runId ?? 'imported', formerRunId: null });
+      continue;
+    }
+    const file = await stat(path, { bigint: true }).catch((error: NodeJS.ErrnoException) => error);
     if (file instanceof Error)
       faults.push(`${path}: ${file.code === 'ENOENT' ? 'no such file' : file.message}`);
     else if (file.isDirectory()) faults.push(`${path}: is a directory; name the files in it`);
-    else files.push({ path, bytes: file.size, runId: runId ?? runIdOfFile(path) });
-  }
-  const byName = new Map<string, string>();
-  for (const file of runId === undefined ? files : []) {
-    const other = byName.get(file.runId);
-    if (other !== undefined && other !== file.path) {
-      faults.push(
-        `${other} and ${file.path} would both be the run "${file.runId}"; import them one by one with --run`,
-      );
+    else {
+      const named = runId ?? runIdOfFile(path);
+      const former = runId ?? formerRunIdOfFile(path);
+      const formerRunId = former === named ? null : former;
+      files.push({ path, bytes: Number(file.size), inode: String(file.ino), runId: named, formerRunId });
     }
-    byName.set(file.runId, file.path);
   }
+  faults.push(...(runId === undefined ? sharedNames(files) : []));
   if (faults.length > 0) throw new UsageError(faults.join('\n  '));
   return files;
+}
+
+/** Names files that would be one run, although nobody said that they are. */
+function sharedNames(files: readonly SourceFile[]): string[] {
+  const faults: string[] = [];
+  const byName = new Map<string, string>();
+  for (const { path, runId } of files) {
+    const other = byName.get(runId);
+    if (other !== undefined && other !== path) {
+      faults.push(`${other} and ${path} would both be the run "${runId}"; import them one by one with --run`);
+    }
+    byName.set(runId, path);
+  }
+  return faults;
 }
 
 /** `undefined`: as fast as possible. */
@@ -107,59 +140,112 @@ interface ImportOptions {
 }
 
 async function importFiles(files: readonly SourceFile[], options: ImportOptions) {
-  const { config, clusterId, groupId } = options;
+  const { config, clusterId } = options;
   const signal = stopSignal();
   const now = () => performance.now();
   const progress = createProgress({ stream: process.stderr, now });
-  const report = createImportReport({ config, clusterId });
-  const total: FileImport = { found: 0, accepted: 0, rejected: 0, normalized: 0, bytesRead: 0 };
+  const target = { ingestUrl: config.ingestUrl, key: config.currentKey, clusterId };
+  const gateway = { gatewayUrl: config.gatewayUrl, key: config.viewKey, keyVariable: 'RUNLOG_VIEW_KEY' };
+  const runs = new RunsHeld({
+    ...{ target: gateway, now, signal, onTrouble: progress.trouble },
+    onProgress: (text) => progress.update(() => text),
+  });
+  const report = new ImportReport({ target: gateway, runs });
+  const total = emptyImport();
   const startedAtMs = now();
-  for (const file of files) {
-    const fileStartedAtMs = now();
-    const result = await importFile({
-      path: file.path,
-      read: await chooseReader(file.path),
-      runId: file.runId,
-      groupId,
-      target: { ingestUrl: config.ingestUrl, key: config.currentKey, clusterId },
-      pace: options.speed === undefined ? undefined : pace(options.speed, now),
-      now,
-      random: Math.random,
-      signal,
-      onRejected: (place, fault) =>
-        progress.note(
-          `${file.path}:${place}: ${fault.code}: ${fault.path === '' ? '' : `${fault.path} `}${fault.message}`,
-        ),
-      onRetry: ({ reason }) => progress.trouble(`${reason}; trying again`),
-      onProgress: (soFar) =>
-        progress.update(() => progressLine(file, soFar, (now() - fileStartedAtMs) / 1_000)),
-      onRun: (run) => report.begins(run),
-    }).catch((error: unknown) => {
+  let isWhole = true;
+  const by = { ...options, target, gateway, runs, report, progress, signal, now };
+  try {
+    const cluster = await clusterOf(target);
+    for (const file of files) {
+      const result = await importOne(file, { ...by, cluster });
       progress.end();
-      if (signal.aborted) {
-        throw new CommandError(
-          'stopped before the end; run the same command again to continue',
-          exitCodes.failed,
-        );
+      if (result === null) isWhole = false;
+      else {
+        for (const field of countedFields) total[field] += result[field];
+        process.stdout.write(`${printable(fileLine(file, result))}\n`);
       }
-      if (error instanceof CommandError) {
-        throw new CommandError(`${file.path}: ${error.message}`, error.exitCode, { cause: error });
-      }
-      throw error;
-    });
-    progress.end();
-    for (const field of ['found', 'accepted', 'rejected', 'normalized', 'bytesRead'] as const) {
-      total[field] += result[field];
     }
-    process.stdout.write(`${fileLine(file, result)}\n`);
+  } catch (error) {
+    progress.end();
+    if (!signal.aborted) throw error;
+    const message = 'stopped before the end; run the same command again to continue';
+    throw new CommandError(message, exitCodes.failed);
   }
   const seconds = (now() - startedAtMs) / 1_000;
   process.stdout.write(
     `${formatCount(total.accepted)} events accepted, ${formatCount(total.rejected)} rejected, in ${formatDuration(seconds)} (${formatRate(total.accepted / Math.max(seconds, 0.001))}/s)\n`,
   );
-  for (const line of await report.lines({ accepted: total.accepted, signal }))
-    process.stdout.write(`${line}\n`);
-  return total.rejected === 0 ? exitCodes.ok : exitCodes.failed;
+  process.stdout.write(
+    `${formatCount(total.accepted)} new, ${formatCount(total.known)} known already and not counted again\n`,
+  );
+  for (const line of await report.lines(signal)) process.stdout.write(`${printable(line)}\n`);
+  return isWhole && total.rejected === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+interface ImportingBy extends ImportOptions {
+  readonly cluster: string;
+  readonly target: Parameters<typeof clusterOf>[0];
+  readonly gateway: Parameters<typeof formerRunOf>[0];
+  readonly runs: RunsHeld;
+  readonly report: ImportReport;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  readonly now: () => number;
+}
+
+/** Imports one file. Returns null if it could not be read to its end, which has then been said. */
+async function importOne(file: SourceFile, by: ImportingBy): Promise<FileImport | null> {
+  const { progress, now, signal, report } = by;
+  const startedAtMs = now();
+  const note = (place: string, text: string) => progress.note(`${nameOf(file)}${place}: ${text}`);
+  try {
+    return await importFile({
+      path: file.path,
+      read: await chooseReader(file.path),
+      clusterId: by.cluster,
+      groupId: by.groupId,
+      runIdFor: (firstLine) => runIdFor(file, { ...by, firstLine }),
+      inode: file.inode,
+      ...{ target: by.target, runs: by.runs, now, signal },
+      pace: by.speed === undefined ? undefined : pace(by.speed, now),
+      random: Math.random,
+      onRejected: (place, { code, path, message }) =>
+        note(`:${place}`, `${code}: ${path === '' ? '' : `${path} `}${message}`),
+      onRetry: ({ reason }) => progress.trouble(`${reason}; trying again`),
+      onProgress: (soFar) => progress.update(() => progressLine(file, soFar, (now() - startedAtMs) / 1_000)),
+      onEvent: (run, isNew) => report.count(run, isNew),
+    });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    if (error instanceof CommandError) {
+      throw new CommandError(`${nameOf(file)}: ${error.message}`, error.exitCode, { cause: error });
+    }
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    note('', `cannot be read: ${messageOf(error)}; what was read before is in the log`);
+    return null;
+  }
+}
+
+/** Names the run of lines that name none. A file that a former version imported under another name keeps that one. */
+async function runIdFor(file: SourceFile, by: ImportingBy & { firstLine: Buffer }): Promise<string> {
+  if (file.formerRunId === null) return file.runId;
+  const run = { cluster_id: by.cluster, run_id: file.formerRunId, group_id: by.groupId ?? DEFAULT_GROUP };
+  const runId = (await formerRunOf(by.gateway, { run, firstLine: by.firstLine })) ?? file.runId;
+  by.progress.note(
+    `${nameOf(file)}: its name cannot be a run's; lines without run_id are of the run "${runId}"`,
+  );
+  return runId;
+}
+
+const countedFields = ['found', 'accepted', 'known', 'rejected', 'normalized', 'bytesRead'] as const;
+
+function emptyImport(): FileImport {
+  return { found: 0, accepted: 0, known: 0, rejected: 0, normalized: 0, bytesRead: 0 };
+}
+
+function nameOf({ path }: SourceFile): string {
+  return path === STANDARD_INPUT ? 'standard input' : path;
 }
 
 /** Says when an event is due: its recorded distance from the first event, divided by the speed. */
@@ -177,12 +263,16 @@ function progressLine(file: SourceFile, soFar: FileImport, seconds: number): str
   const share = file.bytes === 0 ? 1 : Math.min(1, soFar.bytesRead / file.bytes);
   const left = share > 0.01 && share < 1 ? `, ${formatDuration((seconds / share) * (1 - share))} left` : '';
   const rate = formatRate(soFar.accepted / Math.max(seconds, 0.001));
-  return `${file.path}: ${formatCount(soFar.found)} events, ${Math.floor(share * 100)} %, ${rate} events/s${left}`;
+  return `${nameOf(file)}: ${formatCount(soFar.found)} events, ${Math.floor(share * 100)} %, ${rate} events/s${left}`;
 }
 
 function fileLine(file: SourceFile, result: FileImport): string {
-  const rejected = result.rejected === 0 ? '' : `, ${formatCount(result.rejected)} rejected`;
-  const normalized =
-    result.normalized === 0 ? '' : `, ${formatCount(result.normalized)} with bare NaN or Infinity`;
-  return `${file.path}: ${formatCount(result.accepted)} events accepted${rejected}${normalized}`;
+  if (result.found === 0) return `${nameOf(file)}: has no events`;
+  const parts = [
+    `${formatCount(result.accepted)} events accepted`,
+    result.known === 0 ? null : `${formatCount(result.known)} known already`,
+    result.rejected === 0 ? null : `${formatCount(result.rejected)} rejected`,
+    result.normalized === 0 ? null : `${formatCount(result.normalized)} with bare NaN or Infinity`,
+  ];
+  return `${nameOf(file)}: ${parts.filter((part) => part !== null).join(', ')}`;
 }

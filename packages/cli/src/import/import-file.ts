@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { BODY_EVENTS_MAX } from '@runlog/schema/limits';
-import { type SendOptions, type SendTarget, sendEvents } from '../services/send-events.ts';
+import type { RunKey } from '@runlog/schema/run/run-key';
+import type { SendOptions, SendTarget } from '../services/send-events.ts';
+import { EventBatches } from './event-batches.ts';
 import { eventBytes } from './event-bytes.ts';
 import type { LineFault } from './judge-line.ts';
-import { createLineNumberer, emitterIdOf, type NumberedLine } from './number-lines.ts';
+import { emitterIdOf, LineNumberer, type ReadLine, type Recording, readLine } from './number-lines.ts';
 import type { Recorded, RecordingReader } from './recorded-source.ts';
+import type { RunsHeld } from './runs-held.ts';
 
-/** The largest body. It is below ingest's bound, so that two of them need little memory. */
-const BODY_BYTES_MAX = 1024 * 1024;
 const PATIENCE_MS = 60_000;
 /** The number of broken lines reported one by one. A file of some other kind may hold millions of them. */
 const REJECTED_TOLD_MAX = 100;
@@ -18,7 +18,11 @@ const GATHER_MS_MAX = 500;
 export interface FileImport {
   /** Events and faults that were read. */
   found: number;
+  /** New events that are in the log. */
   accepted: number;
+  /** Events that their runs held already. */
+  known: number;
+  /** What is not in the log: events that were rejected, and faults of the file. */
   rejected: number;
   normalized: number;
   /** Bytes of the file as it is on disk. */
@@ -34,9 +38,14 @@ export interface Pace {
 export interface FileImportOptions {
   readonly path: string;
   readonly read: RecordingReader;
-  readonly runId: string;
+  readonly clusterId: string;
   readonly groupId: string | undefined;
+  /** Names the run of lines that name none, when the first line is known. */
+  readonly runIdFor: (firstLine: Buffer) => Promise<string>;
+  /** What the file system calls the file; see `emitterIdOf`. */
+  readonly inode: string;
   readonly target: SendTarget;
+  readonly runs: RunsHeld;
   readonly pace: Pace | undefined;
   readonly now: () => number;
   readonly random: () => number;
@@ -46,125 +55,149 @@ export interface FileImportOptions {
   readonly onRejected: (place: string, fault: LineFault) => void;
   readonly onRetry: NonNullable<SendOptions['onRetry']>;
   readonly onProgress: (soFar: FileImport) => void;
-  /** Is called once for each `run/group` of the file, before any event of it is sent. */
-  readonly onRun: (run: string) => Promise<void>;
-}
-
-interface Line {
-  readonly place: string;
-  readonly bytes: Buffer;
+  /** Is called with each event that is in the log, or will be when this resolves. */
+  readonly onEvent: (run: RunKey, isNew: boolean) => void;
 }
 
 /**
- * Sends one recorded file in order. One body is in flight while the next one is gathered. Rejects when ingest cannot be
- * reached or refuses the sender. What was sent before is numbered, so the same call can later continue.
+ * Imports one recorded file in order: sends the events that their runs do not hold. Rejects when a service cannot be
+ * reached or refuses the sender, and when the file cannot be read. The same call can later continue.
  */
 export async function importFile(options: FileImportOptions): Promise<FileImport> {
-  const { signal, pace } = options;
-  const result: FileImport = { found: 0, accepted: 0, rejected: 0, normalized: 0, bytesRead: 0 };
-  const reject = (place: string, fault: LineFault) => {
-    result.rejected += 1;
-    if (result.rejected <= REJECTED_TOLD_MAX) options.onRejected(place, fault);
+  const importing = new FileImporting(options);
+  const { signal } = options;
+  const onBytes = (bytes: number) => importing.countBytes(bytes);
+  try {
+    for await (const recorded of options.read(options.path, { signal, onBytes }))
+      await importing.take(recorded);
+    return await importing.end();
+  } catch (error) {
+    // What was read before a fault of the machine is sent all the same.
+    if (error instanceof Error && 'syscall' in error && !signal.aborted) await importing.end();
+    throw error;
+  } finally {
+    importing[Symbol.dispose]();
+  }
+}
+
+class FileImporting {
+  readonly #options: FileImportOptions;
+  readonly #result: FileImport = {
+    ...{ found: 0, accepted: 0, known: 0, rejected: 0, normalized: 0, bytesRead: 0 },
   };
-  const send = async (lines: readonly Line[]) => {
-    const outcome = await sendEvents(
-      lines.map((line) => line.bytes),
-      options.target,
-      {
-        random: options.random,
-        now: options.now,
-        patienceMs: options.patienceMs ?? PATIENCE_MS,
-        signal,
-        onRetry: options.onRetry,
+  readonly #batches: EventBatches;
+  #lines: { recording: Recording; numberer: LineNumberer } | null = null;
+  #batchSinceMs = 0;
+  #unknownTold = '';
+
+  constructor(options: FileImportOptions) {
+    this.#options = options;
+    const { target, random, now, signal, onRetry, patienceMs = PATIENCE_MS } = options;
+    this.#batches = new EventBatches({
+      target,
+      send: { random, now, patienceMs, signal, onRetry },
+      onSent: (events, outcome) => {
+        this.#result.accepted += outcome.accepted;
+        this.#result.normalized += outcome.normalized;
+        for (const { index, ...fault } of outcome.errors) this.#reject(events[index]!.place, fault);
+        this.#result.rejected += outcome.rejected - outcome.errors.length;
+        options.onProgress(this.#result);
       },
-    );
-    result.accepted += outcome.accepted;
-    result.normalized += outcome.normalized;
-    for (const { index, ...fault } of outcome.errors) reject(lines[index]!.place, fault);
-    result.rejected += outcome.rejected - outcome.errors.length;
-    options.onProgress(result);
-  };
-
-  let batch: Line[] = [];
-  let batchBytes = 0;
-  let batchSinceMs = 0;
-  let inFlight: Promise<void> = Promise.resolve();
-  const flush = async () => {
-    if (batch.length === 0) return;
-    await inFlight;
-    const lines = batch;
-    batch = [];
-    batchBytes = 0;
-    inFlight = send(lines);
-    // The request is awaited before the next one; until then a failure must not count as unhandled.
-    inFlight.catch(() => {});
-  };
-
-  const onBytes = (bytes: number) => {
-    result.bytesRead += bytes;
-  };
-  const runs = new Set<string>();
-  let number: ((line: Buffer) => NumberedLine) | null = null;
-  for await (const recorded of options.read(options.path, { signal, onBytes })) {
-    if ('caughtUp' in recorded) {
-      await flush();
-      continue;
-    }
-    result.found += 1;
-    const { place } = recorded;
-    if ('fault' in recorded) {
-      reject(place, recorded.fault);
-      continue;
-    }
-    const bytes = bytesOf(recorded);
-    number ??= createLineNumberer({
-      runId: options.runId,
-      groupId: options.groupId,
-      emitterId: emitterIdOf(bytes),
     });
-    const numbered = number(bytes);
-    if (numbered.kind === 'rejected') {
-      const { fault } = numbered;
-      reject(place, { ...fault, message: `${fault.message}${hintOf(recorded)}` });
-      options.onProgress(result);
-      continue;
-    }
-    const run = `${numbered.runId}/${numbered.groupId}`;
-    if (!runs.has(run)) {
-      runs.add(run);
-      await options.onRun(run);
-    }
-    const waitMs = pace?.waitMs(numbered.occurredAtMs) ?? 0;
-    if (waitMs > 0) {
-      if (waitMs > GATHER_MS_MAX || options.now() - batchSinceMs > GATHER_MS_MAX) await flush();
-      await pauseFor(waitMs, { signal, onTick: () => options.onProgress(result) });
-    }
-    if (batch.length === 0) batchSinceMs = options.now();
-    batch.push({ place, bytes: numbered.bytes });
-    batchBytes += numbered.bytes.length + 1;
-    if (batch.length >= BODY_EVENTS_MAX || batchBytes >= BODY_BYTES_MAX) await flush();
   }
-  await flush();
-  await inFlight;
-  if (result.rejected > REJECTED_TOLD_MAX) {
-    const message = `${result.rejected - REJECTED_TOLD_MAX} more rejected lines are not listed`;
-    options.onRejected('…', { code: 'schema', path: '', message });
+
+  countBytes(bytes: number): void {
+    this.#result.bytesRead += bytes;
   }
-  return result;
+
+  async take(recorded: Recorded): Promise<void> {
+    if ('caughtUp' in recorded) return this.#batches.flush();
+    this.#result.found += 1;
+    const { place } = recorded;
+    if ('fault' in recorded) return this.#reject(place, recorded.fault);
+    const bytes = 'line' in recorded ? recorded.line : eventBytes(recorded.event);
+    this.#lines ??= await this.#begin(bytes);
+    const read = readLine(bytes, this.#lines.recording);
+    if (read.kind === 'rejected') return this.#reject(place, withHint(read.fault, recorded));
+    const asked = this.#options.runs.asked(read.run) ?? (await this.#options.runs.ask(read.run));
+    if (asked.kind === 'unknown') return this.#rejectUnknown(place, asked.message);
+    await this.#send(read, { recorded, numberer: this.#lines.numberer });
+  }
+
+  async end(): Promise<FileImport> {
+    await this.#batches.end();
+    const more = this.#result.rejected - REJECTED_TOLD_MAX;
+    if (more > 0) {
+      const message = `${more} more that are not in the log are not listed`;
+      this.#options.onRejected('…', { code: 'schema', path: '', message });
+    }
+    return this.#result;
+  }
+
+  [Symbol.dispose](): void {
+    this.#batches[Symbol.dispose]();
+  }
+
+  async #begin(firstLine: Buffer) {
+    const { clusterId, groupId, inode, runs } = this.#options;
+    const runId = await this.#options.runIdFor(firstLine);
+    const recording = { clusterId, groupId, runId, emitterId: emitterIdOf(firstLine, inode) };
+    return { recording, numberer: new LineNumberer(recording, runs.held) };
+  }
+
+  async #send(read: ReadLine, by: { recorded: Recorded; numberer: LineNumberer }): Promise<void> {
+    const { onEvent, onProgress } = this.#options;
+    const { place } = by.recorded;
+    const taken = by.numberer.take(read);
+    switch (taken.kind) {
+      case 'rejected':
+        return this.#reject(place, withHint(taken.fault, by.recorded));
+      case 'known':
+        this.#result.known += 1;
+        onEvent(read.run, false);
+        return onProgress(this.#result);
+      case 'event':
+        await this.#waitFor(taken.occurredAtMs);
+        onEvent(read.run, true);
+        return this.#batches.add({ place, bytes: taken.bytes });
+      default: {
+        const unreachable: never = taken;
+        throw new Error(`unknown line ${JSON.stringify(unreachable)}`);
+      }
+    }
+  }
+
+  /** Waits until the event is due, at a recorded pace. */
+  async #waitFor(occurredAtMs: number): Promise<void> {
+    const { pace, now, signal, onProgress } = this.#options;
+    const waitMs = pace?.waitMs(occurredAtMs) ?? 0;
+    if (waitMs <= 0) return;
+    if (waitMs > GATHER_MS_MAX || now() - this.#batchSinceMs > GATHER_MS_MAX) {
+      await this.#batches.flush();
+      this.#batchSinceMs = now();
+    }
+    for (let left = waitMs; left > 0; left -= 1_000) {
+      await delay(Math.min(left, 1_000), undefined, { signal });
+      onProgress(this.#result);
+    }
+  }
+
+  /** Says once what is true of all events of a run. */
+  #rejectUnknown(place: string, message: string): void {
+    if (this.#unknownTold === message) this.#result.rejected += 1;
+    else this.#reject(place, { code: 'unknown_history', path: '', message });
+    this.#unknownTold = message;
+  }
+
+  #reject(place: string, fault: LineFault): void {
+    this.#result.rejected += 1;
+    if (this.#result.rejected <= REJECTED_TOLD_MAX) this.#options.onRejected(place, fault);
+    this.#options.onProgress(this.#result);
+  }
 }
 
-async function pauseFor(ms: number, options: { signal: AbortSignal; onTick: () => void }): Promise<void> {
-  for (let left = ms; left > 0; left -= 1_000) {
-    await delay(Math.min(left, 1_000), undefined, { signal: options.signal });
-    options.onTick();
-  }
-}
-
-function bytesOf(recorded: Exclude<Recorded, { fault: LineFault } | { caughtUp: true }>): Buffer {
-  return 'line' in recorded ? recorded.line : eventBytes(recorded.event);
-}
-
-function hintOf(recorded: Recorded): string {
+function withHint(fault: LineFault, recorded: Recorded): LineFault {
   const isLast = 'line' in recorded && recorded.isLast === true;
-  return isLast ? ' (the last line, without a line end: still being written?)' : '';
+  if (!isLast) return fault;
+  return { ...fault, message: `${fault.message} (the last line, without a line end: still being written?)` };
 }

@@ -2,19 +2,19 @@
 export interface FieldToInsert {
   readonly name: string;
   readonly json: string;
-  /** Is true if the object already has the field, with the value null. */
-  readonly replacesNull: boolean;
+  /** Is true if the object already has the field, with null or another scalar. */
+  readonly replaces: boolean;
 }
 
 /**
  * Inserts fields into a JSON object and leaves its other bytes alone. A new field goes right after the opening brace; a
- * field that the object carries as null is filled in place. The object must be well-formed and not empty.
+ * field that the object has is replaced in place. The object must be well-formed and not empty.
  */
 export function insertFields(line: Buffer, fields: readonly FieldToInsert[]): Buffer {
-  const added = fields.filter((field) => !field.replacesNull);
-  const replaced = fields.filter((field) => field.replacesNull);
+  const added = fields.filter((field) => !field.replaces);
+  const replaced = fields.filter((field) => field.replaces);
   let result = line;
-  if (replaced.length > 0) result = replaceNulls(result, replaced);
+  if (replaced.length > 0) result = replaceScalars(result, replaced);
   if (added.length === 0) return result;
   const brace = result.indexOf(0x7b);
   if (brace === -1) throw new Error('not a JSON object');
@@ -22,15 +22,15 @@ export function insertFields(line: Buffer, fields: readonly FieldToInsert[]): Bu
   return Buffer.concat([result.subarray(0, brace + 1), Buffer.from(text), result.subarray(brace + 1)]);
 }
 
-function replaceNulls(line: Buffer, fields: readonly FieldToInsert[]): Buffer {
+function replaceScalars(line: Buffer, fields: readonly FieldToInsert[]): Buffer {
   const wanted = new Map(fields.map(({ name, json }) => [name, json]));
   const pieces: Buffer[] = [];
   let copied = 0;
   for (const { name, valueStart } of topLevelFields(line)) {
     const json = wanted.get(name);
-    if (json === undefined || line.toString('latin1', valueStart, valueStart + 4) !== 'null') continue;
+    if (json === undefined) continue;
     pieces.push(line.subarray(copied, valueStart), Buffer.from(json));
-    copied = valueStart + 4;
+    copied = scalarEnd(line, valueStart);
   }
   pieces.push(line.subarray(copied));
   return Buffer.concat(pieces);
@@ -39,6 +39,8 @@ function replaceNulls(line: Buffer, fields: readonly FieldToInsert[]): Buffer {
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
+const COMMA = 0x2c;
+const BRACE_CLOSE = 0x7d;
 
 /** Yields the names of a well-formed object's own fields and where each value begins. */
 function* topLevelFields(line: Buffer): Generator<{ name: string; valueStart: number }> {
@@ -61,6 +63,16 @@ function* topLevelFields(line: Buffer): Generator<{ name: string; valueStart: nu
       yield { name: String(name), valueStart };
     }
   }
+}
+
+function scalarEnd(line: Buffer, start: number): number {
+  let at = start;
+  if (line[at] === QUOTE) {
+    for (at += 1; at < line.length && line[at] !== QUOTE; at += 1) if (line[at] === BACKSLASH) at += 1;
+    return at + 1;
+  }
+  while (at < line.length && line[at] !== COMMA && line[at] !== BRACE_CLOSE && !isSpace(line[at])) at += 1;
+  return at;
 }
 
 function isSpace(byte: number | undefined): boolean {

@@ -1,10 +1,10 @@
 import { acceptBatch } from '@runlog/ingest/accept-batch';
 import { quoteNonFinite } from '@runlog/ingest/split-body';
-import type { EventFaultCode } from '@runlog/schema/faults';
+import type { EventFaultCode, RecordingFaultCode } from '@runlog/schema/faults';
 import { parseJson } from '@runlog/topic-io/parse-json';
 
 export interface LineFault {
-  readonly code: EventFaultCode;
+  readonly code: EventFaultCode | RecordingFaultCode;
   readonly path: string;
   readonly message: string;
 }

@@ -1,12 +1,15 @@
-import { createHash } from 'node:crypto';
-import { basename, dirname, resolve } from 'node:path';
+import { hash } from 'node:crypto';
 import { instantOf } from '@runlog/schema/events/instant';
-import { DEFAULT_GROUP } from '@runlog/schema/run/run-key';
+import { DEFAULT_GROUP, formatRunKey, parseRunKey, type RunKey } from '@runlog/schema/run/run-key';
+import { contentId, hashOf, identityOf, isNumbered, numberOf } from './event-identity.ts';
+import { type Hash, HashCounts } from './hash-counts.ts';
+import { type HeldEvents, IMPORT_EMITTER_PREFIX } from './held-events.ts';
 import { type FieldToInsert, insertFields } from './insert-fields.ts';
 import { judgeLine, type LineFault, readObject } from './judge-line.ts';
 
-/** What the command line and the file's name say about a recorded file. */
+/** What the command line, the file's name and the server say about a recorded file. */
 export interface Recording {
+  readonly clusterId: string;
   /** Is used for lines without a run_id. */
   readonly runId: string;
   /** Is used for lines without a group_id. If it is undefined, those lines stay without one. */
@@ -15,77 +18,155 @@ export interface Recording {
   readonly emitterId: string;
 }
 
-export type NumberedLine =
+/** A line that is an object with a run that can be. */
+export interface ReadLine {
+  readonly kind: 'read';
+  readonly line: Buffer;
+  readonly raw: Readonly<Record<string, unknown>>;
+  readonly run: RunKey;
+}
+
+export type Rejected = { readonly kind: 'rejected'; readonly fault: LineFault };
+
+export type TakenLine =
+  /** The run has the event already. */
+  | { readonly kind: 'known' }
   | {
       readonly kind: 'event';
       readonly bytes: Buffer;
-      readonly runId: string;
-      readonly groupId: string;
       /** The event's own time, for sending at the recorded pace. */
       readonly occurredAtMs: number;
     }
-  | { readonly kind: 'rejected'; readonly fault: LineFault };
+  | Rejected;
+
+/** Reads a line that is not blank, and says which run it belongs to. */
+export function readLine(line: Buffer, recording: Omit<Recording, 'emitterId'>): ReadLine | Rejected {
+  const raw = readObject(line);
+  if (raw === null || Object.keys(raw).length === 0) return { kind: 'rejected', fault: faultOf(line) };
+  const run = {
+    cluster_id: recording.clusterId,
+    run_id: typeof raw.run_id === 'string' ? raw.run_id : recording.runId,
+    group_id: typeof raw.group_id === 'string' ? raw.group_id : (recording.groupId ?? DEFAULT_GROUP),
+  };
+  const isNamed = isTextOrAbsent(raw.run_id) && isTextOrAbsent(raw.group_id);
+  if (isNamed && parseRunKey(formatRunKey(run)) !== null) return { kind: 'read', line, raw, run };
+  return { kind: 'rejected', fault: faultOf(insertFields(line, fieldsLacking(raw, recording))) };
+}
 
 /**
- * Numbers the valid lines of one recording, per run and from 1, and inserts the fields that a line lacks; no other byte
- * changes. No line may be blank. A number depends only on the lines before it, so the same file, or a longer copy of
- * it, gets the same numbers again. That makes a repeated import harmless. Lines that carry an emitter's numbers keep
- * them.
+ * Takes the lines of one recording, one after the other, and gives those that their runs do not hold. `held` knows the
+ * runs. A line that is new gets the fields that it lacks, and the next number of the recording; no other byte changes. The
+ * numbers go on from those that the run has of the same file. So whoever imports that file at the same moment, or again
+ * before the server shows what it took, gives each event the same number, and it counts once.
  */
-export function createLineNumberer(recording: Recording): (line: Buffer) => NumberedLine {
-  // Its size is bounded by the number of runs in one file, which the services bound as well.
-  const numbered = new Map<string, number>();
-  return (line) => {
-    const raw = readObject(line);
-    if (raw === null || Object.keys(raw).length === 0) return { kind: 'rejected', fault: faultOf(line) };
-    const runId = typeof raw.run_id === 'string' ? raw.run_id : recording.runId;
-    const groupId = typeof raw.group_id === 'string' ? raw.group_id : (recording.groupId ?? DEFAULT_GROUP);
-    const key = `${runId}/${groupId}`;
-    const seq = (numbered.get(key) ?? 0) + 1;
-    const ownNumbers = (raw.emitter_id ?? null) !== null || (raw.emitter_seq ?? null) !== null;
-    const fields: FieldToInsert[] = [];
-    const give = (name: string, value: string | number) => {
-      if ((raw[name] ?? null) !== null) return;
-      fields.push({ name, json: JSON.stringify(value), replacesNull: name in raw });
-    };
-    give('run_id', recording.runId);
-    if (recording.groupId !== undefined) give('group_id', recording.groupId);
-    if (!ownNumbers) {
-      give('emitter_id', recording.emitterId);
-      give('emitter_seq', seq);
+export class LineNumberer {
+  readonly #recording: Recording;
+  readonly #held: HeldEvents;
+  /** How often each event, and each number of a foreign emitter, occurs in the file so far. */
+  readonly #inFile = new HashCounts();
+
+  constructor(recording: Recording, held: HeldEvents) {
+    this.#recording = recording;
+    this.#held = held;
+  }
+
+  take({ line, raw, run }: ReadLine): TakenLine {
+    const key = formatRunKey(run);
+    const { identity, counted, eventId } = this.#named(key, raw);
+    const times = this.#inFile.get(counted) + 1;
+    const ownNumber = isNumbered(raw) ? numberOf(key, raw) : null;
+    if (this.#isHeld({ identity, times: eventId === null ? times : 1, ownNumber })) {
+      if (ownNumber === null || this.#isFirst(ownNumber, identity)) this.#inFile.set(counted, times);
+      return { kind: 'known' };
     }
-    const bytes = insertFields(line, fields);
+    const keepsNumber = ownNumber !== null && !this.#held.isTaken(ownNumber);
+    const fields = fieldsLacking(raw, this.#recording);
+    if (eventId !== null) fields.push(fieldOf(raw, 'event_id', eventId));
+    let number: Readonly<Record<string, unknown>> = raw;
+    if (!keepsNumber) {
+      const { emitterId } = this.#recording;
+      number = { emitter_id: emitterId, emitter_seq: this.#held.lastNumber(key, emitterId) + 1 };
+      // Half a numbering is a fault, which must not be mended.
+      const isWhole = raw.emitter_id != null && raw.emitter_seq != null;
+      if (ownNumber === null || isWhole) {
+        fields.push(fieldOf(raw, 'emitter_id', emitterId));
+        fields.push(fieldOf(raw, 'emitter_seq', number.emitter_seq as number));
+      }
+    }
+    const bytes = fields.length === 0 ? line : insertFields(line, fields);
     const fault = judgeLine(bytes);
     if (fault !== null) return { kind: 'rejected', fault };
-    if (!ownNumbers) numbered.set(key, seq);
-    return { kind: 'event', bytes, runId, groupId, occurredAtMs: instantOf(String(raw.timestamp)) };
-  };
+    this.#inFile.set(counted, times);
+    if (ownNumber !== null) this.#isFirst(ownNumber, identity);
+    this.#held.add(identity);
+    this.#held.takeNumber(key, number, identity);
+    return { kind: 'event', bytes, occurredAtMs: instantOf(String(raw.timestamp)) };
+  }
+
+  /** Names the event. One without an id gets one of its content; the second of the same content gets another one. */
+  #named(key: string, raw: ReadLine['raw']): { identity: Hash; counted: Hash; eventId: string | null } {
+    if ((raw.event_id ?? null) !== null) {
+      const identity = identityOf(key, raw);
+      return { identity, counted: identity, eventId: null };
+    }
+    const content = contentId(raw);
+    const counted = hashOf(`${key}\n${content}`);
+    const times = this.#inFile.get(counted) + 1;
+    const eventId = times === 1 ? content : `${content}-${times}`;
+    return { identity: identityOf(key, { ...raw, event_id: eventId }), counted, eventId };
+  }
+
+  #isHeld(at: { identity: Hash; times: number; ownNumber: Hash | null }): boolean {
+    if (at.ownNumber !== null && this.#held.hasAt(at.ownNumber, at.identity)) return true;
+    return at.times <= this.#held.count(at.identity);
+  }
+
+  /** An event that stands twice with the same number of its emitter is one event. */
+  #isFirst(number: Hash, identity: Hash): boolean {
+    const both = { high: (number.high ^ identity.high) >>> 0, low: (number.low ^ identity.low) >>> 0 };
+    if (this.#inFile.get(both) > 0) return false;
+    this.#inFile.set(both, 1);
+    return true;
+  }
+}
+
+function fieldsLacking(
+  raw: Readonly<Record<string, unknown>>,
+  { runId, groupId }: Pick<Recording, 'runId' | 'groupId'>,
+): FieldToInsert[] {
+  const fields: FieldToInsert[] = [];
+  if ((raw.run_id ?? null) === null) fields.push(fieldOf(raw, 'run_id', runId));
+  if (groupId !== undefined && (raw.group_id ?? null) === null)
+    fields.push(fieldOf(raw, 'group_id', groupId));
+  return fields;
+}
+
+function isTextOrAbsent(value: unknown): boolean {
+  return value === undefined || value === null || typeof value === 'string';
+}
+
+function fieldOf(
+  raw: Readonly<Record<string, unknown>>,
+  name: string,
+  value: string | number,
+): FieldToInsert {
+  return { name, json: JSON.stringify(value), replaces: name in raw };
 }
 
 function faultOf(line: Buffer): LineFault {
   const fault = judgeLine(line);
-  if (fault === null) throw new Error('a line that is not a JSON object was judged valid');
+  if (fault === null) throw new Error('a line that cannot be an event was judged valid');
   return fault;
 }
 
-/** Derives the emitter's name of a recording from its first line, which never changes in a file that only grows. */
-export function emitterIdOf(firstLine: Buffer): string {
-  return `file-${createHash('sha256').update(firstLine).digest('hex').slice(0, 32)}`;
+/**
+ * Names a file as an emitter: by its first event, and by what the file system calls the file, which stays while it grows.
+ */
+export function emitterIdOf(firstLine: Buffer, inode: string): string {
+  return `${IMPORT_EMITTER_PREFIX}${hash('sha256', `${inode}\n${firstLine.toString('latin1')}`).slice(0, 32)}`;
 }
 
-/** Derives a run's name from a file's: `logs/2025-12-05_111053.events.jsonl` is the run `2025-12-05_111053`. */
-export function runIdOfFile(path: string): string {
-  const name = basename(path)
-    .replace(/\.gz$/i, '')
-    .replace(/\.(jsonl|ndjson|json|log|txt)$/i, '')
-    .replace(/\.?events$/i, '');
-  // Trainers that keep a folder per run call every file in it events.jsonl.
-  const source = name === '' ? basename(dirname(resolve(path))) : name;
-  const legal = source
-    .normalize('NFKD')
-    .replace(/[^A-Za-z0-9._-]+/g, '-')
-    .replace(/^[^A-Za-z0-9]+/, '')
-    .slice(0, 64)
-    .replace(/[-.]+$/, '');
-  return legal === '' ? 'imported' : legal;
+/** The name of a file as an emitter in former versions, whose numbers were places in the file. */
+export function formerEmitterIdOf(firstLine: Buffer): string {
+  return `file-${hash('sha256', firstLine).slice(0, 32)}`;
 }

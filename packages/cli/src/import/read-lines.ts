@@ -1,9 +1,3 @@
-import { createReadStream } from 'node:fs';
-import { type Readable, Transform, type TransformCallback } from 'node:stream';
-import { createGunzip } from 'node:zlib';
-
-const CHUNK_BYTES = 256 * 1024;
-
 export interface FileLine {
   /** Counts from 1, as editors do. */
   readonly number: number;
@@ -13,33 +7,6 @@ export interface FileLine {
   readonly cut: boolean;
   /** Is true if the file ends here without a line end: it may still be being written. */
   readonly unterminated: boolean;
-}
-
-/**
- * Reads the lines of a file of any size with at most one chunk and one line in memory. A `.gz` file is inflated on the
- * way.
- */
-export function readLines(
-  path: string,
-  options: { lineBytesMax: number; signal?: AbortSignal; onBytes?: (bytes: number) => void },
-): AsyncGenerator<FileLine> {
-  const signal = options.signal === undefined ? {} : { signal: options.signal };
-  const file = createReadStream(path, { highWaterMark: CHUNK_BYTES, ...signal });
-  const counter = new Transform({
-    transform(chunk: Buffer, _encoding, done: TransformCallback) {
-      options.onBytes?.(chunk.length);
-      done(null, chunk);
-    },
-  });
-  file.on('error', (error) => counter.destroy(error));
-  file.pipe(counter);
-  let chunks: Readable = counter;
-  if (path.endsWith('.gz')) {
-    const inflate = createGunzip();
-    counter.on('error', (error) => inflate.destroy(error));
-    chunks = counter.pipe(inflate);
-  }
-  return splitLines(chunks, options.lineBytesMax);
 }
 
 /** Splits a byte stream into lines. Bytes beyond the bound are dropped as they are read, up to the next line end. */

@@ -12,6 +12,8 @@ export const clientEnvironment = z.object({
   RUNLOG_GATEWAY_URL: url('http://127.0.0.1:8080'),
   RUNLOG_KEY: environment.text().optional(),
   RUNLOG_KEY_FILE: environment.text().optional(),
+  RUNLOG_VIEW_KEY: environment.text().optional(),
+  RUNLOG_VIEW_KEY_FILE: environment.text().optional(),
 });
 
 export interface ClientConfig {
@@ -20,6 +22,8 @@ export interface ClientConfig {
   readonly key: string | undefined;
   /** The key as its file has it now, for commands that run long. */
   readonly currentKey: () => string | undefined;
+  /** The key that may view, for commands that also publish. It is `key` if none was given. */
+  readonly viewKey: string | undefined;
 }
 
 /** Reads the configuration. `ingestUrl` and `gatewayUrl` come from the command line and override the environment. */
@@ -33,12 +37,14 @@ export function readClientConfig(
     ...(given.gatewayUrl === undefined ? {} : { RUNLOG_GATEWAY_URL: given.gatewayUrl }),
   };
   const read = readCheckedConfig(clientEnvironment, variables, (together) => {
-    const fault = secretFileFault('RUNLOG_KEY', together);
-    return fault === null ? [] : [fault];
+    const faults = ['RUNLOG_KEY', 'RUNLOG_VIEW_KEY'].map((name) => secretFileFault(name, together));
+    return faults.filter((fault) => fault !== null);
   });
   const currentKey = followedSecret(read.RUNLOG_KEY, read.RUNLOG_KEY_FILE);
   const { RUNLOG_INGEST_URL: ingestUrl, RUNLOG_GATEWAY_URL: gatewayUrl } = read;
-  return { ingestUrl, gatewayUrl, key: currentKey(), currentKey };
+  const key = currentKey();
+  const viewKey = followedSecret(read.RUNLOG_VIEW_KEY, read.RUNLOG_VIEW_KEY_FILE)() ?? key;
+  return { ingestUrl, gatewayUrl, key, currentKey, viewKey };
 }
 
 /** Every command's help uses these texts. */
