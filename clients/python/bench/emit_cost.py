@@ -1,11 +1,11 @@
 """
-Measures what one call of `emit` costs, and prints one line of JSON for each state of the server. loop_cost.py measures
-a whole loop.
+Measures what one call of `emit` and of `log` costs, and prints a line of JSON of each for each state of the server.
+loop_cost.py measures a whole loop.
 
-    python3 clients/python/bench/emit_cost.py [--url http://127.0.0.1:4000]
+    python3 clients/python/bench/emit_cost.py [--url http://127.0.0.1:4000] [--rate 1000]
 
-The result is the time of one call in this thread, less the cost of reading the clock twice. At 1,000 calls a second the
-emitter's thread is at work too. The limit, measured in the same run, is a bare `deque.append` of a tuple.
+The result is the time of one call in this thread, less the cost of reading the clock twice. At 1,000 calls a second and
+more the emitter's thread is at work too. The limit, measured in the same run, is a bare `deque.append` of a tuple.
 
 The server is up (`--url`, or one in this process that accepts everything), hung (accepts connections and never
 answers), or dead (nothing listens).
@@ -62,21 +62,30 @@ def percentiles(times):
     return {f"p{p}_us": round(times[min(len(times) - 1, len(times) * p // 100)] / 1000, 2) for p in (50, 90, 99)}
 
 
-def emit_cost(run, calls=20_000):
+def emit_once(run, index):
+    run.emit("EPOCH_COMPLETED", env_id=0, val_accuracy=71.5, val_loss=0.25, inner_epoch=index)
+
+
+def log_once(run, index):
+    run.log({"train/loss": 0.25, "train/lr": 1e-4, "accuracy": 71.5}, step=index)
+
+
+def call_cost(run, once, rate, calls=20_000):
+    each = max(1, rate // 100)
     clock = time.perf_counter_ns
     times, empty, bare = [], [], []
     queue = collections.deque(maxlen=1000)
     for index in range(calls):
         a = clock()
         b = clock()
-        run.emit("EPOCH_COMPLETED", env_id=0, val_accuracy=71.5, val_loss=0.25, inner_epoch=index)
+        once(run, index)
         c = clock()
         queue.append((index, 71.5, 0.25))
         d = clock()
         empty.append(b - a)
         times.append(c - b)
         bare.append(d - c)
-        if index % 10 == 9:
+        if index % each == each - 1:
             time.sleep(0.01)
     idle = statistics.median(empty)
     return percentiles([t - idle for t in times]), percentiles([t - idle for t in bare])
@@ -104,6 +113,7 @@ def start_servers(url):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", help="a real ingest; without it one in a process of its own")
+    parser.add_argument("--rate", type=int, default=1000, help="calls a second (default: %(default)s)")
     parser.add_argument("--only", choices=("up", "hung", "dead"))
     given = parser.parse_args()
     logging.getLogger("runlog").setLevel(logging.CRITICAL)
@@ -114,12 +124,14 @@ def main():
             for state in ("up", "hung", "dead"):
                 if given.only not in (None, state):
                     continue
-                options = runlog.Options()
-                run = runlog.start(f"bench-{state}", url=urls[state], spool=spool, options=options)
-                cost, bare = emit_cost(run)
-                ratio = round(cost["p50_us"] / max(0.01, bare["p50_us"]), 1)
-                print(json.dumps({"bench": "emit", "server": state, **cost, "append": bare, "ratio_p50": ratio}))
-                run.close(1.0)
+                for name, once in (("emit", emit_once), ("log", log_once)):
+                    run = runlog.start(f"bench-{state}", url=urls[state], spool=spool, options=runlog.Options())
+                    cost, bare = call_cost(run, once, given.rate)
+                    ratio = round(cost["p50_us"] / max(0.01, bare["p50_us"]), 1)
+                    lost = sum(run.stats()["lost"].values())
+                    said = {"bench": name, "server": state, "rate": given.rate, **cost, "append": bare}
+                    print(json.dumps({**said, "ratio_p50": ratio, "lost": lost}))
+                    run.close(1.0)
     finally:
         server.kill()
         server.join()
