@@ -5,8 +5,9 @@ import { gzipSync } from 'node:zlib';
 import { formerEmitterIdOf } from '@runlog/cli/import/number-lines';
 import type { EventsPage } from '@runlog/schema/http/gateway-api';
 import type { RunDocument } from '@runlog/schema/run/snapshot';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type CliProcess, runCli, startCli } from '../support/cli-process.ts';
+import { makeKeyFile } from '../support/key-file.ts';
 
 /** One system serves all tests, each with runs of its own. */
 let folder: string;
@@ -15,23 +16,28 @@ let env: Record<string, string>;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'runlog-import-'));
-  system = startCli(['up'], {
-    RUNLOG_DATA_DIR: join(folder, 'log'),
+  ({ system, env } = await startSystem('log'));
+});
+
+async function startSystem(log: string, settings: Record<string, string> = {}) {
+  const started = startCli(['up'], {
+    RUNLOG_DATA_DIR: join(folder, log),
     RUNLOG_INGEST_PORT: '0',
     RUNLOG_GATEWAY_PORT: '0',
     RUNLOG_AGGREGATOR_PORT: '0',
+    ...settings,
   });
-  await vi.waitFor(() => expect(system.stdout()).toContain('"msg":"ready"'), {
-    timeout: 120_000,
-    interval: 50,
-  });
-  const line = system
-    .stdout()
-    .split('\n')
-    .find((text) => text.includes('"msg":"ready"'))!;
-  const { ingest, gateway } = JSON.parse(line) as { ingest: string; gateway: string };
-  env = { RUNLOG_INGEST_URL: ingest, RUNLOG_GATEWAY_URL: gateway };
-});
+  const isReady = (line: string) => line.includes('"msg":"ready"');
+  const ready = await vi.waitFor(
+    () => started.stdout().split('\n').find(isReady) ?? Promise.reject(new Error('not ready')),
+    {
+      timeout: 120_000,
+      interval: 50,
+    },
+  );
+  const { ingest, gateway } = JSON.parse(ready) as { ingest: string; gateway: string };
+  return { system: started, env: { RUNLOG_INGEST_URL: ingest, RUNLOG_GATEWAY_URL: gateway } };
+}
 
 afterAll(async () => {
   system.process.kill('SIGKILL');
@@ -193,5 +199,31 @@ describe('runlog import', () => {
       stderr: expect.stringContaining('is the gateway up (RUNLOG_GATEWAY_URL)? (it says which events'),
     });
     expect(await runOf('away')).toMatchObject({ error: { code: 'no_such_run' } });
+  });
+
+  test('shows each service its own key, and learns from ingest whose cluster it is', async () => {
+    await using keys = await makeKeyFile();
+    const publishing = await keys.add('publish', { role: 'publish', cluster: 'c9' });
+    const viewing = await keys.add('view', { role: 'view', runs: ['c9/*'] });
+    const blind = await keys.add('blind', { role: 'view', runs: ['c1/*'] });
+    const keyed = await startSystem('keyed-log', { RUNLOG_KEYS_FILE: keys.path });
+    onTestFinished(async () => {
+      keyed.system.process.kill('SIGKILL');
+      await keyed.system.ended;
+    });
+    const path = await fileOf('keyed.jsonl', linesOf('y', 0, 9));
+    const withKeys = (view: string) => ({ ...keyed.env, RUNLOG_KEY: publishing, RUNLOG_VIEW_KEY: view });
+    for (const news of ['9 new, 0 known', '0 new, 9 known']) {
+      expect(await runCli(['import', path], withKeys(viewing))).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining(news),
+      });
+    }
+    for (const view of [blind, publishing]) {
+      expect(await runCli(['import', path], withKeys(view))).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('set RUNLOG_VIEW_KEY to a key that may view'),
+      });
+    }
   });
 });

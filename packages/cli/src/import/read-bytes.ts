@@ -1,3 +1,4 @@
+import { addAbortListener } from 'node:events';
 import { open } from 'node:fs/promises';
 import { createGunzip, type Gunzip } from 'node:zlib';
 import { messageOf } from '@runlog/topic-io/error-message';
@@ -31,6 +32,8 @@ export async function* readText(path: string, options: ReadingOptions): AsyncGen
 
 async function* rawChunks(path: string, { signal, onBytes }: ReadingOptions): AsyncGenerator<Buffer> {
   if (path === STANDARD_INPUT) {
+    // Nobody may be writing there.
+    using _ = addAbortListener(signal, () => process.stdin.destroy());
     for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
       signal.throwIfAborted();
       onBytes?.(chunk.length);
