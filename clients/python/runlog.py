@@ -2057,7 +2057,11 @@ _FACTS = (
     *("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT"),
     *("SLURM_JOB_ID", "SLURM_JOB_NAME", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT"),
     *("SLURM_PROCID", "SLURM_NTASKS", "SLURM_NODEID", "SLURM_NODELIST"),
-    *("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "JOB_COMPLETION_INDEX"),
+    *("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE", "JOB_COMPLETION_INDEX"),
+)
+# These are texts, also if they have digits only.
+_NAMES = frozenset(
+    ("TORCHELASTIC_RUN_ID", "SLURM_JOB_ID", "SLURM_JOB_NAME", "SLURM_ARRAY_JOB_ID", "SLURM_NODELIST"),
 )
 _RANKS = (("RANK", "WORLD_SIZE"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"))
 _FACT_MAX = 256
@@ -2084,7 +2088,8 @@ def _job_of(rank: Optional[int], attempt: Optional[int]) -> _Job:
     for name in _FACTS:
         text = environment.get(name, "").encode("utf-8", "replace").decode().strip()
         if text:
-            facts[name.lower()] = int(text) if re.match(r"-?[0-9]{1,15}\Z", text) else text[:_FACT_MAX]
+            counts = name not in _NAMES and re.match(r"-?[0-9]{1,15}\Z", text)
+            facts[name.lower()] = int(text) if counts else text[:_FACT_MAX]
     facts["hostname"] = socket.gethostname()
     if attempt is None:
         attempt = 1 + sum(_count_in(facts, name) for name in ("torchelastic_restart_count", "slurm_restart_count"))
@@ -2164,7 +2169,8 @@ def _name_of_launcher(facts: Mapping[str, Any]) -> str:
             booted = next(int(line.split()[1]) for line in file if line.startswith("btime "))
         started = booted + ticks / os.sysconf("SC_CLK_TCK")
         unique = f"{socket.gethostname()} {parent} {ticks} {booted}"
-        together = facts.get("local_world_size", facts.get("world_size")) == facts.get("world_size")
+        local = facts.get("local_world_size", facts.get("ompi_comm_world_local_size"))
+        together = local is not None and local == facts.get("world_size", 1)
     except (OSError, ValueError, IndexError, StopIteration):
         unique, together = os.urandom(8).hex(), False
     if not together:

@@ -58,7 +58,7 @@ class JobTest(EmitterTest):
         (event,) = self.events(lambda run: run.emit("TRAINING_STARTED", lr=0.1), **said)
         data = event["data"]
         self.assertEqual((data["rank"], data["world_size"], data["local_rank"], data["attempt"]), (0, 8, 1, 1))
-        self.assertEqual((data["slurm_job_id"], data["slurm_nodelist"], data["lr"]), (4711, "n[1-4]", 0.1))
+        self.assertEqual((data["slurm_job_id"], data["slurm_nodelist"], data["lr"]), ("4711", "n[1-4]", 0.1))
         self.assertTrue(data["hostname"])
 
     def test_what_the_caller_says_stands(self):
@@ -204,9 +204,11 @@ class JobTest(EmitterTest):
         self.assertNotEqual(names[0], names[1])
 
     def test_ranks_of_several_machines_without_an_id_are_warned(self):
-        with self.assertLogs("runlog", "WARNING") as logs:
-            self.name(**TORCHRUN)
-        self.assertIn("RUNLOG_RUN", logs.output[0])
+        # A launcher that says no local size, as on Kubernetes, has one process on each machine.
+        for said in (TORCHRUN, {"RANK": "1", "WORLD_SIZE": "4"}):
+            with self.assertLogs("runlog", "WARNING") as logs:
+                self.name(**said)
+            self.assertIn("RUNLOG_RUN", logs.output[0])
 
     def test_a_disabled_run_reads_no_name(self):
         self.assertFalse(self.job("http://127.0.0.1:1", run=None, RUNLOG_DISABLED="1", RUNLOG_RUN="a b")._open)
