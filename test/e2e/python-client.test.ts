@@ -124,6 +124,33 @@ describe('clients/python', () => {
       .toEqual(['loss', 'norm/rank0', 'norm/rank1', 'norm/rank2']);
   });
 
+  test('a rank that was cut off and whose spool is drained when the run has ended leaves it ended', async () => {
+    await using server = await ServiceProcess.start('up', { RUNLOG_DATA_DIR: join(folder, 'log') });
+    const { ingest, gateway } = server.addresses as { ingest: string; gateway: string };
+    const [nobody] = await freePorts(1);
+    const ranks = `
+import runlog
+options = runlog.Options(away_after=0.1, exit_timeout=1.0, backoff_max=0.3)
+cut_off = runlog.start('two-ranks', url='http://127.0.0.1:${nobody}', options=options)
+first = runlog.start('two-ranks', url='${ingest}', spool=False)
+for index in range(5):
+    for run in (first, cut_off): run.epoch_completed(env_id=0, val_accuracy=50.0, val_loss=1.0, inner_epoch=index)
+cut_off.close()
+first.finish(timeout=60)
+`;
+    const trained = python(['-c', ranks], { PYTHONPATH: client });
+    expect(await trained.ended, trained.stderr()).toBe(0);
+    await expect
+      .poll(() => snapshotOf(gateway, 'two-ranks').catch(() => null))
+      .toMatchObject({ status: 'finished', total_events_received: 6 });
+    const drained = python(['-m', 'runlog', 'drain', '--url', ingest], { PYTHONPATH: client });
+    expect(await drained.ended, drained.stderr()).toBe(0);
+    expect(drained.stdout()).toMatch(/^5 events accepted, 0 rejected, 0 segments left/);
+    await expect
+      .poll(() => snapshotOf(gateway, 'two-ranks'))
+      .toMatchObject({ status: 'finished', total_events_received: 11, missing: 0, duplicates: 0 });
+  });
+
   test('a training loop loses nothing while the server is killed twice and started again', async () => {
     const run = 'killed-server';
     const env = { RUNLOG_DATA_DIR: join(folder, 'log') };

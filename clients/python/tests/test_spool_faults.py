@@ -88,6 +88,27 @@ run.finish()
         self.assertEqual([line["data"].get("index") for line in lines], [*range(1000), None])
         self.assertIn(f"python -m runlog drain {self.spool}", errors)
 
+    def test_a_relative_folder_is_sent_from_wherever_the_process_has_gone(self):
+        port = free_port()
+        source = f"""
+import os, runlog
+options = runlog.Options(away_after=0.05, backoff_min=0.01, backoff_max=0.1)
+run = runlog.start('r1', url='http://127.0.0.1:{port}', options=options)
+for i in range(300): run.emit('X', index=i, pad='x' * 10_000)
+while run.stats()['segments'] < 3: pass
+os.makedirs('outputs'); os.chdir('outputs')
+print('moved', flush=True)
+input()
+run.emit('X', index=300)
+print(run.flush({WAIT_MAX_S}), sum(run.stats()['lost'].values()))
+"""
+        process = self.script(f"import os; os.chdir({self.folder!r})\n" + source, RUNLOG_SPOOL_DIR="spool")
+        self.assertEqual(process.stdout.readline(), "moved\n")
+        server = self.server(port=port)
+        out, _ = process.communicate("\n", timeout=4 * WAIT_MAX_S)
+        self.assertEqual(out, "True 0\n")
+        self.assertEqual([event["data"]["index"] for event in server.of_type("X")], list(range(301)))
+
     def test_a_tilde_is_the_home_of_the_user(self):
         with mock.patch.dict(os.environ, {"HOME": self.folder, "RUNLOG_SPOOL_DIR": "~/spool"}):
             runs = [runlog.start("r1", options=self.quick(), spool=spool) for spool in (None, True, "~/spool")]
