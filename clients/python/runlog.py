@@ -123,6 +123,7 @@ _STARTS = frozenset(("TRAINING_STARTED", "RANK_STARTED"))
 # They are sent at once: a process may be killed within its first second, and somebody waits for an alert.
 _AT_ONCE = _STARTS | {"ALERT_RAISED"}
 _TERMINAL = frozenset(("RUN_FINISHED", "RUN_FAILED", "RANK_FINISHED"))
+_ABOUT_THE_EMITTER = frozenset(("RUN_HEARTBEAT", "EMITTER_EVENTS_LOST"))
 
 Number = SupportsFloat
 """A float, an int, a numpy scalar or a tensor of one element."""
@@ -1241,14 +1242,19 @@ class _Numbering:
             )
             return
         run._seq = seq
+        if event_type not in _ABOUT_THE_EMITTER:
+            run._ended = event_type in _TERMINAL
         run._last_at = time.monotonic()
         self.numbered += 1
         self._memory.append(encoded, lifecycle)
 
     def beat(self, interval: float) -> None:
-        """Numbers a heartbeat for each open run that has been silent for `interval`."""
+        """
+        Numbers a heartbeat for each open run that has been silent for `interval`. Not for one that has ended, because a
+        heartbeat a minute after the end would say that the run goes on.
+        """
         for run in self._runs:
-            if run._open and time.monotonic() - run._last_at >= interval:
+            if run._open and not run._ended and time.monotonic() - run._last_at >= interval:
                 self._number(_item_of(run, "RUN_HEARTBEAT"))
 
     def report_losses(self, ending: Optional[Run] = None) -> None:
@@ -2203,6 +2209,7 @@ class Run:
     def _renumber(self) -> None:
         emitter_id = self._emitter.emitter_id
         self._seq = 0
+        self._ended = False
         self._last_at = time.monotonic()
         self._prefix = f"{emitter_id}.{self._index}."
         self._constant = f'"run_id":"{self.run_id}","group_id":"{self.group_id}","emitter_id":"{emitter_id}"'
