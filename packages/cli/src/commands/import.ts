@@ -1,16 +1,24 @@
-import { stat } from 'node:fs/promises';
 import { DEFAULT_GROUP } from '@runlog/schema/run/run-key';
 import { printable } from '@runlog/service-kit/printable';
 import { messageOf } from '@runlog/topic-io/error-message';
-import { type Command, CommandError, exitCodes, parseCommandLine, UsageError } from '../command.ts';
+import {
+  type Command,
+  CommandError,
+  type ExitCode,
+  exitCodes,
+  parseCommandLine,
+  UsageError,
+} from '../command.ts';
 import { formatCount, formatDuration, formatRate } from '../format.ts';
 import { chooseReader } from '../import/choose-reader.ts';
+import { LeftOut } from '../import/formats/left-out.ts';
 import { formerRunOf } from '../import/former-run.ts';
 import { type FileImport, importFile, type Pace } from '../import/import-file.ts';
+import { importFollowed } from '../import/import-followed.ts';
 import { ImportReport } from '../import/import-report.ts';
 import { STANDARD_INPUT } from '../import/read-bytes.ts';
-import { formerRunIdOfFile, runIdOfFile } from '../import/run-name.ts';
 import { RunsHeld } from '../import/runs-held.ts';
+import { type FoundFiles, filesToImport, type SourceFile } from '../import/source-files.ts';
 import { createProgress, type Progress } from '../progress.ts';
 import {
   type ClientConfig,
@@ -19,6 +27,7 @@ import {
   readClientConfig,
   runKeyPartOption,
 } from '../services/client-config.ts';
+import type { GatewayTarget } from '../services/gateway-client.ts';
 import { clusterOf } from '../services/ingest-cluster.ts';
 import { speedOf } from '../speed-option.ts';
 import { stopSignal } from '../stop-signal.ts';
@@ -33,6 +42,10 @@ const options = {
     type: 'string',
     value: 'NAME',
     help: 'cluster (default: local); with RUNLOG_KEY the key determines it',
+  },
+  follow: {
+    type: 'boolean',
+    help: 'go on with what is written and with new files, until Ctrl-C or SIGTERM',
   },
   group: { type: 'string', value: 'NAME', help: 'group for lines without group_id' },
   'as-fast-as-possible': { type: 'boolean', help: 'the default' },
@@ -69,67 +82,21 @@ export const command: Command = {
     }
     const config = readClientConfig(env, { ingestUrl: values.url });
     const runId = runKeyPartOption('run', values.run);
-    const files = await filesToImport(positionals, runId);
-    return importFiles(files, {
+    const by = {
       config,
       clusterId: runKeyPartOption('cluster', values.cluster),
       groupId: runKeyPartOption('group', values.group),
       speed: speedOf(values.speed) ?? undefined,
-    });
+    };
+    if (values.follow !== true) return importFiles(await filesToImport(positionals, runId), by);
+    if (by.speed !== undefined) throw new UsageError('--follow and --speed cannot be combined');
+    if (positionals.length === 0) throw new UsageError('name at least one file or folder');
+    if (positionals.includes(STANDARD_INPUT)) {
+      throw new UsageError('standard input cannot be followed; without --follow it is read to its end');
+    }
+    return followPaths(positionals, { ...by, runId });
   },
 };
-
-interface SourceFile {
-  readonly path: string;
-  readonly bytes: number;
-  /** What the file system calls it. */
-  readonly inode: string;
-  readonly runId: string;
-  /** The name that former versions made of the file's, if it was another one. */
-  readonly formerRunId: string | null;
-}
-
-async function filesToImport(paths: readonly string[], runId: string | undefined): Promise<SourceFile[]> {
-  if (paths.length === 0) throw new UsageError('name at least one file');
-  const files: SourceFile[] = [];
-  const faults: string[] = [];
-  for (const path of paths) {
-    if (path === STANDARD_INPUT) {
-      // Whoever sends it again is a new emitter, and what is known already is not sent.
-      if (runId === undefined) faults.push('standard input has no name: name its run with --run NAME');
-      const inode = `stdin ${crypto.randomUUID()}`;
-      files.push({ path, bytes: 0, inode, runId: runId ?? 'imported', formerRunId: null });
-      continue;
-    }
-    const file = await stat(path, { bigint: true }).catch((error: NodeJS.ErrnoException) => error);
-    if (file instanceof Error)
-      faults.push(`${path}: ${file.code === 'ENOENT' ? 'no such file' : file.message}`);
-    else if (file.isDirectory()) faults.push(`${path}: is a directory; name the files in it`);
-    else {
-      const named = runId ?? runIdOfFile(path);
-      const former = runId ?? formerRunIdOfFile(path);
-      const formerRunId = former === named ? null : former;
-      files.push({ path, bytes: Number(file.size), inode: String(file.ino), runId: named, formerRunId });
-    }
-  }
-  faults.push(...(runId === undefined ? sharedNames(files) : []));
-  if (faults.length > 0) throw new UsageError(faults.join('\n  '));
-  return files;
-}
-
-/** Names files that would be one run, although nobody said that they are. */
-function sharedNames(files: readonly SourceFile[]): string[] {
-  const faults: string[] = [];
-  const byName = new Map<string, string>();
-  for (const { path, runId } of files) {
-    const other = byName.get(runId);
-    if (other !== undefined && other !== path) {
-      faults.push(`${other} and ${path} would both be the run "${runId}"; import them one by one with --run`);
-    }
-    byName.set(runId, path);
-  }
-  return faults;
-}
 
 /** `undefined`: as fast as possible. */
 interface ImportOptions {
@@ -139,13 +106,13 @@ interface ImportOptions {
   readonly speed: number | undefined;
 }
 
-async function importFiles(files: readonly SourceFile[], options: ImportOptions) {
+async function importFiles({ files, notRead }: FoundFiles, options: ImportOptions): Promise<ExitCode> {
   const { config, clusterId } = options;
   const signal = stopSignal();
   const now = () => performance.now();
   const progress = createProgress({ stream: process.stderr, now });
   const target = { ingestUrl: config.ingestUrl, key: config.currentKey, clusterId };
-  const gateway = { gatewayUrl: config.gatewayUrl, key: config.viewKey, keyVariable: 'RUNLOG_VIEW_KEY' };
+  const gateway = gatewayOf(config);
   const runs = new RunsHeld({
     ...{ target: gateway, now, signal, onTrouble: progress.trouble },
     onProgress: (text) => progress.update(() => text),
@@ -153,7 +120,8 @@ async function importFiles(files: readonly SourceFile[], options: ImportOptions)
   const report = new ImportReport({ target: gateway, runs });
   const total = emptyImport();
   const startedAtMs = now();
-  let isWhole = true;
+  let isWhole = notRead.length === 0;
+  for (const { path, reason } of notRead) progress.note(`${path}: ${reason}`);
   const by = { ...options, target, gateway, runs, report, progress, signal, now };
   try {
     const cluster = await clusterOf(target);
@@ -172,21 +140,57 @@ async function importFiles(files: readonly SourceFile[], options: ImportOptions)
     const message = 'stopped before the end; run the same command again to continue';
     throw new CommandError(message, exitCodes.failed);
   }
-  const seconds = (now() - startedAtMs) / 1_000;
+  await tellTotals(total, { seconds: (now() - startedAtMs) / 1_000, report, signal });
+  return isWhole && total.rejected === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+async function tellTotals(
+  total: FileImport,
+  by: { seconds: number; report: ImportReport; signal: AbortSignal },
+): Promise<void> {
+  const rate = formatRate(total.accepted / Math.max(by.seconds, 0.001));
   process.stdout.write(
-    `${formatCount(total.accepted)} events accepted, ${formatCount(total.rejected)} rejected, in ${formatDuration(seconds)} (${formatRate(total.accepted / Math.max(seconds, 0.001))}/s)\n`,
+    `${formatCount(total.accepted)} events accepted, ${formatCount(total.rejected)} rejected, in ${formatDuration(by.seconds)} (${rate}/s)\n`,
   );
   process.stdout.write(
     `${formatCount(total.accepted)} new, ${formatCount(total.known)} known already and not counted again\n`,
   );
-  for (const line of await report.lines(signal)) process.stdout.write(`${printable(line)}\n`);
+  for (const line of await by.report.lines(by.signal)) process.stdout.write(`${printable(line)}\n`);
+}
+
+/** Follows files and folders until the first SIGINT or SIGTERM. */
+async function followPaths(
+  paths: readonly string[],
+  { config, clusterId, groupId, runId }: ImportOptions & { readonly runId: string | undefined },
+): Promise<ExitCode> {
+  const stop = stopSignal();
+  const now = () => performance.now();
+  const progress = createProgress({ stream: process.stderr, now });
+  const gateway = gatewayOf(config);
+  const leftOut = new LeftOut();
+  const startedAtMs = now();
+  const total = await importFollowed({
+    ...{ paths, runId, groupId, gateway, progress, stop, now },
+    target: { ingestUrl: config.ingestUrl, key: config.currentKey, clusterId },
+    reportOf: (runs) => new ImportReport({ target: gateway, runs }),
+    onLeftOut: ({ what, count }) => leftOut.add(what, count),
+  });
+  progress.end();
+  if (leftOut.text !== '') progress.note(leftOut.text);
+  const { report, isWhole } = total;
+  // The end was asked for, so the report waits for nothing.
+  await tellTotals(total, { seconds: (now() - startedAtMs) / 1_000, report, signal: stop });
   return isWhole && total.rejected === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+function gatewayOf(config: ClientConfig): GatewayTarget {
+  return { gatewayUrl: config.gatewayUrl, key: config.viewKey, keyVariable: 'RUNLOG_VIEW_KEY' };
 }
 
 interface ImportingBy extends ImportOptions {
   readonly cluster: string;
   readonly target: Parameters<typeof clusterOf>[0];
-  readonly gateway: Parameters<typeof formerRunOf>[0];
+  readonly gateway: GatewayTarget;
   readonly runs: RunsHeld;
   readonly report: ImportReport;
   readonly progress: Progress;
@@ -198,11 +202,12 @@ interface ImportingBy extends ImportOptions {
 async function importOne(file: SourceFile, by: ImportingBy): Promise<FileImport | null> {
   const { progress, now, signal, report } = by;
   const startedAtMs = now();
+  const leftOut = new LeftOut();
   const note = (place: string, text: string) => progress.note(`${nameOf(file)}${place}: ${text}`);
   try {
-    return await importFile({
+    const result = await importFile({
       path: file.path,
-      read: await chooseReader(file.path),
+      read: chooseReader(file.known, ({ what, count }) => leftOut.add(what, count)),
       clusterId: by.cluster,
       groupId: by.groupId,
       runIdFor: (firstLine) => runIdFor(file, { ...by, firstLine }),
@@ -216,6 +221,8 @@ async function importOne(file: SourceFile, by: ImportingBy): Promise<FileImport 
       onProgress: (soFar) => progress.update(() => progressLine(file, soFar, (now() - startedAtMs) / 1_000)),
       onEvent: (run, isNew) => report.count(run, isNew),
     });
+    if (leftOut.text !== '') note('', leftOut.text);
+    return result;
   } catch (error) {
     if (signal.aborted) throw error;
     if (error instanceof CommandError) {

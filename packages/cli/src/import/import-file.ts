@@ -112,6 +112,7 @@ class FileImporting {
 
   async take(recorded: Recorded): Promise<void> {
     if ('caughtUp' in recorded) return this.#batches.flush();
+    if ('restarted' in recorded) return this.#beginAnew();
     this.#result.found += 1;
     const { place } = recorded;
     if ('fault' in recorded) return this.#reject(place, recorded.fault);
@@ -122,6 +123,13 @@ class FileImporting {
     const asked = this.#options.runs.asked(read.run) ?? (await this.#options.runs.ask(read.run));
     if (asked.kind === 'unknown') return this.#rejectUnknown(place, asked.message);
     await this.#send(read, { recorded, numberer: this.#lines.numberer });
+  }
+
+  /** What comes again is known, as if the file were imported again. */
+  #beginAnew(): void {
+    if (this.#lines === null) return;
+    const { recording } = this.#lines;
+    this.#lines = { recording, numberer: new LineNumberer(recording, this.#options.runs.held) };
   }
 
   async end(): Promise<FileImport> {

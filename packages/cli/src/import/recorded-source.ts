@@ -9,7 +9,9 @@ export type Recorded =
   /** What cannot be an event, or cannot be read. The reader may go on after it, or end. */
   | { readonly place: string; readonly fault: LineFault }
   /** Nothing more is there at this moment: what was read should be sent. Only sources that grow say so. */
-  | { readonly place: string; readonly caughtUp: true };
+  | { readonly place: string; readonly caughtUp: true }
+  /** A source that grows was replaced or rewritten: what follows is all that it holds now, and may have been given before. */
+  | { readonly place: string; readonly restarted: true };
 
 export interface ReadingOptions {
   readonly signal: AbortSignal;

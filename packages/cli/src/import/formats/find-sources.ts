@@ -1,14 +1,14 @@
 import type { Dirent, Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { SourceFile } from './open-source.ts';
+import type { KnownSource } from './open-source.ts';
 import { runIdOfFolder, runIdOfTable } from './run-name.ts';
 import { sniffFile } from './sniff.ts';
 import { compareEventFiles } from './tensorboard.ts';
 
 /** What was found at a path: a source, a folder that was looked into, or a file that is not read, with the reason. */
 export type Found =
-  | { readonly kind: 'source'; readonly source: SourceFile; readonly bytes: number }
+  | { readonly kind: 'source'; readonly source: KnownSource; readonly bytes: number }
   | { readonly kind: 'not_read'; readonly path: string; readonly reason: string };
 
 export interface FindOptions {
@@ -116,7 +116,8 @@ async function* below(folder: string, walk: Walk): AsyncGenerator<Found> {
 
 /** Returns null for what nobody would call a recording, and for what vanished. */
 async function fileIn(path: string, walk: Walk): Promise<Found | null> {
-  if (!/tfevents|\.(?:wandb|csv|tsv|jsonl|ndjson|db)$|\.(?:jsonl|ndjson)\.gz$/.test(path)) return null;
+  if (!/tfevents|\.(?:wandb|csv|tsv|jsonl|ndjson)$|\.(?:jsonl|ndjson)\.gz$|mlflow\.db$/.test(path))
+    return null;
   try {
     const status = await stat(path);
     return await cached(path, { ...walk, status, find: () => sniffedFile(path, status, walk) });

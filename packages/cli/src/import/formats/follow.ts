@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ReadingOptions, Recorded } from '../recorded-source.ts';
+import type { ReadingOptions, Recorded, RecordingReader } from '../recorded-source.ts';
 import { type Found, type FoundCache, findSources } from './find-sources.ts';
 import { openSource } from './open-source.ts';
 import type { Source, SourceItem } from './source.ts';
@@ -27,18 +27,6 @@ export interface FollowOptions {
   readonly lookEveryMs?: number;
 }
 
-export interface Follower {
-  /**
-   * Reads what is there and what comes. Ends after `stop`, or early when a source begins anew, since it may give again what
-   * it gave before: whoever imports asks the server again what it holds, and calls this once more.
-   */
-  read(path: string, options: ReadingOptions): AsyncGenerator<Recorded>;
-  /** Is true once all was read after `stop`. */
-  readonly isDone: boolean;
-  /** The paths that could not be read at the last look. */
-  readonly unread: ReadonlySet<string>;
-}
-
 interface Followed {
   readonly source: Source;
   readonly root: string;
@@ -47,15 +35,17 @@ interface Followed {
 /**
  * Follows files and folders that grow: new files are found, files that were replaced, cut or rewritten are read anew, and those
  * that vanish are forgotten. Nothing is open between two looks, and a look at a file that did not change is one system call.
+ * The reader ends after `stop`. `unread` has the paths that could not be read at the last look.
  */
-export function createFollower(options: FollowOptions): Follower {
+export function createFollower(options: FollowOptions): {
+  readonly read: RecordingReader;
+  readonly unread: ReadonlySet<string>;
+} {
   const followed = new Map<string, Followed>();
   const told = new Map<string, string>();
   const unread = new Set<string>();
   const vanished = new Set<string>();
   const cache: FoundCache = new Map();
-  let isDone = false;
-  let interrupted: AsyncGenerator<SourceItem | 'caught_up'> | null = null;
 
   function note(path: string, message: string): void {
     if (told.get(path) === message) return;
@@ -128,43 +118,27 @@ export function createFollower(options: FollowOptions): Follower {
     if (unread.delete(path)) told.delete(path);
   }
 
-  async function* looks(reading: ReadingOptions): AsyncGenerator<SourceItem | 'caught_up'> {
+  async function* read(_path: string, reading: ReadingOptions): AsyncGenerator<Recorded> {
     for (;;) {
       const isLast = options.stop.aborted;
       const startedAtMs = options.now();
-      yield* look(reading);
-      yield 'caught_up';
+      let isIdle = true;
+      for await (const item of look(reading)) {
+        isIdle = false;
+        if ('leftOut' in item) options.onLeftOut(item.leftOut);
+        else yield item;
+      }
+      yield { place: '', caughtUp: true };
       if (isLast) return;
-      const tookMs = options.now() - startedAtMs;
-      const pauseMs = Math.min(
-        LOOK_EVERY_MS_MAX,
-        Math.max(options.lookEveryMs ?? LOOK_EVERY_MS, tookMs / BUSY_SHARE),
-      );
+      // Where something came, the time is that of whoever took it.
+      const tookMs = isIdle ? options.now() - startedAtMs : 0;
+      const everyMs = Math.max(options.lookEveryMs ?? LOOK_EVERY_MS, tookMs / BUSY_SHARE);
+      const pauseMs = Math.min(LOOK_EVERY_MS_MAX, everyMs);
       await delay(pauseMs, undefined, { signal: options.stop }).catch(() => {});
     }
   }
 
-  async function* read(_path: string, reading: ReadingOptions): AsyncGenerator<Recorded> {
-    const items = interrupted ?? looks(reading);
-    interrupted = items;
-    for (;;) {
-      const { done, value } = await items.next();
-      if (done) break;
-      if (value === 'caught_up') yield { place: '', caughtUp: true };
-      else if ('leftOut' in value) options.onLeftOut(value.leftOut);
-      else if ('restarted' in value) return;
-      else yield value;
-    }
-    isDone = true;
-  }
-
-  return {
-    read,
-    unread,
-    get isDone() {
-      return isDone;
-    },
-  };
+  return { read, unread };
 }
 
 function placeOf(path: string, root: string, place: string): string {

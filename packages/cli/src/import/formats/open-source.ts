@@ -8,7 +8,7 @@ import { wandbSource } from './wandb.ts';
 
 export type SourceFormat = 'events' | 'tensorboard' | 'wandb' | 'mlflow' | 'csv';
 
-export interface SourceFile {
+export interface KnownSource {
   readonly path: string;
   readonly format: SourceFormat;
   /** The run of events that name none. wandb and MLflow name theirs, unless `isRunGiven`. */
@@ -16,7 +16,7 @@ export interface SourceFile {
   readonly isRunGiven: boolean;
 }
 
-export function openSource({ path, format, runId, isRunGiven }: SourceFile): Source {
+export function openSource({ path, format, runId, isRunGiven }: KnownSource): Source {
   const given = isRunGiven ? runId : undefined;
   switch (format) {
     case 'events':
@@ -38,13 +38,13 @@ export function openSource({ path, format, runId, isRunGiven }: SourceFile): Sou
 
 /** Reads a source once, as it is. What runlog keeps no events of is told to `onLeftOut`. */
 export function wholeReader(
-  file: SourceFile,
+  source: KnownSource,
   onLeftOut: (leftOut: { what: string; count: number }) => void,
 ): RecordingReader {
   return async function* read(_path: string, options: ReadingOptions): AsyncGenerator<Recorded> {
-    for await (const item of openSource(file).read({ ...options, growing: false })) {
+    for await (const item of openSource(source).read({ ...options, growing: false })) {
       if ('leftOut' in item) onLeftOut(item.leftOut);
-      else if (!('restarted' in item)) yield item;
+      else yield item;
     }
   };
 }

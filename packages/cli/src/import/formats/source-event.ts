@@ -8,7 +8,7 @@ const CONFIG_DEPTH_MAX = 16;
 const CONFIG_MESSAGE_CHARS_MAX = 500;
 const RUN_ID_CHARS_MAX = 64;
 
-/** The id of an event that has none: the same bytes get the same one in each import. */
+/** The id of an event that has none: the same bytes get the same one in each import. The form is that of event-identity.ts. */
 export function idOf(...parts: readonly (string | number | Buffer)[]): string {
   const hash = createHash('sha256');
   for (const part of parts) {

@@ -4,9 +4,7 @@ import type { ReadingOptions, Recorded } from '../recorded-source.ts';
 export type SourceItem =
   | Recorded
   /** Pictures or histograms, for example. They are counted, and are no fault. */
-  | { readonly place: string; readonly leftOut: { readonly what: string; readonly count: number } }
-  /** The source was replaced or rewritten: what follows is all that it holds now, and may have been given before. */
-  | { readonly place: string; readonly restarted: true };
+  | { readonly place: string; readonly leftOut: { readonly what: string; readonly count: number } };
 
 export type SourceEvent = Readonly<Record<string, unknown>>;
 
