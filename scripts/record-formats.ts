@@ -1,6 +1,6 @@
 /**
  * Makes test/fixtures/formats anew: files that TensorBoard, wandb, MLflow and pandas write, and what their own readers see
- * in them. `npm run record-formats` needs Python 3.11 with venv and pip.
+ * in them, for the unit tests, which then run on them. `npm run record-formats` needs Python 3.11 with venv and pip.
  */
 import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

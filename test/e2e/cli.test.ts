@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -264,11 +264,16 @@ describe('runlog import', () => {
 
   test('refuses a path that is not a file, and two files that would be one run', async () => {
     const one = join(folder, 'run.jsonl');
+    const empty = join(folder, 'empty');
+    await mkdir(empty);
     await copyFile(fixture('short'), one);
     await copyFile(fixture('short'), join(folder, 'run.events.jsonl'));
     const cases = [
       { args: [], says: 'name at least one file' },
-      { args: [folder], says: 'is a directory' },
+      { args: [empty], says: 'nothing in this folder can be imported' },
+      { args: [folder], says: 'would both be the run "run"' },
+      { args: [one, '--follow', '--speed', '2x'], says: '--follow and --speed cannot be combined' },
+      { args: ['-', '--follow'], says: 'standard input cannot be followed' },
       { args: [join(folder, 'nothing.jsonl')], says: 'no such file' },
       { args: [one, join(folder, 'run.events.jsonl')], says: 'would both be the run "run"' },
       { args: [one, '--speed', 'fast'], says: '--speed must be' },

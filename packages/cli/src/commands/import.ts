@@ -36,7 +36,7 @@ const options = {
   run: {
     type: 'string',
     value: 'NAME',
-    help: 'run for lines without run_id (default: named after the file)',
+    help: 'run for lines without run_id, and of other formats (default: named after the file or folder)',
   },
   cluster: {
     type: 'string',
@@ -58,14 +58,16 @@ const options = {
 } as const;
 
 export const command: Command = {
-  usage: 'FILE… [options]',
+  usage: 'FILE|FOLDER… [options]',
   description:
-    'Sends recordings of any size: one JSON event a line, a JSON array, or events over several lines, also gzip and UTF-16; - is standard input. The gateway is asked which events the run has already, so only new ones are sent: importing a file twice counts nothing twice, and a file that has grown, was resumed or was rewritten adds exactly what is new. An event is known by its event_id, type and time, or by its content if it has no id. What is broken is reported and skipped; the rest is sent.\nExit code: 0 every event of every file is in the log, 1 something of a file is not, 2 wrong usage, 3 ingest or the gateway could not be reached.',
+    'Sends recordings of any size: one JSON event a line, a JSON array, or events over several lines, also gzip and UTF-16; - is standard input. The gateway is asked which events the run has already, so only new ones are sent: importing a file twice counts nothing twice, and a file that has grown, was resumed or was rewritten adds exactly what is new. An event is known by its event_id, type and time, or by its content if it has no id. What is broken is reported and skipped; the rest is sent.\nTensorBoard event files, offline runs of wandb (.wandb), runs in the file store of MLflow and CSV files with a header are imported as well; below a folder all of these are found (docs/import.md). With --follow what is there is imported, and then what comes, also while the server is away for a while.\nExit code: 0 every event of every file is in the log, 1 something of a file is not, 2 wrong usage, 3 ingest or the gateway could not be reached.',
   options,
   examples: [
     'runlog import telemetry/2025-12-05_111053.events.jsonl',
     'runlog import run-7/events.jsonl.gz --run run-7 --speed 10x',
     'runlog import logs/*.jsonl --cluster c2',
+    'runlog import runs/ --follow                    # TensorBoard, wandb, MLflow, CSV',
+    'runlog import wandb/offline-run-20261128_101500-x7/run-x7.wandb',
     'ssh node7 cat events.jsonl | runlog import - --run run-7',
   ],
   environment: [

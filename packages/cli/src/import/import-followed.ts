@@ -86,7 +86,7 @@ async function session(
   const result = await importFile({
     ...{ path: name, read: follower.read, groupId: options.groupId, target, runs, now, signal },
     clusterId: await clusterOf(target),
-    // Every source names its run; a line of JSON without one is of the run that the command line names.
+    // Every source names its run. What has none is no object, and is rejected.
     runIdFor: async () => options.runId ?? 'imported',
     inode: `following ${name}`,
     pace: undefined,

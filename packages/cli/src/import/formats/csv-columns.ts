@@ -1,3 +1,4 @@
+import { eventNames } from '@runlog/schema/events/event-types';
 import { timestampPattern } from '@runlog/schema/events/instant';
 import { type CsvDialect, cellNumber } from './csv-dialect.ts';
 import type { SourceEvent } from './source.ts';
@@ -95,7 +96,7 @@ export function rowEvent(
 ): SourceEvent | string {
   const { columns, dialect } = of;
   const event: Record<string, unknown> = {
-    event_type: 'METRICS',
+    event_type: eventNames.METRICS,
     timestamp: of.defaultTimestamp,
     run_id: of.runId,
   };
@@ -172,7 +173,7 @@ function eventTypeOfText(text: string): string {
     .replace(/[^A-Z0-9]+/g, '_')
     .replace(/^[^A-Z]+/, '')
     .slice(0, 64);
-  return type === '' ? 'METRICS' : type;
+  return type === '' ? eventNames.METRICS : type;
 }
 
 /** Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by their size: from 2001 on. */

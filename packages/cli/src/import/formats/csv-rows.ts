@@ -6,7 +6,7 @@ export type CsvRow =
   | { readonly kind: 'broken'; readonly line: number; readonly message: string };
 
 /**
- * Takes the text of a CSV file apart, in pieces of any size (RFC 4180, with LF or CR LF). A cell in quotes may hold line ends
+ * Takes the text of a CSV file apart, in pieces of any size, with LF or CR LF. A cell in quotes may hold line ends
  * and, doubled, quotes. If a row has no end, its first line is broken and the next line begins a row.
  */
 export class CsvRows {

@@ -1,9 +1,11 @@
 import { EVENT_BYTES_MAX } from '@runlog/schema/limits';
+import { insertFields } from '../insert-fields.ts';
+import { readObject } from '../judge-line.ts';
 import { GrowingLines } from './growing-lines.ts';
 import { RESTARTED, type ReadOptions, type Source, type SourceItem } from './source.ts';
 
-/** Reads a file of one event a line while it grows. */
-export function jsonLinesSource(path: string): Source {
+/** Reads a file of one event a line while it grows. Lines that name no run are of this one. */
+export function jsonLinesSource(path: string, runId: string): Source {
   const lines = new GrowingLines(path, EVENT_BYTES_MAX);
 
   async function* read(options: ReadOptions): AsyncGenerator<SourceItem> {
@@ -18,12 +20,18 @@ export function jsonLinesSource(path: string): Source {
         const message = `an event may have at most ${EVENT_BYTES_MAX} bytes`;
         yield { place, fault: { code: 'event_too_large', path: '', message } };
       } else if (bytes.toString('latin1').trim() !== '') {
-        yield { place, line: bytes, isLast: line.isUnterminated };
+        yield { place, line: withRun(bytes, runId), isLast: line.isUnterminated };
       }
     }
   }
 
   return { path, read };
+}
+
+function withRun(line: Buffer, runId: string): Buffer {
+  const event = readObject(line);
+  if (event === null || (event.run_id ?? null) !== null || Object.keys(event).length === 0) return line;
+  return insertFields(line, [{ name: 'run_id', json: JSON.stringify(runId), replaces: 'run_id' in event }]);
 }
 
 function withoutByteOrderMark(line: Buffer): Buffer {

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
+import { eventNames } from '@runlog/schema/events/event-types';
 import { GrowingLines } from './growing-lines.ts';
 import { endOfStatus, type RunMeta, readExperimentName, readRunMeta, secondsOfTime } from './mlflow-meta.ts';
 import { faultAt, RESTARTED, type ReadOptions, type Source, type SourceItem } from './source.ts';
@@ -121,7 +122,7 @@ function measurementOf(
     seconds,
     event: {
       event_id: idOf('mlflow', of.runId, of.name, line.number, line.text),
-      event_type: 'METRICS',
+      event_type: eventNames.METRICS,
       timestamp,
       run_id: of.runId,
       data: { [metricName(of.name)]: numberValue(value), step },
@@ -194,7 +195,7 @@ function endEvent(runId: string, meta: RunMeta) {
   if (timestamp === null) return null;
   return {
     event_id: idOf('mlflow', runId, end.reason, timestamp),
-    event_type: end.end === 'finished' ? 'RUN_FINISHED' : 'RUN_FAILED',
+    event_type: end.end === 'finished' ? eventNames.RUN_FINISHED : eventNames.RUN_FAILED,
     timestamp,
     run_id: runId,
     data: end.end === 'finished' ? {} : { reason: end.reason },

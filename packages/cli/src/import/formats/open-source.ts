@@ -20,7 +20,7 @@ export function openSource({ path, format, runId, isRunGiven }: KnownSource): So
   const given = isRunGiven ? runId : undefined;
   switch (format) {
     case 'events':
-      return jsonLinesSource(path);
+      return jsonLinesSource(path, runId);
     case 'tensorboard':
       return tensorboardSource(path, runId);
     case 'wandb':

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { eventNames } from '@runlog/schema/events/event-types';
 import { GrowingFile } from './growing-file.ts';
 import { LeftOut } from './left-out.ts';
 import {
@@ -97,7 +98,7 @@ function eventsOf(
   const values = scalars.map(({ tag, value }) => [metricName(tag), numberValue(value)]);
   const metrics = {
     ...envelope(-1),
-    event_type: 'METRICS',
+    event_type: eventNames.METRICS,
     data: { ...Object.fromEntries(values), step },
   };
   return [metrics, ...events];
@@ -124,14 +125,14 @@ function otherEvent(fact: TensorboardFact, step: number): Record<string, unknown
     case 'text': {
       const text = cutText(fact.text);
       return {
-        event_type: 'LOG_RECORD',
+        event_type: eventNames.LOG_RECORD,
         message: `${cutText(fact.tag, 256)}: ${text}`,
         data: { tag: fact.tag, step },
       };
     }
     case 'log':
       return {
-        event_type: 'LOG_RECORD',
+        event_type: eventNames.LOG_RECORD,
         severity: severities.get(fact.level) ?? 'info',
         message: cutText(fact.text),
         data: { step },
@@ -143,7 +144,7 @@ function otherEvent(fact: TensorboardFact, step: number): Record<string, unknown
         data: { step },
       };
     case 'end':
-      return { event_type: fact.isFailure ? 'RUN_FAILED' : 'RUN_FINISHED', data: {} };
+      return { event_type: fact.isFailure ? eventNames.RUN_FAILED : eventNames.RUN_FINISHED, data: {} };
     case 'hparams':
       return {};
     case 'scalar':

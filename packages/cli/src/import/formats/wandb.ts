@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { eventNames } from '@runlog/schema/events/event-types';
 import { GrowingFile } from './growing-file.ts';
 import { LeftOut } from './left-out.ts';
 import {
@@ -161,7 +162,7 @@ function historyEvent(record: WandbRecord & { kind: 'history' }, context: Contex
   if (Object.keys(data).length === 0) return null;
   return {
     ...envelope(context),
-    event_type: 'METRICS',
+    event_type: eventNames.METRICS,
     data: record.step === null ? data : { ...data, step: record.step },
   };
 }
@@ -216,6 +217,6 @@ function exitEvent(record: WandbRecord & { kind: 'exit' }, context: Context): So
   const data = { exit_code: exitCode, runtime_seconds: runtimeSeconds, summary };
   const end = envelope(context);
   return exitCode === 0
-    ? { ...end, event_type: 'RUN_FINISHED', data }
-    : { ...end, event_type: 'RUN_FAILED', data: { ...data, reason: `exit code ${exitCode}` } };
+    ? { ...end, event_type: eventNames.RUN_FINISHED, data }
+    : { ...end, event_type: eventNames.RUN_FAILED, data: { ...data, reason: `exit code ${exitCode}` } };
 }
