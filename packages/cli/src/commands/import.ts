@@ -66,7 +66,7 @@ export const command: Command = {
     'runlog import telemetry/2025-12-05_111053.events.jsonl',
     'runlog import run-7/events.jsonl.gz --run run-7 --speed 10x',
     'runlog import logs/*.jsonl --cluster c2',
-    'runlog import runs/ --follow                    # TensorBoard, wandb, MLflow, CSV',
+    'runlog import runs/ --follow',
     'runlog import wandb/offline-run-20261128_101500-x7/run-x7.wandb',
     'ssh node7 cat events.jsonl | runlog import - --run run-7',
   ],
