@@ -98,20 +98,20 @@ async function idsOf(name: string, events: number): Promise<string[]> {
 
 describe('runlog import', () => {
   test('adds exactly the events that the run does not hold: of a recording that was resumed, and of one with the same first line', async () => {
-    const first = await fileOf('first-try.jsonl', linesOf('a', 0, 100));
-    const resumed = await fileOf('resumed.jsonl', [...linesOf('a', 0, 60), ...linesOf('b', 60, 120)]);
+    const first = await fileOf('first-try.jsonl', linesOf('a', 0, 1_000));
+    const resumed = await fileOf('resumed.jsonl', [...linesOf('a', 0, 60), ...linesOf('b', 60, 1_100)]);
     const other = await fileOf('other.jsonl', [eventLine('a-0'), ...linesOf('c', 1, 30)]);
     expect(await runCli(['import', first, '--run', 'resumed'], env)).toMatchObject({ code: 0 });
     expect(await runCli(['import', resumed, '--run', 'resumed'], env)).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('60 new, 60 known already'),
+      stdout: expect.stringContaining('1,040 new, 60 known already'),
     });
     expect(await runCli(['import', first, other, resumed, '--run', 'resumed'], env)).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('29 new, 221 known already'),
+      stdout: expect.stringContaining('29 new, 2,101 known already'),
     });
-    const expected = [...linesOf('a', 0, 100), ...linesOf('b', 60, 120), ...linesOf('c', 1, 30)];
-    expect(await idsOf('resumed', 189)).toEqual(expected.map((line) => JSON.parse(line).event_id));
+    const expected = [...linesOf('a', 0, 1_000), ...linesOf('b', 60, 1_100), ...linesOf('c', 1, 30)];
+    expect(await idsOf('resumed', 2_069)).toEqual(expected.map((line) => JSON.parse(line).event_id));
   });
 
   test('names a broken file, sends what could be read, goes on with the next one, and exits 1', async () => {

@@ -51,8 +51,13 @@ export class HeldEvents {
     this.#numbers.set(numberOf(key, event), tagOf(identity));
     const { emitter_id, emitter_seq } = event;
     if (typeof emitter_id !== 'string' || !emitter_id.startsWith(IMPORT_EMITTER_PREFIX)) return;
-    const name = `${key}\n${emitter_id}`;
-    this.#imported.set(name, Math.max(this.#imported.get(name) ?? 0, Number(emitter_seq)));
+    if (Number(emitter_seq) > this.lastNumber(key, emitter_id)) {
+      this.setLastNumber(key, emitter_id, Number(emitter_seq));
+    }
+  }
+
+  setLastNumber(key: string, emitterId: string, seq: number): void {
+    this.#imported.set(`${key}\n${emitterId}`, seq);
   }
 
   /** The highest number that an emitter of imports has used in a run. */

@@ -42,7 +42,10 @@ export interface FileImportOptions {
   readonly groupId: string | undefined;
   /** Names the run of lines that name none, when the first line is known. */
   readonly runIdFor: (firstLine: Buffer) => Promise<string>;
-  /** What the file system calls the file; see `emitterIdOf`. */
+  /**
+   * What the file system calls the file; see `emitterIdOf`. What may give its events in another order when it is read again
+   * needs a name that nobody else has, because two events must not get the same number.
+   */
   readonly inode: string;
   readonly target: SendTarget;
   readonly runs: RunsHeld;

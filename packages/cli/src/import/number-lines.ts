@@ -82,16 +82,12 @@ export class LineNumberer {
     const keepsNumber = ownNumber !== null && !this.#held.isTaken(ownNumber);
     const fields = fieldsLacking(raw, this.#recording);
     if (eventId !== null) fields.push(fieldOf(raw, 'event_id', eventId));
-    let number: Readonly<Record<string, unknown>> = raw;
-    if (!keepsNumber) {
-      const { emitterId } = this.#recording;
-      number = { emitter_id: emitterId, emitter_seq: this.#held.lastNumber(key, emitterId) + 1 };
-      // Half a numbering is a fault, which must not be mended.
-      const isWhole = raw.emitter_id != null && raw.emitter_seq != null;
-      if (ownNumber === null || isWhole) {
-        fields.push(fieldOf(raw, 'emitter_id', emitterId));
-        fields.push(fieldOf(raw, 'emitter_seq', number.emitter_seq as number));
-      }
+    const { emitterId } = this.#recording;
+    const seq = this.#held.lastNumber(key, emitterId) + 1;
+    // Half a numbering is a fault, which must not be mended.
+    const isWhole = raw.emitter_id != null && raw.emitter_seq != null;
+    if (ownNumber === null || (!keepsNumber && isWhole)) {
+      fields.push(fieldOf(raw, 'emitter_id', emitterId), fieldOf(raw, 'emitter_seq', seq));
     }
     const bytes = fields.length === 0 ? line : insertFields(line, fields);
     const fault = judgeLine(bytes);
@@ -99,7 +95,8 @@ export class LineNumberer {
     this.#inFile.set(counted, times);
     if (ownNumber !== null) this.#isFirst(ownNumber, identity);
     this.#held.add(identity);
-    this.#held.takeNumber(key, number, identity);
+    if (keepsNumber) this.#held.takeNumber(key, raw, identity);
+    else this.#held.setLastNumber(key, emitterId, seq);
     return { kind: 'event', bytes, occurredAtMs: instantOf(String(raw.timestamp)) };
   }
 
