@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { pythonWith } from '../support/python-venv.ts';
 
 const run = promisify(execFile);
 const client = fileURLToPath(new URL('../../clients/python', import.meta.url));
@@ -32,24 +32,16 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** The build backend that pyproject.toml names, installed once into ~/.cache/runlog. */
+/** A Python with the build backend that pyproject.toml names. */
 async function installedBuilder(): Promise<string> {
   const project = await readFile(join(client, 'pyproject.toml'), 'utf8');
   const backend = /^requires = \["(hatchling==[\d.]+)"\]$/m.exec(project)?.[1];
   if (backend === undefined)
     throw new Error('clients/python/pyproject.toml names no exact version of hatchling');
-  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'runlog');
-  const venv = join(cache, backend.replace('==', '-'));
-  const command = join(venv, 'bin/python');
-  const complete = join(venv, 'complete');
-  if (existsSync(complete)) return command;
-  await rm(venv, { recursive: true, force: true });
-  await mkdir(cache, { recursive: true });
-  await run('python3', ['-m', 'venv', venv]);
-  await run(command, ['-m', 'pip', 'install', '--quiet', 'pip>=23', backend]);
-  await writeFile(`${complete}.new`, '');
-  await rename(`${complete}.new`, complete);
-  return command;
+  const requirements = join(folder, 'requirements.txt');
+  // Older versions of pip cannot install into another environment.
+  await writeFile(requirements, `pip>=23\n${backend}\n`);
+  return pythonWith('hatchling', requirements);
 }
 
 async function built(ending: string): Promise<string | undefined> {
