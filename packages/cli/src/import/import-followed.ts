@@ -88,7 +88,8 @@ async function session(
     clusterId: await clusterOf(target),
     // Every source names its run. What has none is no object, and is rejected.
     runIdFor: async () => options.runId ?? 'imported',
-    inode: `following ${name}`,
+    // Sources that grow side by side come in another order each time.
+    inode: `following ${crypto.randomUUID()}`,
     pace: undefined,
     random: Math.random,
     patienceMs: Number.POSITIVE_INFINITY,

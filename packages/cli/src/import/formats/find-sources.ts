@@ -59,7 +59,8 @@ async function cached(
 }
 
 async function namedFile(path: string, status: Stats, { runId }: FindOptions): Promise<Found> {
-  const { format } = await sniffFile(path);
+  // A pipe can be read once.
+  const { format } = status.isFile() ? await sniffFile(path) : ({ format: 'events' } as const);
   const isRunGiven = runId !== undefined;
   const folder = dirname(path);
   switch (format) {
