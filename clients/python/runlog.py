@@ -1199,7 +1199,10 @@ class _Numbering:
         _, time_ns, run, event_type, data, message, severity, slot_id, seed_id, epoch = item
         if not isinstance(event_type, str) or _EVENT_TYPE.match(event_type) is None:
             self._losses.count("invalid")
-            self._notices.warn("invalid", f"an event type must be SCREAMING_SNAKE_CASE, not {str(event_type)[:80]!r}")
+            self._notices.warn(
+                "invalid",
+                f"an event type must be SCREAMING_SNAKE_CASE, not {str(event_type)[:80]!r}; metrics go by run.log",
+            )
             return
         lifecycle = event_type.startswith(_LIFECYCLE_PREFIXES)
         seq = run._seq + 1
