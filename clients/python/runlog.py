@@ -105,6 +105,8 @@ _DISK_GRACE_S = 3.0
 # For how long a `close` that was interrupted goes on sending before it spools the rest.
 _INTERRUPTED_S = 0.5
 _INTERRUPTIONS_MAX = 1_000
+# For how long what interrupts the end of a run is held back. After that only the next one counts.
+_HELD_MAX_S = 10.0
 # The shortest time between two reports of losses.
 _LOSS_REPORT_S = 10.0
 
@@ -845,7 +847,7 @@ class _Spool:
         try:
             while written < len(data):
                 written += file.write(data[written:]) or 0
-        except OSError:
+        except BaseException:
             # The half-written line must not become the head of the next one.
             try:
                 file.truncate(self._file_bytes)
@@ -1746,6 +1748,7 @@ class _Emitter:
             return
         with _Uninterrupted(self.hurry_to_close):
             raised: Optional[BaseException] = None
+            raised_at = 0.0
             for _ in range(_INTERRUPTIONS_MAX):
                 try:
                     self.ask_to_close(timeout)
@@ -1753,7 +1756,10 @@ class _Emitter:
                     break
                 except BaseException as error:
                     # Another thread threw it into this one.
-                    raised = raised or error
+                    if raised is None:
+                        raised, raised_at = error, time.monotonic()
+                    elif time.monotonic() - raised_at > _HELD_MAX_S:
+                        raise
                     self.hurry_to_close()
             if raised is not None:
                 raise raised
@@ -1960,40 +1966,50 @@ class _Uninterrupted:
         self._holds = False
         self._handlers: Dict[int, Callable[[int, Any], Any]] = {}
         self._raised: Optional[BaseException] = None
+        self._raised_at = 0.0
 
     def __enter__(self) -> None:
         if _Uninterrupted.entered or threading.current_thread() is not threading.main_thread():
             return
-        _Uninterrupted.entered = self._holds = True
-        for number in signal.valid_signals():
-            handler = signal.getsignal(number)
-            if callable(handler):
-                self._handlers[number] = handler
-                try:
-                    signal.signal(number, self._handle)
-                except (OSError, ValueError, RuntimeError):
-                    del self._handlers[number]
+        try:
+            for number in signal.valid_signals():
+                handler = signal.getsignal(number)
+                if callable(handler):
+                    self._handlers[number] = handler
+                    with contextlib.suppress(OSError, ValueError, RuntimeError):
+                        signal.signal(number, self._handle)
+            _Uninterrupted.entered = self._holds = True
+        except BaseException:
+            self._put_back()
+            raise
 
     def _handle(self, number: int, frame: Any) -> None:
-        # A handler is not put back if another exception interrupts that, nor in a child forked meanwhile.
+        # Another exception may have kept a handler from being put back, and so may a fork.
         if not self._holds or os.getpid() != self._pid:
             self._handlers[number](number, frame)
             return
         try:
             self._handlers[number](number, frame)
         except BaseException as error:
-            self._raised = self._raised or error
+            if self._raised is None:
+                self._raised, self._raised_at = error, time.monotonic()
+            elif time.monotonic() - self._raised_at > _HELD_MAX_S:
+                # The disk hangs. Whoever insists gets through.
+                raise
             self._hurry()
 
     def __exit__(self, _kind: Any, error: Optional[BaseException], _trace: Any) -> None:
         if not self._holds:
             return
+        self._put_back()
+        if self._raised is not None and error is None:
+            raise self._raised
+
+    def _put_back(self) -> None:
         _Uninterrupted.entered = self._holds = False
         for number, handler in self._handlers.items():
             if signal.getsignal(number) == self._handle:
                 signal.signal(number, handler)
-        if self._raised is not None and error is None:
-            raise self._raised
 
 
 def _hurry_all() -> None:
@@ -2707,6 +2723,8 @@ def _said_by(error: Optional[BaseException]) -> Dict[str, Any]:
 
 def _severity_name(severity: Any) -> str:
     """Returns the severity that a text or a level of `logging` means, and `info` for any other."""
+    if type(severity) is str and severity in _SEVERITIES:
+        return _SEVERITIES[severity]
     if isinstance(severity, enum.Enum):
         severity = severity.value
     if isinstance(severity, str):

@@ -120,7 +120,9 @@ def rebuilt(value, shared):
     members = {"__str__": lambda _self, text=value.get("text", ""): text}
     for name, inner in value["has"].items():
         member = rebuilt(inner, shared)
-        members[name.rstrip("()")] = (lambda *_args, member=member, **_kwargs: member) if name.endswith("()") else member
+        members[name.rstrip("()")] = (
+            (lambda *_args, member=member, **_kwargs: member) if name.endswith("()") else member
+        )
     return type(value["object"], (), members)()
 
 
@@ -360,7 +362,13 @@ class SessionTest(EmitterTest):
         server = self.server()
         session = self.session(server.url)
         hyperparameters = {
-            **{"hub_token": "hf_abc", "password": "x", "nested": {"api_key": "y"}, "max_tokens": 5, "pad_token": "[PAD]"},
+            **{
+                "hub_token": "hf_abc",
+                "password": "x",
+                "nested": {"api_key": "y"},
+                "max_tokens": 5,
+                "pad_token": "[PAD]",
+            },
             **{"text": "x" * 10_000, "many": list(range(1_000)), "knot": {}},
         }
         hyperparameters["knot"]["again"] = hyperparameters
@@ -424,9 +432,7 @@ class SessionTest(EmitterTest):
         self.assertEqual([event for event in beats if event["emitter_seq"] > ended["emitter_seq"]], [])
         run.emit("TRAINING_STARTED")
         count = len(beats)
-        wait_until(
-            lambda: sum(event["group_id"] == run.group_id for event in server.of_type("RUN_HEARTBEAT")) > count
-        )
+        wait_until(lambda: sum(event["group_id"] == run.group_id for event in server.of_type("RUN_HEARTBEAT")) > count)
         other.close()
 
 

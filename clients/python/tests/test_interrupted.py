@@ -218,6 +218,47 @@ print(len(ticks) > 10)
         self.assertEqual(len(server.of_type("X")), 500)
         self.assertEqual(self.spooled_lines(), [])
 
+    def test_an_interruption_before_anything_is_held_back_loses_nothing_and_leaves_signals_as_they_were(self):
+        source = """
+run = start(URL, exit_timeout=1)
+for index in range(500): run.emit('X', index=index)
+plain = signal.signal
+def interrupted(number, handler):
+    before = plain(number, handler)
+    if handler is not signal.default_int_handler:
+        signal.signal = plain
+        raise KeyboardInterrupt
+    return before
+signal.signal = interrupted
+for end in (run.finish, lambda: signal.raise_signal(signal.SIGINT)):
+    try:
+        end()
+    except KeyboardInterrupt:
+        print('interrupted', signal.getsignal(signal.SIGINT) is signal.default_int_handler, flush=True)
+"""
+        code, out, errors = self.ended(self.run_script(source, self.hung()))
+        self.assertEqual((code, out), (0, "interrupted True\n" * 2))
+        self.all_are_spooled(500, errors, "X")
+
+    def test_whoever_insists_gets_through_when_the_disk_hangs(self):
+        source = """
+runlog._HELD_MAX_S = 0.2
+run = start(URL, exit_timeout=60)
+run.emit('X', index=0)
+def hang(self): time.sleep(60)
+runlog._Backlog.put_away = hang
+def press():
+    while True:
+        time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+try:
+    threading.Thread(target=press, daemon=True).start()
+    run.finish()
+except KeyboardInterrupt:
+    os._exit(7)
+"""
+        self.assertEqual(self.ended(self.run_script(source, self.hung()))[0], 7)
+
     @unittest.skipUnless(hasattr(os, "fork"), "needs fork")
     def test_a_child_that_is_forked_while_its_parent_closes_can_be_interrupted(self):
         source = """
