@@ -21,6 +21,8 @@ const publishKeySchema = z.strictObject({
   sha256,
   role: z.literal('publish'),
   cluster: runKeyPart,
+  /** The run of events from other senders that name none. Without it, that is the key's id. */
+  default_run: runKeyPart.optional(),
   events_per_second: perSecond.optional(),
   bytes_per_second: perSecond.optional(),
 });

@@ -7,6 +7,9 @@ const MIB = 1024 * KIB;
 /** The largest request body, before and after inflation. */
 export const BODY_BYTES_MAX = 4 * MIB;
 export const BODY_EVENTS_MAX = 1_000;
+/** The same of a body from a sender that judges by the status alone. */
+export const SENDER_BODY_BYTES_MAX = 16 * MIB;
+export const SENDER_BODY_EVENTS_MAX = 10_000;
 /** Far below the broker's `max.message.bytes` of 1 MiB, so that no accepted event can be refused by the broker. */
 export const EVENT_BYTES_MAX = 256 * KIB;
 /** What an events topic must take. One that takes less is a mistake: most events would be rejected. */

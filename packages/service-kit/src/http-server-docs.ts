@@ -46,7 +46,7 @@ function operationPart(title: string, operation: Operation): string {
   );
   const bodies = Object.entries(operation.requestBody?.content ?? {}).map(
     ([type, { example }]) =>
-      `<p>Body <code>${escapeHtml(type)}</code></p><pre>${escapeHtml(typeof example === 'string' ? example : JSON.stringify(example, null, 2))}</pre>`,
+      `<p>Body <code>${escapeHtml(type)}</code></p>${example === undefined ? '' : `<pre>${escapeHtml(typeof example === 'string' ? example : JSON.stringify(example, null, 2))}</pre>`}`,
   );
   const responses = Object.entries(operation.responses).map(
     ([status, { description }]) => `<tr><td><code>${status}</code></td><td>${text(description)}</td></tr>`,

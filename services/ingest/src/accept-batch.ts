@@ -136,7 +136,7 @@ interface Valid {
   readonly normalized: boolean;
 }
 
-interface Fault {
+export interface Fault {
   readonly kind: 'fault';
   readonly code: EventFaultCode;
   readonly path: string;
@@ -163,7 +163,25 @@ function judge(bytes: Buffer, range: EventRange | ProjectedRange, legible: boole
   return judgeWhole(bytes, range, legible);
 }
 
+/** JSON within the bounds of an event. `bytes` are those received, unless `normalized`. */
+interface Read {
+  readonly kind: 'read';
+  readonly value: unknown;
+  readonly bytes: Buffer;
+  readonly normalized: boolean;
+}
+
 function judgeWhole(bytes: Buffer, range: EventRange, legible: boolean): Valid | Fault {
+  const read = readEvent(bytes, range, legible);
+  if (read.kind === 'fault') return read;
+  const { value, normalized } = read;
+  const verdict = validateEvent(value);
+  if ('fault' in verdict) return { kind: 'fault', ...verdict.fault, value };
+  return { kind: 'valid', event: verdict.event, bytes: read.bytes, normalized };
+}
+
+/** Parses what may be an event. Nothing is parsed that is nested too deep. */
+export function readEvent(bytes: Buffer, range: EventRange, legible: boolean): Read | Fault {
   if (!legible) return fault('invalid_utf8', 'the line is not UTF-8');
   if (range.depth > EVENT_DEPTH_MAX) {
     return fault('too_deep', `an event may be nested ${EVENT_DEPTH_MAX} deep, this one is ${range.depth}`);
@@ -186,14 +204,7 @@ function judgeWhole(bytes: Buffer, range: EventRange, legible: boolean): Valid |
       value,
     };
   }
-  const verdict = validateEvent(value);
-  if ('fault' in verdict) return { kind: 'fault', ...verdict.fault, value };
-  return {
-    kind: 'valid',
-    event: verdict.event,
-    bytes: parsed.rewritten ?? bytes,
-    normalized: parsed.rewritten !== null,
-  };
+  return { kind: 'read', value, bytes: parsed.rewritten ?? bytes, normalized: parsed.rewritten !== null };
 }
 
 function fault(code: EventFaultCode, message: string, value: unknown = null): Fault {
@@ -235,17 +246,17 @@ function acceptedEvent(
   return { index: at.index, record, normalized };
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Returns the id only if it is no longer than an id may be, so that the answer to a rejected event stays small. */
-function eventIdOf(value: unknown): string | null {
+export function eventIdOf(value: unknown): string | null {
   if (!isObject(value) || typeof value.event_id !== 'string') return null;
   return value.event_id.length <= EVENT_ID_CHARS_MAX ? value.event_id : null;
 }
 
-function keyOf(value: unknown, clusterId: string): string {
+export function keyOf(value: unknown, clusterId: string): string {
   if (!isObject(value)) return clusterId;
   const run = runKeyPart.safeParse(value.run_id);
   const group = runKeyPart.safeParse(value.group_id ?? DEFAULT_GROUP);

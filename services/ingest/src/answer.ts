@@ -69,7 +69,7 @@ function firstFault(response: IngestResponse): string {
 /** What waiting cannot mend is not asked for again at once, but a client must keep its events: an operator can mend it. */
 const REFUSED_RETRY_AFTER_SECONDS = 30;
 
-function faultOf(fault: TopicIoError): Extract<Answer, { kind: 'fault' }> {
+export function faultOf(fault: TopicIoError): Extract<Answer, { kind: 'fault' }> {
   const code = faultCodeOf(fault);
   if (code === 'log_refuses') {
     const message = `no event was stored, and that stays so until an operator changes something; keep the events: ${fault.message}`;

@@ -1,6 +1,6 @@
 import { ingestOpenApi } from '@runlog/schema/documents/openapi-ingest';
 import type { NewerBuild } from '@runlog/schema/http/health';
-import { BODY_BYTES_MAX, INGEST_BYTES_IN_FLIGHT_MAX } from '@runlog/schema/limits';
+import { BODY_BYTES_MAX, INGEST_BYTES_IN_FLIGHT_MAX, SENDER_BODY_BYTES_MAX } from '@runlog/schema/limits';
 import {
   createHttpServer,
   type FastifyInstance,
@@ -17,12 +17,21 @@ import { ByteBudget } from './byte-budget.ts';
 import { createIngestMetrics } from './ingest-metrics.ts';
 import { FORMATS_ACCEPTED, readIngestRequest } from './ingest-request.ts';
 import type { OpenLog } from './open-log.ts';
+import { addPublishRoute, admit, type PublishParts } from './publish-route.ts';
 import type { ReadLimits } from './read-body.ts';
 import { Refusing } from './refusing.ts';
+import { addSenderRoutes, admitSenderBody, LOGS_PATH } from './sender/sender-routes.ts';
+import type { SenderFormat } from './sender/sender-source.ts';
+import { type AdmittedBody, TakingBodies } from './sender/taking-bodies.ts';
 import { type AdmittedRequest, TakingEvents } from './taking-events.ts';
 import type { WorkerLink } from './workers/worker-link.ts';
 
 const EVENTS_PATH = '/v1/events';
+
+const senderLimits = {
+  bytesMax: SENDER_BODY_BYTES_MAX,
+  drainBytesMax: 2 * SENDER_BODY_BYTES_MAX,
+};
 
 const defaultLimits: IngestLimits = {
   bytesMax: BODY_BYTES_MAX,
@@ -95,72 +104,55 @@ export function createIngestServer(options: {
   server.get('/', () => about);
 
   const refusing = new Refusing({ metrics, limits, random: options.random, closing: state.closing });
-  const taking = new TakingEvents({ admission, budget, limits, metrics, refusing, now: options.now });
-  addEventsRoute(server, { admission, refusing, taking, state });
+  const parts = { admission, refusing, metrics, state };
+  const use = { admission, budget, metrics, refusing, now: options.now };
+  const taking = new TakingEvents({ ...use, limits });
+  const takingBodies = new TakingBodies({ ...use, limits: { ...limits, ...senderLimits } });
+  addEventsRoute(server, { ...parts, taking, takingBodies });
+  addSenderRoutes(server, { ...parts, takingBodies });
   return server;
 }
 
 function addEventsRoute(
   server: FastifyInstance,
-  use: { admission: Admission; refusing: Refusing; taking: TakingEvents; state: IngestState },
+  parts: PublishParts & { taking: TakingEvents; takingBodies: TakingBodies },
 ): void {
-  const { admission, refusing, taking, state } = use;
-  const admitted = new WeakMap<FastifyRequest, AdmittedRequest>();
-  server.post(EVENTS_PATH, {
-    onRequest: async (request, reply) => {
+  const { taking, takingBodies } = parts;
+  addPublishRoute<AdmittedRequest | AdmittedBody<SenderFormat>>(server, EVENTS_PATH, {
+    ...parts,
+    nameOf: (request) => (isOfSender(request) ? `${EVENTS_PATH}?mode=sender` : EVENTS_PATH),
+    admit: (request, reply) => {
+      if (isOfSender(request)) return admitSenderBody(request, reply, parts);
       const { headers } = request;
-      const identified = admission.identify({
+      return admit(request, reply, {
+        ...parts,
         authorization: headers.authorization,
-        clusterId: headerText(headers['x-cluster-id']),
+        read: () => readIngestRequest({ headers, query: queryOf(request) }),
       });
-      if (identified.kind === 'fault') return refusing.atOnce(request, reply, identified);
-      const { publisher } = identified;
-      // Only the key says it, and whoever publishes may want to look at the runs.
-      reply.header('x-cluster-id', publisher.clusterId);
-      const head = readIngestRequest({ headers, query: request.query as Record<string, unknown> });
-      if (head.kind === 'fault') {
-        if (head.headers !== undefined) reply.headers(head.headers);
-        return refusing.unread(request, reply, head);
-      }
-      if (state.closing()) return refusing.unread(request, reply, closing);
-      const log = state.openLog();
-      if (log === null) return refusing.unread(request, reply, notPrepared);
-      const overQuota = admission.admitBytes(publisher, head.bodyBytes);
-      if (overQuota !== null) return refusing.atOnce(request, reply, overQuota);
-      admitted.set(request, { head, publisher, log });
     },
-    handler: async (request, reply) => {
-      const known = admitted.get(request);
-      if (known === undefined) throw new Error('the request was not admitted');
-      state.inFlight(1);
-      try {
-        if (state.closing()) return await refusing.unread(request, reply, closing);
-        return await taking.take(request, reply, known);
-      } finally {
-        state.inFlight(-1);
-      }
-    },
+    take: (request, reply, known) =>
+      'door' in known ? takingBodies.take(request, reply, known) : taking.take(request, reply, known),
   });
 }
 
-const closing = { code: 'closing', message: 'ingest is shutting down; send this again' } as const;
-const notPrepared = {
-  code: 'log_unavailable',
-  message: 'the log cannot be reached yet; nothing was published',
-} as const;
+function queryOf(request: FastifyRequest): Readonly<Record<string, unknown>> {
+  return request.query as Record<string, unknown>;
+}
+
+function isOfSender(request: FastifyRequest): boolean {
+  return queryOf(request).mode !== undefined;
+}
 
 const about = {
   service: 'runlog ingest',
   publish: `POST ${EVENTS_PATH}`,
+  senders: `POST ${EVENTS_PATH}?mode=sender`,
+  logs: `POST ${LOGS_PATH}`,
   accepts: FORMATS_ACCEPTED,
   dry_run: `POST ${EVENTS_PATH}?dry_run=1 validates only`,
   health: ['/livez', '/readyz', '/metrics'],
   documentation: ['/docs', '/openapi.json'],
 };
-
-function headerText(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header.join(', ') : header;
-}
 
 /** Judges the head of a request before the answer "100 Continue", which Node would otherwise send by itself. */
 function askBeforeContinue(server: FastifyInstance): void {

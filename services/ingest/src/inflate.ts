@@ -6,8 +6,16 @@ export type ContentEncoding = 'identity' | 'gzip' | 'deflate';
 
 export const ENCODINGS_ACCEPTED = 'gzip, deflate, identity';
 
-/** Reads a Content-Encoding header. Returns null for an unsupported encoding, or for a stack of several. */
-export function contentEncodingOf(header: string | undefined): ContentEncoding | null {
+export const SENDER_ENCODINGS_ACCEPTED = `${ENCODINGS_ACCEPTED}`;
+
+/**
+ * Reads a Content-Encoding header. Returns null for an unsupported encoding, or for a stack of several. `ofSender` also
+ * accepts what senders offer beside.
+ */
+export function contentEncodingOf(
+  header: string | undefined,
+  _options: { ofSender?: boolean } = {},
+): ContentEncoding | null {
   switch (header?.trim().toLowerCase()) {
     case undefined:
     case '':

@@ -1,6 +1,5 @@
-import { eventFaultCodes, type HttpFaultCode, httpFaults } from '@runlog/schema/faults';
+import { type EventFaultCode, eventFaultCodes, type HttpFaultCode, httpFaults } from '@runlog/schema/faults';
 import { ClusterCounter, Counter, Gauge, Histogram, Registry } from '@runlog/service-kit/metrics';
-import type { RejectedEvent } from './accept-batch.ts';
 
 /** The figures of ingest. They cost a few additions per request and nothing per event. */
 export interface IngestMetrics {
@@ -13,10 +12,14 @@ export interface IngestMetrics {
     accepted: number;
     normalized: number;
     retry: number;
-    rejected: readonly RejectedEvent[];
+    rejected: ReadonlyMap<EventFaultCode, number>;
+    /** Those that were stored before, and not again. */
+    repeated?: number;
   }): void;
   /** The log has answered for a body this many seconds after it was handed over. */
   acknowledged(seconds: number): void;
+  /** A request for one of the paths that take events was answered. */
+  answered(path: string, status: number): void;
   /** A request was answered with a fault. */
   fault(code: HttpFaultCode): void;
 }
@@ -52,6 +55,16 @@ export function createIngestMetrics(options: {
     'Accepted events with a bare NaN or Infinity',
   );
   const bytes = byCluster('runlog_ingest_bytes_total', 'Bytes of bodies after inflation');
+  const repeated = counter(
+    'runlog_ingest_events_repeated_total',
+    'Events that a sender sent again although they were stored',
+  );
+  const requests = new Counter({
+    name: 'runlog_ingest_requests_total',
+    help: 'Requests for paths that take events, by the status of their answer',
+    labelNames: ['path', 'status'] as const,
+    registers,
+  });
   const faults = new Counter({
     name: 'runlog_ingest_requests_refused_total',
     help: 'Requests answered with a fault, by its code',
@@ -67,7 +80,7 @@ export function createIngestMetrics(options: {
   const batchEvents = new Histogram({
     name: 'runlog_ingest_batch_events',
     help: 'Number of events per body',
-    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
+    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000],
     registers,
   });
   new Counter({
@@ -105,11 +118,14 @@ export function createIngestMetrics(options: {
       batchEvents.observe(body.events);
       if (body.normalized > 0) normalized.inc(body.normalized);
       if (body.retry > 0) retry.inc(body.retry);
-      if (body.rejected.length === 0) return;
-      rejectedByCluster.add(body.clusterId, body.rejected.length);
-      for (const { error } of body.rejected) rejectedByCode.inc({ code: error.code });
+      if (body.repeated !== undefined && body.repeated > 0) repeated.inc(body.repeated);
+      for (const [code, events] of body.rejected) {
+        rejectedByCluster.add(body.clusterId, events);
+        rejectedByCode.inc({ code }, events);
+      }
     },
     acknowledged: (seconds) => ackSeconds.observe(seconds),
+    answered: (path, status) => requests.inc({ path, status }),
     fault: (code) => faults.inc({ code, status: httpFaults[code].status }),
   };
 }

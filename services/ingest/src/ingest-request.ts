@@ -2,6 +2,7 @@ import type { HttpFaultCode } from '@runlog/schema/faults';
 import { BODY_BYTES_MAX } from '@runlog/schema/limits';
 import type { BodyFormat } from './accept-batch.ts';
 import { type ContentEncoding, contentEncodingOf, ENCODINGS_ACCEPTED } from './inflate.ts';
+import { bodyTooLarge } from './receive-body.ts';
 
 export const FORMATS_ACCEPTED = 'application/json, application/x-ndjson';
 
@@ -22,14 +23,14 @@ export type IngestRequest =
       readonly headers?: Readonly<Record<string, string>>;
     };
 
-type Headers = Readonly<Record<string, string | string[] | undefined>>;
+export type RequestHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 /** Reads the head of a request, except its credentials, which `Admission` reads. */
 export function readIngestRequest(head: {
-  headers: Headers;
+  headers: RequestHeaders;
   query: Readonly<Record<string, unknown>>;
 }): IngestRequest {
-  const format = formatOf(text(head.headers['content-type']));
+  const format = formatOf(headerText(head.headers['content-type']));
   if (format === null) {
     return {
       kind: 'fault',
@@ -38,7 +39,7 @@ export function readIngestRequest(head: {
       headers: { 'accept-post': FORMATS_ACCEPTED },
     };
   }
-  const encoding = contentEncodingOf(text(head.headers['content-encoding']));
+  const encoding = contentEncodingOf(headerText(head.headers['content-encoding']));
   if (encoding === null) {
     return {
       kind: 'fault',
@@ -49,30 +50,19 @@ export function readIngestRequest(head: {
   }
   const dryRun = dryRunOf(head.query);
   if (dryRun === null) {
-    const message = 'the only query parameter is dry_run, and it is 1 or 0';
+    const message = 'the query parameters are dry_run, which is 1 or 0, and mode, which is sender';
     return { kind: 'fault', code: 'invalid_query', message };
   }
-  const length = text(head.headers['content-length']);
+  const length = headerText(head.headers['content-length']);
   const bodyBytes = length === undefined ? null : Number(length);
   if (bodyBytes !== null && bodyBytes > BODY_BYTES_MAX) {
-    return { kind: 'fault', code: 'body_too_large', message: BODY_TOO_LARGE };
+    return { kind: 'fault', code: 'body_too_large', message: bodyTooLarge(BODY_BYTES_MAX) };
   }
   return { kind: 'request', format, encoding, dryRun, bodyBytes };
 }
 
-export const BODY_TOO_LARGE = `a body may have at most ${BODY_BYTES_MAX} bytes, before and after inflation`;
-
 function formatOf(contentType: string | undefined): BodyFormat | null {
-  if (contentType === undefined) return null;
-  const [type = '', ...parameters] = contentType.toLowerCase().split(';');
-  for (const parameter of parameters) {
-    const [name = '', value = ''] = parameter.split('=');
-    const charset = value.trim().replaceAll('"', '');
-    if (name.trim() === 'charset' && charset !== 'utf-8' && charset !== 'utf8' && charset !== 'us-ascii') {
-      return null;
-    }
-  }
-  switch (type.trim()) {
+  switch (mediaTypeOf(contentType)) {
     case 'application/json':
       return 'json';
     case 'application/x-ndjson':
@@ -83,8 +73,22 @@ function formatOf(contentType: string | undefined): BodyFormat | null {
   }
 }
 
+/** Reads a Content-Type header. Returns null if there is none, or if it names another charset than UTF-8. */
+export function mediaTypeOf(contentType: string | undefined): string | null {
+  if (contentType === undefined) return null;
+  const [type = '', ...parameters] = contentType.toLowerCase().split(';');
+  for (const parameter of parameters) {
+    const [name = '', value = ''] = parameter.split('=');
+    const charset = value.trim().replaceAll('"', '');
+    if (name.trim() === 'charset' && charset !== 'utf-8' && charset !== 'utf8' && charset !== 'us-ascii') {
+      return null;
+    }
+  }
+  return type.trim();
+}
+
 /** Accepts no other parameter, because a misspelt `dry_run` would publish events that were only meant to be tried. */
-function dryRunOf(query: Readonly<Record<string, unknown>>): boolean | null {
+export function dryRunOf(query: Readonly<Record<string, unknown>>): boolean | null {
   if (Object.keys(query).some((name) => name !== 'dry_run')) return null;
   switch (query.dry_run) {
     case undefined:
@@ -99,6 +103,6 @@ function dryRunOf(query: Readonly<Record<string, unknown>>): boolean | null {
   }
 }
 
-function text(header: string | string[] | undefined): string | undefined {
+export function headerText(header: string | string[] | undefined): string | undefined {
   return Array.isArray(header) ? header.join(', ') : header;
 }

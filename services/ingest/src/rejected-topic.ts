@@ -3,7 +3,7 @@ import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
 import { messageOf } from '@runlog/topic-io/error-message';
 import type { Logger } from '@runlog/topic-io/logger';
 import { partitionOf } from '@runlog/topic-io/partitioner';
-import type { RecordToAppend, TopicWriter } from '@runlog/topic-io/topic-io';
+import { type RecordToAppend, TopicIoError, type TopicWriter } from '@runlog/topic-io/topic-io';
 import type { RejectedEvent } from './accept-batch.ts';
 
 /**
@@ -11,6 +11,8 @@ import type { RejectedEvent } from './accept-batch.ts';
  * kept.
  */
 const PENDING_BYTES_MAX = 4 * 1024 * 1024;
+/** What `keep` hands to the writer before it waits for the answer. */
+const KEPT_AT_ONCE_BYTES = 1024 * 1024;
 const LOG_INTERVAL_MS_MIN = 10_000;
 /** When less of a value fits into the topic, none of it is kept. */
 const KEPT_BYTES_MIN = 512;
@@ -21,9 +23,12 @@ export interface BodyFacts {
   readonly keyId: string | null;
 }
 
-/** Keeps rejected events for a person to look at, on a best-effort basis: it never delays or fails an answer. */
+/** Keeps rejected events for a person to look at. */
 export interface RejectedTopic {
+  /** Keeps them on a best-effort basis: it never delays or fails an answer. */
   offer(rejected: readonly RejectedEvent[], of: BodyFacts): void;
+  /** Resolves to null when they are in the topic, or to the reason why not all of them are. */
+  keep(rejected: readonly RejectedEvent[], of: BodyFacts): Promise<TopicIoError | null>;
   /** The number of rejected events that could not be kept since the start. */
   readonly lost: number;
   /** Resolves when everything offered so far has been written or given up. */
@@ -53,8 +58,12 @@ export function createRejectedTopic(options: {
     lostUnsaid = 0;
   };
 
-  const write = async (partition: number, records: readonly RecordToAppend[]) => {
+  const write = async (
+    partition: number,
+    records: readonly RecordToAppend[],
+  ): Promise<TopicIoError | null> => {
     let left = records;
+    let failure: TopicIoError | null = null;
     try {
       while (left.length > 0) {
         const {
@@ -63,7 +72,10 @@ export function createRejectedTopic(options: {
           fault,
         } = await writer.append({ topic, partition, records: left });
         const undecided = left.length - acknowledged - refused.length;
-        if (undecided > 0) lose(undecided, fault?.message ?? 'not acknowledged');
+        if (undecided > 0) {
+          failure = fault ?? new TopicIoError('unavailable', 'the log acknowledged only some of them');
+          lose(undecided, failure.message);
+        }
         // A part of it is better than nothing. The reason is in the headers.
         const tooLarge = refused.map(({ index }) => left[index]!);
         left = tooLarge.flatMap(halved);
@@ -71,7 +83,9 @@ export function createRejectedTopic(options: {
       }
     } catch (error) {
       lose(left.length, messageOf(error));
+      failure = new TopicIoError('unavailable', 'the append failed in an unexpected way', { cause: error });
     }
+    return failure;
   };
 
   return {
@@ -102,6 +116,25 @@ export function createRejectedTopic(options: {
         },
       );
       pending.add(all);
+    },
+    async keep(rejected, of) {
+      for (let at = 0; at < rejected.length; ) {
+        const lanes = new Map<number, RecordToAppend[]>();
+        for (let bytes = 0; at < rejected.length && bytes < KEPT_AT_ONCE_BYTES; at += 1) {
+          const event = rejected[at]!;
+          bytes += Math.min(event.value.length, REJECTED_BYTES_MAX);
+          const partition = partitionOf(event.key, options.partitions);
+          const lane = lanes.get(partition) ?? [];
+          lane.push(recordOf(event, of));
+          lanes.set(partition, lane);
+        }
+        const failures = await Promise.all(
+          [...lanes].map(([partition, records]) => write(partition, records)),
+        );
+        const failure = failures.find((each) => each !== null);
+        if (failure != null) return failure;
+      }
+      return null;
     },
     async settled() {
       await Promise.all(pending);

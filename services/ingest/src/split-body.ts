@@ -130,6 +130,60 @@ export function splitLines(body: Uint8Array, eventsMax: number, project: Project
   return { kind: 'events', ranges };
 }
 
+/**
+ * Splits a body that is a sequence of values: one, several with nothing, whitespace or a comma between them, or arrays, whose
+ * elements are then the values. What is no object and no array reaches to the end of its line. An array that does not end
+ * breaks the body; an object that does not end is the last value.
+ */
+export function splitSequence(body: Uint8Array, eventsMax: number): Split {
+  const bodyEnd = trimmedEnd(body, body.length);
+  const ranges: EventRange[] = [];
+  let at = skipSpace(body, byteOrderMarkBytes(body), bodyEnd);
+  // Nearly every sequence is one array.
+  if (body[at] === ARRAY_OPEN && at < bodyEnd) {
+    const whole = splitJson(body, eventsMax);
+    if (whole.kind !== 'broken') return whole;
+  }
+  for (;;) {
+    while (at < bodyEnd && (isSpace(body[at]) || body[at] === COMMA)) at += 1;
+    if (at >= bodyEnd) return { kind: 'events', ranges };
+    const end = valueEnd(body, at, bodyEnd);
+    if (body[at] === ARRAY_OPEN) {
+      const inner = splitJson(body.subarray(at, end), eventsMax - ranges.length);
+      if (inner.kind !== 'events') return inner;
+      for (const { start, end: stop } of inner.ranges) ranges.push(walked(body, at + start, at + stop));
+    } else {
+      if (ranges.length === eventsMax) return { kind: 'too_many' };
+      ranges.push(walked(body, at, trimmedEnd(body, end, at)));
+    }
+    at = end;
+  }
+}
+
+/** Returns the place behind the value that begins at `at`. */
+function valueEnd(bytes: Uint8Array, at: number, end: number): number {
+  if (!opens(bytes[at]!)) {
+    const feed = bytes.indexOf(LINE_FEED, at);
+    return feed === -1 || feed > end ? end : feed;
+  }
+  let next = at;
+  let level = 0;
+  while (next < end) {
+    const byte = bytes[next]!;
+    if (byte === QUOTE) {
+      next = stringEnd(bytes, next, end);
+      continue;
+    }
+    next += 1;
+    if (opens(byte)) level += 1;
+    else if (closes(byte)) {
+      level -= 1;
+      if (level === 0) return next;
+    }
+  }
+  return end;
+}
+
 function trailing(at: number): Split {
   return { kind: 'broken', message: `something follows the end of the array at byte ${at}` };
 }

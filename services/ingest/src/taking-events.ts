@@ -1,15 +1,16 @@
+import type { EventFaultCode } from '@runlog/schema/faults';
 import type { FastifyReply, FastifyRequest } from '@runlog/service-kit/http-server';
-import { acceptBatch, withRefused } from './accept-batch.ts';
+import { acceptBatch, type RejectedEvent, withRefused } from './accept-batch.ts';
 import type { Admission, Publisher } from './admission.ts';
 import { type Answer, answerOf, publishedDry } from './answer.ts';
 import type { ByteBudget, ByteShare } from './byte-budget.ts';
-import { inflateBody } from './inflate.ts';
 import type { IngestMetrics } from './ingest-metrics.ts';
-import { BODY_TOO_LARGE, type IngestRequest } from './ingest-request.ts';
+import type { IngestRequest } from './ingest-request.ts';
 import type { OpenLog } from './open-log.ts';
 import { publish } from './publish.ts';
-import { type ReadLimits, readBody } from './read-body.ts';
-import { expectsContinue, type Refusing } from './refusing.ts';
+import type { ReadLimits } from './read-body.ts';
+import { receiveBody } from './receive-body.ts';
+import type { Refusing } from './refusing.ts';
 
 /** A request that was admitted before its body was read. */
 export interface AdmittedRequest {
@@ -58,52 +59,25 @@ export class TakingEvents {
     { admitted, share }: { admitted: AdmittedRequest; share: ByteShare },
   ): Promise<FastifyReply> {
     const { head, publisher } = admitted;
-    if (!share.reserve(head.bodyBytes ?? 0))
-      return this.#refusing.unread(request, reply, faultOfLimit.overloaded);
-    if (expectsContinue(request)) reply.raw.writeContinue();
-    const read = await readBody(request.raw, { limits: this.#limits, share });
-    switch (read.kind) {
-      case 'complete':
-        break;
-      case 'too_large':
-      case 'overloaded':
-        if (!read.drained) reply.header('connection', 'close');
-        return this.#refusing.fail(reply, faultOfLimit[read.kind]);
-      case 'stalled': {
-        reply.header('connection', 'close');
-        const message = `no byte of the body arrived for ${this.#limits.stallMsMax} ms`;
-        return this.#refusing.fail(reply, { code: 'body_stalled', message });
-      }
-      case 'aborted':
-        return this.#refusing.fail(reply, {
-          code: 'body_stalled',
-          message: 'the connection ended before the body did',
-        });
-      default: {
-        const unreachable: never = read;
-        throw new Error(`unknown end of a body ${String(unreachable)}`);
-      }
-    }
-    if (head.bodyBytes === null) this.#admission.countBytes(publisher, read.body.length);
-    const inflated = await inflateBody(read.body, {
-      encoding: head.encoding,
-      bytesMax: this.#limits.bytesMax,
-      share,
+    const received = await receiveBody(request, reply, {
+      ...{ head, limits: this.#limits, share, refusing: this.#refusing },
+      onRead: (bytes) => {
+        if (head.bodyBytes === null) this.#admission.countBytes(publisher, bytes);
+      },
     });
-    switch (inflated.kind) {
+    switch (received.kind) {
+      case 'answered':
+        return received.reply;
+      case 'fault':
+        return this.#refusing.fail(reply, received.fault);
       case 'complete':
         break;
-      case 'too_large':
-      case 'overloaded':
-        return this.#refusing.fail(reply, faultOfLimit[inflated.kind]);
-      case 'damaged':
-        return this.#refusing.fail(reply, { code: 'invalid_json', message: inflated.message });
       default: {
-        const unreachable: never = inflated;
-        throw new Error(`unknown end of inflation ${String(unreachable)}`);
+        const unreachable: never = received;
+        throw new Error(`unknown body ${String(unreachable)}`);
       }
     }
-    return this.#judgeAndPublish(reply, admitted, { share, body: inflated.body });
+    return this.#judgeAndPublish(reply, admitted, { share, body: received.body });
   }
 
   async #judgeAndPublish(
@@ -134,7 +108,7 @@ export class TakingEvents {
     this.#metrics.published({
       ...{ clusterId: publisher.clusterId, events: judged.total, bytes: body.length },
       ...{ accepted: published.acknowledged, normalized: published.normalized },
-      ...{ retry: published.retry.length, rejected: judged.rejected },
+      ...{ retry: published.retry.length, rejected: countedByCode(judged.rejected) },
     });
     share.keepUntil(published.settled);
     if (published.fault !== null) log.outage.failed(published.fault);
@@ -164,7 +138,8 @@ export class TakingEvents {
   }
 }
 
-const faultOfLimit = {
-  too_large: { code: 'body_too_large', message: BODY_TOO_LARGE },
-  overloaded: { code: 'overloaded', message: 'too many bytes are in flight; send this again later' },
-} as const;
+function countedByCode(rejected: readonly RejectedEvent[]): ReadonlyMap<EventFaultCode, number> {
+  const counts = new Map<EventFaultCode, number>();
+  for (const { error } of rejected) counts.set(error.code, (counts.get(error.code) ?? 0) + 1);
+  return counts;
+}

@@ -3,9 +3,16 @@ import { meta } from 'zod/mini';
 import { eventSchemas } from '../events/event-schemas.ts';
 import { eventTypeOf } from '../events/event-types.ts';
 import { ingestResponseSchema } from '../http/ingest-api.ts';
-import { BODY_BYTES_MAX, BODY_EVENTS_MAX, EVENT_BYTES_MAX } from '../limits.ts';
-import { RUN_KEY_PART_PATTERN } from '../run/run-key.ts';
+import { exportLogsRequestSchema, exportLogsResponseSchema, rpcStatusSchema } from '../http/otlp-api.ts';
+import {
+  BODY_BYTES_MAX,
+  BODY_EVENTS_MAX,
+  EVENT_BYTES_MAX,
+  SENDER_BODY_BYTES_MAX,
+  SENDER_BODY_EVENTS_MAX,
+} from '../limits.ts';
 import { faultResponses, faultSchema, jsonResponse, openApiDocument, refTo } from './openapi.ts';
+import { publishParameters, SENDER_PROMISE, senderPaths } from './openapi-senders.ts';
 
 const example = {
   event_id: 'c0ffee-17',
@@ -63,9 +70,14 @@ const schemas = {
   ...eventShapes,
   IngestResponse: ingestResponseSchema,
   AllRejected: ingestResponseSchema.extend(faultSchema.shape),
+  ExportLogsServiceRequest: exportLogsRequestSchema,
+  ExportLogsServiceResponse: exportLogsResponseSchema,
+  RpcStatus: rpcStatusSchema,
   AboutIngest: z.object({
     service: z.literal('runlog ingest'),
     publish: z.string(),
+    senders: z.string(),
+    logs: z.string(),
     accepts: z.string(),
     dry_run: z.string(),
     health: z.array(z.string()),
@@ -90,23 +102,14 @@ export const ingestOpenApi = openApiDocument({
       post: {
         operationId: 'publishEvents',
         summary: 'Publish events',
-        description: `One event, an array of them, or one per line (NDJSON): at most ${BODY_EVENTS_MAX} events and ${BODY_BYTES_MAX} bytes, before and after inflation, and ${EVENT_BYTES_MAX} bytes an event. Each event is judged by itself. Bare NaN and Infinity are taken as strings. Timestamps and severities are taken as people write them and stored as sent.`,
+        description: `One event, an array of them, or one per line (NDJSON): at most ${BODY_EVENTS_MAX} events and ${BODY_BYTES_MAX} bytes, before and after inflation, and ${EVENT_BYTES_MAX} bytes an event. Each event is judged by itself. Bare NaN and Infinity are taken as strings. Timestamps and severities are taken as people write them and stored as sent. With \`mode=sender\`: at most ${SENDER_BODY_EVENTS_MAX} events and ${SENDER_BODY_BYTES_MAX} bytes, also text/plain, and objects that follow each other.`,
         parameters: [
           {
-            ...{ name: 'dry_run', in: 'query', required: false },
-            description: '1: judge only; nothing is published or kept',
-            schema: { enum: ['0', '1', 'false', 'true'] },
+            ...{ name: 'mode', in: 'query', required: false },
+            description: `sender: for senders that judge by the status alone. Any JSON object becomes an event, and ${SENDER_PROMISE}`,
+            schema: { enum: ['sender'] },
           },
-          {
-            ...{ name: 'X-Cluster-Id', in: 'header', required: false },
-            description: 'The cluster if no keys are required (default: local); else only that of the key',
-            schema: { type: 'string', pattern: RUN_KEY_PART_PATTERN },
-          },
-          {
-            ...{ name: 'Content-Encoding', in: 'header', required: false },
-            description: 'The encoding of the body',
-            schema: { enum: ['identity', 'gzip', 'x-gzip', 'deflate'] },
-          },
+          ...publishParameters,
         ],
         requestBody: {
           required: true,
@@ -148,6 +151,7 @@ export const ingestOpenApi = openApiDocument({
             internal: 'a fault of this service',
             log_unavailable: 'the log does not answer; nothing was acknowledged',
             overloaded: 'too much is in flight',
+            log_refuses: 'the log refuses events until an operator changes what the message says',
             storage_full: 'the log is full',
             closing: 'this process shuts down',
           }),
@@ -155,5 +159,6 @@ export const ingestOpenApi = openApiDocument({
         },
       },
     },
+    ...senderPaths,
   },
 });

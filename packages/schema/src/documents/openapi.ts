@@ -151,7 +151,7 @@ function answeringHosts(paths: OpenApiDocument['paths']): OpenApiDocument['paths
   });
   const added = (operation: Operation): Operation => ({
     ...operation,
-    responses: { ...operation.responses, ...misdirected },
+    responses: { ...misdirected, ...operation.responses },
   });
   return Object.fromEntries(
     Object.entries(paths).map(([path, methods]) => [

@@ -1,0 +1,138 @@
+import { isUtf8 } from 'node:buffer';
+import type { TelemetryEvent } from '@runlog/schema/events/event';
+import { validateEvent } from '@runlog/schema/events/validate-event';
+import type { HttpFaultCode } from '@runlog/schema/faults';
+import { EVENT_DEPTH_MAX, SENDER_BODY_EVENTS_MAX } from '@runlog/schema/limits';
+import { isObject, readEvent } from '../accept-batch.ts';
+import { type EventRange, type Split, splitLines, splitSequence, walked } from '../split-body.ts';
+import { madeOfObject } from './foreign-event.ts';
+import type { MadeEvent, Unmakeable } from './made-event.ts';
+
+/** A TelemetryEvent as it was sent. */
+export interface OwnEvent {
+  readonly kind: 'own';
+  readonly event: TelemetryEvent;
+  readonly bytes: Buffer;
+  readonly normalized: boolean;
+}
+
+/** What can be kept of an item that is no event, and the value if there is one. */
+export interface BadItem extends Unmakeable {
+  readonly raw: Buffer;
+  readonly value?: unknown;
+}
+
+export type SenderItem = OwnEvent | MadeEvent | BadItem;
+
+/** The events of a body, which are made one by one when their turn comes, so that a body costs little more than itself. */
+export interface SenderSource {
+  readonly kind: 'source';
+  readonly total: number;
+  /** Must be asked once for each index, in order. */
+  readonly item: (index: number) => SenderItem;
+}
+
+export interface UnreadableBody {
+  readonly kind: 'unreadable';
+  readonly code: HttpFaultCode;
+  readonly message: string;
+}
+
+/** `json` is any sequence of JSON values. In `text`, a line that is no JSON is the message of an event. */
+export type SenderFormat = 'json' | 'ndjson' | 'text';
+
+export const TOO_MANY_EVENTS: UnreadableBody = {
+  kind: 'unreadable',
+  code: 'too_many_events',
+  message: `a body of this kind may have at most ${SENDER_BODY_EVENTS_MAX} events`,
+};
+
+/** What is made of an object is nested deeper than the object itself. */
+const FOREIGN_DEPTH_MAX = EVENT_DEPTH_MAX - 2;
+
+/** Finds the values of a body from a sender that knows nothing of TelemetryEvents. */
+export function sourceOfBody(
+  body: Buffer,
+  options: { format: SenderFormat; defaultRunId: string },
+): SenderSource | UnreadableBody {
+  const { format } = options;
+  const legible = isUtf8(body);
+  if (!legible && format === 'json') {
+    return { kind: 'unreadable', code: 'invalid_utf8', message: 'the body is not UTF-8' };
+  }
+  const split: Split =
+    format === 'json'
+      ? splitSequence(body, SENDER_BODY_EVENTS_MAX)
+      : splitLines(body, SENDER_BODY_EVENTS_MAX);
+  switch (split.kind) {
+    case 'too_many':
+      return TOO_MANY_EVENTS;
+    case 'broken':
+      return { kind: 'unreadable', code: 'invalid_json', message: split.message };
+    case 'events': {
+      const { ranges } = split;
+      return {
+        kind: 'source',
+        total: ranges.length,
+        item: (index) => {
+          const range = ranges[index]!;
+          const place = 'depth' in range ? range : walked(body, range.start, range.end);
+          return itemOf(body, place, { ...options, legible });
+        },
+      };
+    }
+    default: {
+      const unreachable: never = split;
+      throw new Error(`unknown split ${JSON.stringify(unreachable)}`);
+    }
+  }
+}
+
+function itemOf(
+  body: Buffer,
+  range: EventRange,
+  options: { format: SenderFormat; defaultRunId: string; legible: boolean },
+): SenderItem {
+  const bytes = body.subarray(range.start, range.end);
+  const legible = options.legible || isUtf8(bytes);
+  const defaults = { runId: options.defaultRunId };
+  const read = readEvent(bytes, range, legible);
+  if (read.kind === 'fault') {
+    if (options.format === 'text' && legible && !isBracketed(bytes)) {
+      return madeOfObject({ message: bytes.toString('utf8') }, defaults);
+    }
+    return { ...read, kind: 'unmakeable', raw: bytes };
+  }
+  const { value } = read;
+  if (!isObject(value)) {
+    if (options.format === 'text') return madeOfObject({ message: bytes.toString('utf8') }, defaults);
+    const message = 'an event must be a JSON object';
+    return { kind: 'unmakeable', code: 'schema', path: '', message, raw: bytes, value };
+  }
+  if (isMeantAsOurs(value)) {
+    const verdict = validateEvent(value);
+    if ('fault' in verdict) return { kind: 'unmakeable', ...verdict.fault, raw: bytes, value };
+    return { kind: 'own', event: verdict.event, bytes: read.bytes, normalized: read.normalized };
+  }
+  if (range.depth > FOREIGN_DEPTH_MAX) {
+    const message = `what becomes an event may be nested ${FOREIGN_DEPTH_MAX} deep, this is ${range.depth}`;
+    return { kind: 'unmakeable', code: 'too_deep', path: '', message, raw: bytes };
+  }
+  return madeOfObject(value, defaults);
+}
+
+/** A damaged object among lines of text is kept as what it is, not as somebody's words. */
+function isBracketed(bytes: Buffer): boolean {
+  return bytes[0] === 0x7b || bytes[0] === 0x5b;
+}
+
+/** An object that has all that an event must have is judged as one, and is not made to fit. */
+function isMeantAsOurs(value: Readonly<Record<string, unknown>>): boolean {
+  return (
+    typeof value.event_id === 'string' &&
+    typeof value.event_type === 'string' &&
+    typeof value.timestamp === 'string' &&
+    typeof value.run_id === 'string' &&
+    /^[A-Z][A-Z0-9_]*$/.test(value.event_type)
+  );
+}
