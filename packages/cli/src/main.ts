@@ -25,7 +25,7 @@ const table: readonly TableEntry[] = [
   },
   {
     name: 'import',
-    summary: 'send recorded events.jsonl files to ingest',
+    summary: 'send recordings to ingest: events in JSON, TensorBoard, wandb, MLflow, CSV',
     load: () => import('./commands/import.ts'),
   },
   { name: 'runs', summary: 'list runs', load: () => import('./commands/runs.ts') },
