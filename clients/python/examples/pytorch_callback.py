@@ -1,6 +1,6 @@
 """
-A callback in the style of PyTorch trainers (Lightning, Accelerate, Hugging Face and home-made loops alike): call its
-methods from your loop or from your trainer's hooks. It imports no framework: tensors are handed over as they are and
+A callback in the style of PyTorch trainers, for home-made ones: call its methods from your loop or from your trainer's
+hooks. Lightning, Accelerate, Hugging Face and others have modules of their own (README.md, "In the training libraries"). It imports no framework: tensors are handed over as they are and
 become numbers in the emitter's thread, so that nothing here waits for the GPU.
 
     callback = RunlogCallback(runlog.start(run="resnet-7"), task="cifar10")

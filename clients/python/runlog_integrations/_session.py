@@ -184,7 +184,8 @@ class Session:
         return self
 
     def __getstate__(self) -> Dict[str, Any]:
-        return {**self.__dict__, "_run": None}
+        state: Dict[str, Any] = {**self.__dict__, "_run": None}
+        return state
 
 
 def _check(name: Optional[str], settings: Mapping[str, Any]) -> None:
@@ -199,7 +200,8 @@ def _check(name: Optional[str], settings: Mapping[str, Any]) -> None:
 
 def presentable(hyperparameters: Mapping[str, Any]) -> Dict[str, Any]:
     """Returns hyperparameters within bounds and without secrets."""
-    return _presentable(hyperparameters, 0)
+    shown: Dict[str, Any] = _presentable(hyperparameters, 0)
+    return shown
 
 
 def _presentable(value: Any, depth: int) -> Any:

@@ -19,7 +19,7 @@ except ImportError as error:
 __all__ = ["RunlogTracker"]
 
 
-class RunlogTracker(tracking.GeneralTracker, Ending):  # type: ignore[misc, name-defined]
+class RunlogTracker(tracking.GeneralTracker, Ending):  # type: ignore[misc]
     """
     Logs what `accelerator.log` is given. `init_trackers("resnet-7", config=…, init_kwargs={"runlog": {"url": …}})` names
     the run, and the hyperparameters; `init_kwargs` are the arguments of `runlog.start`.

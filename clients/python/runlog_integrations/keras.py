@@ -84,10 +84,12 @@ class RunlogCallback(Callback, Ending):  # type: ignore[misc]
         model = self.model
         for name in ("save", "save_weights"):
             save = getattr(model, name, None)
-            if callable(save) and not hasattr(save, "runlog"):
-                said = _Saving(save, weakref.ref(self))
+            if isinstance(save, _Saving):
+                # A training before this one was left by an exception.
+                save = save.save
+            if callable(save):
                 # Past the model's own setattr, which tracks what it is given.
-                object.__setattr__(model, name, said)
+                object.__setattr__(model, name, _Saving(save, weakref.ref(self)))
                 self._said.append(name)
 
     def _unwatch_saves(self) -> None:
@@ -100,14 +102,12 @@ class RunlogCallback(Callback, Ending):  # type: ignore[misc]
 class _Saving:
     """A model's `save`, which says where it saved."""
 
-    runlog = True
-
     def __init__(self, save: Any, callback: "weakref.ref[RunlogCallback]") -> None:
-        self._save = save
+        self.save = save
         self._callback = callback
 
     def __call__(self, filepath: Any, *args: Any, **kwargs: Any) -> Any:
-        saved = self._save(filepath, *args, **kwargs)
+        saved = self.save(filepath, *args, **kwargs)
         callback = self._callback()
         if callback is not None:
             callback.checkpoint_saved(filepath)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Callable, Dict, Mapping, Optional, Union
 
 import runlog
-from runlog._session import Ending, Session, needs, never_raises
+from runlog._session import Ending, Hook, Session, needs, never_raises
 
 try:
     # One package has its classes twice under two names. A trainer wants those of its own.
@@ -25,6 +25,8 @@ except ImportError as error:
     raise needs("runlog.lightning", "lightning", error) from error
 
 __all__ = ["RunlogLogger"]
+
+_on_rank_zero: Callable[[Hook], Hook] = rank_zero_only
 
 
 class RunlogLogger(Logger, Ending):  # type: ignore[misc]
@@ -53,7 +55,7 @@ class RunlogLogger(Logger, Ending):  # type: ignore[misc]
         return self.session.run if rank_zero_only.rank == 0 else None
 
     @never_raises
-    @rank_zero_only
+    @_on_rank_zero
     def log_hyperparams(self, params: Union[Mapping[str, Any], Namespace], *_args: Any, **_kwargs: Any) -> None:
         given = vars(params) if isinstance(params, Namespace) else dict(params or {})
         if self.session.begun and not self.session.ended:
@@ -62,7 +64,7 @@ class RunlogLogger(Logger, Ending):  # type: ignore[misc]
             self._hyperparameters.update(given)
 
     @never_raises
-    @rank_zero_only
+    @_on_rank_zero
     def log_graph(self, model: Any, input_array: Any = None) -> None:
         """The trainer calls it at the beginning of `fit`, `validate`, `test` and `predict`, after the hyperparameters."""
         trainer = getattr(model, "_trainer", None)
@@ -70,14 +72,14 @@ class RunlogLogger(Logger, Ending):  # type: ignore[misc]
             self.session.begin(self._hyperparameters, **_facts(model, trainer))
 
     @never_raises
-    @rank_zero_only
+    @_on_rank_zero
     def log_metrics(self, metrics: Mapping[str, Any], step: Optional[int] = None) -> None:
         if not self.session.begun:
             self.session.begin(self._hyperparameters)
         self.session.metrics(metrics, step)
 
     @never_raises
-    @rank_zero_only
+    @_on_rank_zero
     def after_save_checkpoint(self, checkpoint_callback: Any) -> None:
         path = getattr(checkpoint_callback, "_last_checkpoint_saved", "") or checkpoint_callback.last_model_path
         self.session.checkpoint(
@@ -91,7 +93,7 @@ class RunlogLogger(Logger, Ending):  # type: ignore[misc]
         """The emitter sends by itself, and the trainer calls this in its loop."""
 
     @never_raises
-    @rank_zero_only
+    @_on_rank_zero
     def finalize(self, status: str) -> None:
         if status in ("failed", "aborted"):
             # The trainer calls it while it handles the exception.

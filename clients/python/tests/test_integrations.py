@@ -263,6 +263,57 @@ class ModulesTest(EmitterTest):
         self.assertIsNone(callback.session._run)
         self.assertEqual(server.requests, [])
 
+    def test_a_model_says_what_it_saves_to_the_callback_that_trains_it(self):
+        server = self.server()
+        module = imported("keras")
+
+        class Model:
+            name, built, optimizer = "made", False, None
+
+            def save(self, path):
+                return f"saved {path}"
+
+        model = Model()
+        for run in ("left", "trained"):
+            # The first training is left by an exception.
+            callback = module.RunlogCallback(run, url=server.url, spool=self.spool, options=options())
+            callback.model, callback.params = model, {"epochs": 1}
+            callback.on_epoch_begin(0)
+            self.assertEqual(model.save("a.keras"), "saved a.keras")
+        callback.on_train_end()
+        self.assertNotIn("save", vars(model))
+        self.assertEqual([event["run_id"] for event in server.of_type("CHECKPOINT_SAVED")][-1:], ["trained"])
+        self.assertEqual(len([event for event in server.of_type("CHECKPOINT_SAVED") if event["run_id"] == "trained"]), 1)
+
+    def test_a_pickled_callback_of_ray_holds_no_key(self):
+        module = imported("ray_tune")
+        callback = module.RunlogLoggerCallback("r1", url="http://127.0.0.1:9", key="a-secret")
+        state = callback.__getstate__()
+        self.assertNotIn("a-secret", repr(state))
+        again = module.RunlogLoggerCallback.__new__(module.RunlogLoggerCallback)
+        again.__setstate__(state)
+        self.assertEqual(again.session.run_id, "r1")
+
+    def test_trials_are_groups_of_a_run_that_was_started(self):
+        server = self.server()
+        run = self.start(server.url)
+        callback = imported("ray_tune").RunlogLoggerCallback(run)
+        trials = [
+            types.SimpleNamespace(trial_id=name, config={"rate": 1}, status="RUNNING") for name in ("a_0", "a_1")
+        ]
+        for trial in trials:
+            callback.log_trial_start(trial)
+            callback.log_trial_result(1, trial, {"loss": 1.0, "pid": 7, "training_iteration": 3})
+        callback.log_trial_end(trials[0])
+        callback.on_experiment_end(trials)
+        self.assertTrue(run.flush(WAIT_MAX_S))
+        self.assertEqual({event["group_id"] for event in server.events}, {"a_0", "a_1"})
+        self.assertEqual(
+            [event["data"] for event in server.of_type("METRICS")], [{"loss": 1.0, "training_iteration": 3, "step": 3}] * 2
+        )
+        (failed,) = server.of_type("RUN_FAILED")
+        self.assertEqual((failed["group_id"], failed["message"]), ("a_1", "the experiment ended while the trial was RUNNING"))
+
 
 class SessionTest(EmitterTest):
     def session(self, url, run="r1", **settings):
