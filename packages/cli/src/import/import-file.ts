@@ -89,7 +89,9 @@ class FileImporting {
     ...{ found: 0, accepted: 0, known: 0, rejected: 0, normalized: 0, bytesRead: 0 },
   };
   readonly #batches: EventBatches;
-  #lines: { recording: Recording; numberer: LineNumberer } | null = null;
+  #recording: Recording | null = null;
+  /** By source. Each counts what comes twice by itself, since two files may hold the same event. */
+  readonly #numberers = new Map<string, LineNumberer>();
   #batchSinceMs = 0;
   #unknownTold = '';
 
@@ -115,24 +117,21 @@ class FileImporting {
 
   async take(recorded: Recorded): Promise<void> {
     if ('caughtUp' in recorded) return this.#batches.flush();
-    if ('restarted' in recorded) return this.#beginAnew();
+    if ('restarted' in recorded) {
+      // What comes again is known, as if the source were imported again.
+      this.#numberers.delete(recorded.source ?? '');
+      return;
+    }
     this.#result.found += 1;
     const { place } = recorded;
     if ('fault' in recorded) return this.#reject(place, recorded.fault);
     const bytes = 'line' in recorded ? recorded.line : eventBytes(recorded.event);
-    this.#lines ??= await this.#begin(bytes);
-    const read = readLine(bytes, this.#lines.recording);
+    this.#recording ??= await this.#begin(bytes);
+    const read = readLine(bytes, this.#recording);
     if (read.kind === 'rejected') return this.#reject(place, withHint(read.fault, recorded));
     const asked = this.#options.runs.asked(read.run) ?? (await this.#options.runs.ask(read.run));
     if (asked.kind === 'unknown') return this.#rejectUnknown(place, asked.message);
-    await this.#send(read, { recorded, numberer: this.#lines.numberer });
-  }
-
-  /** What comes again is known, as if the file were imported again. */
-  #beginAnew(): void {
-    if (this.#lines === null) return;
-    const { recording } = this.#lines;
-    this.#lines = { recording, numberer: new LineNumberer(recording, this.#options.runs.held) };
+    await this.#send(read, { recorded, numberer: this.#numbererOf(recorded, this.#recording) });
   }
 
   async end(): Promise<FileImport> {
@@ -149,11 +148,17 @@ class FileImporting {
     this.#batches[Symbol.dispose]();
   }
 
-  async #begin(firstLine: Buffer) {
-    const { clusterId, groupId, inode, runs } = this.#options;
+  #numbererOf({ source = '' }: Recorded, recording: Recording): LineNumberer {
+    const known = this.#numberers.get(source);
+    const numberer = known ?? new LineNumberer(recording, this.#options.runs.held);
+    if (known === undefined) this.#numberers.set(source, numberer);
+    return numberer;
+  }
+
+  async #begin(firstLine: Buffer): Promise<Recording> {
+    const { clusterId, groupId, inode } = this.#options;
     const runId = await this.#options.runIdFor(firstLine);
-    const recording = { clusterId, groupId, runId, emitterId: emitterIdOf(firstLine, inode) };
-    return { recording, numberer: new LineNumberer(recording, runs.held) };
+    return { clusterId, groupId, runId, emitterId: emitterIdOf(firstLine, inode) };
   }
 
   async #send(read: ReadLine, by: { recorded: Recorded; numberer: LineNumberer }): Promise<void> {

@@ -1,7 +1,9 @@
 import type { LineFault } from './judge-line.ts';
 
-/** What a reader finds at one place of a recording. */
-export type Recorded =
+/** What a reader finds at one place of a recording. `source`: one of several recordings that are read together. */
+export type Recorded = { readonly source?: string } & Found;
+
+type Found =
   /** An event as an object. It may lack `event_id`, `run_id` and `emitter_id`; the import gives what is missing. */
   | { readonly place: string; readonly event: Readonly<Record<string, unknown>> }
   /** An event as the JSON that the file has. Its bytes are kept. `isLast`: the file ends there without a line end. */
@@ -10,7 +12,7 @@ export type Recorded =
   | { readonly place: string; readonly fault: LineFault }
   /** Nothing more is there at this moment: what was read should be sent. Only sources that grow say so. */
   | { readonly place: string; readonly caughtUp: true }
-  /** A source that grows was replaced or rewritten: what follows is all that it holds now, and may have been given before. */
+  /** A source that grows was replaced, rewritten or removed: what it gives from now on, it may have given before. */
   | { readonly place: string; readonly restarted: true };
 
 export interface ReadingOptions {

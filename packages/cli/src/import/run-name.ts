@@ -4,12 +4,13 @@ import { basename, dirname, resolve } from 'node:path';
 const NAME_CHARS_MAX = 64;
 const DIGEST_CHARS = 8;
 
-/**
- * Derives a run's name from a file's: `logs/2025-12-05_111053.events.jsonl` is the run `2025-12-05_111053`. A name that cannot
- * be a run's as it is gets a part of its hash, so that two names never become one.
- */
+/** Derives a run's name from a file's: `logs/2025-12-05_111053.events.jsonl` is the run `2025-12-05_111053`. */
 export function runIdOfFile(path: string): string {
-  const source = nameOf(path);
+  return runIdOfName(nameOf(path));
+}
+
+/** Makes a run's name of any. One that cannot be a run's as it is gets a part of its hash, so that two names never become one. */
+export function runIdOfName(source: string): string {
   const legal = legalOf(source);
   if (legal === source && legal.length <= NAME_CHARS_MAX) return legal;
   const kept = legal.slice(0, NAME_CHARS_MAX - DIGEST_CHARS - 1).replace(/[-.]+$/, '');

@@ -1,8 +1,9 @@
 import { eventNames } from '@runlog/schema/events/event-types';
 import { timestampPattern } from '@runlog/schema/events/instant';
+import { runIdOfName } from '../run-name.ts';
 import { type CsvDialect, cellNumber } from './csv-dialect.ts';
 import type { SourceEvent } from './source.ts';
-import { cutText, metricName, numberValue, runIdOfText, timestampOfSeconds } from './source-event.ts';
+import { cutText, metricName, numberValue, timestampOfSeconds } from './source-event.ts';
 
 /** What the columns of a file mean. The rest are metrics. */
 export interface CsvColumns {
@@ -133,7 +134,7 @@ export function rowEvent(
         break;
       case 'run_id':
       case 'group_id':
-        event[role] = runIdOfText(text);
+        event[role] = runIdOfName(text);
         break;
       case 'event_id':
         event.event_id = text;

@@ -53,7 +53,12 @@ describe('a CSV file', () => {
     expect(items).toMatchObject([
       {
         event: {
-          ...{ run_id: 'a-b', event_type: 'EPOCH_COMPLETED', timestamp: '2026-01-05 10:00:00Z', epoch: 3 },
+          ...{
+            run_id: expect.stringMatching(/^a-b-[0-9a-f]{8}$/),
+            event_type: 'EPOCH_COMPLETED',
+            timestamp: '2026-01-05 10:00:00Z',
+            epoch: 3,
+          },
           ...{ message: 'done', data: { step: 3, accuracy: 0.5 } },
         },
       },

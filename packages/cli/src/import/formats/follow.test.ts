@@ -109,7 +109,8 @@ describe('a folder that is followed', () => {
       for await (const item of follower.read(path, { signal: new AbortController().signal }))
         items.push(item);
     })();
-    const placesOf = () => items.flatMap((item) => ('caughtUp' in item ? [] : [item.place]));
+    const placesOf = () =>
+      items.flatMap((item) => ('caughtUp' in item ? [] : [item.place.slice(path.length + 1)]));
     return {
       places: placesOf,
       looks: () => items.filter((item) => 'caughtUp' in item).length,
@@ -151,16 +152,18 @@ describe('a folder that is followed', () => {
     const looks = following.looks();
     await expect.poll(following.looks).toBeGreaterThan(looks + 1);
     await writeFile(file, eventLine(4));
-    await expect.poll(following.places).toEqual([...rotated, file, 'a.jsonl:1']);
+    await expect.poll(following.places).toEqual([...rotated, 'a.jsonl:gone', 'a.jsonl:1']);
     await following.end();
   });
 
   test('that is not there yet is waited for', async () => {
     const path = join(await newFolder(), 'later');
     const following = follow(path);
+    await expect.poll(following.looks).toBeGreaterThan(1);
     await mkdir(path);
     await writeFile(join(path, 'a.jsonl'), eventLine(1));
     await expect.poll(following.places).toEqual(['a.jsonl:1']);
+    expect(following.notes).toEqual([`${path} is not there; waiting for it`]);
     await following.end();
   });
 });

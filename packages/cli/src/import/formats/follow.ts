@@ -44,7 +44,6 @@ export function createFollower(options: FollowOptions): {
   const followed = new Map<string, Followed>();
   const told = new Map<string, string>();
   const unread = new Set<string>();
-  const vanished = new Set<string>();
   const cache: FoundCache = new Map();
 
   function note(path: string, message: string): void {
@@ -64,20 +63,20 @@ export function createFollower(options: FollowOptions): {
         }
         recovered(root);
       } catch (error) {
-        failed(root, error);
+        unread.add(root);
+        note(root, isAbsent(error) ? 'is not there; waiting for it' : troubleOf(error));
         for (const [path, { root: of }] of followed) if (of === root) here.add(path);
       }
     }
-    for (const [path, { source, root }] of followed) {
+    for (const [path, { source }] of followed) {
       if (!here.has(path)) {
         followed.delete(path);
-        vanished.add(path);
+        yield { place: `${path}:gone`, source: path, restarted: true };
         continue;
       }
       try {
-        if (vanished.delete(path)) yield { place: path, restarted: true };
         for await (const item of source.read({ ...reading, growing: true })) {
-          yield { ...item, place: placeOf(path, root, item.place) };
+          yield { ...item, source: path, place: `${path}:${item.place}` };
         }
         recovered(path);
       } catch (error) {
@@ -89,11 +88,13 @@ export function createFollower(options: FollowOptions): {
   function take(found: Found, root: string): string | null {
     if (found.kind === 'not_read') {
       note(found.path, found.reason);
+      unread.add(found.path);
       return null;
     }
     const { path } = found.source;
     if (path.endsWith('.gz')) {
       note(path, 'is compressed and cannot be followed; import it by its name');
+      unread.add(path);
       return null;
     }
     if (followed.has(path)) return path;
@@ -109,9 +110,9 @@ export function createFollower(options: FollowOptions): {
 
   /** A file may vanish at any moment, and the next look knows that. */
   function failed(path: string, error: unknown): void {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    if (isAbsent(error)) return;
     unread.add(path);
-    note(path, `cannot be read (${(error as Error).message}); trying again`);
+    note(path, troubleOf(error));
   }
 
   function recovered(path: string): void {
@@ -141,7 +142,10 @@ export function createFollower(options: FollowOptions): {
   return { read, unread };
 }
 
-function placeOf(path: string, root: string, place: string): string {
-  const below = path === root ? '' : path.slice(root.length).replace(/^\/+/, '');
-  return below === '' ? place : `${below}:${place}`;
+function isAbsent(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+}
+
+function troubleOf(error: unknown): string {
+  return `cannot be read (${(error as Error).message}); trying again`;
 }

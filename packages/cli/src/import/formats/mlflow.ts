@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { eventNames } from '@runlog/schema/events/event-types';
+import { runIdOfName } from '../run-name.ts';
 import { GrowingLines } from './growing-lines.ts';
 import { endOfStatus, type RunMeta, readExperimentName, readRunMeta, secondsOfTime } from './mlflow-meta.ts';
 import { faultAt, RESTARTED, type ReadOptions, type Source, type SourceItem } from './source.ts';
@@ -10,7 +11,6 @@ import {
   idOf,
   metricName,
   numberValue,
-  runIdOfText,
   timestampOfSeconds,
 } from './source-event.ts';
 
@@ -48,7 +48,7 @@ export function mlflowSource(folder: string, givenRunId: string | undefined): So
       isDeletionTold = true;
       return;
     }
-    const run = { runId: givenRunId ?? runIdOfText(meta.run_id ?? meta.run_uuid ?? ''), meta };
+    const run = { runId: givenRunId ?? runIdOfName(meta.run_id ?? meta.run_uuid ?? ''), meta };
     const names = (await filesBelow(join(folder, 'metrics'))).sort();
     const end = endEvent(run.runId, meta);
     // A run that has logged nothing yet may still be writing its parameters, one after the other.

@@ -1,5 +1,5 @@
 import { basename, dirname, relative, resolve, sep } from 'node:path';
-import { runIdOfText } from './source-event.ts';
+import { runIdOfName } from '../run-name.ts';
 
 /** Names that say what a folder or file is, and not which run it belongs to. */
 const general =
@@ -11,7 +11,7 @@ const PARENTS_MAX = 4;
  * (`train`, `version_0`) gets that of the folder above it.
  */
 export function runIdOfFolder(folder: string, root: string): string {
-  return runIdOfText(withParents(segmentsOf(folder, root), root).join('-'));
+  return runIdOfName(withParents(segmentsOf(folder, root), root).join('-'));
 }
 
 /** Names the run of a file that holds a table, or events, in the same way; its ending is left out. */
@@ -22,7 +22,7 @@ export function runIdOfTable(path: string, root: string): string {
     .replace(/\.?events$/i, '');
   const segments = segmentsOf(dirname(path), root);
   const own = stem === '' || (general.test(stem) && segments.length > 0) ? segments : [...segments, stem];
-  return runIdOfText(withParents(own, root).join('-'));
+  return runIdOfName(withParents(own, root).join('-'));
 }
 
 function segmentsOf(folder: string, root: string): string[] {

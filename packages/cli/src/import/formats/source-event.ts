@@ -6,7 +6,6 @@ const TEXT_CHARS_MAX = 16_384;
 const CONFIG_BYTES_MAX = 64 * 1024;
 const CONFIG_DEPTH_MAX = 16;
 const CONFIG_MESSAGE_CHARS_MAX = 500;
-const RUN_ID_CHARS_MAX = 64;
 
 /** The id of an event that has none: the same bytes get the same one in each import. The form is that of event-identity.ts. */
 export function idOf(...parts: readonly (string | number | Buffer)[]): string {
@@ -101,22 +100,4 @@ function configMessage(config: Readonly<Record<string, unknown>>): string {
     ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   );
   return cutText(`configured: ${parts.join(' ')}`, CONFIG_MESSAGE_CHARS_MAX);
-}
-
-/**
- * Makes the name of a run from any text. What may not stand in it becomes `-`. A text that is too long, or has letters that
- * are all lost, gets a hash of the whole at its end, so that two of them stay two runs.
- */
-export function runIdOfText(text: string): string {
-  const legal = text
-    .normalize('NFKD')
-    .replace(/\p{M}+/gu, '')
-    .replace(/[^A-Za-z0-9._-]+/g, '-')
-    .replace(/^[^A-Za-z0-9]+/, '')
-    .replace(/[-.]+$/, '');
-  const isPlain = legal.length > 0 && legal.length <= RUN_ID_CHARS_MAX && !/[^\p{ASCII}]/u.test(text);
-  if (isPlain) return legal;
-  const hash = createHash('sha256').update(text).digest('hex').slice(0, 8);
-  const room = RUN_ID_CHARS_MAX - hash.length - 1;
-  return legal === '' ? `imported-${hash}` : `${legal.slice(0, room).replace(/[-.]+$/, '')}-${hash}`;
 }

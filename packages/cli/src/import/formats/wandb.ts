@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { eventNames } from '@runlog/schema/events/event-types';
+import { runIdOfName } from '../run-name.ts';
 import { GrowingFile } from './growing-file.ts';
 import { LeftOut } from './left-out.ts';
 import {
@@ -17,7 +18,6 @@ import {
   idOf,
   metricName,
   numberValue,
-  runIdOfText,
   timestampOfSeconds,
 } from './source-event.ts';
 import { WandbLog } from './wandb-log.ts';
@@ -74,7 +74,7 @@ export function wandbSource(path: string, runId: string | undefined): Source {
     }
     if (record.kind === 'left_out') leftOut.add(record.what);
     if (record.kind === 'run' && runId === undefined && record.runId !== '') {
-      progress.runId = runIdOfText(record.runId);
+      progress.runId = runIdOfName(record.runId);
     }
     const event = eventOf(record, { progress, leftOut, id: idOf('wandb', bytes) });
     if (event !== null) yield { place, event };
@@ -85,7 +85,7 @@ export function wandbSource(path: string, runId: string | undefined): Source {
 
 function beginning(path: string, runId: string | undefined): Progress {
   const name = /^run-(.+)\.wandb$/.exec(basename(path))?.[1] ?? basename(path, '.wandb');
-  return { runId: runId ?? runIdOfText(name), startSeconds: 0, lastSeconds: 0, summary: new Map() };
+  return { runId: runId ?? runIdOfName(name), startSeconds: 0, lastSeconds: 0, summary: new Map() };
 }
 
 interface Context {
