@@ -1133,8 +1133,9 @@ class _Losses:
     def count(self, reason: str, events: int = 1) -> None:
         self._counts[reason] += events
 
-    def unreadable(self) -> bool:
-        return self._counts["unreadable"] > 0
+    def of_numbered(self) -> int:
+        """How many were lost in this process after they had got their numbers."""
+        return self._counts["unreadable"] + self._counts["not_spooled"]
 
     def by_reason(self) -> Dict[str, int]:
         return {"queue_full": self._queue.dropped(), **self._counts}
@@ -1708,17 +1709,18 @@ class _Emitter:
     def flush(self, timeout: float) -> bool:
         until = time.monotonic() + timeout
         urge_at = 0.0
-        self.ensure_running()
+        if id(self) in _emitters:
+            self.ensure_running()
         while not self.settled():
             now = time.monotonic()
             if self._done or now >= until:
-                return self.settled() and not self.losses.unreadable()
+                return self.settled() and not self.losses.of_numbered()
             if now >= urge_at:
                 urge_at = now + 1.0
                 self._backoff.hurry()
                 self.queue.ring()
             time.sleep(0.005)
-        return not self.losses.unreadable()
+        return not self.losses.of_numbered()
 
     def ask_to_close(self, timeout: float) -> None:
         """Sets the moment at which the emitter will be closed. When it is called again, the earliest time stands."""
@@ -2325,8 +2327,11 @@ class Run:
         return Run(self._emitter, self.run_id, _key_part("group", group), self._open)
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Waits until the server has acknowledged everything emitted. Returns False when that takes too long."""
-        return not self._open or self._emitter.flush(timeout)
+        """
+        Waits until the server has acknowledged everything emitted. Returns False when that takes too long, and when
+        events were lost after they had got their numbers.
+        """
+        return self._emitter.flush(timeout)
 
     def alert(self, title: str, text: Optional[str] = None, severity: Union[str, int] = "warning", **data: Any) -> None:
         """

@@ -150,6 +150,18 @@ class SpoolTest(EmitterTest):
         self.assertEqual(self.drain_by_command("--url", server.url)[0], 0)
         self.assertEqual(len(server.events), 101)
 
+    def test_a_closed_run_says_whether_all_was_acknowledged(self):
+        server = self.server()
+        sent, spooled, lost = (
+            self.start(server.url),
+            self.start(f"http://127.0.0.1:{free_port()}"),
+            self.start(f"http://127.0.0.1:{free_port()}", spool=False),
+        )
+        for run in (sent, spooled, lost):
+            run.emit("X")
+            run.close(WAIT_MAX_S if run is sent else 0.2)
+        self.assertEqual([run.flush(WAIT_MAX_S) for run in (sent, spooled, lost)], [True, False, False])
+
     def test_a_torn_last_line_is_left_out(self):
         run = self.away(10)
         run.close(1)
