@@ -245,6 +245,13 @@ describe('POST /v1/events', () => {
     expect([response.status, await faultCode(response)]).toEqual([400, 'invalid_query']);
   });
 
+  it('says in which cluster it stores, also to whoever sends nothing', async () => {
+    const { url } = await serve();
+    const response = await post(url, '[]', { 'x-cluster-id': 'c7' }, '?dry_run=1');
+    expect([response.status, response.headers.get('x-cluster-id')]).toEqual([200, 'c7']);
+    expect((await post(url, eventText())).headers.get('x-cluster-id')).toBe('local');
+  });
+
   it('judges with dry_run=1, and neither publishes nor keeps anything', async () => {
     const { url, published, rejected } = await serve();
     const response = await post(url, `[${eventText()},${bad}]`, {}, '?dry_run=1');

@@ -127,6 +127,10 @@ export const ingestOpenApi = openApiDocument({
           200: {
             ...jsonResponse('The fate of each event', refTo('IngestResponse')),
             headers: {
+              'X-Cluster-Id': {
+                description: 'The cluster that the events are stored in: that of the key, if there is one',
+                schema: { type: 'string' },
+              },
               'Retry-After': {
                 description: 'With `retry` events: seconds to wait before they are sent again',
                 schema: { type: 'integer', minimum: 1 },
