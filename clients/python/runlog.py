@@ -1681,6 +1681,8 @@ class _Emitter:
 
     def ensure_running(self) -> None:
         """Starts the thread: at `start`, and at the first event of a forked child."""
+        if self._done:
+            self._put_away_late()
         if self.running or self._done or not self._starting.acquire(blocking=False):
             return
         try:
@@ -1892,19 +1894,30 @@ class _Emitter:
             lost = self.backlog.put_away()
             if lost:
                 self.losses.count("not_spooled", lost)
-                _log.warning("%d events could neither be sent nor spooled and are lost", lost)
+                self.notices.warn("not_spooled", f"{lost} events could neither be sent nor spooled and are lost")
             if self.backlog.segments():
-                _log.warning(
-                    "the server at %s did not take all events in time; send them later with: python -m runlog drain %s",
-                    self.url,
-                    self.spool_root,
+                self.notices.warn(
+                    "left",
+                    f"the server at {self.url} did not take all events in time; send them later with: "
+                    f"python -m runlog drain {self.spool_root}",
                 )
             self.wire.close()
             self.backlog.close()
         except Exception as error:
-            _log.warning("closing: %s: %s", type(error).__name__, error)
+            lost = len(self.queue) + len(self.memory)
+            self.losses.count("not_spooled", lost)
+            _log.warning("closing: %s: %s; %d events are lost", type(error).__name__, error, lost)
         # Not after an exception of another kind: the exit of the process tries again.
         self._done = True
+        self.running = False
+
+    def _put_away_late(self) -> None:
+        """Spools what was emitted when the exit of the process had closed the emitter, by a destructor for example."""
+        if self.queue and self._state.acquire(timeout=1.0):
+            try:
+                self._put_away()
+            finally:
+                self._state.release()
 
     def _take(self, everything: bool = False) -> None:
         """Numbers events from the queue, in the order in which they were emitted."""

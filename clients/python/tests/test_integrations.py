@@ -283,7 +283,9 @@ class ModulesTest(EmitterTest):
         callback.on_train_end()
         self.assertNotIn("save", vars(model))
         self.assertEqual([event["run_id"] for event in server.of_type("CHECKPOINT_SAVED")][-1:], ["trained"])
-        self.assertEqual(len([event for event in server.of_type("CHECKPOINT_SAVED") if event["run_id"] == "trained"]), 1)
+        self.assertEqual(
+            len([event for event in server.of_type("CHECKPOINT_SAVED") if event["run_id"] == "trained"]), 1
+        )
 
     def test_a_pickled_callback_of_ray_holds_no_key(self):
         module = imported("ray_tune")
@@ -298,9 +300,7 @@ class ModulesTest(EmitterTest):
         server = self.server()
         run = self.start(server.url)
         callback = imported("ray_tune").RunlogLoggerCallback(run)
-        trials = [
-            types.SimpleNamespace(trial_id=name, config={"rate": 1}, status="RUNNING") for name in ("a_0", "a_1")
-        ]
+        trials = [types.SimpleNamespace(trial_id=name, config={"rate": 1}, status="RUNNING") for name in ("a_0", "a_1")]
         for trial in trials:
             callback.log_trial_start(trial)
             callback.log_trial_result(1, trial, {"loss": 1.0, "pid": 7, "training_iteration": 3})
@@ -309,10 +309,13 @@ class ModulesTest(EmitterTest):
         self.assertTrue(run.flush(WAIT_MAX_S))
         self.assertEqual({event["group_id"] for event in server.events}, {"a_0", "a_1"})
         self.assertEqual(
-            [event["data"] for event in server.of_type("METRICS")], [{"loss": 1.0, "training_iteration": 3, "step": 3}] * 2
+            [event["data"] for event in server.of_type("METRICS")],
+            [{"loss": 1.0, "training_iteration": 3, "step": 3}] * 2,
         )
         (failed,) = server.of_type("RUN_FAILED")
-        self.assertEqual((failed["group_id"], failed["message"]), ("a_1", "the experiment ended while the trial was RUNNING"))
+        self.assertEqual(
+            (failed["group_id"], failed["message"]), ("a_1", "the experiment ended while the trial was RUNNING")
+        )
 
 
 class SessionTest(EmitterTest):

@@ -259,6 +259,23 @@ except KeyboardInterrupt:
 """
         self.assertEqual(self.ended(self.run_script(source, self.hung()))[0], 7)
 
+    def test_what_is_emitted_when_the_exit_has_closed_the_emitter_is_spooled(self):
+        source = """
+class Trainer:
+    def __del__(self):
+        run.emit('X', index=2)
+        run.finish()
+trainer = Trainer()
+run = start(URL, exit_timeout=0.2)
+run.emit('X', index=0)
+"""
+        # What is registered before runlog is imported is called when runlog has closed.
+        early = "import atexit\natexit.register(lambda: run.emit('X', index=1))\n"
+        process = self.script(early + HEAD + f"URL = {self.hung()!r}\n" + source)
+        code, _, errors = self.ended(process)
+        self.assertEqual((code, errors.count("python -m runlog drain")), (0, 1))
+        self.all_are_spooled(3, errors, "RUN_FINISHED")
+
     @unittest.skipUnless(hasattr(os, "fork"), "needs fork")
     def test_a_child_that_is_forked_while_its_parent_closes_can_be_interrupted(self):
         source = """
