@@ -33,6 +33,8 @@ const roleNames: readonly (readonly [name: string, role: Role])[] = [
   ['global_step', 'step'],
   ['_step', 'step'],
   ['iteration', 'step'],
+  ['total_timesteps', 'step'],
+  ['time/total_timesteps', 'step'],
   ['epoch', 'epoch'],
   ['timestamp', 'timestamp'],
   ['_timestamp', 'timestamp'],

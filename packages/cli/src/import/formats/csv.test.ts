@@ -83,6 +83,13 @@ describe('a CSV file', () => {
     ]);
   });
 
+  test('of Stable-Baselines3 and of Keras has its steps', async () => {
+    expect(dataOf(await read('time/fps,time/total_timesteps,rollout/ep_rew_mean\n90,2048,22.5\n'))).toEqual([
+      { 'time/fps': 90, step: 2048, 'rollout/ep_rew_mean': 22.5 },
+    ]);
+    expect(dataOf(await read('epoch,loss,val_loss\n0,2.5,NA\n'))).toEqual([{ step: 0, loss: 2.5 }]);
+  });
+
   test('that gets more rows, or a further column, gives the rows that it had with the same ids', async () => {
     const ids = (items: readonly SourceItem[]) => items.map((item) => 'event' in item && item.event.event_id);
     const before = ids(await read('step,loss\n1,0.5\n1,0.5\n'));
