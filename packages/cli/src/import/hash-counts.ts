@@ -1,6 +1,7 @@
 /** 40 million entries: half a gigabyte. */
 const SLOTS_MAX = 2 ** 26;
-const SLOTS_MIN = 1_024;
+/** Those who follow thousands of files have a table for each. */
+const SLOTS_MIN = 64;
 const FILLED_MAX = 0.6;
 
 /** A hash of 64 bits in two halves. */
