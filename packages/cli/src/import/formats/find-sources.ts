@@ -26,8 +26,7 @@ const mlflowFolders = ['metrics', 'params', 'tags'];
 /** Folders that hold no run. wandb keeps pictures and its own log beside the file of a run. */
 const passedFolders: ReadonlySet<string> = new Set(['node_modules', '__pycache__', 'site-packages']);
 
-export const SQLITE_REASON =
-  'is a database. If it is MLflow\'s, write its metrics into a CSV file and import that: sqlite3 -header -csv mlflow.db "SELECT run_uuid AS run_id, key, value, timestamp, step FROM metrics ORDER BY timestamp" > metrics.csv';
+export const SQLITE_REASON = `is a database. If it is MLflow's, write its metrics into a CSV file and import that: sqlite3 -header -csv mlflow.db "SELECT run_uuid AS run_id, key, iif(is_nan, 'nan', value) AS value, timestamp, step FROM metrics ORDER BY timestamp" > metrics.csv`;
 
 /**
  * Finds what can be imported: the file that is named, or all that is recognised below a folder, the event files of a folder in
