@@ -138,11 +138,14 @@ async function tryIntegration(name: string, python: string, folder: string): Pro
     const verify = await runlog(['verify'], env);
     if (verify.code !== 0) faults.push(`runlog verify ended with ${verify.code}:\n${verify.output}`);
     for (const { run_id, group_id } of rows.filter(({ status }) => status === 'finished').slice(0, 1)) {
-      const shown = await runlog(
-        ['show', `local/${run_id}/${group_id}`, '--entries', '5', '--url', gateway],
-        env,
-      );
-      process.stdout.write(shown.output.replace(/^/gm, '  '));
+      const key = `local/${run_id}/${group_id}`;
+      for (const command of [
+        ['show', key, '--entries', '5'],
+        ['figures', key],
+      ]) {
+        const { output } = await runlog([...command, '--url', gateway], env);
+        process.stdout.write(`${output.trimEnd().replace(/^/gm, '  ')}\n\n`);
+      }
     }
     if (values.record) await record(name, folder);
     return {
@@ -261,7 +264,14 @@ async function runlog(args: readonly string[], env: Readonly<Record<string, stri
 
 async function run([command, ...args]: readonly string[], env: NodeJS.ProcessEnv) {
   const child = spawn(command!, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const exited = Promise.race([once(child, 'exit'), once(child, 'error')]);
-  const [output, errors, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exited]);
-  return { code: code as unknown, output: output + errors };
+  try {
+    const [output, errors, [code]] = await Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      once(child, 'exit'),
+    ]);
+    return { code: code as unknown, output: output + errors };
+  } catch (error) {
+    return { code: 'an error', output: `${(error as Error).message}\n` };
+  }
 }

@@ -150,9 +150,9 @@ class Recording:
     def _keep_events(self):
         emit, log = runlog.Run.emit, runlog.Run.log
 
-        def emitted(this, event_type, data=None, /, *, message="", severity="info", **fields):
+        def emitted(this, event_type, data=None, /, *, message="", severity="info", epoch=None, **fields):
             self._event(this, event_type, {**(data or {}), **fields}, message, severity)
-            emit(this, event_type, data, message=message, severity=severity, **fields)
+            emit(this, event_type, data, message=message, severity=severity, epoch=epoch, **fields)
 
         def logged(this, metrics=None, step=None, **more):
             self._event(this, "METRICS", {**(metrics or {}), **more, **({} if step is None else {"step": step})}, "", "info")

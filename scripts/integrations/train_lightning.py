@@ -67,7 +67,7 @@ def trainer(logger, epochs, name):
         logger=[logger, csv_logger],
         log_every_n_steps=1,
         default_root_dir=given.folder,
-        callbacks=[ModelCheckpoint(os.path.join(given.folder, "checkpoints"), save_last=True)],
+        callbacks=[ModelCheckpoint(os.path.join(given.folder, "checkpoints"), monitor="val_loss", save_last=True)],
         enable_progress_bar=False,
         enable_model_summary=False,
     )

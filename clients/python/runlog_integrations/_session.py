@@ -129,9 +129,13 @@ class Session:
         if self.ended:
             self._say_end()
 
-    def checkpoint(self, path: Any, step: Optional[runlog.Number] = None, **more: Any) -> None:
+    def checkpoint(
+        self, path: Any, step: Optional[runlog.Number] = None, epoch: Optional[runlog.Number] = None, **more: Any
+    ) -> None:
+        """A number in `more` becomes a figure of its own."""
         fields = {"path": str(path), "step": step, **more}
-        self.run.emit("CHECKPOINT_SAVED", {name: value for name, value in fields.items() if value is not None})
+        known = {name: value for name, value in fields.items() if value is not None}
+        self.run.emit("CHECKPOINT_SAVED", known, epoch=epoch)
         self._stay_ended()
 
     def end(self, message: str = "") -> None:

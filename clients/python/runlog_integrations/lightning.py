@@ -81,12 +81,13 @@ class RunlogLogger(Logger, Ending):  # type: ignore[misc]
     @never_raises
     @_on_rank_zero
     def after_save_checkpoint(self, checkpoint_callback: Any) -> None:
+        monitor = getattr(checkpoint_callback, "monitor", None)
+        score = getattr(checkpoint_callback, "current_score", None)
         path = getattr(checkpoint_callback, "_last_checkpoint_saved", "") or checkpoint_callback.last_model_path
         self.session.checkpoint(
             path or checkpoint_callback.best_model_path,
             getattr(checkpoint_callback, "_last_global_step_saved", None),
-            monitor=getattr(checkpoint_callback, "monitor", None),
-            score=getattr(checkpoint_callback, "current_score", None),
+            monitored={monitor: score} if monitor is not None and score is not None else None,
         )
 
     def save(self) -> None:

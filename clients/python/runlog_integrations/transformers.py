@@ -52,7 +52,7 @@ class RunlogCallback(TrainerCallback, Ending):  # type: ignore[misc]
     def on_save(self, args: Any, state: Any, control: Any, **_more: Any) -> None:
         if state.is_world_process_zero:
             path = os.path.join(args.output_dir, f"checkpoint-{state.global_step}")
-            self.session.checkpoint(path, state.global_step, epoch=state.epoch)
+            self.session.checkpoint(path, state.global_step, state.epoch)
 
     @never_raises
     def on_train_end(self, args: Any, state: Any, control: Any, **_more: Any) -> None:
