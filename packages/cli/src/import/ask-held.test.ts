@@ -54,6 +54,7 @@ test('a run is read page by page, when the gateway has read the log, and only on
   const behind = { status: 'ready', feed: { state: 'live', behind_records: 70_000 } };
   const { runs, asked } = await gatewayOf({
     '/readyz': [
+      [503, { error: { code: 'not_ready', message: 'this gateway is still reading the log' } }],
       [200, behind],
       [200, atEnd],
     ],
@@ -67,6 +68,7 @@ test('a run is read page by page, when the gateway has read the log, and only on
   expect(await runs.ask(run)).toEqual({ kind: 'held', distinct: 3 });
   expect(await runs.ask(run)).toEqual({ kind: 'held', distinct: 3 });
   expect(asked).toEqual([
+    '/readyz',
     '/readyz',
     '/readyz',
     '/readyz',

@@ -39,7 +39,7 @@ export async function waitUntilRead(options: AskOptions): Promise<void> {
   for (;;) {
     const patienceMs = Number.isNaN(nearSinceMs) && atEnd === 0 ? FIRST_PATIENCE_MS : PATIENCE_MS;
     const feed = await patiently(options, () => feedOf(target), patienceMs);
-    const isReading = feed.state === 'live' && feed.held_back === undefined;
+    const isReading = feed?.state === 'live' && feed.held_back === undefined;
     const behind = isReading ? feed.behind_records : null;
     atEnd = behind === 0 ? atEnd + 1 : 0;
     if (behind === null || behind > NEAR_RECORDS_MAX) nearSinceMs = Number.NaN;

@@ -45,9 +45,10 @@ export async function getEvents(
   return (await response.json()) as EventsPage;
 }
 
-/** Asks how far the gateway has read the log. */
-export async function feedOf(target: GatewayTarget): Promise<FeedHealth> {
+/** Asks how far the gateway has read the log. Returns null while it reads it for the first time. */
+export async function feedOf(target: GatewayTarget): Promise<FeedHealth | null> {
   const response = await get(target, '/readyz');
+  if (response.status === 503 && faultCode(await response.clone().text()) === 'not_ready') return null;
   if (response.status !== 200) throw await refusal(target, response);
   const { feed } = (await response.json()) as { feed?: FeedHealth };
   if (feed !== undefined) return feed;
