@@ -14,7 +14,7 @@ import time
 import types
 import unittest
 
-from support import FOLDER, TESTS, WAIT_MAX_S, EmitterTest, first_of_each, missing_of, options, runlog, wait_until
+from support import FOLDER, TESTS, WAIT_MAX_S, EmitterTest, first_of_each, free_port, missing_of, options, runlog, wait_until
 
 RECORDINGS = os.path.join(TESTS, "recordings")
 
@@ -380,7 +380,8 @@ class SessionTest(EmitterTest):
         server = self.server()
         process = self.script(
             f"from runlog._session import Session\n"
-            f"session = Session('made', 'r1', {{'url': '{server.url}'}})\n"
+            f"from support import options\n"
+            f"session = Session('made', 'r1', {{'url': '{server.url}', 'options': options()}})\n"
             f"session.begin()\n"
             f"session.metrics({{'loss': 1}}, 1)\n"
             f"raise RuntimeError('out of memory')\n"
@@ -390,7 +391,7 @@ class SessionTest(EmitterTest):
         self.assertIn("RuntimeError: out of memory", errors)
         (failed,) = server.of_type("RUN_FAILED")
         self.assertEqual(failed["message"], "RuntimeError: out of memory")
-        self.assertIn("line 5", failed["data"]["traceback"])
+        self.assertIn("line 6", failed["data"]["traceback"])
 
     def test_a_hook_never_raises_and_says_so_once(self):
         module = imported("keras")
@@ -404,13 +405,13 @@ class SessionTest(EmitterTest):
         callback.session.close()
 
     def test_the_end_waits_for_a_dead_server_no_longer_than_the_exit_timeout(self):
-        session = self.session("http://127.0.0.1:9", options=options(exit_timeout=0.2))
+        session = self.session(f"http://127.0.0.1:{free_port()}", options=options(exit_timeout=0.2))
         session.begin()
         session.metrics({"loss": 1}, 1)
         begun = time.monotonic()
         session.end()
         self.assertLess(time.monotonic() - begun, WAIT_MAX_S / 2)
-        self.assertEqual(len(self.spooled_lines()), 3)
+        wait_until(lambda: len(self.spooled_lines()) == 3, "the three events in the spool")
 
     def test_secrets_are_hidden_and_bounds_are_kept(self):
         server = self.server()
@@ -479,10 +480,15 @@ class SessionTest(EmitterTest):
         run = self.start(server.url, heartbeat_interval=0.02)
         other = run.for_group("B")
         run.emit("RUN_FINISHED")
+        ended = wait_until(lambda: server.of_type("RUN_FINISHED"))[0]
+
+        def beats_of(group):
+            return [event for event in server.of_type("RUN_HEARTBEAT") if event["group_id"] == group]
+
         # The other group's heartbeats show that the thread has looked at both.
-        wait_until(lambda: sum(event["group_id"] == "B" for event in server.of_type("RUN_HEARTBEAT")) >= 3)
-        ended = next(event for event in server.events if event["event_type"] == "RUN_FINISHED")
-        beats = [event for event in server.of_type("RUN_HEARTBEAT") if event["group_id"] == run.group_id]
+        before = len(beats_of("B"))
+        wait_until(lambda: len(beats_of("B")) >= before + 3)
+        beats = beats_of(run.group_id)
         self.assertEqual([event for event in beats if event["emitter_seq"] > ended["emitter_seq"]], [])
         run.emit("TRAINING_STARTED")
         count = len(beats)
