@@ -14,6 +14,7 @@ import type { Sender, Sending, Task } from './sender.ts';
 export const collector: Sender = {
   name: 'OpenTelemetry Collector, file log, otlp_http',
   version: '0.165.0',
+  givesUp: false,
   start: async (task) => CollectorSender.start(await builtCollector(), task),
 };
 

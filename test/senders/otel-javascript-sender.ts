@@ -48,5 +48,5 @@ for (let n = 0; n < count; ) {
   }
   await delay(100);
 }
-await provider.forceFlush();
+await provider.forceFlush({ timeoutMillis });
 await provider.shutdown();

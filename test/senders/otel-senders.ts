@@ -9,6 +9,7 @@ const requirements = fileBeside('otel-python-requirements.txt');
 export const otelPython: Sender = {
   name: 'OpenTelemetry SDK for Python, protobuf, gzip',
   version: /==(\S+)/.exec(readFileSync(requirements, 'utf8'))![1]!,
+  givesUp: true,
   async start(task) {
     const python = await pythonWith('otel-python', requirements);
     return new ProcessSender(python, [fileBeside('otel-python-sender.py')], environmentOf(task));
@@ -23,6 +24,7 @@ export function otelJavascript(encoding: 'json' | 'proto'): Sender {
   return {
     name: `OpenTelemetry SDK for JavaScript, ${encoding === 'proto' ? 'protobuf, gzip' : 'JSON'}`,
     version: devDependencies['@opentelemetry/sdk-logs']!,
+    givesUp: true,
     async start(task) {
       const args = ['--import', 'tsx', fileBeside('otel-javascript-sender.ts')];
       return new ProcessSender(process.execPath, args, { ...environmentOf(task), ENCODING: encoding });

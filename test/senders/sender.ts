@@ -18,5 +18,7 @@ export interface Sending extends AsyncDisposable {
 export interface Sender {
   readonly name: string;
   readonly version: string;
+  /** Whether it drops a batch after a few tries, however long those took. */
+  readonly givesUp: boolean;
   start(task: Task): Promise<Sending>;
 }

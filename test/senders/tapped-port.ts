@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** What passed a tapped port. */
 export interface Passed {
@@ -10,14 +11,22 @@ export interface Passed {
   readonly answersLost: number;
 }
 
+export interface TapOptions {
+  readonly target: number;
+  readonly toLose: readonly number[];
+  readonly waitsForIngest: boolean;
+}
+
 const REQUEST_HEAD = /(?:POST|GET|HEAD) \/\S* HTTP\/1\.[01]\r\n/g;
 const ANSWER_HEAD = /^HTTP\/1\.[01] (\d{3}) /;
 /** Longer than the longest first line of a request here. */
 const KEPT_LETTERS = 200;
+const CONNECT_EVERY_MS = 100;
 
 /**
  * Stands between one sender and ingest, counts requests and answers, and loses some of the answers: the events are stored,
- * the connection is reset, and the sender cannot know. While ingest is down, connections are reset too.
+ * the connection is reset, and the sender cannot know. While ingest is down, connections are reset too, or, with
+ * `waitsForIngest`, kept until it is back.
  */
 export class TappedPort implements AsyncDisposable {
   readonly url: string;
@@ -25,22 +34,24 @@ export class TappedPort implements AsyncDisposable {
   readonly #target: number;
   /** The answers of 200 to lose, by their ordinal. */
   readonly #toLose: ReadonlySet<number>;
+  readonly #waitsForIngest: boolean;
   readonly #sockets = new Set<Socket>();
   readonly #byStatus = new Map<number, number>();
   #requests = 0;
   #accepted = 0;
   #lost = 0;
 
-  private constructor(server: Server, of: { target: number; toLose: readonly number[] }) {
+  private constructor(server: Server, of: TapOptions) {
     const { port } = server.address() as { port: number };
     this.url = `http://127.0.0.1:${port}`;
     this.#server = server;
     this.#target = of.target;
     this.#toLose = new Set(of.toLose);
-    server.on('connection', (socket) => this.#serve(socket));
+    this.#waitsForIngest = of.waitsForIngest;
+    server.on('connection', (socket) => void this.#serve(socket));
   }
 
-  static async start(of: { target: number; toLose: readonly number[] }): Promise<TappedPort> {
+  static async start(of: TapOptions): Promise<TappedPort> {
     const server = createServer({ noDelay: true });
     server.listen({ port: 0, host: '127.0.0.1' });
     await once(server, 'listening');
@@ -51,11 +62,12 @@ export class TappedPort implements AsyncDisposable {
     return { byStatus: this.#byStatus, requests: this.#requests, answersLost: this.#lost };
   }
 
-  #serve(sender: Socket): void {
-    const ingest = connect({ port: this.#target, host: '127.0.0.1', noDelay: true });
-    for (const socket of [sender, ingest]) {
-      this.#sockets.add(socket);
-      socket.on('error', () => undefined).once('close', () => this.#sockets.delete(socket));
+  async #serve(sender: Socket): Promise<void> {
+    this.#keep(sender);
+    const ingest = await this.#connect(sender);
+    if (ingest === null) {
+      sender.destroy();
+      return;
     }
     let unanswered = 0;
     let kept = '';
@@ -80,10 +92,31 @@ export class TappedPort implements AsyncDisposable {
       sender.write(chunk);
     });
     sender.once('close', () => ingest.destroy());
+    if (sender.destroyed) ingest.destroy();
     ingest.once('close', () => {
       for (; unanswered > 0; unanswered -= 1) this.#count(0);
       sender.destroy();
     });
+  }
+
+  #keep(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('error', () => undefined).once('close', () => this.#sockets.delete(socket));
+  }
+
+  async #connect(sender: Socket): Promise<Socket | null> {
+    while (!sender.destroyed) {
+      const ingest = connect({ port: this.#target, host: '127.0.0.1', noDelay: true });
+      this.#keep(ingest);
+      const [connected] = await Promise.race([
+        once(ingest, 'connect').then(() => [true]),
+        once(ingest, 'close').then(() => [false]),
+      ]).catch(() => [false]);
+      if (connected) return ingest;
+      if (!this.#waitsForIngest) return null;
+      await delay(CONNECT_EVERY_MS);
+    }
+    return null;
   }
 
   #count(status: number): void {

@@ -24,6 +24,7 @@ export function fluentBit(options: FluentBitOptions): Sender {
   return {
     name: `Fluent Bit out_http, ${options.format}, ${options.compress}`,
     version: '5.1.1 (double)',
+    givesUp: false,
     start: async (task) => new HttpOutput(task, options),
   };
 }

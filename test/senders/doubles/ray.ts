@@ -21,6 +21,7 @@ export function ray(): Sender {
   return {
     name: 'Ray event export',
     version: 'alpha (double)',
+    givesUp: false,
     start: async (task) => new EventPublisher(task),
   };
 }

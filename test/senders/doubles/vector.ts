@@ -31,6 +31,7 @@ export function vector(options: VectorOptions): Sender {
   return {
     name: `Vector http, ${options.framing}, ${options.compression}`,
     version: '0.58.0 (double)',
+    givesUp: false,
     start: async (task) => new VectorSink(task, options),
   };
 }
