@@ -2045,14 +2045,15 @@ def _close_all() -> None:
 
 def _close_all_at_exit() -> None:
     try:
-        _close_all()
+        if _emitters:
+            _close_all()
     except KeyboardInterrupt:
         # The process ends already, which is what whoever pressed Ctrl-C wants.
         _hurry_all()
 
 
 # What an exception that was thrown into the first call left undone, the others do.
-for _ in range(3):
+for _ in range(10):
     atexit.register(_close_all_at_exit)
 
 

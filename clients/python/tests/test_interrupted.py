@@ -155,7 +155,7 @@ run = start(URL)
 for index in range(500): run.emit('X', index=index)
 main = threading.main_thread().ident
 def throw():
-    while True:
+    for _ in range(5):
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(main), ctypes.py_object(TimeoutError))
         time.sleep(0.02)
 emit = run.emit
