@@ -127,4 +127,15 @@ describe('POST /v1/keys/{key}/events', () => {
     const good = await ingest.post('/v1/keys/any/events', '[{"eventType":"TASK_DEFINITION_EVENT"}]');
     expect(await good.json()).toMatchObject({ accepted: 1 });
   });
+
+  it('says nobody the key that stands in the path', async () => {
+    const wrongMethod = await fetch(`${ingest.url}/v1/keys/secret/events`);
+    expect(wrongMethod.status).toBe(405);
+    const wrongPath = await ingest.post('/v1/keys/secret/other', '[]');
+    expect(wrongPath.status).toBe(404);
+    const metrics = await fetch(`${ingest.url}/metrics`);
+    const said = `${await wrongMethod.text()}${await wrongPath.text()}${await metrics.text()}`;
+    expect(said).not.toContain('secret');
+    expect(said).toContain('path="/v1/keys/{key}/events"');
+  });
 });

@@ -117,10 +117,9 @@ export function createHttpServer(options: {
     if (isClosing) return sendFault(reply, 'closing', 'this service is closing; send this again');
     if (!request.is404) return;
     // This is done here so that a method which no route of any service accepts also gets a list of the accepted ones.
-    const path = request.url.split('?')[0]!;
-    const allow = methodsAt(routes, path).join(', ');
+    const allow = methodsAt(routes, request.url.split('?')[0]!).join(', ');
     if (allow === '') return;
-    return sendFault(reply.header('allow', allow), 'method_not_allowed', `${path} takes ${allow}`);
+    return sendFault(reply.header('allow', allow), 'method_not_allowed', `${pathOf(request)} takes ${allow}`);
   });
 
   server.get('/livez', () => ({ status: 'live' }));
@@ -135,7 +134,7 @@ export function createHttpServer(options: {
     };
   });
   server.setNotFoundHandler((request, reply) =>
-    sendFault(reply, 'not_found', `no ${request.method} ${request.url.split('?')[0]} here`),
+    sendFault(reply, 'not_found', `no ${request.method} ${pathOf(request)} here`),
   );
   server.setErrorHandler((error: unknown, request, reply) => {
     if (error instanceof HttpFault) return sendFault(reply, error.code, error.message, error);
@@ -148,7 +147,7 @@ export function createHttpServer(options: {
       case 400:
         return sendFault(reply, 'bad_request', known.message ?? 'bad request');
       default:
-        request.log.error({ err: error, path: request.url.split('?')[0] }, 'request failed');
+        request.log.error({ err: error, path: pathOf(request) }, 'request failed');
         return sendFault(reply, 'internal', 'an unexpected fault; the log of the service has the details');
     }
   });
@@ -169,6 +168,11 @@ function trackSockets(server: FastifyInstance): () => void {
   return () => {
     for (const socket of open) socket.destroy();
   };
+}
+
+/** The path as it may be shown and logged: one that holds a key is shown without it. */
+function pathOf({ url }: FastifyRequest): string {
+  return url.split('?')[0]!.replace(/^(\/v1\/keys\/)[^/]+/, '$1{key}');
 }
 
 const routesByServer = new WeakMap<FastifyInstance, readonly ServedRoute[]>();
