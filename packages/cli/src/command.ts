@@ -31,6 +31,11 @@ export interface Command {
   readonly examples: readonly string[];
   /** The variables that the command reads, each with its meaning. */
   readonly environment: readonly (readonly [name: string, meaning: string])[];
+  /**
+   * Whether the command does more than print: it then finishes its work, and says so by its exit code, although nobody reads
+   * what it prints any more. Others end quietly with 0.
+   */
+  readonly worksUnread?: true;
   readonly run: (args: readonly string[], env: Readonly<NodeJS.ProcessEnv>) => Promise<ExitCode>;
 }
 

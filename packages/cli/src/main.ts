@@ -4,6 +4,8 @@ import { nearestName } from '@runlog/service-kit/nearest-name';
 import { printable, printableLines } from '@runlog/service-kit/printable';
 import { type Command, CommandError, type ExitCode, exitCodes, UsageError } from './command.ts';
 import { commandHelp, overview } from './help.ts';
+import { leaveSignals } from './stop-signal.ts';
+import { type StreamWatch, watchStreams } from './unread-streams.ts';
 
 interface TableEntry {
   readonly name: string;
@@ -70,17 +72,25 @@ const table: readonly TableEntry[] = [
   },
 ];
 
+/** How long the last lines on stderr wait for their reader, and those of a command that was stopped. */
+const LAST_LINES_MS = 1_000;
+
 /** Runs one command line and ends the process with its exit code. */
 export async function main(args: readonly string[]): Promise<void> {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // The reader of the pipe is gone (`runlog runs | head`). Nothing is wrong, and nothing is left to do.
-    if (error.code === 'EPIPE') process.exit(exitCodes.ok);
-    throw error;
-  });
-  process.exitCode = await run(args);
+  const streams = watchStreams();
+  const code = await run(args, streams);
+  const wasStopped = leaveSignals();
+  // What a command prints waits for its reader, unless somebody has stopped the command. What it says on stderr does not.
+  if (!wasStopped) await written(process.stdout);
+  process.exitCode = streams.codeAfter(code);
+  setTimeout(() => process.exit(), LAST_LINES_MS).unref();
 }
 
-async function run(args: readonly string[]): Promise<ExitCode> {
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()));
+}
+
+async function run(args: readonly string[], streams: StreamWatch): Promise<ExitCode> {
   const [name, ...rest] = args;
   if (name === undefined) {
     process.stderr.write(overview(table, version()));
@@ -109,6 +119,7 @@ async function run(args: readonly string[]): Promise<ExitCode> {
       warn: (_fields, text) => process.stderr.write(`runlog: ${printable(text)}\n`),
     });
   }
+  if (command.worksUnread === true) streams.workUnread();
   try {
     return await command.run(rest, process.env);
   } catch (error) {

@@ -4,6 +4,9 @@ const REPAINT_MS_MIN = 1_000;
 /** The same trouble is not reported again within this time. */
 const TROUBLE_MS_MIN = 5_000;
 
+/** What nobody has read yet. Beyond it, progress is no longer said. */
+const UNREAD_BYTES_MAX = 256 * 1024;
+
 /**
  * One line on stderr that is repainted at most once a second. If stderr is not a terminal, each update is a new line. Texts
  * may quote others: their control characters are shown, not executed.
@@ -18,10 +21,17 @@ export interface Progress {
 }
 
 export function createProgress(options: {
-  stream: { write(text: string): unknown; isTTY?: boolean };
+  stream: { write(text: string): unknown; readonly isTTY?: boolean; readonly writableLength?: number };
   now: () => number;
 }): Progress {
-  const { stream, now } = options;
+  const { now } = options;
+  // A pipe that nobody reads keeps what is written to it in memory.
+  const stream = {
+    isTTY: options.stream.isTTY,
+    write: (text: string) => {
+      if ((options.stream.writableLength ?? 0) < UNREAD_BYTES_MAX) options.stream.write(text);
+    },
+  };
   const terminal = stream.isTTY === true;
   let paintedAtMs = now();
   let painted = false;

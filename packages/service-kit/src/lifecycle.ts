@@ -1,6 +1,7 @@
 import { TopicIoError } from '@runlog/topic-io/topic-io';
 import type { PinoLogger } from './logger.ts';
 import { ConfigError, describeConfigError } from './read-config.ts';
+import { flushStandardOutputs, standardOutput, standUnreadStreams } from './standard-streams.ts';
 
 /** The longest drain after SIGTERM. Then the process ends by force, so that an orchestrator never has to kill it. */
 const DRAIN_MS_MAX = 25_000;
@@ -10,6 +11,9 @@ const START_MS_MAX = 5_000;
 
 /** Under npm one Ctrl-C arrives twice, from the terminal and from npm. Within this time the two count as one. */
 const SAME_SIGNAL_MS = 1_000;
+
+/** How long the last lines wait for a slow reader of the log. */
+const LAST_LINES_MS = 1_000;
 
 /** A started service, with its addresses for the ready line; disposing of it stops it. */
 export interface Running extends AsyncDisposable {
@@ -47,6 +51,7 @@ export async function runProcess(
     onReady?: (addresses: Running['addresses']) => void;
   } = {},
 ): Promise<void> {
+  standUnreadStreams();
   let started: (running: Running | null) => void = () => {};
   const starting = new Promise<Running | null>((resolve) => {
     started = resolve;
@@ -77,6 +82,7 @@ export async function runProcess(
           exitCode = 1;
         },
       )
+      .then(() => flushStandardOutputs(LAST_LINES_MS))
       .then(() => process.exit(exitCode ?? 1));
   };
   let isReady = false;
@@ -101,24 +107,27 @@ export async function runProcess(
     else logger().child({}, { level: 'info' }).info(running.addresses, 'ready');
   } catch (error) {
     explainStart(error);
+    await flushStandardOutputs(LAST_LINES_MS);
     process.exit(error instanceof ConfigError ? 2 : 1);
   }
+}
+
+function sayAtStart(text: string): void {
+  standardOutput('stderr').write(text);
 }
 
 /** Tells a person why the start failed. There is no stack if the message says what to do. */
 function explainStart(error: unknown): void {
   if (error instanceof ConfigError) {
-    process.stderr.write(describeConfigError(error));
+    sayAtStart(describeConfigError(error));
   } else if (error instanceof TopicIoError || error instanceof StartError) {
-    process.stderr.write(`cannot start: ${error.message}\n`);
+    sayAtStart(`cannot start: ${error.message}\n`);
   } else if (isPortTaken(error)) {
-    process.stderr.write(
+    sayAtStart(
       `cannot start: ${error.address}:${error.port} is in use; end the process that listens there or set another port\n`,
     );
   } else {
-    process.stderr.write(
-      `cannot start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-    );
+    sayAtStart(`cannot start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   }
 }
 

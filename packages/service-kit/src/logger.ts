@@ -1,5 +1,6 @@
-import { destination, type LoggerOptions, type Logger as PinoLogger, pino } from 'pino';
+import { type LoggerOptions, type Logger as PinoLogger, pino } from 'pino';
 import { errorFields } from './error-fields.ts';
+import { isTerminal, standardOutput } from './standard-streams.ts';
 import { terminalLine } from './terminal-line.ts';
 
 /** Has more than `Logger` of topic-io: Fastify and the life of a process use its `fatal` and its children. */
@@ -7,7 +8,7 @@ export type { Logger as PinoLogger } from 'pino';
 
 /**
  * Makes a logger that writes JSON lines to stdout, or lines for people if stdout is a terminal. Commands, whose stdout
- * is their result, log JSON to stderr. Every field that could carry a key or a password is removed here, whoever logs
+ * is their result, log JSON to stderr. No line is waited for (`LogOutput`). Every field that could carry a key or a password is removed here, whoever logs
  * it.
  */
 export function createLogger(options: {
@@ -39,12 +40,10 @@ export function createLogger(options: {
       remove: true,
     },
   };
-  if (options.destination === 'stderr') return pino(settings, destination({ fd: 2, sync: true }));
-  return process.stdout.isTTY ? pino(settings, terminal) : pino(settings);
+  const name = options.destination ?? 'stdout';
+  const output = standardOutput(name);
+  const isForPeople = name === 'stdout' && isTerminal(name);
+  return pino(settings, {
+    write: (json: string) => output.write(isForPeople ? terminalLine(json) : json),
+  });
 }
-
-const terminal = {
-  write(json: string): void {
-    process.stdout.write(terminalLine(json));
-  },
-};

@@ -1,5 +1,6 @@
-import { type Counter, collectDefaultMetrics, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import type { FastifyInstance, FastifyRequest } from './http-server.ts';
+import { linesDropped } from './standard-streams.ts';
 
 export { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
@@ -35,6 +36,15 @@ export function addMetricsRoute(
   if (processMetrics === undefined) {
     processMetrics = new Registry();
     collectDefaultMetrics({ register: processMetrics });
+    new Counter({
+      name: 'runlog_log_lines_dropped_total',
+      help: 'Lines of the log that could not be written: no reader, a full pipe, a full disk',
+      registers: [processMetrics],
+      collect() {
+        this.reset();
+        this.inc(linesDropped());
+      },
+    });
   }
   const own = [options.registry, processMetrics];
   const all = Registry.merge(own);

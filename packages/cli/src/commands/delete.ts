@@ -16,6 +16,7 @@ export const command: Command = {
     'KAFKA_BROKERS=127.0.0.1:9092 runlog delete c1/r1/A c1/r1/B',
   ],
   environment: logAccessVariables,
+  worksUnread: true,
   run: async (args, env) => {
     const { values, positionals } = parseCommandLine(args, options, {
       argumentsMax: Number.POSITIVE_INFINITY,

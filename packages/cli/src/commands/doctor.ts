@@ -32,6 +32,7 @@ export const command: Command = {
     'runlog doctor --json',
   ],
   environment: [...logAccessVariables, ['RUNLOG_…', 'all others that the services read are looked at too']],
+  worksUnread: true,
   run: async (args, env) => {
     const { values } = parseCommandLine(args, options);
     const role = roleOf(values.role);

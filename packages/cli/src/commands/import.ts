@@ -75,6 +75,7 @@ export const command: Command = {
     gatewayVariables[0],
     ['RUNLOG_VIEW_KEY', 'key that may view, where the gateway asks for one; or RUNLOG_VIEW_KEY_FILE'],
   ],
+  worksUnread: true,
   run: async (args, env) => {
     const { values, positionals } = parseCommandLine(args, options, {
       argumentsMax: Number.POSITIVE_INFINITY,

@@ -48,6 +48,7 @@ export const command: Command = {
     'runlog keys revoke c1-ingest',
   ],
   environment: [['RUNLOG_KEYS_FILE', 'the key file; "add" creates it if it is missing']],
+  worksUnread: true,
   run: async (args, env) => {
     const { values, positionals } = parseCommandLine(args, options, { argumentsMax: 2 });
     const [verb, id] = positionals;

@@ -25,6 +25,7 @@ export const command: Command = {
     'KAFKA_BROKERS=127.0.0.1:9092 runlog rebuild --drop-old',
   ],
   environment: logAccessVariables,
+  worksUnread: true,
   run: async (args, env) => {
     const { values } = parseCommandLine(args, options);
     const dropOld = values['drop-old'] === true;

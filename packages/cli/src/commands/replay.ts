@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunMeta } from '@runlog/records/meta-record';
 import { refuseOtherFold } from '@runlog/run-feed/prepare-topics';
@@ -14,6 +13,7 @@ import type { LogRecord, TopicIo } from '@runlog/topic-io/topic-io';
 import { type Command, CommandError, exitCodes, parseCommandLine, UsageError } from '../command.ts';
 import { logAccessVariables, requireMeta, withLog } from '../log/log-access.ts';
 import { unreadableLine } from '../log/unreadable-line.ts';
+import { print } from '../print.ts';
 import { recordJson, recordText } from '../record-text.ts';
 import { speedOf } from '../speed-option.ts';
 import { stopSignal } from '../stop-signal.ts';
@@ -137,7 +137,7 @@ async function printRecords(options: PrintOptions): Promise<number> {
     const line = isForPerson
       ? recordText(record, { withKey: !options.isOneRun })
       : shownJson(recordJson(partition, record));
-    await print(`${line}\n`);
+    await print(`${line}\n`, signal);
     printed += 1;
   }
   return printed;
@@ -173,11 +173,11 @@ async function printStates(options: PrintOptions): Promise<number> {
     table.fold([record], partition);
     if (!options.each || record.offset < begins.get(partition)!) continue;
     await options.pace?.(record);
-    await print(stateLine(record.key, table.states.get(record.key) ?? null));
+    await print(stateLine(record.key, table.states.get(record.key) ?? null), signal);
     printed += 1;
   }
   if (options.each) return printed;
-  for (const [key, state] of table.states) await print(stateLine(key, state));
+  for (const [key, state] of table.states) await print(stateLine(key, state), signal);
   return table.states.size;
 }
 
@@ -231,9 +231,4 @@ function createPace(options: { speed: number; signal: AbortSignal }): (record: L
     const waitMs = dueMs - performance.now();
     if (waitMs > 1) await delay(waitMs, undefined, { signal: options.signal }).catch(() => undefined);
   };
-}
-
-/** Waits for a slow reader of our output, so that it does not pile up in memory. */
-async function print(text: string): Promise<void> {
-  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
 }

@@ -36,6 +36,7 @@ export const command: Command = {
   options,
   examples: ['runlog simulate', 'runlog simulate --runs 40 --rate 2000 --seconds 60'],
   environment: ingestVariables,
+  worksUnread: true,
   run: async (args, env) => {
     const { values } = parseCommandLine(args, options);
     const config = readClientConfig(env, { ingestUrl: values.url });

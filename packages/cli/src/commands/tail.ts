@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { GapReason, RunUpdate } from '@runlog/client/run-update';
 import { createStreamClient, type FeedState, type StreamStatus } from '@runlog/client/stream-client';
 import { ChannelRefusedError, StreamStoppedError } from '@runlog/client/stream-errors';
@@ -11,6 +10,7 @@ import { WebSocket } from 'ws';
 import { type Command, CommandError, exitCodes, parseCommandLine, wholeNumber } from '../command.ts';
 import { entryFilterOf, entryFilterOptions } from '../entry-filter.ts';
 import { entryLine } from '../entry-text.ts';
+import { roomToPrint } from '../print.ts';
 import { createProgress } from '../progress.ts';
 import { gatewayVariables, readClientConfig } from '../services/client-config.ts';
 import { selectRun } from '../services/run-selection.ts';
@@ -63,7 +63,7 @@ export const command: Command = {
     try {
       for await (const update of client.run(key, { signal, acknowledge: true, filter })) {
         const status = follower.receive(update);
-        if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
+        await roomToPrint(signal);
         if (values['until-end'] === true && status !== 'running') {
           return status === 'failed' ? exitCodes.failed : exitCodes.ok;
         }

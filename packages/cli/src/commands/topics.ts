@@ -32,6 +32,7 @@ export const command: Command = {
     ['RUNLOG_EVENTS_TOPIC_CONFIG', 'for --create: name=value,name=value'],
     ['RUNLOG_SNAPSHOTS_TOPIC_CONFIG', 'for --create: name=value,name=value'],
   ],
+  worksUnread: true,
   run: async (args, env) => {
     const { values } = parseCommandLine(args, options);
     const create = values.create === true;

@@ -13,7 +13,8 @@ import { openLog } from '@runlog/service-kit/log-config';
 import { createLogger, type PinoLogger } from '@runlog/service-kit/logger';
 import { warnOfUnreadVariables } from '@runlog/service-kit/misspelt-variables';
 import { processResources } from '@runlog/service-kit/run-service';
-import { type Command, exitCodes, parseCommandLine } from '../command.ts';
+import { standardOutput } from '@runlog/service-kit/standard-streams';
+import { type Command, parseCommandLine } from '../command.ts';
 import { sayWhichLog } from '../log/chosen-log.ts';
 import { serveOwnerControl } from '../log/owner-control.ts';
 import { rebuildOlderFold } from '../log/rebuild-older-fold.ts';
@@ -54,6 +55,7 @@ export const command: Command = {
     ['RUNLOG_SNAPSHOT_BYTES_PER_SECOND', 'budget of all snapshots (16 MiB)'],
     ['RUNLOG_LOG_LEVEL', 'trace, debug, info, warn, error, fatal or silent (info)'],
   ],
+  worksUnread: true,
   run: async (args, env) => {
     parseCommandLine(args, {});
     let logger = createLogger({ service: 'runlog', level: 'info' });
@@ -68,7 +70,7 @@ export const command: Command = {
       },
     );
     // Signals end the process from here on.
-    return exitCodes.ok;
+    return new Promise(() => undefined);
   },
 };
 
@@ -125,7 +127,7 @@ async function startAll(
     }
     const addresses = { ...ingest.addresses, ...gateway.addresses, ...aggregator.addresses };
     const ready = Promise.all([gateway.ready, aggregator.ready, ingest.ready]).then(() => {
-      process.stderr.write(banner({ ingest: addresses.ingest!, gateway: addresses.gateway! }));
+      standardOutput('stderr').write(banner({ ingest: addresses.ingest!, gateway: addresses.gateway! }));
     });
     return { addresses, ready, [Symbol.asyncDispose]: stopAll };
   } catch (error) {

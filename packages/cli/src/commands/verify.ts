@@ -25,6 +25,7 @@ export const command: Command = {
   options,
   examples: ['runlog verify', 'KAFKA_BROKERS=127.0.0.1:9092 runlog verify --json'],
   environment: logAccessVariables,
+  worksUnread: true,
   run: async (args, env) => {
     const { values } = parseCommandLine(args, options);
     return withLog(env, { command: 'verify', readOnly: true }, async ({ io, config }) => {
