@@ -35,14 +35,13 @@ if (values.help) {
 }
 const events = Number(values.events);
 const eventsPerSecond = Number(values['per-second']);
-const asked = [...senders, collector].filter(
+const all = [collector, ...senders];
+const asked = all.filter(
   ({ name }) =>
     positionals.length === 0 || positionals.some((part) => name.toLowerCase().includes(part.toLowerCase())),
 );
 if (asked.length === 0 || !(events >= 1) || !(eventsPerSecond >= 1)) {
-  process.stderr.write(
-    `nothing to try. The senders are:\n${[...senders, collector].map(({ name }) => `  ${name}\n`).join('')}`,
-  );
+  process.stderr.write(`nothing to try. The senders are:\n${all.map(({ name }) => `  ${name}\n`).join('')}`);
   process.exit(2);
 }
 
@@ -54,19 +53,39 @@ if (asked.includes(collector)) {
   await builtCollector();
 }
 
-const outcomes: { row: TrialRow; seconds: number; verify: string }[] = [];
+// The processes that this script started end with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
+const COLUMNS = [
+  ...['sender', 'version', 'events', 'requests', 'taken', 'sent again', 'lost answers', 'repeats'],
+  ...['accepted', 'doubled', 'lost', 'missing', 'verify', 's'],
+];
+
+interface Outcome {
+  readonly row: TrialRow;
+  readonly seconds: number;
+  /** The exit code of `runlog verify`. */
+  readonly verify: number | string;
+}
+
+const outcomes: Outcome[] = [];
 {
   await using system = await TrialSystem.start();
-  for (const sender of asked) outcomes.push(await trialOf(system, sender));
+  for (const sender of asked) {
+    const outcome = await trialOf(system, sender);
+    outcomes.push(outcome);
+    process.stdout.write(lineOf(cellsOf(outcome)));
+  }
 }
-process.stdout.write(`\n${tableOf()}\n`);
+const head = lineOf(COLUMNS) + lineOf(COLUMNS.map(() => '---'));
+process.stdout.write(`\n${head}${outcomes.map((outcome) => lineOf(cellsOf(outcome))).join('')}`);
 const isFlawless = outcomes.every(
   ({ row: { verdict }, verify }) =>
-    verdict.lost === 0 && verdict.doubled === 0 && verdict.missing === 0 && verify === '0',
+    verdict.lost === 0 && verdict.doubled === 0 && verdict.missing === 0 && verify === 0,
 );
 process.exitCode = isFlawless ? 0 : 1;
 
-async function trialOf(system: TrialSystem, sender: Sender) {
+async function trialOf(system: TrialSystem, sender: Sender): Promise<Outcome> {
   process.stdout.write(`${sender.name} ${sender.version}\n`);
   const startMs = performance.now();
   let tenths = 0;
@@ -86,37 +105,18 @@ async function trialOf(system: TrialSystem, sender: Sender) {
   });
   const verified = await system.runlog(['verify']);
   if (verified.code !== 0) process.stdout.write(verified.stdout + verified.stderr);
-  return { row: row!, seconds: (performance.now() - startMs) / 1_000, verify: String(verified.code) };
+  return { row: row!, seconds: (performance.now() - startMs) / 1_000, verify: verified.code };
 }
 
-function tableOf(): string {
-  const head = [
-    'sender',
-    'version',
-    'events',
-    'requests',
-    'taken',
-    'sent again',
-    'lost answers',
-    'repeats',
-    'accepted',
-    'doubled',
-    'lost',
-    'missing',
-    'verify',
-    's',
+function lineOf(cells: readonly (string | number)[]): string {
+  return `| ${cells.join(' | ')} |\n`;
+}
+
+function cellsOf({ row: { sender, version, events, passed, verdict }, seconds, verify }: Outcome) {
+  const taken = passed.byStatus.get(200) ?? 0;
+  return [
+    ...[sender, version, events, passed.requests, taken, passed.requests - taken, passed.answersLost],
+    ...[verdict.repeats, verdict.accepted, verdict.doubled, verdict.lost, verdict.missing, verify],
+    Math.round(seconds),
   ];
-  const rows = outcomes.map(({ row, seconds, verify }) => {
-    const { passed, verdict } = row;
-    const taken = passed.byStatus.get(200) ?? 0;
-    const again = passed.requests - taken;
-    return [
-      ...[row.sender, row.version, row.events, passed.requests, taken, again, passed.answersLost],
-      ...[verdict.repeats, verdict.accepted, verdict.doubled, verdict.lost, verdict.missing, verify],
-      Math.round(seconds),
-    ].join(' | ');
-  });
-  return [head.join(' | '), head.map(() => '---').join(' | '), ...rows]
-    .map((line) => `| ${line} |`)
-    .join('\n');
 }

@@ -112,6 +112,23 @@ describe('bodies that are sent until they are stored', () => {
     expect(log.runs().get('c1/default/default')?.total_events_received).toBe(20);
   });
 
+  it.each([
+    [100, 250],
+    [17, 400],
+    [16, 50],
+    [1, 900],
+  ])('of %i events are known to another process after %i others of the run', async (count, others) => {
+    const log = new FaultyLog({ random: () => 0.5, faultShare: 0 });
+    const before = new Process();
+    for (let body = 0; body <= others; body += 1)
+      await before.attempt(log, bodyOf('logs', body * count, count), 'logs');
+    await new Process().attempt(log, bodyOf('logs', 0, count), 'logs');
+    const runs = [...log.runs().values()];
+    const distinct = runs.reduce((sum, run) => sum + run.total_events_received - run.duplicates, 0);
+    expect(distinct).toBe((others + 1) * count);
+    for (const run of runs) expect([run.missing, run.unsure, run.conflicts]).toEqual([0, 0, 0]);
+  });
+
   it('count a body of 10,000 events once, although another process took half of it', async () => {
     for (const door of ['logs'] as const) {
       const body = bodyOf(door, 0, 10_000);

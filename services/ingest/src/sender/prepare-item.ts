@@ -11,9 +11,10 @@ import type { StoredIds } from './stored-ids.ts';
 
 /**
  * A body with more events numbers those that have no numbers of their own. The fold recognises an event without a number
- * among the newest thousand of its run only, and a sender may have eight such bodies under way.
+ * among the newest thousand of its run only: the Collector's file log has ten bodies of a hundred under way, and one that must
+ * be sent again comes behind hundreds of others. It knows the numbers of the newest 512 bodies.
  */
-const UNNUMBERED_MAX = 128;
+const UNNUMBERED_MAX = 16;
 const ID_CHARS = 22;
 
 /** What is to be done with an item of a body. */
