@@ -91,14 +91,21 @@ export class BodyItems {
       group_id: (group_id as string) ?? DEFAULT_GROUP,
     });
     const text = JSON.stringify(fields);
-    const added: { event_id?: string; timestamp?: string; emitter_id?: string; emitter_seq?: number } = {};
-    if (fields.event_id === undefined) added.event_id = this.#idOf(key, text, isTimeFine);
-    if (fields.timestamp === undefined) added.timestamp = this.#receivedAt;
-    const event = { ...fields, ...added } as TelemetryEvent;
+    const event = fields as Record<string, unknown> & TelemetryEvent;
+    // Members that are written before those of the text.
+    let added = '';
+    if (fields.event_id === undefined) {
+      event.event_id = this.#idOf(key, text, isTimeFine);
+      added += `"event_id":"${event.event_id}",`;
+    }
+    if (fields.timestamp === undefined) {
+      event.timestamp = this.#receivedAt;
+      added += `"timestamp":"${this.#receivedAt}",`;
+    }
     let number: number | null = null;
     if (this.#isNumbered && event.emitter_id == null) {
       const emitterId = this.#emitterId();
-      const known = this.#stored.emitterOf(`${key} ${event.event_id}`);
+      const known = this.#stored.emitterOf(memoryOf(key, event.event_id));
       // What is stored under another emitter takes no number of this one, or the number would be missed.
       if (known !== undefined && known !== emitterId) return { kind: 'repeat' };
       number = (this.#numbers.get(key) ?? 0) + 1;
@@ -106,10 +113,11 @@ export class BodyItems {
         this.#numbers.set(key, number);
         return { kind: 'repeat' };
       }
-      event.emitter_id = added.emitter_id = emitterId;
-      event.emitter_seq = added.emitter_seq = number;
+      event.emitter_id = emitterId;
+      event.emitter_seq = number;
+      added += `"emitter_id":"${emitterId}","emitter_seq":${number},`;
     }
-    const value = Buffer.from(withMembers(text, added));
+    const value = Buffer.from(added === '' ? text : `{${added}${text.slice(1)}`);
     const bad = faultOf(event, value);
     if (bad !== null) return this.#reject(bad, index);
     if (number !== null) this.#numbers.set(key, number);
@@ -126,7 +134,7 @@ export class BodyItems {
     });
     const emitterId = event.emitter_id ?? '';
     const hasOwnNumber = emitterId !== '' && emitterId !== this.#digestName;
-    const memory = hasOwnNumber ? null : `${record.key} ${event.event_id}`;
+    const memory = hasOwnNumber ? null : memoryOf(record.key, event.event_id);
     if (memory !== null && emitterId === '' && this.#stored.emitterOf(memory) !== undefined) {
       return { kind: 'repeat' };
     }
@@ -161,10 +169,9 @@ export class BodyItems {
   }
 }
 
-/** Writes more members at the beginning of an object that is JSON already. */
-function withMembers(text: string, members: object): string {
-  const added = JSON.stringify(members);
-  return added === '{}' ? text : `${added.slice(0, -1)},${text.slice(1)}`;
+/** Ids are names within a run. */
+function memoryOf(key: string, eventId: string): string {
+  return `${key} ${eventId}`;
 }
 
 function faultOf(event: TelemetryEvent, value: Buffer): BadItem | null {
