@@ -18,14 +18,14 @@ is looked for in the run, and "runlog verify" must prove it. NAME is a part of a
 Exit code: 0 nothing was lost or doubled, 1 something was.
 
   --events N      how many each sends (100000)
-  --per-second N  how many each makes a second (10000)
+  --per-second N  how many each makes a second (5000)
 `;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     events: { type: 'string', default: '100000' },
-    'per-second': { type: 'string', default: '10000' },
+    'per-second': { type: 'string', default: '5000' },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
