@@ -1,9 +1,10 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Logger } from '../logger.ts';
 import type { RecordToAppend } from '../topic-io.ts';
+import { FileRoom } from './file-room.ts';
 import { openEmbedded } from './open-embedded.ts';
 
 const logger: Logger = {
@@ -64,5 +65,47 @@ describe('the file of an embedded log', () => {
     // Of what LMDB writes by itself the size would be any number of pages.
     expect([...sizes].filter((size) => size % growBytes !== 0)).toEqual([]);
     expect(sizes.size).toBeGreaterThan(5);
+  });
+
+  it.each([1_000, 1_300, 1_450, 1_900])(
+    'is large enough for records of %i bytes, of which a page holds few',
+    async (recordBytes) => {
+      const folder = await mkdtemp(join(tmpdir(), 'runlog-file-room-'));
+      onTestFinished(() => rm(folder, { recursive: true }));
+      const path = join(folder, 'log.mdb');
+      const io = await openEmbedded({ folder, logger, growBytes });
+      await io.ensureTopics([{ name: 'events', partitions: 4, cleanupPolicy: 'delete', settings: {} }]);
+      const writer = await io.writer();
+      const records = Array.from(
+        { length: 400 },
+        (): RecordToAppend => ({
+          key: 'c/r/g',
+          value: Buffer.alloc(recordBytes, 'x'),
+          headers: {},
+          timestampMs: 0,
+        }),
+      );
+      for (let round = 0; round < 8; round += 1) {
+        await writer.append({ topic: 'events', partition: (round * 3) % 4, records });
+        const { size } = await stat(path);
+        expect(size % growBytes).toBe(0);
+        expect(await usedBytes(path)).toBeLessThanOrEqual(size);
+      }
+      await io[Symbol.asyncDispose]();
+    },
+  );
+
+  it('is never written over, whoever has made it larger', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'runlog-file-room-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const path = join(folder, 'log.mdb');
+    await writeFile(path, Buffer.alloc(4_096, 'a'));
+    const room = await FileRoom.of(path, { growBytes });
+    await appendFile(path, Buffer.alloc(growBytes, 'b'));
+    await room.reach(2 * growBytes);
+    const content = await readFile(path);
+    expect(content.subarray(4_096, 4_096 + growBytes).every((byte) => byte === 'b'.charCodeAt(0))).toBe(true);
+    expect(content.length).toBeGreaterThanOrEqual(2 * growBytes);
+    expect(room.bytes).toBe(content.length);
   });
 });

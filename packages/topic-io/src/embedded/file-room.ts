@@ -49,17 +49,19 @@ export class FileRoom {
     }
   }
 
+  /** Writes only behind what is there: LMDB makes the file larger by itself if it needs more than was expected. */
   async #extend(file: FileHandle, bytes: number): Promise<void> {
-    const zeros = Buffer.alloc(Math.min(zerosBytes, bytes - this.#bytes));
+    const { size } = await file.stat();
+    const zeros = Buffer.alloc(Math.max(0, Math.min(zerosBytes, bytes - size)));
     try {
-      for (let at = this.#bytes; at < bytes; ) {
+      for (let at = size; at < bytes; ) {
         const { bytesWritten } = await file.write(zeros, 0, Math.min(zeros.length, bytes - at), at);
         at += bytesWritten;
       }
       await file.sync();
-      this.#bytes = bytes;
+      this.#bytes = Math.max(bytes, size);
     } catch (error) {
-      await file.truncate(this.#bytes);
+      await file.truncate(size);
       throw error;
     }
   }

@@ -11,7 +11,7 @@ const nodeBytes = 32;
  * new or nearly so. Any other change may take a leaf of its own, as long as there are so many, and may split it.
  */
 export function pagesMax(changes: readonly Change[], tree: { pageSize: number; treePages: number }): number {
-  let followingBytes = 0;
+  let following = 0;
   let overflowPages = 0;
   let others = 0;
   let before: Change | null = null;
@@ -22,17 +22,25 @@ export function pagesMax(changes: readonly Change[], tree: { pageSize: number; t
     const isLong = bytes > tree.pageSize / 2 - 4 * pageHeaderBytes;
     if (isLong) overflowPages += Math.ceil((bytes + pageHeaderBytes) / tree.pageSize);
     if (value !== null && before !== null && isNext(before, change)) {
-      followingBytes += key.length + nodeBytes + (isLong ? 0 : bytes);
+      following += pagesOfNode(key.length + nodeBytes + (isLong ? 0 : bytes), tree.pageSize);
     } else {
       others += 1;
     }
     if (value !== null) before = change;
   }
-  // Pages are at least half full, and a long record that is removed adds its pages to the free list.
-  const following = Math.ceil((followingBytes * 2) / tree.pageSize);
+  const branches = Math.ceil(following / 16);
+  // A long record that is removed adds its pages to the free list.
   const freed = Math.ceil((changes.length * 64) / tree.pageSize);
   const touched = Math.min(others, tree.treePages) + others;
-  return pagesAlways + following + overflowPages + freed + touched;
+  return pagesAlways + Math.ceil(following) + branches + overflowPages + freed + touched;
+}
+
+/**
+ * The part of a page that a record may take. A page that is split gives each half at least half of its records, but for one.
+ * So of large records, of which it holds two or three, there may be one on each page.
+ */
+function pagesOfNode(bytes: number, pageSize: number): number {
+  return Math.min(1, (bytes * 4) / pageSize);
 }
 
 function isNext(before: Change, { database, key }: Change): boolean {
