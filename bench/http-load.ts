@@ -1,9 +1,10 @@
 /**
- * A load generator in a process of its own. Keep-alive connections post NDJSON bodies of numbered events, each as soon
+ * A load generator in a process of its own. Keep-alive connections post bodies of numbered events, or of OTLP's log records, each as soon
  * as the previous one is answered, or at a given rate. It takes its task from argv and answers with one JSON line.
  */
 import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { otlpBodiesOf } from './otlp-bodies.ts';
 import { eventsOf, nextBody } from './sample-events.ts';
 
 export interface LoadOptions {
@@ -13,6 +14,7 @@ export interface LoadOptions {
   readonly seconds: number;
   /** 0 means as fast as possible. */
   readonly eventsPerSecond: number;
+  readonly format: 'ndjson' | 'otlp';
   /** The number of the first connection's run. Each connection posts one run. */
   readonly firstRun: number;
 }
@@ -30,25 +32,48 @@ export interface LoadResult {
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as LoadOptions;
-const { url, connections, eventsPerBody, seconds, eventsPerSecond, firstRun } = options;
+const { url, connections, eventsPerBody, seconds, eventsPerSecond, firstRun, format } = options;
 const agent = new Agent({ keepAlive: true, maxSockets: connections });
 const takenMs: number[] = [];
 let accepted = 0;
 let refused = 0;
 let bodyBytes = 0;
 
+const doors = {
+  ndjson: {
+    path: '/v1/events',
+    contentType: 'application/x-ndjson',
+    accepted: (text: string) => (JSON.parse(text) as { accepted: number }).accepted,
+  },
+  // An empty answer says that all are stored.
+  otlp: {
+    path: '/v1/logs',
+    contentType: 'application/x-protobuf',
+    accepted: (text: string) => (text === '' ? eventsPerBody : 0),
+  },
+} as const;
+
+function bodiesOf(run: number): () => Buffer {
+  if (format === 'otlp') {
+    const bodies = otlpBodiesOf(run, eventsPerBody);
+    return () => bodies.next();
+  }
+  const source = eventsOf(run);
+  return () => nextBody(source, eventsPerBody);
+}
+
 function post(body: Buffer): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const sent = request(
-      `${url}/v1/events`,
+      `${url}${doors[format].path}`,
       {
         agent,
         method: 'POST',
-        headers: { 'content-type': 'application/x-ndjson', 'content-length': body.length },
+        headers: { 'content-type': doors[format].contentType, 'content-length': body.length },
       },
       (answer) => {
         let text = '';
-        answer.setEncoding('utf8');
+        answer.setEncoding('latin1');
         answer.on('data', (chunk: string) => (text += chunk));
         answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text }));
         answer.on('error', reject);
@@ -65,10 +90,10 @@ const endMs = fromMs + seconds * 1_000;
 const intervalMs = eventsPerSecond === 0 ? 0 : (1_000 * eventsPerBody * connections) / eventsPerSecond;
 
 async function connection(index: number): Promise<void> {
-  const source = eventsOf(firstRun + index);
+  const next = bodiesOf(firstRun + index);
   let dueMs = fromMs + (intervalMs * index) / connections;
   while (performance.now() < endMs) {
-    const body = nextBody(source, eventsPerBody);
+    const body = next();
     if (intervalMs > 0) {
       dueMs += intervalMs;
       const waitMs = dueMs - performance.now();
@@ -78,7 +103,7 @@ async function connection(index: number): Promise<void> {
     const { status, text } = await post(body);
     takenMs.push(performance.now() - sentMs);
     bodyBytes += body.length;
-    if (status === 200) accepted += (JSON.parse(text) as { accepted: number }).accepted;
+    if (status === 200) accepted += doors[format].accepted(text);
     else refused += 1;
   }
 }

@@ -24,74 +24,106 @@ interface Measured {
   readonly usage: Usage;
 }
 
-/** Measures events over HTTP into the log, through one ingest process. */
+/** The ways in that are measured, each through a service of its own. */
+const ways = {
+  'NDJSON, one process': { workers: 1, format: 'ndjson' },
+  'NDJSON, two workers': { workers: 2, format: 'ndjson' },
+  'OTLP protobuf, one process': { workers: 1, format: 'otlp' },
+  'OTLP protobuf, two workers': { workers: 2, format: 'otlp' },
+} as const satisfies Readonly<Record<string, { workers: number; format: LoadOptions['format'] }>>;
+type Way = keyof typeof ways;
+const wayNames = Object.keys(ways) as Way[];
+const BEST: Way = 'NDJSON, two workers';
+
+/** Measures events over HTTP into the log, through one process of ingest and through two on one port. */
 export const ingest: Benchmark = {
   name: 'ingest',
   summary:
-    "events/s over HTTP durably in Kafka through one ingest process, beside Kafka's ProducerPerformance",
+    "events/s over HTTP durably in Kafka through ingest, by JSON and by OTLP, beside Kafka's ProducerPerformance",
   async run({ seconds }): Promise<Result> {
     await using broker = await startBenchBroker();
     await using io = await openBenchLog(broker.brokers);
     const prefix = `bench-${randomUUID()}-`;
     const topics = topicNames(prefix);
-    await using measured = await MeasuredProcess.start('ingest', {
-      KAFKA_BROKERS: broker.brokers.join(','),
-      RUNLOG_TOPIC_PREFIX: prefix,
-      RUNLOG_PARTITIONS: String(PARTITIONS),
-    });
-    const url = measured.service.addresses.ingest!;
+    const start = (workers: number) =>
+      MeasuredProcess.start('ingest', {
+        KAFKA_BROKERS: broker.brokers.join(','),
+        RUNLOG_TOPIC_PREFIX: prefix,
+        RUNLOG_PARTITIONS: String(PARTITIONS),
+        RUNLOG_WORKERS: String(workers),
+      });
+    await using alone = await start(1);
+    await using several = await start(2);
     let firstRun = 0;
-    const load = async (forSeconds: number, eventsPerSecond: number): Promise<Measured> => {
+    const load = async (way: Way, forSeconds: number, eventsPerSecond: number): Promise<Measured> => {
       firstRun += CONNECTIONS;
+      const { workers, format } = ways[way];
+      const measured = workers === 1 ? alone : several;
+      const url = measured.service.addresses.ingest!;
       const { value, usage } = await measured.during(() =>
-        runLoad({ url, seconds: forSeconds, eventsPerSecond, firstRun }),
+        runLoad({ url, seconds: forSeconds, eventsPerSecond, firstRun, format }),
       );
       return { load: value, usage };
     };
-    const roundSeconds = seconds / ROUNDS / 2;
-    const warm = await load(roundSeconds, 0);
-    const full: Measured[] = [];
+    const roundSeconds = seconds / ROUNDS / (wayNames.length + 1);
+    const full = new Map<Way, Measured[]>(wayNames.map((way) => [way, []]));
     const limits: number[] = [];
+    for (const way of wayNames) await load(way, roundSeconds, 0);
     for (let round = 0; round < ROUNDS; round += 1) {
-      full.push(await load(roundSeconds, 0));
+      for (const way of wayNames) full.get(way)!.push(await load(way, roundSeconds, 0));
       const records = Math.round(roundSeconds * 60_000);
       limits.push(
         await producerPerformance({ ...broker, topic: topics.events, recordBytes: RECORD_BYTES, records }),
       );
     }
-    const figure = median(full.map(({ load: { accepted, seconds: took } }) => accepted / took));
     const limit = median(limits);
-    const half = await load(Math.max(roundSeconds, 3), figure / 2);
+    const rates = new Map(wayNames.map((way) => [way, rateOf(full.get(way)!)]));
+    const half = await load(
+      'NDJSON, one process',
+      Math.max(roundSeconds, 3),
+      rates.get('NDJSON, one process')! / 2,
+    );
     for (const topic of Object.values(topics))
       if ((await io.describeTopic(topic)) !== null) await io.deleteTopic(topic);
+    const figure = rates.get(BEST)!;
     return {
       figure: rounded(figure),
       unit: 'events/s',
       limit: rounded(limit),
       limit_is: "Kafka's ProducerPerformance, acks=all, 256 KiB batches, linger 5 ms, the same record size",
       ratio: rounded(figure / limit),
-      how: `NDJSON bodies of ${EVENTS_PER_BODY} over ${CONNECTIONS} keep-alive connections from another process; ${ROUNDS} rounds in turn, medians; broker on the same machine (${broker.way})`,
+      how: `bodies of ${EVENTS_PER_BODY} over ${CONNECTIONS} keep-alive connections from another process; the figure is ${BEST}; ${ROUNDS} rounds in turn, medians; broker on the same machine (${broker.way})`,
       details: {
-        cpu_us_per_event: rounded(
-          median(full.map(({ load: { accepted }, usage }) => usage.cpuMicros / accepted)),
-        ),
-        load_cpu_us_per_event: rounded(
-          median(full.map(({ load: { accepted, cpuMicros } }) => cpuMicros / accepted)),
-        ),
-        request_p99_ms: rounded(median(full.map(({ load: { p99Ms } }) => p99Ms))),
-        loop_delay_p99_ms_at_full_load: rounded(median(full.map(({ usage }) => usage.loopDelayP99Ms))),
-        half_load: {
+        ...Object.fromEntries(wayNames.map((way) => [way, detailsOf(full.get(way)!, limit)])),
+        half_load_of_one_process: {
           events_per_second: rounded(half.load.accepted / half.load.seconds),
           loop_delay_p99_ms: rounded(half.usage.loopDelayP99Ms),
           request_p50_ms: rounded(half.load.p50Ms),
           request_p99_ms: rounded(half.load.p99Ms),
         },
-        rss_mib: [warm, ...full, half].map(({ usage }) => Math.round(usage.rssBytesLast / MIB)),
-        refused_requests: full.reduce((sum, { load: { refused } }) => sum + refused, 0),
       },
     };
   },
 };
+
+function rateOf(rounds: readonly Measured[]): number {
+  return median(rounds.map(({ load: { accepted, seconds: took } }) => accepted / took));
+}
+
+function detailsOf(rounds: readonly Measured[], limit: number): Record<string, unknown> {
+  const each = (figure: (measured: Measured) => number) => rounded(median(rounds.map(figure)));
+  return {
+    events_per_second: rounded(rateOf(rounds)),
+    share_of_limit: rounded(rateOf(rounds) / limit),
+    body_bytes_per_event: each(({ load: { bodyBytes, accepted } }) => bodyBytes / accepted),
+    cpu_us_per_event: each(({ load: { accepted }, usage }) => usage.cpuMicros / accepted),
+    load_cpu_us_per_event: each(({ load: { accepted, cpuMicros } }) => cpuMicros / accepted),
+    request_p99_ms: each(({ load: { p99Ms } }) => p99Ms),
+    loop_delay_p99_ms: each(({ usage }) => usage.loopDelayP99Ms),
+    rss_mib: rounds.map(({ usage }) => Math.round(usage.rssBytesLast / MIB)),
+    refused_requests: rounds.reduce((sum, { load: { refused } }) => sum + refused, 0),
+  };
+}
 
 /** Measures the same through `runlog up`: all three services in one process over the embedded log. */
 export const ingestEmbedded: Benchmark = {
@@ -102,10 +134,10 @@ export const ingestEmbedded: Benchmark = {
     try {
       await using measured = await MeasuredProcess.start('up', { RUNLOG_DATA_DIR: folder });
       const { ingest: url, gateway } = measured.service.addresses;
-      await runLoad({ url: url!, seconds: 2, eventsPerSecond: 0, firstRun: 0 });
+      await runLoad({ url: url!, seconds: 2, eventsPerSecond: 0, firstRun: 0, format: 'ndjson' });
       const from = performance.now();
       const { value: load, usage } = await measured.during(() =>
-        runLoad({ url: url!, seconds, eventsPerSecond: 0, firstRun: CONNECTIONS }),
+        runLoad({ url: url!, seconds, eventsPerSecond: 0, firstRun: CONNECTIONS, format: 'ndjson' }),
       );
       await live(gateway!, { firstRun: CONNECTIONS, events: load.accepted });
       const liveSeconds = (performance.now() - from) / 1_000;
@@ -136,7 +168,7 @@ export const ingestEmbedded: Benchmark = {
 };
 
 function runLoad(
-  load: Pick<LoadOptions, 'url' | 'seconds' | 'eventsPerSecond' | 'firstRun'>,
+  load: Pick<LoadOptions, 'url' | 'seconds' | 'eventsPerSecond' | 'firstRun' | 'format'>,
 ): Promise<LoadResult> {
   return runChild<LoadOptions, LoadResult>('./http-load.ts', {
     ...load,

@@ -5,6 +5,8 @@ import { recording } from '../test/support/recordings.ts';
 /** An event without the fields that differ between events and runs. */
 interface Template {
   readonly type: string;
+  readonly message: string;
+  readonly data: Readonly<Record<string, unknown>>;
   /** The rest of the JSON object, without its opening brace. */
   readonly rest: string;
   readonly restBytes: Buffer;
@@ -16,9 +18,25 @@ const templates: readonly Template[] = (['one-env', 'short'] as const).flatMap((
     const event = JSON.parse(line.replace(/\bNaN\b/g, '"NaN"')) as Record<string, unknown>;
     const { event_id: _event, run_id: _run, group_id: _group, ...rest } = event;
     const text = JSON.stringify(rest).slice(1);
-    return { type: String(event.event_type), rest: text, restBytes: Buffer.from(text) };
+    return {
+      type: String(event.event_type),
+      message: String(event.message ?? ''),
+      data: event.data as Record<string, unknown>,
+      rest: text,
+      restBytes: Buffer.from(text),
+    };
   }),
 );
+
+/** What the events of the recordings say, one after the other and around again, without what is not known. */
+export function sampleData(at: number): Pick<Template, 'type' | 'message' | 'data'> {
+  const { type, message, data } = templates[at % templates.length]!;
+  return {
+    type,
+    message,
+    data: Object.fromEntries(Object.entries(data).filter(([, value]) => value !== null)),
+  };
+}
 
 export const CLUSTER = 'bench';
 
