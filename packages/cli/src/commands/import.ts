@@ -101,6 +101,9 @@ export const command: Command = {
   },
 };
 
+/** A folder may hold data sets of thousands of files. */
+const PASSED_TOLD_MAX = 20;
+
 /** `undefined`: as fast as possible. */
 interface ImportOptions {
   readonly config: ClientConfig;
@@ -109,7 +112,10 @@ interface ImportOptions {
   readonly speed: number | undefined;
 }
 
-async function importFiles({ files, notRead }: FoundFiles, options: ImportOptions): Promise<ExitCode> {
+async function importFiles(
+  { files, notRead, passed }: FoundFiles,
+  options: ImportOptions,
+): Promise<ExitCode> {
   const { config, clusterId } = options;
   const signal = stopSignal();
   const now = () => performance.now();
@@ -125,6 +131,12 @@ async function importFiles({ files, notRead }: FoundFiles, options: ImportOption
   const startedAtMs = now();
   let isWhole = notRead.length === 0;
   for (const { path, reason } of notRead) progress.note(`${path}: ${reason}`);
+  for (const path of passed.slice(0, PASSED_TOLD_MAX)) {
+    progress.note(`${path}: left out, because it begins with no event; a file that is named is always tried`);
+  }
+  if (passed.length > PASSED_TOLD_MAX) {
+    progress.note(`${passed.length - PASSED_TOLD_MAX} more files that begin with no event are left out`);
+  }
   const by = { ...options, target, gateway, runs, report, progress, signal, now };
   try {
     const cluster = await clusterOf(target);

@@ -23,6 +23,8 @@ export interface FoundFiles {
   readonly files: readonly SourceFile[];
   /** What lies beside them and is a recording that cannot be read. */
   readonly notRead: readonly { readonly path: string; readonly reason: string }[];
+  /** What lies in a folder, is called as recordings are and holds something else. */
+  readonly passed: readonly string[];
 }
 
 /** Finds what the paths name, and below a folder all that can be imported. Says everything that is wrong with them at once. */
@@ -33,6 +35,7 @@ export async function filesToImport(
   if (paths.length === 0) throw new UsageError('name at least one file or folder');
   const files: SourceFile[] = [];
   const notRead: { path: string; reason: string }[] = [];
+  const passed: string[] = [];
   const faults: string[] = [];
   for (const path of paths) {
     if (path === STANDARD_INPUT) {
@@ -45,6 +48,7 @@ export async function filesToImport(
     try {
       const found = await filesAt(path, runId);
       files.push(...found.files);
+      passed.push(...found.passed);
       if (found.files.length > 0) notRead.push(...found.notRead);
       else if (found.notRead.length > 0) {
         for (const { path: at, reason } of found.notRead) faults.push(`${at}: ${reason}`);
@@ -57,16 +61,21 @@ export async function filesToImport(
   }
   faults.push(...(runId === undefined ? sharedNames(files) : []));
   if (faults.length > 0) throw new UsageError(faults.join('\n  '));
-  return { files, notRead };
+  return { files, notRead, passed };
 }
 
 async function filesAt(path: string, runId: string | undefined): Promise<FoundFiles> {
   const files: SourceFile[] = [];
   const notRead: { path: string; reason: string }[] = [];
+  const passed: string[] = [];
   const isNamed = !(await stat(path)).isDirectory();
   for await (const found of findSources(path, { runId })) {
     if (found.kind === 'not_read') {
       notRead.push(found);
+      continue;
+    }
+    if (found.kind === 'passed') {
+      passed.push(found.path);
       continue;
     }
     const { source, bytes } = found;
@@ -79,7 +88,7 @@ async function filesAt(path: string, runId: string | undefined): Promise<FoundFi
       known: source.format === 'events' ? null : source,
     });
   }
-  return { files, notRead };
+  return { files, notRead, passed };
 }
 
 /** The formats whose files name the run themselves. */

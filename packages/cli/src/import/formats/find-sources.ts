@@ -3,13 +3,17 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { KnownSource } from './open-source.ts';
 import { runIdOfFolder, runIdOfTable } from './run-name.ts';
-import { sniffFile } from './sniff.ts';
+import { type FileFormat, sniffFile } from './sniff.ts';
 import { compareEventFiles } from './tensorboard.ts';
 
-/** What was found at a path: a source, a folder that was looked into, or a file that is not read, with the reason. */
+/**
+ * What was found at a path: a source, a recording that cannot be read, with the reason, or a file that is called as recordings
+ * are and holds something else.
+ */
 export type Found =
   | { readonly kind: 'source'; readonly source: KnownSource; readonly bytes: number }
-  | { readonly kind: 'not_read'; readonly path: string; readonly reason: string };
+  | { readonly kind: 'not_read'; readonly path: string; readonly reason: string }
+  | { readonly kind: 'passed'; readonly path: string };
 
 export interface FindOptions {
   /** The run that all of it belongs to, if one is given. */
@@ -130,10 +134,17 @@ async function fileIn(path: string, walk: Walk): Promise<Found | null> {
 async function sniffedFile(path: string, status: Stats, { root, runId }: Walk): Promise<Found | null> {
   const { format, isSure } = await sniffFile(path);
   if (format === 'sqlite') return { kind: 'not_read', path, reason: SQLITE_REASON };
-  if (!isSure && !path.endsWith('.gz')) return null;
+  if (!isSure && !path.endsWith('.gz')) return passedFile(path, { format, bytes: status.size });
   const own = format === 'tensorboard' ? runIdOfFolder(dirname(path), root) : runIdOfTable(path, root);
   const source = { path, format, runId: runId ?? own, isRunGiven: runId !== undefined };
   return { kind: 'source', source, bytes: status.size };
+}
+
+/** A file without contents may be one that has just begun. */
+function passedFile(path: string, of: { format: FileFormat; bytes: number }): Found | null {
+  if (of.bytes === 0) return null;
+  if (of.format === 'events' || of.format === 'csv') return { kind: 'passed', path };
+  return { kind: 'not_read', path, reason: 'does not begin as such a file does' };
 }
 
 async function entriesOf(folder: string): Promise<Dirent[]> {

@@ -36,7 +36,7 @@ async function foundIn(path: string): Promise<Found[]> {
 describe('what can be imported', () => {
   test('is found below a folder, and nothing else is', async () => {
     const found = await foundIn(fixtures);
-    const formats = found.map((item) => (item.kind === 'source' ? item.source.format : item.reason));
+    const formats = found.map((item) => (item.kind === 'source' ? item.source.format : item.kind));
     const files = readdirSync(fixtures, { recursive: true, encoding: 'utf8' });
     const count = (format: string) => formats.filter((each) => each === format).length;
     expect(count('tensorboard')).toBe(files.filter((path) => path.includes('tfevents')).length);
@@ -55,6 +55,8 @@ describe('what can be imported', () => {
     await writeFile(join(path, 'mlflow.db'), 'SQLite format 3\0 and more');
     const found = await foundIn(path);
     expect(found).toMatchObject([
+      { kind: 'passed', path: join(path, 'dataset.csv') },
+      { kind: 'passed', path: join(path, 'dataset.jsonl') },
       { kind: 'source', source: { path: join(path, 'events.jsonl'), format: 'events' } },
       { kind: 'source', source: { path: join(path, 'metrics.csv'), format: 'csv' } },
       { kind: 'not_read', path: join(path, 'mlflow.db'), reason: SQLITE_REASON },

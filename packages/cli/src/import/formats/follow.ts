@@ -86,6 +86,7 @@ export function createFollower(options: FollowOptions): {
   }
 
   function take(found: Found, root: string): string | null {
+    if (found.kind === 'passed') return null;
     if (found.kind === 'not_read') {
       note(found.path, found.reason);
       unread.add(found.path);

@@ -1,6 +1,5 @@
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { parseJson } from '@runlog/topic-io/parse-json';
 import { plainName, recognisedColumns } from './csv-columns.ts';
 import { dialectOfHeader } from './csv-dialect.ts';
 import { isEventFile } from './tensorboard.ts';
@@ -31,8 +30,7 @@ export async function sniffFile(path: string): Promise<Sniffed> {
   }
   const line = firstLine(head);
   if (/\.(?:csv|tsv)$/.test(name)) return { format: 'csv', isSure: line !== null && hasKnownColumn(line) };
-  const isSure = /\.(?:jsonl|ndjson|json)(?:\.gz)?$/.test(name) && line !== null && isEvent(line);
-  return { format: 'events', isSure };
+  return { format: 'events', isSure: /\.(?:jsonl|ndjson|json)$/.test(name) && holdsEvents(head) };
 }
 
 async function headOf(path: string): Promise<Buffer> {
@@ -63,7 +61,13 @@ function hasKnownColumn(header: string): boolean {
   return cells.some((cell) => recognisedColumns.has(plainName(cell.replaceAll('"', ''))));
 }
 
-function isEvent(line: string): boolean {
-  const value = parseJson(line);
-  return typeof value === 'object' && value !== null && 'event_type' in value;
+/** The first line may be cut, and the events may be in an array or in UTF-16. */
+function holdsEvents(head: Buffer): boolean {
+  const isUtf16 = head[0] === 0xff && head[1] === 0xfe;
+  const isSwapped = head[0] === 0xfe && head[1] === 0xff;
+  const even = head.subarray(0, head.length - (head.length % 2));
+  const text = isSwapped
+    ? Buffer.from(even).swap16().toString('utf16le')
+    : head.toString(isUtf16 ? 'utf16le' : 'utf8');
+  return /"event_type"\s*:\s*"/.test(text);
 }
