@@ -240,6 +240,11 @@ describe('numbering of recorded lines', () => {
     expect(String((result as { bytes: Buffer }).bytes).match(/"run_id"/g)).toHaveLength(2);
   });
 
+  test('a name that cannot be a run is the fault that is told, and not the id that an import may lack', () => {
+    const [line] = numbered([eventLine({ event_id: null, run_id: 'r'.repeat(71) })]);
+    expect(line).toMatchObject({ kind: 'rejected', fault: { path: 'run_id' } });
+  });
+
   test('the group of the command line applies to lines without one', () => {
     const [first, second] = numbered([eventLine(), eventLine({ group_id: 'B' })], { groupId: 'A' });
     expect(parsed(first!)).toMatchObject({ group_id: 'A' });

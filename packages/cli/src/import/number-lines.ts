@@ -50,7 +50,10 @@ export function readLine(line: Buffer, recording: Omit<Recording, 'emitterId'>):
   };
   const isNamed = isTextOrAbsent(raw.run_id) && isTextOrAbsent(raw.group_id);
   if (isNamed && parseRunKey(formatRunKey(run)) !== null) return { kind: 'read', line, raw, run };
-  return { kind: 'rejected', fault: faultOf(insertFields(line, fieldsLacking(raw, recording))) };
+  const fields = fieldsLacking(raw, recording);
+  // An event needs no id to be imported, so it must not be told to lack one.
+  if ((raw.event_id ?? null) === null) fields.push(fieldOf(raw, 'event_id', contentId(raw)));
+  return { kind: 'rejected', fault: faultOf(insertFields(line, fields)) };
 }
 
 /**
