@@ -85,6 +85,9 @@ describe('ingest with RUNLOG_WORKERS=2', () => {
     const statuses = await Promise.all(Array.from({ length: 8 }, () => post(url, bodyOf(5))));
     expect(statuses).toEqual(Array(8).fill(200));
     expect(await figure(url, 'runlog_ingest_events_accepted_total')).toBe(40);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    for (const worker of ['1', '2'])
+      expect(metrics).toContain(`process_resident_memory_bytes{worker="${worker}"}`);
     const pids = workerPids();
     expect(new Set(pids)).toHaveProperty('size', 2);
     expect(await ingest.end('SIGTERM')).toBe(0);

@@ -10,11 +10,12 @@ export { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from 'prom-cl
  */
 const LABELLED_CLUSTERS_MAX = 100;
 
-/** Brings together the figures of several processes. */
+/** Brings together the figures of several processes, each with the label `worker`. */
 export interface MetricsLink {
+  readonly number: number;
   /** Makes these registries part of what every process serves. */
   readonly offerMetrics: (registries: readonly Registry[]) => void;
-  /** The figures of all, added up, or null if they cannot be had in time. */
+  /** The figures of all, or null if they cannot be had in time. */
   readonly metricsOfAll: () => Promise<string | null>;
 }
 
@@ -48,10 +49,13 @@ export function addMetricsRoute(
   }
   const own = [options.registry, processMetrics];
   const all = Registry.merge(own);
-  options.link?.offerMetrics(own);
+  const { link } = options;
+  // A sum would fall when a worker is replaced, and a rate would take what is left for new.
+  if (link !== undefined) for (const each of own) each.setDefaultLabels({ worker: String(link.number) });
+  link?.offerMetrics(own);
   server.get('/metrics', async (request, reply) => {
     options.allow?.(request);
-    const text = (await options.link?.metricsOfAll()) ?? (await all.metrics());
+    const text = (await link?.metricsOfAll()) ?? (await all.metrics());
     return reply.header('content-type', all.contentType).header('cache-control', 'no-store').send(text);
   });
 }

@@ -96,7 +96,6 @@ export function createIngestMetrics(options: {
     name: 'runlog_ingest_newer_build',
     help: '1 while a newer version of the fold writes the snapshots: this process is to be updated',
     registers,
-    aggregator: 'max',
     collect() {
       this.set(options.isOlder() ? 1 : 0);
     },
