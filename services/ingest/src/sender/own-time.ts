@@ -4,15 +4,15 @@ import { timestampPattern } from '@runlog/schema/events/instant';
 export interface OwnTime {
   readonly timestamp: string;
   /**
-   * Whether it is given to the millisecond or finer, so that two events with the same content and time are one that was sent
-   * twice.
+   * Whether it is finer than a millisecond, so that two events with the same content and time are one that was sent twice. A
+   * program that logs in a loop writes equal lines within one millisecond.
    */
   readonly isFine: boolean;
 }
 
 const MILLISECONDS_MAX = 253_402_300_799_999;
 const plainNumber = /^\d{9,19}(?:\.\d{1,9})?$/;
-const fineFraction = /[.,]\d{3}/;
+const fineFraction = /[.,]\d{3}\d*[1-9]/;
 
 /**
  * Reads a time as senders write it: ISO 8601 (without an offset it is UTC), or a number of seconds, milliseconds,
@@ -28,16 +28,17 @@ export function ownTimeOf(value: unknown): OwnTime | null {
 
 function ofNumber(value: number): OwnTime | null {
   if (!(value >= 1e8)) return null;
-  if (value < 1e11) return ofMicroseconds(Math.round(value * 1e6), !Number.isInteger(value));
-  if (value < 1e14) return ofMicroseconds(Math.round(value * 1e3), true);
-  if (value < 1e17) return ofMicroseconds(Math.round(value), true);
-  return ofMicroseconds(Math.round(value / 1e3), true);
+  if (value < 1e11) return ofMicroseconds(Math.round(value * 1e6));
+  if (value < 1e14) return ofMicroseconds(Math.round(value * 1e3));
+  if (value < 1e17) return ofMicroseconds(Math.round(value));
+  return ofMicroseconds(Math.round(value / 1e3));
 }
 
-function ofMicroseconds(microseconds: number, isFine: boolean): OwnTime | null {
+function ofMicroseconds(microseconds: number): OwnTime | null {
   const milliseconds = Math.floor(microseconds / 1_000);
   if (!(milliseconds <= MILLISECONDS_MAX)) return null;
   const rest = String(microseconds - milliseconds * 1_000).padStart(3, '0');
+  const isFine = rest !== '000';
   return { timestamp: `${new Date(milliseconds).toISOString().slice(0, 23)}${rest}+00:00`, isFine };
 }
 
@@ -56,6 +57,6 @@ export function timeOfNanoseconds(nanoseconds: bigint): OwnTime | null {
   }
   return {
     timestamp: `${knownText}.${String(fraction).padStart(9, '0')}+00:00`,
-    isFine: fraction !== 0,
+    isFine: fraction % 1_000_000 !== 0,
   };
 }
