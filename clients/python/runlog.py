@@ -2060,11 +2060,16 @@ for _ in range(10):
 def _end_with_multiprocessing(emitter: _Emitter) -> None:
     """Closes the emitter at the end of a multiprocessing child, which runs its own finalizers but not atexit."""
     process = sys.modules.get("multiprocessing.process")
-    if process is None or process.parent_process() is None:
+    if process is None:
         return
     from multiprocessing import util
 
-    util.Finalize(None, emitter.close, args=(emitter.options.exit_timeout,), exitpriority=10)
+    # A run that is passed to a child of a fork server is made before the child begins, which then forgets all finalizers and
+    # calls what is registered here. Such a child ends without atexit.
+    if getattr(process.current_process(), "_inheriting", False):
+        util.register_after_fork(emitter, _end_with_multiprocessing)
+    elif process.parent_process() is not None:
+        util.Finalize(None, emitter.close, args=(emitter.options.exit_timeout,), exitpriority=10)
 
 
 _sigterm_handled = False

@@ -208,6 +208,10 @@ if __name__ == '__main__':
         self.multiprocessing_children("spawn")
 
     @unittest.skipUnless(hasattr(os, "fork"), "needs fork")
+    def test_the_last_events_of_children_of_a_fork_server_arrive(self):
+        self.multiprocessing_children("forkserver")
+
+    @unittest.skipUnless(hasattr(os, "fork"), "needs fork")
     def test_the_last_events_of_forked_multiprocessing_children_arrive(self):
         self.multiprocessing_children("fork")
 

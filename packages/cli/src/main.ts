@@ -4,7 +4,7 @@ import { nearestName } from '@runlog/service-kit/nearest-name';
 import { printable, printableLines } from '@runlog/service-kit/printable';
 import { type Command, CommandError, type ExitCode, exitCodes, UsageError } from './command.ts';
 import { commandHelp, overview } from './help.ts';
-import { leaveSignals } from './stop-signal.ts';
+import { leaveSignals, stopWasAsked } from './stop-signal.ts';
 import { type StreamWatch, watchStreams } from './unread-streams.ts';
 
 interface TableEntry {
@@ -149,6 +149,10 @@ async function explain(error: unknown, name: string): Promise<ExitCode> {
   if (error instanceof ConfigError) {
     process.stderr.write(printableLines(describeConfigError(error)));
     return exitCodes.usage;
+  }
+  if (stopWasAsked() && error instanceof Error && error.name === 'AbortError') {
+    process.stderr.write(`runlog ${name}: stopped before the end\n`);
+    return exitCodes.failed;
   }
   if (error instanceof CommandError) {
     process.stderr.write(`runlog ${name}: ${printableLines(error.message)}\n`);

@@ -26,3 +26,8 @@ export function leaveSignals(): boolean {
   for (const stop of listeners.splice(0)) for (const signal of signals) process.off(signal, stop);
   return wasAsked;
 }
+
+/** Whether a signal has asked a command to stop. */
+export function stopWasAsked(): boolean {
+  return wasAsked;
+}
