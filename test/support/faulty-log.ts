@@ -69,15 +69,34 @@ export class FaultyLog implements TopicWriter {
 
   /** Folds everything that is stored, by run. */
   runs(): ReadonlyMap<string, RunSnapshot> {
+    return this.#folded().runs;
+  }
+
+  /** The ids of the events that the fold counts, which are all but the repeats, in the order of the log. */
+  countedIds(): readonly string[] {
+    return this.#folded().countedIds;
+  }
+
+  /** What is stored, partition by partition. */
+  values(): readonly string[] {
+    return this.#partitions.flat().map(({ value }) => value!.toString('utf8'));
+  }
+
+  #folded(): { runs: ReadonlyMap<string, RunSnapshot>; countedIds: readonly string[] } {
     const runs = new Map<string, RunSnapshot>();
+    const countedIds: string[] = [];
     for (const records of this.#partitions) {
       for (const [offset, { key, value, headers, timestampMs }] of records.entries()) {
         const stored: LogRecord = { offset, key, value, headers, timestampMs };
         const record = decodeRunRecord(stored, 'e');
         if (record.kind === 'unfoldable') throw new Error(record.reason);
-        runs.set(record.key, evolve(runs.get(record.key) ?? null, record)!);
+        const before = runs.get(record.key) ?? null;
+        const duplicates = before?.duplicates ?? 0;
+        const run = evolve(before, record)!;
+        runs.set(record.key, run);
+        if (run.duplicates === duplicates) countedIds.push(headers.event_id!);
       }
     }
-    return runs;
+    return { runs, countedIds };
   }
 }

@@ -1,7 +1,7 @@
+import { insertFields } from '@runlog/records/insert-fields';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { HeldEvents } from './held-events.ts';
-import { insertFields } from './insert-fields.ts';
 import { emitterIdOf, LineNumberer, readLine, type TakenLine } from './number-lines.ts';
 import { formerRunIdOfFile, runIdOfFile } from './run-name.ts';
 

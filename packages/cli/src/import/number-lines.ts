@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
+import { type FieldToInsert, insertFields } from '@runlog/records/insert-fields';
 import { instantOf } from '@runlog/schema/events/instant';
 import { DEFAULT_GROUP, formatRunKey, parseRunKey, type RunKey } from '@runlog/schema/run/run-key';
 import { contentId, hashOf, identityOf, isNumbered, numberOf } from './event-identity.ts';
 import { type Hash, HashCounts } from './hash-counts.ts';
 import { type HeldEvents, IMPORT_EMITTER_PREFIX } from './held-events.ts';
-import { type FieldToInsert, insertFields } from './insert-fields.ts';
 import { judgeLine, type LineFault, readObject } from './judge-line.ts';
 
 /** What the command line, the file's name and the server say about a recorded file. */

@@ -105,8 +105,8 @@ function Sum({ model }: { model: ProofModel }) {
           <Word sign="" name="conflicts" value={countText(conflicts)} isBad={conflicts > 0}>
             another event came under a number that was taken
           </Word>
-          <Word sign="" name="unsure" value={countText(unsure)} isBad={unsure > 0}>
-            too old to know whether they came before; counted as new
+          <Word sign="" name="unsure" value={countText(unsure)}>
+            nothing was known any more of whether they came before; counted as new, so none is lost
           </Word>
         </tbody>
       </table>

@@ -1,5 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 import { encodeEvent } from '@runlog/records/event-record';
+import { insertFields } from '@runlog/records/insert-fields';
 import type { TelemetryEvent } from '@runlog/schema/events/event';
 import { validateEvent } from '@runlog/schema/events/validate-event';
 import { EVENT_BYTES_MAX } from '@runlog/schema/limits';
@@ -12,10 +13,12 @@ import type { StoredIds } from './stored-ids.ts';
 /**
  * A body with more events numbers those that have no numbers of their own. The fold recognises an event without a number
  * among the newest thousand of its run only: the Collector's file log has ten bodies of a hundred under way, and one that must
- * be sent again comes behind hundreds of others. It knows the numbers of the newest 512 bodies.
+ * be sent again comes behind hundreds of others. It knows the numbers of the newest 512 bodies, and forgets those of its other
+ * emitters for them, so the smallest bodies have none.
  */
 const UNNUMBERED_MAX = 16;
 const ID_CHARS = 22;
+const DIGEST_CHARS = 24;
 
 /** What is to be done with an item of a body. */
 export type PreparedItem =
@@ -26,16 +29,22 @@ export type PreparedItem =
       readonly memory: string | null;
       readonly emitterId: string;
     }
+  /** It is stored, or an event before it in the body has its id. */
   | { readonly kind: 'repeat' }
   | { readonly kind: 'reject'; readonly rejected: RejectedEvent; readonly memory: string };
 
 /**
- * Prepares the items of one body, in order. Ids are derived from the content: of an event whose time is given to the
+ * Prepares the items of one body, in order. Ids are derived from the content: of an event whose time is finer than a
  * millisecond from its own, so that it is recognised in any body, of another one from that of the whole body too, so that two
  * equal lines of one second are two events. Equal events in one body are told apart by their ordinal.
+ *
+ * A number is the ordinal of an event among those of its run and body that take one. It follows from the body and how that is
+ * read, and from nothing else: not from what is stored or known, or another event would be stored under it some day, and the
+ * fold would take it for a repeat.
  */
 export class BodyItems {
   readonly #body: Buffer;
+  readonly #reading: string;
   readonly #clusterId: string;
   readonly #takesCluster: boolean;
   readonly #receivedAtMs: number;
@@ -44,11 +53,18 @@ export class BodyItems {
   readonly #isNumbered: boolean;
   readonly #equals = new Map<string, number>();
   readonly #numbers = new Map<string, number>();
+  /** The ids of the events so far, each with its run. */
+  readonly #names = new Set<string>();
+  /** The runs of which the body has an event that is stored, but not under the body's numbers. */
+  readonly #cutAnew = new Set<string>();
   #digest: string | null = null;
+  #emitter: string | null = null;
 
   constructor(options: {
     /** After inflation. */
     body: Buffer;
+    /** What else says which events are found in the body, such as its format. */
+    reading: string;
     total: number;
     clusterId: string;
     /** Whether events may name their cluster themselves. */
@@ -57,6 +73,7 @@ export class BodyItems {
     stored: StoredIds;
   }) {
     this.#body = options.body;
+    this.#reading = options.reading;
     this.#clusterId = options.clusterId;
     this.#takesCluster = options.takesCluster;
     this.#receivedAtMs = options.receivedAtMs;
@@ -69,7 +86,7 @@ export class BodyItems {
     switch (item.kind) {
       case 'own': {
         const { event, bytes, normalized } = item;
-        return this.#append(event, { index, value: bytes, normalized, clusterId: this.#clusterId });
+        return this.#place(event, { index, value: bytes, normalized, clusterId: this.#clusterId });
       }
       case 'made':
         return this.#make(item, index);
@@ -84,12 +101,7 @@ export class BodyItems {
 
   #make({ fields, cluster, isTimeFine }: MadeEvent, index: number): PreparedItem {
     const clusterId = this.#takesCluster && cluster !== null ? cluster : this.#clusterId;
-    const { run_id, group_id } = fields;
-    const key = formatRunKey({
-      cluster_id: clusterId,
-      run_id,
-      group_id: (group_id as string) ?? DEFAULT_GROUP,
-    });
+    const key = keyIn(clusterId, fields);
     const text = JSON.stringify(fields);
     const event = fields as Record<string, unknown> & TelemetryEvent;
     // Members that are written before those of the text.
@@ -102,42 +114,52 @@ export class BodyItems {
       event.timestamp = this.#receivedAt;
       added += `"timestamp":"${this.#receivedAt}",`;
     }
-    let number: number | null = null;
-    if (this.#isNumbered && event.emitter_id == null) {
-      const emitterId = this.#emitterId();
-      const known = this.#stored.emitterOf(memoryOf(key, event.event_id));
-      // What is stored under another emitter takes no number of this one, or the number would be missed.
-      if (known !== undefined && known !== emitterId) return { kind: 'repeat' };
-      number = (this.#numbers.get(key) ?? 0) + 1;
-      if (known !== undefined) {
-        this.#numbers.set(key, number);
-        return { kind: 'repeat' };
-      }
-      event.emitter_id = emitterId;
-      event.emitter_seq = number;
-      added += `"emitter_id":"${emitterId}","emitter_seq":${number},`;
-    }
     const value = Buffer.from(added === '' ? text : `{${added}${text.slice(1)}`);
     const bad = faultOf(event, value);
     if (bad !== null) return this.#reject(bad, index);
-    if (number !== null) this.#numbers.set(key, number);
-    return this.#append(event, { index, value, normalized: false, clusterId });
+    return this.#place(event, { index, value, normalized: false, clusterId });
   }
 
-  #append(
+  #place(event: TelemetryEvent, arrived: Arrived): PreparedItem {
+    if (event.emitter_id != null) return this.#append(event, arrived, null);
+    const key = keyIn(arrived.clusterId, event);
+    const memory = memoryOf(key, event.event_id);
+    if (this.#names.has(memory)) return { kind: 'repeat' };
+    this.#names.add(memory);
+    const numbered = this.#isNumbered ? this.#numbered(event, arrived.value, key) : null;
+    const known = this.#stored.emitterOf(memory);
+    if (known !== undefined) {
+      if (numbered !== null && known !== numbered.event.emitter_id) this.#cutAnew.add(key);
+      return { kind: 'repeat' };
+    }
+    // Behind an event that is not stored under its number, the others would make that number a missing one.
+    if (numbered === null || this.#cutAnew.has(key)) return this.#append(event, arrived, memory);
+    return this.#append(numbered.event, { ...arrived, value: numbered.value }, memory);
+  }
+
+  /** Gives the event the next number of its run, unless that makes it too large. */
+  #numbered(
     event: TelemetryEvent,
-    of: { index: number; value: Buffer; normalized: boolean; clusterId: string },
-  ): PreparedItem {
-    const { index, value, normalized, clusterId } = of;
+    bytes: Buffer,
+    key: string,
+  ): { event: TelemetryEvent; value: Buffer } | null {
+    const number = (this.#numbers.get(key) ?? 0) + 1;
+    const emitterId = this.#emitterId();
+    const value = insertFields(bytes, [
+      { name: 'emitter_id', json: `"${emitterId}"`, replaces: 'emitter_id' in event },
+      { name: 'emitter_seq', json: String(number), replaces: 'emitter_seq' in event },
+    ]);
+    if (value.length > EVENT_BYTES_MAX) return null;
+    this.#numbers.set(key, number);
+    return { event: { ...event, emitter_id: emitterId, emitter_seq: number }, value };
+  }
+
+  #append(event: TelemetryEvent, arrived: Arrived, memory: string | null): PreparedItem {
+    const { index, value, normalized, clusterId } = arrived;
     const record = encodeEvent(event, {
       ...{ clusterId, value, receivedAtMs: this.#receivedAtMs, receivedAt: this.#receivedAt },
     });
     const emitterId = event.emitter_id ?? '';
-    const hasOwnNumber = emitterId !== '' && emitterId !== this.#digestName;
-    const memory = hasOwnNumber ? null : memoryOf(record.key, event.event_id);
-    if (memory !== null && emitterId === '' && this.#stored.emitterOf(memory) !== undefined) {
-      return { kind: 'repeat' };
-    }
     return { kind: 'append', event: { index, record, normalized }, memory, emitterId };
   }
 
@@ -156,17 +178,30 @@ export class BodyItems {
   }
 
   #emitterId(): string {
-    return `sender-${this.#bodyDigest()}`;
-  }
-
-  get #digestName(): string | null {
-    return this.#digest === null ? null : `sender-${this.#digest}`;
+    this.#emitter ??= `sender-${hash('sha256', `${this.#bodyDigest()}\n${this.#reading}`).slice(0, DIGEST_CHARS)}`;
+    return this.#emitter;
   }
 
   #bodyDigest(): string {
-    this.#digest ??= createHash('sha256').update(this.#body).digest('hex').slice(0, 24);
+    this.#digest ??= createHash('sha256').update(this.#body).digest('hex').slice(0, DIGEST_CHARS);
     return this.#digest;
   }
+}
+
+/** The bytes of an event, and whose it is. */
+interface Arrived {
+  readonly index: number;
+  readonly value: Buffer;
+  readonly normalized: boolean;
+  readonly clusterId: string;
+}
+
+function keyIn(clusterId: string, { run_id, group_id }: { run_id: string; group_id?: unknown }): string {
+  return formatRunKey({
+    cluster_id: clusterId,
+    run_id,
+    group_id: (group_id as string | null | undefined) ?? DEFAULT_GROUP,
+  });
 }
 
 /** Ids are names within a run. */

@@ -14,6 +14,7 @@ const answerJson = (reply: FastifyReply, _format: SenderFormat, response: Ingest
 
 /** `POST /v1/events?mode=sender` */
 export const eventsDoor: SenderDoor<SenderFormat> = {
+  name: 'events',
   sourceOf: sourceOfBody,
   rawOf: beginningOf,
   takesAll: false,
@@ -25,6 +26,7 @@ export const keyedDoor: SenderDoor<SenderFormat> = { ...eventsDoor, takesAll: tr
 
 /** `POST /v1/logs` */
 export const logsDoor: SenderDoor<LogsFormat> = {
+  name: 'logs',
   sourceOf(body, { format, defaultRunId }) {
     const decode = format === 'protobuf' ? decodeProtobuf : decodeJson;
     const request = decode(body, SENDER_BODY_EVENTS_MAX);

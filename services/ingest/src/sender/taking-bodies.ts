@@ -20,6 +20,8 @@ import { StoredIds } from './stored-ids.ts';
 
 /** One of the paths for senders that judge by the status alone. */
 export interface SenderDoor<Format> {
+  /** The same bytes are the same events behind doors of the same name. */
+  readonly name: 'events' | 'logs';
   readonly sourceOf: (
     body: Buffer,
     options: { format: Format; defaultRunId: string },
@@ -125,6 +127,7 @@ export class TakingBodies {
       ...{ body, total: source.total, receivedAtMs, stored: this.#stored },
       clusterId: publisher.clusterId,
       takesCluster: admitted.takesCluster,
+      reading: JSON.stringify([door.name, head.format, defaultRunId, admitted.takesCluster]),
     });
     if (head.dryRun) return door.answer(reply, head.format, judgedOnly(source, items));
     const begunMs = performance.now();

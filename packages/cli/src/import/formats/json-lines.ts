@@ -1,5 +1,5 @@
+import { insertFields } from '@runlog/records/insert-fields';
 import { EVENT_BYTES_MAX } from '@runlog/schema/limits';
-import { insertFields } from '../insert-fields.ts';
 import { readObject } from '../judge-line.ts';
 import { GrowingLines } from './growing-lines.ts';
 import { RESTARTED, type ReadOptions, type Source, type SourceItem } from './source.ts';
