@@ -56,6 +56,15 @@ describe('POST /v1/logs', () => {
     expect(await eventsOf('otlp-twice')).toHaveLength(300);
   });
 
+  it('refuses a body that has anything but logs, because nothing of it would be stored', async () => {
+    const response = await ingest.post('/v1/logs', '{"resourceSpans":[{}]}');
+    expect([response.status, await response.text()]).toEqual([
+      400,
+      expect.stringContaining('no resourceLogs'),
+    ]);
+    expect((await ingest.post('/v1/logs', '{}')).status).toBe(200);
+  });
+
   it('answers with a google.rpc.Status', async () => {
     const json = await ingest.post('/v1/logs', '{"resourceLogs":');
     expect(json.status).toBe(400);
@@ -129,6 +138,9 @@ describe('POST /v1/keys/{key}/events', () => {
   });
 
   it('says nobody the key that stands in the path', async () => {
+    const many = Array.from({ length: 10_001 }, (_, n) => ({ eventType: 'TASK_EVENT', run_id: 'many', n }));
+    const all = await ingest.post('/v1/keys/any/events', JSON.stringify(many));
+    expect([all.status, await all.json()]).toMatchObject([200, { accepted: 10_001, rejected: 0 }]);
     const wrongMethod = await fetch(`${ingest.url}/v1/keys/secret/events`);
     expect(wrongMethod.status).toBe(405);
     const wrongPath = await ingest.post('/v1/keys/secret/other', '[]');

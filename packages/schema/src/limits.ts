@@ -10,6 +10,8 @@ export const BODY_EVENTS_MAX = 1_000;
 /** The same of a body from a sender that judges by the status alone. */
 export const SENDER_BODY_BYTES_MAX = 16 * MIB;
 export const SENDER_BODY_EVENTS_MAX = 10_000;
+/** The same for a sender that sends what is refused for ever (Ray). It bounds memory: places of so many events take some 20 MB. */
+export const SENDER_KEYED_EVENTS_MAX = 200_000;
 /** Far below the broker's `max.message.bytes` of 1 MiB, so that no accepted event can be refused by the broker. */
 export const EVENT_BYTES_MAX = 256 * KIB;
 /** What an events topic must take. One that takes less is a mistake: most events would be rejected. */

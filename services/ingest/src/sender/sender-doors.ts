@@ -1,5 +1,5 @@
 import type { IngestResponse } from '@runlog/schema/http/ingest-api';
-import { REJECTED_BYTES_MAX, SENDER_BODY_EVENTS_MAX } from '@runlog/schema/limits';
+import { REJECTED_BYTES_MAX, SENDER_BODY_EVENTS_MAX, SENDER_KEYED_EVENTS_MAX } from '@runlog/schema/limits';
 import type { FastifyReply } from '@runlog/service-kit/http-server';
 import { decodeJson } from './otlp/decode-json.ts';
 import { decodeProtobuf } from './otlp/decode-protobuf.ts';
@@ -22,7 +22,11 @@ export const eventsDoor: SenderDoor<SenderFormat> = {
 };
 
 /** `POST /v1/keys/{key}/events`, for Ray: it sends no header, and sends what is refused for ever. */
-export const keyedDoor: SenderDoor<SenderFormat> = { ...eventsDoor, takesAll: true };
+export const keyedDoor: SenderDoor<SenderFormat> = {
+  ...eventsDoor,
+  sourceOf: (body, options) => sourceOfBody(body, { ...options, eventsMax: SENDER_KEYED_EVENTS_MAX }),
+  takesAll: true,
+};
 
 /** `POST /v1/logs` */
 export const logsDoor: SenderDoor<LogsFormat> = {

@@ -53,17 +53,14 @@ const FOREIGN_DEPTH_MAX = EVENT_DEPTH_MAX - 2;
 /** Finds the values of a body from a sender that knows nothing of TelemetryEvents. */
 export function sourceOfBody(
   body: Buffer,
-  options: { format: SenderFormat; defaultRunId: string },
+  options: { format: SenderFormat; defaultRunId: string; eventsMax?: number },
 ): SenderSource | UnreadableBody {
-  const { format } = options;
+  const { format, eventsMax = SENDER_BODY_EVENTS_MAX } = options;
   const legible = isUtf8(body);
   if (!legible && format === 'json') {
     return { kind: 'unreadable', code: 'invalid_utf8', message: 'the body is not UTF-8' };
   }
-  const split: Split =
-    format === 'json'
-      ? splitSequence(body, SENDER_BODY_EVENTS_MAX)
-      : splitLines(body, SENDER_BODY_EVENTS_MAX);
+  const split: Split = format === 'json' ? splitSequence(body, eventsMax) : splitLines(body, eventsMax);
   switch (split.kind) {
     case 'too_many':
       return TOO_MANY_EVENTS;

@@ -32,6 +32,11 @@ export function decodeJson(body: Buffer, recordsMax: number): LogRequest {
     return { kind: 'broken', message: `the body is not JSON: ${messageOf(error).slice(0, 200)}` };
   }
   if (!isObject(request)) return { kind: 'broken', message: 'the body is no JSON object' };
+  const names = Object.keys(request);
+  if (names.length > 0 && !names.includes('resourceLogs') && !names.includes('resource_logs')) {
+    // Unknown fields are ignored, but nothing of this body would be stored.
+    return { kind: 'broken', message: 'the body is no ExportLogsServiceRequest: it has no resourceLogs' };
+  }
   try {
     return recordsOf(request, recordsMax);
   } catch (error) {
