@@ -1,4 +1,3 @@
-import { insertFields } from '@runlog/records/insert-fields';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { HeldEvents } from './held-events.ts';
@@ -292,29 +291,5 @@ describe('numbering of recorded lines', () => {
   test('names that differ only in what does not fit are different runs', () => {
     const names = ['a b', 'a-b', 'a_b', 'a(b', 'é', 'è', '損失', '学習', 'x'.repeat(65), 'x'.repeat(66)];
     expect(new Set(names.map((name) => runIdOfFile(`${name}.jsonl`))).size).toBe(names.length);
-  });
-});
-
-describe('inserting fields', () => {
-  test('any object keeps its own fields and gets the new ones', () => {
-    fc.assert(
-      fc.property(
-        fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 }),
-        fc.jsonValue(),
-        fc.constantFrom(undefined, 1, 2),
-        (object, value, space) => {
-          fc.pre(!('new' in object) && !('nil' in object) && !('__proto__' in object));
-          const line = Buffer.from(
-            JSON.stringify({ ...object, nil: null, last: { nil: null } }, null, space),
-          );
-          const result = insertFields(line, [
-            { name: 'new', json: JSON.stringify(value), replaces: false },
-            { name: 'nil', json: '"filled"', replaces: true },
-          ]);
-          const expected = { new: value, ...object, nil: 'filled', last: { nil: null } };
-          expect(JSON.parse(result.toString('utf8'))).toEqual(JSON.parse(JSON.stringify(expected)));
-        },
-      ),
-    );
   });
 });
