@@ -40,7 +40,9 @@ export function fitRunKeyPart(name: string): string {
 }
 
 function hashOf(name: string): string {
-  return createHash('sha256').update(name, 'utf8').digest('hex').slice(0, HASH_CHARS);
+  // In UTF-8 all halves of pairs are the same.
+  const encoding = /\p{Cs}/u.test(name) ? 'utf16le' : 'utf8';
+  return createHash('sha256').update(name, encoding).digest('hex').slice(0, HASH_CHARS);
 }
 
 function remembered(held: Map<string, string>, name: string, fit: () => string): string {

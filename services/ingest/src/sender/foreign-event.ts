@@ -10,6 +10,7 @@ import {
   RUN_NAMES,
   setMember,
   TYPE_NAMES,
+  type Unmakeable,
 } from './made-event.ts';
 import { ownTimeOf } from './own-time.ts';
 
@@ -26,7 +27,9 @@ const optionalText = ['seed_id', 'slot_id', 'message'] as const;
  * Makes an event of any JSON object. What the envelope has a place for goes there if it fits; all the rest is `data`, whose
  * own members, if the object has a `data`, are laid beside the others.
  */
-export function madeOfObject(object: JsonObject, defaults: { runId: string }): MadeEvent {
+export function madeOfObject(object: JsonObject, defaults: { runId: string }): MadeEvent | Unmakeable {
+  const fault = runFaultOf(object);
+  if (fault !== null) return fault;
   const used = new Set<string>();
   const envelope: Record<string, unknown> = {};
   const type = first(TYPE_NAMES, (name) => nameText(object[name]), used);
@@ -76,6 +79,21 @@ export function madeOfObject(object: JsonObject, defaults: { runId: string }): M
     fields,
     isTimeFine: time?.isFine ?? false,
   };
+}
+
+/** A run that is named by what cannot be a name would become the default, and several runs one. */
+function runFaultOf(object: JsonObject): Unmakeable | null {
+  for (const name of RUN_NAMES) {
+    const value = named(object, name);
+    if (nameText(value) !== null) return null;
+    const isNumber = typeof value === 'number';
+    if (!isNumber && typeof value !== 'boolean') continue;
+    const message = isNumber
+      ? 'must be text: a number of this size is rounded where JSON is read'
+      : 'must be the name of a run, not true or false';
+    return { kind: 'unmakeable', code: 'schema', path: name, message };
+  }
+  return null;
 }
 
 function first(

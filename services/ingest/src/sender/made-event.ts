@@ -36,7 +36,12 @@ export const NAMELESS_TYPE = 'LOG';
 /** Returns a name as text, or null if the value is none. Numbers of jobs come as numbers. */
 export function nameText(value: unknown): string | null {
   if (typeof value === 'string') return value.trim() === '' ? null : value;
-  return typeof value === 'number' && Number.isSafeInteger(value) ? String(value) : null;
+  return typeof value === 'number' && !isRounded(value) ? String(value) : null;
+}
+
+/** Whether reading JSON may have changed the number, so that two of them would become one name. */
+export function isRounded(value: number): boolean {
+  return Number.isInteger(value) && !Number.isSafeInteger(value);
 }
 
 /** Sets a member under whatever name; `__proto__` would otherwise change the object itself. */

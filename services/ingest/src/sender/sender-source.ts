@@ -7,6 +7,7 @@ import { isObject, readEvent } from '../accept-batch.ts';
 import { type EventRange, type Split, splitLines, splitSequence, walked } from '../split-body.ts';
 import { madeOfObject } from './foreign-event.ts';
 import type { MadeEvent, Unmakeable } from './made-event.ts';
+import { ownTimeOf } from './own-time.ts';
 
 /** A TelemetryEvent as it was sent. */
 export interface OwnEvent {
@@ -96,26 +97,40 @@ function itemOf(
   const read = readEvent(bytes, range, legible);
   if (read.kind === 'fault') {
     if (options.format === 'text' && legible && !isBracketed(bytes)) {
-      return madeOfObject({ message: bytes.toString('utf8') }, defaults);
+      return madeOf({ message: bytes.toString('utf8') }, bytes, defaults);
     }
     return { ...read, kind: 'unmakeable', raw: bytes };
   }
   const { value } = read;
   if (!isObject(value)) {
-    if (options.format === 'text') return madeOfObject({ message: bytes.toString('utf8') }, defaults);
+    if (options.format === 'text') return madeOf({ message: bytes.toString('utf8') }, bytes, defaults);
     const message = 'an event must be a JSON object';
     return { kind: 'unmakeable', code: 'schema', path: '', message, raw: bytes, value };
   }
   if (isMeantAsOurs(value)) {
     const verdict = validateEvent(value);
-    if ('fault' in verdict) return { kind: 'unmakeable', ...verdict.fault, raw: bytes, value };
-    return { kind: 'own', event: verdict.event, bytes: read.bytes, normalized: read.normalized };
+    if ('event' in verdict) {
+      return { kind: 'own', event: verdict.event, bytes: read.bytes, normalized: read.normalized };
+    }
+    // A time as others write it does not make the event a bad one.
+    if (verdict.fault.path !== 'timestamp' || ownTimeOf(value.timestamp) === null) {
+      return { kind: 'unmakeable', ...verdict.fault, raw: bytes, value };
+    }
   }
   if (range.depth > FOREIGN_DEPTH_MAX) {
     const message = `what becomes an event may be nested ${FOREIGN_DEPTH_MAX} deep, this is ${range.depth}`;
     return { kind: 'unmakeable', code: 'too_deep', path: '', message, raw: bytes };
   }
-  return madeOfObject(value, defaults);
+  return madeOf(value, bytes, defaults);
+}
+
+function madeOf(
+  object: Readonly<Record<string, unknown>>,
+  raw: Buffer,
+  defaults: { runId: string },
+): MadeEvent | BadItem {
+  const made = madeOfObject(object, defaults);
+  return made.kind === 'made' ? made : { ...made, raw, value: object };
 }
 
 /** A damaged object among lines of text is kept as what it is, not as somebody's words. */
