@@ -1346,21 +1346,21 @@ class _Backlog:
         kept: List[_Line] = []
         try:
             while waiting:
-                lines: List[bytes] = []
+                lines: List[_Line] = []
                 size = 0
                 while waiting and size < _SEGMENT_BYTES_MAX // 4:
                     line, lifecycle = waiting.popleft()
                     if len(line) + 1 + size > spool.room(lifecycle):
                         kept.append((line, lifecycle))
                         continue
-                    lines.append(line)
+                    lines.append((line, lifecycle))
                     size += len(line) + 1
                 if not lines:
                     break
                 try:
-                    spool.append(lines, size)
+                    spool.append([line for line, _ in lines], size)
                 except BaseException:
-                    waiting.extendleft((line, True) for line in reversed(lines))
+                    waiting.extendleft(reversed(lines))
                     raise
         except OSError as error:
             self._broken_until = time.monotonic() + 30.0
@@ -1371,6 +1371,40 @@ class _Backlog:
         finally:
             waiting.extendleft(reversed(kept))
             self._memory.recount()
+
+    def _spill_what_fits(self) -> None:
+        """Writes one event at a time to a disk that is nearly full: lifecycle events first, then others while they fit."""
+        spool = self._spool
+        if spool is None:
+            return
+        waiting = self._memory.lines
+        kept: List[_Line] = []
+        others: Deque[_Line] = collections.deque()
+        try:
+            while waiting:
+                entry = waiting[0]
+                if not entry[1]:
+                    others.append(entry)
+                elif not self._fits(spool, entry):
+                    kept.append(entry)
+                waiting.popleft()
+            while others and self._fits(spool, others[0]):
+                others.popleft()
+        finally:
+            waiting.extendleft(reversed(others))
+            waiting.extendleft(reversed(kept))
+            self._memory.recount()
+
+    @staticmethod
+    def _fits(spool: _Spool, entry: _Line) -> bool:
+        line, lifecycle = entry
+        if len(line) + 1 > spool.room(lifecycle):
+            return False
+        try:
+            spool.append([line], len(line) + 1)
+        except OSError:
+            return False
+        return True
 
     def put_away(self) -> int:
         """Spools what is in memory. Forgets what the spool does not take, and returns how many events it forgot."""
@@ -1386,6 +1420,9 @@ class _Backlog:
             self._memory.recount()
             self._loaded.clear()
         self._spill()
+        if self._memory:
+            # The disk has refused a quarter of a mebibyte, and may still have room for how the run ended.
+            self._spill_what_fits()
         if self._spool is not None:
             self._spool.check()
         lost = len(self._memory)

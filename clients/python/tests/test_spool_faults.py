@@ -43,6 +43,31 @@ class SpoolFaultsTest(EmitterTest):
         with open(segment, "rb") as file:
             return run, segment, len(file.readlines())
 
+    def test_a_full_disk_takes_how_the_run_ended_before_it_takes_metrics(self):
+        source = f"""
+import resource, signal, runlog
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+run = runlog.start("r1", url="http://127.0.0.1:{free_port()}", spool={self.spool!r})
+for index in range(2_000): run.emit("STEP", index=index, pad="x" * 500)
+run.alert("the end is near")
+run.finish()
+print(run.stats()["lost"])
+"""
+        child = subprocess.run(
+            [sys.executable, "-c", source],
+            capture_output=True,
+            text=True,
+            timeout=WAIT_MAX_S,
+            env={**os.environ, "PYTHONPATH": FOLDER},
+        )
+        self.assertEqual(child.returncode, 0, child.stderr)
+        types = [event["event_type"] for event in self.spooled_lines()]
+        self.assertEqual((types.count("ALERT_RAISED"), types.count("RUN_FINISHED")), (1, 1))
+        # The last number is there, so the server sees that others are missing.
+        self.assertIn("STEP", types)
+        self.assertLess(types.count("STEP"), 2_000)
+
     def segments(self):
         return sorted(
             os.path.join(folder, name)
