@@ -2867,6 +2867,9 @@ class _Draining:
                 return
             lock = _lock_folder(path, asked=True)
         except OSError as error:
+            if not os.path.lexists(path):
+                # Another drain has sent it since the folders were listed.
+                return
             self._count(unreadable=1)
             _log.error("cannot drain %s: %s", path, error.strerror or error)
             return

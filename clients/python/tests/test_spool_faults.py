@@ -43,6 +43,18 @@ class SpoolFaultsTest(EmitterTest):
         with open(segment, "rb") as file:
             return run, segment, len(file.readlines())
 
+    def test_a_folder_that_another_drain_has_sent_meanwhile_is_none_that_cannot_be_read(self):
+        self.away(3).close()
+        lock_folder = runlog._lock_folder
+
+        def lock_too_late(path, **how):
+            shutil.rmtree(path)
+            return lock_folder(path, **how)
+
+        with mock.patch.object(runlog, "_lock_folder", lock_too_late):
+            done = runlog.drain(self.spool)
+        self.assertEqual((done.unreadable, done.segments_left), (0, 0))
+
     def test_a_full_disk_takes_how_the_run_ended_before_it_takes_metrics(self):
         source = f"""
 import resource, signal, runlog
