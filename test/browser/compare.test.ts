@@ -66,7 +66,7 @@ describe('several runs', () => {
     expect(await row(KEYS[1]!).locator('.is-best').first().innerText()).toContain('89.9%');
     expect(await row(KEYS[1]!).locator('.column-round').innerText()).toBe('40/50');
     expect(await chart('accuracy').getByRole('img').getAttribute('aria-label')).toMatch(/3 runs, from/);
-    expect(await page.title()).toBe('3 runs compared · runlog');
+    await expect.poll(() => page.title()).toBe('3 runs compared · runlog');
     expect(await page.locator('.compare-legend-item').allInnerTexts()).toEqual([
       'resnet-a',
       'resnet-b',

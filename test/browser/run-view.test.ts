@@ -183,7 +183,7 @@ describe('the view of a run', () => {
     await using gateway = await startPastGateway();
     await using _ = await open(`${gateway.url}/#${A}`);
     await page.getByText('has sent no event').waitFor();
-    expect(await page.title()).toBe('sim-261127-0710-7-002 A · runlog');
+    await expect.poll(() => page.title()).toBe('sim-261127-0710-7-002 A · runlog');
     gateway.append(A, run({ rounds: 1 }));
     await expect.poll(() => fact('ev').textContent()).toBe('6');
     await expect.poll(() => page.title()).toMatch(/^● running/);

@@ -75,6 +75,14 @@ async function temporaryFolder(): Promise<string> {
   return folder;
 }
 
+async function liveThreads(pid: number): Promise<string[]> {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const states = await Promise.all(
+    threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8').catch(() => ') X ')),
+  );
+  return states.filter((state) => !/\) [ZX] /.test(state));
+}
+
 describe('an embedded log and real processes', () => {
   it('keeps acknowledged records, once and in order, when its owner is killed in the middle of the load', async () => {
     const folder = await temporaryFolder();
@@ -132,6 +140,8 @@ describe('an embedded log and real processes', () => {
       );
       process.kill(pid, 'SIGKILL');
       await expect.poll(() => readFile(`/proc/${pid}/stat`, 'utf8')).toContain(') Z ');
+      // Its other threads may end a moment later, and may still be in a write until then.
+      await expect.poll(() => liveThreads(pid)).toEqual([]);
       const io = await openEmbedded({ folder, logger: silentLogger });
       await io[Symbol.asyncDispose]();
     },
