@@ -17,8 +17,7 @@ export const logRecordSchema = z.object({
   eventName: z.string().nullish(),
 });
 
-/** An ExportLogsServiceRequest. */
-export const exportLogsRequestSchema = z.object({
+const someLogs = z.object({
   resourceLogs: z
     .array(
       z.object({
@@ -35,8 +34,11 @@ export const exportLogsRequestSchema = z.object({
           .nullish(),
       }),
     )
-    .nullish(),
+    .nullable(),
 });
+
+/** An ExportLogsServiceRequest. One that has members, and no logs among them, is none. */
+export const exportLogsRequestSchema = z.union([someLogs, z.strictObject({})]);
 
 /** An ExportLogsServiceResponse. `partialSuccess` counts what was refused for good and is among the rejected events. */
 export const exportLogsResponseSchema = z.object({
