@@ -158,24 +158,6 @@ describe('a folder that is followed', () => {
     await following.end();
   });
 
-  test('is read to its end under its new name when it is rotated', async () => {
-    const path = await newFolder();
-    const file = join(path, 'a.jsonl');
-    await writeFile(file, eventLine(1));
-    const following = follow(path);
-    await expect.poll(following.places).toEqual(['a.jsonl:1']);
-    // What was written since the last look is found, whether a look comes between the two names or not.
-    const lines = () => following.places().filter((place) => /:\d+$/.test(place));
-    await appendFile(file, eventLine(2));
-    await rename(file, `${file}.1`);
-    await writeFile(file, eventLine(3));
-    await expect.poll(lines).toEqual(['a.jsonl:1', 'a.jsonl:2', 'a.jsonl:1']);
-    await appendFile(file, eventLine(4));
-    await rename(file, `${file}.2`);
-    await expect.poll(lines).toEqual(['a.jsonl:1', 'a.jsonl:2', 'a.jsonl:1', 'a.jsonl:2']);
-    await following.end();
-  });
-
   test('that is not there yet is waited for', async () => {
     const path = join(await newFolder(), 'later');
     const following = follow(path);

@@ -10,8 +10,6 @@ const LOOK_EVERY_MS_MAX = 30_000;
 const BUSY_SHARE = 0.05;
 /** Above it further sources are not followed, and that is said. */
 const SOURCES_MAX = 10_000;
-const REPLACED =
-  'was replaced, cut or rewritten and is read from its beginning; what was written just before a cut is lost';
 /** Paths of which it was said once that they are not read. */
 const TOLD_MAX = 10_000;
 
@@ -72,32 +70,18 @@ export function createFollower(options: FollowOptions): {
     }
     for (const [path, { source }] of followed) {
       if (!here.has(path)) {
-        yield* lastOf(path, source, reading);
         followed.delete(path);
         yield { place: `${path}:gone`, source: path, restarted: true };
         continue;
       }
       try {
         for await (const item of source.read({ ...reading, growing: true })) {
-          if ('restarted' in item) options.onNote(path, REPLACED);
           yield { ...item, source: path, place: `${path}:${item.place}` };
         }
         recovered(path);
       } catch (error) {
         failed(path, error);
       }
-    }
-  }
-
-  /** A file that is gone may have another name in its folder. */
-  async function* lastOf(path: string, source: Source, reading: ReadingOptions): AsyncGenerator<SourceItem> {
-    try {
-      for await (const item of source.read({ ...reading, growing: true })) {
-        yield { ...item, source: path, place: `${path}:${item.place}` };
-      }
-    } catch (error) {
-      if (reading.signal.aborted) throw error;
-      // It is gone, or cannot be read any more, and then nothing of it is known.
     }
   }
 

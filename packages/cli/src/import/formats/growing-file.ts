@@ -1,13 +1,9 @@
-import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { ReadingOptions } from '../recorded-source.ts';
 
 const CHUNK_BYTES = 256 * 1024;
 /** The bytes at the beginning, and before the place that was reached, by which a rewritten file is recognised. */
 const PROOF_BYTES = 256;
-
-/** Of a folder with more entries than these, the rest is not looked at for a file that was renamed. */
-const RENAMED_LOOKED_AT_MAX = 1_000;
 
 export type FilePart =
   /** The file is another one than before, or was rewritten: what follows begins at its first byte. The reader starts anew. */
@@ -15,8 +11,7 @@ export type FilePart =
 
 /**
  * A file that is read from where the last read ended. No handle stays open in between, so any number of files can be
- * followed. A file that was replaced, cut, or rewritten in place is read from its beginning, and one that was renamed within its
- * folder first to its end.
+ * followed. A file that was replaced, cut, or rewritten in place is read from its beginning.
  */
 export class GrowingFile {
   readonly path: string;
@@ -32,15 +27,8 @@ export class GrowingFile {
   }
 
   /** Rejects as the file system does, for example if the file is gone. */
-  async *read(options: ReadingOptions): AsyncGenerator<FilePart> {
-    const before = await stat(this.path, { bigint: true }).catch((error: NodeJS.ErrnoException) => error);
-    if (
-      before instanceof Error ||
-      `${before.dev}:${before.ino}` !== (this.#identity ?? `${before.dev}:${before.ino}`)
-    ) {
-      yield* this.#readRenamed(options);
-    }
-    if (before instanceof Error) throw before;
+  async *read({ signal, onBytes }: ReadingOptions): AsyncGenerator<FilePart> {
+    const before = await stat(this.path, { bigint: true });
     const state = `${before.dev}:${before.ino}:${before.size}:${before.mtimeNs}`;
     if (state === this.#readThrough) return;
     const file = await open(this.path, 'r');
@@ -52,44 +40,20 @@ export class GrowingFile {
         yield { kind: 'restarted' };
       }
       this.#identity = identity;
-      yield* this.#rest(file, options);
+      for (;;) {
+        signal.throwIfAborted();
+        const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+        const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, this.#offset);
+        if (bytesRead === 0) break;
+        const bytes = buffer.subarray(0, bytesRead);
+        this.#remember(bytes);
+        onBytes?.(bytesRead);
+        yield { kind: 'bytes', bytes };
+      }
       // A change after the look above is seen at the next one.
       this.#readThrough = state;
     } finally {
       await file.close();
-    }
-  }
-
-  async *#rest(file: FileHandle, { signal, onBytes }: ReadingOptions): AsyncGenerator<FilePart> {
-    for (;;) {
-      signal.throwIfAborted();
-      const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
-      const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES, this.#offset);
-      if (bytesRead === 0) return;
-      const bytes = buffer.subarray(0, bytesRead);
-      this.#remember(bytes);
-      onBytes?.(bytesRead);
-      yield { kind: 'bytes', bytes };
-    }
-  }
-
-  /** Reads a file that was renamed beside its place to its end: whoever rotates files writes until then. */
-  async *#readRenamed(options: ReadingOptions): AsyncGenerator<FilePart> {
-    const identity = this.#identity;
-    if (identity === null) return;
-    const folder = dirname(this.path);
-    const names = await readdir(folder).catch(() => []);
-    for (const name of names.slice(0, RENAMED_LOOKED_AT_MAX)) {
-      const path = join(folder, name);
-      const status = await stat(path).catch(() => null);
-      if (status === null || `${status.dev}:${status.ino}` !== identity) continue;
-      const file = await open(path, 'r');
-      try {
-        if (await this.#isSame(file, identity)) yield* this.#rest(file, options);
-      } finally {
-        await file.close();
-      }
-      return;
     }
   }
 
