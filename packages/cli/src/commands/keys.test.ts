@@ -31,6 +31,9 @@ describe('runlog keys', () => {
     [['add', 'x', '--view', 'c1/*', '--publish', 'c1']],
     [['add', 'x', '--view', 'c1/*', '--bytes-per-second', '5']],
     [['add', 'x', '--publish', 'c1', '--events-per-second', '0']],
+    [['add', 'x', '--view', 'c1/*', '--default-run', 'r1']],
+    [['add', 'x', '--publish', 'c1', '--default-run', 'r/1']],
+    [['add', 'x', '--publish', 'c1', '--default-run', '']],
     [['add', 'a b', '--publish', 'c1']],
     [['revoke']],
     [['list', 'x']],
@@ -49,6 +52,18 @@ describe('runlog keys', () => {
     await expect(run('add', 'a', '--publish', 'c1')).rejects.toThrow(CommandError);
     await expect(run('revoke', 'b')).rejects.toThrow('there is no key b');
     expect(await readFile(path, 'utf8')).toBe(existing);
+  });
+
+  it('adds a key with the run of events that name none', async () => {
+    await writeFile(path, existing);
+    await expect(run('add', 'c', '--publish', 'c1', '--default-run', 'nightly')).resolves.toBe(0);
+    const { keys } = JSON.parse(await readFile(path, 'utf8')) as { keys: object[] };
+    expect(keys[1]).toMatchObject({ id: 'c', role: 'publish', cluster: 'c1', default_run: 'nightly' });
+  });
+
+  it('says which argument a name of a run is wrong in', async () => {
+    const added = run('add', 'c', '--publish', 'c1', '--default-run', 'r/1');
+    await expect(added).rejects.toThrow(/^--default-run must/);
   });
 
   it('does not touch a file that it cannot read, nor one that another is writing', async () => {

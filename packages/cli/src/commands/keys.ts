@@ -24,6 +24,11 @@ const options = {
     value: 'GLOBS',
     help: 'add: the key may view these runs, such as "c1/*,c2/resnet-*" or "*"',
   },
+  'default-run': {
+    type: 'string',
+    value: 'NAME',
+    help: 'add --publish: the run of what other senders send without naming one (default: ID)',
+  },
   'events-per-second': {
     type: 'string',
     value: 'N',
@@ -43,6 +48,7 @@ export const command: Command = {
   options,
   examples: [
     'runlog keys add c1-ingest --publish c1 --events-per-second 20000 --file keys.json',
+    'runlog keys add ray --publish c1 --default-run nightly',
     'runlog keys add ops --view "c1/*,c2/resnet-*"',
     'runlog keys list',
     'runlog keys revoke c1-ingest',
@@ -129,10 +135,15 @@ function keyOf(id: string | undefined, values: Values): NewKey {
   if (values.view !== undefined && (events !== undefined || bytes !== undefined)) {
     throw new UsageError('rate limits need --publish');
   }
+  const defaultRun = values['default-run'];
+  if (values.view !== undefined && defaultRun !== undefined) {
+    throw new UsageError('--default-run needs --publish');
+  }
   const candidate =
     values.publish !== undefined
       ? {
           ...{ ...common, role: 'publish', cluster: values.publish },
+          ...(defaultRun === undefined ? {} : { default_run: defaultRun }),
           ...(events === undefined ? {} : { events_per_second: events }),
           ...(bytes === undefined ? {} : { bytes_per_second: bytes }),
         }
@@ -140,10 +151,15 @@ function keyOf(id: string | undefined, values: Values): NewKey {
   const parsed = keySchema.safeParse(candidate);
   if (parsed.success) return { key: parsed.data, secret };
   const issue = parsed.error.issues[0]!;
-  throw new UsageError(
-    `${issue.path[0] === 'runs' ? '--view' : issue.path[0] === 'cluster' ? '--publish' : 'ID'} ${issue.message}`,
-  );
+  throw new UsageError(`${argumentOf[String(issue.path[0])] ?? 'ID'} ${issue.message}`);
 }
+
+/** The arguments that the fields of a key come from. */
+const argumentOf: Readonly<Record<string, string>> = {
+  runs: '--view',
+  cluster: '--publish',
+  default_run: '--default-run',
+};
 
 function rateOf(name: 'events-per-second' | 'bytes-per-second', values: Values): number | undefined {
   if (values[name] === undefined) return undefined;
@@ -161,10 +177,11 @@ function describe(key: Key): string {
 
 function rightsOf(key: Key): string {
   if (key.role === 'view') return key.runs.join(', ');
-  const { cluster, events_per_second: events, bytes_per_second: bytes } = key;
-  const rates = [
+  const { cluster, default_run: run, events_per_second: events, bytes_per_second: bytes } = key;
+  const details = [
+    ...(run === undefined ? [] : [`default run ${run}`]),
     ...(events === undefined ? [] : [`${events} events/s`]),
     ...(bytes === undefined ? [] : [`${bytes} bytes/s`]),
   ];
-  return [cluster, ...rates].join(', ');
+  return [cluster, ...details].join(', ');
 }
