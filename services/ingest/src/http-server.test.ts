@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { ingestResponseSchema } from '@runlog/schema/http/ingest-api';
-import { BODY_BYTES_MAX, BODY_EVENTS_MAX } from '@runlog/schema/limits';
+import { BODY_BYTES_MAX, BODY_EVENTS_MAX, SENDER_BODY_BYTES_MAX } from '@runlog/schema/limits';
 import { listen } from '@runlog/service-kit/http-server';
 import type { KeyRing } from '@runlog/service-kit/keys';
 import { createLogger } from '@runlog/service-kit/logger';
@@ -365,6 +365,20 @@ describe('a body that is not read to its end', () => {
       const { status, text } = await answer(socket);
       expect(status).toBe(413);
       expect(text).toContain('body_too_large');
+      expect(text.toLowerCase()).not.toContain('connection: close');
+    },
+  );
+
+  it.each(['/v1/events?mode=sender', '/v1/logs'])(
+    'of a sender is refused with a 413 that is received behind a whole body (%s)',
+    async (path) => {
+      const { url } = await serve();
+      const bytes = SENDER_BODY_BYTES_MAX + 1024 * 1024;
+      const socket = await connected(url);
+      socket.write(head(`content-length: ${bytes}`).replace('/v1/events', path));
+      await sendsFirst(socket, bytes, false);
+      const { status, text } = await answer(socket);
+      expect(status).toBe(413);
       expect(text.toLowerCase()).not.toContain('connection: close');
     },
   );

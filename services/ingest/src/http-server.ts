@@ -103,26 +103,30 @@ export function createIngestServer(options: {
   addDocsRoutes(server, ingestOpenApi);
   server.get('/', () => about);
 
-  const refusing = new Refusing({ metrics, limits, random: options.random, closing: state.closing });
+  const refusals = { metrics, random: options.random, closing: state.closing };
+  const refusing = new Refusing({ ...refusals, limits });
+  const limitsOfSenders = { ...limits, ...senderLimits };
+  const refusingSenders = new Refusing({ ...refusals, limits: limitsOfSenders });
   const parts = { admission, refusing, metrics, state };
   const use = { admission, budget, metrics, refusing, now: options.now };
   const taking = new TakingEvents({ ...use, limits });
-  const takingBodies = new TakingBodies({ ...use, limits: { ...limits, ...senderLimits } });
-  addEventsRoute(server, { ...parts, taking, takingBodies });
-  addSenderRoutes(server, { ...parts, takingBodies });
+  const takingBodies = new TakingBodies({ ...use, refusing: refusingSenders, limits: limitsOfSenders });
+  addEventsRoute(server, { ...parts, taking, takingBodies, refusingSenders });
+  addSenderRoutes(server, { ...parts, refusing: refusingSenders, takingBodies });
   return server;
 }
 
 function addEventsRoute(
   server: FastifyInstance,
-  parts: PublishParts & { taking: TakingEvents; takingBodies: TakingBodies },
+  parts: PublishParts & { taking: TakingEvents; takingBodies: TakingBodies; refusingSenders: Refusing },
 ): void {
-  const { taking, takingBodies } = parts;
+  const { taking, takingBodies, refusingSenders } = parts;
   addPublishRoute<AdmittedRequest | AdmittedBody<SenderFormat>>(server, EVENTS_PATH, {
     ...parts,
     nameOf: (request) => (isOfSender(request) ? `${EVENTS_PATH}?mode=sender` : EVENTS_PATH),
     admit: (request, reply) => {
-      if (isOfSender(request)) return admitSenderBody(request, reply, parts);
+      if (isOfSender(request))
+        return admitSenderBody(request, reply, { ...parts, refusing: refusingSenders });
       const { headers } = request;
       return admit(request, reply, {
         ...parts,
