@@ -137,6 +137,19 @@ describe('POST /v1/keys/{key}/events', () => {
     expect(await good.json()).toMatchObject({ accepted: 1 });
   });
 
+  it('stores what can be read of a body that is cut off, and once although it comes again', async () => {
+    const whole = Array.from({ length: 300 }, (_, n) => ({ eventType: 'TASK_EVENT', run_id: 'cut', n }));
+    const body = JSON.stringify(whole).slice(0, -5);
+    for (let time = 0; time < 2; time += 1) {
+      const response = await ingest.post('/v1/keys/any/events', body);
+      expect([response.status, await response.json()]).toMatchObject([
+        200,
+        { accepted: 299, rejected: 1, errors: [{ message: expect.stringContaining('cut off') }] },
+      ]);
+    }
+    expect(await eventsOf('cut')).toHaveLength(299);
+  });
+
   it('says nobody the key that stands in the path', async () => {
     const many = Array.from({ length: 10_001 }, (_, n) => ({ eventType: 'TASK_EVENT', run_id: 'many', n }));
     const all = await ingest.post('/v1/keys/any/events', JSON.stringify(many));

@@ -166,6 +166,11 @@ function valueEnd(bytes: Uint8Array, at: number, end: number): number {
     const feed = bytes.indexOf(LINE_FEED, at);
     return feed === -1 || feed > end ? end : feed;
   }
+  return closedValueEnd(bytes, at, end) ?? end;
+}
+
+/** Returns the place behind the object or array that begins at `at`, or null if it does not end. */
+export function closedValueEnd(bytes: Uint8Array, at: number, end: number): number | null {
   let next = at;
   let level = 0;
   while (next < end) {
@@ -181,7 +186,7 @@ function valueEnd(bytes: Uint8Array, at: number, end: number): number {
       if (level === 0) return next;
     }
   }
-  return end;
+  return null;
 }
 
 function trailing(at: number): Split {
@@ -348,7 +353,7 @@ function valueEndsAt(bytes: Uint8Array, at: number): boolean {
   return byte === COMMA || closes(byte);
 }
 
-function isSpace(byte: number | undefined): boolean {
+export function isSpace(byte: number | undefined): boolean {
   return byte === SPACE || byte === LINE_FEED || byte === CARRIAGE_RETURN || byte === TAB;
 }
 
@@ -368,6 +373,6 @@ function trimmedEnd(bytes: Uint8Array, from: number, start = 0): number {
  * Returns the length of a byte order mark. Windows tools write one, and RFC 8259 lets a reader skip it. It is not part
  * of any event.
  */
-function byteOrderMarkBytes(body: Uint8Array): number {
+export function byteOrderMarkBytes(body: Uint8Array): number {
   return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
 }

@@ -24,7 +24,8 @@ export const eventsDoor: SenderDoor<SenderFormat> = {
 /** `POST /v1/keys/{key}/events`, for Ray: it sends no header, and sends what is refused for ever. */
 export const keyedDoor: SenderDoor<SenderFormat> = {
   ...eventsDoor,
-  sourceOf: (body, options) => sourceOfBody(body, { ...options, eventsMax: SENDER_KEYED_EVENTS_MAX }),
+  sourceOf: (body, options) =>
+    sourceOfBody(body, { ...options, eventsMax: SENDER_KEYED_EVENTS_MAX, takesDamaged: true }),
   takesAll: true,
 };
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fitRunKeyPart } from './fit-names.ts';
+import { keyedDoor } from './sender-doors.ts';
 import { sourceOfBody } from './sender-source.ts';
 
 function itemOf(json: string) {
@@ -39,5 +40,46 @@ describe('an object of a foreign sender', () => {
     });
     const never = json.replace('2026-01-03T23:59:47', 'yesterday');
     expect(itemOf(never)).toMatchObject({ kind: 'unmakeable', path: 'timestamp' });
+  });
+});
+
+describe('a damaged body of a sender that repeats what is refused for ever', () => {
+  it.each([
+    ['cut off within an event', '[{"n":1},{"n":2},{"n":', 2, '{"n":', 'cut off'],
+    ['cut off within a text', '[{"n":1},{"n":"a,{', 1, '{"n":"a,{', 'cut off'],
+    ['cut off after an event', '[{"n":1},{"n":2}', 2, '[{"n":1},{"n":2}', 'cut off'],
+    ['cut off after a comma', '[{"n":1},', 1, '[{"n":1},', 'cut off'],
+    ['without an event between commas', '[{"n":1},,{"n":2}]', 2, '[{"n":1},,{"n":2}]', 'missing'],
+    ['with a bracket too many', '[{"n":1}},{"n":2}]', 2, '[{"n":1}},{"n":2}]', 'unexpected bracket'],
+    ['with a second array that is cut off', '[{"n":1}][{"n":2},{"n', 2, '{"n', 'cut off'],
+  ])('is stored as far as it can be read: %s', (_, body, good, kept, said) => {
+    const source = keyedDoor.sourceOf(Buffer.from(body), { format: 'json', defaultRunId: 'default' });
+    if (source.kind !== 'source') throw new Error(source.message);
+    const items = Array.from({ length: source.total }, (_, index) => source.item(index));
+    expect(items.filter(({ kind }) => kind === 'made')).toHaveLength(good);
+    const rest = items.filter((item) => item.kind === 'unmakeable');
+    expect(rest.map(({ raw, message }) => [raw.toString(), message])).toEqual([
+      [kept, expect.stringContaining(said)],
+    ]);
+  });
+
+  it('is stored but for the event that is no UTF-8', () => {
+    const body = Buffer.concat([Buffer.from('[{"n":1},{"n":"'), Buffer.of(0xff), Buffer.from('"},{"n":2}]')]);
+    const source = keyedDoor.sourceOf(body, { format: 'json', defaultRunId: 'default' });
+    if (source.kind !== 'source') throw new Error(source.message);
+    const items = Array.from({ length: source.total }, (_, index) => source.item(index));
+    expect(items.map((item) => ('code' in item ? item.code : item.kind))).toEqual([
+      'made',
+      'invalid_utf8',
+      'made',
+    ]);
+  });
+
+  it.each([['[{"cut off'], ['[{'], ['['], ['nothing']])('without one event is kept: %s', (body) => {
+    const source = keyedDoor.sourceOf(Buffer.from(body), { format: 'json', defaultRunId: 'default' });
+    if (source.kind === 'unreadable') return;
+    for (let index = 0; index < source.total; index += 1) {
+      expect(source.item(index)).toMatchObject({ kind: 'unmakeable' });
+    }
   });
 });

@@ -8,6 +8,7 @@ import { type EventRange, type Split, splitLines, splitSequence, walked } from '
 import { madeOfObject } from './foreign-event.ts';
 import type { MadeEvent, Unmakeable } from './made-event.ts';
 import { ownTimeOf } from './own-time.ts';
+import { splitDamaged } from './split-damaged.ts';
 
 /** A TelemetryEvent as it was sent. */
 export interface OwnEvent {
@@ -51,14 +52,19 @@ export const TOO_MANY_EVENTS: UnreadableBody = {
 /** What is made of an object is nested deeper than the object itself. */
 const FOREIGN_DEPTH_MAX = EVENT_DEPTH_MAX - 2;
 
+interface SourceOptions {
+  readonly format: SenderFormat;
+  readonly defaultRunId: string;
+  readonly eventsMax?: number;
+  /** Whether the events of a damaged body count, because its sender would never send them in a whole one. */
+  readonly takesDamaged?: boolean;
+}
+
 /** Finds the values of a body from a sender that knows nothing of TelemetryEvents. */
-export function sourceOfBody(
-  body: Buffer,
-  options: { format: SenderFormat; defaultRunId: string; eventsMax?: number },
-): SenderSource | UnreadableBody {
-  const { format, eventsMax = SENDER_BODY_EVENTS_MAX } = options;
+export function sourceOfBody(body: Buffer, options: SourceOptions): SenderSource | UnreadableBody {
+  const { format, eventsMax = SENDER_BODY_EVENTS_MAX, takesDamaged = false } = options;
   const legible = isUtf8(body);
-  if (!legible && format === 'json') {
+  if (!legible && format === 'json' && !takesDamaged) {
     return { kind: 'unreadable', code: 'invalid_utf8', message: 'the body is not UTF-8' };
   }
   const split: Split = format === 'json' ? splitSequence(body, eventsMax) : splitLines(body, eventsMax);
@@ -66,6 +72,8 @@ export function sourceOfBody(
     case 'too_many':
       return TOO_MANY_EVENTS;
     case 'broken':
+      if (takesDamaged)
+        return sourceOfDamaged(body, { ...options, eventsMax, legible, fault: split.message });
       return { kind: 'unreadable', code: 'invalid_json', message: split.message };
     case 'events': {
       const { ranges } = split;
@@ -84,6 +92,25 @@ export function sourceOfBody(
       throw new Error(`unknown split ${JSON.stringify(unreachable)}`);
     }
   }
+}
+
+/** The last item is the fault, with what is left of the body or, if all of it was read, its beginning. */
+function sourceOfDamaged(
+  body: Buffer,
+  options: SourceOptions & { eventsMax: number; legible: boolean; fault: string },
+): SenderSource | UnreadableBody {
+  const damaged = splitDamaged(body, options.eventsMax);
+  if (damaged === null) return TOO_MANY_EVENTS;
+  const { ranges, restStart } = damaged;
+  const code = 'invalid_json';
+  if (ranges.length === 0) return { kind: 'unreadable', code, message: options.fault };
+  const raw = body.subarray(restStart ?? 0);
+  const rest: BadItem = { kind: 'unmakeable', code, path: '', message: options.fault, raw };
+  return {
+    kind: 'source',
+    total: ranges.length + 1,
+    item: (index) => (index === ranges.length ? rest : itemOf(body, ranges[index]!, options)),
+  };
 }
 
 function itemOf(
