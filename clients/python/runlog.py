@@ -2878,6 +2878,10 @@ class _Draining:
             return
         try:
             self._drain_locked(path)
+        except FileNotFoundError:
+            # Another drain has removed the folder between the opening of its lock and the locking.
+            if os.path.lexists(path):
+                raise
         finally:
             os.close(lock)
 

@@ -55,6 +55,23 @@ class SpoolFaultsTest(EmitterTest):
             done = runlog.drain(self.spool)
         self.assertEqual((done.unreadable, done.segments_left), (0, 0))
 
+    def test_a_folder_that_another_drain_removes_just_before_it_is_locked_does_not_stop_the_others(self):
+        self.away(3).close()
+        self.away(3).close()
+        lock_folder = runlog._lock_folder
+        gone = []
+
+        def lock_what_is_gone(path, **how):
+            lock = lock_folder(path, **how)
+            if not gone:
+                gone.append(path)
+                shutil.rmtree(path)
+            return lock
+
+        with mock.patch.object(runlog, "_lock_folder", lock_what_is_gone):
+            done = runlog.drain(self.spool, url=self.server().url)
+        self.assertEqual((done.accepted > 0, done.unreadable, done.segments_left), (True, 0, 0))
+
     def test_a_full_disk_takes_how_the_run_ended_before_it_takes_metrics(self):
         source = f"""
 import resource, signal, runlog
