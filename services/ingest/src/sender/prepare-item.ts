@@ -19,6 +19,8 @@ import type { StoredIds } from './stored-ids.ts';
 const UNNUMBERED_MAX = 16;
 const ID_CHARS = 22;
 const DIGEST_CHARS = 24;
+/** The two members that number an event take fewer bytes. */
+const NUMBER_BYTES_MAX = 128;
 
 /** What is to be done with an item of a body. */
 export type PreparedItem =
@@ -86,7 +88,14 @@ export class BodyItems {
     switch (item.kind) {
       case 'own': {
         const { event, bytes, normalized } = item;
-        return this.#place(event, { index, value: bytes, normalized, clusterId: this.#clusterId });
+        const clusterId = this.#clusterId;
+        return this.#place(event, {
+          index,
+          written: bytes,
+          normalized,
+          clusterId,
+          key: keyIn(clusterId, event),
+        });
       }
       case 'made':
         return this.#make(item, index);
@@ -114,50 +123,69 @@ export class BodyItems {
       event.timestamp = this.#receivedAt;
       added += `"timestamp":"${this.#receivedAt}",`;
     }
-    const value = Buffer.from(added === '' ? text : `{${added}${text.slice(1)}`);
-    const bad = faultOf(event, value);
+    const written = added === '' ? text : `{${added}${text.slice(1)}`;
+    const bad = faultOf(event, written);
     if (bad !== null) return this.#reject(bad, index);
-    return this.#place(event, { index, value, normalized: false, clusterId });
+    return this.#place(event, { index, written, normalized: false, clusterId, key });
   }
 
   #place(event: TelemetryEvent, arrived: Arrived): PreparedItem {
     if (event.emitter_id != null) return this.#append(event, arrived, null);
-    const key = keyIn(arrived.clusterId, event);
+    const { key } = arrived;
     const memory = memoryOf(key, event.event_id);
     if (this.#names.has(memory)) return { kind: 'repeat' };
     this.#names.add(memory);
-    const numbered = this.#isNumbered ? this.#numbered(event, arrived.value, key) : null;
+    const number = this.#isNumbered ? this.#numberOf(event, arrived) : null;
     const known = this.#stored.emitterOf(memory);
     if (known !== undefined) {
-      if (numbered !== null && known !== numbered.event.emitter_id) this.#cutAnew.add(key);
+      if (number !== null && known !== this.#emitterId()) this.#cutAnew.add(key);
       return { kind: 'repeat' };
     }
     // Behind an event that is not stored under its number, the others would make that number a missing one.
-    if (numbered === null || this.#cutAnew.has(key)) return this.#append(event, arrived, memory);
-    return this.#append(numbered.event, { ...arrived, value: numbered.value }, memory);
+    if (number === null || this.#cutAnew.has(key)) return this.#append(event, arrived, memory);
+    const { event_type, event_id, run_id, group_id } = event;
+    const emitter_id = this.#emitterId();
+    const numbered = { event_type, event_id, run_id, group_id, emitter_id, emitter_seq: number };
+    return this.#append(numbered, this.#withNumber(event, arrived, number), memory);
   }
 
-  /** Gives the event the next number of its run, unless that makes it too large. */
-  #numbered(
-    event: TelemetryEvent,
-    bytes: Buffer,
-    key: string,
-  ): { event: TelemetryEvent; value: Buffer } | null {
+  /** Takes the next number of the run for the event. Returns null if the number would make the event too large. */
+  #numberOf(event: TelemetryEvent, arrived: Arrived): number | null {
+    const { key, written } = arrived;
     const number = (this.#numbers.get(key) ?? 0) + 1;
-    const emitterId = this.#emitterId();
-    const value = insertFields(bytes, [
-      { name: 'emitter_id', json: `"${emitterId}"`, replaces: 'emitter_id' in event },
-      { name: 'emitter_seq', json: String(number), replaces: 'emitter_seq' in event },
-    ]);
-    if (value.length > EVENT_BYTES_MAX) return null;
+    const isNearlyTooLarge = Buffer.byteLength(written) > EVENT_BYTES_MAX - NUMBER_BYTES_MAX;
+    if (isNearlyTooLarge) {
+      const numbered = this.#withNumber(event, arrived, number);
+      if (Buffer.byteLength(numbered.written) > EVENT_BYTES_MAX) return null;
+    }
     this.#numbers.set(key, number);
-    return { event: { ...event, emitter_id: emitterId, emitter_seq: number }, value };
+    return number;
   }
 
-  #append(event: TelemetryEvent, arrived: Arrived, memory: string | null): PreparedItem {
-    const { index, value, normalized, clusterId } = arrived;
+  #withNumber(event: TelemetryEvent, arrived: Arrived, number: number): Arrived {
+    const emitterId = this.#emitterId();
+    const { index, normalized, clusterId, key, written } = arrived;
+    // A made event has no emitter, or it has both fields and keeps them.
+    const numbered =
+      typeof written === 'string'
+        ? `{"emitter_id":"${emitterId}","emitter_seq":${number},${written.slice(1)}`
+        : insertFields(written, [
+            { name: 'emitter_id', json: `"${emitterId}"`, replaces: 'emitter_id' in event },
+            { name: 'emitter_seq', json: String(number), replaces: 'emitter_seq' in event },
+          ]);
+    return { index, written: numbered, normalized, clusterId, key };
+  }
+
+  #append(
+    event: Parameters<typeof encodeEvent>[0],
+    { index, written, normalized, clusterId }: Arrived,
+    memory: string | null,
+  ): PreparedItem {
     const record = encodeEvent(event, {
-      ...{ clusterId, value, receivedAtMs: this.#receivedAtMs, receivedAt: this.#receivedAt },
+      clusterId,
+      value: bytesOf(written),
+      receivedAtMs: this.#receivedAtMs,
+      receivedAt: this.#receivedAt,
     });
     const emitterId = event.emitter_id ?? '';
     return { kind: 'append', event: { index, record, normalized }, memory, emitterId };
@@ -188,12 +216,18 @@ export class BodyItems {
   }
 }
 
-/** The bytes of an event, and whose it is. */
+/** An event as it is written, and whose it is. What is made here becomes bytes only once all of it is known. */
 interface Arrived {
   readonly index: number;
-  readonly value: Buffer;
+  readonly written: string | Buffer;
   readonly normalized: boolean;
   readonly clusterId: string;
+  /** The key of its run. */
+  readonly key: string;
+}
+
+function bytesOf(written: string | Buffer): Buffer {
+  return typeof written === 'string' ? Buffer.from(written) : written;
 }
 
 function keyIn(clusterId: string, { run_id, group_id }: { run_id: string; group_id?: unknown }): string {
@@ -209,12 +243,14 @@ function memoryOf(key: string, eventId: string): string {
   return `${key} ${eventId}`;
 }
 
-function faultOf(event: TelemetryEvent, value: Buffer): BadItem | null {
-  if (value.length > EVENT_BYTES_MAX) {
-    const message = `an event may have at most ${EVENT_BYTES_MAX} bytes, this one has ${value.length}`;
-    return { kind: 'unmakeable', code: 'event_too_large', path: '', message, raw: value, value: event };
+function faultOf(event: TelemetryEvent, written: string): BadItem | null {
+  const bytes = Buffer.byteLength(written);
+  if (bytes > EVENT_BYTES_MAX) {
+    const message = `an event may have at most ${EVENT_BYTES_MAX} bytes, this one has ${bytes}`;
+    const raw = bytesOf(written);
+    return { kind: 'unmakeable', code: 'event_too_large', path: '', message, raw, value: event };
   }
   const verdict = validateEvent(event);
   if (!('fault' in verdict)) return null;
-  return { kind: 'unmakeable', ...verdict.fault, raw: value, value: event };
+  return { kind: 'unmakeable', ...verdict.fault, raw: bytesOf(written), value: event };
 }

@@ -42,14 +42,15 @@ export const logsDoor: SenderDoor<LogsFormat> = {
         return { kind: 'unreadable', code: 'invalid_body', message: request.message };
       case 'records': {
         const { records } = request;
+        const defaults = { runId: defaultRunId };
         return {
           kind: 'source',
           total: records.length,
           item: (index) => {
-            const { context, read, raw } = records[index]!;
-            const record = read();
-            if ('code' in record) return { kind: 'unmakeable', path: '', ...record, raw: raw() };
-            return eventOfLog(record, context, { runId: defaultRunId });
+            const placed = records[index]!;
+            const record = placed.read();
+            if ('code' in record) return { kind: 'unmakeable', path: '', ...record, raw: placed.raw() };
+            return eventOfLog(record, placed.context, defaults);
           },
         };
       }

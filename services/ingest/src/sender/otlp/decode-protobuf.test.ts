@@ -144,9 +144,9 @@ const request = fc.record({
 
 function eventsOf(decoded: LogRequest): unknown[] {
   if (decoded.kind !== 'records') throw new Error(decoded.kind);
-  return decoded.records.map(({ context, read }) => {
-    const one = read();
-    return 'code' in one ? one : JSON.stringify(eventOfLog(one, context, { runId: 'default' }).fields);
+  return decoded.records.map((placed) => {
+    const one = placed.read();
+    return 'code' in one ? one : JSON.stringify(eventOfLog(one, placed.context, { runId: 'default' }).fields);
   });
 }
 

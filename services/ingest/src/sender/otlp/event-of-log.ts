@@ -23,10 +23,11 @@ const FORMER_EVENT_NAME = 'event.name';
 export function eventOfLog(record: LogRecord, context: LogContext, defaults: { runId: string }): MadeEvent {
   const shared = sharedOf(context);
   const { attributes } = record;
-  const run = nearest(attributes, RUN_NAMES, shared.run);
-  const group = nearest(attributes, GROUP_NAMES, shared.group);
-  const cluster = nameText(valueAt(attributes, CLUSTER_NAME)) ?? shared.cluster;
-  const type = typeOf(record);
+  const telling = tellingOf(attributes);
+  const run = nearest(telling, RUN_NAMES, shared.run);
+  const group = nearest(telling, GROUP_NAMES, shared.group);
+  const cluster = nameText(valueAt(telling, CLUSTER_NAME)) ?? shared.cluster;
+  const type = typeOf(telling, record.eventName);
   const time = timeOfNanoseconds(record.timeNanoseconds) ?? timeOfNanoseconds(record.observedNanoseconds);
   const fields: MadeEvent['fields'] & Record<string, unknown> = {
     event_type: fitEventType(type.text),
@@ -51,8 +52,8 @@ export function eventOfLog(record: LogRecord, context: LogContext, defaults: { r
   ) {
     addMember(data, 'severity_text', record.severityText);
   }
-  if (!nothing.test(record.traceId)) addMember(data, 'trace_id', record.traceId);
-  if (!nothing.test(record.spanId)) addMember(data, 'span_id', record.spanId);
+  if (record.traceId !== '' && !nothing.test(record.traceId)) addMember(data, 'trace_id', record.traceId);
+  if (record.spanId !== '' && !nothing.test(record.spanId)) addMember(data, 'span_id', record.spanId);
   if (shared.scope !== null) addMember(data, 'scope', shared.scope);
   if (shared.resource !== null) addMember(data, 'resource', shared.resource);
   if (time !== null) fields.timestamp = time.timestamp;
@@ -63,6 +64,26 @@ export function eventOfLog(record: LogRecord, context: LogContext, defaults: { r
     fields,
     isTimeFine: time?.isFine ?? false,
   };
+}
+
+const tellingNames: ReadonlySet<string> = new Set([
+  ...RUN_NAMES,
+  ...GROUP_NAMES,
+  CLUSTER_NAME,
+  ...TYPE_NAMES,
+  FORMER_EVENT_NAME,
+]);
+const none: Attributes = [];
+
+/** Returns the attributes that name something. Most records have none. */
+function tellingOf(attributes: Attributes): Attributes {
+  let telling: Attributes[number][] | null = null;
+  for (const attribute of attributes) {
+    if (!tellingNames.has(attribute[0])) continue;
+    if (telling === null) telling = [attribute];
+    else telling.push(attribute);
+  }
+  return telling ?? none;
 }
 
 /** An attribute that names something; `rank` is its place among the names that were looked for. */
@@ -133,11 +154,11 @@ function valueAt(attributes: Attributes, name: string): unknown {
 }
 
 /** A log record has a field for its name, but what says `event_type` means ours. */
-function typeOf({ attributes, eventName }: LogRecord): { name: string | null; text: string } {
-  const named = nearest(attributes, TYPE_NAMES, null);
+function typeOf(telling: Attributes, eventName: string): { name: string | null; text: string } {
+  const named = nearest(telling, TYPE_NAMES, null);
   if (eventName !== '' && named?.name !== TYPE_NAMES[0]) return { name: null, text: eventName };
   if (named !== null) return named;
-  const former = nameText(valueAt(attributes, FORMER_EVENT_NAME));
+  const former = nameText(valueAt(telling, FORMER_EVENT_NAME));
   return former === null ? { name: null, text: NAMELESS_TYPE } : { name: FORMER_EVENT_NAME, text: former };
 }
 

@@ -28,9 +28,9 @@ export interface LogRecord {
 /** One log record of a request, which is decoded when its turn comes. */
 export interface PlacedRecord {
   readonly context: LogContext;
-  readonly read: () => LogRecord | RecordFault;
+  read(): LogRecord | RecordFault;
   /** What can be kept of a record that is no event. */
-  readonly raw: () => Buffer;
+  raw(): Buffer;
 }
 
 export interface RecordFault {

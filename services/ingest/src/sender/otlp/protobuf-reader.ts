@@ -1,3 +1,5 @@
+import { seenText } from './seen-texts.ts';
+
 /** The bytes are no message in the wire format of protobuf. */
 export class ProtobufError extends Error {
   constructor(message: string) {
@@ -16,11 +18,14 @@ const WIRE_FIXED32 = 5;
 const GROUP_DEPTH_MAX = 32;
 const VARINT_BYTES_MAX = 10;
 
-/** Reads the fields of one message between two places of a buffer. It never reads beyond its end. */
+/**
+ * Reads the fields of one message between two places of a buffer. It never reads beyond its end. A message inside is read by
+ * the same reader, between `enter` and `leave`, because a record has dozens of them. After an error a reader is of no more use.
+ */
 export class ProtobufReader {
   readonly #bytes: Buffer;
   #at: number;
-  readonly #end: number;
+  #end: number;
   /** The number and the wire type of the field that `next` came to. */
   field = 0;
   wire = 0;
@@ -63,9 +68,24 @@ export class ProtobufReader {
     return this.#at;
   }
 
+  /** Goes into the message that is the value of this field. Returns what `leave` must be given. */
+  enter(): number {
+    const start = this.bytesStart();
+    const outerEnd = this.#end;
+    this.#end = this.#at;
+    this.#at = start;
+    return outerEnd;
+  }
+
+  /** Goes behind the message, whose fields have all been read. */
+  leave(outerEnd: number): void {
+    this.#at = this.#end;
+    this.#end = outerEnd;
+  }
+
   text(): string {
     const start = this.bytesStart();
-    return this.#bytes.toString('utf8', start, this.#at);
+    return seenText(this.#bytes, start, this.#at);
   }
 
   hex(): string {
@@ -95,6 +115,8 @@ export class ProtobufReader {
 
   /** Reads an int64: as a number if a double holds it exactly, else as text. */
   int64(): number | string {
+    const small = this.#smallVarint();
+    if (small !== null) return small;
     const value = BigInt.asIntN(64, this.#varint());
     const number = Number(value);
     return Number.isSafeInteger(number) ? number : String(value);
@@ -102,11 +124,12 @@ export class ProtobufReader {
 
   /** Reads an int32 or an enum; what is more is cut off, as protobuf does. */
   int32(): number {
-    return Number(BigInt.asIntN(32, this.#varint()));
+    return this.#smallVarint() ?? Number(BigInt.asIntN(32, this.#varint()));
   }
 
   bool(): boolean {
-    return this.#varint() !== 0n;
+    const small = this.#smallVarint();
+    return small !== null ? small !== 0 : this.#varint() !== 0n;
   }
 
   /** Goes behind a field that nobody reads. */
@@ -153,14 +176,30 @@ export class ProtobufReader {
 
   /** Reads a varint that is a tag or a length, which are below 2 to the power of 32. */
   #varintNumber(): number {
-    const first = this.#bytes[this.#at];
-    if (first !== undefined && first < 0x80 && this.#at < this.#end) {
-      this.#at += 1;
-      return first;
-    }
+    const small = this.#smallVarint();
+    if (small !== null) return small;
     const value = this.#varint();
     if (value > 0xffff_ffffn) throw new ProtobufError('a length or a tag is too large');
     return Number(value);
+  }
+
+  /** Reads a varint of one or two bytes, and returns null before any other. */
+  #smallVarint(): number | null {
+    const at = this.#at;
+    if (this.#end - at < 2) {
+      if (at >= this.#end || this.#bytes[at]! >= 0x80) return null;
+      this.#at = at + 1;
+      return this.#bytes[at]!;
+    }
+    const first = this.#bytes[at]!;
+    if (first < 0x80) {
+      this.#at = at + 1;
+      return first;
+    }
+    const second = this.#bytes[at + 1]!;
+    if (second >= 0x80) return null;
+    this.#at = at + 2;
+    return (first & 0x7f) | (second << 7);
   }
 
   #varint(): bigint {
