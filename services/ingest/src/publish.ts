@@ -57,14 +57,13 @@ export async function publish(options: {
   });
   const settled = Promise.all(appends);
   await within(settled, options.waitMsMax ?? PUBLISH_MS_MAX);
-  const late = lateAnswer(options.throttledMs?.() ?? 0);
   let acknowledged = 0;
   let normalized = 0;
   const retry: number[] = [];
   const refused: RefusedEvent[] = [];
   let fault: TopicIoError | null = null;
   for (const [partition, lane] of lanes) {
-    const answer = answered.get(partition) ?? late;
+    const answer = answered.get(partition) ?? lateAnswer(options.throttledMs?.() ?? 0);
     acknowledged += answer.acknowledged;
     const refusals = new Map(answer.refused?.map((one) => [one.index, one.fault]));
     const decided = answer.acknowledged + refusals.size;
