@@ -37,6 +37,16 @@ async function shown(run: string): Promise<DeliveredSnapshot | null> {
   return answer?.ok ? ((await answer.json()) as DeliveredSnapshot) : null;
 }
 
+/** Events without an id or a number, one a line. */
+function linesOf(from: number, to: number): string {
+  const lines: string[] = [];
+  for (let n = from; n < to; n += 1) {
+    const timestamp = new Date(Date.UTC(2026, 0, 5) + n * 1_000).toISOString();
+    lines.push(`${JSON.stringify({ event_type: 'NOTE', run_id: 'lines', timestamp, data: { n } })}\n`);
+  }
+  return lines.join('');
+}
+
 const eventsOf = async (run: string) => (await shown(run))?.total_events_received ?? 0;
 
 test('what the tools of others wrote is imported once, however often and from wherever it is imported', async () => {
@@ -77,25 +87,41 @@ test('a folder that grows is followed through rotation and an outage, and each e
     const file = join(runs, 'board', 'events.out.tfevents.1.trainer');
     await writeFile(file, board.subarray(0, 2_001));
     await writeFile(join(runs, 'table.csv'), rows.slice(0, 5).join(''));
+    const lines = join(runs, 'lines.jsonl');
+    await writeFile(lines, linesOf(0, 10));
+    await expect.poll(() => eventsOf('lines')).toBe(10);
     await expect.poll(() => eventsOf('board')).toBeGreaterThan(10);
     await expect.poll(() => eventsOf('table')).toBe(4);
     await first.end('SIGKILL');
-    // While the server is away, a file grows, one is rewritten by a rename, and one is new.
+    // While the server is away, a file grows, one is rewritten by a rename, one is rotated, and one is new.
+    await appendFile(lines, linesOf(10, 20));
+    await expect.poll(following.stderr).toContain('trying again');
+    await appendFile(lines, linesOf(20, 30));
+    await rename(lines, `${lines}.1`);
+    await writeFile(lines, linesOf(40, 50));
+    // Its writer has not yet opened the new one.
+    await appendFile(`${lines}.1`, linesOf(30, 40));
     await appendFile(file, board.subarray(2_001, 3_333));
     await writeFile(join(runs, 'table.csv.new'), rows.join(''));
     await rename(join(runs, 'table.csv.new'), join(runs, 'table.csv'));
     await mkdir(join(runs, 'wandb', 'offline-run-1'), { recursive: true });
     await writeFile(join(runs, 'wandb', 'offline-run-1', 'run-good.wandb'), wandb.subarray(0, 40_000));
-    await expect.poll(following.stderr).toContain('trying again');
     await using _second = await ServiceProcess.start('up', settings);
     await appendFile(file, board.subarray(3_333));
     await appendFile(join(runs, 'wandb', 'offline-run-1', 'run-good.wandb'), wandb.subarray(40_000));
     await expect.poll(() => eventsOf('current-good')).toBe(67);
     await expect.poll(() => eventsOf('board')).toBe(83);
     await expect.poll(() => eventsOf('table')).toBe(12);
+    await expect.poll(() => eventsOf('lines')).toBe(50);
+    // It is rotated again, by a copy before it is cut.
+    await appendFile(lines, linesOf(50, 60));
+    await copyFile(lines, `${lines}.2`);
+    await writeFile(lines, '');
+    await appendFile(lines, linesOf(60, 70));
+    await expect.poll(() => eventsOf('lines')).toBe(70);
     following.process.kill('SIGINT');
     expect({ code: await following.ended, stderr: following.stderr() }).toMatchObject({ code: 0 });
-    for (const run of ['board', 'table', 'current-good']) {
+    for (const run of ['board', 'table', 'lines', 'current-good']) {
       expect(await shown(run)).toMatchObject({ duplicates: 0, missing: 0, unsure: 0 });
     }
     const verified = await runCli(['verify'], settings);

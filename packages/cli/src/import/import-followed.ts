@@ -4,7 +4,7 @@ import type { Progress } from '../progress.ts';
 import type { GatewayTarget } from '../services/gateway-client.ts';
 import { clusterOf } from '../services/ingest-cluster.ts';
 import type { SendTarget } from '../services/send-events.ts';
-import { createFollower } from './formats/follow.ts';
+import { createFollower, type Follower } from './formats/follow.ts';
 import { type FileImport, importFile } from './import-file.ts';
 import type { ImportReport } from './import-report.ts';
 import { RunsHeld } from './runs-held.ts';
@@ -46,13 +46,23 @@ export async function importFollowed(options: FollowedOptions): Promise<Followed
   // What was read is still sent after the end was asked for, but not for ever.
   const hard = new AbortController();
   stop.addEventListener('abort', () => setTimeout(() => hard.abort(), END_MS_MAX).unref());
+  const follower = createFollower({
+    ...{ paths: options.paths, runId: options.runId, stop, now: options.now, onLeftOut: options.onLeftOut },
+    onNote: (path, message) => progress.note(`${path}: ${message}`),
+    onSource: (path) => {
+      if (sources.has(path) || sources.size >= SOURCES_TOLD_MAX) return;
+      sources.add(path);
+      progress.note(`following ${path}`);
+    },
+  });
   for (;;) {
     try {
-      return await session({ ...options, hard: hard.signal, sources });
+      return await session({ ...options, hard: hard.signal, follower });
     } catch (error) {
       if (hard.signal.aborted || stop.aborted) throw notSent(error);
       if (!(error instanceof CommandError) || error.exitCode !== exitCodes.unreachable) throw error;
       progress.trouble(`${error.message}; trying again`);
+      follower.beginAgain();
       await delay(TRY_AGAIN_MS, undefined, { signal: stop }).catch(() => {});
     }
   }
@@ -65,24 +75,15 @@ function notSent(cause: unknown): CommandError {
 }
 
 async function session(
-  options: FollowedOptions & { hard: AbortSignal; sources: Set<string> },
+  options: FollowedOptions & { hard: AbortSignal; follower: Follower },
 ): Promise<FollowedImport> {
-  const { target, gateway, progress, now, hard: signal, paths, sources } = options;
+  const { target, gateway, progress, now, hard: signal, paths, follower } = options;
   const runs = new RunsHeld({
     ...{ target: gateway, now, signal, onTrouble: progress.trouble },
     onProgress: () => {},
   });
   const report = options.reportOf(runs);
   const name = paths.join(' ');
-  const follower = createFollower({
-    ...{ paths, runId: options.runId, stop: options.stop, now, onLeftOut: options.onLeftOut },
-    onNote: (path, message) => progress.note(`${path}: ${message}`),
-    onSource: (path) => {
-      if (sources.has(path) || sources.size >= SOURCES_TOLD_MAX) return;
-      sources.add(path);
-      progress.note(`following ${path}`);
-    },
-  });
   const result = await importFile({
     ...{ path: name, read: follower.read, groupId: options.groupId, target, runs, now, signal },
     clusterId: await clusterOf(target),

@@ -4,7 +4,7 @@ import { type CsvColumns, csvColumns, isUnknown, rowEvent } from './csv-columns.
 import { type CsvDialect, cellNumber, dialectOfHeader } from './csv-dialect.ts';
 import { type CsvRow, CsvRows, ROW_CHARS_MAX } from './csv-rows.ts';
 import { GrowingFile } from './growing-file.ts';
-import { faultAt, RESTARTED, type ReadOptions, type Source, type SourceItem } from './source.ts';
+import { faultAt, type ReadOptions, restarted, type Source, type SourceItem } from './source.ts';
 import { idOf, timestampOfSeconds } from './source-event.ts';
 
 interface Table {
@@ -39,7 +39,7 @@ export function csvSource(path: string, runId: string): Source {
     for await (const part of file.read(options)) {
       if (part.kind === 'restarted') {
         restart();
-        yield RESTARTED;
+        yield restarted(part.movedTo);
       } else if (!isUseless) yield* items(decoder.write(part.bytes), false);
     }
     if (!growing && !isUseless) yield* items(decoder.end(), true);
@@ -105,7 +105,7 @@ export function csvSource(path: string, runId: string): Source {
     yield { place, event: { event_id: idOf('csv', into.ordinal, JSON.stringify(said)), ...event } };
   }
 
-  return { path, read };
+  return { path, read, formerPath: () => file.formerPath(), beginAgain: () => file.beginAgain() };
 }
 
 /** The first line that is neither blank nor a comment. */

@@ -107,16 +107,30 @@ describe('a folder that is followed', () => {
       now: () => performance.now(),
       lookEveryMs: 20,
     });
-    const done = (async () => {
-      for await (const item of follower.read(path, { signal: new AbortController().signal }))
+    const readAll = async () => {
+      for await (const item of follower.read(path, { signal: new AbortController().signal })) {
+        if (interrupted) break;
         items.push(item);
-    })();
+      }
+    };
+    let interrupted = false;
+    let done = readAll();
     const placesOf = () =>
       items.flatMap((item) => ('caughtUp' in item ? [] : [item.place.slice(path.length + 1)]));
     return {
       places: placesOf,
       looks: () => items.filter((item) => 'caughtUp' in item).length,
       notes,
+      /** As after an outage: what was read may not have been sent. */
+      beginAgain: async (meanwhile: () => Promise<void>) => {
+        interrupted = true;
+        await done;
+        interrupted = false;
+        items.length = 0;
+        follower.beginAgain();
+        await meanwhile();
+        done = readAll();
+      },
       end: async () => {
         stop.abort();
         await done;
@@ -155,6 +169,84 @@ describe('a folder that is followed', () => {
     await expect.poll(following.looks).toBeGreaterThan(looks + 1);
     await writeFile(file, eventLine(4));
     await expect.poll(following.places).toEqual([...rotated, 'a.jsonl:gone', 'a.jsonl:1']);
+    await following.end();
+  });
+
+  test('is read to its end under its new name when it is rotated', async () => {
+    const path = await newFolder();
+    const file = join(path, 'a.jsonl');
+    await writeFile(file, eventLine(1));
+    const following = follow(path);
+    await expect.poll(following.places).toEqual(['a.jsonl:1']);
+    // What was written since the last look is found, whether a look comes between the two names or not.
+    const lines = () => following.places().filter((place) => /:\d+$/.test(place));
+    await appendFile(file, eventLine(2));
+    await rename(file, `${file}.1`);
+    await writeFile(file, eventLine(3));
+    await expect.poll(lines).toContain('a.jsonl.1:2');
+    await expect.poll(lines).toContain('a.jsonl:1');
+    // Its writer goes on until it opens the new file.
+    await appendFile(`${file}.1`, eventLine(4));
+    await expect.poll(lines).toContain('a.jsonl.1:3');
+    await appendFile(file, eventLine(5));
+    await rename(file, `${file}.2`);
+    await expect.poll(lines).toContain('a.jsonl.2:2');
+    expect(lines().filter((place) => place.startsWith('a.jsonl.1'))).toHaveLength(3);
+    expect(following.notes.join()).not.toContain('not imported');
+    await following.end();
+  });
+
+  test('is read again from its beginning after an outage, under whatever name it has by then', async () => {
+    const path = await newFolder();
+    const [file, table] = [join(path, 'a.jsonl'), join(path, 'b.csv')];
+    await writeFile(file, eventLine(1));
+    await writeFile(table, 'epoch,loss\n1,2\n');
+    const following = follow(path);
+    await expect.poll(following.places).toEqual(['a.jsonl:1', 'b.csv:2']);
+    await following.beginAgain(async () => {
+      await rename(file, `${file}.1`);
+      await writeFile(file, eventLine(2));
+      await rename(table, `${table}.1`);
+    });
+    await expect
+      .poll(following.places)
+      .toEqual(['a.jsonl:start', 'a.jsonl.1:1', 'a.jsonl:1', 'b.csv:gone', 'b.csv.1:2']);
+    await following.beginAgain(() => rename(`${file}.1`, `${file}.2`));
+    await expect.poll(following.places).toContain('a.jsonl.2:1');
+    await expect.poll(following.places).toContain('b.csv.1:2');
+    await following.end();
+  });
+
+  test('is read to its end in the copy that was made before it was cut', async () => {
+    const path = await newFolder();
+    const file = join(path, 'a.jsonl');
+    await writeFile(file, eventLine(1));
+    const following = follow(path);
+    await expect.poll(following.places).toEqual(['a.jsonl:1']);
+    await appendFile(file, eventLine(2));
+    await copyFile(file, `${file}.1`);
+    await writeFile(file, '');
+    await appendFile(file, eventLine(3));
+    await expect.poll(following.places).toContain('a.jsonl:1');
+    await expect
+      .poll(() => following.places().filter((place) => place.startsWith('a.jsonl.1')))
+      .toEqual(['a.jsonl.1:1', 'a.jsonl.1:2']);
+    await following.end();
+  });
+
+  test('says what may be missing of a file that was cut, and is not stopped by a folder with its number', async () => {
+    const path = await newFolder();
+    const file = join(path, 'a.jsonl');
+    await writeFile(file, eventLine(1) + eventLine(2));
+    const following = follow(path);
+    await expect.poll(following.places).toEqual(['a.jsonl:1', 'a.jsonl:2']);
+    await writeFile(`${file}.new`, eventLine(3));
+    await rename(`${file}.new`, file);
+    for (let made = 0; made < 20; made += 1) await mkdir(join(path, `a.jsonl.${made}`));
+    await expect.poll(following.places).toEqual(['a.jsonl:1', 'a.jsonl:2', 'a.jsonl:start', 'a.jsonl:1']);
+    expect(following.notes).toEqual([
+      expect.stringMatching(/a\.jsonl was replaced, cut or rewritten .*not imported/),
+    ]);
     await following.end();
   });
 

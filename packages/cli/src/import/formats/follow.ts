@@ -1,7 +1,8 @@
+import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ReadingOptions, Recorded, RecordingReader } from '../recorded-source.ts';
 import { type Found, type FoundCache, findSources } from './find-sources.ts';
-import { openSource } from './open-source.ts';
+import { type KnownSource, openSource } from './open-source.ts';
 import type { Source, SourceItem } from './source.ts';
 
 const LOOK_EVERY_MS = 1_000;
@@ -10,6 +11,10 @@ const LOOK_EVERY_MS_MAX = 30_000;
 const BUSY_SHARE = 0.05;
 /** Above it further sources are not followed, and that is said. */
 const SOURCES_MAX = 10_000;
+/** So long does a rotated file stay followed: whoever writes it goes on until it opens the new one. */
+const ROTATED_QUIET_MS_MAX = 10 * 60_000;
+const REPLACED =
+  'was replaced, cut or rewritten and is read from its beginning; what it held before and nobody had read is not imported';
 /** Paths of which it was said once that they are not read. */
 const TOLD_MAX = 10_000;
 
@@ -27,20 +32,28 @@ export interface FollowOptions {
   readonly lookEveryMs?: number;
 }
 
+export interface Follower {
+  readonly read: RecordingReader;
+  /** The paths that could not be read at the last look. */
+  readonly unread: ReadonlySet<string>;
+  /** Makes the next reader read all from the beginning, also files that were rotated since. */
+  readonly beginAgain: () => void;
+}
+
 interface Followed {
-  readonly source: Source;
+  readonly known: KnownSource;
+  source: Source;
   readonly root: string;
+  /** When something was read last of a file that was rotated; null for any other. */
+  rotatedAtMs: number | null;
 }
 
 /**
- * Follows files and folders that grow: new files are found, files that were replaced, cut or rewritten are read anew, and those
- * that vanish are forgotten. Nothing is open between two looks, and a look at a file that did not change is one system call.
- * The reader ends after `stop`. `unread` has the paths that could not be read at the last look.
+ * Follows files and folders that grow: new files are found, files that were replaced, cut or rewritten are read anew, those
+ * that were rotated are read to their end under their new name, and those that vanish are forgotten. Nothing is open between two looks, and a look at a file that did not change is one system call.
+ * The reader ends after `stop`.
  */
-export function createFollower(options: FollowOptions): {
-  readonly read: RecordingReader;
-  readonly unread: ReadonlySet<string>;
-} {
+export function createFollower(options: FollowOptions): Follower {
   const followed = new Map<string, Followed>();
   const told = new Map<string, string>();
   const unread = new Set<string>();
@@ -68,21 +81,49 @@ export function createFollower(options: FollowOptions): {
         for (const [path, { root: of }] of followed) if (of === root) here.add(path);
       }
     }
-    for (const [path, { source }] of followed) {
-      if (!here.has(path)) {
-        followed.delete(path);
-        yield { place: `${path}:gone`, source: path, restarted: true };
-        continue;
-      }
-      try {
-        for await (const item of source.read({ ...reading, growing: true })) {
-          yield { ...item, source: path, place: `${path}:${item.place}` };
-        }
-        recovered(path);
-      } catch (error) {
-        failed(path, error);
-      }
+    for (const [path, one] of followed) {
+      if (here.has(path) || one.rotatedAtMs !== null) yield* itemsOf(path, one, reading);
+      else yield* gone(path, one, reading);
     }
+  }
+
+  async function* itemsOf(path: string, one: Followed, reading: ReadingOptions): AsyncGenerator<SourceItem> {
+    const { source, rotatedAtMs } = one;
+    try {
+      for await (const item of source.read({ ...reading, growing: true })) {
+        if (rotatedAtMs !== null) one.rotatedAtMs = options.now();
+        yield { ...item, source: path, place: `${path}:${item.place}` };
+        if ('restarted' in item)
+          yield* rotated(path, one, { reading, to: 'movedTo' in item ? item.movedTo : null });
+      }
+      recovered(path);
+      if (rotatedAtMs === null || options.now() - rotatedAtMs < ROTATED_QUIET_MS_MAX) return;
+    } catch (error) {
+      if (rotatedAtMs === null || !isAbsent(error)) return failed(path, error);
+    }
+    yield* gone(path, one, reading);
+  }
+
+  async function* gone(path: string, one: Followed, reading: ReadingOptions): AsyncGenerator<SourceItem> {
+    const to = (await one.source.formerPath?.()) ?? path;
+    followed.delete(path);
+    yield { place: `${path}:gone`, source: path, restarted: true };
+    yield* rotated(path, one, { reading, to });
+  }
+
+  /** Reads a file on under its new name. It is read from its beginning, and what was sent of it before is known. */
+  async function* rotated(
+    path: string,
+    { known, root }: Followed,
+    { reading, to }: { reading: ReadingOptions; to: string | null },
+  ): AsyncGenerator<SourceItem> {
+    if (to === null) return options.onNote(path, REPLACED);
+    if (to === path || followed.has(to)) return;
+    const moved = { ...known, path: to };
+    const one = { known: moved, source: openSource(moved), root, rotatedAtMs: options.now() };
+    followed.set(to, one);
+    options.onNote(to, `was ${basename(path)} and is read to its end`);
+    yield* itemsOf(to, one, reading);
   }
 
   function take(found: Found, root: string): string | null {
@@ -104,7 +145,7 @@ export function createFollower(options: FollowOptions): {
       unread.add(path);
       return null;
     }
-    followed.set(path, { source: openSource(found.source), root });
+    followed.set(path, { known: found.source, source: openSource(found.source), root, rotatedAtMs: null });
     options.onSource(path);
     return path;
   }
@@ -140,7 +181,14 @@ export function createFollower(options: FollowOptions): {
     }
   }
 
-  return { read, unread };
+  function beginAgain(): void {
+    for (const one of followed.values()) {
+      if (one.source.beginAgain === undefined) one.source = openSource(one.known);
+      else one.source.beginAgain();
+    }
+  }
+
+  return { read, unread, beginAgain };
 }
 
 function isAbsent(error: unknown): boolean {

@@ -2,7 +2,7 @@ import { GrowingFile } from './growing-file.ts';
 import type { ReadOptions } from './source.ts';
 
 export type GrowingLine =
-  | { readonly kind: 'restarted' }
+  | { readonly kind: 'restarted'; readonly movedTo: string | null }
   | {
       readonly kind: 'line';
       /** Counts from 1 in the file as it is now. */
@@ -32,7 +32,7 @@ export class GrowingLines {
       if (part.kind === 'restarted') {
         this.#clear();
         this.#number = 0;
-        yield { kind: 'restarted' };
+        yield part;
         continue;
       }
       const { bytes } = part;
@@ -45,6 +45,15 @@ export class GrowingLines {
       this.#keep(bytes.subarray(from));
     }
     if (!growing && this.#partBytes > 0) yield this.#take(true);
+  }
+
+  /** See `GrowingFile`, as for `formerPath`. */
+  beginAgain(): void {
+    this.#file.beginAgain();
+  }
+
+  formerPath(): Promise<string | null> {
+    return this.#file.formerPath();
   }
 
   /** What exceeds the bound is counted and dropped. */

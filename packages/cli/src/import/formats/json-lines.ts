@@ -2,7 +2,7 @@ import { insertFields } from '@runlog/records/insert-fields';
 import { EVENT_BYTES_MAX } from '@runlog/schema/limits';
 import { readObject } from '../judge-line.ts';
 import { GrowingLines } from './growing-lines.ts';
-import { RESTARTED, type ReadOptions, type Source, type SourceItem } from './source.ts';
+import { type ReadOptions, restarted, type Source, type SourceItem } from './source.ts';
 
 /** Reads a file of one event a line while it grows. Lines that name no run are of this one. */
 export function jsonLinesSource(path: string, runId: string): Source {
@@ -11,7 +11,7 @@ export function jsonLinesSource(path: string, runId: string): Source {
   async function* read(options: ReadOptions): AsyncGenerator<SourceItem> {
     for await (const line of lines.read(options)) {
       if (line.kind === 'restarted') {
-        yield RESTARTED;
+        yield restarted(line.movedTo);
         continue;
       }
       const place = String(line.number);
@@ -25,7 +25,7 @@ export function jsonLinesSource(path: string, runId: string): Source {
     }
   }
 
-  return { path, read };
+  return { path, read, formerPath: () => lines.formerPath(), beginAgain: () => lines.beginAgain() };
 }
 
 function withRun(line: Buffer, runId: string): Buffer {

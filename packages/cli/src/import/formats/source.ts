@@ -4,7 +4,9 @@ import type { ReadingOptions, Recorded } from '../recorded-source.ts';
 export type SourceItem =
   | Recorded
   /** Pictures or histograms, for example. They are counted, and are no fault. */
-  | { readonly place: string; readonly leftOut: { readonly what: string; readonly count: number } };
+  | { readonly place: string; readonly leftOut: { readonly what: string; readonly count: number } }
+  /** As `Recorded` has it. `movedTo` is where the former contents are now. */
+  | { readonly place: string; readonly restarted: true; readonly movedTo: string };
 
 export type SourceEvent = Readonly<Record<string, unknown>>;
 
@@ -23,6 +25,10 @@ export interface ReadOptions extends ReadingOptions {
 export interface Source {
   readonly path: string;
   read(options: ReadOptions): AsyncGenerator<SourceItem>;
+  /** Finds where the contents are now that were read. Only files that may be rotated say so, here and in what they give. */
+  readonly formerPath?: () => Promise<string | null>;
+  /** Makes the next read one from the beginning. A source that cannot must be opened anew. */
+  readonly beginAgain?: () => void;
 }
 
 /** Is said of a source whose end is cut, where nothing else says that it may still be written. */
@@ -30,6 +36,10 @@ export const CUT_MESSAGE =
   'the last record is cut; if it is still being written, import the file again later, or with --follow';
 
 export const RESTARTED: SourceItem = { place: 'start', restarted: true };
+
+export function restarted(movedTo: string | null): SourceItem {
+  return movedTo === null ? RESTARTED : { place: 'start', restarted: true, movedTo };
+}
 
 export function faultAt(place: string, message: string): SourceItem {
   return { place, fault: { code: 'schema', path: '', message } };
