@@ -27,8 +27,10 @@ export type FoundCache = Map<string, { readonly state: string; readonly found: F
 const DEPTH_MAX = 32;
 const ENTRIES_MAX = 200_000;
 const mlflowFolders = ['metrics', 'params', 'tags'];
-/** Folders that hold no run. wandb keeps pictures and its own log beside the file of a run. */
+/** Folders that hold no run. */
 const passedFolders: ReadonlySet<string> = new Set(['node_modules', '__pycache__', 'site-packages']);
+/** wandb keeps pictures, tables and its own log beside the file of a run, in the folder that it names. */
+const wandbFolders: ReadonlySet<string> = new Set(['files', 'logs', 'tmp']);
 
 export const SQLITE_REASON = `is a database. If it is MLflow's, write its metrics into a CSV file and import that: sqlite3 -header -csv mlflow.db "SELECT run_uuid AS run_id, key, iif(is_nan, 'nan', value) AS value, timestamp, step FROM metrics ORDER BY timestamp" > metrics.csv`;
 
@@ -111,9 +113,11 @@ async function* below(folder: string, walk: Walk): AsyncGenerator<Found> {
     const found = await fileIn(path, walk);
     if (found !== null) yield found;
   }
-  const isWandbRun = files.some((path) => path.endsWith('.wandb'));
-  for (const entry of isWandbRun ? [] : entries) {
+  const isWandbs =
+    /^(?:offline-)?run-/.test(basename(folder)) && files.some((path) => path.endsWith('.wandb'));
+  for (const entry of entries) {
     if (!entry.isDirectory() || entry.name.startsWith('.') || passedFolders.has(entry.name)) continue;
+    if (isWandbs && wandbFolders.has(entry.name)) continue;
     yield* below(join(folder, entry.name), { ...walk, depth: walk.depth + 1 });
   }
 }

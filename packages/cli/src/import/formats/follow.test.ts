@@ -63,6 +63,29 @@ describe('what can be imported', () => {
     ]);
   });
 
+  test('is found in folders beside the file of a wandb run, but not among what wandb keeps of that run', async () => {
+    const path = await newFolder();
+    const own = join(path, 'offline-run-20261128_205544-abc');
+    const wandb = join(
+      fixtures,
+      'wandb',
+      'offline-run-20261128_205544-current-good',
+      'run-current-good.wandb',
+    );
+    for (const at of [join(path, 'logs'), join(own, 'files'), join(own, 'logs'), join(own, 'board')]) {
+      await mkdir(at, { recursive: true });
+      await writeFile(join(at, 'metrics.csv'), 'epoch,loss\n1,2\n');
+    }
+    await copyFile(wandb, join(path, 'run-copied.wandb'));
+    await copyFile(wandb, join(own, 'run-abc.wandb'));
+    expect((await foundIn(path)).map((found) => found.kind === 'source' && found.source.path)).toEqual([
+      join(path, 'run-copied.wandb'),
+      join(path, 'logs', 'metrics.csv'),
+      join(own, 'run-abc.wandb'),
+      join(own, 'board', 'metrics.csv'),
+    ]);
+  });
+
   test.each([
     ['runs/exp1', 'runs', 'exp1'],
     ['runs/lr1/seed0', 'runs', 'lr1-seed0'],
