@@ -74,6 +74,46 @@ describe('topics that were made beforehand and take less than runlog would', () 
     }
   });
 
+  it('misses nothing of a numbered body of which one event cannot fit, however often it is sent', async () => {
+    await make(topics.events);
+    await using aggregator = await ServiceProcess.start('aggregator', env);
+    await using gateway = await ServiceProcess.start('gateway', env);
+    await using ingest = await ServiceProcess.start('ingest', env);
+    const lines = Array.from({ length: 200 }, (_, n) => ({
+      ...{ run: 'r1', type: 'line', time: '2026-01-03T23:59:47Z', n },
+      text: n === 100 ? randomBytes(20 * KIB).toString('hex') : 'short',
+    }));
+    const post = async () => {
+      const response = await fetch(`${ingest.addresses.ingest}/v1/events?mode=sender`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(lines),
+      });
+      expect(response.status).toBe(200);
+      return ingestResponseSchema.parse(await response.json());
+    };
+    for (let sent = 0; sent < 2; sent += 1) {
+      const answer = await post();
+      expect(answer).toMatchObject({ accepted: 199, rejected: 1, retry: 0 });
+      expect(answer.errors).toMatchObject([{ index: 100, code: 'event_too_large' }]);
+    }
+    const shown = async () =>
+      (await fetch(`${gateway.addresses.gateway}/v1/runs/local/r1/default`)).json() as Promise<object>;
+    await expect
+      .poll(shown)
+      .toMatchObject({ total_events_received: 200, missing: 0, duplicates: 0, conflicts: 0 });
+    const stand = (await recordsOf(topics.events)).filter(
+      ({ headers }) => headers.event_type === 'EVENT_REFUSED',
+    );
+    expect(stand).toHaveLength(1);
+    expect(JSON.parse(stand[0]!.value!.toString('utf8'))).toMatchObject({
+      ...{ run_id: 'r1', severity: 'warning', emitter_seq: 101, timestamp: '2026-01-03T23:59:47Z' },
+      message: expect.stringContaining(`${topics.events}, whose max.message.bytes is 16384`),
+      data: { event_type: 'LINE', code: 'event_too_large' },
+    });
+    expect(aggregator.ended).toBe(false);
+  });
+
   it('refuses to fill snapshots that their topic may not take, and says what mends it', async () => {
     await make(topics.snapshots, 'compact');
     const refusal = await ServiceProcess.start('aggregator', env).catch(String);

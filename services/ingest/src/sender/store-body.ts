@@ -7,8 +7,9 @@ import type { AcceptedEvent, RejectedEvent } from '../accept-batch.ts';
 import { eventIdOf } from '../accept-batch.ts';
 import type { ByteBudget } from '../byte-budget.ts';
 import type { OpenLog } from '../open-log.ts';
-import { PUBLISH_MS_MAX, publish } from '../publish.ts';
+import { PUBLISH_MS_MAX, publish, type RefusedEvent } from '../publish.ts';
 import { within } from '../within.ts';
+import { inPlaceOf } from './in-place-of.ts';
 import type { BodyItems, PreparedItem } from './prepare-item.ts';
 import type { SenderSource } from './sender-source.ts';
 import type { StoredIds } from './stored-ids.ts';
@@ -17,6 +18,8 @@ import type { StoredIds } from './stored-ids.ts';
 const SLICE_EVENTS_MAX = 500;
 const SLICE_BYTES_MAX = 2 * 1024 * 1024;
 const SLICE_MS_MIN = 2_000;
+/** Some events take a thousand times as long as others, and everybody else waits meanwhile. */
+const TURN_MS_MAX = 20;
 
 /** What became of a body. `fault` is null exactly if every event is stored or kept among the rejected ones. */
 export interface StoredBody {
@@ -60,6 +63,7 @@ export async function storeBody(options: {
   const deadlineMs = performance.now() + PUBLISH_MS_MAX;
   let index = 0;
   let isFirst = true;
+  let turnBegunMs = performance.now();
   while (index < source.total && outcome.fault === null) {
     const appends: Append[] = [];
     const rejects: Reject[] = [];
@@ -80,6 +84,10 @@ export async function storeBody(options: {
         outcome.accepted += 1;
         outcome.repeated += 1;
       }
+      if (performance.now() - turnBegunMs > TURN_MS_MAX) {
+        await setImmediate();
+        turnBegunMs = performance.now();
+      }
     }
     if (appends.length === 0 && rejects.length === 0) {
       // Nothing is waited for, so others get their turn.
@@ -88,6 +96,7 @@ export async function storeBody(options: {
     }
     await storeSlice({ ...options, outcome, appends, rejects, bytes, deadlineMs, isFirst });
     isFirst = false;
+    turnBegunMs = performance.now();
   }
   return outcome;
 }
@@ -147,11 +156,45 @@ async function storeSlice(options: {
     for (const { event, memory, emitterId } of appends) {
       if (memory !== null && !undone.has(event.index)) stored.add(memory, emitterId);
     }
+    await takePlaces(published.refused, { appends, outcome, log, stored, onPending: options.onPending });
   }
   await keepRejected(rejects, {
     ...options,
     leftMs: Math.max(options.deadlineMs - performance.now(), SLICE_MS_MIN),
   });
+}
+
+/** Gives the numbers of refused events to others that say so, or their runs would miss them. */
+async function takePlaces(
+  refused: readonly RefusedEvent[],
+  options: {
+    appends: readonly Append[];
+    outcome: StoredBody;
+    log: OpenLog;
+    stored: StoredIds;
+    onPending: (work: Promise<unknown>) => void;
+  },
+): Promise<void> {
+  if (refused.length === 0) return;
+  const { outcome, log, stored } = options;
+  const numbered = new Map<number, string>();
+  for (const { event, memory, emitterId } of options.appends) {
+    if (memory !== null && emitterId !== '') numbered.set(event.index, `${memory} refused`);
+  }
+  const places = refused.filter(({ event: { index } }) => {
+    const memory = numbered.get(index);
+    return memory !== undefined && stored.emitterOf(memory) === undefined;
+  });
+  if (places.length === 0) return;
+  const published = await publish({
+    ...{ writer: log.writer, topic: log.topic, partitions: log.partitions },
+    ...{ throttledMs: log.throttledMs, waitMsMax: SLICE_MS_MIN },
+    events: places.map(({ event, fault }) => inPlaceOf(event, fault)),
+  });
+  options.onPending(published.settled);
+  outcome.fault ??= published.fault;
+  if (published.fault !== null) return;
+  for (const { event } of places) stored.add(numbered.get(event.index)!, '');
 }
 
 /** What an earlier attempt has kept is counted, and not kept again. */

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { EVENT_BYTES_MAX, REJECTED_BYTES_MAX } from '@runlog/schema/limits';
+import { REJECTED_BYTES_MAX } from '@runlog/schema/limits';
 import { messageOf } from '@runlog/topic-io/error-message';
 import { setMember } from '../made-event.ts';
 import { jsonNumber } from './decode-protobuf.ts';
@@ -9,8 +9,9 @@ import {
   type LogRecord,
   type LogRequest,
   type PlacedRecord,
+  type RecordFault,
   recordFaultOf,
-  SHARED_TOO_LARGE,
+  sharedFaultOf,
   TooDeepError,
   VALUE_DEPTH_MAX,
 } from './log-request.ts';
@@ -46,25 +47,27 @@ export function decodeJson(body: Buffer, recordsMax: number): LogRequest {
 
 function recordsOf(request: JsonObject, recordsMax: number): LogRequest {
   const records: PlacedRecord[] = [];
+  let sharedBytesSum = 0;
   for (const resourceLogs of listAt(request, 'resourceLogs', 'resource_logs')) {
     const resource = sharedAttributesOf(objectAt(asObject(resourceLogs), 'resource'));
     for (const scopeLogs of listAt(asObject(resourceLogs), 'scopeLogs', 'scope_logs')) {
       const context: LogContext = { resource, scope: scopeOf(objectAt(asObject(scopeLogs), 'scope')) };
-      const isTooLarge = rawText(context).length > EVENT_BYTES_MAX;
+      const sharedBytes = rawText(context).length;
       for (const record of listAt(asObject(scopeLogs), 'logRecords', 'log_records')) {
         if (records.length === recordsMax) return { kind: 'too_many' };
-        records.push(placed(record, context, isTooLarge));
+        sharedBytesSum += sharedBytes;
+        records.push(placed(record, context, sharedFaultOf(sharedBytes, sharedBytesSum)));
       }
     }
   }
   return { kind: 'records', records };
 }
 
-function placed(record: unknown, context: LogContext, isTooLarge: boolean): PlacedRecord {
+function placed(record: unknown, context: LogContext, sharedFault: RecordFault | null): PlacedRecord {
   return {
     context,
     read: () => {
-      if (isTooLarge) return SHARED_TOO_LARGE;
+      if (sharedFault !== null) return sharedFault;
       try {
         return recordOf(asObject(record));
       } catch (error) {

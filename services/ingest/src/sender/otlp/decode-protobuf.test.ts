@@ -196,6 +196,31 @@ describe('both encodings of OTLP', () => {
     );
   });
 
+  it('store what records share with each of them, and in one body no more often than to 128 MiB', () => {
+    const resource = { attributes: [{ key: 'notes', value: { stringValue: 'x'.repeat(256_000) } }] };
+    const logRecords = Array.from({ length: 1_000 }, () => ({}));
+    const sent = { resourceLogs: [{ resource, scopeLogs: [{ logRecords }] }] };
+    const shared = bytes(1, bytes(1, keyValue(resource.attributes[0]!)));
+    const body = bytes(
+      1,
+      Buffer.concat([shared, bytes(2, Buffer.concat(logRecords.map(() => bytes(2, ''))))]),
+    );
+    for (const decoded of [
+      decodeProtobuf(body, 1_000),
+      decodeJson(Buffer.from(JSON.stringify(sent)), 1_000),
+    ]) {
+      if (decoded.kind !== 'records') throw new Error(decoded.kind);
+      const read = decoded.records.map((placed) => placed.read());
+      const faulty = read.filter((one) => 'code' in one);
+      expect(faulty).toHaveLength(1_000 - 524);
+      expect(read.at(-1)).toMatchObject({
+        code: 'event_too_large',
+        message: expect.stringContaining('134217728'),
+      });
+      expect(read[523]).not.toHaveProperty('code');
+    }
+  });
+
   it('refuse values that are nested too deep, each by itself', () => {
     let body = bytes(1, 'deep');
     for (let depth = 0; depth < 10_000; depth += 1) body = bytes(5, bytes(1, body));

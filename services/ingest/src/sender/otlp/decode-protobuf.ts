@@ -9,7 +9,7 @@ import {
   type PlacedRecord,
   type RecordFault,
   recordFaultOf,
-  SHARED_TOO_LARGE,
+  sharedFaultOf,
   TooDeepError,
   VALUE_DEPTH_MAX,
 } from './log-request.ts';
@@ -23,7 +23,7 @@ type Pair = readonly [string, unknown];
  * is refused alone; a body whose frame is broken has no records.
  */
 export function decodeProtobuf(body: Buffer, recordsMax: number): LogRequest {
-  const found: Found = { body, recordsMax, records: [] };
+  const found: Found = { body, recordsMax, records: [], sharedBytesSum: 0 };
   try {
     const request = new ProtobufReader(body);
     while (request.next()) {
@@ -42,6 +42,8 @@ interface Found {
   readonly body: Buffer;
   readonly recordsMax: number;
   readonly records: PlacedRecord[];
+  /** What the records so far share, as often as it is stored. */
+  sharedBytesSum: number;
 }
 
 /** The fields of a message may come in any order, so it is read twice: for what its records share, then for them. */
@@ -83,9 +85,8 @@ function readScopeLogs(
   while (again.next()) {
     if (again.field === 2 && again.wire === WIRE_BYTES) {
       const start = again.bytesStart();
-      found.records.push(
-        new ProtobufRecord(found.body, { context, sharedBytes: bytes, start, end: again.at }),
-      );
+      found.sharedBytesSum += bytes;
+      found.records.push(new ProtobufRecord(found, { context, sharedBytes: bytes, start, end: again.at }));
     } else again.skip();
     if (found.records.length > found.recordsMax) return;
   }
@@ -96,20 +97,20 @@ class ProtobufRecord implements PlacedRecord {
   readonly #body: Buffer;
   readonly #start: number;
   readonly #end: number;
-  readonly #sharedBytes: number;
+  readonly #sharedFault: RecordFault | null;
   readonly context: LogContext;
 
-  constructor(body: Buffer, at: { context: LogContext; sharedBytes: number; start: number; end: number }) {
-    this.#body = body;
+  constructor(found: Found, at: { context: LogContext; sharedBytes: number; start: number; end: number }) {
+    this.#body = found.body;
     this.#start = at.start;
     this.#end = at.end;
-    this.#sharedBytes = at.sharedBytes;
+    this.#sharedFault = sharedFaultOf(at.sharedBytes, found.sharedBytesSum);
     this.context = at.context;
   }
 
   read(): LogRecord | RecordFault {
     const bytes = this.#end - this.#start;
-    if (this.#sharedBytes > EVENT_BYTES_MAX) return SHARED_TOO_LARGE;
+    if (this.#sharedFault !== null) return this.#sharedFault;
     if (bytes > EVENT_BYTES_MAX) return tooLarge(bytes);
     try {
       return readRecord(new ProtobufReader(this.#body, this.#start, this.#end));

@@ -60,8 +60,25 @@ export function recordFaultOf(error: unknown): RecordFault {
   return { code: 'schema', message: `the log record cannot be read: ${message}` };
 }
 
+/**
+ * Each record is stored with its resource and its scope. What this adds to one body at most: a small one could otherwise become
+ * gigabytes.
+ */
+const SHARED_BYTES_SUM_MAX = 128 * 1024 * 1024;
+
+const SHARED_TOO_OFTEN: RecordFault = {
+  code: 'event_too_large',
+  message: `each log record is stored with its resource and scope, and for the records of one body these may take ${SHARED_BYTES_SUM_MAX} bytes; send fewer records in a body, or a smaller resource`,
+};
+
 /** What all records of a context share is larger than an event may be. */
-export const SHARED_TOO_LARGE: RecordFault = {
+const SHARED_TOO_LARGE: RecordFault = {
   code: 'event_too_large',
   message: `a log record may have at most ${EVENT_BYTES_MAX} bytes, and its resource and scope have more`,
 };
+
+/** Judges what a record shares with others: its bytes, and the sum up to it of those of all records of the body. */
+export function sharedFaultOf(bytes: number, bytesSum: number): RecordFault | null {
+  if (bytes > EVENT_BYTES_MAX) return SHARED_TOO_LARGE;
+  return bytesSum > SHARED_BYTES_SUM_MAX ? SHARED_TOO_OFTEN : null;
+}
