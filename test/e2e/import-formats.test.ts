@@ -132,3 +132,19 @@ test('a folder that grows is followed through rotation and an outage, and each e
     await first.end('SIGKILL');
   }
 });
+
+test('a second process that follows the same folder says so', async () => {
+  await writeFile(join(folder, 'lines.jsonl'), linesOf(0, 1));
+  const first = startCli(['import', '--follow', folder], env);
+  const second: (typeof first)[] = [];
+  try {
+    await expect.poll(first.stderr).toContain('following ');
+    second.push(startCli(['import', '--follow', '.'], env, { folder }));
+    await expect.poll(() => second[0]!.stderr()).toContain('following ');
+    expect(second[0]!.stderr()).toContain(`is followed by process ${first.process.pid} as well`);
+    expect(first.stderr()).not.toContain('as well');
+  } finally {
+    for (const each of [first, ...second]) each.process.kill('SIGKILL');
+    await Promise.all([first, ...second].map((each) => each.ended));
+  }
+});

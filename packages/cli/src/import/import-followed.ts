@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '@runlog/topic-io/error-message';
 import { CommandError, exitCodes } from '../command.ts';
 import type { Progress } from '../progress.ts';
 import type { GatewayTarget } from '../services/gateway-client.ts';
@@ -7,6 +8,7 @@ import type { SendTarget } from '../services/send-events.ts';
 import { createFollower, type Follower } from './formats/follow.ts';
 import { type FileImport, importFile } from './import-file.ts';
 import type { ImportReport } from './import-report.ts';
+import { announceFollowing } from './other-followers.ts';
 import { RunsHeld } from './runs-held.ts';
 
 /** How long what was read may take to get into the log after the end was asked for. */
@@ -42,6 +44,7 @@ export interface FollowedImport extends FileImport {
  */
 export async function importFollowed(options: FollowedOptions): Promise<FollowedImport> {
   const { stop, progress } = options;
+  await using _announced = await announced(options);
   const sources = new Set<string>();
   // What was read is still sent after the end was asked for, but not for ever.
   const hard = new AbortController();
@@ -65,6 +68,22 @@ export async function importFollowed(options: FollowedOptions): Promise<Followed
       follower.beginAgain();
       await delay(TRY_AGAIN_MS, undefined, { signal: stop }).catch(() => {});
     }
+  }
+}
+
+/** Two that follow the same may each send what neither has found in the log yet. That is said, and both go on. */
+async function announced({ paths, target, progress }: FollowedOptions): Promise<AsyncDisposable | null> {
+  try {
+    const announcement = await announceFollowing({ paths, ingestUrl: target.ingestUrl });
+    for (const { pid, path } of announcement.others) {
+      progress.note(
+        `${path}: is followed by process ${pid} as well, and what both send into one run may count twice; end one of them`,
+      );
+    }
+    return announcement;
+  } catch (error) {
+    progress.note(`whether another process follows the same cannot be seen (${messageOf(error)})`);
+    return null;
   }
 }
 
