@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { appendFile, copyFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -271,6 +271,37 @@ describe('a folder that is followed', () => {
       expect.stringMatching(/a\.jsonl was replaced, cut or rewritten .*not imported/),
     ]);
     await following.end();
+  });
+
+  test('says nothing of a loss where a file was replaced by a longer copy, as a synchronisation does', async () => {
+    const path = await newFolder();
+    const recordings = [
+      [/exp-x\/events/, 'events.out.tfevents.1.x'],
+      [/current-good\.wandb$/, 'run-good.wandb'],
+      [/mlflow.*\/metrics\/.*loss$/, 'mlruns/0/r/metrics/loss'],
+    ] as const;
+    const files = readdirSync(fixtures, { recursive: true, encoding: 'utf8' });
+    await mkdir(join(path, 'mlruns', '0', 'r', 'metrics'), { recursive: true });
+    await writeFile(join(path, 'mlruns', '0', 'r', 'meta.yaml'), 'run_id: r\n');
+    const write = async (share: number) => {
+      for (const [pattern, name] of recordings) {
+        const bytes = await readFile(join(fixtures, files.find((each) => pattern.test(each))!));
+        await writeFile(`${path}.new`, bytes.subarray(0, Math.floor(bytes.length * share)));
+        await rename(`${path}.new`, join(path, name));
+      }
+    };
+    await write(0.7);
+    const following = follow(path);
+    const lastOf = (part: string) => following.places().findLastIndex((place) => place.startsWith(part));
+    const parts = ['events', 'run-good', 'mlruns'];
+    await expect.poll(() => parts.filter((part) => lastOf(part) === -1)).toEqual([]);
+    const looks = following.looks();
+    await expect.poll(following.looks).toBeGreaterThan(looks + 1);
+    const before = following.places().length;
+    await write(1);
+    await expect.poll(() => parts.filter((part) => lastOf(part) < before)).toEqual([]);
+    await following.end();
+    expect(following.notes.filter((text) => text.includes('not imported'))).toEqual([]);
   });
 
   test('that is not there yet is waited for', async () => {

@@ -4,7 +4,7 @@ import { eventNames } from '@runlog/schema/events/event-types';
 import { runIdOfName } from '../run-name.ts';
 import { GrowingLines } from './growing-lines.ts';
 import { endOfStatus, type RunMeta, readExperimentName, readRunMeta, secondsOfTime } from './mlflow-meta.ts';
-import { faultAt, RESTARTED, type ReadOptions, type Source, type SourceItem } from './source.ts';
+import { faultAt, type ReadOptions, restarted, type Source, type SourceItem } from './source.ts';
 import {
   configuredEvent,
   cutText,
@@ -91,7 +91,8 @@ export function mlflowSource(folder: string, givenRunId: string | undefined): So
     const name = relative(join(folder, 'metrics'), path).split(sep).join('/');
     for await (const line of lines.read(options)) {
       if (line.kind === 'restarted') {
-        yield RESTARTED;
+        // The source is the folder: it still holds what was read if the file does.
+        yield restarted(line.movedTo === path ? folder : null);
         continue;
       }
       const text = line.bytes.toString('utf8').trim();

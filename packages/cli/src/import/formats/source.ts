@@ -35,10 +35,9 @@ export interface Source {
 export const CUT_MESSAGE =
   'the last record is cut; if it is still being written, import the file again later, or with --follow';
 
-export const RESTARTED: SourceItem = { place: 'start', restarted: true };
-
 export function restarted(movedTo: string | null): SourceItem {
-  return movedTo === null ? RESTARTED : { place: 'start', restarted: true, movedTo };
+  const item = { place: 'start', restarted: true } as const;
+  return movedTo === null ? item : { ...item, movedTo };
 }
 
 export function faultAt(place: string, message: string): SourceItem {

@@ -5,8 +5,8 @@ import { LeftOut } from './left-out.ts';
 import {
   CUT_MESSAGE,
   faultAt,
-  RESTARTED,
   type ReadOptions,
+  restarted,
   type Source,
   type SourceEvent,
   type SourceItem,
@@ -42,7 +42,7 @@ export function tensorboardSource(path: string, runId: string): Source {
       if (part.kind === 'restarted') {
         records = new TfRecords();
         plugins = new Map();
-        yield RESTARTED;
+        yield restarted(part.movedTo);
         continue;
       }
       for (const record of records.push(part.bytes)) {

@@ -6,8 +6,8 @@ import { LeftOut } from './left-out.ts';
 import {
   CUT_MESSAGE,
   faultAt,
-  RESTARTED,
   type ReadOptions,
+  restarted,
   type Source,
   type SourceEvent,
   type SourceItem,
@@ -50,7 +50,7 @@ export function wandbSource(path: string, runId: string | undefined): Source {
       if (part.kind === 'restarted') {
         log = new WandbLog();
         progress = beginning(path, runId);
-        yield RESTARTED;
+        yield restarted(part.movedTo);
         continue;
       }
       for (const framed of log.push(part.bytes)) {
