@@ -1,8 +1,9 @@
 import { EVENT_BYTES_MAX } from '@runlog/schema/limits';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ByteBudget } from '../../services/ingest/src/byte-budget.ts';
 import { logRecord, logsOf } from '../../services/ingest/src/made-up/otlp-logs.ts';
+import { PUBLISH_MS_MAX } from '../../services/ingest/src/publish.ts';
 import { BodyItems } from '../../services/ingest/src/sender/prepare-item.ts';
 import { eventsDoor, logsDoor } from '../../services/ingest/src/sender/sender-doors.ts';
 import type { SenderSource } from '../../services/ingest/src/sender/sender-source.ts';
@@ -16,6 +17,8 @@ type Door = 'logs' | 'sender' | 'ndjson' | 'text';
 /** One process of ingest: it forgets everything when it is killed. */
 class Process {
   readonly #stored = new StoredIds();
+  /** Resolves when the log has answered everything. */
+  settled: Promise<unknown> = Promise.resolve();
 
   attempt(log: FaultyLog, body: Buffer, door: Door): Promise<StoredBody> {
     const source = (
@@ -31,7 +34,9 @@ class Process {
         stored: this.#stored,
       }),
       budget: new ByteBudget({ bytesMax: 64 * 1024 * 1024 }),
-      onPending: () => undefined,
+      onPending: (work) => {
+        this.settled = Promise.all([this.settled, work]);
+      },
     });
   }
 }
@@ -131,6 +136,34 @@ describe('bodies that are sent until they are stored', () => {
     await send(all.slice(5, 20));
     await send(all);
     expect(log.runs().get('c1/default/default')?.total_events_received).toBe(20);
+  });
+
+  it('count once what the log acknowledged too late, and comes again cut in another way', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    try {
+      const log = new FaultyLog({ random: () => 0.5, faultShare: 0 });
+      const process = new Process();
+      let release = () => {};
+      const answer = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const append = log.append.bind(log);
+      log.append = async (batch) => {
+        const result = await append(batch);
+        await answer;
+        return result;
+      };
+      const first = process.attempt(log, cutOf('complete', 0, 100), 'sender');
+      await vi.advanceTimersByTimeAsync(PUBLISH_MS_MAX);
+      expect((await first).fault).toMatchObject({ code: 'unavailable' });
+      release();
+      await process.settled;
+      await process.attempt(log, cutOf('complete', 0, 60), 'sender');
+      await process.attempt(log, cutOf('complete', 60, 100), 'sender');
+      expect(log.countedIds()).toHaveLength(100);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it.each([

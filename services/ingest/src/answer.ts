@@ -8,7 +8,7 @@ import type { Published } from './publish.ts';
 type Judged = Extract<Judgement, { kind: 'judged' }>;
 
 /** Events that the log refused are among the rejected ones. */
-type Outcome = Omit<Published, 'settled' | 'refused'>;
+type Outcome = Omit<Published, 'settled' | 'refused' | 'acknowledgedLate'>;
 
 /** The answer to a judged body. `retryAfter` says that the client should wait before it sends events again. */
 export type Answer =

@@ -114,6 +114,18 @@ describe('publish', () => {
     expect(published).toMatchObject({ acknowledged: 1, retry: [0], fault: { code: 'unavailable' } });
   });
 
+  it('says later what was acknowledged after it was given up', async () => {
+    const answers: ((answer: AppendResult) => void)[] = [];
+    const writer = writerThat(() => new Promise<AppendResult>((resolve) => answers.push(resolve)));
+    const published = await publishTo(writer, ['r1', 'r1', 'r1', 'r1'], 20);
+    expect(published.retry).toEqual([0, 1, 2, 3]);
+    const fault = new TopicIoError('too_large', 'a record is too large');
+    answers[0]!({ acknowledged: 2, baseOffset: 0, fault: down, refused: [{ index: 1, fault }] });
+    expect(await published.acknowledgedLate).toEqual([0, 2]);
+    const inTime = await publishTo(writerThat(all), ['r1', 'r2']);
+    expect(await inTime.acknowledgedLate).toEqual([]);
+  });
+
   it('is overloaded, and no outage, while the log has this process wait', async () => {
     const writer = writerThat(() => new Promise(() => undefined));
     const { events } = judgedRuns(['r1']);

@@ -32,6 +32,8 @@ export interface Published {
    * use.
    */
   readonly settled: Promise<unknown>;
+  /** The indexes of those of `retry` that the log acknowledged after all, once everything is answered. */
+  readonly acknowledgedLate: Promise<readonly number[]>;
 }
 
 /** Bounds one request. Events that the log has not answered by then are `retry`, although they may still arrive. */
@@ -61,9 +63,12 @@ export async function publish(options: {
   let normalized = 0;
   const retry: number[] = [];
   const refused: RefusedEvent[] = [];
+  const givenUp: number[] = [];
   let fault: TopicIoError | null = null;
   for (const [partition, lane] of lanes) {
-    const answer = answered.get(partition) ?? lateAnswer(options.throttledMs?.() ?? 0);
+    const known = answered.get(partition);
+    if (known === undefined) givenUp.push(partition);
+    const answer = known ?? lateAnswer(options.throttledMs?.() ?? 0);
     acknowledged += answer.acknowledged;
     const refusals = new Map(answer.refused?.map((one) => [one.index, one.fault]));
     const decided = answer.acknowledged + refusals.size;
@@ -75,7 +80,22 @@ export async function publish(options: {
     }
     if (decided < lane.records.length) fault = graver(fault, answer.fault ?? unexplained);
   }
-  return { acknowledged, normalized, retry: retry.sort((a, b) => a - b), refused, fault, settled };
+  const acknowledgedLate =
+    givenUp.length === 0
+      ? nothing
+      : settled.then(() =>
+          givenUp.flatMap((partition) => acknowledgedOf(lanes.get(partition)!, answered.get(partition)!)),
+        );
+  retry.sort((a, b) => a - b);
+  return { acknowledged, normalized, retry, refused, fault, settled, acknowledgedLate };
+}
+
+const nothing: Promise<readonly number[]> = Promise.resolve([]);
+
+function acknowledgedOf({ events }: Lane, { acknowledged, refused }: LaneAnswer): number[] {
+  const refusals = new Set(refused?.map(({ index }) => index));
+  const decided = events.slice(0, acknowledged + refusals.size);
+  return decided.filter((_, position) => !refusals.has(position)).map(({ index }) => index);
 }
 
 type LaneAnswer = Omit<AppendResult, 'baseOffset'>;

@@ -7,7 +7,7 @@ import type { AcceptedEvent, RejectedEvent } from '../accept-batch.ts';
 import { eventIdOf } from '../accept-batch.ts';
 import type { ByteBudget } from '../byte-budget.ts';
 import type { OpenLog } from '../open-log.ts';
-import { PUBLISH_MS_MAX, publish, type RefusedEvent } from '../publish.ts';
+import { PUBLISH_MS_MAX, type Published, publish, type RefusedEvent } from '../publish.ts';
 import { within } from '../within.ts';
 import { inPlaceOf } from './in-place-of.ts';
 import type { BodyItems, PreparedItem } from './prepare-item.ts';
@@ -140,7 +140,7 @@ async function storeSlice(options: {
       events: appends.map(({ event }) => event),
     });
     share.keepUntil(published.settled);
-    options.onPending(published.settled);
+    options.onPending(rememberLate(published, appends, stored));
     outcome.accepted += published.acknowledged;
     outcome.normalized += published.normalized;
     outcome.fault = published.fault;
@@ -162,6 +162,19 @@ async function storeSlice(options: {
     ...options,
     leftMs: Math.max(options.deadlineMs - performance.now(), SLICE_MS_MIN),
   });
+}
+
+/** What was given up and is in the log all the same would be taken for new when its sender cuts it anew, or comes late. */
+async function rememberLate(
+  published: Published,
+  appends: readonly Append[],
+  stored: StoredIds,
+): Promise<void> {
+  const late = new Set(await published.acknowledgedLate);
+  if (late.size === 0) return;
+  for (const { event, memory, emitterId } of appends) {
+    if (memory !== null && late.has(event.index)) stored.add(memory, emitterId);
+  }
 }
 
 /** Gives the numbers of refused events to others that say so, or their runs would miss them. */
