@@ -1950,10 +1950,17 @@ class _Emitter:
 
     def _put_away_late(self) -> None:
         """Spools what was emitted when the exit of the process had closed the emitter, by a destructor for example."""
-        if self.queue and self._state.acquire(timeout=1.0):
-            try:
-                self._put_away()
-            finally:
+        if not self.queue:
+            return
+        # The interpreter has stopped its other threads where they were, perhaps one that had just got the lock.
+        is_alone = sys.is_finalizing()
+        is_held = self._state.acquire(timeout=0.0 if is_alone else 1.0)
+        if not is_held and not is_alone:
+            return
+        try:
+            self._put_away()
+        finally:
+            if is_held:
                 self._state.release()
 
     def _take(self, everything: bool = False) -> None:

@@ -276,6 +276,31 @@ run.emit('X', index=0)
         self.assertEqual((code, errors.count("python -m runlog drain")), (0, 1))
         self.all_are_spooled(3, errors, "RUN_FINISHED")
 
+    def test_what_is_emitted_when_a_thread_has_stopped_for_ever_with_the_lock_is_spooled(self):
+        # The interpreter stops its other threads where they are, also one that had just got the lock.
+        source = """
+class Trainer:
+    def __del__(self):
+        run.emit('X', index=1)
+        run.finish()
+trainer = Trainer()
+run = start(URL, exit_timeout=0.2)
+run.emit('X', index=0)
+go, held = threading.Event(), threading.Event()
+# It has names of its own, because a stopped thread keeps the names that it uses, and the destructor is not called.
+own = dict(go=go, held=held, lock=run._emitter._state, sleep=time.sleep)
+exec('def hold():\\n go.wait(); lock.acquire(); held.set(); sleep(600)', own)
+threading.Thread(target=own['hold'], daemon=True).start()
+def stop():
+    go.set()
+    held.wait()
+"""
+        early = "import atexit\natexit.register(lambda: stop())\n"
+        process = self.script(early + HEAD + f"URL = {self.hung()!r}\n" + source)
+        code, _, errors = self.ended(process)
+        self.assertEqual(code, 0, errors)
+        self.all_are_spooled(2, errors, "RUN_FINISHED")
+
     @unittest.skipUnless(hasattr(os, "fork"), "needs fork")
     def test_a_child_that_is_forked_while_its_parent_closes_can_be_interrupted(self):
         source = """
