@@ -62,6 +62,8 @@ describe('an owner', () => {
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
       const processStart = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
       expect(livenessOf({ ...self, pid, processStart }, self)).toBe('alive');
+      // Until then the parent is a shell, which notices.
+      await expect.poll(() => readFileSync(`/proc/${parent.pid}/comm`, 'utf8')).toBe('sleep\n');
       process.kill(pid, 'SIGKILL');
       await expect.poll(() => livenessOf({ ...self, pid, processStart }, self)).toBe('dead');
       expect(readFileSync(`/proc/${pid}/stat`, 'utf8')).toContain(') Z ');
