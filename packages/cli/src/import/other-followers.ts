@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve, sep } from 'node:path';
+import { isProcessRunning } from '@runlog/topic-io/embedded/owner';
+import { parseJson } from '@runlog/topic-io/parse-json';
 import { z } from 'zod';
 
 /** Of more processes than these, the rest is not looked at. */
@@ -74,28 +76,11 @@ function userId(): number {
 /** Returns null, and removes the file, if the process has ended without doing so. */
 async function runningFollower(path: string, ownPid: number): Promise<Following | null> {
   const text = await readFile(path, 'utf8').catch(() => '');
-  const other = following.safeParse(jsonOf(text)).data ?? null;
+  const other = following.safeParse(parseJson(text)).data ?? null;
   // A number is given again: what was told under the own one is of a process that has ended.
-  if (other !== null && other.pid !== ownPid && isRunning(other.pid)) return other;
+  if (other !== null && other.pid !== ownPid && isProcessRunning(other.pid)) return other;
   await rm(path, { force: true }).catch(() => {});
   return null;
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }
 
 function sharedPath(own: Following, other: Following): string | undefined {

@@ -78,7 +78,8 @@ function hasRunningThreads(pid: number): boolean {
   });
 }
 
-function isProcessRunning(pid: number): boolean {
+/** Says whether some process of this machine has the number, also one that has ended and that its parent has not noticed. */
+export function isProcessRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

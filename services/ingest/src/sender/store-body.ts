@@ -89,11 +89,7 @@ export async function storeBody(options: {
         turnBegunMs = performance.now();
       }
     }
-    if (appends.length === 0 && rejects.length === 0) {
-      // Nothing is waited for, so others get their turn.
-      await setImmediate();
-      continue;
-    }
+    if (appends.length === 0 && rejects.length === 0) continue;
     await storeSlice({ ...options, outcome, appends, rejects, bytes, deadlineMs, isFirst });
     isFirst = false;
     turnBegunMs = performance.now();
@@ -153,9 +149,7 @@ async function storeSlice(options: {
         memory: `refused ${event.index}`,
       });
     }
-    for (const { event, memory, emitterId } of appends) {
-      if (memory !== null && !undone.has(event.index)) stored.add(memory, emitterId);
-    }
+    remember(appends, stored, (index) => !undone.has(index));
     await takePlaces(published.refused, { appends, outcome, log, stored, onPending: options.onPending });
   }
   await keepRejected(rejects, {
@@ -171,9 +165,12 @@ async function rememberLate(
   stored: StoredIds,
 ): Promise<void> {
   const late = new Set(await published.acknowledgedLate);
-  if (late.size === 0) return;
+  if (late.size > 0) remember(appends, stored, (index) => late.has(index));
+}
+
+function remember(appends: readonly Append[], stored: StoredIds, isStored: (index: number) => boolean): void {
   for (const { event, memory, emitterId } of appends) {
-    if (memory !== null && late.has(event.index)) stored.add(memory, emitterId);
+    if (memory !== null && isStored(event.index)) stored.add(memory, emitterId);
   }
 }
 

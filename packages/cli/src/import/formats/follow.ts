@@ -50,8 +50,8 @@ interface Followed {
 
 /**
  * Follows files and folders that grow: new files are found, files that were replaced, cut or rewritten are read anew, those
- * that were rotated are read to their end under their new name, and those that vanish are forgotten. Nothing is open between two looks, and a look at a file that did not change is one system call.
- * The reader ends after `stop`.
+ * that were rotated are read to their end under their new name, and those that vanish are forgotten. Nothing is open between two
+ * looks, and a look at a file that did not change is one system call. The reader ends after `stop`.
  */
 export function createFollower(options: FollowOptions): Follower {
   const followed = new Map<string, Followed>();
