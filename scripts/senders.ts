@@ -69,12 +69,19 @@ interface Outcome {
 }
 
 const outcomes: Outcome[] = [];
+let failure = '';
 {
   await using system = await TrialSystem.start();
   for (const sender of asked) {
-    const outcome = await trialOf(system, sender);
-    outcomes.push(outcome);
-    process.stdout.write(lineOf(cellsOf(outcome)));
+    try {
+      const outcome = await trialOf(system, sender);
+      outcomes.push(outcome);
+      process.stdout.write(lineOf(cellsOf(outcome)));
+    } catch (error) {
+      // The broker may be cut off now, or ingest down, so the next sender could not be judged.
+      failure = `${sender.name} ended the series: ${error instanceof Error ? error.message : error}\n`;
+      break;
+    }
   }
 }
 const head = lineOf(COLUMNS) + lineOf(COLUMNS.map(() => '---'));
@@ -83,7 +90,8 @@ const isFlawless = outcomes.every(
   ({ row: { verdict }, verify }) =>
     verdict.lost === 0 && verdict.doubled === 0 && verdict.missing === 0 && verify === 0,
 );
-process.exitCode = isFlawless ? 0 : 1;
+process.stderr.write(failure);
+process.exitCode = isFlawless && failure === '' ? 0 : 1;
 
 async function trialOf(system: TrialSystem, sender: Sender): Promise<Outcome> {
   process.stdout.write(`${sender.name} ${sender.version}\n`);

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -7,6 +8,9 @@ import { post } from './post.ts';
 
 /** Behaves as the `http` output of Fluent Bit 5.1 does. The names of its source files stand at each value. */
 const FLUSH_MS = 1_000; // include/fluent-bit/flb_config.h, FLB_CONFIG_FLUSH_SECS
+/** docs/senders.md: of more events a second than these, a chunk of a second is refused, and `Flush 0.2` is set. */
+const SLOW_FLUSH_EVENTS_PER_SECOND_MAX = 8_000;
+const QUICK_FLUSH_MS = 200;
 const CHUNK_BYTES_MAX = 2_048_000; // include/fluent-bit/flb_input_chunk.h, FLB_INPUT_CHUNK_FS_MAX_SIZE
 const WORKERS = 2; // plugins/out_http/http.c, .workers
 const TIMEOUT_MS = 60_000; // the same, http.response_timeout
@@ -44,12 +48,15 @@ class HttpOutput implements Sending {
   constructor(task: Task, options: FluentBitOptions) {
     this.#task = task;
     this.#options = options;
+    // Each chunk that waits to be sent again listens to it.
+    setMaxListeners(0, this.#stop.signal);
     this.finished = this.#run();
     this.finished.catch(() => undefined);
   }
 
   async #run(): Promise<void> {
-    const flushing = setInterval(() => this.#flush(), FLUSH_MS);
+    const isSlow = this.#task.eventsPerSecond <= SLOW_FLUSH_EVENTS_PER_SECOND_MAX;
+    const flushing = setInterval(() => this.#flush(), isSlow ? FLUSH_MS : QUICK_FLUSH_MS);
     const made = paced({ ...this.#task, signal: this.#stop.signal }, (n) => this.#take(n)).finally(() => {
       clearInterval(flushing);
       this.#flush();

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -54,6 +55,8 @@ class VectorSink implements Sending {
   constructor(task: Task, options: VectorOptions) {
     this.#task = task;
     this.#options = options;
+    // Each batch that waits to be sent again listens to it.
+    setMaxListeners(0, this.#stop.signal);
     this.finished = this.#run();
     this.finished.catch(() => undefined);
   }
