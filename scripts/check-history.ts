@@ -1,3 +1,4 @@
+import { messageOf } from '@runlog/topic-io/error-message';
 import { checkHistory } from '../test/chaos/history/check-history.ts';
 import { readHistory } from '../test/chaos/history/history-file.ts';
 
@@ -20,6 +21,6 @@ try {
   process.stdout.write(`${history.length} observations, ${violations.length} violations\n`);
   process.exit(violations.length === 0 ? 0 : 1);
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`${messageOf(error)}\n`);
   process.exit(2);
 }

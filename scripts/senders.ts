@@ -2,7 +2,9 @@
  * Proves that ingest loses and doubles nothing of what the usual senders send, while its broker is cut off and it is killed.
  * See `npm run senders -- --help`.
  */
+
 import { parseArgs } from 'node:util';
+import { messageOf } from '@runlog/topic-io/error-message';
 import { senders } from '../test/senders/all-senders.ts';
 import { builtCollector, collector } from '../test/senders/collector-sender.ts';
 import type { Sender } from '../test/senders/sender.ts';
@@ -79,7 +81,7 @@ let failure = '';
       process.stdout.write(lineOf(cellsOf(outcome)));
     } catch (error) {
       // The broker may be cut off now, or ingest down, so the next sender could not be judged.
-      failure = `${sender.name} ended the series: ${error instanceof Error ? error.message : error}\n`;
+      failure = `${sender.name} ended the series: ${messageOf(error)}\n`;
       break;
     }
   }

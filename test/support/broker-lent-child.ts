@@ -1,5 +1,7 @@
 /** Waits until its parent process has ended or closed the pipe, then deletes what was made on the broker. */
+
 import { once } from 'node:events';
+import { messageOf } from '@runlog/topic-io/error-message';
 import { deleteRemains } from './broker-remains.ts';
 
 const [brokers = '', prefix = ''] = process.argv.slice(2);
@@ -10,8 +12,6 @@ await once(process.stdin, 'close');
 try {
   await deleteRemains({ brokers: brokers.split(','), prefix });
 } catch (error) {
-  process.stderr.write(
-    `${prefix}… at ${brokers} could not be deleted: ${error instanceof Error ? error.message : String(error)}\n`,
-  );
+  process.stderr.write(`${prefix}… at ${brokers} could not be deleted: ${messageOf(error)}\n`);
   process.exitCode = 1;
 }

@@ -33,9 +33,13 @@ function judgedRuns(runs: readonly string[]) {
 const all = ({ records }: Append): AppendResult => ({ acknowledged: records.length, baseOffset: 0 });
 const down = new TopicIoError('unavailable', 'no broker answers');
 
+function logOf(writer: ReturnType<typeof writerThat>) {
+  return { writer, topic: 't', partitions: PARTITIONS, throttledMs: () => 0 };
+}
+
 function publishTo(writer: ReturnType<typeof writerThat>, runs: readonly string[], waitMsMax = 1_000) {
   const { events } = judgedRuns(runs);
-  return publish({ writer, topic: 't', partitions: PARTITIONS, events, waitMsMax });
+  return publish({ log: logOf(writer), events, waitMsMax });
 }
 
 describe('publish', () => {
@@ -129,10 +133,8 @@ describe('publish', () => {
   it('is overloaded, and no outage, while the log has this process wait', async () => {
     const writer = writerThat(() => new Promise(() => undefined));
     const { events } = judgedRuns(['r1']);
-    const published = await publish({
-      ...{ writer, topic: 't', partitions: PARTITIONS, events, waitMsMax: 5 },
-      throttledMs: () => 2_500,
-    });
+    const log = { ...logOf(writer), throttledMs: () => 2_500 };
+    const published = await publish({ log, events, waitMsMax: 5 });
     expect(published.retry).toEqual([0]);
     expect(published.fault).toMatchObject({
       code: 'overloaded',

@@ -7,6 +7,7 @@ import {
   type TopicWriter,
 } from '@runlog/topic-io/topic-io';
 import type { AcceptedEvent } from './accept-batch.ts';
+import type { OpenLog } from './open-log.ts';
 import { within } from './within.ts';
 
 /** An event that the log will not take, however often it is sent. */
@@ -44,15 +45,12 @@ export const PUBLISH_MS_MAX = 8_000;
  * the log's answers. It never rejects because of a fault of the log.
  */
 export async function publish(options: {
-  writer: TopicWriter;
-  topic: string;
-  partitions: number;
+  log: Pick<OpenLog, 'writer' | 'topic' | 'partitions' | 'throttledMs'>;
   events: readonly AcceptedEvent[];
   waitMsMax?: number;
-  throttledMs?: () => number;
 }): Promise<Published> {
-  const { writer, topic, events } = options;
-  const lanes = groupByPartition(events, options.partitions);
+  const { writer, topic, partitions, throttledMs } = options.log;
+  const lanes = groupByPartition(options.events, partitions);
   const answered = new Map<number, LaneAnswer>();
   const appends = [...lanes].map(async ([partition, { records }]) => {
     answered.set(partition, await appendLane(writer, { topic, partition, records }));
@@ -68,7 +66,7 @@ export async function publish(options: {
   for (const [partition, lane] of lanes) {
     const known = answered.get(partition);
     if (known === undefined) givenUp.push(partition);
-    const answer = known ?? lateAnswer(options.throttledMs?.() ?? 0);
+    const answer = known ?? lateAnswer(throttledMs());
     acknowledged += answer.acknowledged;
     const refusals = new Map(answer.refused?.map((one) => [one.index, one.fault]));
     const decided = answer.acknowledged + refusals.size;

@@ -96,13 +96,7 @@ export class TakingEvents {
     if (head.dryRun) return this.#sendAnswer(reply, answerOf(parsed, publishedDry(parsed)));
     const { events } = parsed;
     const begunMs = performance.now();
-    const published = await publish({
-      writer: log.writer,
-      topic: log.topic,
-      partitions: log.partitions,
-      throttledMs: log.throttledMs,
-      events,
-    });
+    const published = await publish({ log, events });
     const judged = withRefused(parsed, published.refused);
     this.#metrics.acknowledged((performance.now() - begunMs) / 1_000);
     this.#metrics.published({

@@ -1,4 +1,5 @@
 import type { Broker } from 'kafkajs/src/broker/index.js';
+import { messageOf } from '../error-message.ts';
 import type { Logger } from '../logger.ts';
 import { addressOf } from './broker-address.ts';
 import { BOUNDS, type KafkaOptions } from './config.ts';
@@ -84,8 +85,10 @@ export class Reachability {
     const isNews = held?.said !== true && nowMs - sinceMs >= BOUNDS.faultWorthALineMs;
     this.#silences.set(address, { sinceMs, said: isNews || held?.said === true });
     if (!isNews) return;
-    const reason = error instanceof Error ? error.message : String(error);
-    this.#logger.warn({ broker: address, reason }, 'a broker does not answer; trying again');
+    this.#logger.warn(
+      { broker: address, reason: messageOf(error) },
+      'a broker does not answer; trying again',
+    );
   }
 
   #answered(address: string): void {

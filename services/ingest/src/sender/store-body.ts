@@ -131,8 +131,7 @@ async function storeSlice(options: {
   const rejects = [...options.rejects];
   if (appends.length > 0) {
     const published = await publish({
-      ...{ writer: log.writer, topic: log.topic, partitions: log.partitions },
-      ...{ throttledMs: log.throttledMs, waitMsMax: leftMs },
+      ...{ log, waitMsMax: leftMs },
       events: appends.map(({ event }) => event),
     });
     share.keepUntil(published.settled);
@@ -197,8 +196,7 @@ async function takePlaces(
   });
   if (places.length === 0) return;
   const published = await publish({
-    ...{ writer: log.writer, topic: log.topic, partitions: log.partitions },
-    ...{ throttledMs: log.throttledMs, waitMsMax: SLICE_MS_MIN },
+    ...{ log, waitMsMax: SLICE_MS_MIN },
     events: places.map(({ event, fault }) => inPlaceOf(event, fault)),
   });
   options.onPending(published.settled);

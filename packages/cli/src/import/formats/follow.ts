@@ -93,8 +93,7 @@ export function createFollower(options: FollowOptions): Follower {
       for await (const item of source.read({ ...reading, growing: true })) {
         if (rotatedAtMs !== null) one.rotatedAtMs = options.now();
         yield { ...item, source: path, place: `${path}:${item.place}` };
-        if ('restarted' in item)
-          yield* rotated(path, one, { reading, to: 'movedTo' in item ? item.movedTo : null });
+        if ('restarted' in item) yield* rotated(path, one, { reading, to: item.movedTo });
       }
       recovered(path);
       if (rotatedAtMs === null || options.now() - rotatedAtMs < ROTATED_QUIET_MS_MAX) return;
@@ -105,10 +104,10 @@ export function createFollower(options: FollowOptions): Follower {
   }
 
   async function* gone(path: string, one: Followed, reading: ReadingOptions): AsyncGenerator<SourceItem> {
-    const to = (await one.source.formerPath?.()) ?? path;
+    const movedTo = (await one.source.formerPath?.()) ?? path;
     followed.delete(path);
-    yield { place: `${path}:gone`, source: path, restarted: true };
-    yield* rotated(path, one, { reading, to });
+    yield { place: `${path}:gone`, source: path, restarted: true, movedTo };
+    yield* rotated(path, one, { reading, to: movedTo });
   }
 
   /** Reads a file on under its new name. It is read from its beginning, and what was sent of it before is known. */

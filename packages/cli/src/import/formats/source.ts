@@ -2,11 +2,11 @@ import type { ReadingOptions, Recorded } from '../recorded-source.ts';
 
 /** What a source of events holds at one place: what a reader finds, or things that runlog keeps no events of. */
 export type SourceItem =
-  | Recorded
+  | Exclude<Recorded, { readonly restarted: true }>
   /** Pictures or histograms, for example. They are counted, and are no fault. */
   | { readonly place: string; readonly leftOut: { readonly what: string; readonly count: number } }
-  /** As `Recorded` has it. `movedTo` is where the former contents are now. */
-  | { readonly place: string; readonly restarted: true; readonly movedTo: string };
+  /** As `Recorded` has it. `movedTo` is where the former contents are now; null if nobody knows. */
+  | (Extract<Recorded, { readonly restarted: true }> & { readonly movedTo: string | null });
 
 export type SourceEvent = Readonly<Record<string, unknown>>;
 
@@ -36,8 +36,7 @@ export const CUT_MESSAGE =
   'the last record is cut; if it is still being written, import the file again later, or with --follow';
 
 export function restarted(movedTo: string | null): SourceItem {
-  const item = { place: 'start', restarted: true } as const;
-  return movedTo === null ? item : { ...item, movedTo };
+  return { place: 'start', restarted: true, movedTo };
 }
 
 export function faultAt(place: string, message: string): SourceItem {

@@ -23,7 +23,7 @@ const FORMER_EVENT_NAME = 'event.name';
 export function eventOfLog(record: LogRecord, context: LogContext, defaults: { runId: string }): MadeEvent {
   const shared = sharedOf(context);
   const { attributes } = record;
-  const telling = tellingOf(attributes);
+  const telling = attributes.filter(isTelling);
   const run = nearest(telling, RUN_NAMES, shared.run);
   const group = nearest(telling, GROUP_NAMES, shared.group);
   const cluster = nameText(valueAt(telling, CLUSTER_NAME)) ?? shared.cluster;
@@ -52,8 +52,8 @@ export function eventOfLog(record: LogRecord, context: LogContext, defaults: { r
   ) {
     addMember(data, 'severity_text', record.severityText);
   }
-  if (record.traceId !== '' && !nothing.test(record.traceId)) addMember(data, 'trace_id', record.traceId);
-  if (record.spanId !== '' && !nothing.test(record.spanId)) addMember(data, 'span_id', record.spanId);
+  if (!nothing.test(record.traceId)) addMember(data, 'trace_id', record.traceId);
+  if (!nothing.test(record.spanId)) addMember(data, 'span_id', record.spanId);
   if (shared.scope !== null) addMember(data, 'scope', shared.scope);
   if (shared.resource !== null) addMember(data, 'resource', shared.resource);
   if (time !== null) fields.timestamp = time.timestamp;
@@ -73,17 +73,10 @@ const tellingNames: ReadonlySet<string> = new Set([
   ...TYPE_NAMES,
   FORMER_EVENT_NAME,
 ]);
-const none: Attributes = [];
 
-/** Returns the attributes that name something. Most records have none. */
-function tellingOf(attributes: Attributes): Attributes {
-  let telling: Attributes[number][] | null = null;
-  for (const attribute of attributes) {
-    if (!tellingNames.has(attribute[0])) continue;
-    if (telling === null) telling = [attribute];
-    else telling.push(attribute);
-  }
-  return telling ?? none;
+/** Whether an attribute names something. Those of most records do not, so they are looked through once. */
+function isTelling(attribute: Attributes[number]): boolean {
+  return tellingNames.has(attribute[0]);
 }
 
 /** An attribute that names something; `rank` is its place among the names that were looked for. */

@@ -1,5 +1,6 @@
 import type { EventFaultCode } from '@runlog/schema/faults';
 import { EVENT_BYTES_MAX } from '@runlog/schema/limits';
+import { messageOf } from '@runlog/topic-io/error-message';
 
 /** Attributes in their order. Values are JSON: bytes are base64 text, integers that a double cannot hold are text. */
 export type Attributes = readonly (readonly [name: string, value: unknown])[];
@@ -56,8 +57,7 @@ export const VALUE_DEPTH_MAX = 56;
 
 export function recordFaultOf(error: unknown): RecordFault {
   if (error instanceof TooDeepError) return { code: 'too_deep', message: error.message };
-  const message = error instanceof Error ? error.message : String(error);
-  return { code: 'schema', message: `the log record cannot be read: ${message}` };
+  return { code: 'schema', message: `the log record cannot be read: ${messageOf(error)}` };
 }
 
 /**
